@@ -1,0 +1,41 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+
+#
+# Read by the other scripts: a Python that is new enough, and environments.
+
+# Print the name of a Python 3.11 or later.
+find_python() {
+    for name in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+                2>/dev/null; then
+            echo "$name"
+            return 0
+        fi
+    done
+    echo "Python 3.11 or later is needed, and none was found." >&2
+    return 1
+}
+
+# make_venv PYTHON DIRECTORY: unless there is one that works.
+make_venv() {
+    if "$2/bin/python" -m pip --version > /dev/null 2>&1; then
+        return 0
+    fi
+    rm -rf "$2"
+    if ! "$1" -m venv "$2"; then
+        echo "$1 cannot make virtual environments; on Debian and Ubuntu" \
+            "install the package python3-venv, then try again." >&2
+        rm -rf "$2"
+        return 1
+    fi
+}

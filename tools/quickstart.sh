@@ -1,0 +1,131 @@
+#!/bin/sh
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+#
+# From a fresh clone to a message that is read over HTTP. Needs Python 3.11
+# or later and a way to install packages from an index.
+#
+#   tools/quickstart.sh          keeps serving until Ctrl-C
+#   tools/quickstart.sh --once   ends after showing the message
+
+set -eu
+cd "$(dirname "$0")/.."
+
+once=false
+for argument in "$@"; do
+    case $argument in
+        --once) once=true ;;
+        *) sed -n 's/^#   //p' "$0" >&2; exit 2 ;;
+    esac
+done
+
+. tools/python.sh
+python=$(find_python) || exit 1
+make_venv "$python" .venv || exit 1
+echo "Installing usermsg into .venv ..."
+.venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
+
+# Whoever has set this means it for another installation.
+unset OS_USERMSG_CONFIG_FILES
+
+port=$(.venv/bin/python - <<'EOF'
+import socket
+try:
+    socket.create_server(('127.0.0.1', 9797)).close()
+    print(9797)
+except OSError:
+    print(0)  # taken, perhaps by an earlier quickstart: any free one
+EOF
+)
+run=.quickstart/$$
+mkdir -p "$run"
+cat > "$run/usermsg.conf" <<EOF
+[DEFAULT]
+log_file = $PWD/$run/usermsg.log
+
+[api]
+# Everybody is let in, so only this machine may reach it.
+auth_strategy = noauth
+host = 127.0.0.1
+port = $port
+
+[database]
+connection = sqlite:///$PWD/.quickstart/usermsg.sqlite
+EOF
+
+api=
+finish() {
+    if [ -n "$api" ]; then
+        kill "$api" 2>/dev/null || true
+        wait "$api" 2>/dev/null || true
+    fi
+    rm -rf "$run"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+.venv/bin/usermsg-manage --config-file "$run/usermsg.conf" db sync
+
+.venv/bin/usermsg-api --config-file "$run/usermsg.conf" > "$run/out" 2>&1 &
+api=$!
+tries=0
+until url=$(sed -n 's#^usermsg-api serves \(.*\)/$#\1#p' "$run/out") &&
+        [ -n "$url" ]; do
+    tries=$((tries + 1))
+    if ! kill -0 "$api" 2>/dev/null || [ "$tries" -gt 300 ]; then
+        echo "usermsg-api did not start:" >&2
+        cat "$run/out" >&2
+        exit 1
+    fi
+    sleep 0.1
+done
+
+echo
+echo "A service records why a volume could not be made (examples/record.py):"
+OS_USERMSG_CONFIG_FILES="$run/usermsg.conf" \
+    .venv/bin/python -W ignore examples/record.py
+
+project=6c430ede-9476-4128-8838-8d3929ced223
+echo
+echo "Its user asks what happened:"
+echo "GET $url/v3/$project/messages"
+.venv/bin/python - "$url/v3/$project/messages" <<'EOF'
+import json
+import sys
+import urllib.request
+
+with urllib.request.urlopen(sys.argv[1]) as answer:
+    print(json.dumps(json.load(answer), indent=4))
+EOF
+
+cat <<EOF
+
+Three things to try next, from this directory:
+
+1. Read it in another language:
+   curl -H 'Accept-Language: de' $url/v3/$project/messages
+
+2. Be somebody of another project, who sees nothing of it:
+   curl -H 'X-Project-Id: another' -H 'X-Roles: reader' $url/v3/messages
+
+3. See what else may be said to the users of volumes:
+   .venv/bin/usermsg-manage catalogue list --prefix VOLUME
+
+EOF
+
+if $once; then
+    echo "The first two need the service: tools/quickstart.sh keeps it running."
+else
+    echo "Serving $url/v3/messages; Ctrl-C ends it."
+    wait "$api"
+fi

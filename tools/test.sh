@@ -1,0 +1,80 @@
+#!/bin/sh
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+#
+# Every check of the project, with what they need set up first: style, unit
+# tests, tests with real databases and servers, documentation, release notes.
+#
+# As root on a system with apt, missing packages of bindep.txt are installed.
+# Elsewhere the tests that need them are skipped, and named at the end. With
+# CI=true nothing may be skipped.
+
+set -u
+cd "$(dirname "$0")/.."
+
+. tools/python.sh
+python=$(find_python) || exit 1
+make_venv "$python" .venv-test || exit 1
+.venv-test/bin/python -m pip install --quiet --disable-pip-version-check \
+    'tox>=4.14' bindep || exit 1
+
+# bindep exits with 1 when something is missing, and lists it.
+missing=$(.venv-test/bin/bindep --brief --file bindep.txt test) || true
+if [ -n "$missing" ]; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get > /dev/null; then
+        echo "Installing:" $missing
+        export DEBIAN_FRONTEND=noninteractive
+        apt-get update --quiet=2 &&
+            apt-get install --quiet=2 --yes --no-install-recommends $missing \
+            > /dev/null || echo "Not all could be installed."
+    else
+        echo "Not installed (this needs root and apt):" $missing
+    fi
+fi
+
+output=$(mktemp)
+trap 'rm -f "$output" "$output.status"' EXIT
+failed=
+skipped=
+passed_tests=0
+failed_tests=0
+skipped_tests=0
+
+count() {
+    sed -n "s/^ - $1: \([0-9]*\)$/\1/p" "$output" | tail -n 1
+}
+
+for check in pep8 py3 functional docs releasenotes; do
+    echo
+    echo "=== $check"
+    {
+        .venv-test/bin/tox run -q -e "$check" 2>&1
+        echo $? > "$output.status"
+    } | tee "$output"
+    [ "$(cat "$output.status")" = 0 ] || failed="$failed $check"
+    if [ -n "$(count Passed)" ]; then
+        passed_tests=$((passed_tests + $(count Passed)))
+        failed_tests=$((failed_tests + $(count Failed)))
+        skipped_tests=$((skipped_tests + $(count Skipped)))
+        skipped="$skipped$(grep ' \.\.\. SKIPPED' "$output" | sort)"
+    fi
+done
+
+echo
+if [ -n "$skipped" ]; then
+    echo "Could not be run here:"
+    printf '%s\n' "$skipped"
+    [ "${CI:-}" != true ] || failed="$failed skipped-tests"
+fi
+[ -z "$failed" ] || echo "FAILED:$failed"
+echo "tests: $passed_tests passed, $failed_tests failed, $skipped_tests skipped"
+[ -z "$failed" ]
