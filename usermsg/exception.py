@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What can go wrong, by name.
+
+::
+
+    UsermsgError
+      InvalidInput            a value that a caller gave; names the field
+        NotPermitted          ... that the catalogue doesn't hold
+      MessageNotFound
+      SourceConflict          source_id used before, for another content
+      SourceGone              source_id used before, for a deleted message
+      Forbidden               the policy says no
+      ConfigurationError      a file that an operator wrote; names file, line
+      DatabaseUnavailable     the database can't be reached now
+
+``code`` is part of the REST API: it is never changed, and never used again
+for something else. The texts are written for users: they hold nothing but
+what the caller sent and words of ours.
+"""
+
+
+class UsermsgError(Exception):
+    code = 'internal'
+
+
+class InvalidInput(UsermsgError):
+    """A value can't be accepted.
+
+    :param field: the parameter, query key or attribute at fault
+    :param reason: why, as the end of a sentence that begins with the field
+    """
+
+    code = 'invalid_input'
+
+    def __init__(self, field, reason):
+        super().__init__(f'{field}: {reason}')
+        self.field = field
+
+
+class NotPermitted(InvalidInput):
+    """The catalogue of permitted messages doesn't hold this."""
+
+    code = 'not_permitted'
+
+
+class MessageNotFound(UsermsgError):
+    code = 'message.not_found'
+
+    def __init__(self, message_id):
+        super().__init__(f'Message {message_id} could not be found.')
+
+
+class SourceConflict(UsermsgError):
+    code = 'message.source_conflict'
+
+    def __init__(self, source_id):
+        super().__init__(f'source_id: {source_id} was used before to record '
+                         'a different message.')
+
+
+class SourceGone(UsermsgError):
+    code = 'message.source_gone'
+
+    def __init__(self, source_id):
+        super().__init__(f'source_id: the message that was recorded as '
+                         f'{source_id} has been deleted.')
+
+
+class Forbidden(UsermsgError):
+    code = 'forbidden'
+
+    def __init__(self, rule):
+        super().__init__(f"Policy doesn't allow {rule} to be performed.")
+        self.rule = rule
+
+
+class ConfigurationError(UsermsgError):
+    """A file of the operator's can't be used.
+
+    :param reason: what is wrong with it, a sentence
+    :param path: the file, None when no single file is at fault
+    :param line: counted from 1, None when it can't be told
+    """
+
+    code = 'configuration'
+
+    def __init__(self, reason, path=None, line=None):
+        place = ':'.join(str(part) for part in (path, line) if part)
+        super().__init__(f'{place}: {reason}' if place else reason)
+
+
+class DatabaseUnavailable(UsermsgError):
+    code = 'database_unavailable'
+
+    def __init__(self):
+        super().__init__('The service cannot reach its database at the '
+                         'moment. Try again later.')

@@ -1,0 +1,472 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What may be said to a user: the entries, and how they make a message.
+
+A caller names an entry, never a text. So whatever a user reads was written
+here, in a plug-in or in an operator's overlay, and nothing that a failing
+operation knows (paths, hosts, credentials) can reach a user by accident.
+
+This module knows the shape of entries and how to find them. Where they come
+from is left to :mod:`usermsg.message.loader`.
+"""
+
+import dataclasses
+import re
+import threading
+import types
+
+from oslo_log import log
+
+from usermsg import exception as errors
+
+LOG = log.getLogger(__name__)
+
+#: The language of the entries themselves.
+ENGLISH = 'en'
+
+#: Before prefixes existed, block storage wrote its events bare.
+BARE_PREFIX = 'VOLUME'
+
+UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
+                 'Ask your operator, giving the event id and request id.')
+
+_PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
+_RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
+_CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
+_PART_ID = re.compile(r'[0-9]{3}')
+_BARE_ID = re.compile(r'[0-9]{6}')
+_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f]')
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Constant:
+    """An entry that is declared as an attribute of a class."""
+
+    constant: str = dataclasses.field(default='', kw_only=True)
+
+    def __set_name__(self, owner, name):
+        # The attribute's name is the constant: written once, the two can't
+        # differ. It happens while the class body is executed, before
+        # anybody can have seen the entry, so "frozen" still holds.
+        object.__setattr__(self, 'constant', name)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Action(_Constant):
+    """What was being done: the first half of a composed message.
+
+    :param id: three digits, unique among the prefix's actions
+    :param text: a short phrase without a full stop, "attach volume"
+    """
+
+    id: str
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Detail(_Constant):
+    """Why it ended so: the second half of a composed message.
+
+    :param id: three digits, unique among the prefix's details
+    :param text: one or two sentences
+    :param remedy: what the reader can do now, None when there is nothing
+    :param user_fixable: the reader can remove the cause without an operator
+    :param retryable: the same request, unchanged, may succeed later
+    :param link: https address of a page that says more
+    :param exceptions: class names, bare or with their module, that mean
+        this detail when a caller passes ``exception=``
+    """
+
+    id: str
+    text: str
+    remedy: str | None = None
+    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
+    retryable: bool = dataclasses.field(default=False, kw_only=True)
+    link: str | None = dataclasses.field(default=None, kw_only=True)
+    exceptions: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event(_Constant):
+    """A whole message under one id, ``VOLUME_000002``.
+
+    :param id: the prefix, an underscore and six digits
+
+    The other parameters are those of :class:`Detail`.
+    """
+
+    id: str
+    text: str
+    remedy: str | None = None
+    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
+    retryable: bool = dataclasses.field(default=False, kw_only=True)
+    link: str | None = dataclasses.field(default=None, kw_only=True)
+
+
+#: The three kinds of entry; also what a file calls them.
+KINDS = {'events': Event, 'actions': Action, 'details': Detail}
+KINDS_OF = {entry_type: kind for kind, entry_type in KINDS.items()}
+
+
+def short_id(entry):
+    """An entry's id without the prefix: what a file calls it."""
+    return entry.id.rpartition('_')[2]
+
+
+class Namespace:
+    """All entries of one prefix; checked when it is made, then frozen.
+
+    :param prefix: upper case, without underscore: ``VOLUME``
+    :param resource_types: names of the types whose actions stand here
+    :param events: :class:`Event` entries: a class that declares them, or
+        any iterable; so too the next two
+    :param actions: :class:`Action` entries
+    :param details: :class:`Detail` entries; with actions there must be the
+        detail ``001``, for when nothing better is known
+    :raises usermsg.exception.ConfigurationError: an entry is malformed, or
+        an id, constant or exception stands twice
+    """
+
+    UNKNOWN_DETAIL = '001'
+
+    def __init__(self, prefix, *, resource_types=(), events=(), actions=(),
+                 details=()):
+        self.prefix = prefix
+        self.resource_types = tuple(resource_types)
+        self._require(_PREFIX.fullmatch(prefix), 'not a valid prefix')
+        for name in self.resource_types:
+            self._require(_RESOURCE_TYPE.fullmatch(name),
+                          f'{name!r} is not a valid resource type')
+        event_id = re.compile(re.escape(prefix) + '_' + _BARE_ID.pattern)
+        self.events = self._index('event', Event, events, event_id)
+        self.actions = self._index('action', Action, actions, _PART_ID)
+        self.details = self._index('detail', Detail, details, _PART_ID)
+        self._require(not self.actions or self.UNKNOWN_DETAIL in self.details,
+                      'it has actions, so it needs the detail 001')
+        self._require(not self.actions or self.resource_types,
+                      'it has actions, so it needs resource types')
+        self._exceptions = {}
+        for detail in self.details.values():
+            for name in detail.exceptions:
+                self._require(name not in self._exceptions,
+                              f'the exception {name} means two details')
+                self._exceptions[name] = detail
+
+    def _require(self, condition, problem):
+        if not condition:
+            raise errors.ConfigurationError(
+                f'catalogue {self.prefix}: {problem}.')
+
+    def _index(self, kind, entry_type, entries, valid_id):
+        if isinstance(entries, type):
+            entries = [value for value in vars(entries).values()
+                       if isinstance(value, _Constant)]
+        by_id, constants = {}, set()
+        for entry in entries:
+            self._require(isinstance(entry, entry_type),
+                          f'{entry!r} is not one of the {kind}s')
+            name = f'{kind} {entry.id}'
+            self._require(valid_id.fullmatch(entry.id),
+                          f'{name}: the id is not of the form '
+                          f'{valid_id.pattern}')
+            self._require(entry.id not in by_id, f'{name} stands twice')
+            self._require(_CONSTANT.fullmatch(entry.constant),
+                          f'{name}: {entry.constant!r} is not a constant')
+            self._require(entry.constant not in constants,
+                          f'{name}: {entry.constant} stands twice')
+            for attribute in ('text', 'remedy', 'link'):
+                problem = text_problem(attribute,
+                                       getattr(entry, attribute, None))
+                self._require(not problem, f'{name}: {problem}')
+            self._require(entry.text, f'{name}: the text is missing')
+            by_id[entry.id] = entry
+            constants.add(entry.constant)
+        return types.MappingProxyType(by_id)
+
+    def detail_of(self, exception):
+        """The detail that an exception (or its class) means, or None.
+
+        Classes are known by name, since the catalogue can't import those of
+        every service. The nearest in the method resolution order wins.
+        """
+        if not isinstance(exception, type):
+            exception = type(exception)
+        for cls in exception.__mro__:
+            for name in (f'{cls.__module__}.{cls.__name__}', cls.__name__):
+                if name in self._exceptions:
+                    return self._exceptions[name]
+        return None
+
+
+def text_problem(attribute, value):
+    """Why a value can't be the text, remedy or link of an entry, or None."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not value.strip():
+        return f'the {attribute} is empty or not a string'
+    if _CONTROL.search(value):
+        return f'the {attribute} holds a line break or a control character'
+    if attribute == 'link' and not value.startswith('https://'):
+        return 'the link does not begin with https://'
+    return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """What happened, in ids of the catalogue: all that a row keeps of it."""
+
+    event_id: str
+    prefix: str
+    resource_type: str | None
+    action_id: str | None = None
+    detail_id: str | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Description:
+    """An outcome in words of one language.
+
+    :param action: None for an event that isn't composed
+    :param text: of the event, or of the detail
+    """
+
+    text: str
+    action: str | None = None
+    remedy: str | None = None
+    user_fixable: bool = False
+    retryable: bool = False
+    link: str | None = None
+
+    @property
+    def user_message(self):
+        return f'{self.action}: {self.text}' if self.action else self.text
+
+
+class Catalogue:
+    """Every permitted message, in every language; frozen, so thread-safe.
+
+    :param namespaces: an iterable of :class:`Namespace`
+    :param translations: language -> (prefix, kind, id) -> {'text': ...,
+        'remedy': ...}, where kind is ``events``, ``actions`` or
+        ``details``
+    :param unknown_texts: language -> what to say of an event that isn't here
+    :param on_unknown: called without arguments whenever such an event is
+        described
+    :raises usermsg.exception.ConfigurationError: two namespaces have a
+        prefix or a resource type in common
+    """
+
+    #: As many unknown ids are remembered as logged; more are logged again.
+    REMEMBERED_UNKNOWN = 1000
+
+    def __init__(self, namespaces, translations=None, unknown_texts=None,
+                 on_unknown=None):
+        by_prefix, by_resource_type = {}, {}
+        for namespace in namespaces:
+            if namespace.prefix in by_prefix:
+                raise errors.ConfigurationError(
+                    f'two catalogues have the prefix {namespace.prefix}.')
+            by_prefix[namespace.prefix] = namespace
+            for name in namespace.resource_types:
+                if name in by_resource_type:
+                    raise errors.ConfigurationError(
+                        f'the resource type {name} belongs to both '
+                        f'{by_resource_type[name].prefix} and '
+                        f'{namespace.prefix}.')
+                by_resource_type[name] = namespace
+        self.namespaces = types.MappingProxyType(by_prefix)
+        self._by_resource_type = by_resource_type
+        self._translations = translations or {}
+        self._unknown_texts = {ENGLISH: UNKNOWN_EVENT, **(unknown_texts or {})}
+        self.languages = (ENGLISH, *sorted(
+            (set(self._translations) | set(self._unknown_texts)) - {ENGLISH}))
+        self._on_unknown = on_unknown
+        self._described = {}
+        self._logged = set()
+        self._logged_lock = threading.Lock()
+
+    # -- from a caller's words to ids -------------------------------------
+
+    def outcome(self, *, event_id=None, action=None, detail=None,
+                exception=None, resource_type=None):
+        """The ids of what a caller says has happened.
+
+        :param event_id: whole or composed; exactly one of it and ``action``
+        :param action: an :class:`Action`, its id or its constant
+        :param detail: a :class:`Detail`, its id or its constant
+        :param exception: an exception or its class; where the catalogue
+            maps it to a detail, that one wins over ``detail``
+        :param resource_type: in any case; required with ``action``
+        :raises usermsg.exception.NotPermitted: names what isn't here
+        """
+        if (event_id is None) == (action is None):
+            raise errors.NotPermitted(
+                'event_id', 'give exactly one of event_id and action.')
+        if resource_type is not None:
+            resource_type = self.resource_type(resource_type)
+        if action is not None:
+            return self._composed(action, detail, exception, resource_type)
+        for field, value in (('detail', detail), ('exception', exception)):
+            if value is not None:
+                raise errors.NotPermitted(
+                    field, 'goes with action, not with event_id.')
+        return self._whole(event_id, resource_type)
+
+    def resource_type(self, name):
+        """The name in the catalogue's case.
+
+        :raises usermsg.exception.NotPermitted: it isn't in the catalogue
+        """
+        upper = name.upper() if isinstance(name, str) else None
+        if upper not in self._by_resource_type:
+            raise errors.NotPermitted(
+                'resource_type', f'{_quoted(name)} is not in the catalogue.')
+        return upper
+
+    def event_id(self, event_id):
+        """The full form of an event id: a bare one gets its prefix."""
+        if isinstance(event_id, str) and _BARE_ID.fullmatch(event_id):
+            return f'{BARE_PREFIX}_{event_id}'
+        return event_id
+
+    def _whole(self, given, resource_type):
+        event_id = self.event_id(given)
+        found = self._find(event_id)
+        if found is None:
+            raise errors.NotPermitted(
+                'event_id', f'{_quoted(given)} is not in the catalogue.')
+        namespace, _event, action, detail, own_type = found
+        if action is None:
+            return Outcome(event_id, namespace.prefix, resource_type)
+        if resource_type not in (None, own_type):
+            raise errors.NotPermitted(
+                'resource_type', f'{event_id} speaks of {own_type}.')
+        return Outcome(event_id, namespace.prefix, own_type, action.id,
+                       detail.id)
+
+    def _composed(self, action, detail, exception, resource_type):
+        if resource_type is None:
+            raise errors.NotPermitted('resource_type', 'goes with action.')
+        namespace = self._by_resource_type[resource_type]
+        action = _pick('action', action, namespace.actions, namespace.prefix)
+        if detail is None:
+            detail = Namespace.UNKNOWN_DETAIL
+        detail = _pick('detail', detail, namespace.details, namespace.prefix)
+        if exception is not None:
+            detail = namespace.detail_of(exception) or detail
+        return Outcome(
+            f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',
+            namespace.prefix, resource_type, action.id, detail.id)
+
+    def _find(self, event_id):
+        """(namespace, event, action, detail, resource type), or None."""
+        if not isinstance(event_id, str):
+            return None
+        prefix, _, rest = event_id.partition('_')
+        namespace = self.namespaces.get(prefix)
+        if namespace is None:
+            return None
+        event = namespace.events.get(event_id)
+        if event is not None:
+            return namespace, event, None, None, None
+        resource_type, _, parts = rest.rpartition('_')
+        resource_type, _, action_id = resource_type.rpartition('_')
+        action = namespace.actions.get(action_id)
+        detail = namespace.details.get(parts)
+        if (action is None or detail is None or
+                resource_type not in namespace.resource_types):
+            return None
+        return namespace, None, action, detail, resource_type
+
+    # -- from ids to words ------------------------------------------------
+
+    def describe(self, event_id, language=ENGLISH):
+        """The words for a stored event id. Never fails.
+
+        While a cloud is upgraded, another host may have stored an event
+        that this one's catalogue doesn't hold yet: that gets a general text.
+        """
+        try:
+            return self._described[event_id, language]
+        except KeyError:
+            found = self._find(event_id)
+        if found is None:
+            return self._describe_unknown(event_id, language)
+        namespace, event, action, detail, _resource_type = found
+        entry = event or detail
+        text, remedy = self._words(namespace, entry, language)
+        if action is not None:
+            action, _remedy = self._words(namespace, action, language)
+        description = Description(
+            text=text, action=action, remedy=remedy,
+            user_fixable=entry.user_fixable, retryable=entry.retryable,
+            link=entry.link)
+        # Bounded by the catalogue's size: unknown ids don't get here.
+        self._described[event_id, language] = description
+        return description
+
+    def words(self, language=ENGLISH, prefix=None):
+        """(prefix, kind, id, constant, text, remedy) of every entry."""
+        for namespace in self.namespaces.values():
+            if prefix in (None, namespace.prefix):
+                for kind in KINDS:
+                    for entry in getattr(namespace, kind).values():
+                        yield (namespace.prefix, kind[:-1], entry.id,
+                               entry.constant,
+                               *self._words(namespace, entry, language))
+
+    def _words(self, namespace, entry, language):
+        """(text, remedy) of an entry; in English what isn't translated."""
+        words = self._translations.get(language, {}).get(
+            (namespace.prefix, KINDS_OF[type(entry)], short_id(entry)), {})
+        return (words.get('text', entry.text),
+                words.get('remedy', getattr(entry, 'remedy', None)))
+
+    def _describe_unknown(self, event_id, language):
+        if self._on_unknown is not None:
+            self._on_unknown()
+        with self._logged_lock:
+            log_it = event_id not in self._logged
+            if log_it:
+                if len(self._logged) >= self.REMEMBERED_UNKNOWN:
+                    self._logged.clear()
+                self._logged.add(event_id)
+        if log_it:
+            LOG.warning('Event %r is not in the catalogue of this host; its '
+                        'messages are shown with a general text. Is an '
+                        'upgrade or a plug-in missing here?', event_id)
+        return Description(text=self._unknown_texts.get(
+            language, self._unknown_texts[ENGLISH]))
+
+
+def _pick(field, given, entries, prefix):
+    """The entry that is meant by an id, a constant or an entry."""
+    if isinstance(given, _Constant):
+        entry = entries.get(given.id)
+        # An entry of another prefix may have the same id.
+        if entry is not None and entry.constant == given.constant:
+            return entry
+        given = given.constant
+    elif isinstance(given, str):
+        if given in entries:
+            return entries[given]
+        for entry in entries.values():
+            if entry.constant == given.upper():
+                return entry
+    raise errors.NotPermitted(
+        field, f'{_quoted(given)} is not one of the {field}s of {prefix}.')
+
+
+def _quoted(value):
+    """What a caller gave, short enough for a message."""
+    text = repr(value)
+    return text if len(text) <= 80 else text[:76] + "...'"

@@ -1,0 +1,583 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Messages of compute."""
+
+from usermsg.message import catalogue
+from usermsg.message import resource_types
+
+_TRY_AGAIN = (
+    'Try again later; if it keeps failing, give your operator the request '
+    'id.')
+
+
+class Actions:
+    CREATE = catalogue.Action(
+        '001', 'create instance')
+    DELETE = catalogue.Action(
+        '002', 'delete instance')
+    START = catalogue.Action(
+        '003', 'start instance')
+    STOP = catalogue.Action(
+        '004', 'stop instance')
+    REBOOT = catalogue.Action(
+        '005', 'reboot instance')
+    REBUILD = catalogue.Action(
+        '006', 'rebuild instance')
+    RESIZE = catalogue.Action(
+        '007', 'resize instance')
+    CONFIRM_RESIZE = catalogue.Action(
+        '008', 'confirm resize')
+    REVERT_RESIZE = catalogue.Action(
+        '009', 'revert resize')
+    MIGRATE = catalogue.Action(
+        '010', 'migrate instance')
+    LIVE_MIGRATE = catalogue.Action(
+        '011', 'live-migrate instance')
+    EVACUATE = catalogue.Action(
+        '012', 'evacuate instance')
+    ATTACH_VOLUME = catalogue.Action(
+        '013', 'attach volume')
+    DETACH_VOLUME = catalogue.Action(
+        '014', 'detach volume')
+    SWAP_VOLUME = catalogue.Action(
+        '015', 'replace attached volume')
+    EXTEND_VOLUME = catalogue.Action(
+        '016', 'extend attached volume')
+    ATTACH_INTERFACE = catalogue.Action(
+        '017', 'attach network interface')
+    DETACH_INTERFACE = catalogue.Action(
+        '018', 'detach network interface')
+    ATTACH_SHARE = catalogue.Action(
+        '019', 'attach share')
+    DETACH_SHARE = catalogue.Action(
+        '020', 'detach share')
+    CREATE_SNAPSHOT = catalogue.Action(
+        '021', 'create snapshot of instance')
+    BACKUP = catalogue.Action(
+        '022', 'back up instance')
+    SHELVE = catalogue.Action(
+        '023', 'shelve instance')
+    SHELVE_OFFLOAD = catalogue.Action(
+        '024', 'free resources of shelved instance')
+    UNSHELVE = catalogue.Action(
+        '025', 'unshelve instance')
+    RESCUE = catalogue.Action(
+        '026', 'rescue instance')
+    UNRESCUE = catalogue.Action(
+        '027', 'end rescue of instance')
+    PAUSE = catalogue.Action(
+        '028', 'pause instance')
+    UNPAUSE = catalogue.Action(
+        '029', 'unpause instance')
+    SUSPEND = catalogue.Action(
+        '030', 'suspend instance')
+    RESUME = catalogue.Action(
+        '031', 'resume instance')
+    SOFT_DELETE = catalogue.Action(
+        '032', 'soft-delete instance')
+    RESTORE = catalogue.Action(
+        '033', 'restore deleted instance')
+    CHANGE_PASSWORD = catalogue.Action(
+        '034', 'change administrator password')
+    TRIGGER_CRASH_DUMP = catalogue.Action(
+        '035', 'trigger crash dump')
+
+
+class Details:
+    UNKNOWN_ERROR = catalogue.Detail(
+        '001',
+        'The operation failed, and the cause is not known.',
+        _TRY_AGAIN,
+        retryable=True)
+    NO_VALID_HOST = catalogue.Detail(
+        '002',
+        'No host was found that can take the instance with the requested '
+        'flavor and options.',
+        'Choose a smaller flavor or another availability zone, or try again '
+        'later.',
+        user_fixable=True, retryable=True,
+        exceptions=('NoValidHost', 'RequestFilterFailed'))
+    RETRIES_EXHAUSTED = catalogue.Detail(
+        '003',
+        'The operation failed on each host that was tried for the instance.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('MaxRetriesExceeded',))
+    NOT_ENOUGH_RESOURCES = catalogue.Detail(
+        '004',
+        'The host chosen for the instance no longer had enough resources.',
+        'Try again, or choose a smaller flavor.',
+        user_fixable=True, retryable=True,
+        exceptions=('ComputeResourcesUnavailable', 'AllocationCreateFailed'))
+    OVER_QUOTA = catalogue.Detail(
+        '005',
+        'The operation would exceed a quota of your project.',
+        'Delete resources that you no longer need or ask your operator for a '
+        'larger quota, then try again.',
+        user_fixable=True,
+        exceptions=('OverQuota', 'TooManyInstances', 'MetadataLimitExceeded',
+                    'GroupMemberLimitExceeded', 'SecurityGroupLimitExceeded'))
+    PORT_QUOTA_EXCEEDED = catalogue.Detail(
+        '006',
+        'The instance needs another network port, but the port quota of your '
+        'project is used up.',
+        'Delete ports that you no longer need or ask your operator for a '
+        'larger quota, then try again.',
+        user_fixable=True,
+        exceptions=('PortLimitExceeded',))
+    IMAGE_NOT_ACTIVE = catalogue.Detail(
+        '007',
+        'The image is not active, so it cannot be used.',
+        'Wait until the image is active or choose another one, then try '
+        'again.',
+        user_fixable=True, retryable=True,
+        exceptions=('ImageNotActive',))
+    IMAGE_NOT_FOUND = catalogue.Detail(
+        '008',
+        'The image needed for the operation does not exist, or you may not '
+        'use it.',
+        'Name an image that your project can use; for a shelved instance '
+        'whose image is gone, give your operator the request id.',
+        user_fixable=True,
+        exceptions=('ImageNotFound', 'ImageNotAuthorized', 'InvalidImageRef',
+                    'UnshelveException'))
+    IMAGE_NOT_USABLE = catalogue.Detail(
+        '009',
+        'The image is damaged, or its format or properties are not accepted.',
+        'Check the disk format and the properties of the image, or choose '
+        'another image.',
+        user_fixable=True,
+        exceptions=('ImageUnacceptable', 'InvalidImageFormat',
+                    'InvalidDiskFormat', 'UnsupportedImageModel'))
+    IMAGE_SERVICE_FAILED = catalogue.Detail(
+        '010',
+        'The image could not be read from the image service or written to '
+        'it.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('GlanceConnectionFailed', 'CouldNotFetchImage',
+                    'CouldNotUploadImage'))
+    IMAGE_SPACE_EXHAUSTED = catalogue.Detail(
+        '011',
+        'There is not enough quota or space left to store the new image.',
+        'Delete images that you no longer need or ask your operator for a '
+        'larger quota, then try again.',
+        user_fixable=True,
+        exceptions=('ImageQuotaExceeded',))
+    IMAGE_SIGNATURE_INVALID = catalogue.Detail(
+        '012',
+        'The signature of the image could not be verified.',
+        'Check the signature properties of the image and the trusted '
+        'certificates in the request, or choose another image.',
+        user_fixable=True,
+        exceptions=('CertificateValidationFailed',
+                    'SignatureVerificationError'))
+    IMAGE_TOO_LARGE = catalogue.Detail(
+        '013',
+        'The image is larger than the disk of the flavor.',
+        'Choose a flavor with a larger disk or a smaller image, or boot from '
+        'a volume that is large enough.',
+        user_fixable=True,
+        exceptions=('FlavorDiskSmallerThanImage',))
+    FLAVOR_DISK_TOO_SMALL = catalogue.Detail(
+        '014',
+        'The disk of the flavor is smaller than the image requires.',
+        'Choose a flavor with a larger disk, or another image.',
+        user_fixable=True,
+        exceptions=('FlavorDiskTooSmall', 'FlavorDiskSmallerThanMinDisk'))
+    FLAVOR_MEMORY_TOO_SMALL = catalogue.Detail(
+        '015',
+        'The flavor has less memory than the image requires.',
+        'Choose a flavor with more memory, or another image.',
+        user_fixable=True,
+        exceptions=('FlavorMemoryTooSmall',))
+    BOOT_VOLUME_TOO_SMALL = catalogue.Detail(
+        '016',
+        'The boot volume is smaller than the image requires.',
+        'Ask for a larger boot volume, or choose another image.',
+        user_fixable=True,
+        exceptions=('VolumeSmallerThanMinDisk',))
+    BOOT_VOLUME_REQUIRED = catalogue.Detail(
+        '017',
+        'The flavor has no disk of its own, so the instance must boot from a '
+        'volume.',
+        'Boot from a volume, or choose a flavor with a disk.',
+        user_fixable=True,
+        exceptions=('BootFromVolumeRequiredForZeroDiskFlavor',))
+    FLAVOR_IMAGE_CONFLICT = catalogue.Detail(
+        '018',
+        'Properties of the image contradict the flavor or go beyond what it '
+        'permits.',
+        'Choose another flavor or image, or change the properties of the '
+        'image.',
+        user_fixable=True,
+        exceptions=('FlavorImageConflict', 'FlavorImageLockedMemoryConflict',
+                    'ImageCPUPinningForbidden',
+                    'ImageCPUThreadPolicyForbidden',
+                    'ImageNUMATopologyForbidden',
+                    'ImagePCINUMAPolicyForbidden', 'MemoryPageSizeForbidden',
+                    'LockMemoryForbidden', 'ImageVCPULimitsRangeExceeded',
+                    'ImageVCPUTopologyRangeExceeded',
+                    'ImageSerialPortNumberExceedFlavorValue',
+                    'RequestedVRamTooHigh'))
+    NETWORK_NOT_USABLE = catalogue.Detail(
+        '019',
+        'The requested network cannot be used for the instance, or the '
+        'request does not make clear which network to use.',
+        'Name a network that your project may use, and check its subnets and '
+        'port security.',
+        user_fixable=True,
+        exceptions=('NetworkNotFound', 'NetworkAmbiguous',
+                    'NetworkRequiresSubnet', 'ExternalNetworkAttachForbidden',
+                    'UnableToAutoAllocateNetwork',
+                    'InterfaceAttachFailedNoNetwork',
+                    'SecurityGroupCannotBeApplied'))
+    NETWORK_SETUP_FAILED = catalogue.Detail(
+        '020',
+        'The network connection of the instance could not be set up.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('VirtualInterfaceCreateException',
+                    'VirtualInterfacePlugException',
+                    'VirtualInterfaceMacAddressException'))
+    NO_MORE_FIXED_IPS = catalogue.Detail(
+        '021',
+        'The network has no free IP address left.',
+        'Free addresses in the network or choose another network, then try '
+        'again.',
+        user_fixable=True, retryable=True,
+        exceptions=('NoMoreFixedIps',))
+    ADDRESS_IN_USE = catalogue.Detail(
+        '022',
+        'The requested IP address is already in use.',
+        'Choose another address, or leave the choice open.',
+        user_fixable=True,
+        exceptions=('FixedIpAlreadyInUse',))
+    PORT_IN_USE = catalogue.Detail(
+        '023',
+        'The requested network port is already in use.',
+        'Detach the port from where it is used now, or choose another port.',
+        user_fixable=True,
+        exceptions=('PortInUse',))
+    PORT_NOT_USABLE = catalogue.Detail(
+        '024',
+        'The requested network port does not exist or cannot be used for '
+        'this instance.',
+        'Check the project, type, addresses and DNS name of the port, or '
+        'choose another port.',
+        user_fixable=True,
+        exceptions=('PortNotFound', 'PortNotUsable', 'PortNotUsableDNS',
+                    'PortRequiresFixedIP', 'AttachSRIOVPortNotSupported'))
+    PORT_BINDING_FAILED = catalogue.Detail(
+        '025',
+        'A network port of the instance could not be bound to its host.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('PortBindingFailed', 'PortBindingActivationFailed',
+                    'PortUpdateFailed'))
+    INTERFACE_ATTACH_FAILED = catalogue.Detail(
+        '026',
+        'The network interface could not be attached to the instance.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('InterfaceAttachFailed',
+                    'InterfaceAttachResourceAllocationFailed'))
+    DEVICE_DETACH_FAILED = catalogue.Detail(
+        '027',
+        'A device could not be detached from the instance.',
+        'Make sure that the guest no longer uses the device (unmount a '
+        'volume, for example), or stop the instance, then try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('DeviceDetachFailed', 'VolumeDetachFailed',
+                    'InterfaceDetachFailed', 'PciDeviceDetachFailed'))
+    VOLUME_NOT_USABLE = catalogue.Detail(
+        '028',
+        'A volume does not exist, is not in a suitable state or does not '
+        'suit the instance.',
+        'Check the status, the size and the availability zone of the volume, '
+        'or choose another volume, then try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('InvalidVolume', 'VolumeNotFound',
+                    'MismatchVolumeAZException'))
+    VOLUME_CREATE_FAILED = catalogue.Detail(
+        '029',
+        'A volume for the instance could not be created, or not in the time '
+        'allowed.',
+        'Try again, or first create the volume from the image and then boot '
+        'from it when it is available.',
+        retryable=True,
+        exceptions=('VolumeNotCreated',))
+    VOLUME_ATTACH_FAILED = catalogue.Detail(
+        '030',
+        'A volume could not be attached to the instance.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('VolumeAttachFailed', 'StaleVolumeMount'))
+    VOLUME_SERVICE_FAILED = catalogue.Detail(
+        '031',
+        'The block storage service could not be reached or did not do its '
+        'part of the operation.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('CinderConnectionFailed', 'ReimageException'))
+    BLOCK_DEVICE_INVALID = catalogue.Detail(
+        '032',
+        'The disks and volumes requested for the instance are not valid or '
+        'do not fit together.',
+        'Check the sources, sizes, boot order and device names in the block '
+        'device mapping, and whether the boot volume is bootable.',
+        user_fixable=True,
+        exceptions=('InvalidBDM', 'InvalidBDMSnapshot', 'InvalidBDMVolume',
+                    'InvalidBDMImage', 'InvalidBDMBootSequence',
+                    'InvalidBDMLocalsLimit', 'InvalidBDMEphemeralSize',
+                    'InvalidBDMSwapSize', 'InvalidBDMFormat',
+                    'InvalidBDMForLegacy', 'InvalidBDMVolumeNotBootable',
+                    'InvalidBDMDiskBus', 'InvalidDevicePath',
+                    'DevicePathInUse'))
+    TOO_MANY_DISKS = catalogue.Detail(
+        '033',
+        'The instance would have more disks than it can hold.',
+        'Detach volumes that you no longer need, or use fewer but larger '
+        'volumes.',
+        user_fixable=True,
+        exceptions=('TooManyDiskDevices',))
+    MULTIATTACH_UNSUPPORTED = catalogue.Detail(
+        '034',
+        'The volume can be attached to several instances, which this '
+        'operation does not support.',
+        'Use a volume whose type does not allow several attachments.',
+        user_fixable=True,
+        exceptions=('MultiattachNotSupportedByVirtDriver',
+                    'MultiattachToShelvedNotSupported',
+                    'MultiattachSwapVolumeNotSupported',
+                    'VolumeBDMIsMultiAttach'))
+    SHARE_CONNECTION_FAILED = catalogue.Detail(
+        '035',
+        'A share could not be connected to the instance or disconnected from '
+        'it.',
+        'Check the status and the protocol of the share, then try again; if '
+        'it keeps failing, give your operator the request id.',
+        user_fixable=True, retryable=True,
+        exceptions=('ShareNotFound', 'ShareStatusIncorect',
+                    'ShareProtocolNotSupported', 'ShareMissingExportLocation',
+                    'ShareError', 'ShareErrorUnexpectedStatus',
+                    'ShareMountError', 'ShareUmountError',
+                    'ShareAccessNotFound', 'ShareAccessGrantError',
+                    'ShareAccessRemovalError', 'ManilaConnectionFailed'))
+    PCI_DEVICE_UNAVAILABLE = catalogue.Detail(
+        '036',
+        'No suitable PCI device was free for the instance.',
+        'Try again later, or choose a flavor or a network port that needs no '
+        'such device.',
+        user_fixable=True, retryable=True,
+        exceptions=('PciDeviceRequestFailed', 'PciDevicePoolEmpty',
+                    'PciDeviceNotFound', 'PciDeviceNotFoundById',
+                    'InterfaceAttachPciClaimFailed'))
+    ACCELERATOR_UNAVAILABLE = catalogue.Detail(
+        '037',
+        'The accelerator that the flavor or the port asks for could not be '
+        'provided.',
+        'Try again later, or choose a flavor or a port without an '
+        'accelerator; if it keeps failing, give your operator the request '
+        'id.',
+        user_fixable=True, retryable=True,
+        exceptions=('AcceleratorRequestOpFailed',
+                    'AcceleratorRequestBindingFailed', 'DeviceProfileError'))
+    CPU_POLICY_NOT_SATISFIABLE = catalogue.Detail(
+        '038',
+        'The CPU, NUMA or memory page layout that the flavor or image asks '
+        'for is not possible.',
+        'Choose another flavor or image, or try again later.',
+        user_fixable=True, retryable=True,
+        exceptions=('NUMATopologyUnsupported', 'MemoryPagesUnsupported',
+                    'MemoryPageSizeNotSupported', 'MemoryPageSizeInvalid',
+                    'CPUPinningInvalid', 'CPUPinningUnknown',
+                    'RealtimeConfigurationInvalid',
+                    'CPUThreadPolicyConfigurationInvalid',
+                    'InvalidNetworkNUMAAffinity', 'InvalidPCINUMAAffinity',
+                    'ImageVCPULimitsRangeImpossible',
+                    'ImageNUMATopologyIncomplete',
+                    'ImageNUMATopologyAsymmetric',
+                    'ImageNUMATopologyCPUOutOfRange',
+                    'ImageNUMATopologyCPUDuplicates',
+                    'ImageNUMATopologyCPUsUnassigned',
+                    'ImageNUMATopologyMemoryOutOfRange',
+                    'ImageNUMATopologyRebuildConflict'))
+    AFFINITY_VIOLATED = catalogue.Detail(
+        '039',
+        'The place found for the instance would break the affinity rule of '
+        'its server group.',
+        'Try again later, or use a server group with a softer affinity rule.',
+        user_fixable=True, retryable=True,
+        exceptions=('GroupAffinityViolation',))
+    HOST_UNAVAILABLE = catalogue.Detail(
+        '040',
+        'A host needed for the operation is down or did not answer.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('ComputeServiceUnavailable', 'HypervisorUnavailable',
+                    'VirtDriverNotReady', 'MessagingTimeout'))
+    HYPERVISOR_ERROR = catalogue.Detail(
+        '041',
+        'The hypervisor could not carry out the operation.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('libvirtError', 'InternalError', 'InstanceDeployFailure',
+                    'InstancePowerOnFailure', 'InstancePowerOffFailure',
+                    'InstanceRebootFailure', 'InstanceSuspendFailure',
+                    'InstanceResumeFailure', 'InstanceTerminationFailure',
+                    'InstanceRescueFailure', 'InstanceUnRescueFailure'))
+    RESCUE_NOT_POSSIBLE = catalogue.Detail(
+        '042',
+        'The instance cannot be rescued in the requested way.',
+        'Use another rescue image, or check the rescue properties of the '
+        'image; if that does not help, give your operator the request id.',
+        user_fixable=True,
+        exceptions=('InstanceNotRescuable', 'UnsupportedRescueImage',
+                    'UnsupportedRescueBus', 'UnsupportedRescueDevice'))
+    MIGRATION_PRECHECK_FAILED = catalogue.Detail(
+        '043',
+        'The instance was not moved because it does not meet a condition of '
+        'the move, or the destination does not.',
+        'Give your operator the request id.',
+        exceptions=('MigrationPreCheckError', 'UnableToMigrateToSelf',
+                    'CannotMigrateToSameHost', 'InvalidCPUInfo',
+                    'InvalidHypervisorType', 'DestinationHypervisorTooOld',
+                    'DestinationDiskExists', 'InvalidSharedStorage',
+                    'InvalidLocalStorage'))
+    MIGRATION_FAILED = catalogue.Detail(
+        '044',
+        'The instance could not be moved to another host.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('MigrationError', 'MigrationSchedulerRPCError',
+                    'LiveMigrationNotSubmitted',
+                    'LiveMigrationURINotAvailable'))
+    LIVE_MIGRATION_TIMED_OUT = catalogue.Detail(
+        '045',
+        'The live migration did not finish in the time allowed and was given '
+        'up.',
+        'Reduce the load in the instance, or stop it, and have the migration '
+        'tried again.',
+        user_fixable=True, retryable=True)
+    LIVE_MIGRATION_ABORTED = catalogue.Detail(
+        '046',
+        'The live migration was aborted. The instance stays where it was.',
+        retryable=True)
+    RESIZE_NOT_POSSIBLE = catalogue.Detail(
+        '047',
+        'The disks of the instance cannot be changed to suit the new flavor.',
+        'Choose a flavor whose disks are at least as large as those of the '
+        'present one.',
+        user_fixable=True,
+        exceptions=('ResizeError', 'CannotResizeDisk'))
+    OPERATION_NOT_SUPPORTED = catalogue.Detail(
+        '048',
+        'The operation is not supported for this instance or with the '
+        'options given.',
+        'Repeat the request with fewer options, such as without a device '
+        'tag; if that does not help, ask your operator what the instance '
+        'supports.',
+        exceptions=('NotSupported',
+                    'OperationNotSupportedForSEV',
+                    'OperationNotSupportedForVTPM',
+                    'OperationNotSupportedForVDPAInterface',
+                    'ForbiddenWithAccelerators', 'ForbiddenWithShare',
+                    'ForbiddenSharesNotSupported',
+                    'ForbiddenPortsWithAccelerator',
+                    'ForbiddenWithRemoteManagedPorts',
+                    'AttachInterfaceNotSupported',
+                    'AttachInterfaceWithQoSPolicyNotSupported',
+                    'AttachWithExtendedQoSPolicyNotSupported',
+                    'NetworkInterfaceTaggedAttachNotSupported',
+                    'VolumeTaggedAttachNotSupported',
+                    'VolumeTaggedAttachToShelvedNotSupported',
+                    'VolumeEncryptionNotSupported', 'ExtendVolumeNotSupported',
+                    'InstanceEvacuateNotSupported',
+                    'SetAdminPasswdNotSupported',
+                    'TriggerCrashDumpNotSupported'))
+    INSTANCE_WRONG_STATE = catalogue.Detail(
+        '049',
+        'The instance is not in a state that permits the operation, or '
+        'another operation is under way.',
+        'Check the status of the instance, wait until other operations have '
+        'ended, then try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('InstanceInvalidState', 'UnshelveInstanceInvalidState',
+                    'InstanceNotRunning', 'InstanceNotReady',
+                    'InstanceNotInRescueMode', 'InvalidMigrationState',
+                    'InstanceUpdateConflict', 'UnknownInstanceUpdateConflict',
+                    'UnexpectedTaskStateError'))
+    INSTANCE_LOCKED = catalogue.Detail(
+        '050',
+        'The instance is locked against changes.',
+        'Unlock the instance and try again; if you are not permitted to '
+        'unlock it, ask your operator.',
+        user_fixable=True,
+        exceptions=('InstanceIsLocked',))
+    INSTANCE_NOT_FOUND = catalogue.Detail(
+        '051',
+        'The instance does not exist, or it was being deleted during the '
+        'operation.',
+        exceptions=('InstanceNotFound', 'UnexpectedDeletingTaskStateError'))
+    SNAPSHOT_NOT_SUPPORTED = catalogue.Detail(
+        '052',
+        'Snapshots are not supported for this instance.',
+        'Back up the data from within the instance, or take snapshots of its '
+        'volumes.')
+    GUEST_AGENT_UNAVAILABLE = catalogue.Detail(
+        '053',
+        'The agent in the guest that the operation needs is not enabled or '
+        'did not do its part.',
+        'Make sure that the image enables the guest agent and that the agent '
+        'runs in the instance, then try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('InstanceAgentNotEnabled', 'QemuGuestAgentNotEnabled',
+                    'InstanceQuiesceNotSupported', 'InstanceQuiesceFailed',
+                    'InstancePasswordSetFailed'))
+    KEY_MANAGER_FAILED = catalogue.Detail(
+        '054',
+        'A key or secret of the instance could not be stored or read.',
+        'Check that the secret still exists and that you have access to it, '
+        'then try again; if it keeps failing, give your operator the request '
+        'id.',
+        user_fixable=True, retryable=True,
+        exceptions=('KeyManagerError', 'EphemeralEncryptionSecretNotFound',
+                    'VTPMSecretNotFound', 'VTPMSecretForbidden'))
+    USER_DATA_INVALID = catalogue.Detail(
+        '055',
+        'The user data, files or config drive settings for the instance are '
+        'not valid or too large.',
+        'Correct or shorten them, then try again.',
+        user_fixable=True,
+        exceptions=('ConfigDriveInvalidValue', 'InvalidImageConfigDrive',
+                    'InstanceUserDataMalformed', 'OnsetFileLimitExceeded',
+                    'OnsetFilePathLimitExceeded',
+                    'OnsetFileContentLimitExceeded'))
+    NOT_ENOUGH_DISK_SPACE = catalogue.Detail(
+        '056',
+        'There was not enough disk space for the operation.',
+        'Try again later, or choose a flavor or image that needs less disk '
+        'space.',
+        user_fixable=True, retryable=True)
+    OPERATION_TIMED_OUT = catalogue.Detail(
+        '057',
+        'The operation did not finish in the time allowed.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('InstanceEventTimeout',))
+
+
+NAMESPACE = catalogue.Namespace(
+    'COMPUTE',
+    resource_types=(resource_types.INSTANCE,),
+    actions=Actions, details=Details)

@@ -1,0 +1,283 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Messages of the shared file systems."""
+
+from usermsg.message import catalogue
+from usermsg.message import resource_types
+
+_TRY_AGAIN = (
+    'Try again later; if it keeps failing, give your operator the request '
+    'id.')
+
+
+class Actions:
+    ALLOCATE_HOST = catalogue.Action(
+        '001', 'allocate storage')
+    CREATE = catalogue.Action(
+        '002', 'create')
+    DELETE_ACCESS_RULES = catalogue.Action(
+        '003', 'remove access rules')
+    PROMOTE = catalogue.Action(
+        '004', 'promote to active replica')
+    UPDATE = catalogue.Action(
+        '005', 'update')
+    REVERT_TO_SNAPSHOT = catalogue.Action(
+        '006', 'revert to a snapshot')
+    DELETE = catalogue.Action(
+        '007', 'delete')
+    EXTEND = catalogue.Action(
+        '008', 'extend')
+    SHRINK = catalogue.Action(
+        '009', 'shrink')
+    UPDATE_ACCESS_RULES = catalogue.Action(
+        '010', 'change access rules')
+    ADD_UPDATE_SECURITY_SERVICE = catalogue.Action(
+        '011', 'add or change security service')
+    TRANSFER_ACCEPT = catalogue.Action(
+        '026', 'accept transfer')
+    UPDATE_METADATA = catalogue.Action(
+        '027', 'change metadata')
+    RESTORE_BACKUP = catalogue.Action(
+        '028', 'restore a backup')
+
+
+class Details:
+    UNKNOWN_ERROR = catalogue.Detail(
+        '001',
+        'The operation failed, and the cause is not known.',
+        _TRY_AGAIN,
+        retryable=True)
+    NO_VALID_HOST = catalogue.Detail(
+        '002',
+        'No storage system was found that meets all conditions of this '
+        'request.',
+        'Ask for less space, another share type or another availability '
+        'zone, or try again later.',
+        user_fixable=True, retryable=True,
+        exceptions=('NoValidHost',))
+    UNEXPECTED_NETWORK = catalogue.Detail(
+        '003',
+        'A share network was given, but the storage system chosen for the '
+        'share does not use share networks.',
+        'Leave out the share network, or choose a share type that uses one.',
+        user_fixable=True,
+        exceptions=('InvalidDriverMode',))
+    NO_SHARE_SERVER = catalogue.Detail(
+        '004',
+        'The share network has no usable share server, and none could be set '
+        'up.',
+        'Check the network and subnet of the share network or choose another '
+        'share network, then try again; if it keeps failing, give your '
+        'operator the request id.',
+        user_fixable=True, retryable=True,
+        exceptions=('ShareServerNotCreated', 'ShareServerNotReady'))
+    NO_ACTIVE_AVAILABLE_REPLICA = catalogue.Detail(
+        '005',
+        'A replica can be added only while the active replica of the share '
+        'is available, and it is not.',
+        'Wait until the active replica is available, then try again; if it '
+        'does not recover, give your operator the request id.',
+        retryable=True)
+    NO_ACTIVE_REPLICA = catalogue.Detail(
+        '006',
+        'None of the replicas of the share is active.',
+        'Give your operator the request id.')
+    FILTER_AVAILABILITY = catalogue.Detail(
+        '007',
+        'No storage system for this request is available in the requested '
+        'availability zone.',
+        'Choose another availability zone or leave the choice open, or try '
+        'again later.',
+        user_fixable=True, retryable=True)
+    FILTER_CAPABILITIES = catalogue.Detail(
+        '008',
+        'No storage system has all the features that the share type demands.',
+        'Choose another share type.',
+        user_fixable=True)
+    FILTER_CAPACITY = catalogue.Detail(
+        '009',
+        'No storage system has enough free space for this request.',
+        'Ask for less space or another share type, or try again later.',
+        user_fixable=True, retryable=True)
+    FILTER_DRIVER = catalogue.Detail(
+        '010',
+        'None of the storage systems that were considered accepts a request '
+        'like this one.',
+        'Try another size or share type; if that does not help, give your '
+        'operator the request id.',
+        user_fixable=True)
+    FILTER_IGNORE = catalogue.Detail(
+        '011',
+        'Every storage system that suits this request was already tried '
+        'without success.',
+        _TRY_AGAIN,
+        retryable=True)
+    FILTER_JSON = catalogue.Detail(
+        '012',
+        'No storage system matches the query in the scheduler hint of this '
+        'request.',
+        'Change the query in the scheduler hint, or leave it out.',
+        user_fixable=True)
+    FILTER_RETRY = catalogue.Detail(
+        '013',
+        'Earlier attempts failed, and no other storage system is left to try '
+        'for this request.',
+        _TRY_AGAIN,
+        retryable=True)
+    FILTER_REPLICATION = catalogue.Detail(
+        '014',
+        'No storage system is able to hold a further replica of this share.',
+        'Choose another availability zone for the replica, or delete a '
+        'replica that you no longer need.',
+        user_fixable=True)
+    DRIVER_FAILED_EXTEND = catalogue.Detail(
+        '015',
+        'The storage system failed to extend the share, which now has an '
+        'error status.',
+        'Give your operator the request id; the status must be cleared '
+        'before the share can be extended.',
+        exceptions=('ShareExtendingError',))
+    FILTER_CREATE_FROM_SNAPSHOT = catalogue.Detail(
+        '016',
+        'No storage system can create a share from this snapshot as '
+        'requested.',
+        'Use the share type and the availability zone of the share from '
+        'which the snapshot was taken.',
+        user_fixable=True)
+    DRIVER_FAILED_CREATING_FROM_SNAP = catalogue.Detail(
+        '017',
+        'The storage system could not complete the new share from the '
+        'snapshot.',
+        'Delete the new share and create it from the snapshot once more; if '
+        'that fails too, give your operator the request id.',
+        retryable=True)
+    DRIVER_REFUSED_SHRINK = catalogue.Detail(
+        '018',
+        'The share holds more data than the new size has room for. It keeps '
+        'its old size.',
+        'Ask for a larger size, or first delete files in the share.',
+        user_fixable=True,
+        exceptions=('ShareShrinkingPossibleDataLoss',))
+    DRIVER_FAILED_SHRINK = catalogue.Detail(
+        '019',
+        'The storage system of this share cannot shrink shares.',
+        'Create a smaller share, copy the data to it and delete this one.')
+    FORBIDDEN_CLIENT_ACCESS = catalogue.Detail(
+        '020',
+        'The storage system does not permit access for the client named in '
+        'the access rule.',
+        'Delete the access rule and create one that names another client.',
+        user_fixable=True)
+    UNSUPPORTED_CLIENT_ACCESS = catalogue.Detail(
+        '021',
+        'The share cannot be accessed with the type or level that the access '
+        'rule asks for.',
+        'Delete the access rule and create one with another type or level.',
+        user_fixable=True,
+        exceptions=('InvalidShareAccessLevel', 'InvalidShareAccessType'))
+    UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = catalogue.Detail(
+        '022',
+        'A security service of the share network was not accepted. Its type '
+        'is not supported, or its settings are wrong.',
+        'Correct the settings of the security service or use one of another '
+        'type, then try again.',
+        user_fixable=True)
+    SECURITY_SERVICE_FAILED_AUTH = catalogue.Detail(
+        '023',
+        'The share could not be set up because the user of the security '
+        'service could not log in or lacks rights.',
+        'Correct the domain, user, password or organizational unit in the '
+        'security service, or extend the rights of the user, then try again.',
+        user_fixable=True,
+        exceptions=('SecurityServiceFailedAuth',))
+    NO_DEFAULT_SHARE_TYPE = catalogue.Detail(
+        '024',
+        'The request names no share type, and this cloud has no default one.',
+        'Name a share type in the request.',
+        user_fixable=True,
+        exceptions=('DefaultShareTypeNotConfigured',))
+    MISSING_SECURITY_SERVICE = catalogue.Detail(
+        '025',
+        'The protocol of the share needs a security service that the share '
+        'network does not have.',
+        'Add a security service of the right type to the share network, then '
+        'create the share again.',
+        user_fixable=True)
+    DRIVER_FAILED_TRANSFER_ACCEPT = catalogue.Detail(
+        '026',
+        'The share still has access rules, and its storage system can hand '
+        'it over only without them.',
+        'Accept the transfer with the option to clear access rules, or have '
+        'them removed first.',
+        user_fixable=True,
+        exceptions=('DriverCannotTransferShareWithRules',))
+    SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = catalogue.Detail(
+        '027',
+        'The share network needs another network port, but the port quota is '
+        'used up.',
+        'Delete ports that you no longer need or ask your operator for a '
+        'larger quota, then try again.',
+        user_fixable=True,
+        exceptions=('PortLimitExceeded',))
+    SHARE_BACKEND_NOT_READY_YET = catalogue.Detail(
+        '028',
+        'The storage system for shares is not ready at the moment.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('WillNotSchedule',))
+    UPDATE_METADATA_SUCCESS = catalogue.Detail(
+        '029',
+        'The storage system has applied the changed metadata.')
+    UPDATE_METADATA_FAILURE = catalogue.Detail(
+        '030',
+        'The storage system could not apply the changed metadata.',
+        'Check the keys and values and set them again; if it keeps failing, '
+        'give your operator the request id.',
+        user_fixable=True, retryable=True)
+    UPDATE_METADATA_NOT_DELETED = catalogue.Detail(
+        '031',
+        'Metadata that the storage system uses was deleted, but deletions '
+        'are not passed on to the storage system.',
+        'If the storage system should behave differently, set the key again '
+        'with the value that you want.',
+        user_fixable=True)
+    TARGETED_RESTORE_UNSUPPORTED = catalogue.Detail(
+        '032',
+        'The storage system can restore this backup only to the share from '
+        'which it was taken.',
+        'Restore the backup to its original share.',
+        user_fixable=True)
+    NEUTRON_SUBNET_FULL = catalogue.Detail(
+        '033',
+        'The subnet of the share network has no free IP address left.',
+        'Free addresses in the subnet, or use a share network with another '
+        'subnet, then try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('IpAddressGenerationFailureClient',))
+    UNSUPPORTED_REPLICA_CREATE_CONFIG = catalogue.Detail(
+        '034',
+        'The storage system cannot replicate the share in its present '
+        'configuration.',
+        'Delete snapshots of the share that you no longer need, or use a '
+        'share of another share type.',
+        user_fixable=True)
+
+
+NAMESPACE = catalogue.Namespace(
+    'SHARE',
+    resource_types=(resource_types.SHARE,
+                    resource_types.SHARE_GROUP,
+                    resource_types.SHARE_REPLICA,
+                    resource_types.SHARE_SNAPSHOT,
+                    resource_types.SECURITY_SERVICE,
+                    resource_types.SHARE_NETWORK_SUBNET),
+    actions=Actions, details=Details)

@@ -1,0 +1,268 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Messages of block storage."""
+
+from usermsg.message import catalogue
+from usermsg.message import defined_messages
+from usermsg.message import resource_types
+
+_TRY_AGAIN = (
+    'Try again later; if it keeps failing, give your operator the request '
+    'id.')
+
+
+class Events:
+    UNKNOWN_ERROR = catalogue.Event(
+        defined_messages.EventIds.UNKNOWN_ERROR,
+        'The operation failed, and the cause is not known.',
+        _TRY_AGAIN,
+        retryable=True)
+    UNABLE_TO_ALLOCATE = catalogue.Event(
+        defined_messages.EventIds.UNABLE_TO_ALLOCATE,
+        'No storage could be allocated for this volume request.',
+        'Ask for a smaller volume or another volume type or availability '
+        'zone, or try again later.',
+        user_fixable=True, retryable=True)
+    ATTACH_READONLY_VOLUME = catalogue.Event(
+        defined_messages.EventIds.ATTACH_READONLY_VOLUME,
+        'The volume allows reading only, so it was not attached for writing.',
+        'Attach it in read-only mode, or remove its read-only flag first.',
+        user_fixable=True)
+    IMAGE_FROM_VOLUME_OVER_QUOTA = catalogue.Event(
+        defined_messages.EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
+        'No image was made from the volume because your image quota is used '
+        'up.',
+        'Remove images that are no longer needed, or ask your operator for '
+        'a larger quota.',
+        user_fixable=True)
+    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = catalogue.Event(
+        defined_messages.EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
+        'An encrypted volume cannot be taken out of management.',
+        'Copy the data to an unencrypted volume, and unmanage that one.',
+        user_fixable=True)
+
+
+class Actions:
+    SCHEDULE_ALLOCATE_VOLUME = catalogue.Action(
+        '001', 'schedule allocate volume')
+    ATTACH_VOLUME = catalogue.Action(
+        '002', 'attach volume')
+    COPY_VOLUME_TO_IMAGE = catalogue.Action(
+        '003', 'copy volume to image')
+    UPDATE_ATTACHMENT = catalogue.Action(
+        '004', 'update attachment')
+    COPY_IMAGE_TO_VOLUME = catalogue.Action(
+        '005', 'copy image to volume')
+    UNMANAGE_VOLUME = catalogue.Action(
+        '006', 'unmanage volume')
+    EXTEND_VOLUME = catalogue.Action(
+        '007', 'extend volume')
+    CREATE_VOLUME_FROM_BACKEND = catalogue.Action(
+        '008', 'create volume on the storage system')
+    SNAPSHOT_CREATE = catalogue.Action(
+        '009', 'create snapshot')
+    SNAPSHOT_DELETE = catalogue.Action(
+        '010', 'delete snapshot')
+    SNAPSHOT_UPDATE = catalogue.Action(
+        '011', 'update snapshot')
+    SNAPSHOT_METADATA_UPDATE = catalogue.Action(
+        '012', 'update snapshot metadata')
+    BACKUP_CREATE = catalogue.Action(
+        '013', 'create backup')
+    BACKUP_DELETE = catalogue.Action(
+        '014', 'delete backup')
+    BACKUP_RESTORE = catalogue.Action(
+        '015', 'restore backup')
+    REIMAGE_VOLUME = catalogue.Action(
+        '016', 'reimage volume')
+
+
+class Details:
+    UNKNOWN_ERROR = catalogue.Detail(
+        '001',
+        'The operation failed, and the cause is not known.',
+        _TRY_AGAIN,
+        retryable=True)
+    DRIVER_NOT_INITIALIZED = catalogue.Detail(
+        '002',
+        'The storage system is not ready to take requests.',
+        _TRY_AGAIN,
+        retryable=True,
+        exceptions=('DriverNotInitialized',))
+    NO_BACKEND_AVAILABLE = catalogue.Detail(
+        '003',
+        'No storage system can take this request.',
+        'Ask for a smaller size or another volume type or availability '
+        'zone, or try again later.',
+        user_fixable=True, retryable=True,
+        exceptions=('NoValidBackend',))
+    FAILED_TO_UPLOAD_VOLUME = catalogue.Detail(
+        '004',
+        'The contents of the volume could not be saved as an image.',
+        _TRY_AGAIN,
+        retryable=True)
+    VOLUME_ATTACH_MODE_INVALID = catalogue.Detail(
+        '005',
+        'The volume cannot be attached in the requested mode.',
+        'Ask for a mode that the volume allows, such as read-only for a '
+        'volume that must not be written.',
+        user_fixable=True,
+        exceptions=('InvalidVolumeAttachMode',))
+    QUOTA_EXCEED = catalogue.Detail(
+        '006',
+        'The quota of your project leaves no room for this request.',
+        'Delete what is no longer needed, or ask your operator for a larger '
+        'quota.',
+        user_fixable=True,
+        exceptions=('ImageLimitExceeded', 'BackupLimitExceeded',
+                    'SnapshotLimitExceeded'))
+    NOT_ENOUGH_SPACE_FOR_IMAGE = catalogue.Detail(
+        '007',
+        'The image needs more space than there is for making a volume from '
+        'it.',
+        'Use a smaller image, or try again later; if it keeps failing, give '
+        'your operator the request id.',
+        user_fixable=True, retryable=True,
+        exceptions=('ImageTooBig',))
+    UNMANAGE_ENC_NOT_SUPPORTED = catalogue.Detail(
+        '008',
+        'The volume is encrypted, so it cannot be taken out of management.',
+        'Copy the data to an unencrypted volume, and unmanage that one.',
+        user_fixable=True)
+    NOTIFY_COMPUTE_SERVICE_FAILED = catalogue.Detail(
+        '009',
+        'The server that uses the volume could not be told about its new '
+        'size.',
+        'Check the size inside the server; if it is still the old one, '
+        'detach the volume and attach it again.',
+        user_fixable=True)
+    DRIVER_FAILED_EXTEND = catalogue.Detail(
+        '010',
+        'The storage system could not enlarge the volume.',
+        'Ask your operator to check the volume, and give the request id.')
+    SIGNATURE_VERIFICATION_FAILED = catalogue.Detail(
+        '011',
+        'The signature of the image could not be confirmed.',
+        'Check the signature properties of the image, or use another image.',
+        user_fixable=True)
+    DRIVER_FAILED_CREATE = catalogue.Detail(
+        '012',
+        'The storage system could not make the volume.',
+        'Delete the failed volume and create it again; if that fails too, '
+        'give your operator the request id.',
+        retryable=True)
+    SNAPSHOT_CREATE_ERROR = catalogue.Detail(
+        '013',
+        'The storage system could not take the snapshot.',
+        'Delete the failed snapshot and create it again; if that fails too, '
+        'give your operator the request id.',
+        retryable=True)
+    SNAPSHOT_UPDATE_METADATA_FAILED = catalogue.Detail(
+        '014',
+        'The metadata of the snapshot could not be saved.',
+        'Check the snapshot; if its status is error, delete it and create '
+        'it again.',
+        retryable=True)
+    SNAPSHOT_IS_BUSY = catalogue.Detail(
+        '015',
+        'The snapshot is still needed, for example by a volume made from it.',
+        'Delete what depends on the snapshot or wait for it to finish, then '
+        'try again.',
+        user_fixable=True, retryable=True,
+        exceptions=('SnapshotIsBusy',))
+    SNAPSHOT_DELETE_ERROR = catalogue.Detail(
+        '016',
+        'The storage system could not remove the snapshot.',
+        'Ask your operator to check the snapshot, and give the request id.')
+    BACKUP_INVALID_STATE = catalogue.Detail(
+        '017',
+        'The status of the backup does not allow this operation.',
+        'Wait until nothing else is done with the backup, then check its '
+        'status and try again.',
+        retryable=True)
+    BACKUP_SERVICE_DOWN = catalogue.Detail(
+        '018',
+        'The service that handles this backup is not available.',
+        _TRY_AGAIN,
+        retryable=True)
+    BACKUP_CREATE_DEVICE_ERROR = catalogue.Detail(
+        '019',
+        'The volume could not be opened to read its data for the backup.',
+        _TRY_AGAIN,
+        retryable=True)
+    BACKUP_CREATE_DRIVER_ERROR = catalogue.Detail(
+        '020',
+        'The data could not be written to the backup storage.',
+        _TRY_AGAIN,
+        retryable=True)
+    ATTACH_ERROR = catalogue.Detail(
+        '021',
+        'No connection to the volume could be made.',
+        _TRY_AGAIN,
+        retryable=True)
+    DETACH_ERROR = catalogue.Detail(
+        '022',
+        'The connection to the volume could not be closed.',
+        'Check the status of the volume; if it is available, try again, '
+        'otherwise give your operator the request id.',
+        retryable=True)
+    BACKUP_CREATE_CLEANUP_ERROR = catalogue.Detail(
+        '023',
+        'Temporary data that was needed for the backup could not be removed.',
+        'Check the status of the backup, and give your operator the request '
+        'id so that the leftovers are removed.')
+    BACKUP_SCHEDULE_ERROR = catalogue.Detail(
+        '024',
+        'No backup service was found that can take this request.',
+        _TRY_AGAIN,
+        retryable=True)
+    BACKUP_DELETE_DRIVER_ERROR = catalogue.Detail(
+        '025',
+        'The data could not be removed from the backup storage.',
+        _TRY_AGAIN,
+        retryable=True)
+    BACKUP_RESTORE_ERROR = catalogue.Detail(
+        '026',
+        'The data of the backup could not be written to the volume.',
+        'Treat the contents of that volume as incomplete, and restore the '
+        'backup again, if possible to a new volume.',
+        retryable=True)
+    VOLUME_INVALID_STATE = catalogue.Detail(
+        '027',
+        'The status of the volume does not allow this operation.',
+        'Wait until nothing else is done with the volume, then check its '
+        'status and try again.',
+        retryable=True)
+    REIMAGE_VOLUME_FAILED = catalogue.Detail(
+        '028',
+        'The volume could not be overwritten with the image.',
+        'Treat the contents of the volume as incomplete, and try again; if '
+        'it keeps failing, give your operator the request id.',
+        retryable=True)
+    IMAGE_FORMAT_UNACCEPTABLE = catalogue.Detail(
+        '029',
+        'The format of the image cannot be used with this volume.',
+        'Choose another image format, for example raw, or use another image.',
+        user_fixable=True)
+    INCREMENTAL_BACKUP_FORCES_FULL_BACKUP = catalogue.Detail(
+        '030',
+        'No earlier backup was a suitable base, so a full backup is made '
+        'instead of an incremental one.',
+        'Allow for a larger backup that takes longer.')
+
+
+NAMESPACE = catalogue.Namespace(
+    'VOLUME',
+    resource_types=(resource_types.VOLUME,
+                    resource_types.VOLUME_SNAPSHOT,
+                    resource_types.VOLUME_BACKUP),
+    events=Events, actions=Actions, details=Details)

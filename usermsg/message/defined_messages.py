@@ -1,0 +1,40 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The names under which a service refers to a permitted message."""
+
+from usermsg.message import loader
+
+
+class EventIds:
+    """Event ids of whole messages.
+
+    Messages made of an action and a detail are named by the ``Actions`` and
+    ``Details`` of :mod:`usermsg.message.catalogues`.
+    """
+
+    UNKNOWN_ERROR = 'VOLUME_000001'
+    UNABLE_TO_ALLOCATE = 'VOLUME_000002'
+    ATTACH_READONLY_VOLUME = 'VOLUME_000003'
+    IMAGE_FROM_VOLUME_OVER_QUOTA = 'VOLUME_000004'
+    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = 'VOLUME_000005'
+
+
+def get_message_text(event_id):
+    """The English text of a permitted message, without an overlay.
+
+    :param event_id: whole (``VOLUME_000002``, or bare ``000002``) or
+        composed (``VOLUME_VOLUME_001_003``)
+    :raises usermsg.exception.NotPermitted: there is no such message
+    """
+    catalogue = loader.built_in()
+    outcome = catalogue.outcome(event_id=event_id)
+    return catalogue.describe(outcome.event_id).user_message

@@ -1,0 +1,306 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Where the catalogue comes from: plug-ins, languages, the overlay.
+
+A plug-in is an entry point in the group ``usermsg.catalogue`` whose name is
+its prefix and whose object is a
+:class:`usermsg.message.catalogue.Namespace`.
+
+Translations and an operator's overlay are YAML files of one form::
+
+    language: en            # of the words in this file; en if left out
+    unknown_event: ...      # what to say of an event not in the catalogue
+    prefixes:
+      VOLUME:               # rewords entries that exist
+        details:
+          '003': {remedy: ..., link: 'https://...'}
+      ACME:                 # declares entries under a prefix of its own
+        resource_types: [ACME_ROBOT]
+        actions:
+          '001': {constant: START, text: start the robot}
+        details:
+          '001': {constant: UNKNOWN_ERROR, text: ...}
+
+An overlay is a directory of such files, read in the order of their names.
+"""
+
+import dataclasses
+import functools
+import os
+import pathlib
+import re
+
+from stevedore import extension
+
+from usermsg import exception
+from usermsg.message import catalogue
+from usermsg import yamlfile
+
+ENTRY_POINTS = 'usermsg.catalogue'
+
+_LANGUAGE = re.compile(r'[a-z]{2,3}(-[A-Za-z0-9]{2,8})*')
+_REWORDABLE = {'events': ('text', 'remedy', 'link', 'user_fixable',
+                          'retryable'),
+               'actions': ('text',),
+               'details': ('text', 'remedy', 'link', 'user_fixable',
+                           'retryable')}
+_TRANSLATABLE = {'events': ('text', 'remedy'),
+                 'actions': ('text',),
+                 'details': ('text', 'remedy')}
+
+
+def load(overlay_dir=None, on_unknown=None):
+    """The catalogue as this host knows it.
+
+    :param overlay_dir: an operator's directory of YAML files, or None
+    :param on_unknown: see :class:`usermsg.message.catalogue.Catalogue`
+    :raises usermsg.exception.ConfigurationError: names the plug-in or the
+        file, the line and what is wrong
+    """
+    draft = _Draft(_plug_ins())
+    for path in _yaml_files(pathlib.Path(__file__).with_name('languages')):
+        draft.add(_Document(path))
+    if overlay_dir:
+        # What is English first: a translation needs its entry.
+        documents = [_Document(path) for path in _yaml_files(overlay_dir)]
+        documents.sort(
+            key=lambda document: document.language != catalogue.ENGLISH)
+        for document in documents:
+            draft.add(document)
+    return catalogue.Catalogue(draft.namespaces.values(), draft.translations,
+                               draft.unknown_texts, on_unknown)
+
+
+@functools.cache
+def built_in():
+    """The catalogue without an overlay. Frozen, so one is enough."""
+    return load()
+
+
+def _plug_ins():
+    def fail(_manager, entry_point, error):
+        raise exception.ConfigurationError(
+            f'The catalogue plug-in {entry_point.name} '
+            f'({entry_point.value}) cannot be loaded: {error}')
+
+    namespaces = []
+    names = set()
+    for plug_in in extension.ExtensionManager(
+            ENTRY_POINTS, on_load_failure_callback=fail):
+        namespace = plug_in.plugin
+        if not isinstance(namespace, catalogue.Namespace):
+            raise exception.ConfigurationError(
+                f'The catalogue plug-in {plug_in.name} '
+                f'({plug_in.entry_point_target}) is not a Namespace.')
+        if namespace.prefix != plug_in.name:
+            raise exception.ConfigurationError(
+                f'The catalogue plug-in {plug_in.name} '
+                f'({plug_in.entry_point_target}) has the prefix '
+                f'{namespace.prefix}; the two must be equal.')
+        if plug_in.name in names:
+            raise exception.ConfigurationError(
+                f'Two catalogue plug-ins are named {plug_in.name}; one is '
+                f'{plug_in.entry_point_target}.')
+        names.add(plug_in.name)
+        namespaces.append(namespace)
+    return namespaces
+
+
+def _yaml_files(directory):
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError as error:
+        raise exception.ConfigurationError(
+            f'the directory cannot be read: {error.strerror}.',
+            directory) from None
+    return [pathlib.Path(directory, name) for name in names
+            if name.endswith(('.yaml', '.yml'))]
+
+
+class _Document:
+    """One file, its outer form checked."""
+
+    def __init__(self, path):
+        self.path = path
+        content = yamlfile.load(path)
+        if content is None:
+            content = yamlfile.Mapping(1)
+        if not isinstance(content, yamlfile.Mapping):
+            raise exception.ConfigurationError(
+                'the file must be a mapping with the key "prefixes".', path,
+                1)
+        self.keys(content, ('language', 'unknown_event', 'prefixes'))
+        self.language = content.get('language', catalogue.ENGLISH)
+        if not (isinstance(self.language, str) and
+                _LANGUAGE.fullmatch(self.language)):
+            self.fail(content, 'language',
+                      f'{self.language!r} is not a language tag such as de '
+                      f'or pt-BR')
+        self.unknown_event = content.get('unknown_event')
+        problem = catalogue.text_problem('text', self.unknown_event)
+        if problem:
+            self.fail(content, 'unknown_event', problem)
+        self.prefixes = self.mapping(content, 'prefixes')
+
+    def fail(self, mapping, key, problem):
+        raise exception.ConfigurationError(
+            f'{key}: {problem}.', self.path, mapping.line_of(key))
+
+    def keys(self, mapping, allowed):
+        for key in mapping:
+            if key not in allowed:
+                self.fail(mapping, key, 'this key is not known here; it can '
+                          'be ' + ', '.join(allowed))
+
+    def mapping(self, parent, key):
+        value = parent.get(key)
+        if value is None:
+            return yamlfile.Mapping(parent.line_of(key))
+        if not isinstance(value, yamlfile.Mapping):
+            self.fail(parent, key, 'this must be a mapping')
+        return value
+
+
+class _Draft:
+    """A catalogue in the making."""
+
+    def __init__(self, namespaces):
+        self.namespaces = {}
+        for namespace in namespaces:
+            self.namespaces[namespace.prefix] = namespace
+        self.translations = {}
+        self.unknown_texts = {}
+
+    def add(self, document):
+        if document.unknown_event:
+            self.unknown_texts[document.language] = document.unknown_event
+            if document.language == catalogue.ENGLISH:
+                self.unknown_texts = {
+                    catalogue.ENGLISH: document.unknown_event}
+        for prefix in document.prefixes:
+            content = document.mapping(document.prefixes, prefix)
+            document.keys(content, ('resource_types', *catalogue.KINDS))
+            if document.language != catalogue.ENGLISH:
+                self._translate(document, prefix, content)
+            elif prefix in self.namespaces:
+                self._reword(document, prefix, content)
+            else:
+                self._declare(document, prefix, content)
+
+    def _entries(self, document, prefix, content, allowed):
+        """(kind, id, the mapping, its place) of every entry in a file."""
+        for kind in catalogue.KINDS:
+            entries = document.mapping(content, kind)
+            for entry_id in entries:
+                values = document.mapping(entries, entry_id)
+                document.keys(values, allowed[kind])
+                for attribute, value in values.items():
+                    problem = _value_problem(attribute, value)
+                    if problem:
+                        document.fail(values, attribute, problem)
+                yield kind, entry_id, values, entries
+
+    def _existing(self, document, prefix, kind, entry_id, place):
+        key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
+        found = getattr(self.namespaces[prefix], kind).get(key)
+        if found is None:
+            document.fail(place, entry_id,
+                          f'{prefix} has no such entry among its {kind}; new '
+                          f'ones go under a prefix of your own')
+        return found
+
+    def _translate(self, document, prefix, content):
+        if prefix not in self.namespaces:
+            document.fail(document.prefixes, prefix,
+                          'there is no catalogue with this prefix to '
+                          'translate')
+        if 'resource_types' in content:
+            document.fail(content, 'resource_types',
+                          'this goes into the English file')
+        language = self.translations.setdefault(document.language, {})
+        for kind, entry_id, values, place in self._entries(
+                document, prefix, content, _TRANSLATABLE):
+            self._existing(document, prefix, kind, entry_id, place)
+            language.setdefault((prefix, kind, entry_id), {}).update(values)
+
+    def _reword(self, document, prefix, content):
+        if 'resource_types' in content:
+            document.fail(content, 'resource_types',
+                          f'{prefix} has its own; new ones go under a prefix '
+                          f'of your own')
+        namespace = self.namespaces[prefix]
+        reworded = {kind: dict(getattr(namespace, kind))
+                    for kind in catalogue.KINDS}
+        for kind, entry_id, values, place in self._entries(
+                document, prefix, content, _REWORDABLE):
+            entry = self._existing(document, prefix, kind, entry_id, place)
+            reworded[kind][entry.id] = dataclasses.replace(entry, **values)
+            for language in self.translations.values():
+                # A translation of the words that were there before says
+                # something else than the operator does: theirs win.
+                words = language.get((prefix, kind, entry_id), {})
+                for attribute in values:
+                    words.pop(attribute, None)
+        self.namespaces[prefix] = catalogue.Namespace(
+            prefix, resource_types=namespace.resource_types,
+            **{kind: entries.values()
+               for kind, entries in reworded.items()})
+
+    def _declare(self, document, prefix, content):
+        declarable = {
+            kind: ('constant', *attributes,
+                   *(('exceptions',) if kind == 'details' else ()))
+            for kind, attributes in _REWORDABLE.items()}
+        declared = {kind: [] for kind in catalogue.KINDS}
+        for kind, entry_id, values, place in self._entries(
+                document, prefix, content, declarable):
+            for attribute in ('constant', 'text'):
+                if attribute not in values:
+                    document.fail(place, entry_id,
+                                  f'the {attribute} is missing')
+            if 'exceptions' in values:
+                values = {**values,
+                          'exceptions': tuple(values['exceptions'])}
+            key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
+            declared[kind].append(catalogue.KINDS[kind](key, **values))
+        resource_types = content.get('resource_types') or ()
+        if not _is_list_of_strings(resource_types):
+            document.fail(content, 'resource_types',
+                          'this must be a list of names')
+        for name in resource_types:
+            for other in self.namespaces.values():
+                if name in other.resource_types:
+                    document.fail(content, 'resource_types',
+                                  f'{name} belongs to {other.prefix}')
+        try:
+            self.namespaces[prefix] = catalogue.Namespace(
+                prefix, resource_types=resource_types, **declared)
+        except exception.ConfigurationError as error:
+            raise exception.ConfigurationError(
+                str(error), document.path,
+                document.prefixes.line_of(prefix)) from None
+
+
+def _value_problem(attribute, value):
+    if attribute in ('user_fixable', 'retryable'):
+        return None if isinstance(value, bool) else 'this is true or false'
+    if attribute == 'exceptions':
+        return (None if _is_list_of_strings(value) else
+                'this must be a list of class names')
+    if value is None:
+        return f'the {attribute} is empty'
+    return catalogue.text_problem(attribute, value)
+
+
+def _is_list_of_strings(value):
+    return (isinstance(value, (list, tuple)) and
+            all(isinstance(item, str) for item in value))

@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""YAML that an operator wrote, read so that an error can name its line."""
+
+import yaml
+
+from usermsg import exception
+
+_SafeLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
+
+
+class Mapping(dict):
+    """A mapping that knows where it stands.
+
+    ``line`` is its first line, ``line_of(key)`` that of one of its keys.
+    """
+
+    def __init__(self, line):
+        super().__init__()
+        self.line = line
+        self._lines = {}
+
+    def add(self, key, value, line):
+        self[key] = value
+        self._lines[key] = line
+
+    def line_of(self, key):
+        return self._lines.get(key, self.line)
+
+
+class _Loader(_SafeLoader):
+    pass
+
+
+def _construct_mapping(loader, node):
+    loader.flatten_mapping(node)
+    mapping = Mapping(node.start_mark.line + 1)
+    # Yielded before it is filled, as PyYAML's own constructors do, because
+    # an alias may refer to a mapping from within.
+    yield mapping
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node, deep=True)
+        line = key_node.start_mark.line + 1
+        if not isinstance(key, str):
+            raise yaml.MarkedYAMLError(
+                problem=f'the key {key!r} is not a string; put it in quotes',
+                problem_mark=key_node.start_mark)
+        if key in mapping:
+            # YAML forbids it and PyYAML lets the last one win: an entry
+            # that silently disappears.
+            raise yaml.MarkedYAMLError(
+                problem=f'{key!r} stands here twice',
+                problem_mark=key_node.start_mark)
+        mapping.add(key, loader.construct_object(value_node, deep=True), line)
+
+
+_Loader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)
+
+
+def load(path):
+    """The document in a file; mappings are :class:`Mapping`.
+
+    :raises exception.ConfigurationError: the file can't be read or isn't
+        one YAML document with string keys, none of them twice
+    """
+    try:
+        with open(path, encoding='utf-8') as stream:
+            return yaml.load(stream, Loader=_Loader)  # nosec: a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise exception.ConfigurationError(
+            f'not valid YAML: {error.problem or error.context}',
+            path, mark.line + 1 if mark else None) from None
+    except yaml.YAMLError as error:
+        raise exception.ConfigurationError(
+            f'not valid YAML: {error}', path) from None
+    except UnicodeDecodeError:
+        raise exception.ConfigurationError('not UTF-8.', path) from None
+    except OSError as error:
+        raise exception.ConfigurationError(
+            f'cannot be read: {error.strerror}.', path) from None
