@@ -1,0 +1,36 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Configuration options, a module for each group.
+
+Nothing is registered by importing: :func:`register_opts` does it on the
+ConfigOpts that it is given, so that one process can hold several.
+"""
+
+from oslo_db import options as db_options
+
+from usermsg.conf import api
+from usermsg.conf import catalogue
+from usermsg.conf import messages
+
+_GROUPS = (api, catalogue, messages)
+
+
+def register_opts(conf):
+    for module in _GROUPS:
+        conf.register_group(module.GROUP)
+        conf.register_opts(module.OPTS, group=module.GROUP)
+    conf.register_opts(db_options.database_opts, group='database')
+
+
+def list_opts():
+    """Of this project only; the libraries list theirs themselves."""
+    return [(module.GROUP, module.OPTS) for module in _GROUPS]

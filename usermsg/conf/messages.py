@@ -1,0 +1,27 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``[messages]``: how messages are kept and recorded."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('messages', title='How messages are kept and recorded')
+
+OPTS = [
+    cfg.IntOpt(
+        'ttl', default=30 * 24 * 3600, min=60, max=10 * 366 * 24 * 3600,
+        help='For how many seconds a message is guaranteed to be kept.'),
+    cfg.FloatOpt(
+        'record_timeout', default=5.0, min=0.1, max=300,
+        help='How many seconds a service that records a message through the '
+             'library waits for the database at most. After that the failure '
+             'is logged and counted and the service goes on.'),
+]

@@ -1,0 +1,203 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The database: one engine a process, transactions, and what can fail."""
+
+import contextlib
+import os
+
+from oslo_db import api as db_api
+from oslo_db import exception as db_exception
+from oslo_db.sqlalchemy import enginefacade
+from oslo_log import log
+import sqlalchemy
+from sqlalchemy import exc as sa_exception
+
+from usermsg import exception
+
+LOG = log.getLogger(__name__)
+
+#: Seconds; what the drivers leave open. A value in the URL or in
+#: [database] connection_parameters wins.
+_TIMEOUTS = {
+    'mysql': {'connect_timeout': 4, 'read_timeout': 30, 'write_timeout': 30},
+    'postgresql': {'connect_timeout': 4, 'keepalives_idle': 10,
+                   'keepalives_interval': 5, 'keepalives_count': 3,
+                   'tcp_user_timeout': 30000,
+                   'options': '-cstatement_timeout=30000'},
+    'sqlite': {'timeout': 30},
+}
+
+_DRIVERS = {'mysql': 'mysql', 'postgresql': 'postgresql'}
+
+
+class Database:
+    """Lazy: connects on first use, and again in a process that was forked.
+
+    :param conf: where ``[database]`` is read
+    :raises usermsg.exception.ConfigurationError: the address is missing or
+        can't be understood, or its driver isn't installed
+    """
+
+    def __init__(self, conf):
+        self._options = dict(conf.database)
+        self._url = _usable_url(self._options['connection'])
+        # oslo.db would try for minutes before it says that there is no
+        # database; a request or a recording service can't wait that long.
+        self._options['max_retries'] = 0
+        self._options['connection_parameters'] = _parameters(
+            self._url, self._options['connection_parameters'])
+        self._engine = None
+        self._pid = None
+        self._inherited = []
+        self._write = db_api.wrap_db_retry(
+            max_retries=5, retry_interval=0.05, max_retry_interval=1,
+            inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
+            exception_checker=_is_locked)(self._write_once)
+
+    @property
+    def dialect(self):
+        """``sqlite``, ``mysql`` (MariaDB too) or ``postgresql``."""
+        return self._url.get_backend_name()
+
+    def engine(self):
+        if self._engine is None or self._pid != os.getpid():
+            if self._engine is not None:
+                # Forked. The connections belong to the parent: using or even
+                # closing them here would end them there, so they are kept.
+                self._inherited.append(self._engine)
+            # Two threads may come here at once. An engine that loses has no
+            # connection yet; a lock could be held by a thread that the fork
+            # left behind.
+            engine = self._create_engine()
+            self._engine, self._pid = engine, os.getpid()
+            return engine
+        return self._engine
+
+    def _create_engine(self):
+        facade = enginefacade.transaction_context()
+        facade.configure(**self._options)
+        facade.append_on_engine_create(_set_up_engine)
+        return facade.writer.get_engine()
+
+    @contextlib.contextmanager
+    def reader(self):
+        """A connection to read from, for the length of a ``with`` block.
+
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        with _translated(), self.engine().connect() as connection:
+            yield connection
+
+    def write(self, work):
+        """Run ``work(connection)`` in one transaction; return its result.
+
+        It runs again when the database asks for that (a deadlock, a lock),
+        so it must do nothing but write to the database. It must write before
+        it reads: SQLite refuses a transaction that read first and then finds
+        that somebody else has written.
+
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        with _translated():
+            return self._write(work)
+
+    def _write_once(self, work):
+        with self.engine().begin() as connection:
+            return work(connection)
+
+    def dispose(self):
+        """Close the connections that nobody uses."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+
+@contextlib.contextmanager
+def _translated():
+    try:
+        yield
+    except (db_exception.DBDuplicateEntry, db_exception.DBDataError,
+            db_exception.DBConstraintError,
+            db_exception.DBReferenceError):
+        raise  # says something about the data, not about the database
+    except (db_exception.DBError, db_exception.CantStartEngineError,
+            sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
+        # The driver's words only: those of SQLAlchemy hold the statement.
+        cause = getattr(error, 'inner_exception', None) or error
+        cause = getattr(cause, 'orig', None) or cause
+        LOG.error('The database cannot be used: %s: %s. If a table is '
+                  'missing, run "usermsg-manage db sync".',
+                  type(cause).__name__, ' '.join(str(cause).split()))
+        raise exception.DatabaseUnavailable() from error
+
+
+def _is_locked(error):
+    """Whether SQLite gave up waiting for another writer."""
+    return (isinstance(error, db_exception.DBError) and
+            'database is locked' in str(error))
+
+
+def _set_up_engine(engine):
+    # Parameters are users' data; an error message ends up in logs.
+    engine.hide_parameters = True
+    if engine.dialect.name == 'sqlite':
+        sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
+
+
+def _set_up_sqlite(connection, _record):
+    # With a write-ahead log readers and the writer don't stop each other.
+    # NORMAL then risks no corruption; a power cut, though not a crash of
+    # this process, may undo the last transactions.
+    connection.execute('PRAGMA journal_mode = WAL')
+    connection.execute('PRAGMA synchronous = NORMAL')
+
+
+def _usable_url(text):
+    if not text:
+        raise exception.ConfigurationError(
+            '[database] connection is not set; for example: '
+            'mysql+pymysql://usermsg:PASSWORD@HOST/usermsg?charset=utf8mb4')
+    try:
+        url = sqlalchemy.make_url(text)
+        dialect = url.get_dialect()
+    except (sa_exception.ArgumentError, ValueError):
+        # The text isn't repeated: it may hold a password.
+        raise exception.ConfigurationError(
+            '[database] connection is not the address of a database.'
+        ) from None
+    except sa_exception.NoSuchModuleError:
+        raise exception.ConfigurationError(
+            f'[database] connection: {url.drivername!r} is not a kind of '
+            f'database that is known here.') from None
+    backend = url.get_backend_name()
+    if backend not in _TIMEOUTS:
+        raise exception.ConfigurationError(
+            f'[database] connection: {backend} is not supported; use mysql, '
+            f'postgresql or sqlite.')
+    try:
+        dialect.import_dbapi()
+    except ImportError as error:
+        extra = _DRIVERS.get(backend)
+        raise exception.ConfigurationError(
+            f'[database] connection: the driver {error.name} is not '
+            f'installed; install usermsg[{extra}].') from None
+    return url
+
+
+def _parameters(url, configured):
+    """What to append to the URL, in the form of a query string."""
+    given = dict(part.partition('=')[::2]
+                 for part in configured.split('&') if part)
+    return '&'.join(
+        [configured] * bool(configured) +
+        [f'{name}={value}'
+         for name, value in _TIMEOUTS[url.get_backend_name()].items()
+         if name not in url.query and name not in given])

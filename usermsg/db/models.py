@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The tables, as SQLAlchemy Core knows them.
+
+Identifiers are ASCII and compared byte by byte in every database: smaller
+indexes, and no two ids that one database thinks equal and another doesn't.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from usermsg import validation
+
+metadata = sa.MetaData(naming_convention={
+    'pk': '%(table_name)s_pkey',
+    'uq': '%(table_name)s_%(column_0_N_name)s_key',
+})
+
+
+def ascii_string(length):
+    return sa.String(length).with_variant(
+        sa.String(length, collation='C'), 'postgresql').with_variant(
+        mysql.VARCHAR(length, charset='ascii', collation='ascii_bin'),
+        'mysql', 'mariadb')
+
+
+def utc_microseconds():
+    """A time without a zone: always UTC."""
+    return sa.DateTime().with_variant(
+        mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
+
+
+_TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
+
+messages = sa.Table(
+    'messages', metadata,
+    # A UUIDv7: its order is the order of the messages.
+    sa.Column('id', ascii_string(36), primary_key=True),
+    sa.Column('prefix', ascii_string(32), nullable=False),
+    sa.Column('project_id', ascii_string(validation.PROJECT_ID),
+              nullable=False),
+    sa.Column('user_id', ascii_string(validation.USER_ID), nullable=True),
+    sa.Column('request_id', ascii_string(validation.REQUEST_ID),
+              nullable=True),
+    sa.Column('resource_type', ascii_string(64), nullable=True),
+    sa.Column('resource_uuid', ascii_string(validation.RESOURCE_UUID),
+              nullable=True),
+    sa.Column('event_id', ascii_string(validation.EVENT_ID), nullable=False),
+    sa.Column('action_id', ascii_string(3), nullable=True),
+    sa.Column('detail_id', ascii_string(3), nullable=True),
+    sa.Column('message_level', ascii_string(16), nullable=False),
+    sa.Column('created_at', utc_microseconds(), nullable=False),
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    sa.Index('messages_project_id_idx', 'project_id', 'id'),
+    sa.Index('messages_project_prefix_id_idx', 'project_id', 'prefix', 'id'),
+    sa.Index('messages_resource_uuid_id_idx', 'resource_uuid', 'id'),
+    sa.Index('messages_request_id_idx', 'request_id'),
+    sa.Index('messages_expires_at_idx', 'expires_at'),
+    **_TABLE)
+
+source_keys = sa.Table(
+    'source_keys', metadata,
+    sa.Column('project_id', ascii_string(validation.PROJECT_ID),
+              primary_key=True),
+    sa.Column('source_id', ascii_string(validation.SOURCE_ID),
+              primary_key=True),
+    sa.Column('message_id', ascii_string(36), nullable=False),
+    # SHA-256 of what was recorded, in hex.
+    sa.Column('digest', ascii_string(64), nullable=False),
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    sa.Index('source_keys_expires_at_idx', 'expires_at'),
+    **_TABLE)
