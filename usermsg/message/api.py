@@ -1,0 +1,281 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Recording outcomes and reading them back.
+
+For a service that wants to tell its users how an operation ended::
+
+    from usermsg.message import api as message_api
+
+    self.message_api = message_api.API()
+
+The constructor reads usermsg's configuration files and raises if they can't
+be used. After that :meth:`API.create` raises only for what its caller did
+wrong: whatever else happens, the service goes on.
+"""
+
+import datetime
+import hashlib
+import json
+
+from oslo_log import log
+
+from usermsg import exception as errors
+from usermsg.message import deadline
+from usermsg.message import ids
+from usermsg.objects import message as message_object
+from usermsg import service
+from usermsg import validation
+
+LOG = log.getLogger(__name__)
+
+NEWEST_FIRST = 'created_at:desc'
+OLDEST_FIRST = 'created_at:asc'
+
+
+class API:
+    """Safe to share between threads, and to use after a fork.
+
+    :param runtime: a :class:`usermsg.service.Runtime`; without it one is
+        made from usermsg's configuration files alone: the caller's command
+        line, configuration and logging stay as they are, and the database
+        isn't connected before it is needed
+    :raises usermsg.exception.ConfigurationError: without ``runtime``, when
+        the configuration can't be used
+    """
+
+    def __init__(self, runtime=None):
+        runtime = runtime or service.prepare_library()
+        self._db = runtime.db
+        self._catalogue = runtime.catalogue
+        self._metrics = runtime.metrics
+        self._ttl = datetime.timedelta(seconds=runtime.conf.messages.ttl)
+        self._deadline = deadline.Deadline(
+            runtime.conf.messages.record_timeout)
+
+    def create(self, context, event_id=None, project_id=None,
+               resource_type=None, resource_uuid=None, level='ERROR', *,
+               action=None, detail=None, exception=None, source_id=None):
+        """Record how an operation ended.
+
+        The text comes from the catalogue; nothing given here is shown to a
+        user but the resource's type and id and the request id.
+
+        :param context: of the request that began the operation; its
+            ``request_id`` and ``user_id`` are kept
+        :param event_id: of a whole message, such as
+            ``defined_messages.EventIds.UNABLE_TO_ALLOCATE``; exactly one of
+            this and ``action`` is given
+        :param project_id: who will be able to read it; the context's if
+            left out
+        :param resource_type: one of :mod:`usermsg.message.resource_types`;
+            required with ``action``
+        :param resource_uuid: id of the resource that was being worked on
+        :param level: ``INFO``, ``WARN`` or ``ERROR``
+        :param action: what was being done, such as
+            ``catalogues.volume.Actions.ATTACH_VOLUME``, or its id
+        :param detail: why it failed, likewise from ``Details``
+        :param exception: what was raised; where the catalogue knows its
+            class it chooses the detail, and its text is never looked at
+        :param source_id: the caller's own key for this outcome: recording
+            it again with the same key returns the first message
+        :returns: the stored :class:`usermsg.objects.message.Message`, or
+            None if it couldn't be stored within ``[messages]
+            record_timeout`` seconds, which is logged and counted
+        :raises usermsg.exception.InvalidInput: a parameter is wrong, and
+            would always be; names it
+        """
+        message, digest = self._new(
+            context, event_id, project_id, resource_type, resource_uuid,
+            level, action, detail, exception, source_id)
+        try:
+            stored = self._deadline.run(
+                lambda: message.create(self._db, source_id, digest))
+        except Exception as error:
+            self._metrics.not_recorded.inc()
+            LOG.error('[%s] The message %s for %s %s could not be recorded: '
+                      '%s: %s', message.request_id, message.event_id,
+                      message.resource_type, message.resource_uuid,
+                      type(error).__name__, _own_words(error))
+            return None
+        self._metrics.recorded.inc()
+        return stored
+
+    def _new(self, context, event_id, project_id, resource_type,
+             resource_uuid, level, action, detail, exception, source_id):
+        outcome = self._catalogue.outcome(
+            event_id=event_id, action=action, detail=detail,
+            exception=exception, resource_type=resource_type)
+        if project_id is None:
+            project_id = getattr(context, 'project_id', None)
+        if source_id is not None:
+            validation.source_id(source_id)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        message = message_object.Message(
+            id=ids.mint(now),
+            prefix=outcome.prefix,
+            project_id=validation.identifier(
+                'project_id', project_id, validation.PROJECT_ID),
+            user_id=_from_context(context, 'user_id', validation.USER_ID),
+            request_id=_from_context(context, 'request_id',
+                                     validation.REQUEST_ID),
+            resource_type=outcome.resource_type,
+            resource_uuid=validation.optional_identifier(
+                'resource_uuid', resource_uuid, validation.RESOURCE_UUID),
+            event_id=outcome.event_id,
+            action_id=outcome.action_id,
+            detail_id=outcome.detail_id,
+            message_level=validation.level('level', level),
+            created_at=now,
+            expires_at=now + self._ttl)
+        return message, _digest(message)
+
+    def get(self, context, message_id, all_projects=False):
+        """One message of the context's project.
+
+        :param all_projects: of any project
+        :raises usermsg.exception.MessageNotFound: there is none
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        return message_object.Message.get(
+            self._db, _message_id(message_id), _scope(context, all_projects))
+
+    def get_all(self, context, filters=None, marker=None, limit=1000,
+                sort=NEWEST_FIRST, all_projects=False):
+        """A page of the messages of the context's project.
+
+        :param filters: a mapping; ``resource_type``, ``resource_uuid``,
+            ``event_id``, ``request_id``, ``message_level``, ``prefix``,
+            ``created_since``, ``created_before`` (ISO 8601 or datetime,
+            inclusive); with ``all_projects`` also ``project_id``
+        :param marker: the id of the last message of the page before
+        :param limit: how many at most
+        :param sort: ``created_at:desc`` or ``created_at:asc``
+        :param all_projects: of every project
+        :returns: a :class:`usermsg.objects.message.MessageList`
+        :raises usermsg.exception.InvalidInput: names the parameter
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        columns, since, before = self._filters(filters or {})
+        scope = _scope(context, all_projects)
+        if scope is not None:
+            if columns.setdefault('project_id', scope) != scope:
+                raise errors.InvalidInput(
+                    'project_id', 'of another project goes with '
+                    'all_projects.')
+        if marker is not None:
+            marker = validation.uuid('marker', marker)
+        if not isinstance(limit, int) or limit < 1:
+            raise errors.InvalidInput('limit', 'must be a positive integer.')
+        if sort not in (NEWEST_FIRST, OLDEST_FIRST):
+            raise errors.InvalidInput(
+                'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
+        return message_object.MessageList.get_page(
+            self._db, columns, since=since, before=before, marker=marker,
+            limit=limit, ascending=sort == OLDEST_FIRST)
+
+    def _filters(self, filters):
+        columns = {}
+        times = {'created_since': None, 'created_before': None}
+        for name, value in filters.items():
+            if name in times:
+                times[name] = validation.time(name, value)
+            elif name in _FILTER_LENGTHS:
+                columns[name] = validation.identifier(
+                    name, value, _FILTER_LENGTHS[name])
+            else:
+                raise errors.InvalidInput(
+                    name, 'is not something to filter by.')
+        for name in ('resource_type', 'message_level'):
+            if name in columns:
+                columns[name] = columns[name].upper()
+        if 'event_id' in columns:
+            columns['event_id'] = self._catalogue.event_id(
+                columns['event_id'])
+        return columns, times['created_since'], times['created_before']
+
+    def delete(self, context, message_id, all_projects=False):
+        """Delete one message for good. See :meth:`get`."""
+        message_object.Message.delete(
+            self._db, _message_id(message_id), _scope(context, all_projects))
+
+    def cleanup_expired_messages(self, context=None):
+        """Delete what has expired, and source keys no longer needed.
+
+        In batches, each a transaction: it can be interrupted and repeated.
+
+        :param context: not used; other services' code passes one
+        :returns: how many messages were deleted
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        now = datetime.datetime.now(datetime.timezone.utc)
+        deleted = 0
+        while batch := message_object.MessageList.delete_expired(
+                self._db, now):
+            deleted += batch
+        while message_object.delete_expired_source_keys(self._db, now):
+            pass
+        return deleted
+
+
+_FILTER_LENGTHS = {
+    'project_id': validation.PROJECT_ID,
+    'prefix': 32,
+    'resource_type': 64,
+    'resource_uuid': validation.RESOURCE_UUID,
+    'event_id': validation.EVENT_ID,
+    'request_id': validation.REQUEST_ID,
+    'message_level': 16,
+}
+
+
+def _scope(context, all_projects):
+    """The project to keep to; None for every project."""
+    if all_projects:
+        return None
+    # A context without a project owns nothing; no project has this id.
+    return getattr(context, 'project_id', None) or ''
+
+
+def _message_id(value):
+    try:
+        return validation.uuid('message_id', value)
+    except errors.InvalidInput:
+        # There can't be a message with such an id.
+        raise errors.MessageNotFound(
+            str(value)[:validation.RESOURCE_UUID]) from None
+
+
+def _from_context(context, name, max_length):
+    """An id from a context, or None if it couldn't be stored.
+
+    It isn't the caller's to correct, so it is no reason to raise.
+    """
+    value = getattr(context, name, None)
+    try:
+        return validation.optional_identifier(name, value, max_length)
+    except errors.InvalidInput:
+        return None
+
+
+def _digest(message):
+    """Of what was said, not of who said it under which request."""
+    content = json.dumps([
+        message.event_id, message.resource_type, message.resource_uuid,
+        message.message_level])
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _own_words(error):
+    """Of an exception whose text is ours; others could hold anything."""
+    if isinstance(error, (errors.UsermsgError, deadline.Expired)):
+        return str(error)
+    return 'see the log of the database'

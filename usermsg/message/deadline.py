@@ -1,0 +1,78 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""A bound on how long a call may hold up its caller."""
+
+import os
+import threading
+
+
+class Expired(Exception):
+    """The call didn't end in time. It may still end, and have an effect."""
+
+
+class Deadline:
+    """Runs calls in threads, so that a caller can stop waiting.
+
+    Drivers have timeouts, but not for everything: a database server that
+    is frozen keeps its connections open and never answers.
+
+    :param seconds: how long a caller waits at most, for a free place and for
+        the call together
+    :param places: how many calls may be under way; when all hang, further
+        callers wait for a place and no threads pile up
+    """
+
+    def __init__(self, seconds, places=16):
+        self._seconds = seconds
+        self._places = places
+        self._free = threading.BoundedSemaphore(places)
+        self._pid = os.getpid()
+
+    def run(self, call):
+        """The result of ``call()``; what it raises is raised here.
+
+        :raises Expired: there was no result in time
+        """
+        if self._pid != os.getpid():
+            # Forked: the threads that held places exist in the parent only.
+            self._free = threading.BoundedSemaphore(self._places)
+            self._pid = os.getpid()
+        free = self._free
+        if not free.acquire(timeout=self._seconds):
+            raise Expired(f'no free place within {self._seconds} seconds')
+        outcome = _Outcome(call, free)
+        # A daemon: a call that hangs must not keep its process from ending.
+        threading.Thread(target=outcome.run, name='usermsg-record',
+                         daemon=True).start()
+        if not outcome.done.wait(self._seconds):
+            raise Expired(f'no answer within {self._seconds} seconds')
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.result
+
+
+class _Outcome:
+    def __init__(self, call, place):
+        self._call = call
+        self._place = place
+        self.done = threading.Event()
+        self.result = None
+        self.error = None
+
+    def run(self):
+        try:
+            self.result = self._call()
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._place.release()
+            self.done.set()

@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Message ids: UUIDs of version 7 (RFC 9562) with microseconds.
+
+The order of the ids is the order of the messages, so that a page is a range
+of ids and needs no other column. The layout::
+
+    48 bits   milliseconds since 1970
+     4 bits   version, 7
+    12 bits   the microsecond within the millisecond, times 4.096
+     2 bits   variant
+    62 bits   random
+"""
+
+import datetime
+import secrets
+import uuid
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_VERSION = 0x7 << 76
+_VARIANT = 0x2 << 62
+_LAST_MILLISECOND = (1 << 48) - 1
+
+
+def mint(when):
+    """A new id for a message that was made at an aware datetime."""
+    return str(uuid.UUID(int=_time_bits(when) | _VERSION | _VARIANT |
+                         secrets.randbits(62)))
+
+
+def first(when):
+    """What sorts before every id of a time and after all earlier ones.
+
+    Not itself a valid UUID of version 7: a position between ids.
+    """
+    return str(uuid.UUID(int=_time_bits(when) | _VERSION))
+
+
+def _time_bits(when):
+    microseconds = max(0, (when - _EPOCH) // _MICROSECOND)
+    milliseconds, rest = divmod(microseconds, 1000)
+    # Rounded up, a microsecond's own value is never that of the one before.
+    return (min(milliseconds, _LAST_MILLISECOND) << 80 |
+            rest * 4096 // 1000 << 64)

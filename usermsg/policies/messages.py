@@ -1,0 +1,71 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Rules for messages.
+
+The personas are those of OpenStack's secure role-based access control:
+*reader* reads what its project owns, *member* also deletes it, *admin* does
+both in all projects. The names are the ones that block storage uses, because
+operators know them.
+"""
+
+from oslo_policy import policy
+
+GET_ALL = 'message:get_all'
+GET = 'message:get'
+DELETE = 'message:delete'
+READ_ALL_PROJECTS = 'message:read_all_projects'
+DELETE_ALL_PROJECTS = 'message:delete_all_projects'
+
+# Each is one flat string: oslo.policy follows references between rules on
+# every request, and that costs more than the comparison itself.
+_ADMIN = 'role:admin'
+_PROJECT_READER = 'role:admin or (role:reader and project_id:%(project_id)s)'
+_PROJECT_MEMBER = 'role:admin or (role:member and project_id:%(project_id)s)'
+
+_COLLECTION = ('/v3/messages', '/v3/{project_id}/messages')
+_ELEMENT = ('/v3/messages/{message_id}',
+            '/v3/{project_id}/messages/{message_id}')
+
+
+def _operations(method, paths):
+    return [{'method': method, 'path': path} for path in paths]
+
+
+RULES = (
+    policy.DocumentedRuleDefault(
+        GET_ALL, _PROJECT_READER,
+        description='List the messages of a project.',
+        operations=_operations('GET', _COLLECTION),
+        scope_types=['project']),
+    policy.DocumentedRuleDefault(
+        GET, _PROJECT_READER,
+        description='Show a message of a project.',
+        operations=_operations('GET', _ELEMENT),
+        scope_types=['project']),
+    policy.DocumentedRuleDefault(
+        DELETE, _PROJECT_MEMBER,
+        description='Delete a message of a project.',
+        operations=_operations('DELETE', _ELEMENT),
+        scope_types=['project']),
+    policy.DocumentedRuleDefault(
+        READ_ALL_PROJECTS, _ADMIN,
+        description='List and show messages of every project. Needed in '
+                    'addition to the rule for the operation itself.',
+        operations=_operations('GET', _COLLECTION + _ELEMENT),
+        scope_types=['project']),
+    policy.DocumentedRuleDefault(
+        DELETE_ALL_PROJECTS, _ADMIN,
+        description='Delete messages of every project. Needed in addition '
+                    'to the rule for the operation itself.',
+        operations=_operations('DELETE', _ELEMENT),
+        scope_types=['project']),
+)

@@ -1,0 +1,155 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What a process needs, built once and passed down."""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+from oslo_config import cfg
+from oslo_log import log
+from oslo_policy import opts as policy_opts
+
+from usermsg import conf as usermsg_conf
+from usermsg import db
+from usermsg import exception
+from usermsg.message import catalogue
+from usermsg.message import loader
+from usermsg import metrics
+from usermsg import policy
+
+#: Names the configuration files, separated by semicolons, for processes
+#: without a command line of their own: WSGI servers and the library.
+CONFIG_FILES_VARIABLE = 'OS_USERMSG_CONFIG_FILES'
+
+
+@dataclasses.dataclass(frozen=True)
+class Runtime:
+    """Everything that is configured. Several can live in one process.
+
+    :param policy: None in the library, which authorises nothing
+    """
+
+    conf: cfg.ConfigOpts
+    db: db.Database
+    catalogue: catalogue.Catalogue
+    metrics: metrics.Metrics
+    policy: policy.Policy | None
+
+
+def prepare(argv=None):
+    """The runtime of a process of usermsg's own; sets up its logging.
+
+    :param argv: command line arguments without the program's name; None
+        for a process whose command line belongs to somebody else
+    :raises usermsg.exception.ConfigurationError: says which file, which
+        line where it can be told, and why
+    """
+    conf = load_config(argv)
+    try:
+        log.setup(conf, 'usermsg')
+    except log.LogConfigError as error:
+        raise exception.ConfigurationError(
+            f'the logging configuration cannot be used: {error.err_msg}',
+            error.log_config) from None
+    return make_runtime(conf, policy.Policy(conf))
+
+
+def prepare_library():
+    """The runtime inside another service: no command line, no logging."""
+    return make_runtime(load_config())
+
+
+def load_config(argv=None):
+    """All options read and checked. See :func:`prepare`."""
+    conf = cfg.ConfigOpts()
+    usermsg_conf.register_opts(conf)
+    log.register_options(conf)
+    # Pecan logs what clients send wrongly as errors of ours.
+    conf.set_default('default_log_levels',
+                     [*log.get_default_log_levels(), 'pecan=CRITICAL'])
+    policy_opts.set_defaults(conf)
+    try:
+        conf(argv or [], project='usermsg',
+             default_config_files=_config_files())
+    except cfg.ConfigFileParseError as error:
+        raise exception.ConfigurationError(str(error)) from None
+    except (cfg.ConfigFilesNotFoundError,
+            cfg.ConfigFilesPermissionDeniedError) as error:
+        raise exception.ConfigurationError(
+            'the configuration file does not exist or cannot be read.',
+            ', '.join(error.config_files)) from None
+    except cfg.Error as error:
+        raise exception.ConfigurationError(str(error)) from None
+    _check_values(conf)
+    return conf
+
+
+def make_runtime(conf, rules=None):
+    """A runtime on options that :func:`load_config` has read."""
+    counters = metrics.Metrics()
+    return Runtime(
+        conf=conf,
+        db=db.Database(conf),
+        catalogue=loader.load(conf.catalogue.overlay_dir,
+                              on_unknown=counters.unknown_events.inc),
+        metrics=counters,
+        policy=rules)
+
+
+def _config_files():
+    names = os.environ.get(CONFIG_FILES_VARIABLE)
+    return [name for name in names.split(';') if name] if names else None
+
+
+def _check_values(conf):
+    """Read each value once: oslo.config looks at them only when asked."""
+    for name in conf:
+        value = _checked(conf, 'DEFAULT', name)
+        if isinstance(value, cfg.ConfigOpts.GroupAttr):
+            for option in value:
+                _checked(value, name, option)
+
+
+def _checked(options, group, name):
+    try:
+        return options[name]
+    except cfg.ConfigFileValueError as error:
+        text = str(error)
+        found = re.search(r"detail='([^']+)'", text)
+        path = found[1] if found else None
+        reason = text.rpartition(' is not valid: ')[2]
+        raise exception.ConfigurationError(
+            f'[{group}] {name} is not valid: {reason}', path,
+            _line_of(path, group, name)) from None
+    except cfg.Error as error:
+        raise exception.ConfigurationError(
+            f'[{group}] {name}: {error}') from None
+
+
+def _line_of(path, group, name):
+    """Where an option stands in a file; oslo.config doesn't remember it."""
+    if path is None or not pathlib.Path(path).is_file():
+        return None
+    section = 'DEFAULT'
+    found = None
+    lines = pathlib.Path(path).read_text(encoding='utf-8').splitlines()
+    for number, line in enumerate(lines, start=1):
+        header = re.match(r'\[([^]]+)]', line)
+        if header:
+            section = header[1]
+        elif section == group:
+            key = re.split('[:=]', line, maxsplit=1)[0].strip()
+            if key.replace('-', '_') == name:
+                found = number  # the last one counts
+    return found
