@@ -1,0 +1,184 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Errors as answers: one table, and one form for all of them.
+
+The body serves both habits among clients: ``errors`` is that of the API-SIG
+guideline, ``error`` that of older services.
+"""
+
+import http
+import urllib.parse
+
+import orjson
+from oslo_log import log
+from pecan import hooks
+import webob
+from webob import exc as webob_exc
+
+from usermsg import exception
+
+LOG = log.getLogger(__name__)
+
+#: In seconds; for when the database can't be reached.
+RETRY_AFTER = 5
+
+
+class HTTPError(exception.UsermsgError):
+    """Wrong about the request itself, before any of our objects is asked."""
+
+
+class NotFound(HTTPError):
+    code = 'not_found'
+
+    def __init__(self):
+        super().__init__('There is nothing at this address.')
+
+
+class MethodNotAllowed(HTTPError):
+    code = 'method_not_allowed'
+
+    def __init__(self, allowed):
+        self.allowed = ', '.join(sorted(allowed))
+        super().__init__(f'This address allows {self.allowed}.')
+
+
+class Unauthorized(HTTPError):
+    code = 'unauthorized'
+
+    def __init__(self):
+        super().__init__('The request needs a valid token.')
+
+
+class BodyTooLarge(HTTPError):
+    code = 'body_too_large'
+
+    def __init__(self, limit):
+        super().__init__(f'The body must not be longer than {limit} bytes.')
+
+
+class MalformedRequest(HTTPError):
+    code = 'malformed_request'
+
+    def __init__(self):
+        super().__init__('The address or a header is not valid UTF-8.')
+
+
+class InvalidVersion(HTTPError):
+    code = 'invalid_version'
+
+    def __init__(self, example):
+        super().__init__(f'OpenStack-API-Version: must be of the form '
+                         f'"{example}".')
+
+
+class UnsupportedVersion(HTTPError):
+    code = 'unsupported_version'
+
+    def __init__(self, minimum, maximum):
+        super().__init__(f'OpenStack-API-Version: must be between {minimum} '
+                         f'and {maximum}.')
+        self.minimum = minimum
+        self.maximum = maximum
+
+
+class Internal(HTTPError):
+    code = 'internal'
+
+    def __init__(self):
+        super().__init__('The service failed. Give your operator the request '
+                         'id.')
+
+
+INTERNAL = Internal()
+
+_STATUS = {
+    exception.InvalidInput: 400,
+    exception.MessageNotFound: 404,
+    exception.SourceConflict: 409,
+    exception.SourceGone: 410,
+    exception.Forbidden: 403,
+    exception.DatabaseUnavailable: 503,
+    NotFound: 404,
+    MethodNotAllowed: 405,
+    Unauthorized: 401,
+    BodyTooLarge: 413,
+    MalformedRequest: 400,
+    InvalidVersion: 400,
+    UnsupportedVersion: 406,
+}
+
+
+def _status_of(error):
+    for cls in type(error).__mro__:
+        if cls in _STATUS:
+            return _STATUS[cls]
+    return 500
+
+
+def response(error, request_id, conf=None):
+    """The answer to a request that ended in an error of ours."""
+    status = _status_of(error)
+    title = http.HTTPStatus(status).phrase
+    detail = str(error)
+    entry = {
+        'request_id': request_id,
+        'code': f'user-message.{error.code}',
+        'status': status,
+        'title': title,
+        'detail': detail,
+        'links': [],
+    }
+    if isinstance(error, UnsupportedVersion):
+        entry['min_version'] = error.minimum
+        entry['max_version'] = error.maximum
+    answer = webob.Response(
+        status=status, content_type='application/json', charset=None,
+        body=orjson.dumps({
+            'errors': [entry],
+            'error': {'code': status, 'title': title, 'message': detail}}))
+    if isinstance(error, MethodNotAllowed):
+        answer.headers['Allow'] = error.allowed
+    elif isinstance(error, exception.DatabaseUnavailable):
+        answer.headers['Retry-After'] = str(RETRY_AFTER)
+    elif isinstance(error, Unauthorized) and conf is not None:
+        answer.headers['WWW-Authenticate'] = _challenge(conf)
+    return answer
+
+
+def _challenge(conf):
+    if conf.api.auth_strategy == 'keystone':
+        address = conf.keystone_authtoken.www_authenticate_uri
+        if address:
+            return f'Keystone uri="{urllib.parse.quote(address, ":/")}"'
+    return 'Keystone'
+
+
+class ErrorHook(hooks.PecanHook):
+    """Handlers raise; here it becomes an answer."""
+
+    def __init__(self, conf):
+        self._conf = conf
+
+    def on_error(self, state, error):
+        request_id = state.request.environ['openstack.request_id']
+        if isinstance(error, webob_exc.HTTPBadRequest):
+            # Pecan's, for what can't be decoded.
+            error = MalformedRequest()
+        elif isinstance(error, webob_exc.HTTPNotFound):
+            error = NotFound()
+        elif not isinstance(error, exception.UsermsgError):
+            LOG.error('[%s] %s %r failed.', request_id,
+                      state.request.method,
+                      state.request.environ.get('PATH_INFO'),
+                      exc_info=error)
+            error = INTERNAL
+        return response(error, request_id, self._conf)

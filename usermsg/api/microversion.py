@@ -1,0 +1,74 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Microversions: ``OpenStack-API-Version: user-message 3.N``."""
+
+import re
+
+from pecan import hooks
+
+from usermsg.api import errors
+
+HEADER = 'OpenStack-API-Version'
+SERVICE_TYPE = 'user-message'
+
+#: Every version that there is, with what it brought. A new one is a line
+#: here, and a comparison with ``request.version`` where it makes a
+#: difference.
+VERSIONS = {
+    (3, 0): 'Messages can be listed, shown and deleted.',
+}
+
+MINIMUM = min(VERSIONS)
+MAXIMUM = max(VERSIONS)
+
+_VERSION = re.compile(r'(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})')
+
+
+def text(version):
+    return '{}.{}'.format(*version)
+
+
+def of(headers):
+    """The version that a request asks for; the minimum if it doesn't say.
+
+    :raises usermsg.api.errors.InvalidVersion: it can't be understood
+    :raises usermsg.api.errors.UnsupportedVersion: it isn't one of ours
+    """
+    # A proxy may have joined several headers, each for another service.
+    for value in headers.get(HEADER, '').split(','):
+        service, _, wanted = value.strip().partition(' ')
+        if service.lower() != SERVICE_TYPE:
+            continue
+        wanted = wanted.strip()
+        if wanted == 'latest':
+            return MAXIMUM
+        found = _VERSION.fullmatch(wanted)
+        if not found:
+            raise errors.InvalidVersion(f'{SERVICE_TYPE} {text(MAXIMUM)}')
+        version = int(found[1]), int(found[2])
+        if not MINIMUM <= version <= MAXIMUM:
+            raise errors.UnsupportedVersion(text(MINIMUM), text(MAXIMUM))
+        return version
+    return MINIMUM
+
+
+class VersionHook(hooks.PecanHook):
+    """Every answer states its version, errors too."""
+
+    def after(self, state):
+        try:
+            version = of(state.request.headers)
+        except errors.HTTPError:
+            version = MINIMUM
+        headers = state.response.headers
+        headers[HEADER] = f'{SERVICE_TYPE} {text(version)}'
+        headers.add('Vary', HEADER)

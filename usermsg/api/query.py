@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The query string: what is allowed there, and what it means."""
+
+import re
+import urllib.parse
+
+from oslo_utils import strutils
+
+from usermsg import exception
+
+
+def read(request, allowed):
+    """The query of a request, a dict of strings.
+
+    :param allowed: the keys that the handler knows
+    :raises usermsg.exception.InvalidInput: a key isn't among them, or
+        stands there more than once
+    """
+    values = {}
+    for key, value in request.GET.items():
+        if key not in allowed:
+            raise exception.InvalidInput(
+                _printable(key), 'is not known here; the query may have '
+                f'{", ".join(sorted(allowed))}.')
+        if key in values:
+            raise exception.InvalidInput(key, 'stands there more than once.')
+        values[key] = value
+    return values
+
+
+def limit(values, maximum):
+    """How many entries a page may have; clamped to the maximum."""
+    value = values.get('limit')
+    if value is None:
+        return maximum
+    if not re.fullmatch('[0-9]{1,18}', value) or int(value) == 0:
+        raise exception.InvalidInput('limit', 'must be a positive integer.')
+    return min(int(value), maximum)
+
+
+def boolean(values, field):
+    try:
+        return strutils.bool_from_string(values.get(field, 'false'),
+                                         strict=True)
+    except ValueError:
+        raise exception.InvalidInput(
+            field, 'must be true or false.') from None
+
+
+def next_page(request, values, marker):
+    """The link to the page behind a marker, with the same query else."""
+    values = {**values, 'marker': marker}
+    path = urllib.parse.quote(request.path_info)
+    return {'rel': 'next', 'href': f'{request.endpoint}{path}?'
+                                   f'{urllib.parse.urlencode(values)}'}
+
+
+def _printable(key):
+    text = ascii(key)[1:-1]
+    return text if len(text) <= 60 else text[:60] + '...'

@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""A request, as handlers see it."""
+
+import functools
+
+import pecan
+
+from usermsg.api import microversion
+from usermsg import context
+from usermsg.message import catalogue
+
+
+class Request(pecan.Request):
+    """What a handler needs to know, worked out when it asks.
+
+    ``prepare`` is called by the root controller, before anything else.
+    """
+
+    def prepare(self, runtime, path_values):
+        self.environ['usermsg.runtime'] = runtime
+        self.environ['usermsg.path_values'] = path_values
+
+    @property
+    def _runtime(self):
+        return self.environ['usermsg.runtime']
+
+    def path_value(self, name):
+        """What stands in the path at ``{name}``, or None."""
+        return self.environ['usermsg.path_values'].get(name)
+
+    @property
+    def identity(self):
+        """The :class:`usermsg.context.RequestContext` of who asks."""
+        try:
+            return self.environ['usermsg.context']
+        except KeyError:
+            made = self.environ['usermsg.context'] = (
+                context.RequestContext.from_environ(
+                    self.environ, policy=self._runtime.policy,
+                    overwrite=False))
+            return made
+
+    @property
+    def identified(self):
+        return self.environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed'
+
+    @property
+    def version(self):
+        """The microversion that was asked for, (major, minor)."""
+        return microversion.of(self.headers)
+
+    @property
+    def language(self):
+        """The one of the catalogue's languages that the reader prefers."""
+        header = self.environ.get('HTTP_ACCEPT_LANGUAGE')
+        if not header:
+            return catalogue.ENGLISH
+        return _preferred(header, self._runtime.catalogue.languages)
+
+    @property
+    def endpoint(self):
+        """What links begin with; without a slash at the end."""
+        conf = self._runtime.conf.api
+        if conf.public_endpoint:
+            return conf.public_endpoint.rstrip('/')
+        if conf.trust_host_header:
+            return self.application_url.rstrip('/')
+        environ = self.environ
+        address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
+        return (f'{environ["wsgi.url_scheme"]}://{address}'
+                f'{environ.get("SCRIPT_NAME", "")}').rstrip('/')
+
+
+@functools.lru_cache(maxsize=256)
+def _preferred(header, languages):
+    from webob import acceptparse
+    if len(header) > 500:
+        return catalogue.ENGLISH
+    parsed = acceptparse.create_accept_language_header(header)
+    return parsed.lookup(list(languages), default=catalogue.ENGLISH)

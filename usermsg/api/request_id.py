@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The outermost layer: a request id in every answer."""
+
+import re
+
+from oslo_context import context
+from oslo_log import log
+
+from usermsg.api import errors
+
+LOG = log.getLogger(__name__)
+
+_GLOBAL_ID = re.compile(r'req-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-'
+                        r'[0-9a-fA-F]{12}')
+
+
+class RequestId:
+    """WSGI middleware. Also the last to catch what nobody expected.
+
+    A client's ``X-OpenStack-Request-ID`` is kept as the global request id
+    if it has the form of one: it gets into logs and messages.
+    """
+
+    def __init__(self, app, conf):
+        self._app = app
+        self._conf = conf
+
+    def __call__(self, environ, start_response):
+        request_id = context.generate_request_id()
+        environ['openstack.request_id'] = request_id
+        given = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')
+        if _GLOBAL_ID.fullmatch(given):
+            environ['openstack.global_request_id'] = given
+
+        def start(status, headers, exc_info=None):
+            return start_response(
+                status, [*headers, ('X-OpenStack-Request-Id', request_id)],
+                exc_info)
+
+        try:
+            return self._app(environ, start)
+        except Exception:
+            LOG.exception('[%s] A request failed.', request_id)
+            return errors.response(errors.INTERNAL, request_id)(
+                environ, start)

@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Routes: verb, path and rule, declared beside their handler."""
+
+import dataclasses
+import re
+
+import pecan
+
+from usermsg.api import errors
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One way into the API.
+
+    :param path: ``{name}`` stands for one segment of it
+    :param rule: the policy rule that the handler asks first; None for what
+        needs no token
+    """
+
+    method: str
+    path: str
+    rule: str | None
+
+
+def handle(method, *paths, rule=None):
+    """Declare the routes of a handler, ``handler(self, request, response)``.
+
+    A handler reads top to bottom: what was asked, one call, a view. It
+    returns a response, and lets errors go by.
+    """
+    def declare(handler):
+        handler.routes = tuple(Route(method, path, rule) for path in paths)
+        return pecan.expose(content_type='application/json')(handler)
+    return declare
+
+
+class Table:
+    """All routes of some controllers.
+
+    :param controllers: objects whose methods were declared with
+        :func:`handle`
+    """
+
+    def __init__(self, controllers):
+        self.routes = []
+        self._by_shape = {}
+        for controller in controllers:
+            for name in dir(type(controller)):
+                handler = getattr(controller, name)
+                for route in getattr(handler, 'routes', ()):
+                    self.routes.append(route)
+                    shape = self._by_shape.setdefault(
+                        _segments(route.path), {})
+                    shape[route.method] = route, handler
+        # Fixed segments before variable ones: "messages" is no project.
+        self._shapes = sorted(
+            self._by_shape,
+            key=lambda shape: [name.startswith('{') for name in shape])
+
+    def find(self, method, segments):
+        """Who answers.
+
+        :param segments: of the path, a list
+        :returns: the route, its handler and a dict of the path's values
+        :raises usermsg.api.errors.NotFound: no route has such a path
+        :raises usermsg.api.errors.MethodNotAllowed: not with this verb
+        """
+        if segments and not segments[-1]:  # a slash at the end
+            segments = segments[:-1]
+        for shape in self._shapes:
+            values = _match(shape, segments)
+            if values is not None:
+                by_method = self._by_shape[shape]
+                if method not in by_method:
+                    raise errors.MethodNotAllowed(by_method)
+                return *by_method[method], values
+        raise errors.NotFound()
+
+
+def _segments(path):
+    return tuple(re.findall('[^/]+', path))
+
+
+def _match(shape, segments):
+    if len(shape) != len(segments):
+        return None
+    values = {}
+    for expected, given in zip(shape, segments):
+        if expected.startswith('{'):
+            values[expected[1:-1]] = given
+        elif expected != given:
+            return None
+    return values

@@ -1,0 +1,52 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage db``"""
+
+from cliff import command
+
+from usermsg import db
+from usermsg.db import migration
+
+
+class Sync(command.Command):
+    """Create the tables, or bring them up to date. Safe to repeat."""
+
+    def take_action(self, parsed_args):
+        before, after = migration.sync(db.Database(self.app.conf))
+        if before == after:
+            self.app.stdout.write(f'The database is at {after} already.\n')
+        else:
+            self.app.stdout.write(
+                f'The database went from {before or "nothing"} to {after}.\n')
+
+
+class Version(command.Command):
+    """Print the revision of the database's tables."""
+
+    def take_action(self, parsed_args):
+        version = migration.version(db.Database(self.app.conf))
+        self.app.stdout.write(f'{version or "no tables yet"}\n')
+
+
+class Check(command.Command):
+    """Tell whether the tables are up to date; the exit status is 1 if not."""
+
+    def take_action(self, parsed_args):
+        version = migration.version(db.Database(self.app.conf))
+        head = migration.head()
+        if version == head:
+            self.app.stdout.write(f'The database is up to date: {head}.\n')
+            return 0
+        self.app.stdout.write(
+            f'The database is at {version or "nothing"}, this release needs '
+            f'{head}. Run "usermsg-manage db sync".\n')
+        return 1

@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage``: what an operator does by hand."""
+
+import importlib.metadata
+import logging
+import sys
+
+from usermsg import backend
+
+backend.use_threads()
+
+from cliff import app  # noqa: E402
+from cliff import commandmanager  # noqa: E402
+
+from usermsg import service  # noqa: E402
+
+
+class Manage(app.App):
+    """Commands find the configuration in ``app.conf``."""
+
+    def __init__(self):
+        super().__init__(
+            description='Set up and look after the user-messages service.',
+            version=importlib.metadata.version('usermsg'),
+            command_manager=commandmanager.CommandManager('usermsg.manage'),
+            deferred_help=True)
+
+    def build_option_parser(self, description, version, argparse_kwargs=None):
+        parser = super().build_option_parser(description, version,
+                                             argparse_kwargs)
+        parser.add_argument(
+            '--config-file', metavar='PATH', action='append', default=[],
+            help='A configuration file; may be given several times. Without '
+                 f'it those that {service.CONFIG_FILES_VARIABLE} names, or '
+                 'usermsg.conf in ~/.usermsg, ~, /etc/usermsg or /etc.')
+        return parser
+
+    def configure_logging(self):
+        super().configure_logging()
+        # It tells each step; the commands say what came of them.
+        logging.getLogger('alembic').setLevel(logging.WARNING)
+
+    @property
+    def conf(self):
+        arguments = []
+        for path in self.options.config_file:
+            arguments += ['--config-file', path]
+        return service.load_config(arguments)
+
+
+def main(argv=None):
+    return Manage().run(sys.argv[1:] if argv is None else argv)
+
+
+if __name__ == '__main__':
+    sys.exit(main())
