@@ -70,6 +70,18 @@ for check in pep8 py3 functional docs releasenotes; do
 done
 
 echo
+echo "=== quickstart"
+for time in first second; do
+    if ./tools/quickstart.sh --once > "$output" 2>&1 &&
+            grep -q '"event_id": "VOLUME_000002"' "$output"; then
+        echo "$time time: well"
+    else
+        cat "$output"
+        failed="$failed quickstart"
+    fi
+done
+
+echo
 if [ -n "$skipped" ]; then
     echo "Could not be run here:"
     printf '%s\n' "$skipped"
