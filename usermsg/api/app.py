@@ -33,14 +33,14 @@ def make_app(runtime):
     """
     app = pecan.Pecan(
         root.Root(runtime),
-        hooks=[errors.ErrorHook(runtime.conf), microversion.VersionHook()],
+        hooks=[errors.ErrorHook(), microversion.VersionHook()],
         request_cls=request.Request,
         use_context_locals=False,
         # /v3 is as good as /v3/, and an id may end in ".json".
         force_canonical=False,
         guess_content_type_from_ext=False)
     app = auth.STRATEGIES[runtime.conf.api.auth_strategy](app, runtime.conf)
-    return request_id.RequestId(app, runtime.conf)
+    return request_id.RequestId(app)
 
 
 def refuse_noauth(conf):

@@ -11,14 +11,28 @@
 # under the License.
 """Who asks. Each strategy leaves the same headers for the application."""
 
-from keystonemiddleware import auth_token
+from usermsg import exception
 
 
 def _keystone(app, conf):
-    # The decision is delayed because discovery needs no token, and because
-    # a refusal then has the form of all our errors.
-    return auth_token.AuthProtocol(
-        app, {'oslo_config_config': conf, 'delay_auth_decision': True})
+    """:raises usermsg.exception.ConfigurationError: of its options"""
+    # Here, because it and its libraries take long to import.
+    from keystonemiddleware import auth_token
+    try:
+        # The decision is delayed because discovery needs no token, and
+        # because a refusal then has the form of all our errors.
+        protocol = auth_token.AuthProtocol(
+            app, {'oslo_config_config': conf, 'delay_auth_decision': True})
+    except Exception as error:  # each of its libraries has its own
+        raise exception.ConfigurationError(
+            f'[keystone_authtoken] cannot be used: {error}') from error
+    options = conf.keystone_authtoken
+    if not (options.auth_type or options.auth_section):
+        # It would start, and then fail on every token.
+        raise exception.ConfigurationError(
+            '[keystone_authtoken] auth_type is not set; the service needs '
+            'an account of its own to check tokens.')
+    return protocol
 
 
 class _NoAuth:

@@ -16,7 +16,6 @@ guideline, ``error`` that of older services.
 """
 
 import http
-import urllib.parse
 
 import orjson
 from oslo_log import log
@@ -72,6 +71,16 @@ class MalformedRequest(HTTPError):
         super().__init__('The address or a header is not valid UTF-8.')
 
 
+class NotServed(HTTPError):
+    """The server refused it before it became a request."""
+
+    code = 'not_served'
+
+    def __init__(self, status, reason):
+        super().__init__(reason or http.HTTPStatus(status).phrase)
+        self.status = status
+
+
 class InvalidVersion(HTTPError):
     code = 'invalid_version'
 
@@ -118,14 +127,19 @@ _STATUS = {
 
 
 def _status_of(error):
+    if isinstance(error, NotServed):
+        return error.status
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls]
     return 500
 
 
-def response(error, request_id, conf=None):
-    """The answer to a request that ended in an error of ours."""
+def response(error, request_id):
+    """The answer to a request that ended in an error of ours.
+
+    keystonemiddleware adds to a 401 where a token can be had.
+    """
     status = _status_of(error)
     title = http.HTTPStatus(status).phrase
     detail = str(error)
@@ -149,24 +163,11 @@ def response(error, request_id, conf=None):
         answer.headers['Allow'] = error.allowed
     elif isinstance(error, exception.DatabaseUnavailable):
         answer.headers['Retry-After'] = str(RETRY_AFTER)
-    elif isinstance(error, Unauthorized) and conf is not None:
-        answer.headers['WWW-Authenticate'] = _challenge(conf)
     return answer
-
-
-def _challenge(conf):
-    if conf.api.auth_strategy == 'keystone':
-        address = conf.keystone_authtoken.www_authenticate_uri
-        if address:
-            return f'Keystone uri="{urllib.parse.quote(address, ":/")}"'
-    return 'Keystone'
 
 
 class ErrorHook(hooks.PecanHook):
     """Handlers raise; here it becomes an answer."""
-
-    def __init__(self, conf):
-        self._conf = conf
 
     def on_error(self, state, error):
         request_id = state.request.environ['openstack.request_id']
@@ -181,4 +182,4 @@ class ErrorHook(hooks.PecanHook):
                       state.request.environ.get('PATH_INFO'),
                       exc_info=error)
             error = INTERNAL
-        return response(error, request_id, self._conf)
+        return response(error, request_id)

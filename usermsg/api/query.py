@@ -43,7 +43,7 @@ def limit(values, maximum):
     value = values.get('limit')
     if value is None:
         return maximum
-    if not re.fullmatch('[0-9]{1,18}', value) or int(value) == 0:
+    if not re.fullmatch('[0-9]{1,100}', value) or int(value) == 0:
         raise exception.InvalidInput('limit', 'must be a positive integer.')
     return min(int(value), maximum)
 

@@ -14,6 +14,7 @@
 import functools
 
 import pecan
+from webob import acceptparse
 
 from usermsg.api import microversion
 from usermsg import context
@@ -44,10 +45,11 @@ class Request(pecan.Request):
         try:
             return self.environ['usermsg.context']
         except KeyError:
+            # It also becomes the thread's, from which logging takes the
+            # request id.
             made = self.environ['usermsg.context'] = (
                 context.RequestContext.from_environ(
-                    self.environ, policy=self._runtime.policy,
-                    overwrite=False))
+                    self.environ, policy=self._runtime.policy))
             return made
 
     @property
@@ -83,7 +85,6 @@ class Request(pecan.Request):
 
 @functools.lru_cache(maxsize=256)
 def _preferred(header, languages):
-    from webob import acceptparse
     if len(header) > 500:
         return catalogue.ENGLISH
     parsed = acceptparse.create_accept_language_header(header)

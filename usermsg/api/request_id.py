@@ -31,13 +31,15 @@ class RequestId:
     if it has the form of one: it gets into logs and messages.
     """
 
-    def __init__(self, app, conf):
+    def __init__(self, app):
         self._app = app
-        self._conf = conf
 
     def __call__(self, environ, start_response):
         request_id = context.generate_request_id()
         environ['openstack.request_id'] = request_id
+        # uWSGI passes on what is no request at all.
+        for name in ('REQUEST_METHOD', 'PATH_INFO'):
+            environ.setdefault(name, '')
         given = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')
         if _GLOBAL_ID.fullmatch(given):
             environ['openstack.global_request_id'] = given

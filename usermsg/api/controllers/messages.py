@@ -16,6 +16,7 @@ import orjson
 from usermsg.api import errors
 from usermsg.api import query
 from usermsg.api import route
+from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
 from usermsg import validation
@@ -137,13 +138,20 @@ def _projects(request, context, values):
         caller may see
     """
     in_path = request.path_value('project_id')
-    asked = values.get('project_id', in_path)
+    asked = values.get('project_id')
     everything = query.boolean(values, 'all_projects')
-    if asked is not None:
-        validation.identifier('project_id', asked, validation.PROJECT_ID)
+    for value in (in_path, asked):
+        validation.optional_identifier('project_id', value,
+                                       validation.PROJECT_ID)
+    # The caller's own project in the path says nothing: in many clouds it is
+    # a part of the endpoint.
     if in_path not in (None, context.project_id):
         _may_leave_project(request, context, rules.READ_ALL_PROJECTS)
-        return True, asked
+        if everything or asked not in (None, in_path):
+            raise exception.InvalidInput(
+                'all_projects' if everything else 'project_id',
+                'does not go with another project in the path.')
+        return True, in_path
     if everything or asked not in (None, context.project_id):
         context.authorize(rules.READ_ALL_PROJECTS)
         return True, asked

@@ -1,0 +1,75 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What tests stand on: configuration, a database, a runtime."""
+
+import pathlib
+
+import fixtures
+from oslotest import base
+
+from usermsg.db import models
+from usermsg import policy
+from usermsg import service
+
+
+class TestCase(base.BaseTestCase):
+
+    def setUp(self):
+        super().setUp()
+        # What our own code does against the advice of a library fails.
+        self.useFixture(fixtures.WarningsFilter([
+            {'action': 'error', 'module': r'usermsg\b'}]))
+        # The configuration of whoever runs the tests must not count.
+        self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
+        self.useFixture(fixtures.EnvironmentVariable('HOME', str(self.home)))
+        self.useFixture(fixtures.EnvironmentVariable(
+            service.CONFIG_FILES_VARIABLE))
+
+    def write(self, name, text):
+        """A file in a directory of this test's own; returns its path."""
+        path = self.home / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding='utf-8')
+        return str(path)
+
+    def sqlite_url(self, name='usermsg.sqlite'):
+        return f'sqlite:///{self.home / name}'
+
+    def config_file(self, name='usermsg.conf', **groups):
+        """Write a configuration file.
+
+        :param groups: group -> a dict of its options; noauth and a database
+            of this test's own are there if nothing else is said
+        """
+        groups.setdefault('database', {}).setdefault(
+            'connection', self.sqlite_url())
+        groups.setdefault('api', {}).setdefault('auth_strategy', 'noauth')
+        lines = []
+        for group, options in groups.items():
+            lines.append(f'[{group}]')
+            lines += [f'{key} = {value}' for key, value in options.items()]
+        return self.write(name, '\n'.join(lines) + '\n')
+
+    def runtime(self, tables=True, **groups):
+        """A runtime on such a file, without logging of its own.
+
+        :param tables: make the tables
+        """
+        path = self.config_file(**groups)
+        conf = service.load_config(['--config-file', path])
+        runtime = service.make_runtime(conf, policy.Policy(conf))
+        self.addCleanup(runtime.db.dispose)
+        if tables:
+            # Quicker than the migrations, to which a test of its own
+            # compares it.
+            models.metadata.create_all(runtime.db.engine())
+        return runtime

@@ -1,0 +1,126 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What each kind of user may do, from personas.yaml."""
+
+import pathlib
+
+from keystoneauth1 import fixture as tokens
+from keystonemiddleware import fixture as keystone_fixture
+import yaml
+
+from usermsg.api import app
+from usermsg.api.controllers import root
+from usermsg.tests import base
+from usermsg.tests.functional.http import client
+
+TABLE = yaml.safe_load(pathlib.Path(__file__).with_name(
+    'personas.yaml').read_text(encoding='utf-8'))
+
+#: The project that owns the message.
+MINE = 'mine'
+
+
+def token_of(persona):
+    """What Keystone says about a persona."""
+    token = tokens.V3Token(
+        user_id='somebody', project_id=persona.get('project'),
+        domain_id=persona.get('domain'))
+    if 'system' in persona:
+        token.system = {persona['system']: True}
+    for role in persona.get('roles', ()):
+        token.add_role(name=role)
+    return token
+
+
+def address_of(route):
+    """Method and path as in the table of routes."""
+    return f'{route.method} {route.path}'
+
+
+class TestPersonas(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
+        for name, persona in TABLE['personas'].items():
+            if persona is not None:
+                self.keystone.add_token(token_of(persona), name)
+
+    def service(self, **groups):
+        runtime = self.runtime(**client.KEYSTONE, **groups)
+        return runtime, app.make_app(runtime)
+
+    def status(self, service, route, persona):
+        """What a persona gets on a route, for a message of MINE."""
+        runtime, application = service
+        message = client.record(runtime, MINE)
+        method, _, path = route.partition(' ')
+        headers = {'X-Auth-Token': persona}
+        if TABLE['personas'][persona] is None:
+            del headers['X-Auth-Token']
+        return client.ask(
+            application,
+            path.format(project_id=MINE, message_id=message.id),
+            method, headers).status_int
+
+    def test_each_persona_gets_what_the_table_says(self):
+        service = self.service()
+        found = {route: {persona: self.status(service, route, persona)
+                         for persona in TABLE['personas']}
+                 for route in TABLE['routes']}
+        self.assertEqual(TABLE['routes'], found)
+
+    def test_each_route_has_a_row(self):
+        routes = root.Root(self.runtime()).table.routes
+        self.assertEqual({address_of(route) for route in routes},
+                         set(TABLE['routes']))
+
+    def test_each_route_says_something_of_each_persona(self):
+        for route, expected in TABLE['routes'].items():
+            self.assertEqual(set(TABLE['personas']), set(expected), route)
+
+    def test_each_route_with_a_rule_asks_the_policy_for_it(self):
+        routes = [route for route in root.Root(self.runtime()).table.routes
+                  if route.rule is not None]
+        self.assertNotEqual([], routes)
+        for route in routes:
+            policy_file = self.write('policy.yaml', f'"{route.rule}": "!"\n')
+            service = self.service(oslo_policy={'policy_file': policy_file})
+            self.assertEqual(
+                403, self.status(service, address_of(route), 'admin'),
+                address_of(route))
+            self.assertEqual(
+                403, self.status(service, address_of(route), 'member'),
+                address_of(route))
+
+    def test_a_rule_that_is_opened_lets_in(self):
+        policy_file = self.write(
+            'policy.yaml', '"message:delete": "role:reader"\n')
+        service = self.service(oslo_policy={'policy_file': policy_file})
+        self.assertEqual(204, self.status(
+            service, 'DELETE /v3/messages/{message_id}', 'reader'))
+
+    def test_who_reads_everything_can_be_somebody_else(self):
+        policy_file = self.write(
+            'policy.yaml', '"message:read_all_projects": "role:reader"\n')
+        service = self.service(oslo_policy={'policy_file': policy_file})
+        for route in ('GET /v3/messages/{message_id}',
+                      'GET /v3/{project_id}/messages'):
+            self.assertEqual(200, self.status(service, route, 'other-reader'))
+
+    def test_reading_everything_is_no_right_to_delete(self):
+        policy_file = self.write(
+            'policy.yaml', '"message:read_all_projects": "role:reader"\n')
+        service = self.service(oslo_policy={'policy_file': policy_file})
+        for route in ('DELETE /v3/messages/{message_id}',
+                      'DELETE /v3/{project_id}/messages/{message_id}'):
+            self.assertEqual(404, self.status(service, route, 'other-member'))

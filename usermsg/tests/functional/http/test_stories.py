@@ -1,0 +1,131 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Stories of what a client sees, in gabbits/*.yaml."""
+
+import os
+import sys
+
+import fixtures
+from gabbi import driver
+from gabbi import fixture
+
+from usermsg.api import app
+from usermsg.message import resource_types
+from usermsg.tests.functional.http import client
+
+#: Two projects. The first, its volume and its request are those of the
+#: example that the service is documented with.
+RED = '6c430ede-9476-4128-8838-8d3929ced223'
+BLUE = '5e1f0a9be52c4d1c9d8e6a3b7c2f4d10'
+VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
+REQUEST = 'req-936666d2-4c8f-4e41-9ac9-237b43f8b848'
+
+_current = {}
+
+
+def _application(environ, start_response):
+    # gabbi asks for the application before it starts the fixtures.
+    return _current['app'](environ, start_response)
+
+
+class _Service(fixture.GabbiFixture):
+    """The application on an empty database of its own."""
+
+    api = {}
+
+    def start_fixture(self):
+        self._fixtures = fixtures.Fixture()
+        self._fixtures.setUp()
+        home = self._fixtures.useFixture(fixtures.TempDir()).path
+        self._set('HOME', home)
+        runtime = client.make_runtime(
+            home, api={'auth_strategy': 'noauth', **self.api})
+        self._fixtures.addCleanup(runtime.db.dispose)
+        _current['app'] = app.make_app(runtime)
+        for name, value in (('RED', RED), ('BLUE', BLUE),
+                            ('VOLUME', VOLUME), ('REQUEST', REQUEST)):
+            self._set(name, value)
+        self.record(runtime)
+
+    def stop_fixture(self):
+        _current.clear()
+        self._fixtures.cleanUp()
+
+    def record(self, runtime):
+        """What is there when the story begins."""
+
+    def _set(self, name, value):
+        self._fixtures.useFixture(fixtures.EnvironmentVariable(name, value))
+
+
+class Example(_Service):
+    """One message: that of the documented example."""
+
+    def record(self, runtime):
+        message = client.record(
+            runtime, RED, request_id=REQUEST,
+            resource_type=resource_types.VOLUME, resource_uuid=VOLUME)
+        self._set('MESSAGE', message.id)
+
+
+class Messages(_Service):
+    """Seven messages of RED and two of BLUE, RED_1 being the oldest."""
+
+    def record(self, runtime):
+        recorded = [
+            dict(resource_type=resource_types.VOLUME, resource_uuid=VOLUME,
+                 request_id=REQUEST),
+            dict(event_id='VOLUME_000003', level='WARN', resource_uuid='v-2',
+                 resource_type=resource_types.VOLUME),
+            dict(event_id=None, action='ATTACH_VOLUME', detail='001',
+                 resource_type=resource_types.VOLUME, resource_uuid='v-3'),
+            dict(event_id=None, action='UPLOAD', detail='002', level='INFO',
+                 resource_type=resource_types.IMAGE, resource_uuid='i-4'),
+            dict(resource_uuid='no-type'),
+            dict(resource_type=resource_types.VOLUME),
+            dict(resource_type=resource_types.VOLUME, resource_uuid='V-2'),
+        ]
+        for number, values in enumerate(recorded, start=1):
+            message = client.record(runtime, RED, **values)
+            self._set(f'RED_{number}', message.id)
+        for number in (1, 2):
+            message = client.record(
+                runtime, BLUE, resource_type=resource_types.VOLUME,
+                resource_uuid=VOLUME)
+            self._set(f'BLUE_{number}', message.id)
+
+
+class SmallPages(Messages):
+    """The same, where no page has more than three."""
+
+    api = {'max_limit': 3}
+
+
+class PublicEndpoint(Messages):
+    """The same, behind an address that the operator gave."""
+
+    api = {'public_endpoint': 'https://cloud.example.org/user-message/'}
+
+
+class HostHeader(Messages):
+    """The same, where a proxy sets the Host header."""
+
+    api = {'trust_host_header': 'true'}
+
+
+def load_tests(loader, tests, pattern):
+    return driver.build_tests(
+        os.path.join(os.path.dirname(__file__), 'gabbits'), loader,
+        intercept=lambda: _application,
+        fixture_module=sys.modules[__name__],
+        # "gabbits" keeps them in one process, see .stestr.conf.
+        test_loader_name=f'{__name__}.gabbits')

@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The application under uWSGI, with two processes of two threads."""
+
+import concurrent.futures
+import http.client
+import json
+import socket
+import unittest
+
+from usermsg import service
+from usermsg.tests import base
+from usermsg.tests.functional.http import client
+from usermsg.tests.functional import servers
+
+MODULE = 'usermsg.wsgi.api:application'
+OPTIONS = ('--processes', '2', '--threads', '2')
+
+
+def start(config_file):
+    """uWSGI with the application; skips the test if it isn't installed."""
+    return servers.require(lambda: servers.Uwsgi(
+        MODULE, {service.CONFIG_FILES_VARIABLE: config_file}, OPTIONS))
+
+
+class TestServing(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
+        self.server = start(str(self.home / 'usermsg.conf'))
+        self.addCleanup(self.server.stop)
+
+    def ask(self, address, method='GET', body=None, headers=None):
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request(method, address, body, headers or {})
+        answer = connection.getresponse()
+        content = answer.read()
+        return answer, json.loads(content) if content else None
+
+    def test_it_answers_many_clients_at_once_and_deletes(self):
+        messages = [client.record(self.service, 'admin') for _ in range(8)]
+        addresses = [f'/v3/messages/{message.id}' for message in messages]
+
+        def ask(address, method):
+            return self.ask(address, method)[0].status
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertEqual([200] * 32, list(pool.map(
+                ask, addresses * 4, ['GET'] * 32)))
+            # Of the two that delete each message at once one is late.
+            self.assertEqual([204] * 8 + [404] * 8, sorted(pool.map(
+                ask, addresses * 2, ['DELETE'] * 16)))
+        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+
+        self.assert_odd_requests_are_answered()
+        self.assertNotIn('Traceback', self.server.log())
+
+    def assert_odd_requests_are_answered(self):
+        for address, method, status in (
+                ('/', 'GET', 200), ('/v3/', 'GET', 200),
+                ('/v3/messages/%ff', 'GET', 400),
+                ('/v3/messages?resource_uuid=%c3%a4', 'GET', 400),
+                ('/v3/messages/%00', 'GET', 404),
+                ('/v3//messages', 'GET', 400),
+                ('/v3/messages', 'BREW', 405),
+                ('/v3/messages', 'OPTIONS', 405)):
+            answer, content = self.ask(address, method)
+            self.assertEqual(status, answer.status, address)
+            self.assertEqual('application/json',
+                             answer.headers['Content-Type'])
+            self.assertEqual(status >= 400, 'errors' in content)
+        answer, _content = self.ask('/v3/messages', 'HEAD')
+        self.assertEqual(405, answer.status)
+        answer, content = self.ask('/v3/messages', body=b'{"limit": 0}',
+                                   headers={'Content-Type': 'text/plain'})
+        self.assertEqual({'messages': []}, content)
+        with socket.create_connection(
+                ('127.0.0.1', self.server.port), 30) as sock:
+            sock.sendall(b'nonsense\r\n\r\n')
+            self.assertIn(b' 405 ', sock.makefile('rb').readline())
+
+
+class TestStarting(base.TestCase):
+
+    def refusal(self, **groups):
+        """What uWSGI writes while it doesn't start."""
+        path = self.config_file(**groups)
+        try:
+            server = start(path)
+        except unittest.SkipTest:
+            raise
+        except servers.Failed as error:
+            self.assertIn('usermsg cannot start: ', str(error))
+            self.assertNotIn('Traceback', str(error))
+            return str(error)
+        self.addCleanup(server.stop)
+        self.fail('it started')
+
+    def test_noauth_is_refused_unless_it_is_allowed(self):
+        self.assertIn('auth_strategy is noauth', self.refusal())
+
+    def test_a_broken_configuration_is_named_with_file_and_line(self):
+        output = self.refusal(messages={'ttl': 'long'})
+        self.assertIn(f'{self.home / "usermsg.conf"}:', output)
+        self.assertIn('[messages] ttl', output)
+
+    def test_keystone_without_an_account_is_refused(self):
+        self.assertIn('[keystone_authtoken] auth_type',
+                      self.refusal(api={'auth_strategy': 'keystone'}))

@@ -1,0 +1,106 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the documentation shows works as it stands there."""
+
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import textwrap
+
+from usermsg import context
+from usermsg.db import migration
+from usermsg.message import api
+from usermsg.message import catalogue
+from usermsg.message import loader
+from usermsg import service
+from usermsg.tests import base
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+
+def _blocks(name, language):
+    """The code blocks of one language in a page."""
+    text = (_ROOT / name).read_text(encoding='utf-8')
+    blocks = re.findall(
+        rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)', text, re.M)
+    assert blocks, f'{name} has no {language}'
+    return [textwrap.dedent(block) for block in blocks]
+
+
+class DocumentationTest(base.TestCase):
+
+    def test_the_example_records_a_message(self):
+        runtime = self.runtime(tables=False)
+        migration.sync(runtime.db)
+        environment = {**os.environ,
+                       service.CONFIG_FILES_VARIABLE: self.config_file()}
+        for script in ([str(_ROOT / 'examples' / 'record.py')],
+                       ['-c', 'class Service: pass\nself = Service()\n' +
+                        _blocks('README.rst', 'python')[0]]):
+            subprocess.run([sys.executable, *script], env=environment,
+                           check=True, capture_output=True)
+
+        found = api.API(runtime).get_all(context.RequestContext(
+            project_id='6c430ede-9476-4128-8838-8d3929ced223'))
+        self.assertEqual(['VOLUME_000002'] * 2,
+                         [message.event_id for message in found])
+
+    def test_the_calls_of_the_developers_page_work(self):
+        runtime = self.runtime()
+        recorder = api.API(runtime)
+
+        class Service:
+            message_api = recorder
+
+        names = {'self': Service, 'volume_id': 'some-volume',
+                 'context': context.RequestContext(project_id='p')}
+        exec('from usermsg.message import resource_types', names)
+        first, second, _plug_in = _blocks('doc/source/developer/index.rst',
+                                          'python')
+        exec(first, names)
+        exec('try:\n    raise ValueError\n' + second, names)
+
+        found = recorder.get_all(names['context'])
+        self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
+                         [message.event_id for message in found])
+
+    def test_the_plug_in_of_the_developers_page_is_a_catalogue(self):
+        names = {}
+        exec(_blocks('doc/source/developer/index.rst', 'python')[-1], names)
+        known = catalogue.Catalogue([names['NAMESPACE']])
+        self.assertEqual(
+            'create backup job: The cause is not known.',
+            known.describe('BACKUP_BACKUP_JOB_001_001').user_message)
+
+    def test_the_overlays_of_the_operators_page_can_be_used(self):
+        for number, block in enumerate(
+                _blocks('doc/source/admin/index.rst', 'yaml')):
+            self.write(f'overlay/{number}.yaml', block)
+        known = loader.load(self.home / 'overlay')
+        self.assertIn('fr', known.languages)
+        self.assertEqual(
+            'start robot: The robot is out of oil.',
+            known.describe('ACME_ACME_ROBOT_001_002').user_message)
+
+    def test_the_configuration_of_the_operators_page_can_be_read(self):
+        path = self.write('usermsg.conf',
+                          _blocks('doc/source/admin/index.rst', 'ini')[0])
+        conf = service.load_config(['--config-file', path])
+        service.make_runtime(conf)
+        self.assertEqual('keystone', conf.api.auth_strategy)
+
+    def test_the_answers_of_the_users_page_are_json(self):
+        for block in _blocks('doc/source/user/index.rst', 'json'):
+            json.loads(block)
