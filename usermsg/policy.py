@@ -11,24 +11,29 @@
 # under the License.
 """The policy: oslo.policy, strict about what an operator wrote.
 
-oslo.policy turns a rule that it can't parse into "nobody", and ignores a
-rule whose name is misspelt. Both would be found out by users; here the
-process doesn't start.
+oslo.policy turns a rule that it can't parse into "nobody", one without text
+into "everybody", and ignores a rule whose name is misspelt. That would be
+found out by users; here the process doesn't start, and one that runs keeps
+the rules from before.
 """
 
 import os
 import pathlib
+import re
 
 from oslo_config import cfg
 from oslo_log import log
 from oslo_policy import policy
-import yaml
 
 from usermsg import exception
 from usermsg import policies
 from usermsg import yamlfile
 
 LOG = log.getLogger(__name__)
+
+# What a rule refers to, "rule:name", and a "%" that is not "%(name)s".
+_REFERENCE = re.compile(r'(?:(?<=[\s(])|^)rule:([^\s()]+)')
+_BAD_FORMAT = re.compile(r'%(?!\([^()]+\)s)')
 
 
 class Policy:
@@ -40,12 +45,9 @@ class Policy:
     """
 
     def __init__(self, conf):
-        self._enforcer = policy.Enforcer(conf)
-        self._enforcer.register_defaults(policies.list_rules())
-        known = {rule.name for rule in policies.list_rules()}
-        for path in _policy_files(conf):
-            _check_file(path, known)
-        self._enforcer.load_rules()
+        self._conf = conf
+        self._state = _state(conf)
+        self._enforcer = _make_enforcer(conf)
 
     def allows(self, context, rule, project_id):
         """Whether a context may do something to what a project owns.
@@ -54,24 +56,56 @@ class Policy:
         :param rule: a name in :mod:`usermsg.policies`
         :param project_id: of the project, or None
         """
-        # None would become the text "None", which equals the text of a
-        # token's missing project.
-        target = {'project_id': project_id or ''}
+        # Rules compare texts, and a token's missing project has one too:
+        # "None". A rule that needs what the target lacks is not fulfilled.
+        target = {}
+        if project_id and context.project_id:
+            target['project_id'] = project_id
+        self._follow_files()
         try:
-            return bool(self._authorize(context, rule, target))
+            return bool(self._enforcer.authorize(rule, target, context))
         except policy.InvalidScope:
             return False
 
-    def _authorize(self, context, rule, target):
+    def _follow_files(self):
+        state = _state(self._conf)
+        if state == self._state:
+            return
+        # Kept first, so that files that can't be used are complained of once.
+        self._state = state
         try:
-            return self._enforcer.authorize(rule, target, context)
-        except (ValueError, yaml.YAMLError,
-                cfg.ConfigFilesPermissionDeniedError) as error:
-            # A file was broken while we run. The enforcer has marked it as
-            # read, so that the next call goes on with the rules from before.
+            self._enforcer = _make_enforcer(self._conf)
+        except exception.ConfigurationError as error:
             LOG.error('A policy file was changed and cannot be used; the '
                       'rules read before stay in force: %s', error)
-            return self._enforcer.authorize(rule, target, context)
+
+
+def _state(conf):
+    """Something that differs when a policy file does."""
+    try:
+        stats = [(path, os.stat(path)) for path in _policy_files(conf)]
+    except (exception.ConfigurationError, OSError) as error:
+        return str(error)
+    return [(path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+            for path, stat in stats]
+
+
+def _make_enforcer(conf):
+    files = [(path, _read(path)) for path in _policy_files(conf)]
+    defaults = {rule.name for rule in policies.list_rules()}
+    named = defaults.union(*(content for _path, content in files))
+    for path, content in files:
+        _check(path, content, defaults, named)
+    enforcer = policy.Enforcer(conf)
+    enforcer.register_defaults(policies.list_rules())
+    enforcer.load_rules()
+    try:
+        enforcer.check_rules(raise_on_violation=True)
+    except policy.InvalidDefinitionError as error:  # they form a circle
+        raise exception.ConfigurationError(str(error)) from None
+    # It would read changed files by itself, without any of these checks.
+    enforcer.use_conf = False
+    return enforcer
 
 
 def _policy_files(conf):
@@ -89,31 +123,51 @@ def _policy_files(conf):
     for name in conf.oslo_policy.policy_dirs:
         directory = conf.find_file(name)
         if directory is not None:
-            for entry in sorted(os.listdir(directory)):
+            try:
+                entries = sorted(os.listdir(directory))
+            except OSError as error:
+                raise exception.ConfigurationError(
+                    f'the directory cannot be read: {error.strerror}.',
+                    directory) from None
+            for entry in entries:
                 path = pathlib.Path(directory, entry)
                 if path.is_file() and not entry.startswith('.'):
                     yield str(path)
 
 
-def _check_file(path, known):
+def _read(path):
     content = yamlfile.load(path)
     if content is None:
-        return
+        content = yamlfile.Mapping(1)
     if not isinstance(content, yamlfile.Mapping):
         raise exception.ConfigurationError(
             'a policy file is a mapping of rule names to rules.', path, 1)
+    return content
+
+
+def _check(path, content, defaults, named):
+    """Refuse a file's rules that would not do what they look like.
+
+    :param defaults: names of our own rules
+    :param named: these, and the names that stand in any file
+    """
     for name, rule in content.items():
         line = content.line_of(name)
         if not isinstance(rule, str):
             raise exception.ConfigurationError(
                 f'{name}: the rule is not a string.', path, line)
-        if name.startswith('message:') and name not in known:
+        if name.startswith('message:') and name not in defaults:
             raise exception.ConfigurationError(
                 f'{name}: there is no such rule; there are '
-                f'{", ".join(sorted(known))}.', path, line)
+                f'{", ".join(sorted(defaults))}.', path, line)
         # What oslo.policy can't parse becomes "!", which is never allowed.
         parsed = policy.RuleDefault(name, rule).check
-        if str(parsed) == '!' and rule.strip() != '!':
+        if ((str(parsed) == '!' and rule.strip() != '!') or
+                _BAD_FORMAT.search(rule.replace('%%', ''))):
             raise exception.ConfigurationError(
                 f'{name}: the rule {rule!r} cannot be understood.', path,
                 line)
+        for reference in _REFERENCE.findall(rule):
+            if reference not in named:
+                raise exception.ConfigurationError(
+                    f'{name}: there is no rule {reference}.', path, line)

@@ -62,28 +62,56 @@ def prepare(argv=None):
         raise exception.ConfigurationError(
             f'the logging configuration cannot be used: {error.err_msg}',
             error.log_config) from None
+    except (OSError, TypeError, RuntimeError) as error:
+        # A log file that can't be written, a facility that doesn't exist, a
+        # journal without its library.
+        raise exception.ConfigurationError(
+            f'logging cannot be set up: {error}') from None
     return make_runtime(conf, policy.Policy(conf))
 
 
 def prepare_library():
     """The runtime inside another service: no command line, no logging."""
-    return make_runtime(load_config())
+    return make_runtime(load_config(use_env=False))
 
 
-def load_config(argv=None):
-    """All options read and checked. See :func:`prepare`."""
-    conf = cfg.ConfigOpts()
+class _ConfigOpts(cfg.ConfigOpts):
+
+    def _validate_cli_options(self, namespace):
+        """Left to :func:`_check_values`.
+
+        For an option that could also stand on the command line, such as
+        "debug", a bad value in a file would end the process without a word
+        about the file: even another service's, in which the library is.
+        """
+
+
+def load_config(argv=None, use_env=True):
+    """All options read and checked. See :func:`prepare`.
+
+    :param use_env: whether variables such as ``OS_DATABASE__CONNECTION``
+        count; in another service's process they are that service's
+    """
+    conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
     log.register_options(conf)
-    # Pecan logs what clients send wrongly as errors of ours.
-    conf.set_default('default_log_levels',
-                     [*log.get_default_log_levels(), 'pecan=CRITICAL'])
+    # Pecan logs what clients send wrongly as errors of ours, and the parser
+    # of policies logs tracebacks of what we report by file and line.
+    conf.set_default('default_log_levels', [
+        *log.get_default_log_levels(), 'pecan=CRITICAL',
+        'oslo_policy._parser=CRITICAL'])
     policy_opts.set_defaults(conf)
     try:
         conf(argv or [], project='usermsg',
-             default_config_files=_config_files())
+             # A process that isn't ours must not bring its own files in.
+             prog='usermsg' if argv is None else None,
+             default_config_files=_config_files(), use_env=use_env)
     except cfg.ConfigFileParseError as error:
-        raise exception.ConfigurationError(str(error)) from None
+        # Without the line itself, which may hold a password.
+        found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
+        raise exception.ConfigurationError(
+            f'{found[2]}.' if found else 'it cannot be parsed.',
+            error.config_file, found and found[1]) from None
     except (cfg.ConfigFilesNotFoundError,
             cfg.ConfigFilesPermissionDeniedError) as error:
         raise exception.ConfigurationError(
@@ -91,6 +119,13 @@ def load_config(argv=None):
             ', '.join(error.config_files)) from None
     except cfg.Error as error:
         raise exception.ConfigurationError(str(error)) from None
+    except UnicodeDecodeError:
+        raise exception.ConfigurationError(
+            'a configuration file is not UTF-8.', *_undecodable(
+                [*(argv or ()), *conf.default_config_files])) from None
+    except OSError as error:
+        raise exception.ConfigurationError(
+            f'cannot be read: {error.strerror}.', error.filename) from None
     _check_values(conf)
     return conf
 
@@ -110,6 +145,19 @@ def make_runtime(conf, rules=None):
 def _config_files():
     names = os.environ.get(CONFIG_FILES_VARIABLE)
     return [name for name in names.split(';') if name] if names else None
+
+
+def _undecodable(names):
+    """Path and line of what isn't UTF-8 in the first such file."""
+    for name in names:
+        path = pathlib.Path(name.rpartition('=')[2])
+        if path.is_file():
+            data = path.read_bytes()
+            try:
+                data.decode('utf-8')
+            except UnicodeDecodeError as error:
+                return path, data.count(b'\n', 0, error.start) + 1
+    return None, None
 
 
 def _check_values(conf):
@@ -132,6 +180,13 @@ def _checked(options, group, name):
         raise exception.ConfigurationError(
             f'[{group}] {name} is not valid: {reason}', path,
             _line_of(path, group, name)) from None
+    except (cfg.NoSuchOptError, cfg.NoSuchGroupError,
+            cfg.TemplateSubstitutionError):
+        # What follows the "$" isn't repeated: it may be half a password.
+        raise exception.ConfigurationError(
+            f'[{group}] {name}: a "$" refers to another option, but there is '
+            f'none of that name; for the character itself write "$$".'
+        ) from None
     except cfg.Error as error:
         raise exception.ConfigurationError(
             f'[{group}] {name}: {error}') from None

@@ -11,6 +11,8 @@
 # under the License.
 """YAML that an operator wrote, read so that an error can name its line."""
 
+import pathlib
+
 import yaml
 
 from usermsg import exception
@@ -38,10 +40,29 @@ class Mapping(dict):
 
 
 class _Loader(_SafeLoader):
-    pass
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except yaml.YAMLError:
+            raise
+        except Exception:
+            # What int(), date() and so on raise, PyYAML lets by: for
+            # example for 2026-02-30, which looks like a date.
+            raise yaml.MarkedYAMLError(
+                problem=f'this is no {node.tag.rpartition(":")[2]}; put it '
+                        f'in quotes if it is a text',
+                problem_mark=node.start_mark) from None
 
 
 def _construct_mapping(loader, node):
+    if not isinstance(node, yaml.MappingNode):
+        raise yaml.MarkedYAMLError(
+            problem='this is no mapping', problem_mark=node.start_mark)
+    # What is merged ("<<") may be overridden, so only a mapping's own keys
+    # must differ.
+    own = {key_node for key_node, _value_node in node.value}
+    keys = set()
     loader.flatten_mapping(node)
     mapping = Mapping(node.start_mark.line + 1)
     # Yielded before it is filled, as PyYAML's own constructors do, because
@@ -54,12 +75,14 @@ def _construct_mapping(loader, node):
             raise yaml.MarkedYAMLError(
                 problem=f'the key {key!r} is not a string; put it in quotes',
                 problem_mark=key_node.start_mark)
-        if key in mapping:
-            # YAML forbids it and PyYAML lets the last one win: an entry
-            # that silently disappears.
-            raise yaml.MarkedYAMLError(
-                problem=f'{key!r} stands here twice',
-                problem_mark=key_node.start_mark)
+        if key_node in own:
+            if key in keys:
+                # YAML forbids it and PyYAML lets the last one win: an entry
+                # that silently disappears.
+                raise yaml.MarkedYAMLError(
+                    problem=f'{key!r} stands here twice',
+                    problem_mark=key_node.start_mark)
+            keys.add(key)
         mapping.add(key, loader.construct_object(value_node, deep=True), line)
 
 
@@ -73,18 +96,37 @@ def load(path):
         one YAML document with string keys, none of them twice
     """
     try:
-        with open(path, encoding='utf-8') as stream:
-            return yaml.load(stream, Loader=_Loader)  # nosec: a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise exception.ConfigurationError(
-            f'not valid YAML: {error.problem or error.context}',
-            path, mark.line + 1 if mark else None) from None
-    except yaml.YAMLError as error:
-        raise exception.ConfigurationError(
-            f'not valid YAML: {error}', path) from None
-    except UnicodeDecodeError:
-        raise exception.ConfigurationError('not UTF-8.', path) from None
+        data = pathlib.Path(path).read_bytes()
     except OSError as error:
         raise exception.ConfigurationError(
             f'cannot be read: {error.strerror}.', path) from None
+    try:
+        text = data.decode('utf-8')
+    except UnicodeDecodeError as error:
+        raise exception.ConfigurationError(
+            'not UTF-8.', path, data.count(b'\n', 0, error.start) + 1
+        ) from None
+    forbidden = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if forbidden:
+        # The parser would say at which byte it stands, not in which line.
+        raise exception.ConfigurationError(
+            f'not valid YAML: the character U+{ord(forbidden[0]):04X} is not '
+            f'allowed.', path, text.count('\n', 0, forbidden.start()) + 1)
+    try:
+        return yaml.load(text, Loader=_Loader)  # nosec: a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise exception.ConfigurationError(
+            f'not valid YAML: {_reason(error)}.', path,
+            mark.line + 1 if mark else None) from None
+    except yaml.YAMLError as error:
+        raise exception.ConfigurationError(
+            f'not valid YAML: {error}', path) from None
+
+
+def _reason(error):
+    # The context is no more than "while parsing a flow sequence", except
+    # for a second document.
+    if error.problem == 'but found another document':
+        return f'{error.context} {error.problem}'
+    return error.problem or error.context

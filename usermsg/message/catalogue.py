@@ -44,7 +44,8 @@ _RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
 _PART_ID = re.compile(r'[0-9]{3}')
 _BARE_ID = re.compile(r'[0-9]{6}')
-_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f]')
+# Surrogates too: half a character, which can't be sent as UTF-8.
+_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,6 +147,8 @@ class Namespace:
         for name in self.resource_types:
             self._require(_RESOURCE_TYPE.fullmatch(name),
                           f'{name!r} is not a valid resource type')
+            self._require(self.resource_types.count(name) == 1,
+                          f'the resource type {name} stands twice')
         event_id = re.compile(re.escape(prefix) + '_' + _BARE_ID.pattern)
         self.events = self._index('event', Event, events, event_id)
         self.actions = self._index('action', Action, actions, _PART_ID)
@@ -399,6 +402,8 @@ class Catalogue:
             return self._described[event_id, language]
         except KeyError:
             found = self._find(event_id)
+        if language not in self.languages:
+            language = ENGLISH
         if found is None:
             return self._describe_unknown(event_id, language)
         namespace, event, action, detail, _resource_type = found
@@ -410,7 +415,8 @@ class Catalogue:
             text=text, action=action, remedy=remedy,
             user_fixable=entry.user_fixable, retryable=entry.retryable,
             link=entry.link)
-        # Bounded by the catalogue's size: unknown ids don't get here.
+        # Bounded by the catalogue's size: unknown ids don't get here, and
+        # neither do unknown languages.
         self._described[event_id, language] = description
         return description
 
@@ -468,5 +474,9 @@ def _pick(field, given, entries, prefix):
 
 def _quoted(value):
     """What a caller gave, short enough for a message."""
+    if not isinstance(value, str):
+        # An exception, for example, whose text is nobody's business, or an
+        # object whose __repr__ raises.
+        return f'a value of type {type(value).__name__}'
     text = repr(value)
     return text if len(text) <= 80 else text[:76] + "...'"

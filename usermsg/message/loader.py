@@ -67,8 +67,8 @@ def load(overlay_dir=None, on_unknown=None):
         file, the line and what is wrong
     """
     draft = _Draft(_plug_ins())
-    for path in _yaml_files(pathlib.Path(__file__).with_name('languages')):
-        draft.add(_Document(path))
+    for document in _translations():
+        draft.add(document)
     if overlay_dir:
         # What is English first: a translation needs its entry.
         documents = [_Document(path) for path in _yaml_files(overlay_dir)]
@@ -84,6 +84,13 @@ def load(overlay_dir=None, on_unknown=None):
 def built_in():
     """The catalogue without an overlay. Frozen, so one is enough."""
     return load()
+
+
+@functools.cache
+def _translations():
+    """Ours. To read them takes most of the time that a catalogue takes."""
+    return [_Document(path) for path in _yaml_files(
+        pathlib.Path(__file__).with_name('languages'))]
 
 
 def _plug_ins():

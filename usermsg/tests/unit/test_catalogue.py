@@ -1,0 +1,756 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import fnmatch
+import itertools
+import pathlib
+import unicodedata
+
+import fixtures
+import hypothesis
+from hypothesis import strategies
+import testtools
+from testtools import matchers
+import yaml
+
+from usermsg import exception
+from usermsg.message import catalogue
+from usermsg.message.catalogues import compute
+from usermsg.message.catalogues import image
+from usermsg.message.catalogues import share
+from usermsg.message.catalogues import volume
+from usermsg.message import defined_messages
+from usermsg.message import loader
+from usermsg.message import resource_types
+from usermsg.tests import base
+from usermsg import yamlfile
+
+VOLUME_CATALOGUE = pathlib.Path(__file__).parent / 'data' / (
+    'volume_catalogue.yaml')
+
+
+class RobotActions:
+    START = catalogue.Action('001', 'start the robot')
+    STOP = catalogue.Action('002', 'stop the robot')
+
+
+class RobotDetails:
+    UNKNOWN_ERROR = catalogue.Detail('001', 'Nobody knows why.')
+    NO_POWER = catalogue.Detail(
+        '002', 'It has no power.', 'Plug it in.', user_fixable=True,
+        retryable=True, link='https://robots.example.org/power',
+        exceptions=('PowerFailure', 'robots.errors.Empty'))
+    STUCK = catalogue.Detail('003', 'It is stuck.',
+                             exceptions=('Stuck',))
+
+
+class RobotEvents:
+    LOST = catalogue.Event('ACME_000001', 'The robot is lost.',
+                           'Look under the sofa.')
+
+
+def acme(**changes):
+    return catalogue.Namespace('ACME', **{
+        'resource_types': ['ROBOT'], 'events': RobotEvents,
+        'actions': RobotActions, 'details': RobotDetails, **changes})
+
+
+class PowerFailure(Exception):
+    pass
+
+
+class FlatBattery(PowerFailure):
+    pass
+
+
+class Stuck(PowerFailure):
+    pass
+
+
+class Unmapped(Exception):
+    pass
+
+
+def exception_of(module, name):
+    return type(name, (Exception,), {'__module__': module})
+
+
+class OutcomeTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.catalogue = loader.built_in()
+
+    def refused(self, field, **what):
+        error = self.assertRaises(exception.NotPermitted,
+                                  self.catalogue.outcome, **what)
+        self.assertEqual(field, error.field)
+        self.assertThat(str(error), matchers.StartsWith(f'{field}: '))
+        return str(error)
+
+    def test_a_whole_event(self):
+        self.assertEqual(
+            catalogue.Outcome('VOLUME_000002', 'VOLUME', None),
+            self.catalogue.outcome(event_id='VOLUME_000002'))
+
+    def test_a_bare_id_is_one_of_block_storage(self):
+        self.assertEqual(
+            catalogue.Outcome('VOLUME_000002', 'VOLUME', 'VOLUME'),
+            self.catalogue.outcome(event_id='000002',
+                                   resource_type='VOLUME'))
+
+    def test_a_composed_event(self):
+        expected = catalogue.Outcome('VOLUME_VOLUME_BACKUP_013_019',
+                                     'VOLUME', 'VOLUME_BACKUP', '013', '019')
+        for given in (None, 'VOLUME_BACKUP', 'volume_backup'):
+            self.assertEqual(expected, self.catalogue.outcome(
+                event_id='VOLUME_VOLUME_BACKUP_013_019',
+                resource_type=given))
+
+    def test_a_composed_event_speaks_of_its_own_resource_type(self):
+        text = self.refused(
+            'resource_type', event_id='VOLUME_VOLUME_BACKUP_013_019',
+            resource_type='VOLUME')
+        self.assertIn('VOLUME_BACKUP', text)
+
+    def test_an_action_and_a_detail_in_every_form(self):
+        actions = (volume.Actions.ATTACH_VOLUME, '002', 'ATTACH_VOLUME',
+                   'attach_volume', 'Attach_Volume')
+        details = (volume.Details.ATTACH_ERROR, '021', 'ATTACH_ERROR',
+                   'attach_error')
+        for action, detail in itertools.product(actions, details):
+            self.assertEqual(
+                catalogue.Outcome('VOLUME_VOLUME_002_021', 'VOLUME',
+                                  'VOLUME', '002', '021'),
+                self.catalogue.outcome(action=action, detail=detail,
+                                       resource_type='VOLUME'))
+
+    def test_an_action_alone_has_the_unknown_detail(self):
+        self.assertEqual(
+            'VOLUME_VOLUME_002_001',
+            self.catalogue.outcome(action='002',
+                                   resource_type='VOLUME').event_id)
+
+    def test_an_entry_that_was_reworded_is_still_that_entry(self):
+        path = self.write('overlay/a.yaml', '''
+            prefixes:
+              VOLUME:
+                actions: {'002': {text: fasten volume}}
+                details: {'021': {text: It did not hold.}}
+            ''')
+        reworded = loader.load(pathlib.Path(path).parent)
+        outcome = reworded.outcome(action=volume.Actions.ATTACH_VOLUME,
+                                   detail=volume.Details.ATTACH_ERROR,
+                                   resource_type='VOLUME')
+        self.assertEqual('fasten volume: It did not hold.',
+                         reworded.describe(outcome.event_id).user_message)
+
+    def test_a_resource_type_in_any_case(self):
+        for given in ('VOLUME', 'volume', 'Volume'):
+            for what in ({'event_id': 'VOLUME_000002'}, {'action': '002'}):
+                self.assertEqual('VOLUME', self.catalogue.outcome(
+                    resource_type=given, **what).resource_type)
+
+    def test_the_resource_type_chooses_among_equal_ids(self):
+        self.assertEqual('SHARE_SHARE_SNAPSHOT_002_001',
+                         self.catalogue.outcome(
+                             action='002',
+                             resource_type='SHARE_SNAPSHOT').event_id)
+
+    def test_exactly_one_of_event_id_and_action(self):
+        self.refused('event_id')
+        self.refused('event_id', resource_type='VOLUME')
+        self.refused('event_id', event_id='VOLUME_000002', action='002',
+                     resource_type='VOLUME')
+
+    def test_detail_and_exception_go_with_action(self):
+        self.refused('detail', event_id='VOLUME_000002', detail='001')
+        self.refused('exception', event_id='VOLUME_000002',
+                     exception=ValueError())
+        self.refused('detail', event_id='VOLUME_VOLUME_002_021',
+                     detail='021')
+
+    def test_an_action_needs_a_resource_type(self):
+        self.refused('resource_type', action='002')
+
+    def test_what_is_not_in_the_catalogue(self):
+        for event_id in ('', 'VOLUME', 'VOLUME_', 'VOLUME_999999',
+                         'VOLUME_2', 'volume_000002', '999999', '00002',
+                         'VOLUME_000002\n', ' VOLUME_000002', 'ACME_000002',
+                         'IMAGE_000002', 'VOLUME_VOLUME_002',
+                         'VOLUME_VOLUME_002_999', 'VOLUME_VOLUME_999_001',
+                         'VOLUME_SHARE_002_001', 'VOLUME__002_001',
+                         'VOLUME_002_001', '\u0660\u0660\u0660\u0660\u0660'
+                         '\u0662', 2, b'VOLUME_000002', ['VOLUME_000002']):
+            text = self.refused('event_id', event_id=event_id)
+            self.assertIn('not in the catalogue', text)
+        for action in ('', '999', '2', 'ATTACH', 'attach volume', 2, [],
+                       volume.Details.ATTACH_ERROR):
+            text = self.refused('action', action=action,
+                                resource_type='VOLUME')
+            self.assertIn('VOLUME', text)
+        for detail in ('', '999', 'NOPE', 3, {},
+                       volume.Actions.REIMAGE_VOLUME):
+            self.refused('detail', action='002', detail=detail,
+                         resource_type='VOLUME')
+        for resource_type in ('', 'VOLUMES', 'VOLUME ', 'ROBOT', 5, b'VOLUME'):
+            for what in ({'event_id': 'VOLUME_000002'}, {'action': '002'}):
+                self.refused('resource_type', resource_type=resource_type,
+                             **what)
+
+    def test_an_entry_of_another_prefix_with_the_same_id(self):
+        for entry in (compute.Actions.DELETE, image.Actions.UPLOAD,
+                      share.Actions.CREATE):
+            self.refused('action', action=entry, resource_type='VOLUME')
+        for entry in (compute.Details.NO_VALID_HOST,
+                      share.Details.NO_VALID_HOST):
+            self.refused('detail', action='002', detail=entry,
+                         resource_type='VOLUME')
+
+    def test_a_resource_type_of_another_prefix(self):
+        self.refused('action', action=volume.Actions.ATTACH_VOLUME,
+                     resource_type='SHARE')
+        self.refused('action', action=volume.Actions.ATTACH_VOLUME,
+                     resource_type='IMAGE')
+
+    def test_what_was_given_is_named_but_not_at_length(self):
+        self.assertIn("'robot'", self.refused('action', action='robot',
+                                              resource_type='VOLUME'))
+        text = self.refused('event_id', event_id='x' * 10000 + '\n')
+        self.assertLess(len(text), 150)
+        self.assertNotIn('\n', text)
+
+    def test_an_exception_given_as_a_detail_is_not_quoted(self):
+        text = self.refused('detail', action='002', resource_type='VOLUME',
+                            detail=ValueError('password=s3cret'))
+        self.assertNotIn('s3cret', text)
+        self.assertIn('ValueError', text)
+
+    @hypothesis.given(strategies.data())
+    def test_junk_is_never_more_than_not_permitted(self, data):
+        names = data.draw(strategies.sampled_from(
+            [('event_id',), ('action',), ('event_id', 'action')]))
+        names += ('detail', 'exception', 'resource_type')
+        arguments = {name: data.draw(JUNK, label=name)() for name in names}
+        try:
+            outcome = self.catalogue.outcome(**arguments)
+        except exception.NotPermitted as error:
+            self.assertIn(error.field, [*arguments, 'event_id'])
+        else:
+            self.assertEqual(catalogue.Outcome, type(outcome))
+
+
+class Hostile:
+    """Whoever looks at it is sorry."""
+
+    def __repr__(self):
+        raise RuntimeError('not to be looked at')
+    __str__ = __eq__ = __hash__ = __bool__ = __repr__
+
+
+# Wrapped, as hypothesis looks at what it draws.
+JUNK = strategies.one_of(
+    strategies.sampled_from([
+        lambda value=value: value for value in (
+            None, Hostile(), Hostile, ValueError('x'), ValueError, object(),
+            volume.Actions.ATTACH_VOLUME, volume.Details.ATTACH_ERROR,
+            volume.Events.UNABLE_TO_ALLOCATE, 'VOLUME', 'VOLUME_000002',
+            'VOLUME_VOLUME_002_021', '000002', '001',
+            catalogue.Action('001', 'x'), catalogue.Detail('001', 'x'))]),
+    strategies.one_of(
+        strategies.text(strategies.characters()), strategies.integers(),
+        strategies.floats(), strategies.binary(),
+        strategies.lists(strategies.text()),
+        strategies.dictionaries(strategies.text(), strategies.integers()),
+    ).map(lambda value: lambda: value))
+
+
+class ExceptionTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.catalogue = catalogue.Catalogue([acme()])
+
+    def detail(self, given, detail=None):
+        return self.catalogue.outcome(
+            action=RobotActions.START, detail=detail, exception=given,
+            resource_type='ROBOT').detail_id
+
+    def test_by_its_name(self):
+        self.assertEqual('002', self.detail(PowerFailure('dark')))
+
+    def test_a_class_instead_of_an_instance(self):
+        self.assertEqual('002', self.detail(PowerFailure))
+
+    def test_by_the_name_of_a_base_class(self):
+        self.assertEqual('002', self.detail(FlatBattery()))
+
+    def test_the_nearest_class_wins(self):
+        self.assertEqual('003', self.detail(Stuck()))
+
+    def test_by_module_and_name(self):
+        self.assertEqual('002', self.detail(
+            exception_of('robots.errors', 'Empty')()))
+
+    def test_the_same_name_in_another_module(self):
+        self.assertEqual('001', self.detail(
+            exception_of('queue', 'Empty')()))
+
+    def test_module_and_name_win_over_the_name(self):
+        class Details:
+            UNKNOWN_ERROR = catalogue.Detail('001', 'Nobody knows.')
+            ANY = catalogue.Detail('002', 'Any.', exceptions=('Empty',))
+            OURS = catalogue.Detail('003', 'Ours.',
+                                    exceptions=('robots.errors.Empty',))
+        self.catalogue = catalogue.Catalogue([acme(details=Details)])
+        self.assertEqual('003', self.detail(
+            exception_of('robots.errors', 'Empty')()))
+        self.assertEqual('002', self.detail(exception_of('queue', 'Empty')))
+
+    def test_a_mapped_one_wins_over_the_detail(self):
+        self.assertEqual('002', self.detail(PowerFailure(), detail='003'))
+
+    def test_an_unmapped_one_keeps_the_detail(self):
+        self.assertEqual('003', self.detail(Unmapped(), detail='003'))
+
+    def test_an_unmapped_one_alone_is_an_unknown_error(self):
+        self.assertEqual('001', self.detail(Unmapped()))
+
+    def test_the_detail_must_exist_even_if_it_does_not_count(self):
+        self.assertRaises(exception.NotPermitted, self.detail,
+                          PowerFailure(), detail='999')
+
+    def test_its_text_is_never_looked_at(self):
+        looked = []
+
+        class Silent(PowerFailure):
+            def _look(self, *_args):
+                looked.append(self)
+                raise RuntimeError('password=s3cret')
+            __str__ = __repr__ = __format__ = args = property(_look)
+
+        logger = self.useFixture(fixtures.FakeLogger())
+        outcome = self.catalogue.outcome(
+            action='001', exception=Silent('password=s3cret'),
+            resource_type='ROBOT')
+        self.assertEqual('002', outcome.detail_id)
+        self.assertEqual([], looked)
+        self.assertNotIn('s3cret', logger.output)
+        self.assertNotIn('s3cret', repr(outcome))
+
+    def test_what_the_volume_catalogue_maps(self):
+        expected = yaml.safe_load(VOLUME_CATALOGUE.read_text())['exceptions']
+        known = loader.built_in()
+        for constant, names in expected.items():
+            for name in names:
+                outcome = known.outcome(
+                    action=volume.Actions.ATTACH_VOLUME,
+                    exception=exception_of('cinder.exception', name),
+                    resource_type=resource_types.VOLUME)
+                self.assertEqual(getattr(volume.Details, constant).id,
+                                 outcome.detail_id)
+
+
+class DescribeTest(base.TestCase):
+
+    TRANSLATIONS = {'de': {
+        ('ACME', 'actions', '001'): {'text': 'Roboter starten'},
+        ('ACME', 'details', '002'): {'text': 'Er hat keinen Strom.',
+                                     'remedy': 'Stecken Sie ihn ein.'},
+        ('ACME', 'details', '003'): {'text': 'Er steckt fest.'},
+        ('ACME', 'events', '000001'): {'text': 'Der Roboter ist weg.'}}}
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger())
+        self.unknown = 0
+        self.catalogue = catalogue.Catalogue(
+            [acme()], self.TRANSLATIONS, {'de': 'Unbekannt.'}, self.count)
+
+    def count(self):
+        self.unknown += 1
+
+    def test_a_whole_event(self):
+        found = self.catalogue.describe('ACME_000001')
+        self.assertEqual(
+            catalogue.Description('The robot is lost.',
+                                  remedy='Look under the sofa.'), found)
+        self.assertEqual('The robot is lost.', found.user_message)
+
+    def test_a_composed_event(self):
+        found = self.catalogue.describe('ACME_ROBOT_001_002')
+        self.assertEqual(
+            catalogue.Description(
+                'It has no power.', action='start the robot',
+                remedy='Plug it in.', user_fixable=True, retryable=True,
+                link='https://robots.example.org/power'), found)
+        self.assertEqual('start the robot: It has no power.',
+                         found.user_message)
+
+    def test_another_language(self):
+        found = self.catalogue.describe('ACME_ROBOT_001_002', 'de')
+        self.assertEqual('Roboter starten: Er hat keinen Strom.',
+                         found.user_message)
+        self.assertEqual('Stecken Sie ihn ein.', found.remedy)
+        self.assertTrue(found.user_fixable)
+
+    def test_what_is_not_translated_is_english(self):
+        self.assertEqual(
+            'stop the robot: Er steckt fest.',
+            self.catalogue.describe('ACME_ROBOT_002_003', 'de').user_message)
+        self.assertEqual('Look under the sofa.', self.catalogue.describe(
+            'ACME_000001', 'de').remedy)
+
+    def test_a_language_that_is_not_there_is_english(self):
+        for event_id in ('ACME_ROBOT_001_002', 'ACME_000001', 'NOPE'):
+            self.assertEqual(self.catalogue.describe(event_id),
+                             self.catalogue.describe(event_id, 'tlh'))
+
+    def test_a_second_time_it_is_the_same(self):
+        first = self.catalogue.describe('ACME_ROBOT_001_002', 'de')
+        self.assertIs(first,
+                      self.catalogue.describe('ACME_ROBOT_001_002', 'de'))
+
+    def test_an_unknown_event_has_a_general_text_in_the_language(self):
+        self.assertEqual(catalogue.Description(catalogue.UNKNOWN_EVENT),
+                         self.catalogue.describe('ACME_000009'))
+        self.assertEqual('Unbekannt.', self.catalogue.describe(
+            'ACME_000009', 'de').user_message)
+
+    def test_an_unknown_event_is_counted_each_time_and_logged_once(self):
+        for language in ('en', 'de', 'en'):
+            self.catalogue.describe('ACME_000009', language)
+        self.catalogue.describe('ACME_ROBOT_001_009')
+        self.assertEqual(4, self.unknown)
+        self.assertEqual(1, self.logger.output.count('ACME_000009'))
+        self.assertEqual(1, self.logger.output.count('ACME_ROBOT_001_009'))
+
+    def test_a_known_event_is_neither_counted_nor_logged(self):
+        self.catalogue.describe('ACME_000001')
+        self.assertEqual(0, self.unknown)
+        self.assertEqual('', self.logger.output)
+
+    def test_a_line_break_in_an_unknown_id_does_not_forge_a_log_line(self):
+        self.catalogue.describe('ACME\nERROR all is lost')
+        self.assertEqual(1, len(self.logger.output.splitlines()))
+
+    def test_what_is_remembered_of_unknown_events_is_bounded(self):
+        many = catalogue.Catalogue.REMEMBERED_UNKNOWN + 10
+        for number in range(many):
+            self.catalogue.describe(f'NOPE_{number}')
+        self.catalogue.describe(f'NOPE_{many - 1}')
+        self.assertEqual(many, self.logger.output.count('NOPE_'))
+        self.assertLessEqual(len(self.catalogue._logged),
+                             catalogue.Catalogue.REMEMBERED_UNKNOWN)
+        self.assertEqual({}, self.catalogue._described)
+
+    def test_what_is_remembered_of_languages_is_bounded(self):
+        for number in range(100):
+            self.catalogue.describe('ACME_000001', f'x-{number}')
+        self.assertEqual(1, len(self.catalogue._described))
+
+    @hypothesis.given(strategies.text(strategies.characters()),
+                      strategies.sampled_from(['en', 'de', 'tlh', '']))
+    def test_it_never_fails(self, event_id, language):
+        self.assertTrue(
+            self.catalogue.describe(event_id, language).user_message)
+
+    @hypothesis.given(strategies.lists(strategies.sampled_from(
+        ['VOLUME', 'VOLUME_BACKUP', 'SHARE', 'IMAGE', '001', '003', '000002',
+         '', '_', 'x', '\u0660']), max_size=6))
+    def test_it_never_fails_for_what_looks_like_an_id(self, parts):
+        self.assertTrue(
+            loader.built_in().describe('_'.join(parts), 'ja').user_message)
+
+
+class NamespaceTest(testtools.TestCase):
+
+    def refused(self, reason, prefix='ACME', **changes):
+        error = self.assertRaises(
+            exception.ConfigurationError,
+            catalogue.Namespace, prefix, **{
+                'resource_types': ['ROBOT'], 'events': RobotEvents,
+                'actions': RobotActions, 'details': RobotDetails, **changes})
+        self.assertThat(str(error),
+                        matchers.StartsWith(f'catalogue {prefix}: '))
+        self.assertIn(reason, str(error))
+
+    def test_a_good_one(self):
+        found = acme()
+        self.assertEqual(['001', '002'], list(found.actions))
+        self.assertEqual('NO_POWER', found.details['002'].constant)
+        self.assertEqual(('ROBOT',), found.resource_types)
+        self.assertEqual(['ACME_000001'], list(found.events))
+
+    def test_it_cannot_be_changed(self):
+        found = acme()
+        self.assertRaises(TypeError, _set_item, found.actions, '009', None)
+        self.assertRaises(AttributeError, setattr, found.details['002'],
+                          'text', 'anything')
+
+    def test_entries_from_an_iterable(self):
+        found = acme(actions=iter([catalogue.Action(
+            '007', 'dance', constant='DANCE')]))
+        self.assertEqual('dance', found.actions['007'].text)
+
+    def test_a_bad_prefix(self):
+        for prefix in ('', 'acme', 'ACME_CORP', 'A', '1ACME', 'A' * 33,
+                       'ACME\n', '\xc4CME'):
+            self.refused('not a valid prefix', prefix)
+
+    def test_a_bad_resource_type(self):
+        for name in ('', 'robot', 'R', 'ROBOT-2', '_ROBOT', 'R' * 65,
+                     'ROBOT '):
+            self.refused('is not a valid resource type',
+                         resource_types=[name])
+
+    def test_a_resource_type_that_stands_twice(self):
+        self.refused('ROBOT stands twice', resource_types=['ROBOT', 'ROBOT'])
+
+    def test_a_bad_id(self):
+        for bad in ('1', '0001', 'abc', '', '\u0660\u0660\u0661'):
+            self.refused('the id is not of the form', actions=[
+                catalogue.Action(bad, 'x', constant='X')])
+            self.refused('the id is not of the form', details=[
+                catalogue.Detail(bad, 'x', constant='X')])
+        for bad in ('000001', 'ACME_1', 'VOLUME_000001', 'ACME_0000001'):
+            self.refused('the id is not of the form', events=[
+                catalogue.Event(bad, 'x', constant='X')])
+
+    def test_an_id_that_stands_twice(self):
+        self.refused('action 001 stands twice', actions=[
+            catalogue.Action('001', 'x', constant='X'),
+            catalogue.Action('001', 'y', constant='Y')])
+
+    def test_a_constant_that_stands_twice(self):
+        self.refused('X stands twice', actions=[
+            catalogue.Action('001', 'x', constant='X'),
+            catalogue.Action('002', 'y', constant='X')])
+
+    def test_a_bad_constant(self):
+        for constant in ('', 'lower', '1X', 'A-B', 'X '):
+            self.refused('is not a constant', actions=[
+                catalogue.Action('001', 'x', constant=constant)])
+
+    def test_an_entry_of_another_kind(self):
+        self.refused('is not one of the actions', actions=RobotDetails)
+        self.refused('is not one of the details', details=['001'])
+
+    def test_a_bad_text(self):
+        for text in ('', ' ', 5, 'two\nlines', 'a\tb', '\x7f', '\x9b',
+                     'a\u2028b', '\ud800'):
+            self.refused('the text', actions=[
+                catalogue.Action('001', text, constant='X')])
+            self.refused('the remedy', events=[
+                catalogue.Event('ACME_000001', 'x', text, constant='X')])
+        self.refused('the text is missing', actions=[
+            catalogue.Action('001', None, constant='X')])
+
+    def test_a_bad_link(self):
+        for link in ('http://example.org/', 'example.org', '',
+                     'https://example.org/\n', 'javascript:alert(1)'):
+            self.refused('the link', events=[catalogue.Event(
+                'ACME_000001', 'x', link=link, constant='X')])
+
+    def test_actions_need_the_unknown_detail(self):
+        self.refused('it needs the detail 001', details=[
+            catalogue.Detail('002', 'x', constant='X')])
+        self.refused('it needs the detail 001', details=[])
+
+    def test_actions_need_resource_types(self):
+        self.refused('it needs resource types', resource_types=[])
+
+    def test_an_exception_that_means_two_details(self):
+        self.refused('the exception Boom means two details', details=[
+            catalogue.Detail('001', 'x', constant='X', exceptions=('Boom',)),
+            catalogue.Detail('002', 'y', constant='Y',
+                             exceptions=('Boom',))])
+
+
+def _set_item(mapping, key, value):
+    mapping[key] = value
+
+
+class CatalogueTest(testtools.TestCase):
+
+    def test_a_prefix_that_stands_twice(self):
+        error = self.assertRaises(
+            exception.ConfigurationError, catalogue.Catalogue,
+            [acme(), acme(resource_types=['DRONE'])])
+        self.assertIn('ACME', str(error))
+
+    def test_a_resource_type_of_two_prefixes(self):
+        error = self.assertRaises(
+            exception.ConfigurationError, catalogue.Catalogue,
+            [acme(), catalogue.Namespace('OTHER',
+                                         resource_types=['ROBOT'])])
+        for name in ('ROBOT', 'ACME', 'OTHER'):
+            self.assertIn(name, str(error))
+
+    def test_languages_begin_with_english(self):
+        known = catalogue.Catalogue([acme()], {'pt-BR': {}}, {'de': 'x'})
+        self.assertEqual(('en', 'de', 'pt-BR'), known.languages)
+
+    def test_the_words_of_every_entry(self):
+        known = catalogue.Catalogue([acme()], DescribeTest.TRANSLATIONS)
+        self.assertEqual(
+            [('ACME', 'event', 'ACME_000001', 'LOST', 'Der Roboter ist weg.',
+              'Look under the sofa.'),
+             ('ACME', 'action', '001', 'START', 'Roboter starten', None)],
+            list(known.words('de', 'ACME'))[:2])
+        self.assertEqual([], list(known.words(prefix='VOLUME')))
+
+
+# Control and format characters, halves of characters, those of nobody, and
+# separators of lines and paragraphs.
+HIDDEN = ('Cc', 'Cf', 'Cs', 'Co', 'Cn', 'Zl', 'Zp')
+
+
+class BuiltInTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.catalogue = loader.built_in()
+        self.logger = self.useFixture(fixtures.FakeLogger())
+
+    def entries(self):
+        for prefix in ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE'):
+            namespace = self.catalogue.namespaces[prefix]
+            for kind in catalogue.KINDS:
+                for entry in getattr(namespace, kind).values():
+                    yield prefix, kind, entry
+
+    def test_the_ids_and_names_of_the_volume_catalogue(self):
+        expected = yaml.safe_load(VOLUME_CATALOGUE.read_text())
+        namespace = self.catalogue.namespaces['VOLUME']
+        for kind in catalogue.KINDS:
+            self.assertEqual(
+                expected[kind],
+                {entry.id: entry.constant
+                 for entry in getattr(namespace, kind).values()})
+        self.assertEqual(
+            expected['exceptions'],
+            {entry.constant: list(entry.exceptions)
+             for entry in namespace.details.values() if entry.exceptions})
+        self.assertEqual(
+            ('VOLUME', 'VOLUME_SNAPSHOT', 'VOLUME_BACKUP'),
+            namespace.resource_types)
+
+    def test_the_text_that_everybody_knows(self):
+        self.assertEqual(
+            'No storage could be allocated for this volume request.',
+            self.catalogue.describe(
+                defined_messages.EventIds.UNABLE_TO_ALLOCATE).user_message)
+
+    def test_two_languages_besides_english(self):
+        self.assertEqual('en', self.catalogue.languages[0])
+        self.assertGreaterEqual(len(self.catalogue.languages), 3)
+
+    def test_every_resource_type_has_a_name_and_a_prefix(self):
+        named = {value for name, value in vars(resource_types).items()
+                 if name.isupper()}
+        self.assertEqual(
+            {name for namespace in self.catalogue.namespaces.values()
+             for name in namespace.resource_types}, named)
+        for name in named:
+            self.assertEqual(name, getattr(resource_types, name))
+
+    def test_every_composed_event_in_every_language(self):
+        composed = 0
+        for prefix in ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE'):
+            namespace = self.catalogue.namespaces[prefix]
+            for resource, action, detail, language in itertools.product(
+                    namespace.resource_types, namespace.actions,
+                    namespace.details, self.catalogue.languages):
+                found = self.catalogue.describe(
+                    f'{prefix}_{resource}_{action}_{detail}', language)
+                self.assertTrue(found.action)
+                composed += 1
+        self.assertGreater(composed, 10000)
+        self.assertEqual('', self.logger.output)
+
+    def test_every_resource_type_in_a_composed_event(self):
+        for prefix, namespace in self.catalogue.namespaces.items():
+            for resource in namespace.resource_types:
+                event_id = f'{prefix}_{resource}_001_001'
+                outcome = self.catalogue.outcome(event_id=event_id)
+                self.assertEqual((event_id, prefix, resource),
+                                 (outcome.event_id, outcome.prefix,
+                                  outcome.resource_type))
+
+    def test_every_event_id_fits_its_column(self):
+        for prefix, namespace in self.catalogue.namespaces.items():
+            for resource in namespace.resource_types:
+                self.assertLessEqual(
+                    len(f'{prefix}_{resource}_001_001'), 255)
+
+    def test_texts_hold_nothing_that_cannot_be_seen(self):
+        for language in self.catalogue.languages:
+            words = list(self.catalogue.words(language))
+            self.assertGreater(len(words), 200)
+            for _prefix, _kind, _id, _constant, *texts in words:
+                for text in filter(None, texts):
+                    hidden = {character for character in set(text)
+                              if unicodedata.category(character) in HIDDEN}
+                    if hidden or '  ' in text or text.strip() != text:
+                        self.fail(f'{language}: {text!r}')
+
+    def test_english_texts_are_sentences_and_actions_phrases(self):
+        for prefix, kind, entry in self.entries():
+            name = f'{prefix} {kind} {entry.id}'
+            if kind == 'actions':
+                self.assertFalse(entry.text.endswith('.'), name)
+            else:
+                self.assertTrue(entry.text.endswith('.'), name)
+                self.assertTrue(entry.text[0].isupper(), name)
+                self.assertTrue(
+                    entry.remedy is None or entry.remedy.endswith('.'), name)
+
+    def test_what_a_user_can_mend_has_a_remedy(self):
+        for prefix, kind, entry in self.entries():
+            if kind != 'actions' and entry.user_fixable:
+                self.assertTrue(entry.remedy, f'{prefix} {kind} {entry.id}')
+
+    def test_every_translation_is_complete(self):
+        for path in languages():
+            document = yamlfile.load(path)
+            self.assertTrue(document['unknown_event'])
+            self.assertEqual(path.stem, document['language'])
+            for prefix, kind, entry in self.entries():
+                name = f'{path.name} {prefix} {kind} {entry.id}'
+                words = document['prefixes'][prefix][kind].get(
+                    catalogue.short_id(entry), {})
+                self.assertTrue(words.get('text'), name)
+                self.assertEqual(bool(getattr(entry, 'remedy', None)),
+                                 bool(words.get('remedy')), name)
+
+    def test_no_translation_is_the_english_text(self):
+        english = dict(texts(self.catalogue, 'en'))
+        for language in self.catalogue.languages[1:]:
+            for key, text in texts(self.catalogue, language):
+                self.assertNotEqual(english[key], text, f'{language} {key}')
+
+    def test_the_general_text_is_translated(self):
+        found = [self.catalogue.describe('NOPE_000001', language).text
+                 for language in self.catalogue.languages]
+        self.assertEqual(len(found), len(set(found)))
+
+
+def languages():
+    directory = pathlib.Path(loader.__file__).with_name('languages')
+    return [path for path in sorted(directory.iterdir())
+            if fnmatch.fnmatch(path.name, '*.yaml')]
+
+
+def texts(known, language):
+    for prefix, kind, entry_id, _constant, text, _remedy in known.words(
+            language):
+        yield (prefix, kind, entry_id), text

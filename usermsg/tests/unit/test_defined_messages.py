@@ -1,0 +1,49 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import testtools
+
+from usermsg import exception
+from usermsg.message.catalogues import volume
+from usermsg.message import defined_messages
+from usermsg.message import loader
+
+
+class DefinedMessagesTest(testtools.TestCase):
+
+    def test_the_names_are_those_of_the_volume_catalogue(self):
+        named = {name: value
+                 for name, value in vars(defined_messages.EventIds).items()
+                 if name.isupper()}
+        self.assertEqual({entry.constant: entry.id for entry in
+                          volume.NAMESPACE.events.values()}, named)
+
+    def test_the_text_of_a_whole_event(self):
+        for event_id in ('VOLUME_000002', '000002'):
+            self.assertEqual(
+                'No storage could be allocated for this volume request.',
+                defined_messages.get_message_text(event_id))
+
+    def test_the_text_of_a_composed_event(self):
+        self.assertEqual(
+            f'{volume.Actions.ATTACH_VOLUME.text}: '
+            f'{volume.Details.ATTACH_ERROR.text}',
+            defined_messages.get_message_text('VOLUME_VOLUME_002_021'))
+
+    def test_what_is_not_in_the_catalogue(self):
+        for event_id in ('VOLUME_999999', '', None, 'VOLUME_VOLUME_002_999'):
+            error = self.assertRaises(exception.NotPermitted,
+                                      defined_messages.get_message_text,
+                                      event_id)
+            self.assertEqual('event_id', error.field)
+
+    def test_the_built_in_catalogue_is_made_once(self):
+        self.assertIs(loader.built_in(), loader.built_in())

@@ -1,0 +1,90 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import datetime
+import uuid
+
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from usermsg.message import ids
+from usermsg import validation
+
+UTC = datetime.timezone.utc
+EPOCH = datetime.datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = datetime.timedelta(microseconds=1)
+LAST = datetime.datetime.max.replace(tzinfo=UTC)
+# With room for one microsecond more.
+TIMES = strategies.datetimes(
+    min_value=datetime.datetime(1970, 1, 1),
+    max_value=datetime.datetime.max - 2000 * MICROSECOND,
+    timezones=strategies.just(UTC))
+NEAR = strategies.integers(0, 2000).map(lambda n: n * MICROSECOND)
+
+
+class IdsTest(testtools.TestCase):
+
+    @hypothesis.given(TIMES)
+    def test_the_version_and_the_variant_are_those_of_rfc_9562(self, when):
+        found = uuid.UUID(ids.mint(when))
+        self.assertEqual(7, found.version)
+        self.assertEqual(uuid.RFC_4122, found.variant)
+        milliseconds = (when - EPOCH) // datetime.timedelta(milliseconds=1)
+        self.assertEqual(milliseconds, found.int >> 80)
+
+    @hypothesis.given(TIMES)
+    def test_an_id_is_one_that_the_edge_accepts(self, when):
+        for found in (ids.mint(when), ids.first(when)):
+            self.assertEqual(found, validation.uuid('id', found))
+
+    @hypothesis.given(TIMES, TIMES)
+    def test_the_order_of_ids_is_the_order_of_times(self, one, other):
+        hypothesis.assume(one != other)
+        self.assertEqual(one < other, ids.mint(one) < ids.mint(other))
+        self.assertEqual(one < other, ids.first(one) < ids.first(other))
+
+    @hypothesis.given(TIMES, NEAR, NEAR)
+    def test_the_order_is_right_to_the_microsecond(self, when, a, b):
+        hypothesis.assume(a != b)
+        self.assertEqual(a < b, ids.mint(when + a) < ids.mint(when + b))
+
+    @hypothesis.given(TIMES)
+    def test_a_time_is_a_range_of_ids(self, when):
+        found = ids.mint(when)
+        self.assertLessEqual(ids.first(when), found)
+        self.assertLess(found, ids.first(when + MICROSECOND))
+
+    def test_every_microsecond_of_a_millisecond_is_a_range_of_its_own(self):
+        firsts = [ids.first(EPOCH + n * MICROSECOND) for n in range(2001)]
+        self.assertEqual(sorted(set(firsts)), firsts)
+
+    def test_ids_of_one_moment_differ(self):
+        self.assertEqual(1000, len({ids.mint(EPOCH) for _ in range(1000)}))
+
+    def test_the_zone_makes_no_difference(self):
+        zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
+        when = datetime.datetime(2026, 1, 31, 12, tzinfo=UTC)
+        self.assertEqual(ids.first(when), ids.first(when.astimezone(zone)))
+
+    def test_a_known_value(self):
+        # The example of RFC 9562, A.6: 2022-02-22T19:22:22Z.
+        when = datetime.datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
+        self.assertEqual('017f22e2-79b0-7000-0000-000000000000',
+                         ids.first(when))
+
+    def test_before_1970_all_is_one_position_before_every_id(self):
+        beginning = datetime.datetime.min.replace(tzinfo=UTC)
+        self.assertEqual(ids.first(EPOCH), ids.first(beginning))
+        self.assertLess(ids.first(beginning), ids.mint(EPOCH))
+
+    def test_the_last_moment_is_behind_every_other(self):
+        self.assertLess(ids.mint(LAST - MICROSECOND), ids.first(LAST))

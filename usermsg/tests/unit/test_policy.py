@@ -1,0 +1,331 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import os
+
+import fixtures
+
+from usermsg import context
+from usermsg import exception
+from usermsg.policies import messages as rules
+from usermsg import policy
+from usermsg import service
+from usermsg.tests import base
+
+# role -> what it may do: (to its own project's messages, to others')
+PERSONAS = {
+    'reader': ({rules.GET_ALL, rules.GET}, set()),
+    'member': ({rules.GET_ALL, rules.GET, rules.DELETE}, set()),
+    'admin': ({rules.GET_ALL, rules.GET, rules.DELETE,
+               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS},) * 2,
+    'service': (set(), set()),
+    'robot': (set(), set()),
+}
+# Keystone gives a token the roles that a role implies.
+IMPLIED = {'member': ['reader'], 'admin': ['member', 'reader']}
+ALL = {rule.name for rule in policy.policies.list_rules()}
+
+
+def identity(role='reader', project_id='one', **values):
+    return context.RequestContext(
+        project_id=project_id, roles=[role, *IMPLIED.get(role, [])], **values)
+
+
+class PolicyTestCase(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.logger = self.useFixture(fixtures.FakeLogger())
+        self.path = str(self.home / 'policy.yaml')
+        self._changes = 0
+
+    def policy(self, **options):
+        options.setdefault('policy_file', self.path)
+        return policy.Policy(service.load_config(
+            ['--config-file', self.config_file(oslo_policy=options)]))
+
+    def write(self, name, text):
+        """As ever, with a time of its own however quickly we write."""
+        path = super().write(name, text)
+        self._changes += 1
+        os.utime(path, (self._changes, self._changes))
+        return path
+
+
+class DefaultsTest(PolicyTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write('policy.yaml', '')
+        self.default = self.policy()
+
+    def test_the_rules_have_a_table(self):
+        self.assertEqual(ALL, set().union(*PERSONAS['admin']))
+
+    def test_who_may_do_what(self):
+        for role, (own, others) in PERSONAS.items():
+            for project_id, expected in (('one', own), ('two', others),
+                                         (None, others), ('', others)):
+                allowed = {rule for rule in ALL if self.default.allows(
+                    identity(role), rule, project_id)}
+                self.assertEqual(expected, allowed, (role, project_id))
+
+    def test_a_context_without_a_project_never_matches(self):
+        for own in (None, ''):
+            for role in ('reader', 'member'):
+                for project_id in (None, '', 'None', 'one'):
+                    for rule in ALL:
+                        self.assertFalse(self.default.allows(
+                            identity(role, own), rule, project_id))
+
+    def test_an_admin_needs_no_project(self):
+        self.assertTrue(self.default.allows(
+            identity('admin', None), rules.GET, 'one'))
+
+    def test_no_roles(self):
+        nobody = context.RequestContext(project_id='one')
+        self.assertEqual(set(), {rule for rule in ALL if
+                                 self.default.allows(nobody, rule, 'one')})
+
+    def test_a_project_of_a_similar_name(self):
+        for project_id in ('One', 'one ', 'on', '%(project_id)s', 'one%'):
+            self.assertFalse(self.default.allows(identity(), rules.GET,
+                                                 project_id))
+
+    def test_a_token_for_the_system_or_a_domain(self):
+        for scope in ({'system_scope': 'all'}, {'domain_id': 'd'}):
+            for role in PERSONAS:
+                for project_id in (None, 'one'):
+                    for rule in ALL:
+                        self.assertFalse(self.default.allows(
+                            identity(role, project_id, **scope), rule,
+                            'one'))
+
+    def test_a_context_asks_for_its_own_project(self):
+        reader = identity(policy=self.default)
+        self.assertTrue(reader.can(rules.GET))
+        self.assertFalse(reader.can(rules.GET, 'two'))
+        self.assertFalse(reader.can(rules.DELETE))
+        error = self.assertRaises(exception.Forbidden, reader.authorize,
+                                  rules.DELETE)
+        self.assertEqual(rules.DELETE, error.rule)
+        self.assertIsNone(reader.authorize(rules.GET))
+
+    def test_a_context_without_a_policy_may_nothing(self):
+        self.assertFalse(identity('admin').can(rules.GET))
+
+    def test_every_rule_says_what_it_is_for(self):
+        for rule in policy.policies.list_rules():
+            self.assertTrue(rule.description)
+            self.assertTrue(rule.operations)
+            self.assertEqual(['project'], rule.scope_types)
+
+
+class FileTest(PolicyTestCase):
+
+    def refused(self, line, reason, text, name='policy.yaml', **options):
+        path = self.write(name, text)
+        error = self.assertRaises(exception.ConfigurationError, self.policy,
+                                  **options)
+        self.assertTrue(str(error).startswith(f'{path}:{line}: '), str(error))
+        self.assertIn(reason, str(error))
+
+    def allows(self, text, role='reader'):
+        self.write('policy.yaml', text)
+        return self.policy().allows(identity(role), rules.GET, 'one')
+
+    def test_a_rule_replaces_its_default(self):
+        self.assertFalse(self.allows('message:get: role:boss\n'))
+        self.assertTrue(self.allows('message:get: role:boss\n', 'boss'))
+
+    def test_nobody_and_everybody(self):
+        self.assertFalse(self.allows('message:get: "!"\n', 'admin'))
+        self.assertFalse(self.allows('message:get: " ! "\n', 'admin'))
+        self.assertTrue(self.allows('message:get: "@"\n', 'robot'))
+        self.assertTrue(self.allows('message:get: ""\n', 'robot'))
+
+    def test_a_rule_may_refer_to_others(self):
+        text = ('boss: role:boss\n'
+                'message:get: rule:boss or (rule:message:delete)\n')
+        self.assertTrue(self.allows(text, 'boss'))
+        self.assertTrue(self.allows(text, 'member'))
+        self.assertFalse(self.allows(text, 'reader'))
+
+    def test_an_empty_file_changes_nothing(self):
+        for text in ('', '{}\n', '# nothing\n'):
+            self.assertTrue(self.allows(text))
+
+    def test_not_yaml(self):
+        self.refused(2, 'not valid YAML', 'message:get: role:x\na: b: c\n')
+
+    def test_not_a_mapping(self):
+        for text in ('- message:get\n', 'word\n', '5\n'):
+            self.refused(1, 'mapping', text)
+
+    def test_a_rule_that_stands_twice(self):
+        self.refused(2, 'twice', 'message:get: "!"\nmessage:get: "@"\n')
+
+    def test_a_rule_that_cannot_be_understood(self):
+        for rule in ('role:admin or', 'role:admin or (', 'admin', '(',
+                     'role:admin and or role:x', 'project_id:%(project_id)',
+                     'project_id:%(project_id', 'project_id:%(project_id)d',
+                     'role:100%', '%'):
+            self.refused(3, 'message:get', '# comment\nmessage:delete: "!"\n'
+                         f'message:get: "{rule}"\n')
+
+    def test_a_rule_that_is_not_a_string(self):
+        for rule in ('', '5', 'true', '[role:admin]', '{role: admin}',
+                     '[["role:admin"]]'):
+            self.refused(2, 'not a string', f'\nmessage:get: {rule}\n')
+
+    def test_a_misspelt_name(self):
+        self.refused(2, 'there is no such rule', 'message:get: role:x\n'
+                     'message:get_al: role:x\n')
+
+    def test_a_misspelt_reference(self):
+        for rule in ('rule:bos', 'not rule:bos', 'role:x or (rule:bos)',
+                     'rule:boss or rule:bos'):
+            self.refused(2, 'there is no rule bos',
+                         f'boss: role:boss\nmessage:get: {rule}\n')
+
+    def test_rules_that_refer_to_each_other(self):
+        self.write('policy.yaml', 'a: rule:b\nb: rule:a\n'
+                   'message:get: rule:a\n')
+        error = self.assertRaises(exception.ConfigurationError, self.policy)
+        self.assertIn("'a'", str(error))
+
+    def test_a_file_that_is_named_must_exist(self):
+        error = self.assertRaises(exception.ConfigurationError, self.policy)
+        self.assertTrue(str(error).startswith(f'{self.path}: '), str(error))
+        self.assertIn('policy_file', str(error))
+
+    def test_a_file_that_is_not_named_need_not_exist(self):
+        found = policy.Policy(service.load_config(
+            ['--config-file', self.config_file()]))
+        self.assertTrue(found.allows(identity(), rules.GET, 'one'))
+
+    def test_a_directory_instead_of_a_file(self):
+        error = self.assertRaises(exception.ConfigurationError, self.policy,
+                                  policy_file=self.home)
+        self.assertTrue(str(error).startswith(f'{self.home}: '), str(error))
+
+    def test_a_file_that_is_not_utf_8(self):
+        with open(self.path, 'wb') as stream:
+            stream.write(b'a: "!"\n# gr\xfc\xdfe\n')
+        error = self.assertRaises(exception.ConfigurationError, self.policy)
+        self.assertTrue(str(error).startswith(f'{self.path}:2: '), str(error))
+
+
+class DirectoryTest(PolicyTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write('policy.yaml', 'message:get: role:boss\n')
+        self.write('policy.d/10.yaml', 'message:get: role:ten\n')
+        self.options = {'policy_dirs': self.home / 'policy.d'}
+
+    def allowed(self):
+        found = self.policy(**self.options)
+        return {role for role in ('boss', 'ten', 'twenty')
+                if found.allows(identity(role), rules.GET, 'one')}
+
+    def test_its_files_win_over_the_file(self):
+        self.assertEqual({'ten'}, self.allowed())
+
+    def test_the_last_of_its_files_wins(self):
+        self.write('policy.d/20.yaml', 'message:get: role:twenty\n')
+        self.assertEqual({'twenty'}, self.allowed())
+
+    def test_hidden_files_and_directories_do_not_count(self):
+        self.write('policy.d/.20.yaml', '[')
+        self.write('policy.d/sub/20.yaml', '[')
+        self.assertEqual({'ten'}, self.allowed())
+
+    def test_its_files_may_use_the_rules_of_the_others(self):
+        self.write('policy.yaml', 'boss: role:boss\n')
+        self.write('policy.d/20.yaml', 'message:get: rule:boss\n')
+        self.assertEqual({'boss'}, self.allowed())
+
+    def test_a_broken_file_of_it(self):
+        path = self.write('policy.d/20.yaml', '\nmessage:gte: "@"\n')
+        error = self.assertRaises(exception.ConfigurationError, self.policy,
+                                  **self.options)
+        self.assertTrue(str(error).startswith(f'{path}:2: '), str(error))
+
+    def test_it_need_not_exist(self):
+        self.options['policy_dirs'] = self.home / 'nowhere'
+        self.assertEqual({'boss'}, self.allowed())
+
+    def test_a_file_instead_of_it(self):
+        error = self.assertRaises(exception.ConfigurationError, self.policy,
+                                  policy_dirs=self.path)
+        self.assertTrue(str(error).startswith(f'{self.path}: '), str(error))
+
+
+class ChangeTest(PolicyTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.write('policy.yaml', 'message:get: role:boss\n')
+        self.write('policy.d/10.yaml', '')
+        self.running = self.policy(policy_dirs=self.home / 'policy.d')
+        self.assertEqual({'boss'}, self.allowed())
+
+    def allowed(self):
+        return {role for role in ('boss', 'chief', 'reader', 'robot')
+                if self.running.allows(identity(role), rules.GET, 'one')}
+
+    def test_a_valid_change_is_picked_up(self):
+        self.write('policy.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())
+        self.write('policy.d/10.yaml', 'message:get: "!"\n')
+        self.assertEqual(set(), self.allowed())
+
+    def test_a_file_that_appears_is_picked_up(self):
+        self.write('policy.d/20.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())
+        (self.home / 'policy.d' / '20.yaml').unlink()
+        self.assertEqual({'boss'}, self.allowed())
+
+    def test_a_rule_that_is_taken_out_has_its_default_again(self):
+        self.write('policy.yaml', '{}\n')
+        self.assertEqual({'reader'}, self.allowed())
+
+    def test_a_broken_change_leaves_the_rules_from_before(self):
+        for text in ('[', 'message:get:\n', 'message:get: role:x or (\n',
+                     'message:get: 5\n', '- a\n', 'word\n', '1: "@"\n',
+                     'message:get: 2026-02-30\n', 'a: "\x07"\n',
+                     'message:gte: "@"\n', 'message:get: rule:nope\n'):
+            self.write('policy.yaml', text)
+            self.assertEqual({'boss'}, self.allowed(), text)
+            self.assertEqual({'boss'}, self.allowed(), text)
+
+    def test_a_file_that_is_not_utf_8_leaves_them(self):
+        with open(self.path, 'wb') as stream:
+            stream.write(b'\xff\xfe')
+        self.assertEqual({'boss'}, self.allowed())
+
+    def test_a_file_that_is_gone_leaves_them(self):
+        os.unlink(self.path)
+        self.assertEqual({'boss'}, self.allowed())
+
+    def test_it_is_complained_of_once_and_with_its_place(self):
+        self.write('policy.yaml', '\nmessage:get: 5\n')
+        for _ in range(3):
+            self.allowed()
+        self.assertEqual(
+            1, self.logger.output.count(f'{self.path}:2: '))
+
+    def test_after_a_broken_change_a_valid_one_is_picked_up(self):
+        self.write('policy.yaml', '[')
+        self.assertEqual({'boss'}, self.allowed())
+        self.write('policy.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())

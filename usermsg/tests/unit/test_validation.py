@@ -1,0 +1,239 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import datetime
+import string
+import uuid
+
+import hypothesis
+from hypothesis import strategies
+import testtools
+
+from usermsg import exception
+from usermsg.tests import base
+from usermsg import validation
+
+UTC = datetime.timezone.utc
+ZONES = strategies.one_of(*(
+    strategies.integers(-(86399 // unit), 86399 // unit).map(
+        lambda n, unit=unit: datetime.timezone(
+            datetime.timedelta(seconds=n * unit)))
+    for unit in (3600, 60, 1)))
+ANYTHING = strategies.one_of(
+    strategies.none(), strategies.text(strategies.characters()),
+    strategies.integers(), strategies.binary(), strategies.floats(),
+    strategies.lists(strategies.text()), strategies.dates(),
+    strategies.datetimes(timezones=strategies.none()),
+    strategies.datetimes(timezones=ZONES))
+
+
+def refused(test, check, *arguments, field='field'):
+    error = test.assertRaises(exception.InvalidInput, check, *arguments)
+    test.assertEqual(field, error.field)
+    return str(error)
+
+
+class IdentifierTest(testtools.TestCase):
+
+    def test_printable_ascii(self):
+        for value in ('x', 'a b', '~!"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}',
+                      'x' * 10, str(uuid.UUID(int=0))[:10]):
+            if len(value) <= 10:
+                self.assertEqual(value, validation.identifier(
+                    'field', value, 10))
+        printable = string.ascii_letters + string.digits + string.punctuation
+        self.assertEqual(printable, validation.identifier(
+            'field', printable, 100))
+
+    def test_it_keeps_its_case(self):
+        self.assertEqual('aB', validation.identifier('field', 'aB', 2))
+
+    def test_what_is_refused(self):
+        for value, reason in (
+                (None, 'string'), (5, 'string'), (b'x', 'string'),
+                (['x'], 'string'), ('', 'empty'), ('x' * 11, '10 characters'),
+                ('x\n', 'printable'), ('\nx', 'printable'),
+                ('a\x00b', 'printable'), ('a\tb', 'printable'),
+                (' x', 'blank'), ('x ', 'blank'), (' ', 'blank'),
+                ('\xe9', 'ASCII'), ('\u0660', 'ASCII'), ('\x7f', 'printable'),
+                ('\ud800', 'ASCII'), ('\u212a', 'ASCII')):
+            self.assertIn(reason, refused(
+                self, validation.identifier, 'field', value, 10))
+
+    def test_none_where_it_is_optional(self):
+        self.assertIsNone(validation.optional_identifier('field', None, 10))
+        self.assertEqual('x', validation.optional_identifier(
+            'field', 'x', 10))
+        refused(self, validation.optional_identifier, 'field', '', 10)
+
+    @hypothesis.given(ANYTHING, strategies.integers(1, 64))
+    def test_what_passes_fits_its_column(self, value, length):
+        try:
+            found = validation.identifier('field', value, length)
+        except exception.InvalidInput as error:
+            self.assertEqual('field', error.field)
+        else:
+            self.assertEqual(value, found)
+            self.assertLessEqual(len(found.encode('ascii')), length)
+            self.assertTrue(found.isprintable())
+            self.assertEqual(found.strip(), found)
+
+
+class SourceIdTest(testtools.TestCase):
+
+    def test_a_good_one(self):
+        self.assertEqual('task 17', validation.source_id('task 17'))
+        self.assertEqual('x' * 255, validation.source_id('x' * 255))
+
+    def test_what_is_refused(self):
+        for value in ('', 'x' * 256, 5, None, 'notification:', 'x\n',
+                      'notification:17'):
+            refused(self, validation.source_id, value, field='source_id')
+
+
+class LevelTest(testtools.TestCase):
+
+    def test_in_any_case(self):
+        for value, expected in (('INFO', 'INFO'), ('warn', 'WARN'),
+                                ('Error', 'ERROR')):
+            self.assertEqual(expected, validation.level('field', value))
+
+    def test_what_is_refused(self):
+        for value in ('', 'WARNING', 'ERROR ', None, 5, ['ERROR'], b'INFO'):
+            error = self.assertRaises(exception.NotPermitted,
+                                      validation.level, 'level', value)
+            self.assertEqual(
+                'level: must be one of INFO, WARN, ERROR.', str(error))
+
+
+class UuidTest(testtools.TestCase):
+
+    def test_in_any_case(self):
+        value = '0f1e2d3c-4b5a-7f8e-9d0c-0123456789AB'
+        self.assertEqual(value.lower(), validation.uuid('field', value))
+
+    def test_what_is_refused(self):
+        good = '0f1e2d3c-4b5a-7f8e-9d0c-0123456789ab'
+        for value in ('', None, 5, good + '\n', ' ' + good, good[:-1],
+                      good + '0', good.replace('-', ''), '{%s}' % good,
+                      'urn:uuid:' + good, good.replace('a', 'g'),
+                      good.replace('0', '\u0660'), good.encode(),
+                      uuid.UUID(good)):
+            refused(self, validation.uuid, 'field', value)
+
+    @hypothesis.given(strategies.uuids())
+    def test_every_uuid(self, value):
+        for text in (str(value), str(value).upper()):
+            self.assertEqual(str(value), validation.uuid('field', text))
+
+    @hypothesis.given(ANYTHING)
+    def test_nothing_else_is_raised(self, value):
+        try:
+            uuid.UUID(validation.uuid('field', value))
+        except exception.InvalidInput as error:
+            self.assertEqual('field', error.field)
+
+
+class TimeTest(base.TestCase):
+
+    def check(self, expected, text):
+        found = validation.time('field', text)
+        self.assertEqual(f'{expected}+00:00',
+                         found.isoformat(timespec='microseconds'), text)
+
+    def test_the_forms_of_iso_8601(self):
+        noon = '2026-01-31T12:00:00.000000'
+        for text in ('2026-01-31T12:00:00+00:00', '2026-01-31T12:00:00Z',
+                     '2026-01-31T12:00:00', '2026-01-31T12:00',
+                     '2026-01-31T12', '20260131T120000Z',
+                     '2026-01-31T14:30:00+02:30', '2026-01-31T14:30:00+0230',
+                     '2026-01-31T04:00:00-08:00', '2026-01-31T13:00:00+01',
+                     '2026-01-31T12:00:00.000Z', '2026-W05-6T12:00:00'):
+            self.check(noon, text)
+
+    def test_microseconds(self):
+        self.check('2026-01-31T12:00:00.000001',
+                   '2026-01-31T12:00:00.000001+00:00')
+        self.check('2026-01-31T11:59:59.999999',
+                   '2026-01-31T13:59:59.999999+02:00')
+
+    def test_a_date_is_its_first_moment(self):
+        self.check('2026-01-31T00:00:00.000000', '2026-01-31')
+
+    def test_a_blank_that_was_a_plus(self):
+        for text in ('2026-01-31T14:30:00 02:30', '2026-01-31T14:30:00 0230',
+                     '2026-01-31T14:30:00.000000 02:30',
+                     '2026-01-31T14:30 02:30', '2026-01-31 14:30:00 02:30'):
+            self.check('2026-01-31T12:00:00.000000', text)
+
+    def test_a_blank_that_was_none(self):
+        for text in ('2026-01-31 12:00:00', '2026-01-31 12:00',
+                     '2026-01-31 12:00:00+00:00', '2026-01-31 12:00:00Z'):
+            self.check('2026-01-31T12:00:00.000000', text)
+
+    def test_a_naive_time_is_utc_wherever_we_are(self):
+        naive = datetime.datetime(2026, 7, 1, 12)
+        self.check('2026-07-01T12:00:00.000000', naive)
+        self.check('2026-07-01T12:00:00.000000', '2026-07-01T12:00:00')
+
+    def test_an_aware_time(self):
+        zone = datetime.timezone(datetime.timedelta(hours=-5))
+        self.check('2026-07-01T17:00:00.000000',
+                   datetime.datetime(2026, 7, 1, 12, tzinfo=zone))
+
+    def test_the_ends_of_time(self):
+        self.check('0001-01-01T00:00:00.000000', '0001-01-01T00:00:00Z')
+        self.check('9999-12-31T23:59:59.999999', '9999-12-31T23:59:59.999999')
+        for text in ('0001-01-01T00:00:00+00:01', '9999-12-31T23:59:59-00:01',
+                     '0001-01-01T00:00:00 14:00'):
+            self.assertIn('outside', refused(
+                self, validation.time, 'field', text))
+
+    def test_what_is_refused(self):
+        for value in ('', ' ', 'now', '12:00', '2026', '2026-13-01',
+                      '2026-02-30', '2026-01-31T25:00:00', '1769860800',
+                      '2026-01-31T12:00:00+25:00', '2026-01-31T12:00:00Z\n',
+                      '\n2026-01-31', '2026-01-31T12:00:00 UTC',
+                      '-2026-01-31', '\ud800',
+                      '\u0662\u0660\u0662\u0666-01-31',
+                      'Sat, 31 Jan 2026 12:00:00 GMT', None, 5, 1.5,
+                      b'2026-01-31', datetime.date(2026, 1, 31),
+                      datetime.time(12)):
+            self.assertIn('ISO 8601', refused(
+                self, validation.time, 'field', value))
+
+    @hypothesis.given(strategies.datetimes(
+        timezones=ZONES | strategies.none()))
+    def test_what_python_writes_is_read(self, value):
+        try:
+            expected = (value.replace(tzinfo=UTC) if value.tzinfo is None else
+                        value.astimezone(UTC))
+        except OverflowError:
+            refused(self, validation.time, 'field', value)
+            return
+        self.assertEqual(expected, validation.time('field', value))
+        offset = value.utcoffset()
+        if offset is None or not offset.seconds % 60:
+            text = value.isoformat()
+            self.assertEqual(expected, validation.time('field', text))
+            self.assertEqual(expected, validation.time(
+                'field', text.replace('+', ' ')))
+
+    @hypothesis.given(ANYTHING | strategies.from_regex(
+        r'[0-9]{4}-?[01][0-9]-?[0-3][0-9][T ]?([0-2][0-9]:?[0-5][0-9])?'
+        r'[ +-]?([01][0-9]:?[0-9]{2})?', fullmatch=True))
+    def test_nothing_else_is_raised(self, value):
+        try:
+            found = validation.time('field', value)
+        except exception.InvalidInput as error:
+            self.assertEqual('field', error.field)
+        else:
+            self.assertEqual(UTC, found.tzinfo)
