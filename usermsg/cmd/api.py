@@ -11,9 +11,7 @@
 # under the License.
 """``usermsg-api``: the API on a server of its own."""
 
-import ipaddress
 import signal
-import socket
 import sys
 import threading
 
@@ -21,123 +19,35 @@ from usermsg import backend
 
 backend.use_threads()
 
-from cheroot import server as http_server  # noqa: E402
-from cheroot import wsgi  # noqa: E402
-from oslo_context import context  # noqa: E402
 from oslo_log import log  # noqa: E402
 
-from usermsg.api import app  # noqa: E402
-from usermsg.api import errors  # noqa: E402
+from usermsg.api import server as api_server  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg import service  # noqa: E402
 
 LOG = log.getLogger(__name__)
 
-#: Bytes. What a client may send before its request is understood.
-MAX_HEADER_SIZE = 32 * 1024
-
-#: Bytes. As much of a body that nobody needs is read and thrown away, as a
-#: client that is still sending might miss the answer.
-MAX_SKIPPED_BODY = 16 * 1024 * 1024
-
 
 def main():
     try:
         runtime = service.prepare(sys.argv[1:])
-        server = make_server(runtime)
+        server = api_server.make_server(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
     host, port = server.bind_addr[:2]
-    address = f'http://{_in_url(host)}:{port}'
+    address = f'http://{api_server.in_url(host)}:{port}'
     LOG.info('Serving %s/v3/messages', address)
     # For whoever started it, and for port 0.
     print(f'usermsg-api serves {address}/', flush=True)
     server.serve()
 
 
-def make_server(runtime):
-    """A server that has its port, and whose ``serve()`` handles requests.
-
-    :raises usermsg.exception.ConfigurationError: it would let everybody in,
-        or the address can't be had
-    """
-    options = runtime.conf.api
-    if not _is_loopback(options.host):
-        app.refuse_noauth(runtime.conf)
-    server = wsgi.Server(
-        (options.host, options.port), app.make_app(runtime),
-        numthreads=options.threads, server_name=_in_url(options.host),
-        request_queue_size=128, timeout=30, shutdown_timeout=10)
-    server.max_request_header_size = MAX_HEADER_SIZE
-    server.ConnectionClass = _Connection
-    server.error_log = _log_error
-    try:
-        server.prepare()
-    except OSError as error:
-        raise exception.ConfigurationError(
-            f'it cannot listen on {options.host} port {options.port}: '
-            f'{error.strerror or error}') from None
-    return server
-
-
-class _Request(http_server.HTTPRequest):
-
-    def send_headers(self):
-        # cheroot would read what is left into memory, however much it is,
-        # and nothing at all with a 413.
-        if getattr(self.rfile, 'remaining', 0) > MAX_SKIPPED_BODY:
-            self.close_connection = True
-        else:
-            while getattr(self.rfile, 'remaining', 0):
-                if not self.rfile.read(64 * 1024):
-                    break
-        super().send_headers()
-
-    def simple_response(self, status, msg=''):
-        # What never reaches the application is answered in its form too.
-        self.close_connection = True
-        request_id = context.generate_request_id()
-        answer = errors.response(
-            errors.NotServed(int(status[:3]), msg), request_id)
-        answer.headers['X-OpenStack-Request-Id'] = request_id
-        answer.headers['Connection'] = 'close'
-        head = '\r\n'.join([
-            f'{self.server.protocol} {answer.status}',
-            *(f'{name}: {value}' for name, value in answer.headerlist),
-            '\r\n'])
-        try:
-            self.conn.wfile.write(head.encode('latin-1') + answer.body)
-        except OSError:
-            LOG.debug('[%s] A client went away.', request_id)
-
-
-class _Connection(http_server.HTTPConnection):
-    RequestHandlerClass = _Request
-
-
-def _in_url(host):
-    return f'[{host}]' if ':' in host else host
-
-
-def _log_error(message='', level=20, traceback=False):
-    LOG.log(level, message, exc_info=traceback)
-
-
 def _stop(server):
     # stop() waits for the threads that serve requests, and serve() in the
     # main thread has to go on meanwhile.
     threading.Thread(target=server.stop, name='stop').start()
-
-
-def _is_loopback(host):
-    try:
-        addresses = {item[4][0] for item in socket.getaddrinfo(host, None)}
-    except OSError:
-        return False
-    return all(ipaddress.ip_address(address.partition('%')[0]).is_loopback
-               for address in addresses)
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ import signal
 import socket
 import uuid
 
+from usermsg.api import server as api_server
 from usermsg.cmd import api as command
 from usermsg import exception
 from usermsg.tests import base
@@ -208,13 +209,13 @@ class TestStarting(base.TestCase):
         runtime = self.runtime(api={
             'host': '0.0.0.0', 'port': 0,  # nosec
             'allow_insecure_noauth': 'true'})
-        server = command.make_server(runtime)
+        server = api_server.make_server(runtime)
         self.addCleanup(server.stop)
 
     def test_noauth_may_serve_every_form_of_loopback(self):
         for host in ('127.0.0.2', 'localhost'):
             runtime = self.runtime(api={'host': host, 'port': 0})
-            server = command.make_server(runtime)
+            server = api_server.make_server(runtime)
             self.addCleanup(server.stop)
 
     def test_a_value_that_cannot_be_is_named_with_file_and_line(self):
@@ -246,7 +247,7 @@ class TestStarting(base.TestCase):
             port = sock.getsockname()[1]
             runtime = self.runtime(api={'port': port})
             error = self.assertRaises(exception.ConfigurationError,
-                                      command.make_server, runtime)
+                                      api_server.make_server, runtime)
         self.assertIn(f'127.0.0.1 port {port}', str(error))
 
     def test_a_log_file_that_cannot_be_written_is_named(self):
@@ -265,6 +266,6 @@ class TestStarting(base.TestCase):
         except OSError:
             self.skipTest('there is no IPv6 here')
         runtime = self.runtime(api={'host': '::1', 'port': 0})
-        server = command.make_server(runtime)
+        server = api_server.make_server(runtime)
         self.addCleanup(server.stop)
         self.assertEqual('[::1]', server.server_name)
