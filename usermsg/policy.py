@@ -62,10 +62,7 @@ class Policy:
         if project_id and context.project_id:
             target['project_id'] = project_id
         self._follow_files()
-        try:
-            return bool(self._enforcer.authorize(rule, target, context))
-        except policy.InvalidScope:
-            return False
+        return bool(self._enforcer.authorize(rule, target, context))
 
     def _follow_files(self):
         state = _state(self._conf)

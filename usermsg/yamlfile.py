@@ -113,7 +113,8 @@ def load(path):
             f'not valid YAML: the character U+{ord(forbidden[0]):04X} is not '
             f'allowed.', path, text.count('\n', 0, forbidden.start()) + 1)
     try:
-        return yaml.load(text, Loader=_Loader)  # nosec: a SafeLoader
+        # A SafeLoader, although bandit can't see it.
+        return yaml.load(text, Loader=_Loader)  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise exception.ConfigurationError(

@@ -81,6 +81,12 @@ class IdsTest(testtools.TestCase):
         self.assertEqual('017f22e2-79b0-7000-0000-000000000000',
                          ids.first(when))
 
+    def test_microseconds_are_a_fraction_of_the_millisecond(self):
+        # RFC 9562, 6.2, method 3: half a millisecond is half of 4096.
+        when = datetime.datetime(2022, 2, 22, 19, 22, 22, 500, tzinfo=UTC)
+        self.assertEqual('017f22e2-79b0-7800-0000-000000000000',
+                         ids.first(when))
+
     def test_before_1970_all_is_one_position_before_every_id(self):
         beginning = datetime.datetime.min.replace(tzinfo=UTC)
         self.assertEqual(ids.first(EPOCH), ids.first(beginning))

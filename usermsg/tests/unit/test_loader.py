@@ -131,8 +131,9 @@ class RewordTest(OverlayTestCase):
             language: de
             prefixes: {VOLUME: {events: {'000002': {text: Kein Platz.}}}}
             ''')
-        self.assertEqual('Kein Platz.',
-                         known.describe('VOLUME_000002', 'de').text)
+        found = known.describe('VOLUME_000002', 'de')
+        self.assertEqual('Kein Platz.', found.text)
+        self.assertIn('Fordern Sie', found.remedy)
         self.assertEqual(loader.built_in().describe('VOLUME_000002'),
                          known.describe('VOLUME_000002'))
 

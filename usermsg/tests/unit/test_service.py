@@ -154,11 +154,14 @@ class BrokenConfigurationTest(base.TestCase):
 
     def test_a_database_that_is_none(self):
         for url in (f'hello {PASSWORD}', f'mysql://u:{PASSWORD}@h:port/x',
-                    f'://{PASSWORD}', f'nosql://u:{PASSWORD}@h/x',
-                    f'mysql+nodriver://u:{PASSWORD}@h/x',
+                    f'://{PASSWORD}', f'mysql+nodriver://u:{PASSWORD}@h/x',
                     f'oracle://u:{PASSWORD}@h/x'):
             self.refused(options(database={'connection': url}),
                          '[database] connection')
+
+    def test_a_kind_of_database_that_nobody_knows(self):
+        url = f'nosql://u:{PASSWORD}@h/x'
+        self.refused(options(database={'connection': url}), "'nosql'")
 
     def test_a_driver_that_is_not_installed(self):
         url = f'sqlite+pysqlcipher://:{PASSWORD}@/x'

@@ -11,8 +11,10 @@
 # under the License.
 import datetime
 import string
+import time
 import uuid
 
+import fixtures
 import hypothesis
 from hypothesis import strategies
 import testtools
@@ -180,6 +182,9 @@ class TimeTest(base.TestCase):
             self.check('2026-01-31T12:00:00.000000', text)
 
     def test_a_naive_time_is_utc_wherever_we_are(self):
+        self.addCleanup(time.tzset)
+        self.useFixture(fixtures.EnvironmentVariable('TZ', 'Asia/Tokyo'))
+        time.tzset()
         naive = datetime.datetime(2026, 7, 1, 12)
         self.check('2026-07-01T12:00:00.000000', naive)
         self.check('2026-07-01T12:00:00.000000', '2026-07-01T12:00:00')
