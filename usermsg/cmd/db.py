@@ -15,9 +15,23 @@ from cliff import command
 
 from usermsg import db
 from usermsg.db import migration
+from usermsg import exception
 
 
-class Sync(command.Command):
+class Command(command.Command):
+    """One that says itself why the database can't be used."""
+
+    def run(self, parsed_args):
+        try:
+            return super().run(parsed_args)
+        except exception.DatabaseUnavailable as error:
+            raise RuntimeError(
+                'The database cannot be used: ' +
+                (db.driver_words(error.__cause__) if error.__cause__ else
+                 'another process is upgrading it.')) from error
+
+
+class Sync(Command):
     """Create the tables, or bring them up to date. Safe to repeat."""
 
     def take_action(self, parsed_args):
@@ -29,7 +43,7 @@ class Sync(command.Command):
                 f'The database went from {before or "nothing"} to {after}.\n')
 
 
-class Version(command.Command):
+class Version(Command):
     """Print the revision of the database's tables."""
 
     def take_action(self, parsed_args):
@@ -37,7 +51,7 @@ class Version(command.Command):
         self.app.stdout.write(f'{version or "no tables yet"}\n')
 
 
-class Check(command.Command):
+class Check(Command):
     """Tell whether the tables are up to date; the exit status is 1 if not."""
 
     def take_action(self, parsed_args):
@@ -46,7 +60,10 @@ class Check(command.Command):
         if version == head:
             self.app.stdout.write(f'The database is up to date: {head}.\n')
             return 0
+        advice = ('Run "usermsg-manage db sync".'
+                  if migration.is_known(version) else
+                  'A newer release has upgraded it.')
         self.app.stdout.write(
             f'The database is at {version or "nothing"}, this release needs '
-            f'{head}. Run "usermsg-manage db sync".\n')
+            f'{head}. {advice}\n')
         return 1

@@ -49,6 +49,7 @@ class Manage(app.App):
         super().configure_logging()
         # It tells each step; the commands say what came of them.
         logging.getLogger('alembic').setLevel(logging.WARNING)
+        logging.getLogger('usermsg.db').setLevel(logging.CRITICAL)
 
     @property
     def conf(self):
@@ -59,7 +60,9 @@ class Manage(app.App):
 
 
 def main(argv=None):
-    return Manage().run(sys.argv[1:] if argv is None else argv)
+    arguments = sys.argv[1:] if argv is None else argv
+    # Without a command cliff would open a shell of its own.
+    return Manage().run(arguments or ['--help'])
 
 
 if __name__ == '__main__':

@@ -13,6 +13,7 @@
 
 import contextlib
 import os
+import sqlite3
 
 from oslo_db import api as db_api
 from oslo_db import exception as db_exception
@@ -25,15 +26,28 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: Seconds; what the drivers leave open. A value in the URL or in
-#: [database] connection_parameters wins.
-_TIMEOUTS = {
+# Each list query walks an index in the order of its page and ends when the
+# page is full. PostgreSQL can't be told so for a query. By itself it expects
+# a few rows only where filters say much the same (an event has one type and
+# one level), and then reads and sorts a whole project, or the whole table,
+# for one page. Or it goes through the table from its newest row, where a
+# project has many rows, even if all of them are old.
+_INDEX_WALKS = ('enable_seqscan=off', 'enable_bitmapscan=off',
+                'max_parallel_workers_per_gather=0',
+                'seq_page_cost=0', 'random_page_cost=0')
+
+#: What the drivers and servers leave open; times in seconds, if nothing else
+#: is said. A value in the URL or in [database] connection_parameters wins.
+_PARAMETERS = {
     'mysql': {'connect_timeout': 4, 'read_timeout': 30, 'write_timeout': 30},
     'postgresql': {'connect_timeout': 4, 'keepalives_idle': 10,
                    'keepalives_interval': 5, 'keepalives_count': 3,
                    'tcp_user_timeout': 30000,
-                   'options': '-cstatement_timeout=30000'},
-    'sqlite': {'timeout': 30},
+                   'options': '%20'.join(
+                       f'-c{setting}' for setting in
+                       ('statement_timeout=30000', *_INDEX_WALKS))},
+    # A write tries again several times after that.
+    'sqlite': {'timeout': 5},
 }
 
 _DRIVERS = {'mysql': 'mysql', 'postgresql': 'postgresql'}
@@ -130,18 +144,26 @@ def _translated():
         raise  # says something about the data, not about the database
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        # The driver's words only: those of SQLAlchemy hold the statement.
-        cause = getattr(error, 'inner_exception', None) or error
-        cause = getattr(cause, 'orig', None) or cause
-        LOG.error('The database cannot be used: %s: %s. If a table is '
-                  'missing, run "usermsg-manage db sync".',
-                  type(cause).__name__, ' '.join(str(cause).split()))
+        LOG.error('The database cannot be used: %s. If a table is missing, '
+                  'run "usermsg-manage db sync".', driver_words(error))
         raise exception.DatabaseUnavailable() from error
+
+
+def driver_words(error):
+    """What the driver said, in one line.
+
+    Not what oslo.db and SQLAlchemy say, which holds the statement.
+    """
+    error = getattr(error, 'inner_exception', None) or error
+    error = getattr(error, 'orig', None) or error
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
 def _is_locked(error):
     """Whether SQLite gave up waiting for another writer."""
-    return (isinstance(error, db_exception.DBError) and
+    # What oslo.db doesn't know it leaves to SQLAlchemy.
+    return (isinstance(error, (db_exception.DBError,
+                               sa_exception.OperationalError)) and
             'database is locked' in str(error))
 
 
@@ -156,7 +178,10 @@ def _set_up_sqlite(connection, _record):
     # With a write-ahead log readers and the writer don't stop each other.
     # NORMAL then risks no corruption; a power cut, though not a crash of
     # this process, may undo the last transactions.
-    connection.execute('PRAGMA journal_mode = WAL')
+    # The file remembers it. While others use the file it can't be changed:
+    # then they, or a later connection, have changed it or will.
+    with contextlib.suppress(sqlite3.OperationalError):
+        connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = NORMAL')
 
 
@@ -168,17 +193,23 @@ def _usable_url(text):
     try:
         url = sqlalchemy.make_url(text)
         dialect = url.get_dialect()
+    except sa_exception.NoSuchModuleError:
+        raise exception.ConfigurationError(
+            f'[database] connection: {url.drivername!r} is not a kind of '
+            f'database that is known here.') from None
     except (sa_exception.ArgumentError, ValueError):
         # The text isn't repeated: it may hold a password.
         raise exception.ConfigurationError(
             '[database] connection is not the address of a database.'
         ) from None
-    except sa_exception.NoSuchModuleError:
+    if '@' in (url.host or ''):
+        # Else the rest of the password would be taken for the host's name,
+        # which drivers repeat.
         raise exception.ConfigurationError(
-            f'[database] connection: {url.drivername!r} is not a kind of '
-            f'database that is known here.') from None
+            '[database] connection: an @ in the password must be written '
+            'as %40.')
     backend = url.get_backend_name()
-    if backend not in _TIMEOUTS:
+    if backend not in _PARAMETERS:
         raise exception.ConfigurationError(
             f'[database] connection: {backend} is not supported; use mysql, '
             f'postgresql or sqlite.')
@@ -199,5 +230,5 @@ def _parameters(url, configured):
     return '&'.join(
         [configured] * bool(configured) +
         [f'{name}={value}'
-         for name, value in _TIMEOUTS[url.get_backend_name()].items()
+         for name, value in _PARAMETERS[url.get_backend_name()].items()
          if name not in url.query and name not in given])

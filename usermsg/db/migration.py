@@ -11,14 +11,17 @@
 # under the License.
 """The schema's version, and how to bring it up to date."""
 
+import contextlib
 import pathlib
 
 import alembic.command
 import alembic.config
 import alembic.migration
 import alembic.script
+import sqlalchemy as sa
 
 from usermsg import db
+from usermsg import exception
 
 _SCRIPTS = pathlib.Path(__file__).with_name('alembic')
 
@@ -30,10 +33,19 @@ def _config(connection=None):
     return config
 
 
+def _scripts():
+    return alembic.script.ScriptDirectory.from_config(_config())
+
+
 def head():
     """The revision that this code needs."""
-    return alembic.script.ScriptDirectory.from_config(
-        _config()).get_current_head()
+    return _scripts().get_current_head()
+
+
+def is_known(revision):
+    """Whether this code can upgrade from a revision; None is no schema."""
+    return revision is None or revision in {
+        script.revision for script in _scripts().walk_revisions()}
 
 
 def version(database: db.Database):
@@ -44,12 +56,47 @@ def version(database: db.Database):
 
 
 def sync(database: db.Database):
-    """Upgrade to the newest revision. Safe to repeat.
+    """Upgrade to the newest revision. Safe to repeat, and to run twice.
 
     :returns: the revision before and the one after
+    :raises usermsg.exception.DatabaseUnavailable: not now, or another
+        process is at it for too long
     """
-    before = version(database)
-    database.write(
-        lambda connection: alembic.command.upgrade(_config(connection),
-                                                   'head'))
+    before = database.write(_upgrade)
     return before, version(database)
+
+
+def _upgrade(connection):
+    with _alone(connection):
+        before = alembic.migration.MigrationContext.configure(
+            connection).get_current_revision()
+        alembic.command.upgrade(_config(connection), 'head')
+        return before
+
+
+@contextlib.contextmanager
+def _alone(connection):
+    """Wait until no other process upgrades the same database."""
+    if connection.dialect.name == 'postgresql':
+        # Until the end of the transaction.
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
+        # A large table takes longer than any request may.
+        connection.execute(sa.text('SET LOCAL statement_timeout = 0'))
+        yield
+    elif connection.dialect.name in ('mysql', 'mariadb'):
+        # Of the server, not of the database; and it outlives a transaction.
+        name = sa.func.concat('usermsg.', sa.func.md5(sa.func.database()))
+        if not connection.scalar(sa.select(sa.func.get_lock(name, 25))):
+            raise exception.DatabaseUnavailable()
+        try:
+            yield
+        finally:
+            connection.execute(sa.select(sa.func.release_lock(name)))
+    else:
+        # The lock of a writer, for the transaction, before anything is read.
+        connection.execute(sa.text('PRAGMA user_version = 0'))
+        yield
+
+
+#: Any number that nobody else would lock.
+_LOCK = 0x757365726d7367

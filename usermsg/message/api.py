@@ -25,6 +25,7 @@ wrong: whatever else happens, the service goes on.
 import datetime
 import hashlib
 import json
+import sys
 
 from oslo_log import log
 
@@ -180,7 +181,7 @@ class API:
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
         return message_object.MessageList.get_page(
             self._db, columns, since=since, before=before, marker=marker,
-            limit=limit, ascending=sort == OLDEST_FIRST)
+            limit=min(limit, sys.maxsize), ascending=sort == OLDEST_FIRST)
 
     def _filters(self, filters):
         columns = {}
@@ -241,8 +242,9 @@ def _scope(context, all_projects):
     """The project to keep to; None for every project."""
     if all_projects:
         return None
-    # A context without a project owns nothing; no project has this id.
-    return getattr(context, 'project_id', None) or ''
+    # A context without a project, or with an id that can't be stored, owns
+    # nothing; no project has this id. (MariaDB would take 'x ' for 'x'.)
+    return _from_context(context, 'project_id', validation.PROJECT_ID) or ''
 
 
 def _message_id(value):

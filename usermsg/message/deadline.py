@@ -13,6 +13,7 @@
 
 import os
 import threading
+import time
 
 
 class Expired(Exception):
@@ -46,14 +47,20 @@ class Deadline:
             # Forked: the threads that held places exist in the parent only.
             self._free = threading.BoundedSemaphore(self._places)
             self._pid = os.getpid()
+        end = time.monotonic() + self._seconds
         free = self._free
         if not free.acquire(timeout=self._seconds):
             raise Expired(f'no free place within {self._seconds} seconds')
         outcome = _Outcome(call, free)
-        # A daemon: a call that hangs must not keep its process from ending.
-        threading.Thread(target=outcome.run, name='usermsg-record',
-                         daemon=True).start()
-        if not outcome.done.wait(self._seconds):
+        try:
+            # A daemon: a call that hangs must not keep its process from
+            # ending.
+            threading.Thread(target=outcome.run, name='usermsg-record',
+                             daemon=True).start()
+        except BaseException:
+            free.release()
+            raise
+        if not outcome.done.wait(max(0, end - time.monotonic())):
             raise Expired(f'no answer within {self._seconds} seconds')
         if outcome.error is not None:
             raise outcome.error

@@ -49,6 +49,6 @@ def first(when):
 def _time_bits(when):
     microseconds = max(0, (when - _EPOCH) // _MICROSECOND)
     milliseconds, rest = divmod(microseconds, 1000)
-    # Rounded up, a microsecond's own value is never that of the one before.
+    # There are 4096 values for 1000 microseconds: each has one of its own.
     return (min(milliseconds, _LAST_MILLISECOND) << 80 |
             rest * 4096 // 1000 << 64)

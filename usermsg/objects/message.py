@@ -209,50 +209,74 @@ def delete_expired_source_keys(db, now, batch=BATCH):
 def _delete_batch(db, table, key, now, batch):
     # Chosen first and deleted by key: MariaDB has no LIMIT in a subquery,
     # and a DELETE by range would lock what is being added at its end.
-    expired = table.c.expires_at < now
     with db.reader() as connection:
         chosen = connection.execute(
-            sa.select(*key).where(expired).order_by(table.c.expires_at)
-            .limit(batch)).all()
+            sa.select(table.c.expires_at, *key)
+            .where(table.c.expires_at < now)
+            .order_by(table.c.expires_at).limit(batch)).all()
     if not chosen:
         return 0
     return db.write(lambda connection: connection.execute(
         table.delete().where(
-            sa.tuple_(*key).in_([tuple(row) for row in chosen]) if
-            len(key) > 1 else key[0].in_([row[0] for row in chosen]),
-            expired)).rowcount)
+            sa.tuple_(*key).in_([tuple(row[1:]) for row in chosen]) if
+            len(key) > 1 else key[0].in_([row[1] for row in chosen]),
+            # A source key may have been made anew meanwhile. And no later
+            # than the last one: with "< now" SQLite and PostgreSQL would
+            # go through all that has expired, once for each batch.
+            table.c.expires_at <= chosen[-1].expires_at)).rowcount)
 
 
 def page_query(filters, *, since=None, before=None, marker=None, limit,
                ascending=False):
     """The SELECT of :meth:`MessageList.get_page`."""
     ident = _TABLE.c.id
+    index, searched = _index_for(filters)
     query = sa.select(_TABLE).where(
-        *(_TABLE.c[name] == value for name, value in filters.items()))
+        *(_column(name, searched) == value
+          for name, value in filters.items()))
     # created_at is the same reading of the clock as the id, so a time is a
     # position among the ids, and needs no index of its own.
     if since is not None:
         query = query.where(ident >= ids.first(since))
-    if before is not None:
+    if before is not None and before < _END_OF_TIME:
         query = query.where(
             ident < ids.first(before + datetime.timedelta(microseconds=1)))
     if marker is not None:
         query = query.where(ident > marker if ascending else ident < marker)
     # MariaDB looks up the project and then sorts all that it owns, unless
     # it is told to walk the index in its order.
-    hint = f'FORCE INDEX ({_index_for(filters)})'
     for dialect in ('mysql', 'mariadb'):
-        query = query.with_hint(_TABLE, hint, dialect)
+        query = query.with_hint(_TABLE, f'FORCE INDEX ({index})', dialect)
     return query.order_by(ident if ascending else ident.desc()).limit(limit)
 
 
+_END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+
+
 def _index_for(filters):
-    """The index that leaves the fewest rows to look at."""
+    """The index that leaves the fewest rows to look at, and its columns."""
     if 'request_id' in filters:
-        return 'messages_request_id_idx'
+        return 'messages_request_id_idx', ('request_id',)
     if 'resource_uuid' in filters:
-        return 'messages_resource_uuid_id_idx'
+        return 'messages_resource_uuid_id_idx', ('resource_uuid',)
     if 'project_id' in filters:
-        return ('messages_project_prefix_id_idx' if 'prefix' in filters else
-                'messages_project_id_idx')
-    return 'PRIMARY'
+        if 'prefix' in filters:
+            return 'messages_project_prefix_id_idx', ('project_id', 'prefix')
+        return 'messages_project_id_idx', ('project_id',)
+    return 'PRIMARY', ()
+
+
+def _column(name, searched):
+    """A column to compare, so that only the right index can be used.
+
+    SQLite would rather go through a whole project than look up a request or
+    a resource, and has no hint that SQLAlchemy knows. PostgreSQL, which has
+    none at all, may go through an index for its second column.
+    """
+    column = _TABLE.c[name]
+    if name in _INDEXED and name not in searched:
+        return sa.func.coalesce(column, '')
+    return column
+
+
+_INDEXED = ('project_id', 'prefix', 'resource_uuid')

@@ -1,0 +1,186 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What a page deep inside a project costs, compared to its first page.
+
+    python benchmarks/deep_pages.py [--rounds N] [--url URL ...]
+
+Without ``--url`` it starts SQLite, MariaDB and PostgreSQL by itself, with
+their default settings, and removes them again. A database that a URL names
+must be empty; its tables stay.
+"""
+
+import argparse
+import collections
+import contextlib
+import datetime
+import itertools
+import pathlib
+import random
+import statistics
+import sys
+import tempfile
+import time
+
+from usermsg import backend
+
+backend.use_threads()
+
+import sqlalchemy as sa  # noqa: E402
+
+from usermsg.db import migration  # noqa: E402
+from usermsg.db import models  # noqa: E402
+from usermsg.message import ids  # noqa: E402
+from usermsg.objects import message  # noqa: E402
+from usermsg import service  # noqa: E402
+from usermsg.tests.functional import servers  # noqa: E402
+
+PROJECT = '6c430ede947641288838' + '8d3929ced223'
+ROWS = 300_000
+OTHER_ROWS = 100_000
+OTHER_PROJECTS = 1000
+DEPTH = 200_000
+LIMITS = (100, 1000)
+TARGET = 1.5
+
+
+def rows(count, other_count):
+    """Rows of one large project among many small ones, as time goes by."""
+    chance = random.Random(1)
+    projects = [PROJECT] * count + [
+        f'{number % OTHER_PROJECTS:032x}' for number in range(other_count)]
+    chance.shuffle(projects)
+    step = datetime.timedelta(days=30) / len(projects)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    for number, project in enumerate(projects):
+        made = now - step * (len(projects) - number)
+        naive = made.replace(tzinfo=None)
+        yield {
+            'id': ids.mint(made),
+            'prefix': 'VOLUME',
+            'project_id': project,
+            'user_id': f'{chance.getrandbits(128):032x}',
+            'request_id': f'req-{chance.getrandbits(128):032x}',
+            'resource_type': 'VOLUME',
+            'resource_uuid': f'{chance.getrandbits(128):032x}',
+            'event_id': 'VOLUME_VOLUME_001_003',
+            'action_id': '001',
+            'detail_id': '003',
+            'message_level': 'ERROR',
+            'created_at': naive,
+            'expires_at': naive + datetime.timedelta(days=30),
+        }
+
+
+def fill(database):
+    """Insert the rows; the ids of the large project, newest first."""
+    found = []
+    stream = rows(ROWS, OTHER_ROWS)
+    with database.engine().begin() as connection:
+        while batch := list(itertools.islice(stream, 5000)):
+            found += [row['id'] for row in batch
+                      if row['project_id'] == PROJECT]
+            connection.execute(models.messages.insert(), batch)
+    found.reverse()
+    with database.engine().connect() as connection:
+        connection = connection.execution_options(
+            isolation_level='AUTOCOMMIT')
+        connection.execute(sa.text(
+            'ANALYZE TABLE messages' if database.dialect == 'mysql' else
+            'ANALYZE messages'))
+        if database.dialect == 'postgresql':
+            # What autovacuum does sooner or later: otherwise the first
+            # reader of each row pays for marking it as visible.
+            connection.execute(sa.text('VACUUM messages'))
+    return found
+
+
+def measure(database, found, rounds):
+    """(order, limit) -> the seconds of each first and of each deep page."""
+    seconds = collections.defaultdict(lambda: ([], []))
+    for number in range(-2, rounds):  # the first two only warm up
+        for ascending, limit, deep in itertools.product(
+                (False, True), LIMITS, (0, 1)):
+            ordered = found[::-1] if ascending else found
+            marker = ordered[DEPTH - 1] if deep else None
+            before = time.perf_counter()
+            page = message.MessageList.get_page(
+                database, {'project_id': PROJECT}, marker=marker,
+                limit=limit, ascending=ascending)
+            spent = time.perf_counter() - before
+            start = DEPTH if deep else 0
+            if [item.id for item in page.objects] != ordered[
+                    start:start + limit]:
+                raise AssertionError('not the right page')
+            if number >= 0:
+                order = 'oldest first' if ascending else 'newest first'
+                seconds[order, limit][deep].append(spent)
+    return seconds
+
+
+def run(url, rounds):
+    """Fill one database and print its figures; the worst ratio."""
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as config:
+        config.write(f'[database]\nconnection = {url}\n')
+        config.flush()
+        runtime = service.make_runtime(
+            service.load_config(['--config-file', config.name]))
+    migration.sync(runtime.db)
+    with runtime.db.reader() as connection:
+        if connection.execute(sa.select(models.messages).limit(1)).first():
+            sys.exit('The database is not empty.')
+    before = time.perf_counter()
+    found = fill(runtime.db)
+    name = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL',
+            'sqlite': 'SQLite'}[runtime.db.dialect]
+    print(f'# {name}: {ROWS + OTHER_ROWS:,} rows in '
+          f'{time.perf_counter() - before:.0f} s', file=sys.stderr)
+    worst = 0
+    for (order, limit), (first, deep) in measure(
+            runtime.db, found, rounds).items():
+        first, deep = statistics.median(first), statistics.median(deep)
+        worst = max(worst, deep / first)
+        print(f'{name:<11}{order:<13}{limit:>6}{first * 1000:>12.2f}'
+              f'{deep * 1000:>12.2f}{deep / first:>8.2f}', flush=True)
+    runtime.db.dispose()
+    return worst
+
+
+def addresses(stack):
+    """Of empty databases of our own."""
+    directory = stack.enter_context(tempfile.TemporaryDirectory())
+    yield f'sqlite:///{pathlib.Path(directory, "deep_pages.sqlite")}'
+    for start in (servers.MariaDB, servers.PostgreSQL):
+        with start() as server:
+            yield server.create_database()
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description='Compare the page at a depth of '
+        f'{DEPTH:,} of {ROWS:,} rows to the first one.')
+    parser.add_argument('--url', action='append',
+                        help='an empty database; may be given several times')
+    parser.add_argument('--rounds', type=int, default=31,
+                        help='how often each page is read (default: 31)')
+    arguments = parser.parse_args()
+    print(f'{"database":<11}{"order":<13}{"limit":>6}{"first, ms":>12}'
+          f'{"deep, ms":>12}{"ratio":>8}', flush=True)
+    with contextlib.ExitStack() as stack:
+        ratios = [run(url, arguments.rounds)
+                  for url in arguments.url or addresses(stack)]
+    print(f'The worst ratio is {max(ratios):.2f}; at most {TARGET} is meant '
+          f'to be.')
+    return max(ratios) > TARGET
+
+
+if __name__ == '__main__':
+    sys.exit(main())

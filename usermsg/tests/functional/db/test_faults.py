@@ -1,0 +1,385 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Recording while the database can't be used: the caller goes on."""
+
+import atexit
+import contextlib
+import functools
+import sqlite3
+import threading
+import time
+
+import fixtures
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg import exception
+from usermsg.message import api as message_api
+from usermsg.message import deadline
+from usermsg.tests import base
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import processes
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import servers
+
+#: Seconds; the option, and how much later a slow machine may be.
+TIMEOUT = 1
+MARGIN = 15
+
+# Of what is recorded, what isn't to be seen in logs.
+PRIVATE = ('a private user', 'a-private-project', 'a-private-key')
+
+_EXIT = '''
+import sys
+from usermsg.tests.functional.db import samples
+from usermsg.message import api as message_api
+from usermsg import service
+api = message_api.API(service.make_runtime(
+    service.load_config(['--config-file', sys.argv[1]])))
+samples.record(api)
+print('ready', flush=True)
+input()
+print(samples.record(api))
+'''
+
+# A file may not grow beyond the limit, as if the disk was full.
+_FULL_DISK = '''
+import resource, sys
+from usermsg.tests.functional.db import samples
+from usermsg.message import api as message_api
+from usermsg import service
+api = message_api.API(service.make_runtime(
+    service.load_config(['--config-file', sys.argv[1]])))
+print('ready', flush=True)
+input()
+limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+made = []
+while made[-1:] != [None] and len(made) < 1000:
+    made.append(samples.record(api))
+resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+print(*[message and message.id for message in made + [samples.record(api)]])
+'''
+
+
+# The only place is taken by a thread that the fork leaves behind.
+_FORK = '''
+import os, threading
+from usermsg.message import deadline
+bound = deadline.Deadline(20, places=1)
+held, go_on = threading.Event(), threading.Event()
+def hold():
+    held.set()
+    go_on.wait()
+thread = threading.Thread(target=bound.run, args=(hold,))
+thread.start()
+held.wait()
+print('ready', flush=True)
+input()
+child = os.fork()
+if child == 0:
+    os._exit(bound.run(lambda: 7))
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+go_on.set()
+thread.join()
+'''
+
+
+@functools.cache
+def _own(factory):
+    """A server that the tests of this module may kill and freeze."""
+    server = factory(fast=True)
+    atexit.register(server.stop)
+    return server
+
+
+class Faults:
+
+    def use(self, runtime):
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.service = runtime
+        self.api = message_api.API(runtime)
+        self.failed = 0
+
+    def record(self):
+        context = samples.request()
+        context.user_id, project, key = PRIVATE
+        return samples.record(self.api, context=context, project_id=project,
+                              source_id=f'{key}-{time.monotonic_ns()}')
+
+    def assertFails(self, pattern=''):
+        before = time.monotonic()
+        self.assertIsNone(self.record())
+        self.assertLess(time.monotonic() - before, TIMEOUT + MARGIN)
+        self.failed += 1
+        self.assertEqual(self.failed,
+                         samples.counted(self.service, 'not_recorded'))
+        self.assertRegex(
+            self.log.output, rf'\[{samples.REQUEST}] The message '
+            f'VOLUME_000002 for VOLUME {samples.VOLUME} could not be '
+            f'recorded: [^\n]*{pattern}')
+        self.assertNothingPrivate(self.log.output)
+
+    def assertNothingPrivate(self, text):
+        for word in (*PRIVATE, self.password()):
+            self.assertNotIn(word, text)
+
+    def password(self):
+        return sa.make_url(
+            self.service.conf.database.connection).password or 'a password'
+
+    def assertWorks(self):
+        message = self.record()
+        self.assertIsNotNone(message, self.log.output)
+        self.assertIn(message.id, [
+            row['id'] for row in samples.stored(self.service.db)])
+
+    def assertUnavailable(self):
+        for call in (
+                functools.partial(self.api.get, samples.request(),
+                                  samples.VOLUME),
+                functools.partial(self.api.get_all, samples.request()),
+                functools.partial(self.api.delete, samples.request(),
+                                  samples.VOLUME),
+                self.api.cleanup_expired_messages):
+            self.assertRaises(exception.DatabaseUnavailable, call)
+        self.assertNothingPrivate(self.log.output)
+
+
+class TestServer(Faults, databases.TestCase):
+
+    scenarios = [
+        ('mariadb', {'own': servers.MariaDB}),
+        ('postgresql', {'own': servers.PostgreSQL})]
+
+    def setUp(self):
+        super().setUp()
+        self.running = servers.require(functools.partial(_own, self.own))
+        url = self.running.create_database()
+        self.addCleanup(self.running.drop_database, url)
+        self.use(self.runtime(database={'connection': url},
+                              messages={'record_timeout': TIMEOUT}))
+
+    @contextlib.contextmanager
+    def frozen(self):
+        self.running.freeze()
+        try:
+            yield
+        finally:
+            self.running.thaw()
+
+    def wait_until_it_works(self):
+        """A server that thaws has much to do first."""
+        end = time.monotonic() + 60
+        while (message := self.record()) is None:
+            self.assertLess(time.monotonic(), end, self.log.output)
+        self.assertIsNotNone(message)
+
+    def test_never_up(self):
+        url = sa.make_url(self.service.conf.database.connection).set(
+            port=servers.free_port())
+        self.use(self.runtime(
+            tables=False, messages={'record_timeout': TIMEOUT},
+            database={'connection': url.render_as_string(False)}))
+        self.assertFails('The service cannot reach its database')
+        self.assertFails()
+        self.assertRegex(self.log.output, '127.0.0.1.*refused')
+        self.assertUnavailable()
+
+    def test_killed_and_started_again(self):
+        self.assertWorks()
+        self.running.kill()
+        try:
+            self.assertFails('The service cannot reach its database')
+            self.assertUnavailable()
+        finally:
+            self.running.start()
+        self.assertWorks()
+
+    def test_restarted_between_two_messages(self):
+        self.assertWorks()
+        self.running.kill()
+        self.running.start()
+        self.assertWorks()
+
+    def test_frozen_with_a_connection_open(self):
+        self.assertWorks()
+        with self.frozen():
+            self.assertFails('no answer within 1.0 seconds')
+        self.wait_until_it_works()
+
+    def test_frozen_before_the_first_connection(self):
+        self.service.db.dispose()
+        with self.frozen():
+            self.assertFails('no answer within 1.0 seconds')
+        self.wait_until_it_works()
+
+    def test_frozen_with_all_places_taken(self):
+        self.assertWorks()
+        with self.frozen():
+            threads = [threading.Thread(target=self.record, daemon=True)
+                       for _ in range(16)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.failed = 16
+            self.assertFails('no free place within 1.0 seconds')
+            self.assertEqual(16, sum(
+                thread.name == 'usermsg-record'
+                for thread in threading.enumerate()))
+        self.wait_until_it_works()
+
+    def test_a_process_that_waits_for_it_can_end(self):
+        before = time.monotonic()
+        try:
+            (status, output, errors), = processes.run_at_once(
+                _EXIT, [[str(self.home / 'usermsg.conf')]],
+                before=self.running.freeze)
+        finally:
+            self.running.thaw()
+        self.assertEqual((0, 'None'), (status, output.strip()), errors)
+        self.assertIn('no answer within', errors)
+        self.assertNothingPrivate(errors)
+        self.assertLess(time.monotonic() - before, 60)
+
+
+class TestTables(Faults, databases.TestCase):
+
+    def test_missing_ones(self):
+        self.use(self.runtime(tables=False,
+                              messages={'record_timeout': 30}))
+        self.assertFails('The service cannot reach its database')
+        self.assertIn('usermsg-manage db sync', self.log.output)
+        self.assertUnavailable()
+        models.metadata.create_all(self.service.db.engine())
+        self.assertWorks()
+
+
+class TestFile(Faults, base.TestCase):
+    """Of SQLite."""
+
+    def test_locked_by_somebody_else(self):
+        self.use(self.runtime(messages={'record_timeout': TIMEOUT}))
+        self.assertWorks()
+        other = sqlite3.connect(self.home / 'usermsg.sqlite',
+                                isolation_level=None)
+        self.addCleanup(other.close)
+        other.execute('BEGIN IMMEDIATE')
+        self.assertFails('no answer within 1.0 seconds')
+        # Reading goes on.
+        self.assertEqual([], self.api.get_all(samples.request()).objects)
+        other.execute('ROLLBACK')
+        self.assertWorks()
+
+    def test_without_its_directory(self):
+        url = f'sqlite:///{self.home}/later/usermsg.sqlite'
+        self.use(self.runtime(tables=False, database={'connection': url}))
+        self.assertFails('The service cannot reach its database')
+        self.assertIn('unable to open database file', self.log.output)
+        self.assertUnavailable()
+        (self.home / 'later').mkdir()
+        models.metadata.create_all(self.service.db.engine())
+        self.assertWorks()
+
+    def test_that_may_only_be_read(self):
+        self.runtime()
+        path = self.home / 'usermsg.sqlite'
+        self.use(self.runtime(tables=False, database={
+            'connection': f'sqlite:///file:{path}?mode=ro&uri=true'}))
+        self.assertFails('The service cannot reach its database')
+        self.assertIn('readonly database', self.log.output)
+        self.assertEqual([], self.api.get_all(samples.request()).objects)
+
+    def test_that_is_not_a_database(self):
+        self.write('usermsg.sqlite', 'a' * 10000)
+        self.use(self.runtime(tables=False))
+        self.assertFails('The service cannot reach its database')
+        self.assertUnavailable()
+
+    def test_on_a_full_disk(self):
+        self.use(self.runtime())
+        (status, output, errors), = processes.run_at_once(
+            _FULL_DISK, [[str(self.home / 'usermsg.conf')]])
+        self.assertEqual(0, status, errors)
+        *made, failed, last = output.split()
+        self.assertEqual('None', failed)
+        self.assertNotEqual('None', last)
+        self.assertIn('could not be recorded', errors)
+        self.assertNothingPrivate(errors)
+        self.assertEqual([*made, last], [
+            row['id'] for row in samples.stored(self.service.db)])
+
+
+class TestDeadline(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.go_on = threading.Event()
+        self.addCleanup(self.go_on.set)
+
+    def hang(self):
+        self.go_on.wait(60)
+
+    def test_a_call_that_ends(self):
+        bound = deadline.Deadline(60)
+        self.assertEqual('a result', bound.run(lambda: 'a result'))
+        for error in (ValueError, SystemExit):
+            self.assertRaises(error, bound.run, functools.partial(
+                self.throw, error))
+
+    def throw(self, error):
+        raise error()
+
+    def test_one_that_does_not(self):
+        bound = deadline.Deadline(0.1)
+        self.assertRaises(deadline.Expired, bound.run, self.hang)
+
+    def test_places_come_back(self):
+        bound = deadline.Deadline(0.1, places=2)
+        for _ in range(2):
+            self.assertRaises(deadline.Expired, bound.run, self.hang)
+        error = self.assertRaises(deadline.Expired, bound.run, lambda: 1)
+        self.assertIn('no free place', str(error))
+        self.go_on.set()
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with contextlib.suppress(deadline.Expired):
+                return self.assertEqual(1, bound.run(lambda: 1))
+        self.fail('no place came back')
+
+    def test_waiting_for_a_place_counts(self):
+        bound = deadline.Deadline(4, places=1)
+        held = threading.Event()
+
+        def hold():
+            held.set()
+            time.sleep(3)
+
+        threading.Thread(target=bound.run, args=(hold,)).start()
+        held.wait()
+        before = time.monotonic()
+        self.assertRaises(deadline.Expired, bound.run, self.hang)
+        self.assertLess(time.monotonic() - before, 6)
+
+    def test_a_forked_child_has_places_of_its_own(self):
+        (status, output, errors), = processes.run_at_once(_FORK, [[]])
+        self.assertEqual((0, '7\n', ''), (status, output, errors))
+
+    def test_a_thread_that_cannot_start_takes_no_place(self):
+        bound = deadline.Deadline(10, places=1)
+        size = threading.stack_size(1 << 46)
+        try:
+            self.assertRaises(RuntimeError, bound.run, lambda: 1)
+        finally:
+            threading.stack_size(size)
+        self.assertEqual(1, bound.run(lambda: 1))

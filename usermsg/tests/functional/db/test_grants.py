@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the documentation grants to services that record is enough."""
+
+import pathlib
+import re
+import uuid
+
+import fixtures
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exception
+
+from usermsg.db import models
+from usermsg.message import api as message_api
+from usermsg.tests import base
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import servers
+
+PAGE = pathlib.Path(__file__).parents[4] / 'doc/source/admin/index.rst'
+
+
+def documented(database):
+    """The GRANT statements that the page shows for a database."""
+    blocks = re.findall(
+        rf'^\.\. code-block:: sql\n\n +-- {database}\n((?: +\S.*\n)+)',
+        PAGE.read_text(encoding='utf-8'), re.M)
+    return [statement.strip() for block in blocks
+            for statement in block.split(';') if statement.strip()]
+
+
+class TestGrants(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+
+    def execute(self, url, *statements):
+        engine = sa.create_engine(url, poolclass=sa.NullPool,
+                                  isolation_level='AUTOCOMMIT')
+        with engine.connect() as connection:
+            for statement in statements:
+                connection.execute(
+                    sa.text(statement) if isinstance(statement, str) else
+                    statement)
+
+    def assertEnough(self, owner, account):
+        """Records as the account, and tries to do more.
+
+        :param owner: URL of the database, as who owns the tables
+        :param account: the same, as the service
+        """
+        service = self.runtime(tables=False, database={
+            'connection': account.render_as_string(False)})
+        api = message_api.API(service)
+        first = samples.record(api)
+        second = samples.record(api, source_id='a key')
+        self.assertIsNotNone(first, self.log.output)
+        self.assertIsNotNone(second, self.log.output)
+        self.assertEqual(
+            second.id, samples.record(api, source_id='a key').id)
+        self.assertIsNone(
+            samples.record(api, source_id='a key', level='INFO'))
+        self.assertIn('SourceConflict', self.log.output)
+        self.assertEqual(
+            first.id, api.get(samples.request(), first.id).id)
+
+        for table in (models.messages, models.source_keys):
+            for forbidden in (table.delete(),
+                              table.update().values(project_id='another'),
+                              f'DROP TABLE {table.name}',
+                              f'CREATE INDEX more ON {table.name} '
+                              f'(project_id)'):
+                error = self.assertRaises(
+                    sa_exception.DBAPIError, self.execute, account,
+                    forbidden)
+                self.assertRegex(
+                    str(error.orig), 'denied|must be owner', forbidden)
+        self.assertEqual(2, len(self.stored(owner, models.messages)))
+        self.assertEqual(1, len(self.stored(owner, models.source_keys)))
+
+    def stored(self, owner, table):
+        return samples.stored(self.runtime(tables=False, database={
+            'connection': owner.render_as_string(False)}).db, table)
+
+    def database(self, server):
+        url = server.create_database()
+        self.addCleanup(server.drop_database, url)
+        self.runtime(database={'connection': url})
+        return sa.make_url(url)
+
+    def test_mariadb(self):
+        server = servers.require(lambda: servers.MariaDB(fast=True))
+        self.addCleanup(server.stop)
+        owner = self.database(server)
+        # Nobody of the server's own accounts may grant.
+        admin = f"'admin'@'127.0.0.1' IDENTIFIED BY '{owner.password}'"
+        path = server.write(
+            'admin.sql', f'CREATE USER {admin};\n'
+            f"GRANT ALL ON *.* TO 'admin'@'127.0.0.1' WITH GRANT OPTION;\n")
+        server.kill()
+        server.command.append(f'--init-file={path}')
+        server.start()
+
+        statements = documented('MariaDB')
+        self.assertEqual(2, len(statements), statements)
+        self.execute(
+            owner.set(username='admin'),
+            f"CREATE USER 'cinder'@'%' IDENTIFIED BY '{owner.password}'",
+            *(statement.replace('usermsg.', f'{owner.database}.')
+              for statement in statements))
+        self.assertEnough(owner, owner.set(username='cinder'))
+
+    def test_postgresql(self):
+        server = servers.require(servers.postgresql)
+        role = f'cinder_{uuid.uuid4().hex}'
+        owner = self.database(server)
+        admin = owner.set(username='postgres')
+
+        statements = documented('PostgreSQL')
+        self.assertEqual(1, len(statements), statements)
+        self.execute(
+            admin, f"CREATE ROLE {role} LOGIN PASSWORD '{owner.password}'")
+        # Run last, when the database is dropped that refers to it.
+        self._cleanups.insert(0, (self.execute, (
+            admin.set(database='postgres'), f'DROP ROLE {role}'), {}))
+        self.execute(admin, *(re.sub(r'\bcinder\b', role, statement)
+                              for statement in statements))
+        self.assertEnough(owner, owner.set(username=role))

@@ -1,0 +1,256 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The schema: models, migrations and the databases agree."""
+
+import alembic.autogenerate
+import alembic.command
+import alembic.migration
+import alembic.script
+import sqlalchemy as sa
+
+from usermsg.db import migration
+from usermsg.db import models
+from usermsg import exception
+from usermsg.tests import base
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import processes
+from usermsg.tests.functional.db import samples
+
+_TABLES = "('messages', 'source_keys')"
+
+# Everything that a database knows of its tables, also what alembic doesn't
+# compare.
+_CATALOGUE = {
+    'sqlite': f'''
+        SELECT name, sql FROM sqlite_master WHERE tbl_name IN {_TABLES}
+        ORDER BY 1''',
+    'mysql': f'''
+        SELECT table_name, column_name, ordinal_position, column_type,
+               character_set_name, collation_name, is_nullable,
+               column_default, datetime_precision
+        FROM information_schema.columns
+        WHERE table_schema = database() AND table_name IN {_TABLES}
+        UNION ALL
+        SELECT table_name, index_name, seq_in_index, column_name, non_unique,
+               collation, sub_part, index_type, NULL
+        FROM information_schema.statistics
+        WHERE table_schema = database() AND table_name IN {_TABLES}
+        UNION ALL
+        SELECT table_name, engine, table_collation, 0, 0, 0, 0, 0, 0
+        FROM information_schema.tables
+        WHERE table_schema = database() AND table_name IN {_TABLES}
+        ORDER BY 1, 2, 3''',
+    'postgresql': f'''
+        SELECT attrelid::regclass::text, attname, attnum::text,
+               format_type(atttypid, atttypmod), attnotnull::text,
+               attcollation::regcollation::text
+        FROM pg_attribute
+        WHERE attrelid::regclass::text IN {_TABLES} AND attnum > 0
+        UNION ALL
+        SELECT tablename, indexname, indexdef, '', '', '' FROM pg_indexes
+        WHERE tablename IN {_TABLES}
+        UNION ALL
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid),
+               '', '', ''
+        FROM pg_constraint WHERE conrelid::regclass::text IN {_TABLES}
+        ORDER BY 1, 2, 3'''}
+
+# What the first release that makes a table can hold of it.
+_ROWS = {'0001': {
+    'messages': [
+        samples.row(user_id='a user', request_id=samples.REQUEST,
+                    action_id='001', detail_id='002'),
+        samples.row(resource_type=None, resource_uuid=None)],
+    'source_keys': [
+        {'project_id': samples.PROJECT, 'source_id': 'a key',
+         'message_id': '0' * 36, 'digest': '0' * 64,
+         'expires_at': samples.START.replace(tzinfo=None)}]}}
+
+_SYNC = '''
+import sys
+from usermsg.db import migration
+from usermsg import service
+database = service.make_runtime(
+    service.load_config(['--config-file', sys.argv[1]])).db
+print('ready', flush=True)
+input()
+print(*migration.sync(database))
+'''
+
+PASSWORD = 'hunter2'
+
+
+class TestSchema(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime(tables=False).db
+
+    def catalogue(self):
+        with self.db.reader() as connection:
+            return [tuple(row) for row in connection.execute(
+                sa.text(_CATALOGUE[self.db.dialect]))]
+
+    def test_the_migrations_make_what_the_models_say(self):
+        migration.sync(self.db)
+        with self.db.reader() as connection:
+            context = alembic.migration.MigrationContext.configure(
+                connection, opts={'compare_type': True,
+                                  'compare_server_default': True})
+            self.assertEqual([], alembic.autogenerate.compare_metadata(
+                context, models.metadata))
+        migrated = self.catalogue()
+        models.metadata.drop_all(self.db.engine())
+        models.metadata.create_all(self.db.engine())
+        self.assertEqual(self.catalogue(), migrated)
+
+    def test_identifiers_are_ascii_and_compared_byte_by_byte(self):
+        migration.sync(self.db)
+        for row in self.catalogue():
+            if self.db.dialect == 'mysql' and 'varchar' in str(row[3]):
+                self.assertEqual(('ascii', 'ascii_bin'), row[4:6], row)
+            elif self.db.dialect == 'postgresql' and 'character' in row[3]:
+                self.assertEqual('"C"', row[5], row)
+            elif self.db.dialect == 'sqlite':
+                self.assertNotIn('COLLATE', row[1] or '')
+
+    def test_times_have_microseconds(self):
+        migration.sync(self.db)
+        types = {row[1]: row[3] for row in self.catalogue()
+                 if str(row[1]).endswith('_at')}
+        if self.db.dialect == 'mysql':
+            self.assertEqual({'created_at': 'datetime(6)',
+                              'expires_at': 'datetime(6)'}, types)
+        elif self.db.dialect == 'postgresql':
+            self.assertEqual(
+                {'created_at': 'timestamp without time zone',
+                 'expires_at': 'timestamp without time zone'}, types)
+
+    def test_what_may_be_missing(self):
+        migration.sync(self.db)
+        optional = {'user_id', 'request_id', 'resource_type',
+                    'resource_uuid', 'action_id', 'detail_id'}
+        for table, columns in ((models.messages, optional),
+                               (models.source_keys, set())):
+            self.assertEqual(columns, {
+                column.name for column in table.c if column.nullable})
+            self.assertEqual(columns, {
+                column['name'] for column in
+                sa.inspect(self.db.engine()).get_columns(table.name)
+                if column['nullable']})
+
+    def test_rows_survive_each_upgrade(self):
+        kept = {}
+        scripts = list(migration._scripts().walk_revisions())
+        for script in reversed(scripts):
+            with self.db.engine().begin() as connection:
+                alembic.command.upgrade(migration._config(connection),
+                                        script.revision)
+            metadata = sa.MetaData()
+            metadata.reflect(self.db.engine())
+            for name, rows in _ROWS.get(script.revision, {}).items():
+                samples.insert(self.db, rows, metadata.tables[name])
+                kept[name] = rows
+        self.assertEqual(migration.head(), migration.version(self.db))
+        self.assertNotEqual({}, kept)
+        for name, rows in kept.items():
+            for row in samples.stored(self.db, models.metadata.tables[name]):
+                self.assertIn({column: row[column] for column in rows[0]},
+                              rows)
+
+    def test_sync_keeps_what_is_there(self):
+        self.assertEqual((None, '0001'), migration.sync(self.db))
+        samples.insert(self.db, [samples.row()])
+        self.assertEqual(('0001', '0001'), migration.sync(self.db))
+        self.assertEqual(1, len(samples.stored(self.db)))
+
+    def test_two_can_sync_at_once(self):
+        config = str(self.home / 'usermsg.conf')
+        ends = processes.run_at_once(_SYNC, [[config]] * 2)
+        self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
+        self.assertEqual(['0001 0001', 'None 0001'],
+                         sorted(output.strip() for _, output, _ in ends))
+        self.assertEqual('0001', migration.version(self.db))
+
+
+class Commands:
+
+    def manage(self, command, status, pattern, url):
+        """Run a command that writes one line; it is matched."""
+        config = self.config_file(database={'connection': url})
+        end = processes.manage('db', command, config=config)
+        self.assertEqual(status, end.returncode, end)
+        self.assertRegex(end.stdout + end.stderr, f'^{pattern}\n$')
+
+
+class TestCommands(Commands, databases.TestCase):
+
+    # SQLite's follow.
+    scenarios = databases.SCENARIOS[1:]
+
+    def test_sync(self):
+        self.manage('sync', 0, 'The database went from nothing to 0001.',
+                    self.url)
+
+    def test_a_wrong_password_is_not_repeated(self):
+        url = sa.make_url(self.url).set(password=PASSWORD)
+        self.manage('sync', 1, 'The database cannot be used: '
+                    f'((?!{PASSWORD}).)*([Aa]ccess denied|'
+                    f'authentication failed)((?!{PASSWORD}).)*',
+                    url.render_as_string(False))
+
+
+class TestSqliteCommands(Commands, base.TestCase):
+    """What is the same for every database."""
+
+    def test_before_and_after(self):
+        for command, status, pattern in (
+                ('check', 1, 'The database is at nothing, this release needs '
+                 '0001. Run "usermsg-manage db sync".'),
+                ('sync', 0, 'The database went from nothing to 0001.'),
+                ('sync', 0, 'The database is at 0001 already.'),
+                ('version', 0, '0001'),
+                ('check', 0, 'The database is up to date: 0001.')):
+            self.manage(command, status, pattern, self.sqlite_url())
+
+    def test_a_schema_of_a_newer_release(self):
+        database = self.runtime(tables=False).db
+        migration.sync(database)
+        with database.engine().begin() as connection:
+            connection.execute(sa.text(
+                "UPDATE alembic_version SET version_num = '9999'"))
+        config = str(self.home / 'usermsg.conf')
+        check = processes.manage('db', 'check', config=config)
+        self.assertEqual(1, check.returncode)
+        self.assertIn('9999', check.stdout)
+        self.assertNotIn('sync', check.stdout)
+        sync = processes.manage('db', 'sync', config=config)
+        self.assertEqual(1, sync.returncode)
+        self.assertRegex(sync.stderr, '^[^\n]*9999[^\n]*\n$')
+
+    def test_an_address_that_cannot_be_used(self):
+        for url, reason in (
+                ('', 'is not set'),
+                (PASSWORD, 'is not the address of a database'),
+                (f'oracle://u:{PASSWORD}@h/x', 'oracle is not supported'),
+                (f'nosuch://u:{PASSWORD}@h/x', "'nosuch' is not a kind"),
+                (f'mysql+pymysql://u:a@{PASSWORD}@h/x', 'as %40')):
+            error = self.assertRaises(
+                exception.ConfigurationError, self.runtime,
+                database={'connection': url})
+            self.assertIn(reason, str(error))
+            self.assertIn('[database] connection', str(error))
+            self.assertNotIn(PASSWORD, str(error))
+        end = processes.manage('db', 'check',
+                               config=str(self.home / 'usermsg.conf'))
+        self.assertEqual((1, '', f'{error}\n'),
+                         (end.returncode, end.stdout, end.stderr))

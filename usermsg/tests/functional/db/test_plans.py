@@ -1,0 +1,305 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Each query walks the index that is meant for it."""
+
+import datetime
+import itertools
+import re
+
+import sqlalchemy as sa
+from sqlalchemy import event
+
+from usermsg.db import models
+from usermsg import exception
+from usermsg.objects import message
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import samples
+
+ROWS = 30_000
+LIMIT = 101
+
+# Of the values that go together, the first are frequent and the second rare.
+# Only the database doesn't know that they go together.
+_VALUES = {'prefix': ('VOLUME', 'SHARE'),
+           'resource_type': ('VOLUME', 'SHARE'),
+           'event_id': ('VOLUME_000001', 'SHARE_000002'),
+           'message_level': ('ERROR', 'INFO'),
+           'resource_uuid': ('frequent', 'resource-000100'),
+           'request_id': ('req-frequent', 'req-00000302')}
+_PROJECTS = (None, 'huge', 'small-003')
+
+
+def _rows():
+    step = datetime.timedelta(seconds=1)
+    for number in range(ROWS):
+        rare = number % 50 == 7
+        yield samples.row(
+            samples.START + number * step,
+            project_id=('huge' if number % 10 < 8 else
+                        f'small-{number // 10 % 300:03}'),
+            resource_uuid=('frequent' if number % 20 == 4 else
+                           f'resource-{number // 3:06}'),
+            request_id=('req-frequent' if number % 100 == 5 else
+                        f'req-{number:08}'),
+            **{name: values[rare] for name, values in _VALUES.items()
+               if name not in ('resource_uuid', 'request_id')})
+
+
+def _index(filters):
+    if 'request_id' in filters:
+        return 'messages_request_id_idx'
+    if 'resource_uuid' in filters:
+        return 'messages_resource_uuid_id_idx'
+    if 'project_id' not in filters:
+        return 'the primary key'
+    if 'prefix' in filters:
+        return 'messages_project_prefix_id_idx'
+    return 'messages_project_id_idx'
+
+
+def _queries(positions, which):
+    """(filters, the index that is meant, the query) of every kind."""
+    for project, size in itertools.product(_PROJECTS,
+                                           range(len(_VALUES) + 1)):
+        for names in itertools.combinations(_VALUES, size):
+            filters = {name: _VALUES[name][which] for name in names}
+            if project:
+                filters['project_id'] = project
+            for position, ascending in itertools.product(positions,
+                                                         (False, True)):
+                yield filters, _index(filters), message.page_query(
+                    filters, limit=LIMIT, ascending=ascending, **position)
+
+
+class TestCase(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime().db
+
+    def analyze(self, *tables):
+        with self.db.engine().connect() as connection:
+            connection = connection.execution_options(
+                isolation_level='AUTOCOMMIT')
+            for table in tables:
+                connection.execute(sa.text(
+                    f'ANALYZE TABLE {table}' if self.db.dialect == 'mysql'
+                    else f'ANALYZE {table}'))
+
+    def problem(self, connection, statement, parameters, index,
+                table='messages', may_sort=False):
+        """What is wrong with a plan, None if nothing is."""
+        rows = connection.exec_driver_sql(
+            {'sqlite': 'EXPLAIN QUERY PLAN ', 'mysql': 'EXPLAIN ',
+             'postgresql': 'EXPLAIN '}[self.db.dialect] + statement,
+            parameters).all()
+        if (index == 'messages_project_prefix_id_idx' and
+                self.db.dialect != 'mysql'):
+            # Either, if they expect that most of a project has the prefix.
+            index = 'messages_project_(prefix_)?id_idx'
+        check = getattr(self, f'_{self.db.dialect}_problem')
+        problem = check(rows, index, table, may_sort)
+        return problem and f'{problem}: {rows}'[:2000]
+
+    def _sqlite_problem(self, rows, index, table, may_sort):
+        if index == 'the primary key':
+            index = f'sqlite_autoindex_{table}_1'
+        first, *others = sorted(
+            (row[3] for row in rows),
+            key=lambda line: not re.match(rf'\w+ {table}\b', line))
+        # A scan in the order of an index is a walk too, where there is
+        # nothing to look for.
+        if not re.match(f'SEARCH {table} USING (COVERING )?INDEX {index} '
+                        f'|SCAN {table} USING INDEX sqlite_auto', first):
+            return f'not by {index}'
+        if [line for line in others if 'TEMP B-TREE' in line] != (
+                ['USE TEMP B-TREE FOR ORDER BY'] if may_sort else []):
+            return 'it sorts'
+
+    def _mysql_problem(self, rows, index, table, may_sort):
+        if index == 'the primary key':
+            index = 'PRIMARY'
+        row, = [row._mapping for row in rows if row.table == table]
+        if row['key'] != index:
+            return f'not by {index}'
+        if row['type'] == 'ALL' or (row['type'] == 'index' and
+                                    index != 'PRIMARY'):
+            return 'it reads everything'
+        # Not even with may_sort: InnoDB's indexes end in the primary key.
+        if 'filesort' in row['Extra'] or 'temporary' in row['Extra']:
+            return 'it sorts'
+
+    def _postgresql_problem(self, rows, index, table, may_sort):
+        if index == 'the primary key':
+            index = f'{table}_pkey'
+        lines = [row[0] for row in rows]
+        scans = [line for line in lines if ' Scan' in line and
+                 re.search(rf'\b({index}|{table})\b', line)]
+        if len(scans) != 1 or not re.search(
+                rf'Index (Only )?Scan (Backward )?using {index} on {table}',
+                scans[0]):
+            return f'not by {index}'
+        if not may_sort and any('Sort' in line for line in lines):
+            return 'it sorts'
+
+    def check_pages(self, *arguments):
+        problems = []
+        engine = self.db.engine()
+        with engine.connect() as connection:
+            for filters, index, query in _queries(*arguments):
+                compiled = query.compile(engine)
+                parameters = compiled.params
+                if compiled.positional:
+                    parameters = tuple(parameters[name]
+                                       for name in compiled.positiontup)
+                # What one request did is not much, so it may be sorted; and
+                # then the index need not hold the id.
+                problem = self.problem(
+                    connection, str(compiled), parameters, index,
+                    may_sort='request_id' in filters)
+                if problem:
+                    problems.append((filters, problem))
+        self.assertEqual([], problems[:3], f'{len(problems)} bad plans')
+
+
+class TestNewDatabase(TestCase):
+
+    def test_every_page_walks_the_index_that_is_meant(self):
+        self.check_pages(({'marker': samples.row()['id']},), 0)
+
+
+class TestLargeDatabase(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.rows = list(_rows())
+        samples.insert(self.db, self.rows)
+
+    def test_plans(self):
+        # In one test, as it takes seconds to fill a large table.
+        self.analyze('messages')
+        self.every_page_walks_the_index_that_is_meant()
+        self.a_page_looks_at_its_own_rows_only()
+        self.other_queries_are_searches_too()
+
+    def every_page_walks_the_index_that_is_meant(self):
+        middle = self.rows[ROWS // 2]
+        made = middle['created_at'].replace(tzinfo=datetime.timezone.utc)
+        hour = datetime.timedelta(hours=1)
+        self.check_pages(({}, {'marker': middle['id']}), 0)
+        self.check_pages(({'since': made - hour, 'before': made + hour,
+                           'marker': middle['id']},), 1)
+
+    def a_page_looks_at_its_own_rows_only(self):
+        ids = [row['id'] for row in self.rows if row['project_id'] == 'huge']
+        count = {'mysql': self.rows_read, 'sqlite': None,
+                 'postgresql': self.rows_explained}[self.db.dialect]
+        if count is None:
+            # SQLite doesn't count. Its plan says that it walks the index
+            # from the marker on, and the limit ends the walk.
+            return
+        rare = {'event_id': _VALUES['event_id'][1],
+                'resource_type': _VALUES['resource_type'][1],
+                'message_level': _VALUES['message_level'][1]}
+        for marker in (None, ids[len(ids) // 2]):
+            self.assertLessEqual(
+                count({'project_id': 'huge'}, marker), LIMIT + 2)
+            # One in forty of the huge project's matches, and they say so
+            # three times, which would be one in 64,000 by chance.
+            self.assertLessEqual(
+                count({'project_id': 'huge', **rare}, marker), 45 * LIMIT)
+
+    def rows_read(self, filters, marker):
+        """How many rows MariaDB reads for a page."""
+        def reads(connection):
+            # Of the status itself, which is a temporary table, too.
+            return sum(
+                int(value) for name, value in connection.exec_driver_sql(
+                    "SHOW SESSION STATUS LIKE 'Handler_read_%%'")
+                if not name.startswith('Handler_read_rnd'))
+
+        with self.db.engine().connect() as connection:
+            before = reads(connection)
+            page = connection.execute(message.page_query(
+                filters, marker=marker, limit=LIMIT)).all()
+            self.assertEqual(LIMIT, len(page))
+            return reads(connection) - before
+
+    def rows_explained(self, filters, marker):
+        """How many rows PostgreSQL looks at for a page."""
+        engine = self.db.engine()
+        compiled = message.page_query(
+            filters, marker=marker, limit=LIMIT).compile(engine)
+        with engine.connect() as connection:
+            scan = self.explained(connection, str(compiled), compiled.params)
+        self.assertEqual(LIMIT, scan['Actual Rows'])
+        return scan['Actual Rows'] + scan.get('Rows Removed by Filter', 0)
+
+    def explained(self, connection, statement, parameters):
+        """What PostgreSQL did at the bottom of a simple plan."""
+        explained, = connection.exec_driver_sql(
+            f'EXPLAIN (ANALYZE, FORMAT JSON) {statement}', parameters).scalar()
+        scan, = explained['Plan']['Plans']
+        return scan
+
+    def other_queries_are_searches_too(self):
+        keys = [{'project_id': row['project_id'], 'source_id': f's-{number}',
+                 'message_id': row['id'], 'digest': '0' * 64,
+                 'expires_at': row['expires_at']}
+                for number, row in enumerate(self.rows)]
+        samples.insert(self.db, keys, models.source_keys)
+        self.analyze('source_keys')
+        now = samples.START + datetime.timedelta(days=30, seconds=ROWS // 2)
+        seen = []
+        event.listen(self.db.engine(), 'before_cursor_execute',
+                     lambda connection, cursor, statement, parameters, *_:
+                     seen.append((statement, parameters)))
+
+        one = message.Message(
+            **{**self.rows[-1], 'created_at': now, 'expires_at': now})
+        self.assertRaises(
+            exception.SourceConflict, one.create, self.db,
+            keys[-1]['source_id'], 'another digest')
+        message.MessageList.delete_expired(self.db, now)
+        message.delete_expired_source_keys(self.db, now)
+        message.Message.get(self.db, one.id, one.project_id)
+        self.assertRaises(exception.MessageNotFound, message.Message.delete,
+                          self.db, one.id, 'small-003')
+
+        # What selects and deletes, in the order of the calls above, and the
+        # index for each table of it.
+        meant = [
+            {'source_keys': 'the primary key', 'messages': 'the primary key'},
+            {'messages': 'messages_expires_at_idx'},
+            {'messages': 'the primary key|messages_expires_at_idx'},
+            {'source_keys': 'source_keys_expires_at_idx'},
+            {'source_keys': 'the primary key|source_keys_expires_at_idx'},
+            {'messages': 'the primary key|messages_project_id_idx'},
+            {'messages': 'the primary key|messages_project_id_idx'}]
+        seen = [query for query in seen
+                if re.match('SELECT messages|SELECT source_keys|DELETE',
+                            query[0])]
+        self.assertEqual(len(meant), len(seen))
+        with self.db.engine().connect() as connection:
+            for (statement, parameters), tables in zip(seen, meant):
+                for table, indexes in tables.items():
+                    problems = [
+                        self.problem(connection, statement, parameters, index,
+                                     table) for index in indexes.split('|')]
+                    self.assertIn(None, problems, statement)
+                if (statement.startswith('DELETE') and
+                        self.db.dialect == 'postgresql'):
+                    # It is done already. It doesn't go through what expired
+                    # but belongs to later batches.
+                    scan = self.explained(connection, statement, parameters)
+                    self.assertEqual(0, scan['Actual Rows'])
+                    self.assertEqual(0, scan.get('Rows Removed by Filter', 0))
