@@ -45,6 +45,9 @@ OLDEST_FIRST = 'created_at:asc'
 class API:
     """Safe to share between threads, and to use after a fork.
 
+    With SQLite don't fork while another thread records: the child would
+    believe that it holds the locks of that thread.
+
     :param runtime: a :class:`usermsg.service.Runtime`; without it one is
         made from usermsg's configuration files alone: the caller's command
         line, configuration and logging stay as they are, and the database
