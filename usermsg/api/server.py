@@ -64,10 +64,22 @@ def make_server(runtime):
 
 class _Request(http_server.HTTPRequest):
 
+    def read_request_headers(self):
+        if not super().read_request_headers():
+            return False
+        # cheroot takes -1 for a length, and then reads without an end.
+        if not self.inheaders.get(b'Content-Length', b'0').isdigit():
+            self.simple_response('400 Bad Request',
+                                 'Content-Length: must be a number.')
+            return False
+        return True
+
     def send_headers(self):
         # cheroot would read what is left into memory, however much it is,
-        # and nothing at all with a 413.
-        if getattr(self.rfile, 'remaining', 0) > MAX_SKIPPED_BODY:
+        # and nothing at all with a 413. Of a chunked body it would take what
+        # is left for the next request.
+        if (self.chunked_read or
+                getattr(self.rfile, 'remaining', 0) > MAX_SKIPPED_BODY):
             self.close_connection = True
         else:
             while getattr(self.rfile, 'remaining', 0):
@@ -83,6 +95,8 @@ class _Request(http_server.HTTPRequest):
             errors.NotServed(int(status[:3]), msg), request_id)
         answer.headers['X-OpenStack-Request-Id'] = request_id
         answer.headers['Connection'] = 'close'
+        if answer.status_int == 405:
+            answer.headers['Allow'] = 'GET, DELETE'
         head = '\r\n'.join([
             f'{self.server.protocol} {answer.status}',
             *(f'{name}: {value}' for name, value in answer.headerlist),

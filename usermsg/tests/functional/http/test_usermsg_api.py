@@ -110,6 +110,9 @@ class TestServing(base.TestCase):
                 (b'GET /v3/messages#fragment HTTP/1.1', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nno header', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nContent-Length: x', 400),
+                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: -1', 400),
+                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: -5', 400),
+                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: +5', 400),
                 (b'CONNECT /v3/messages HTTP/1.1', 405),
                 (b'GET /v3/messages HTTP/1.1\r\nX: ' + b'x' * 40_000, 413),
                 (b'GET /' + b'x' * 40_000 + b' HTTP/1.1', 414),
@@ -124,6 +127,7 @@ class TestServing(base.TestCase):
             self.assertEqual(status, content['error']['code'])
             self.assertEqual(headers['X-OpenStack-Request-Id'],
                              content['errors'][0]['request_id'])
+            self.assertEqual(status == 405, 'Allow' in headers)
 
     def test_odd_paths_reach_the_application(self):
         for path, status in ((b'/v3/messages/%ff', 400),
@@ -154,6 +158,17 @@ class TestServing(base.TestCase):
             self.assertEqual(200, answer.status)
         answer, _content = self.ask(connection, '/v3/messages')
         self.assertEqual(200, answer.status)
+
+    def test_nor_is_a_body_in_chunks(self):
+        smuggled = b'GET /v3 HTTP/1.1\r\nHost: x\r\n\r\n'
+        line, headers, body = self.raw(
+            b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n'
+            b'Transfer-Encoding: chunked\r\n\r\n'
+            b'%x;' % len(smuggled) + smuggled + b'\r\n0\r\n\r\n')
+        self.assertIn('200', line)
+        self.assertEqual('close', headers['Connection'])
+        # One answer, and nothing behind it.
+        self.assertEqual(int(headers['Content-Length']), len(body))
 
     def test_a_huge_body_that_nobody_reads_ends_the_connection(self):
         # Nothing of it is sent: the answer comes all the same.
