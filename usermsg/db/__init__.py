@@ -22,6 +22,7 @@ from oslo_log import log
 import sqlalchemy
 from sqlalchemy import exc as sa_exception
 
+from usermsg.db import fork
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -42,15 +43,17 @@ _PARAMETERS = {
     'mysql': {'connect_timeout': 4, 'read_timeout': 30, 'write_timeout': 30},
     'postgresql': {'connect_timeout': 4, 'keepalives_idle': 10,
                    'keepalives_interval': 5, 'keepalives_count': 3,
-                   'tcp_user_timeout': 30000,
-                   'options': '%20'.join(
-                       f'-c{setting}' for setting in
-                       ('statement_timeout=30000', *_INDEX_WALKS))},
+                   'tcp_user_timeout': 30000},
     # A write tries again several times after that.
-    'sqlite': {'timeout': 5},
+    'sqlite': {'timeout': 2},
 }
 
-_DRIVERS = {'mysql': 'mysql', 'postgresql': 'postgresql'}
+#: Milliseconds; unless an operator sets it with "options".
+_STATEMENT_TIMEOUT = 'statement_timeout=30000'
+
+#: What is tested, and the extra that brings it.
+_DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
+            'postgresql': ('postgresql+psycopg2', 'psycopg2', 'postgresql')}
 
 
 class Database:
@@ -72,6 +75,8 @@ class Database:
         self._engine = None
         self._pid = None
         self._inherited = []
+        self._inside = (fork.Gate().inside if self.dialect == 'sqlite' else
+                        contextlib.nullcontext)
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
@@ -108,8 +113,19 @@ class Database:
 
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        with _translated(), self.engine().connect() as connection:
+        with _translated(), self._connection() as connection:
             yield connection
+
+    @contextlib.contextmanager
+    def _connection(self):
+        with self._inside():
+            try:
+                connection = self.engine().connect()
+            except (TypeError, ValueError) as error:
+                # A parameter in the address that the driver doesn't take.
+                raise db_exception.DBConnectionError(error) from error
+            with connection:
+                yield connection
 
     def write(self, work):
         """Run ``work(connection)`` in one transaction; return its result.
@@ -125,7 +141,7 @@ class Database:
             return self._write(work)
 
     def _write_once(self, work):
-        with self.engine().begin() as connection:
+        with self._connection() as connection, connection.begin():
             return work(connection)
 
     def dispose(self):
@@ -144,8 +160,9 @@ def _translated():
         raise  # says something about the data, not about the database
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        LOG.error('The database cannot be used: %s. If a table is missing, '
-                  'run "usermsg-manage db sync".', driver_words(error))
+        LOG.error('The database cannot be used: %s.%s', driver_words(error),
+                  ' Run "usermsg-manage db sync".' if isinstance(
+                      error, db_exception.DBNonExistentTable) else '')
         raise exception.DatabaseUnavailable() from error
 
 
@@ -172,6 +189,14 @@ def _set_up_engine(engine):
     engine.hide_parameters = True
     if engine.dialect.name == 'sqlite':
         sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
+    elif engine.dialect.name == 'postgresql':
+        settings = list(_INDEX_WALKS)
+        if 'statement_timeout' not in str(engine.url.query.get('options')):
+            settings.append(_STATEMENT_TIMEOUT)
+        sqlalchemy.event.listen(
+            engine, 'connect',
+            lambda connection, _record: _set_up_postgresql(connection,
+                                                           settings))
 
 
 def _set_up_sqlite(connection, _record):
@@ -183,6 +208,14 @@ def _set_up_sqlite(connection, _record):
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = NORMAL')
+
+
+def _set_up_postgresql(connection, settings):
+    # Not as a parameter of the connection: a pool of connections in front of
+    # the server may refuse it.
+    with connection.cursor() as cursor:
+        cursor.execute(';'.join(f'SET {setting}' for setting in settings))
+    connection.commit()
 
 
 def _usable_url(text):
@@ -216,11 +249,19 @@ def _usable_url(text):
     try:
         dialect.import_dbapi()
     except ImportError as error:
-        extra = _DRIVERS.get(backend)
         raise exception.ConfigurationError(
             f'[database] connection: the driver {error.name} is not '
-            f'installed; install usermsg[{extra}].') from None
+            f'installed. {_driver_advice(backend, error.name)}') from None
     return url
+
+
+def _driver_advice(backend, missing):
+    if backend not in _DRIVERS:
+        return 'Write sqlite:///PATH.'
+    scheme, module, extra = _DRIVERS[backend]
+    if missing == module:
+        return f'Install usermsg[{extra}].'
+    return f'Write {scheme}://..., or install that driver yourself.'
 
 
 def _parameters(url, configured):

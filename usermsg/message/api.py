@@ -22,17 +22,18 @@ be used. After that :meth:`API.create` raises only for what its caller did
 wrong: whatever else happens, the service goes on.
 """
 
+import collections.abc
 import datetime
 import hashlib
 import json
 import sys
+import traceback
 
 from oslo_log import log
 
 from usermsg import exception as errors
 from usermsg.message import deadline
 from usermsg.message import ids
-from usermsg.objects import message as message_object
 from usermsg import service
 from usermsg import validation
 
@@ -45,9 +46,6 @@ OLDEST_FIRST = 'created_at:asc'
 class API:
     """Safe to share between threads, and to use after a fork.
 
-    With SQLite don't fork while another thread records: the child would
-    believe that it holds the locks of that thread.
-
     :param runtime: a :class:`usermsg.service.Runtime`; without it one is
         made from usermsg's configuration files alone: the caller's command
         line, configuration and logging stay as they are, and the database
@@ -57,6 +55,11 @@ class API:
     """
 
     def __init__(self, runtime=None):
+        # Not when this module is imported: versioned objects bring along
+        # oslo.messaging, which chooses the backend of oslo.service for the
+        # whole process if nobody has yet.
+        from usermsg.objects import message
+        self._objects = message
         runtime = runtime or service.prepare_library()
         self._db = runtime.db
         self._catalogue = runtime.catalogue
@@ -123,7 +126,7 @@ class API:
         if source_id is not None:
             validation.source_id(source_id)
         now = datetime.datetime.now(datetime.timezone.utc)
-        message = message_object.Message(
+        message = self._objects.Message(
             id=ids.mint(now),
             prefix=outcome.prefix,
             project_id=validation.identifier(
@@ -149,7 +152,7 @@ class API:
         :raises usermsg.exception.MessageNotFound: there is none
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        return message_object.Message.get(
+        return self._objects.Message.get(
             self._db, _message_id(message_id), _scope(context, all_projects))
 
     def get_all(self, context, filters=None, marker=None, limit=1000,
@@ -168,6 +171,8 @@ class API:
         :raises usermsg.exception.InvalidInput: names the parameter
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
+        if not isinstance(filters or {}, collections.abc.Mapping):
+            raise errors.InvalidInput('filters', 'must be a mapping.')
         columns, since, before = self._filters(filters or {})
         scope = _scope(context, all_projects)
         if scope is not None:
@@ -182,7 +187,7 @@ class API:
         if sort not in (NEWEST_FIRST, OLDEST_FIRST):
             raise errors.InvalidInput(
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
-        return message_object.MessageList.get_page(
+        return self._objects.MessageList.get_page(
             self._db, columns, since=since, before=before, marker=marker,
             limit=min(limit, sys.maxsize), ascending=sort == OLDEST_FIRST)
 
@@ -208,7 +213,7 @@ class API:
 
     def delete(self, context, message_id, all_projects=False):
         """Delete one message for good. See :meth:`get`."""
-        message_object.Message.delete(
+        self._objects.Message.delete(
             self._db, _message_id(message_id), _scope(context, all_projects))
 
     def cleanup_expired_messages(self, context=None):
@@ -222,10 +227,10 @@ class API:
         """
         now = datetime.datetime.now(datetime.timezone.utc)
         deleted = 0
-        while batch := message_object.MessageList.delete_expired(
+        while batch := self._objects.MessageList.delete_expired(
                 self._db, now):
             deleted += batch
-        while message_object.delete_expired_source_keys(self._db, now):
+        while self._objects.delete_expired_source_keys(self._db, now):
             pass
         return deleted
 
@@ -280,7 +285,11 @@ def _digest(message):
 
 
 def _own_words(error):
-    """Of an exception whose text is ours; others could hold anything."""
+    """Of an exception whose text is ours; others could hold anything.
+
+    For those, where they come from.
+    """
     if isinstance(error, (errors.UsermsgError, deadline.Expired)):
         return str(error)
-    return 'see the log of the database'
+    code = traceback.extract_tb(error.__traceback__)[-1]
+    return f'at {code.filename}:{code.lineno}'

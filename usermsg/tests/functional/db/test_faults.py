@@ -20,6 +20,7 @@ import time
 
 import fixtures
 import sqlalchemy as sa
+import testscenarios
 
 from usermsg.db import models
 from usermsg import exception
@@ -100,6 +101,27 @@ def _own(factory):
     server = factory(fast=True)
     atexit.register(server.stop)
     return server
+
+
+class TestAddress(testscenarios.WithScenarios, base.TestCase):
+    """Parameters of the address that only the driver can judge."""
+
+    scenarios = [
+        ('mariadb', {'url': 'mysql+pymysql://u:secret@127.0.0.1:1/x'}),
+        ('postgresql', {'url': 'postgresql+psycopg2://u:secret@127.0.0.1:1/x'
+                        }),
+    ]
+
+    def test_a_parameter_that_the_driver_does_not_take(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        runtime = self.runtime(
+            tables=False, database={'connection': f'{self.url}?odd=1'})
+        api = message_api.API(runtime)
+        self.assertRaises(exception.DatabaseUnavailable, api.get_all,
+                          samples.request())
+        self.assertIsNone(samples.record(api))
+        self.assertIn('odd', log.output)
+        self.assertNotIn('secret', log.output)
 
 
 class Faults:

@@ -177,6 +177,26 @@ class TestNewDatabase(TestCase):
         self.check_pages(({'marker': samples.row()['id']},), 0)
 
 
+class TestSession(TestCase):
+
+    def test_settings_of_postgresql(self):
+        if self.db.dialect != 'postgresql':
+            return  # the others are told in the query
+        with self.db.reader() as connection:
+            settings = {name: connection.scalar(sa.text(f'SHOW {name}'))
+                        for name in ('enable_seqscan', 'random_page_cost',
+                                     'statement_timeout')}
+        self.assertEqual({'enable_seqscan': 'off', 'random_page_cost': '0',
+                          'statement_timeout': '30s'}, settings)
+        own = self.runtime(tables=False, database={
+            'connection': f'{self.url}?options=-cstatement_timeout%3D7000'})
+        with own.db.reader() as connection:
+            self.assertEqual('7s', connection.scalar(
+                sa.text('SHOW statement_timeout')))
+            self.assertEqual('off', connection.scalar(
+                sa.text('SHOW enable_seqscan')))
+
+
 class TestLargeDatabase(TestCase):
 
     def setUp(self):

@@ -1,0 +1,74 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Forks that wait for what may not be torn apart."""
+
+import contextlib
+import os
+import threading
+import weakref
+
+#: Seconds. A fork waits no longer, for example for a thread that forks while
+#: it is inside itself.
+PATIENCE = 10
+
+
+class Gate:
+    """Lets any number of threads in, and forks only while nobody is inside.
+
+    A child has a copy of SQLite's memory, in which the threads of its parent
+    still hold their locks. They are not there to release them, so the child
+    could not use the database, or believe that it has locked what it hasn't.
+    """
+
+    def __init__(self):
+        self._reset()
+        gate = weakref.ref(self)
+
+        def call(name):
+            # There is no way to take these back when the gate is gone.
+            def handler():
+                alive = gate()
+                if alive is not None:
+                    getattr(alive, name)()
+            return handler
+
+        os.register_at_fork(before=call('_close'),
+                            after_in_parent=call('_open'),
+                            after_in_child=call('_reset'))
+
+    def _reset(self):
+        self._changed = threading.Condition()
+        self._closed = False
+        self._inside = 0
+
+    @contextlib.contextmanager
+    def inside(self):
+        with self._changed:
+            self._changed.wait_for(lambda: not self._closed)
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._inside -= 1
+                self._changed.notify_all()
+
+    def _close(self):
+        # The condition stays locked until after the fork.
+        self._changed.acquire()
+        self._closed = True
+        self._changed.wait_for(lambda: not self._inside, PATIENCE)
+
+    def _open(self):
+        self._closed = False
+        self._changed.notify_all()
+        self._changed.release()
