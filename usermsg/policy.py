@@ -33,6 +33,7 @@ LOG = log.getLogger(__name__)
 
 # What a rule refers to, "rule:name", and a "%" that is not "%(name)s".
 _REFERENCE = re.compile(r'(?:(?<=[\s(])|^)rule:([^\s()]+)')
+_TARGET = re.compile(r'%\(([^()]+)\)s')
 _BAD_FORMAT = re.compile(r'%(?!\([^()]+\)s)')
 
 
@@ -92,7 +93,16 @@ def _make_enforcer(conf):
     defaults = {rule.name for rule in policies.list_rules()}
     named = defaults.union(*(content for _path, content in files))
     for path, content in files:
-        _check(path, content, defaults, named)
+        _check(path, content, named)
+    used = defaults.union(*(_REFERENCE.findall(rule) for _path, content in
+                            files for rule in content.values()))
+    for path, content in files:
+        for name in content:
+            if name not in used:
+                raise exception.ConfigurationError(
+                    f'{name}: there is no such rule, and none refers to it; '
+                    f'there are {", ".join(sorted(defaults))}.',
+                    path, content.line_of(name))
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(policies.list_rules())
     enforcer.load_rules()
@@ -142,21 +152,20 @@ def _read(path):
     return content
 
 
-def _check(path, content, defaults, named):
+def _check(path, content, named):
     """Refuse a file's rules that would not do what they look like.
 
-    :param defaults: names of our own rules
-    :param named: these, and the names that stand in any file
+    :param named: names of our own rules, and those that stand in any file
     """
     for name, rule in content.items():
         line = content.line_of(name)
         if not isinstance(rule, str):
             raise exception.ConfigurationError(
                 f'{name}: the rule is not a string.', path, line)
-        if name.startswith('message:') and name not in defaults:
+        if not rule.strip():
             raise exception.ConfigurationError(
-                f'{name}: there is no such rule; there are '
-                f'{", ".join(sorted(defaults))}.', path, line)
+                f'{name}: the rule is empty, which would allow it to '
+                f'everybody; write "@" for that.', path, line)
         # What oslo.policy can't parse becomes "!", which is never allowed.
         parsed = policy.RuleDefault(name, rule).check
         if ((str(parsed) == '!' and rule.strip() != '!') or
@@ -168,3 +177,8 @@ def _check(path, content, defaults, named):
             if reference not in named:
                 raise exception.ConfigurationError(
                     f'{name}: there is no rule {reference}.', path, line)
+        for key in _TARGET.findall(rule):
+            if key != 'project_id':
+                raise exception.ConfigurationError(
+                    f'{name}: %({key})s is not known here and would never '
+                    f'match; only %(project_id)s is.', path, line)

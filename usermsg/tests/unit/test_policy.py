@@ -150,7 +150,19 @@ class FileTest(PolicyTestCase):
         self.assertFalse(self.allows('message:get: "!"\n', 'admin'))
         self.assertFalse(self.allows('message:get: " ! "\n', 'admin'))
         self.assertTrue(self.allows('message:get: "@"\n', 'robot'))
-        self.assertTrue(self.allows('message:get: ""\n', 'robot'))
+
+    def test_an_empty_rule_would_be_everybody(self):
+        for rule in ('""', '" "'):
+            self.refused(1, '"@"', f'message:get: {rule}\n')
+
+    def test_a_name_that_is_not_ours_and_not_used(self):
+        for name in ('mesage:get', 'messages:get', 'boss'):
+            self.refused(2, name,
+                         f'message:get: role:reader\n{name}: role:boss\n')
+
+    def test_a_target_that_nothing_has(self):
+        self.refused(1, '%(tenant_id)s',
+                     'message:get: project_id:%(tenant_id)s\n')
 
     def test_a_rule_may_refer_to_others(self):
         text = ('boss: role:boss\n'
