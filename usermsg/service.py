@@ -172,8 +172,14 @@ def _check_values(conf):
 def _checked(options, group, name):
     try:
         return options[name]
-    except cfg.ConfigFileValueError as error:
+    except cfg.ConfigSourceValueError as error:
         text = str(error)
+        variable = (f'OS_{name}' if group == 'DEFAULT' else
+                    f'OS_{group}__{name}').upper()
+        if 'Locations.environment' in text or variable in os.environ:
+            raise exception.ConfigurationError(
+                f'the environment variable {variable} is not valid: '
+                f'{text.rpartition(" is not valid: ")[2]}') from None
         found = re.search(r"detail='([^']+)'", text)
         path = found[1] if found else None
         reason = text.rpartition(' is not valid: ')[2]

@@ -43,6 +43,7 @@ _PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
 _RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
 _PART_ID = re.compile(r'[0-9]{3}')
+_LINK = re.compile(r'https://[^\s/"\'<>]+(/[^\s"\'<>]*)?')
 _BARE_ID = re.compile(r'[0-9]{6}')
 # Surrogates too: half a character, which can't be sent as UTF-8.
 _CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
@@ -218,8 +219,8 @@ def text_problem(attribute, value):
         return f'the {attribute} is empty or not a string'
     if _CONTROL.search(value):
         return f'the {attribute} holds a line break or a control character'
-    if attribute == 'link' and not value.startswith('https://'):
-        return 'the link does not begin with https://'
+    if attribute == 'link' and not _LINK.fullmatch(value):
+        return 'the link is not an address that begins with https://'
     return None
 
 
@@ -365,6 +366,8 @@ class Catalogue:
             detail = Namespace.UNKNOWN_DETAIL
         detail = _pick('detail', detail, namespace.details, namespace.prefix)
         if exception is not None:
+            if not isinstance(exception, (BaseException, type)):
+                raise errors.NotPermitted('exception', 'is none.')
             detail = namespace.detail_of(exception) or detail
         return Outcome(
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',

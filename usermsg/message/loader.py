@@ -200,6 +200,9 @@ class _Draft:
                 self._translate(document, prefix, content)
             elif prefix in self.namespaces:
                 self._reword(document, prefix, content)
+            elif prefix.upper() in self.namespaces:
+                document.fail(document.prefixes, prefix,
+                              f'write it as {prefix.upper()}')
             else:
                 self._declare(document, prefix, content)
 

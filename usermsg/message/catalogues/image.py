@@ -280,7 +280,7 @@ class Details:
         'The operation took too long and was given up.',
         _TRY_AGAIN,
         retryable=True,
-        exceptions=('TimeoutError',))
+        exceptions=('builtins.TimeoutError',))
 
 
 NAMESPACE = catalogue.Namespace(

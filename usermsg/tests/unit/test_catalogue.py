@@ -10,13 +10,21 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import fnmatch
+import http.client
 import itertools
 import pathlib
+import sqlite3
+import ssl
+import subprocess
 import unicodedata
 
 import fixtures
 import hypothesis
 from hypothesis import strategies
+import oslo_db.exception
+import psycopg2
+import pymysql.err
+import sqlalchemy.exc
 import testtools
 from testtools import matchers
 import yaml
@@ -274,6 +282,25 @@ JUNK = strategies.one_of(
 
 
 class ExceptionTest(base.TestCase):
+
+    def test_no_exception_of_a_library_means_something_else(self):
+        # Their names are common: a failed query is no failed hypervisor.
+        modules = (sqlalchemy.exc, oslo_db.exception, pymysql.err, psycopg2,
+                   sqlite3, ssl, http.client, subprocess)
+        for namespace in loader.built_in().namespaces.values():
+            for module in modules:
+                for error in vars(module).values():
+                    if (isinstance(error, type) and
+                            issubclass(error, Exception) and
+                            not issubclass(error, TimeoutError)):
+                        self.assertIsNone(namespace.detail_of(error), error)
+
+    def test_what_is_no_exception_is_refused(self):
+        for value in (5, 'TimeoutError', (ValueError,)):
+            error = self.assertRaises(
+                exception.NotPermitted, loader.built_in().outcome,
+                action='CREATE', resource_type='IMAGE', exception=value)
+            self.assertEqual('exception', error.field)
 
     def setUp(self):
         super().setUp()

@@ -144,8 +144,8 @@ class BrokenConfigurationTest(base.TestCase):
         error = self.assertRaises(
             exception.ConfigurationError, service.prepare,
             ['--config-file', self.write('a.conf', options())])
-        self.assertIn('[messages] ttl', str(error))
-        self.assertIn('OS_MESSAGES__TTL', str(error))
+        self.assertIn('variable OS_MESSAGES__TTL is not valid', str(error))
+        self.assertNotIn('a.conf', str(error))
 
     def test_no_database(self):
         self.refused('', '[database] connection is not set')
@@ -167,6 +167,14 @@ class BrokenConfigurationTest(base.TestCase):
         url = f'sqlite+pysqlcipher://:{PASSWORD}@/x'
         self.refused(options(database={'connection': url}),
                      '[database] connection', 'not installed')
+
+    def test_a_driver_that_is_not_ours(self):
+        # What SQLAlchemy takes if the address doesn't name a driver.
+        for scheme, advice in (('mysql', 'mysql+pymysql://'),
+                               ('postgresql', 'postgresql+psycopg2://')):
+            url = f'{scheme}://u:{PASSWORD}@h/x'
+            self.refused(options(database={'connection': url}),
+                         'not installed', f'Write {advice}')
 
     def test_a_dollar_in_a_password(self):
         for url in (f'mysql+pymysql://u:a${PASSWORD}@h/x',
@@ -406,6 +414,16 @@ json.dump({
 
 
 class ImportTest(base.TestCase):
+
+    def test_importing_the_library_leaves_the_backend_to_the_service(self):
+        subprocess.run(
+            [sys.executable, '-W', 'error', '-c',
+             'import sys\n'
+             'from usermsg import context\n'
+             'from usermsg.message import api, defined_messages\n'
+             'from usermsg.message.catalogues import volume\n'
+             'assert "oslo_messaging" not in sys.modules\n'
+             'assert "eventlet" not in sys.modules\n'], check=True)
 
     def test_importing_changes_nothing(self):
         result = subprocess.run(
