@@ -38,7 +38,7 @@ import sqlalchemy as sa  # noqa: E402
 
 from usermsg.db import migration  # noqa: E402
 from usermsg.db import models  # noqa: E402
-from usermsg.message import ids  # noqa: E402
+from usermsg.objects import ids  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg import service  # noqa: E402
 from usermsg.tests.functional import servers  # noqa: E402

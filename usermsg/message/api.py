@@ -33,7 +33,7 @@ from oslo_log import log
 
 from usermsg import exception as errors
 from usermsg.message import deadline
-from usermsg.message import ids
+from usermsg.objects import ids
 from usermsg import service
 from usermsg import validation
 

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 
 from usermsg.db import models
 from usermsg import exception
-from usermsg.message import ids
 from usermsg.objects import base
+from usermsg.objects import ids
 
 _TABLE = models.messages
 _KEYS = models.source_keys

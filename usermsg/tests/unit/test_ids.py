@@ -16,7 +16,7 @@ import hypothesis
 from hypothesis import strategies
 import testtools
 
-from usermsg.message import ids
+from usermsg.objects import ids
 from usermsg import validation
 
 UTC = datetime.timezone.utc

@@ -19,8 +19,8 @@ import sqlalchemy as sa
 import testtools
 
 from usermsg.db import models
-from usermsg.message import ids
 from usermsg.objects import base
+from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg.tests import base as test_base
 

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from usermsg import context
 from usermsg.db import models
 from usermsg.message import defined_messages
-from usermsg.message import ids
 from usermsg.message import resource_types
+from usermsg.objects import ids
 
 EVENT = defined_messages.EventIds.UNABLE_TO_ALLOCATE
 PROJECT = '6c430ede947641288838' + '8d3929ced223'
