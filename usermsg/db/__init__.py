@@ -13,6 +13,7 @@
 
 import contextlib
 import os
+import re
 import sqlite3
 
 from oslo_db import api as db_api
@@ -56,6 +57,11 @@ _DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
             'postgresql': ('postgresql+psycopg2', 'psycopg2', 'postgresql')}
 
 
+# In the words of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of
+# some statements.
+_MISSING_TABLE = re.compile(r'no such table|\(1146,|UndefinedTable')
+
+
 class Database:
     """Lazy: connects on first use, and again in a process that was forked.
 
@@ -75,8 +81,7 @@ class Database:
         self._engine = None
         self._pid = None
         self._inherited = []
-        self._inside = (fork.Gate().inside if self.dialect == 'sqlite' else
-                        contextlib.nullcontext)
+        self._forks = fork.Gate()
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
@@ -118,7 +123,7 @@ class Database:
 
     @contextlib.contextmanager
     def _connection(self):
-        with self._inside():
+        with self._forks.inside():
             try:
                 connection = self.engine().connect()
             except (TypeError, ValueError) as error:
@@ -160,9 +165,10 @@ def _translated():
         raise  # says something about the data, not about the database
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        LOG.error('The database cannot be used: %s.%s', driver_words(error),
-                  ' Run "usermsg-manage db sync".' if isinstance(
-                      error, db_exception.DBNonExistentTable) else '')
+        words = driver_words(error)
+        LOG.error('The database cannot be used: %s.%s', words,
+                  ' Run "usermsg-manage db sync".'
+                  if _MISSING_TABLE.search(words) else '')
         raise exception.DatabaseUnavailable() from error
 
 

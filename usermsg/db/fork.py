@@ -18,15 +18,16 @@ import weakref
 
 #: Seconds. A fork waits no longer, for example for a thread that forks while
 #: it is inside itself.
-PATIENCE = 10
+PATIENCE = 2
 
 
 class Gate:
     """Lets any number of threads in, and forks only while nobody is inside.
 
-    A child has a copy of SQLite's memory, in which the threads of its parent
-    still hold their locks. They are not there to release them, so the child
-    could not use the database, or believe that it has locked what it hasn't.
+    A child has a copy of all memory, in which the threads of its parent still
+    hold their locks: in the drivers, and in SQLite itself. They are not there
+    to release them, so the child could wait for ever, or believe that it has
+    locked what it hasn't.
     """
 
     def __init__(self):
