@@ -60,7 +60,8 @@ class Gate:
             yield
         finally:
             with self._changed:
-                self._inside -= 1
+                # In the child of a fork from inside it is none already.
+                self._inside = max(0, self._inside - 1)
                 self._changed.notify_all()
 
     def _close(self):
