@@ -12,6 +12,7 @@
 """A bound on how long a call may hold up its caller."""
 
 import os
+import queue
 import threading
 import time
 
@@ -35,7 +36,11 @@ class Deadline:
     def __init__(self, seconds, places=16):
         self._seconds = seconds
         self._places = places
-        self._free = threading.BoundedSemaphore(places)
+        self._reset()
+
+    def _reset(self):
+        self._free = threading.BoundedSemaphore(self._places)
+        self._idle = []
         self._pid = os.getpid()
 
     def run(self, call):
@@ -44,22 +49,23 @@ class Deadline:
         :raises Expired: there was no result in time
         """
         if self._pid != os.getpid():
-            # Forked: the threads that held places exist in the parent only.
-            self._free = threading.BoundedSemaphore(self._places)
-            self._pid = os.getpid()
+            # Forked: the threads exist in the parent only.
+            self._reset()
         end = time.monotonic() + self._seconds
-        free = self._free
+        free, idle = self._free, self._idle
         if not free.acquire(timeout=self._seconds):
             raise Expired(f'no free place within {self._seconds} seconds')
-        outcome = _Outcome(call, free)
+        outcome = _Outcome(call)
         try:
-            # A daemon: a call that hangs must not keep its process from
-            # ending.
-            threading.Thread(target=outcome.run, name='usermsg-record',
-                             daemon=True).start()
-        except BaseException:
-            free.release()
-            raise
+            worker = idle.pop()
+        except IndexError:
+            try:
+                worker = _Worker(free, idle)
+                worker.start()
+            except BaseException:
+                free.release()
+                raise
+        worker.calls.put(outcome)
         if not outcome.done.wait(max(0, end - time.monotonic())):
             raise Expired(f'no answer within {self._seconds} seconds')
         if outcome.error is not None:
@@ -67,10 +73,34 @@ class Deadline:
         return outcome.result
 
 
-class _Outcome:
-    def __init__(self, call, place):
-        self._call = call
+class _Worker(threading.Thread):
+    """Runs one call after the other, and never ends.
+
+    A thread that ends takes a lock of OpenSSL's, if it has used it, when
+    Python no longer sees it. A process that is forked at that moment could
+    never again open an encrypted connection, nor exit.
+    """
+
+    def __init__(self, place, idle):
+        # A daemon: a call that hangs must not keep its process from ending.
+        super().__init__(name='usermsg-record', daemon=True)
+        self.calls = queue.SimpleQueue()
         self._place = place
+        self._idle = idle
+
+    def run(self):
+        while True:
+            outcome = self.calls.get()
+            outcome.run()
+            self._idle.append(self)
+            self._place.release()
+            outcome.done.set()
+            del outcome  # what it holds must not live on while this waits
+
+
+class _Outcome:
+    def __init__(self, call):
+        self._call = call
         self.done = threading.Event()
         self.result = None
         self.error = None
@@ -80,6 +110,3 @@ class _Outcome:
             self.result = self._call()
         except BaseException as error:
             self.error = error
-        finally:
-            self._place.release()
-            self.done.set()
