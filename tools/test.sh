@@ -62,6 +62,7 @@ passed_tests=$(count Passed)
 failed_tests=$(count Failed)
 skipped_tests=$(count Skipped)
 skipped=$(grep ' \.\.\. SKIPPED' "$output" | sort)
+broken=$(grep ' \.\.\. FAILED' "$output" | sort)
 [ "$passed_tests" -gt 0 ] || failed="$failed no-test-passed"
 
 echo
@@ -82,6 +83,7 @@ if [ -n "$skipped" ]; then
     printf '%s\n' "$skipped"
     [ "${CI:-}" != true ] || failed="$failed skipped-tests"
 fi
+[ -z "$broken" ] || printf 'Failed:\n%s\n' "$broken"
 [ -z "$failed" ] || echo "FAILED:$failed"
 echo "tests: $passed_tests passed, $failed_tests failed, $skipped_tests skipped"
 [ -z "$failed" ]

@@ -38,7 +38,7 @@ class GateTest(base.TestCase):
         self.entered = threading.Event()
         self.may_leave = threading.Event()
         self.left = False
-        self.thread = threading.Thread(target=self.stay)
+        self.thread = threading.Thread(target=self.stay, daemon=True)
         self.addCleanup(self.may_leave.set)
 
     def stay(self):
@@ -52,6 +52,8 @@ class GateTest(base.TestCase):
             return True
 
     def test_a_fork_waits_for_who_is_inside(self):
+        self.useFixture(fixtures.MonkeyPatch(
+            'usermsg.db.fork.PATIENCE', 60))
         self.thread.start()
         self.entered.wait()
         threading.Timer(0.05, self.may_leave.set).start()
