@@ -17,6 +17,7 @@
       InvalidInput            a value that a caller gave; names the field
         NotPermitted          ... that the catalogue doesn't hold
       MessageNotFound
+      DefinitionNotFound      no such event in the catalogue
       SourceConflict          source_id used before, for another content
       SourceGone              source_id used before, for a deleted message
       Forbidden               the policy says no
@@ -45,6 +46,11 @@ class InvalidInput(UsermsgError):
     def __init__(self, field, reason):
         super().__init__(f'{field}: {reason}')
         self.field = field
+        self.reason = reason
+
+    def at(self, place):
+        """The same error, for a field of something larger."""
+        return type(self)(f'{place}.{self.field}', self.reason)
 
 
 class NotPermitted(InvalidInput):
@@ -58,6 +64,13 @@ class MessageNotFound(UsermsgError):
 
     def __init__(self, message_id):
         super().__init__(f'Message {message_id} could not be found.')
+
+
+class DefinitionNotFound(UsermsgError):
+    code = 'defined_message.not_found'
+
+    def __init__(self):
+        super().__init__('The catalogue has no message with this id.')
 
 
 class SourceConflict(UsermsgError):

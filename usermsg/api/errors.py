@@ -64,6 +64,27 @@ class BodyTooLarge(HTTPError):
         super().__init__(f'The body must not be longer than {limit} bytes.')
 
 
+class BodyIncomplete(HTTPError):
+    code = 'body_incomplete'
+
+    def __init__(self):
+        super().__init__('The body ended before its end, or came too slowly.')
+
+
+class LengthRequired(HTTPError):
+    code = 'length_required'
+
+    def __init__(self):
+        super().__init__('Content-Length: is needed here.')
+
+
+class UnsupportedMediaType(HTTPError):
+    code = 'unsupported_media_type'
+
+    def __init__(self, header, reason):
+        super().__init__(f'{header}: {reason}')
+
+
 class MalformedRequest(HTTPError):
     code = 'malformed_request'
 
@@ -112,6 +133,7 @@ INTERNAL = Internal()
 _STATUS = {
     exception.InvalidInput: 400,
     exception.MessageNotFound: 404,
+    exception.DefinitionNotFound: 404,
     exception.SourceConflict: 409,
     exception.SourceGone: 410,
     exception.Forbidden: 403,
@@ -119,7 +141,10 @@ _STATUS = {
     NotFound: 404,
     MethodNotAllowed: 405,
     Unauthorized: 401,
+    BodyIncomplete: 400,
     BodyTooLarge: 413,
+    LengthRequired: 411,
+    UnsupportedMediaType: 415,
     MalformedRequest: 400,
     InvalidVersion: 400,
     UnsupportedVersion: 406,

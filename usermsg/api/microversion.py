@@ -24,7 +24,7 @@ SERVICE_TYPE = 'user-message'
 #: here, and a comparison with ``request.version`` where it makes a
 #: difference.
 VERSIONS = {
-    (3, 0): 'Messages can be listed, shown and deleted.',
+    (3, 0): 'The first: messages and what they may say.',
 }
 
 MINIMUM = min(VERSIONS)

@@ -14,24 +14,25 @@
 import re
 import urllib.parse
 
-from oslo_utils import strutils
-
 from usermsg import exception
 
 
-def read(request, allowed):
+def read(request):
     """The query of a request, a dict of strings.
 
-    :param allowed: the keys that the handler knows
-    :raises usermsg.exception.InvalidInput: a key isn't among them, or
-        stands there more than once
+    :raises usermsg.exception.InvalidInput: the route knows no such key, or
+        it stands there more than once
     """
+    if not request.query_string:
+        return {}
+    allowed = request.route.query
     values = {}
     for key, value in request.GET.items():
         if key not in allowed:
             raise exception.InvalidInput(
-                _printable(key), 'is not known here; the query may have '
-                f'{", ".join(sorted(allowed))}.')
+                printable(key), 'is not known here; ' + (
+                    f'the query may have {", ".join(sorted(allowed))}.'
+                    if allowed else 'there is no query.'))
         if key in values:
             raise exception.InvalidInput(key, 'stands there more than once.')
         values[key] = value
@@ -48,13 +49,18 @@ def limit(values, maximum):
     return min(int(value), maximum)
 
 
-def boolean(values, field):
-    try:
-        return strutils.bool_from_string(values.get(field, 'false'),
-                                         strict=True)
-    except ValueError:
-        raise exception.InvalidInput(
-            field, 'must be true or false.') from None
+def boolean(values, field, default=False):
+    value = values.get(field)
+    if value is None:
+        return default
+    if value not in _BOOLEANS:
+        raise exception.InvalidInput(field, 'must be true or false.')
+    return _BOOLEANS[value]
+
+
+# "True" is how Python clients write it.
+_BOOLEANS = {'true': True, 'True': True, '1': True,
+             'false': False, 'False': False, '0': False}
 
 
 def next_page(request, values, marker):
@@ -65,6 +71,7 @@ def next_page(request, values, marker):
                                    f'{urllib.parse.urlencode(values)}'}
 
 
-def _printable(key):
+def printable(key):
+    """A name that a client chose, fit to be repeated to it."""
     text = ascii(key)[1:-1]
     return text if len(text) <= 60 else text[:60] + '...'

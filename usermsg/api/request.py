@@ -27,13 +27,27 @@ class Request(pecan.Request):
     ``prepare`` is called by the root controller, before anything else.
     """
 
-    def prepare(self, runtime, path_values):
+    def prepare(self, runtime, route, path_values):
         self.environ['usermsg.runtime'] = runtime
+        self.environ['usermsg.route'] = route
         self.environ['usermsg.path_values'] = path_values
+        # Pecan would parse the body; handlers read it themselves.
+        self.environ['usermsg.content_type'] = self.environ.get(
+            'CONTENT_TYPE', '')
+        self.environ['CONTENT_TYPE'] = 'application/octet-stream'
 
     @property
     def _runtime(self):
         return self.environ['usermsg.runtime']
+
+    @property
+    def route(self):
+        return self.environ['usermsg.route']
+
+    @property
+    def sent_content_type(self):
+        """What the client called its body; ours is hidden from Pecan."""
+        return self.environ['usermsg.content_type']
 
     def path_value(self, name):
         """What stands in the path at ``{name}``, or None."""
@@ -55,6 +69,11 @@ class Request(pecan.Request):
     @property
     def identified(self):
         return self.environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed'
+
+    @property
+    def global_request_id(self):
+        """What the client sent as its request id, or None."""
+        return self.environ.get('openstack.global_request_id')
 
     @property
     def version(self):

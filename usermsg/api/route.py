@@ -9,9 +9,15 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Routes: verb, path and rule, declared beside their handler."""
+"""Routes: verb, path, rule and schemas, declared beside their handler.
 
+The table of routes is what requests are routed by, and what the OpenAPI
+description is made from.
+"""
+
+import collections.abc
 import dataclasses
+import inspect
 import re
 
 import pecan
@@ -26,21 +32,34 @@ class Route:
     :param path: ``{name}`` stands for one segment of it
     :param rule: the policy rule that the handler asks first; None for what
         needs no token
+    :param query: name -> JSON schema of each key that the query may have
+    :param body: JSON schema of the body; None if there is none
+    :param answers: status -> JSON schema of the body, or None, of each
+        answer that is no error
+    :param text: what it does: the first line is a summary
     """
 
     method: str
     path: str
     rule: str | None
+    query: collections.abc.Mapping
+    body: collections.abc.Mapping | None
+    answers: collections.abc.Mapping
+    text: str
 
 
-def handle(method, *paths, rule=None):
+def handle(method, *paths, rule=None, query=(), body=None, answers=()):
     """Declare the routes of a handler, ``handler(self, request, response)``.
 
     A handler reads top to bottom: what was asked, one call, a view. It
-    returns a response, and lets errors go by.
+    returns a response, and lets errors go by. Its docstring is for users of
+    the API. The parameters are those of :class:`Route`.
     """
     def declare(handler):
-        handler.routes = tuple(Route(method, path, rule) for path in paths)
+        handler.routes = tuple(
+            Route(method, path, rule, dict(query), body, dict(answers),
+                  inspect.getdoc(handler))
+            for path in paths)
         return pecan.expose(content_type='application/json')(handler)
     return declare
 

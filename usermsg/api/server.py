@@ -96,7 +96,7 @@ class _Request(http_server.HTTPRequest):
         answer.headers['X-OpenStack-Request-Id'] = request_id
         answer.headers['Connection'] = 'close'
         if answer.status_int == 405:
-            answer.headers['Allow'] = 'GET, DELETE'
+            answer.headers['Allow'] = 'GET, POST, DELETE'
         head = '\r\n'.join([
             f'{self.server.protocol} {answer.status}',
             *(f'{name}: {value}' for name, value in answer.headerlist),

@@ -100,50 +100,89 @@ class API:
         :raises usermsg.exception.InvalidInput: a parameter is wrong, and
             would always be; names it
         """
-        message, digest = self._new(
-            context, event_id, project_id, resource_type, resource_uuid,
-            level, action, detail, exception, source_id)
+        if project_id is None:
+            project_id = getattr(context, 'project_id', None)
+        draft = self.draft(
+            project_id, event_id, resource_type, resource_uuid, level,
+            action=action, detail=detail, exception=exception,
+            source_id=source_id,
+            user_id=_from_context(context, 'user_id', validation.USER_ID),
+            request_id=_from_context(context, 'request_id',
+                                     validation.REQUEST_ID))
         try:
-            stored = self._deadline.run(
-                lambda: message.create(self._db, source_id, digest))
+            [(stored, new)] = self._deadline.run(
+                lambda: self._objects.MessageList.record(self._db, [draft]))
         except Exception as error:
             self._metrics.not_recorded.inc()
+            message = self._objects.Message.from_row(draft.row)
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s: %s', message.request_id, message.event_id,
                       message.resource_type, message.resource_uuid,
                       type(error).__name__, _own_words(error))
             return None
-        self._metrics.recorded.inc()
+        self._metrics.recorded.inc(new)
         return stored
 
-    def _new(self, context, event_id, project_id, resource_type,
-             resource_uuid, level, action, detail, exception, source_id):
+    def draft(self, project_id, event_id=None, resource_type=None,
+              resource_uuid=None, level='ERROR', *, action=None, detail=None,
+              exception=None, source_id=None, user_id=None, request_id=None,
+              created_at=None):
+        """What :meth:`record` stores, checked. Touches no database.
+
+        :param created_at: aware datetime; now if left out
+        :returns: a :class:`usermsg.objects.message.Draft`
+        :raises usermsg.exception.InvalidInput: names the parameter
+
+        The other parameters are those of :meth:`create`.
+        """
         outcome = self._catalogue.outcome(
             event_id=event_id, action=action, detail=detail,
             exception=exception, resource_type=resource_type)
-        if project_id is None:
-            project_id = getattr(context, 'project_id', None)
         if source_id is not None:
             validation.source_id(source_id)
-        now = datetime.datetime.now(datetime.timezone.utc)
-        message = self._objects.Message(
-            id=ids.mint(now),
-            prefix=outcome.prefix,
-            project_id=validation.identifier(
-                'project_id', project_id, validation.PROJECT_ID),
-            user_id=_from_context(context, 'user_id', validation.USER_ID),
-            request_id=_from_context(context, 'request_id',
-                                     validation.REQUEST_ID),
-            resource_type=outcome.resource_type,
-            resource_uuid=validation.optional_identifier(
-                'resource_uuid', resource_uuid, validation.RESOURCE_UUID),
-            event_id=outcome.event_id,
-            action_id=outcome.action_id,
-            detail_id=outcome.detail_id,
-            message_level=validation.level('level', level),
-            created_at=now,
-            expires_at=now + self._ttl)
-        return message, _digest(message)
+        if created_at is None:
+            created_at = datetime.datetime.now(datetime.timezone.utc)
+        made = created_at.replace(tzinfo=None)
+        level = validation.level('level', level)
+        resource_uuid = validation.optional_identifier(
+            'resource_uuid', resource_uuid, validation.RESOURCE_UUID)
+        row = (
+            ids.mint(created_at),
+            outcome.prefix,
+            validation.identifier('project_id', project_id,
+                                  validation.PROJECT_ID),
+            validation.optional_identifier('user_id', user_id,
+                                           validation.USER_ID),
+            validation.optional_identifier('request_id', request_id,
+                                           validation.REQUEST_ID),
+            outcome.resource_type,
+            resource_uuid,
+            outcome.event_id,
+            outcome.action_id,
+            outcome.detail_id,
+            level,
+            made,
+            made + self._ttl)
+        if source_id is None:
+            return self._objects.Draft(row)
+        return self._objects.Draft(row, source_id, _digest(
+            outcome.event_id, outcome.resource_type, resource_uuid, level))
+
+    def record(self, drafts):
+        """Store messages, all of them or none.
+
+        :param drafts: of :meth:`draft`
+        :returns: a list of (:class:`usermsg.objects.message.Message`,
+            whether it is new), in the order of the drafts
+        :raises usermsg.exception.SourceConflict: a ``source_id`` was used
+            before, for another content
+        :raises usermsg.exception.SourceGone: ... for a message that has been
+            deleted since
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        stored = self._objects.MessageList.record(self._db, drafts)
+        self._metrics.recorded.inc(sum(new for _message, new in stored))
+        return stored
 
     def get(self, context, message_id, all_projects=False):
         """One message of the context's project.
@@ -276,12 +315,9 @@ def _from_context(context, name, max_length):
         return None
 
 
-def _digest(message):
+def _digest(*content):
     """Of what was said, not of who said it under which request."""
-    content = json.dumps([
-        message.event_id, message.resource_type, message.resource_uuid,
-        message.message_level])
-    return hashlib.sha256(content.encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def _own_words(error):

@@ -20,6 +20,9 @@ from is left to :mod:`usermsg.message.loader`.
 """
 
 import dataclasses
+import functools
+import itertools
+import operator
 import re
 import threading
 import types
@@ -372,6 +375,35 @@ class Catalogue:
         return Outcome(
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',
             namespace.prefix, resource_type, action.id, detail.id)
+
+    def find(self, event_id):
+        """The :class:`Outcome` of an event id, whole or composed.
+
+        :raises usermsg.exception.DefinitionNotFound: it isn't here
+        """
+        event_id = self.event_id(event_id)
+        found = self._find(event_id)
+        if found is None:
+            raise errors.DefinitionNotFound()
+        namespace, _event, action, detail, resource_type = found
+        return Outcome(event_id, namespace.prefix, resource_type,
+                       action and action.id, detail and detail.id)
+
+    @functools.cached_property
+    def outcomes(self):
+        """An :class:`Outcome` for whatever may be said, by event id."""
+        return sorted(self._all_outcomes(),
+                      key=operator.attrgetter('event_id'))
+
+    def _all_outcomes(self):
+        for prefix, namespace in self.namespaces.items():
+            for event_id in namespace.events:
+                yield Outcome(event_id, prefix, None)
+            for resource_type, action, detail in itertools.product(
+                    namespace.resource_types, namespace.actions,
+                    namespace.details):
+                yield Outcome(f'{prefix}_{resource_type}_{action}_{detail}',
+                              prefix, resource_type, action, detail)
 
     def _find(self, event_id):
         """(namespace, event, action, detail, resource type), or None."""

@@ -11,6 +11,7 @@
 # under the License.
 """A recorded outcome, and pages of them."""
 
+import dataclasses
 import datetime
 
 from oslo_db import exception as db_exception
@@ -31,6 +32,40 @@ SOURCE_KEY_GRACE = datetime.timedelta(days=7)
 
 #: Rows that are deleted in one transaction at most.
 BATCH = 500
+
+
+#: How often a batch is tried that others store parts of meanwhile.
+_ATTEMPTS = 10
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Draft:
+    """A message to be stored.
+
+    :param row: the values of all columns of its table, in their order
+    :param source_id: the caller's own key for what it records, or None
+    :param digest: with ``source_id``: of the content, to tell a repetition
+        from a mistake
+    """
+
+    row: tuple
+    source_id: str | None = None
+    digest: str | None = None
+
+    @property
+    def key(self):
+        """(project, source id), or None."""
+        return self.source_id and (self.row[_PROJECT], self.source_id)
+
+    def key_row(self):
+        return {'project_id': self.row[_PROJECT], 'source_id': self.source_id,
+                'message_id': self.row[_ID], 'digest': self.digest,
+                'expires_at': self.row[_EXPIRES_AT] + SOURCE_KEY_GRACE}
+
+
+_COLUMNS = tuple(_TABLE.c.keys())
+_ID, _PROJECT, _EXPIRES_AT = (
+    _COLUMNS.index(name) for name in ('id', 'project_id', 'expires_at'))
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -55,11 +90,12 @@ class Message(base.UsermsgObject):
     }
 
     @classmethod
-    def _from_row(cls, row):
-        """From a row of all columns of the table, in their order.
+    def from_row(cls, row):
+        """From the values of all columns of the table, in their order.
 
-        Setting a field runs its type's coercion, which costs more than
-        reading the row did; what comes from our own columns has its type.
+        Its times are UTC without a zone. Setting a field runs its type's
+        coercion, which costs more than reading the row did; what comes from
+        our own columns has its type.
         """
         message = cls()
         (message._obj_id, message._obj_prefix, message._obj_project_id,
@@ -74,62 +110,6 @@ class Message(base.UsermsgObject):
             tzinfo=datetime.timezone.utc)
         return message
 
-    def _to_row(self):
-        row = {name: getattr(self, name) for name in _TABLE.c.keys()}
-        for name in ('created_at', 'expires_at'):
-            row[name] = row[name].replace(tzinfo=None)
-        return row
-
-    def create(self, db, source_id=None, digest=None):
-        """Store it; once only for each source id of a project.
-
-        :param source_id: the caller's own key for what it records
-        :param digest: of the content, to tell a repetition from a mistake
-        :returns: the stored message: this one, or the one that was stored
-            under the source id before
-        :raises usermsg.exception.SourceConflict: that had another content
-        :raises usermsg.exception.SourceGone: that has been deleted
-        """
-        row = self._to_row()
-        key = source_id and {
-            'project_id': self.project_id, 'source_id': source_id,
-            'message_id': self.id, 'digest': digest,
-            'expires_at': row['expires_at'] + SOURCE_KEY_GRACE}
-
-        def insert(connection):
-            if key:
-                connection.execute(_KEYS.insert(), key)
-            connection.execute(_TABLE.insert(), row)
-
-        try:
-            db.write(insert)
-        except db_exception.DBDuplicateEntry:
-            if not key:
-                raise
-            return self._first_under(db, key)
-        self.obj_reset_changes()
-        return self
-
-    @classmethod
-    def _first_under(cls, db, key):
-        # In a transaction of its own: the one that failed is over, and its
-        # snapshot might not show what it collided with.
-        with db.reader() as connection:
-            stored = connection.execute(
-                sa.select(_KEYS.c.digest, *_TABLE.c)
-                .join_from(_KEYS, _TABLE, _TABLE.c.id == _KEYS.c.message_id,
-                           isouter=True)
-                .where(_KEYS.c.project_id == key['project_id'],
-                       _KEYS.c.source_id == key['source_id'])).first()
-        if stored is None:  # expired and reaped in between
-            raise exception.SourceGone(key['source_id'])
-        digest, *row = stored
-        if digest != key['digest']:
-            raise exception.SourceConflict(key['source_id'])
-        if row[0] is None:
-            raise exception.SourceGone(key['source_id'])
-        return cls._from_row(row)
-
     @classmethod
     def get(cls, db, message_id, project_id=None):
         """The message with an id.
@@ -143,7 +123,7 @@ class Message(base.UsermsgObject):
             ).first()
         if row is None:
             raise exception.MessageNotFound(message_id)
-        return cls._from_row(row)
+        return cls.from_row(row)
 
     @classmethod
     def delete(cls, db, message_id, project_id=None):
@@ -170,6 +150,43 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         'objects': fields.ListOfObjectsField('Message'),
     }
 
+    @staticmethod
+    def record(db, drafts):
+        """Store messages: all of them or none, and each source id once.
+
+        :param drafts: :class:`Draft` objects
+        :returns: (message, whether it is new) for each draft, in order: what
+            was stored under its source id before isn't
+        :raises usermsg.exception.SourceConflict: that had another content
+        :raises usermsg.exception.SourceGone: that has been deleted
+        """
+        firsts = {}
+        for draft in drafts:
+            if draft.key and firsts.setdefault(
+                    draft.key, draft).digest != draft.digest:
+                raise exception.SourceConflict(draft.source_id)
+        before = {}
+        for _attempt in range(_ATTEMPTS):
+            new = [draft for draft in drafts if not draft.key or (
+                draft.key not in before and firsts[draft.key] is draft)]
+            try:
+                if new:
+                    db.write(lambda connection: _insert(connection, new))
+            except db_exception.DBDuplicateEntry:
+                if not firsts:
+                    raise
+                # In a transaction of its own: the one that failed is over,
+                # and its snapshot might not show what it collided with.
+                before = _stored_under(db, firsts)
+                continue
+            stored = {draft.key: Message.from_row(draft.row) for draft in new}
+            return [
+                (before[draft.key], False) if draft.key in before else
+                (Message.from_row(draft.row), True)
+                if firsts.get(draft.key, draft) is draft else
+                (stored[draft.key], False) for draft in drafts]
+        raise exception.DatabaseUnavailable()
+
     @classmethod
     def get_page(cls, db, filters, *, since=None, before=None, marker=None,
                  limit, ascending=False):
@@ -187,7 +204,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 filters, since=since, before=before, marker=marker,
                 limit=limit, ascending=ascending)).all()
         page = cls()
-        page._obj_objects = [Message._from_row(row) for row in rows]
+        page._obj_objects = [Message.from_row(row) for row in rows]
         return page
 
     @classmethod
@@ -198,6 +215,40 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         """
         now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
         return _delete_batch(db, _TABLE, [_TABLE.c.id], now, batch)
+
+
+def _insert(connection, drafts):
+    # In one order everywhere, so that two batches don't wait for each other.
+    keys = [draft.key_row() for draft in
+            sorted((draft for draft in drafts if draft.key),
+                   key=lambda draft: draft.key)]
+    if keys:
+        connection.execute(_KEYS.insert(), keys)
+    connection.execute(_TABLE.insert(), [
+        dict(zip(_COLUMNS, draft.row)) for draft in drafts])
+
+
+def _stored_under(db, drafts):
+    """(project, source id) -> the message that is stored under it.
+
+    :param drafts: (project, source id) -> :class:`Draft`
+    """
+    with db.reader() as connection:
+        rows = connection.execute(
+            sa.select(_KEYS.c.project_id, _KEYS.c.source_id, _KEYS.c.digest,
+                      *_TABLE.c)
+            .join_from(_KEYS, _TABLE, _TABLE.c.id == _KEYS.c.message_id,
+                       isouter=True)
+            .where(sa.tuple_(_KEYS.c.project_id, _KEYS.c.source_id).in_(
+                list(drafts)))).all()
+    stored = {}
+    for project_id, source_id, digest, *row in rows:
+        if digest != drafts[project_id, source_id].digest:
+            raise exception.SourceConflict(source_id)
+        if row[_ID] is None:
+            raise exception.SourceGone(source_id)
+        stored[project_id, source_id] = Message.from_row(row)
+    return stored
 
 
 def delete_expired_source_keys(db, now, batch=BATCH):

@@ -11,8 +11,9 @@
 # under the License.
 """The rules of who may do what, with their defaults."""
 
+from usermsg.policies import defined_messages
 from usermsg.policies import messages
 
 
 def list_rules():
-    return [*messages.RULES]
+    return [*defined_messages.RULES, *messages.RULES]

@@ -13,12 +13,14 @@
 
 The personas are those of OpenStack's secure role-based access control:
 *reader* reads what its project owns, *member* also deletes it, *admin* does
-both in all projects. The names are the ones that block storage uses, because
-operators know them.
+both in all projects. *service*, the role of other services' accounts,
+records and does nothing else. The names are the ones that block storage uses,
+because operators know them.
 """
 
 from oslo_policy import policy
 
+CREATE = 'message:create'
 GET_ALL = 'message:get_all'
 GET = 'message:get'
 DELETE = 'message:delete'
@@ -28,6 +30,7 @@ DELETE_ALL_PROJECTS = 'message:delete_all_projects'
 # Each is one flat string: oslo.policy follows references between rules on
 # every request, and that costs more than the comparison itself.
 _ADMIN = 'role:admin'
+_SERVICE = 'role:admin or role:service'
 _PROJECT_READER = 'role:admin or (role:reader and project_id:%(project_id)s)'
 _PROJECT_MEMBER = 'role:admin or (role:member and project_id:%(project_id)s)'
 
@@ -41,6 +44,11 @@ def _operations(method, paths):
 
 
 RULES = (
+    policy.DocumentedRuleDefault(
+        CREATE, _SERVICE,
+        description='Record messages, for users of any project.',
+        operations=_operations('POST', _COLLECTION),
+        scope_types=['project']),
     policy.DocumentedRuleDefault(
         GET_ALL, _PROJECT_READER,
         description='List the messages of a project.',

@@ -11,20 +11,25 @@
 # under the License.
 """``/v3/messages``"""
 
-import orjson
+import datetime
 
+from usermsg.api import answer
+from usermsg.api import body
 from usermsg.api import errors
+from usermsg.api import project
 from usermsg.api import query
 from usermsg.api import route
+from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
 from usermsg import validation
 
-_FILTERS = frozenset({
-    'resource_type', 'resource_uuid', 'event_id', 'request_id',
-    'message_level', 'created_since', 'created_before'})
-_QUERY = _FILTERS | {'limit', 'marker', 'sort', 'all_projects', 'project_id'}
+_COLLECTION = '/v3/messages', '/v3/{project_id}/messages'
+_ELEMENT = ('/v3/messages/{message_id}',
+            '/v3/{project_id}/messages/{message_id}')
+
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 class Messages:
@@ -32,15 +37,21 @@ class Messages:
         self._api = message_api.API(runtime)
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
+        self._max_body = runtime.conf.api.max_request_body_size
 
-    @route.handle('GET', '/v3/messages', '/v3/{project_id}/messages',
-                  rule=rules.GET_ALL)
+    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL,
+                  query=schemas.LIST_QUERY, answers={200: schemas.MESSAGES})
     def list(self, request, response):
+        """List messages.
+
+        Newest first, those of the token's project if nothing else is said.
+        """
         context = request.identity
         context.authorize(rules.GET_ALL)
-        values = query.read(request, _QUERY)
+        values = query.read(request)
         limit = query.limit(values, self._max_limit)
-        filters = {name: values[name] for name in _FILTERS & values.keys()}
+        filters = {name: values[name]
+                   for name in schemas.FILTERS.keys() & values.keys()}
         if 'message_level' in filters:
             validation.level('message_level', filters['message_level'])
         all_projects, project_id = _projects(request, context, values)
@@ -59,15 +70,64 @@ class Messages:
         if len(page.objects) > limit:
             content['messages_links'] = [
                 query.next_page(request, values, shown[-1].id)]
-        return _answer(request, response, content)
+        return answer.in_words(request, response, content)
 
-    @route.handle('GET', '/v3/messages/{message_id}',
-                  '/v3/{project_id}/messages/{message_id}', rule=rules.GET)
+    @route.handle('POST', *_COLLECTION, rule=rules.CREATE,
+                  body=schemas.CREATE,
+                  answers={201: schemas.CREATED, 200: schemas.CREATED})
+    def create(self, request, response):
+        """Record messages: one, or a batch of which all or none is stored.
+
+        200 if all were recorded before under the same source_id.
+        """
+        context = request.identity
+        context.authorize(rules.CREATE)
+        query.read(request)
+        project.stay(request, context)
+        single, places = _entries(body.read(request, self._max_body))
+
+        now = datetime.datetime.now(datetime.timezone.utc)
+        drafts = [
+            # Each its own time, so that they are listed in their order.
+            self._draft(request, place, entry, now + number * _MICROSECOND)
+            for number, (place, entry) in enumerate(places)]
+        stored = self._api.record(drafts)
+
+        views = self._views(request, [message for message, _new in stored])
+        if any(new for _message, new in stored):
+            response.status = 201
+        if not single:
+            for view, (_message, new) in zip(views, stored):
+                view['status'] = 201 if new else 200
+            return answer.in_words(request, response, {'messages': views})
+        if response.status_int == 201:
+            response.headers['Location'] = views[0]['links'][0]['href']
+        return answer.in_words(request, response, {'message': views[0]})
+
+    def _draft(self, request, place, entry, created_at):
+        if not isinstance(entry, dict):
+            raise exception.InvalidInput(place, 'must be an object.')
+        body.only(f'{place}.', entry, schemas.NEW_ATTRIBUTES)
+        values = {name: value for name, value in entry.items()
+                  if value is not None or name in _NOT_NULL}
+        values.setdefault('request_id', request.global_request_id)
+        try:
+            level = validation.level('message_level',
+                                     values.pop('message_level', 'ERROR'))
+            return self._api.draft(values.pop('project_id', None),
+                                   level=level, created_at=created_at,
+                                   **values)
+        except exception.InvalidInput as error:
+            raise error.at(place) from None
+
+    @route.handle('GET', *_ELEMENT, rule=rules.GET,
+                  answers={200: schemas.MESSAGE})
     def show(self, request, response):
+        """Show a message."""
         context = request.identity
         context.authorize(rules.GET)
-        query.read(request, ())
-        all_projects = _may_leave_project(
+        query.read(request)
+        all_projects = project.may_leave(
             request, context, rules.READ_ALL_PROJECTS)
 
         message = self._api.get(context, request.path_value('message_id'),
@@ -76,23 +136,21 @@ class Messages:
         in_path = request.path_value('project_id')
         if in_path not in (None, message.project_id):
             raise errors.NotFound()
-        return _answer(request, response,
-                       {'message': self._views(request, [message])[0]})
+        return answer.in_words(request, response, {
+            'message': self._views(request, [message])[0]})
 
-    @route.handle('DELETE', '/v3/messages/{message_id}',
-                  '/v3/{project_id}/messages/{message_id}',
-                  rule=rules.DELETE)
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE,
+                  answers={204: None})
     def delete(self, request, response):
+        """Delete a message for good."""
         context = request.identity
         context.authorize(rules.DELETE)
-        query.read(request, ())
-        in_path = request.path_value('project_id')
-        if in_path not in (None, context.project_id):
-            raise errors.NotFound()
+        query.read(request)
+        project.stay(request, context)
 
         self._api.delete(
             context, request.path_value('message_id'),
-            all_projects=(in_path is None and
+            all_projects=(request.path_value('project_id') is None and
                           context.can(rules.DELETE_ALL_PROJECTS)))
 
         response.status = 204
@@ -116,17 +174,31 @@ class Messages:
         } for message in messages]
 
 
-def _may_leave_project(request, context, rule):
-    """Whether messages of other projects may be shown.
+#: Attributes for which null is no way to leave them out.
+_NOT_NULL = frozenset(
+    name for name, schema in schemas.NEW_ATTRIBUTES.items()
+    if 'null' not in schema['type'])
 
-    :raises usermsg.api.errors.NotFound: the path names another project, and
-        they may not
+
+def _entries(content):
+    """Whether it is a single one, and (place, entry) of each.
+
+    The place is what an error calls it.
     """
-    allowed = context.can(rule)
-    if (request.path_value('project_id') not in (None, context.project_id) and
-            not allowed):
-        raise errors.NotFound()
-    return allowed
+    body.only('', content, ('message', 'messages'))
+    if len(content) != 1:
+        raise exception.InvalidInput(
+            'body', 'must have exactly one of message and messages.')
+    if 'message' in content:
+        return True, [('message', content['message'])]
+    entries = content['messages']
+    if not isinstance(entries, list):
+        raise exception.InvalidInput('messages', 'must be an array.')
+    if not 1 <= len(entries) <= schemas.MAX_BATCH:
+        raise exception.InvalidInput(
+            'messages', f'must hold 1 to {schemas.MAX_BATCH} messages.')
+    return False, [(f'messages[{number}]', entry)
+                   for number, entry in enumerate(entries)]
 
 
 def _projects(request, context, values):
@@ -146,7 +218,7 @@ def _projects(request, context, values):
     # The caller's own project in the path says nothing: in many clouds it is
     # a part of the endpoint.
     if in_path not in (None, context.project_id):
-        _may_leave_project(request, context, rules.READ_ALL_PROJECTS)
+        project.may_leave(request, context, rules.READ_ALL_PROJECTS)
         if everything or asked not in (None, in_path):
             raise exception.InvalidInput(
                 'all_projects' if everything else 'project_id',
@@ -156,12 +228,3 @@ def _projects(request, context, values):
         context.authorize(rules.READ_ALL_PROJECTS)
         return True, asked
     return False, None
-
-
-def _answer(request, response, content):
-    response.content_type = 'application/json'
-    response.charset = None
-    response.headers['Content-Language'] = request.language
-    response.headers['Vary'] = 'Accept-Language'
-    response.body = orjson.dumps(content)
-    return response

@@ -11,13 +11,15 @@
 # under the License.
 """Finds the handler of a request; answers discovery itself."""
 
-import orjson
 import pecan
 
+from usermsg.api import answer
+from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import messages
 from usermsg.api import errors
 from usermsg.api import microversion
 from usermsg.api import route
+from usermsg.api import schemas
 
 
 class Root:
@@ -29,32 +31,35 @@ class Root:
 
     def __init__(self, runtime):
         self._runtime = runtime
-        self.table = route.Table([self, messages.Messages(runtime)])
+        self.table = route.Table([
+            self, messages.Messages(runtime),
+            defined_messages.DefinedMessages(runtime)])
 
     @pecan.expose()
     def _route(self, segments, request):
         method = request.method
         found, handler, values = self.table.find(method, segments)
-        request.prepare(self._runtime, values)
+        request.prepare(self._runtime, found, values)
         request.version  # an error, if it isn't one of ours
         if found.rule is not None and not request.identified:
             raise errors.Unauthorized()
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:
             raise errors.BodyTooLarge(limit)
-        # Pecan would look at the Accept header and parse the body. Whatever
-        # a client accepts, we speak JSON; and handlers read their body.
+        # Pecan would look at the Accept header. Whatever a client accepts,
+        # we speak JSON.
         request.pecan['content_type'] = 'application/json'
-        request.environ['CONTENT_TYPE'] = 'application/octet-stream'
         return handler, []
 
-    @route.handle('GET', '/')
+    @route.handle('GET', '/', answers={200: schemas.VERSIONS})
     def versions(self, request, response):
-        return _json(response, {'versions': [_version(request)]})
+        """List the versions of the API."""
+        return answer.json(response, {'versions': [_version(request)]})
 
-    @route.handle('GET', '/v3')
+    @route.handle('GET', '/v3', answers={200: schemas.VERSION})
     def version(self, request, response):
-        return _json(response, {'version': _version(request)})
+        """Show the version of the API."""
+        return answer.json(response, {'version': _version(request)})
 
 
 def _version(request):
@@ -66,10 +71,3 @@ def _version(request):
         'updated': '2026-11-21T00:00:00Z',
         'links': [{'rel': 'self', 'href': f'{request.endpoint}/v3/'}],
     }
-
-
-def _json(response, content):
-    response.content_type = 'application/json'
-    response.charset = None
-    response.body = orjson.dumps(content)
-    return response

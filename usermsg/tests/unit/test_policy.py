@@ -15,18 +15,22 @@ import fixtures
 
 from usermsg import context
 from usermsg import exception
+from usermsg.policies import defined_messages as catalogue_rules
 from usermsg.policies import messages as rules
 from usermsg import policy
 from usermsg import service
 from usermsg.tests import base
 
 # role -> what it may do: (to its own project's messages, to others')
+CATALOGUE = {catalogue_rules.GET_ALL, catalogue_rules.GET}
 PERSONAS = {
-    'reader': ({rules.GET_ALL, rules.GET}, set()),
-    'member': ({rules.GET_ALL, rules.GET, rules.DELETE}, set()),
-    'admin': ({rules.GET_ALL, rules.GET, rules.DELETE,
-               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS},) * 2,
-    'service': (set(), set()),
+    'reader': ({rules.GET_ALL, rules.GET} | CATALOGUE, CATALOGUE),
+    'member': ({rules.GET_ALL, rules.GET, rules.DELETE} | CATALOGUE,
+               CATALOGUE),
+    'admin': ({rules.GET_ALL, rules.GET, rules.DELETE, rules.CREATE,
+               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS} |
+              CATALOGUE,) * 2,
+    'service': ({rules.CREATE} | CATALOGUE,) * 2,
     'robot': (set(), set()),
 }
 # Keystone gives a token the roles that a role implies.
@@ -82,7 +86,7 @@ class DefaultsTest(PolicyTestCase):
         for own in (None, ''):
             for role in ('reader', 'member'):
                 for project_id in (None, '', 'None', 'one'):
-                    for rule in ALL:
+                    for rule in ALL - CATALOGUE:
                         self.assertFalse(self.default.allows(
                             identity(role, own), rule, project_id))
 

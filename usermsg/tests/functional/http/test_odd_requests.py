@@ -150,12 +150,12 @@ class TestOddRequests(base.TestCase):
                        '__class__', 'GET\r\n'):
             answer = self.ask('/v3/messages', method)
             self.assert_error(answer, 405, 'method_not_allowed')
-            self.assertEqual('GET', answer.headers['Allow'])
+            self.assertEqual('GET, POST', answer.headers['Allow'])
 
     def test_a_head_has_no_body(self):
         answer = self.ask('/v3/messages', 'HEAD')
         self.assertEqual(405, answer.status_int)
-        self.assertEqual('GET', answer.headers['Allow'])
+        self.assertEqual('GET, POST', answer.headers['Allow'])
         self.assertEqual(b'', answer.body)
 
     def test_a_body_over_the_limit_is_refused(self):

@@ -11,6 +11,7 @@
 # under the License.
 """What each kind of user may do, from personas.yaml."""
 
+import json
 import pathlib
 
 from keystoneauth1 import fixture as tokens
@@ -27,6 +28,8 @@ TABLE = yaml.safe_load(pathlib.Path(__file__).with_name(
 
 #: The project that owns the message.
 MINE = 'mine'
+
+EVENT = 'VOLUME_000002'
 
 
 def token_of(persona):
@@ -65,12 +68,18 @@ class TestPersonas(base.TestCase):
         message = client.record(runtime, MINE)
         method, _, path = route.partition(' ')
         headers = {'X-Auth-Token': persona}
+        body = b''
+        if method == 'POST':
+            headers['Content-Type'] = 'application/json'
+            body = json.dumps({'message': {
+                'project_id': MINE, 'event_id': EVENT}}).encode()
         if TABLE['personas'][persona] is None:
             del headers['X-Auth-Token']
         return client.ask(
             application,
-            path.format(project_id=MINE, message_id=message.id),
-            method, headers).status_int
+            path.format(project_id=MINE, message_id=message.id,
+                        event_id=EVENT),
+            method, headers, body).status_int
 
     def test_each_persona_gets_what_the_table_says(self):
         service = self.service()

@@ -173,7 +173,7 @@ class TestServing(base.TestCase):
     def test_a_huge_body_that_nobody_reads_ends_the_connection(self):
         # Nothing of it is sent: the answer comes all the same.
         line, headers, _body = self.raw(
-            b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
+            b'PUT /v3/messages HTTP/1.1\r\nHost: x\r\n'
             b'Content-Length: 9000000000\r\n\r\n')
         self.assertIn('405', line)
         self.assertEqual('close', headers['Connection'])

@@ -1,0 +1,28 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The body of an answer that is no error."""
+
+import orjson
+
+
+def json(response, content):
+    response.content_type = 'application/json'
+    response.charset = None
+    response.body = orjson.dumps(content)
+    return response
+
+
+def in_words(request, response, content):
+    """An answer with texts in the language that the reader prefers."""
+    response.headers['Content-Language'] = request.language
+    response.headers['Vary'] = 'Accept-Language'
+    return json(response, content)

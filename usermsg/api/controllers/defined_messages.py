@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``/v3/defined-messages``: what may be said."""
+
+import bisect
+import hashlib
+
+from usermsg.api import answer
+from usermsg.api import project
+from usermsg.api import query
+from usermsg.api import route
+from usermsg.api import schemas
+from usermsg.policies import defined_messages as rules
+from usermsg.policies import messages as message_rules
+from usermsg import validation
+
+
+class DefinedMessages:
+    def __init__(self, runtime):
+        self._catalogue = runtime.catalogue
+        self._max_limit = runtime.conf.api.max_limit
+
+    @route.handle('GET', '/v3/defined-messages',
+                  '/v3/{project_id}/defined-messages', rule=rules.GET_ALL,
+                  query=schemas.DEFINITIONS_QUERY,
+                  answers={200: schemas.DEFINITIONS, 304: None})
+    def list(self, request, response):
+        """List the messages that may be recorded, in the order of their ids.
+
+        A composed message, of an action and a detail, is one for each pair.
+        """
+        context = request.identity
+        context.authorize(rules.GET_ALL)
+        values = query.read(request)
+        project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
+        limit = query.limit(values, self._max_limit)
+        wanted = _filters(values)
+        marker = values.get('marker')
+
+        outcomes = self._catalogue.outcomes
+        start = 0
+        if marker is not None:
+            marker = self._catalogue.event_id(validation.identifier(
+                'marker', marker, validation.EVENT_ID))
+            start = bisect.bisect_right(
+                outcomes, marker, key=lambda outcome: outcome.event_id)
+        shown = []
+        more = False
+        for outcome in outcomes[start:]:
+            view = self._view(request, outcome)
+            if any(view[name] != value for name, value in wanted.items()):
+                continue
+            if len(shown) == limit:
+                more = True
+                break
+            shown.append(view)
+        content = {'defined_messages': shown}
+        if more:
+            content['defined_messages_links'] = [
+                query.next_page(request, values, shown[-1]['id'])]
+        return _tagged(request, response, content)
+
+    @route.handle('GET', '/v3/defined-messages/{event_id}',
+                  '/v3/{project_id}/defined-messages/{event_id}',
+                  rule=rules.GET,
+                  answers={200: schemas.DEFINITION, 304: None})
+    def show(self, request, response):
+        """Show a message that may be recorded."""
+        context = request.identity
+        context.authorize(rules.GET)
+        query.read(request)
+        project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
+        outcome = self._catalogue.find(request.path_value('event_id'))
+        return _tagged(request, response, {
+            'defined_message': self._view(request, outcome)})
+
+    def _view(self, request, outcome):
+        words = self._catalogue.describe(outcome.event_id, request.language)
+        return {
+            'id': outcome.event_id,
+            'prefix': outcome.prefix,
+            'resource_type': outcome.resource_type,
+            'action_id': outcome.action_id,
+            'detail_id': outcome.detail_id,
+            'text': words.user_message,
+            'remedy': words.remedy,
+            'user_fixable': words.user_fixable,
+            'retryable': words.retryable,
+            'link': words.link,
+            'links': [{'rel': 'self', 'href':
+                       f'{request.endpoint}/v3/defined-messages/'
+                       f'{outcome.event_id}'}],
+        }
+
+
+def _filters(values):
+    """Attribute of a view -> the value that it must have."""
+    wanted = {}
+    for name in ('prefix', 'resource_type'):
+        if name in values:
+            wanted[name] = validation.identifier(
+                name, values[name], 64).upper()
+    for name in ('user_fixable', 'retryable'):
+        if name in values:
+            wanted[name] = query.boolean(values, name)
+    return wanted
+
+
+def _tagged(request, response, content):
+    """An answer that a client can keep, and ask whether it still holds."""
+    answer.in_words(request, response, content)
+    response.etag = hashlib.sha256(response.body).hexdigest()[:32]
+    response.cache_control = 'private, no-cache'
+    response.conditional_response = True
+    return response
