@@ -284,11 +284,13 @@ class TestLargeDatabase(TestCase):
                      lambda connection, cursor, statement, parameters, *_:
                      seen.append((statement, parameters)))
 
-        one = message.Message(
-            **{**self.rows[-1], 'created_at': now, 'expires_at': now})
-        self.assertRaises(
-            exception.SourceConflict, one.create, self.db,
+        draft = message.Draft(
+            tuple({**self.rows[-1], 'created_at': now.replace(tzinfo=None),
+                   'expires_at': now.replace(tzinfo=None)}.values()),
             keys[-1]['source_id'], 'another digest')
+        self.assertRaises(exception.SourceConflict,
+                          message.MessageList.record, self.db, [draft])
+        one = message.Message.from_row(draft.row)
         message.MessageList.delete_expired(self.db, now)
         message.delete_expired_source_keys(self.db, now)
         message.Message.get(self.db, one.id, one.project_id)
