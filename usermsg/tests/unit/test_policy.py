@@ -9,7 +9,9 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
+import http.server
 import os
+import threading
 
 import fixtures
 
@@ -54,7 +56,8 @@ class PolicyTestCase(base.TestCase):
     def policy(self, **options):
         options.setdefault('policy_file', self.path)
         return policy.Policy(service.load_config(
-            ['--config-file', self.config_file(oslo_policy=options)]))
+            ['--config-file', self.config_file(oslo_policy=options)]),
+            look_every=0)
 
     def write(self, name, text):
         """As ever, with a time of its own however quickly we write."""
@@ -125,6 +128,54 @@ class DefaultsTest(PolicyTestCase):
 
     def test_a_context_without_a_policy_may_nothing(self):
         self.assertFalse(identity('admin').can(rules.GET))
+
+    def test_a_decision_is_remembered_for_equals_only(self):
+        seen = set(identity().to_policy_values())
+        for name in sorted(seen - {'roles', 'service_roles'}):
+            other = identity()
+            setattr(other, name, 'other')
+            self.write('policy.yaml', f'"{rules.GET}": "{name}:other"\n')
+            decides = self.policy()
+            # These two scopes are refused whatever the rule says.
+            scoped = name in ('system_scope', 'domain_id')
+            for _time in range(2):
+                self.assertFalse(
+                    decides.allows(identity(), rules.GET, 'one'), name)
+                self.assertEqual(
+                    not scoped, decides.allows(other, rules.GET, 'one'), name)
+
+    def test_a_decision_of_somebody_else_is_asked_for_each_time(self):
+        answers = ['True', 'False', 'True']
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(answers.pop(0).encode())
+
+            def log_message(self, *_arguments):
+                pass
+
+        server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.shutdown)
+        self.write('policy.yaml',
+                   f'"asks": "http://127.0.0.1:{server.server_port}/"\n'
+                   f'"{rules.GET}": "rule:asks"\n')
+        decides = self.policy()
+        self.assertEqual(
+            [True, False, True],
+            [decides.allows(identity(), rules.GET, 'one') for _ in range(3)])
+
+    def test_what_is_remembered_is_bounded(self):
+        self.useFixture(fixtures.MonkeyPatch('usermsg.policy.REMEMBERED', 3))
+        for number in range(20):
+            project_id = f'p{number % 7}'
+            self.assertTrue(self.default.allows(
+                identity(project_id=project_id), rules.GET, project_id))
+            self.assertFalse(self.default.allows(
+                identity(project_id=project_id), rules.DELETE, project_id))
 
     def test_every_rule_says_what_it_is_for(self):
         for rule in policy.policies.list_rules():
