@@ -49,7 +49,7 @@ def only(place, given, allowed):
 
 
 def _check_headers(request):
-    kind, *parameters = request.sent_content_type.split(';')
+    kind, *parameters = request.environ.get('CONTENT_TYPE', '').split(';')
     if kind.strip().lower() != 'application/json':
         raise errors.UnsupportedMediaType('Content-Type',
                                           'must be application/json.')

@@ -31,10 +31,6 @@ class Request(pecan.Request):
         self.environ['usermsg.runtime'] = runtime
         self.environ['usermsg.route'] = route
         self.environ['usermsg.path_values'] = path_values
-        # Pecan would parse the body; handlers read it themselves.
-        self.environ['usermsg.content_type'] = self.environ.get(
-            'CONTENT_TYPE', '')
-        self.environ['CONTENT_TYPE'] = 'application/octet-stream'
 
     @property
     def _runtime(self):
@@ -43,11 +39,6 @@ class Request(pecan.Request):
     @property
     def route(self):
         return self.environ['usermsg.route']
-
-    @property
-    def sent_content_type(self):
-        """What the client called its body; ours is hidden from Pecan."""
-        return self.environ['usermsg.content_type']
 
     def path_value(self, name):
         """What stands in the path at ``{name}``, or None."""

@@ -20,8 +20,6 @@ import dataclasses
 import inspect
 import re
 
-import pecan
-
 from usermsg.api import errors
 
 
@@ -60,7 +58,7 @@ def handle(method, *paths, rule=None, query=(), body=None, answers=()):
             Route(method, path, rule, dict(query), body, dict(answers),
                   inspect.getdoc(handler))
             for path in paths)
-        return pecan.expose(content_type='application/json')(handler)
+        return handler
     return declare
 
 

@@ -11,8 +11,6 @@
 # under the License.
 """Finds the handler of a request; answers discovery itself."""
 
-import pecan
-
 from usermsg.api import answer
 from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import messages
@@ -23,11 +21,7 @@ from usermsg.api import schemas
 
 
 class Root:
-    """The root controller.
-
-    Pecan's own object routing would answer ``/v3/messages/__class__`` with a
-    failure and follow ``?_method=``; a table of routes does neither.
-    """
+    """The root controller: holds the table of all routes."""
 
     def __init__(self, runtime):
         self._runtime = runtime
@@ -35,10 +29,14 @@ class Root:
             self, messages.Messages(runtime),
             defined_messages.DefinedMessages(runtime)])
 
-    @pecan.expose()
-    def _route(self, segments, request):
-        method = request.method
-        found, handler, values = self.table.find(method, segments)
+    def find(self, request):
+        """The handler of a request, which may then ask the request for more.
+
+        :raises usermsg.api.errors.HTTPError: there is none, or the request
+            can't be handled
+        """
+        segments = request.path_info.split('/')[1:]
+        found, handler, values = self.table.find(request.method, segments)
         request.prepare(self._runtime, found, values)
         request.version  # an error, if it isn't one of ours
         if found.rule is not None and not request.identified:
@@ -46,10 +44,7 @@ class Root:
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:
             raise errors.BodyTooLarge(limit)
-        # Pecan would look at the Accept header. Whatever a client accepts,
-        # we speak JSON.
-        request.pecan['content_type'] = 'application/json'
-        return handler, []
+        return handler
 
     @route.handle('GET', '/', answers={200: schemas.VERSIONS})
     def versions(self, request, response):
