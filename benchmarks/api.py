@@ -25,6 +25,7 @@ import json
 import re
 import socket
 import statistics
+import struct
 import sys
 import time
 import uuid
@@ -51,7 +52,7 @@ OWN = ('id', 'created_at', 'guaranteed_until', 'links')
 
 
 class Different(Exception):
-    """The two applications don't answer the same."""
+    """The two applications don't answer the same, or one doesn't answer."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +135,10 @@ class Client:
     def __init__(self, port):
         self._socket = socket.create_connection(('127.0.0.1', port), 60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A socket with a timeout would poll before each call.
+        # A timeout of Python's would poll before each call.
         self._socket.settimeout(None)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
+                                struct.pack('ll', 60, 0))
         self._buffer = bytearray(4 << 20)
         self._view = memoryview(self._buffer)
 
@@ -150,18 +153,23 @@ class Client:
         self._socket.sendall(request)
         end, received = -1, 0
         while end < 0:
-            count = self._socket.recv_into(self._view[received:])
-            if not count:
-                raise Different('a server closed the connection')
-            received += count
+            received += self._receive(self._view[received:])
             end = self._buffer.find(b'\r\n\r\n', 0, received)
         length = int(self._LENGTH.search(self._buffer, 0, end)[1])
         end += 4
         while received < end + length:
-            received += self._socket.recv_into(
-                self._view[received:], end + length - received,
-                socket.MSG_WAITALL)
+            received += self._receive(
+                self._view[received:end + length], socket.MSG_WAITALL)
         return end, received
+
+    def _receive(self, view, flags=0):
+        try:
+            count = self._socket.recv_into(view, 0, flags)
+        except BlockingIOError:
+            raise Different('a server does not answer') from None
+        if not count:
+            raise Different('a server closed the connection')
+        return count
 
     def status(self):
         """Of the last answer."""
@@ -258,14 +266,15 @@ def measure(case, usermsg, bare, nothing, rounds, seconds, numbers):
         order.reverse()
     request = case.request.replace(
         b'\r\n', b'\r\nX-Bytes: %d\r\n' % length, 1)
+    # Of two turns that follow each other: what else the machine does changes
+    # more from one minute to the next than from one turn to the next.
     ratios = [ours / theirs
               for ours, theirs in zip(rates[usermsg], rates[bare])]
-    ours, theirs = (statistics.median(found) for found in rates.values())
     return {
         'case': case.name,
-        'usermsg': round(ours, 1),
-        'bare': round(theirs, 1),
-        'ratio': round(ours / theirs, 3),
+        'usermsg': round(statistics.median(rates[usermsg]), 1),
+        'bare': round(statistics.median(rates[bare]), 1),
+        'ratio': round(statistics.median(ratios), 3),
         'ratio_least': round(min(ratios), 3),
         'ratio_most': round(max(ratios), 3),
         'client': round(nothing.rate(
@@ -341,6 +350,16 @@ def show(figures):
               '{client:>9.0f}'.format(**row))
 
 
+def positive(kind):
+    """A type of argparse."""
+    def convert(text):
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError('must be more than 0')
+        return value
+    return convert
+
+
 def main():
     names = [case.name for case in make_cases()]
     parser = argparse.ArgumentParser(
@@ -350,11 +369,11 @@ def main():
     parser.add_argument('--case', action='append', choices=names,
                         metavar='NAME',
                         help=f'all if left out: {"; ".join(names)}')
-    parser.add_argument('--rounds', type=int, default=7,
-                        help='turns of each application (default: 7)')
-    parser.add_argument('--seconds', type=float, default=1,
-                        help='how long a turn is (default: 1)')
-    parser.add_argument('--rows', type=int, default=100_000,
+    parser.add_argument('--rounds', type=positive(int), default=15,
+                        help='turns of each application (default: 15)')
+    parser.add_argument('--seconds', type=positive(float), default=0.5,
+                        help='how long a turn is (default: 0.5)')
+    parser.add_argument('--rows', type=positive(int), default=100_000,
                         help='messages of the large project; others have a '
                         'third as many (default: 100000)')
     parser.add_argument('--json', action='store_true',
@@ -364,8 +383,8 @@ def main():
     try:
         for name in arguments.database or data.DATABASES:
             figures += run(name, arguments)
-    except Different as error:
-        sys.exit(f'They cannot be compared: {error}')
+    except (Different, servers.Missing) as error:
+        sys.exit(f'This cannot be measured: {error}')
     if arguments.json:
         print(json.dumps(figures, indent=2))
     else:

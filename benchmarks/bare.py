@@ -20,6 +20,7 @@ It reads ``BARE_DATABASE``, the address of the database, and ``BARE_TEXTS``,
 a file of JSON: event id -> what to tell the user.
 """
 
+import contextlib
 import datetime
 import hashlib
 import http
@@ -34,6 +35,7 @@ import sqlalchemy
 
 TTL = datetime.timedelta(days=30)
 KEY_GRACE = datetime.timedelta(days=7)
+MICROSECOND = datetime.timedelta(microseconds=1)
 MAX_LIMIT = 1000
 
 COLUMNS = (
@@ -47,34 +49,58 @@ UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 JSON = ('Content-Type', 'application/json')
 
 
-class SQLite:
+class Driver:
+    """What the three have in common.
+
+    :param connection: of the driver; commits each statement by itself
+    """
+
+    mark = '%s'
+    begin = 'BEGIN'
     hint = ''
 
-    def __init__(self, url):
-        self._connection = sqlite3.connect(
-            url.database, isolation_level=None, check_same_thread=False)
-        self._connection.execute('PRAGMA journal_mode = WAL')
-        self._connection.execute('PRAGMA synchronous = NORMAL')
+    def __init__(self, connection):
+        self._connection = connection
 
     def select(self, statement, values):
-        return self._connection.execute(
-            statement.replace('%s', '?'), values).fetchall()
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.execute(statement.replace('%s', self.mark), values)
+            return cursor.fetchall()
 
     def insert(self, tables):
         """Rows into tables, in one transaction.
 
         :param tables: (name, columns, rows) of each
         """
-        cursor = self._connection.cursor()
-        cursor.execute('BEGIN IMMEDIATE')
-        try:
-            for name, columns, rows in tables:
-                cursor.executemany(
-                    _insert(name, columns).replace('%s', '?'), rows)
-        except BaseException:
-            cursor.execute('ROLLBACK')
-            raise
-        cursor.execute('COMMIT')
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            if sum(len(rows) for _name, _columns, rows in tables) == 1:
+                self._insert(cursor, *tables[0])  # a transaction by itself
+                return
+            cursor.execute(self.begin)
+            try:
+                for table in tables:
+                    self._insert(cursor, *table)
+            except BaseException:
+                cursor.execute('ROLLBACK')
+                raise
+            cursor.execute('COMMIT')
+
+    def _insert(self, cursor, name, columns, rows):
+        cursor.executemany(
+            f'INSERT INTO {name} ({", ".join(columns)}) '
+            f'VALUES ({", ".join([self.mark] * len(columns))})', rows)
+
+    to_column = from_column = staticmethod(lambda time: time)
+
+
+class SQLite(Driver):
+    mark = '?'
+    begin = 'BEGIN IMMEDIATE'
+
+    def __init__(self, url):
+        super().__init__(sqlite3.connect(url.database, isolation_level=None))
+        self._connection.execute('PRAGMA journal_mode = WAL')
+        self._connection.execute('PRAGMA synchronous = NORMAL')
 
     # It keeps texts, in the form that SQLAlchemy gives them.
     to_column = staticmethod(
@@ -82,46 +108,26 @@ class SQLite:
     from_column = staticmethod(datetime.datetime.fromisoformat)
 
 
-class MariaDB:
+class MariaDB(Driver):
     # See usermsg.objects.message.page_query.
     hint = ' FORCE INDEX (messages_project_id_idx)'
 
     def __init__(self, url):
         import pymysql
-        self._connection = pymysql.connect(
+        super().__init__(pymysql.connect(
             host=url.host, port=url.port, user=url.username,
             password=url.password, database=url.database, charset='utf8mb4',
-            autocommit=True)
-
-    def select(self, statement, values):
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
-
-    def insert(self, tables):
-        connection = self._connection
-        with connection.cursor() as cursor:
-            connection.begin()
-            try:
-                for name, columns, rows in tables:
-                    cursor.executemany(_insert(name, columns), rows)
-            except BaseException:
-                connection.rollback()
-                raise
-            connection.commit()
-
-    to_column = from_column = staticmethod(lambda time: time)
+            autocommit=True))
 
 
-class PostgreSQL:
-    hint = ''
+class PostgreSQL(Driver):
 
     def __init__(self, url):
         import psycopg2.extras
         self._insert_many = psycopg2.extras.execute_values
-        self._connection = psycopg2.connect(
+        super().__init__(psycopg2.connect(
             host=url.host, port=url.port, user=url.username,
-            password=url.password, dbname=url.database)
+            password=url.password, dbname=url.database))
         self._connection.autocommit = True
         # See usermsg.db: without them it may plan otherwise.
         with self._connection.cursor() as cursor:
@@ -130,33 +136,14 @@ class PostgreSQL:
                 'SET max_parallel_workers_per_gather=0;'
                 'SET seq_page_cost=0; SET random_page_cost=0')
 
-    def select(self, statement, values):
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement, values)
-            return cursor.fetchall()
-
-    def insert(self, tables):
-        with self._connection.cursor() as cursor:
-            cursor.execute('BEGIN')
-            try:
-                for name, columns, rows in tables:
-                    self._insert_many(
-                        cursor, f'INSERT INTO {name} ({", ".join(columns)}) '
-                        'VALUES %s', rows, page_size=MAX_LIMIT)
-            except BaseException:
-                cursor.execute('ROLLBACK')
-                raise
-            cursor.execute('COMMIT')
-
-    to_column = from_column = staticmethod(lambda time: time)
+    def _insert(self, cursor, name, columns, rows):
+        # Its executemany sends a statement for each row.
+        self._insert_many(
+            cursor, f'INSERT INTO {name} ({", ".join(columns)}) VALUES %s',
+            rows, page_size=MAX_LIMIT)
 
 
 DATABASES = {'sqlite': SQLite, 'mysql': MariaDB, 'postgresql': PostgreSQL}
-
-
-def _insert(name, columns):
-    return (f'INSERT INTO {name} ({", ".join(columns)}) '
-            f'VALUES ({", ".join(["%s"] * len(columns))})')
 
 
 class Refusal(Exception):
@@ -277,13 +264,13 @@ class Bare:
 
         :raises KeyError, ValueError: something is missing or wrong
         """
-        user_id = environ.get('HTTP_X_USER_ID')
         request_id = environ.get('HTTP_X_OPENSTACK_REQUEST_ID')
         to_column = self._database.to_column
         rows, keys = [], []
+        now = datetime.datetime.now(
+            datetime.timezone.utc).replace(tzinfo=None)
         for entry in entries:
-            now = datetime.datetime.now(
-                datetime.timezone.utc).replace(tzinfo=None)
+            now += MICROSECOND  # they are listed in their order
             message_id = _mint(now)
             event_id, level = entry['event_id'], entry['message_level']
             if event_id not in self._texts or level not in (
@@ -292,8 +279,9 @@ class Bare:
             project_id = entry['project_id']
             resource = entry['resource_type'], entry['resource_uuid']
             rows.append((
-                message_id, event_id.partition('_')[0], project_id, user_id,
-                request_id, *resource, event_id, None, None, level,
+                message_id, event_id.partition('_')[0], project_id,
+                entry.get('user_id'), entry.get('request_id', request_id),
+                *resource, event_id, None, None, level,
                 to_column(now), to_column(now + TTL)))
             source_id = entry.get('source_id')
             if source_id is not None:
@@ -301,7 +289,7 @@ class Bare:
                     [event_id, *resource, level])).hexdigest()
                 keys.append((project_id, source_id, message_id, digest,
                              to_column(now + TTL + KEY_GRACE)))
-        return rows, keys
+        return rows, sorted(keys)
 
     def _views(self, rows, address):
         texts = self._texts
@@ -324,8 +312,7 @@ class Bare:
 
 def _mint(now):
     """As usermsg.objects.ids.mint, for a naive time in UTC."""
-    microseconds = (now - datetime.datetime(1970, 1, 1)
-                    ) // datetime.timedelta(microseconds=1)
+    microseconds = (now - datetime.datetime(1970, 1, 1)) // MICROSECOND
     milliseconds, rest = divmod(microseconds, 1000)
     digits = f'{milliseconds:012x}7{rest * 4096 // 1000:03x}' \
              f'{0x2 << 62 | secrets.randbits(62):016x}'
