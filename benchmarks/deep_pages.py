@@ -20,11 +20,7 @@ must be empty; its tables stay.
 
 import argparse
 import collections
-import contextlib
-import datetime
 import itertools
-import pathlib
-import random
 import statistics
 import sys
 import tempfile
@@ -34,73 +30,19 @@ from usermsg import backend
 
 backend.use_threads()
 
+import data  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
 
 from usermsg.db import migration  # noqa: E402
 from usermsg.db import models  # noqa: E402
-from usermsg.objects import ids  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg import service  # noqa: E402
-from usermsg.tests.functional import servers  # noqa: E402
 
-PROJECT = '6c430ede947641288838' + '8d3929ced223'
 ROWS = 300_000
 OTHER_ROWS = 100_000
-OTHER_PROJECTS = 1000
 DEPTH = 200_000
 LIMITS = (100, 1000)
 TARGET = 1.5
-
-
-def rows(count, other_count):
-    """Rows of one large project among many small ones, as time goes by."""
-    chance = random.Random(1)
-    projects = [PROJECT] * count + [
-        f'{number % OTHER_PROJECTS:032x}' for number in range(other_count)]
-    chance.shuffle(projects)
-    step = datetime.timedelta(days=30) / len(projects)
-    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
-    for number, project in enumerate(projects):
-        made = now - step * (len(projects) - number)
-        naive = made.replace(tzinfo=None)
-        yield {
-            'id': ids.mint(made),
-            'prefix': 'VOLUME',
-            'project_id': project,
-            'user_id': f'{chance.getrandbits(128):032x}',
-            'request_id': f'req-{chance.getrandbits(128):032x}',
-            'resource_type': 'VOLUME',
-            'resource_uuid': f'{chance.getrandbits(128):032x}',
-            'event_id': 'VOLUME_VOLUME_001_003',
-            'action_id': '001',
-            'detail_id': '003',
-            'message_level': 'ERROR',
-            'created_at': naive,
-            'expires_at': naive + datetime.timedelta(days=30),
-        }
-
-
-def fill(database):
-    """Insert the rows; the ids of the large project, newest first."""
-    found = []
-    stream = rows(ROWS, OTHER_ROWS)
-    with database.engine().begin() as connection:
-        while batch := list(itertools.islice(stream, 5000)):
-            found += [row['id'] for row in batch
-                      if row['project_id'] == PROJECT]
-            connection.execute(models.messages.insert(), batch)
-    found.reverse()
-    with database.engine().connect() as connection:
-        connection = connection.execution_options(
-            isolation_level='AUTOCOMMIT')
-        connection.execute(sa.text(
-            'ANALYZE TABLE messages' if database.dialect == 'mysql' else
-            'ANALYZE messages'))
-        if database.dialect == 'postgresql':
-            # What autovacuum does sooner or later: otherwise the first
-            # reader of each row pays for marking it as visible.
-            connection.execute(sa.text('VACUUM messages'))
-    return found
 
 
 def measure(database, found, rounds):
@@ -113,7 +55,7 @@ def measure(database, found, rounds):
             marker = ordered[DEPTH - 1] if deep else None
             before = time.perf_counter()
             page = message.MessageList.get_page(
-                database, {'project_id': PROJECT}, marker=marker,
+                database, {'project_id': data.PROJECT}, marker=marker,
                 limit=limit, ascending=ascending)
             spent = time.perf_counter() - before
             start = DEPTH if deep else 0
@@ -138,7 +80,7 @@ def run(url, rounds):
         if connection.execute(sa.select(models.messages).limit(1)).first():
             sys.exit('The database is not empty.')
     before = time.perf_counter()
-    found = fill(runtime.db)
+    found = data.fill(runtime.db, ROWS, OTHER_ROWS)
     name = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL',
             'sqlite': 'SQLite'}[runtime.db.dialect]
     print(f'# {name}: {ROWS + OTHER_ROWS:,} rows in '
@@ -154,13 +96,11 @@ def run(url, rounds):
     return worst
 
 
-def addresses(stack):
-    """Of empty databases of our own."""
-    directory = stack.enter_context(tempfile.TemporaryDirectory())
-    yield f'sqlite:///{pathlib.Path(directory, "deep_pages.sqlite")}'
-    for start in (servers.MariaDB, servers.PostgreSQL):
-        with start() as server:
-            yield server.create_database()
+def addresses():
+    """Of empty databases of our own, one after the other."""
+    for start in data.DATABASES.values():
+        with start() as url:
+            yield url
 
 
 def main():
@@ -174,9 +114,8 @@ def main():
     arguments = parser.parse_args()
     print(f'{"database":<11}{"order":<13}{"limit":>6}{"first, ms":>12}'
           f'{"deep, ms":>12}{"ratio":>8}', flush=True)
-    with contextlib.ExitStack() as stack:
-        ratios = [run(url, arguments.rounds)
-                  for url in arguments.url or addresses(stack)]
+    ratios = [run(url, arguments.rounds)
+              for url in arguments.url or addresses()]
     print(f'The worst ratio is {max(ratios):.2f}; at most {TARGET} is meant '
           f'to be.')
     return max(ratios) > TARGET

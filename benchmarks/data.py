@@ -1,0 +1,102 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the benchmarks read: databases with many messages in them."""
+
+import contextlib
+import datetime
+import itertools
+import pathlib
+import random
+import tempfile
+
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg.objects import ids
+from usermsg.tests.functional import servers
+
+PROJECT = '6c430ede947641288838' + '8d3929ced223'
+OTHER_PROJECTS = 1000
+
+
+def rows(count, other_count):
+    """Rows of one large project among many small ones, as time goes by."""
+    chance = random.Random(1)
+    projects = [PROJECT] * count + [
+        f'{number % OTHER_PROJECTS:032x}' for number in range(other_count)]
+    chance.shuffle(projects)
+    step = datetime.timedelta(days=30) / len(projects)
+    now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+    for number, project in enumerate(projects):
+        made = now - step * (len(projects) - number)
+        naive = made.replace(tzinfo=None)
+        yield {
+            'id': ids.mint(made),
+            'prefix': 'VOLUME',
+            'project_id': project,
+            'user_id': f'{chance.getrandbits(128):032x}',
+            'request_id': f'req-{chance.getrandbits(128):032x}',
+            'resource_type': 'VOLUME',
+            'resource_uuid': f'{chance.getrandbits(128):032x}',
+            'event_id': 'VOLUME_VOLUME_001_003',
+            'action_id': '001',
+            'detail_id': '003',
+            'message_level': 'ERROR',
+            'created_at': naive,
+            'expires_at': naive + datetime.timedelta(days=30),
+        }
+
+
+def fill(database, count, other_count):
+    """Insert the rows; the ids of the large project, newest first."""
+    found = []
+    stream = rows(count, other_count)
+    with database.engine().begin() as connection:
+        while batch := list(itertools.islice(stream, 5000)):
+            found += [row['id'] for row in batch
+                      if row['project_id'] == PROJECT]
+            connection.execute(models.messages.insert(), batch)
+    found.reverse()
+    with database.engine().connect() as connection:
+        connection = connection.execution_options(
+            isolation_level='AUTOCOMMIT')
+        connection.execute(sa.text(
+            'ANALYZE TABLE messages' if database.dialect == 'mysql' else
+            'ANALYZE messages'))
+        if database.dialect == 'postgresql':
+            # What autovacuum does sooner or later: otherwise the first
+            # reader of each row pays for marking it as visible.
+            connection.execute(sa.text('VACUUM messages'))
+    return found
+
+
+@contextlib.contextmanager
+def sqlite():
+    """The address of an empty database, removed in the end; so the next."""
+    with tempfile.TemporaryDirectory() as directory:
+        yield f'sqlite:///{pathlib.Path(directory, "benchmark.sqlite")}'
+
+
+@contextlib.contextmanager
+def mariadb():
+    with servers.MariaDB() as server:
+        yield server.create_database()
+
+
+@contextlib.contextmanager
+def postgresql():
+    with servers.PostgreSQL() as server:
+        yield server.create_database()
+
+
+#: What it is called -> a context that gives the address of an empty one
+DATABASES = {'SQLite': sqlite, 'MariaDB': mariadb, 'PostgreSQL': postgresql}
