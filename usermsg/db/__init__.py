@@ -22,6 +22,7 @@ from oslo_db.sqlalchemy import enginefacade
 from oslo_log import log
 import sqlalchemy
 from sqlalchemy import exc as sa_exception
+from sqlalchemy import pool
 
 from usermsg.db import fork
 from usermsg import exception
@@ -73,6 +74,9 @@ class Database:
     def __init__(self, conf):
         self._options = dict(conf.database)
         self._url = _usable_url(self._options['connection'])
+        # It would end each use of a connection with time.sleep(0), for the
+        # sake of eventlet.
+        self._options['thread_checkin'] = False
         # oslo.db would try for minutes before it says that there is no
         # database; a request or a recording service can't wait that long.
         self._options['max_retries'] = 0
@@ -194,6 +198,7 @@ def _set_up_engine(engine):
     # Parameters are users' data; an error message ends up in logs.
     engine.hide_parameters = True
     if engine.dialect.name == 'sqlite':
+        _keep_connections(engine)
         sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
     elif engine.dialect.name == 'postgresql':
         settings = list(_INDEX_WALKS)
@@ -203,6 +208,16 @@ def _set_up_engine(engine):
             engine, 'connect',
             lambda connection, _record: _set_up_postgresql(connection,
                                                            settings))
+
+
+def _keep_connections(engine):
+    # oslo.db opens the file anew each time, as SQLAlchemy did long ago; that
+    # takes longer than most of our queries.
+    each_time = engine.pool
+    engine.pool = pool.QueuePool(
+        each_time._creator, dialect=engine.dialect,
+        _dispatch=each_time.dispatch, pool_size=10, max_overflow=50,
+        timeout=30, use_lifo=True)
 
 
 def _set_up_sqlite(connection, _record):

@@ -13,6 +13,7 @@
 
 import dataclasses
 import datetime
+import functools
 
 from oslo_db import exception as db_exception
 from oslo_versionedobjects import base as vo_base
@@ -20,6 +21,7 @@ from oslo_versionedobjects import fields
 import sqlalchemy as sa
 
 from usermsg.db import models
+from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
@@ -58,9 +60,9 @@ class Draft:
         return self.source_id and (self.row[_PROJECT], self.source_id)
 
     def key_row(self):
-        return {'project_id': self.row[_PROJECT], 'source_id': self.source_id,
-                'message_id': self.row[_ID], 'digest': self.digest,
-                'expires_at': self.row[_EXPIRES_AT] + SOURCE_KEY_GRACE}
+        """The values of all columns of the table of source keys."""
+        return (self.row[_PROJECT], self.source_id, self.row[_ID],
+                self.digest, self.row[_EXPIRES_AT] + SOURCE_KEY_GRACE)
 
 
 _COLUMNS = tuple(_TABLE.c.keys())
@@ -93,9 +95,9 @@ class Message(base.UsermsgObject):
     def from_row(cls, row):
         """From the values of all columns of the table, in their order.
 
-        Its times are UTC without a zone. Setting a field runs its type's
-        coercion, which costs more than reading the row did; what comes from
-        our own columns has its type.
+        Its times are UTC without a zone, or text. Setting a field runs its
+        type's coercion, which costs more than reading the row did; what
+        comes from our own columns has its type.
         """
         message = cls()
         (message._obj_id, message._obj_prefix, message._obj_project_id,
@@ -104,9 +106,9 @@ class Message(base.UsermsgObject):
          message._obj_event_id, message._obj_action_id,
          message._obj_detail_id, message._obj_message_level,
          created_at, expires_at) = row
-        message._obj_created_at = created_at.replace(
+        message._obj_created_at = statement.time_of(created_at).replace(
             tzinfo=datetime.timezone.utc)
-        message._obj_expires_at = expires_at.replace(
+        message._obj_expires_at = statement.time_of(expires_at).replace(
             tzinfo=datetime.timezone.utc)
         return message
 
@@ -117,13 +119,13 @@ class Message(base.UsermsgObject):
         :param project_id: whose it must be; None for any project's
         :raises usermsg.exception.MessageNotFound: there is none
         """
+        query = _GET if project_id is None else _GET_IN_PROJECT
         with db.reader() as connection:
-            row = connection.execute(
-                sa.select(_TABLE).where(*_one(message_id, project_id))
-            ).first()
-        if row is None:
+            rows = query.rows(connection, {'id': message_id,
+                                           'project_id': project_id})
+        if not rows:
             raise exception.MessageNotFound(message_id)
-        return cls.from_row(row)
+        return cls.from_row(rows[0])
 
     @classmethod
     def delete(cls, db, message_id, project_id=None):
@@ -132,6 +134,13 @@ class Message(base.UsermsgObject):
             _TABLE.delete().where(*_one(message_id, project_id))).rowcount)
         if not deleted:
             raise exception.MessageNotFound(message_id)
+
+
+_GET = statement.Select(
+    sa.select(_TABLE).where(_TABLE.c.id == sa.bindparam('id')))
+_GET_IN_PROJECT = statement.Select(
+    sa.select(_TABLE).where(_TABLE.c.id == sa.bindparam('id'),
+                            _TABLE.c.project_id == sa.bindparam('project_id')))
 
 
 def _one(message_id, project_id):
@@ -199,10 +208,11 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param limit: how many at most
         :param ascending: the oldest first
         """
+        query, values = page_query(
+            filters, since=since, before=before, marker=marker, limit=limit,
+            ascending=ascending)
         with db.reader() as connection:
-            rows = connection.execute(page_query(
-                filters, since=since, before=before, marker=marker,
-                limit=limit, ascending=ascending)).all()
+            rows = query.rows(connection, values)
         page = cls()
         page._obj_objects = [Message.from_row(row) for row in rows]
         return page
@@ -223,9 +233,12 @@ def _insert(connection, drafts):
             sorted((draft for draft in drafts if draft.key),
                    key=lambda draft: draft.key)]
     if keys:
-        connection.execute(_KEYS.insert(), keys)
-    connection.execute(_TABLE.insert(), [
-        dict(zip(_COLUMNS, draft.row)) for draft in drafts])
+        _INSERT_KEYS.execute(connection, keys)
+    _INSERT.execute(connection, [draft.row for draft in drafts])
+
+
+_INSERT = statement.Insert(_TABLE)
+_INSERT_KEYS = statement.Insert(_KEYS)
 
 
 def _stored_under(db, drafts):
@@ -279,26 +292,45 @@ def _delete_batch(db, table, key, now, batch):
 
 def page_query(filters, *, since=None, before=None, marker=None, limit,
                ascending=False):
-    """The SELECT of :meth:`MessageList.get_page`."""
-    ident = _TABLE.c.id
-    index, searched = _index_for(filters)
-    query = sa.select(_TABLE).where(
-        *(_column(name, searched) == value
-          for name, value in filters.items()))
+    """What :meth:`MessageList.get_page` asks.
+
+    :returns: a :class:`usermsg.db.statement.Select` and its values
+    """
+    values = {**filters, 'limit': limit}
     # created_at is the same reading of the clock as the id, so a time is a
     # position among the ids, and needs no index of its own.
     if since is not None:
-        query = query.where(ident >= ids.first(since))
+        values['since'] = ids.first(since)
     if before is not None and before < _END_OF_TIME:
-        query = query.where(
-            ident < ids.first(before + datetime.timedelta(microseconds=1)))
+        values['before'] = ids.first(
+            before + datetime.timedelta(microseconds=1))
     if marker is not None:
-        query = query.where(ident > marker if ascending else ident < marker)
+        values['marker'] = marker
+    return _page_select(frozenset(values), ascending), values
+
+
+@functools.lru_cache(maxsize=256)
+def _page_select(names, ascending):
+    ident = _TABLE.c.id
+    index, searched = _index_for(names)
+    query = sa.select(_TABLE)
+    for name in sorted(names - {'limit'}):
+        value = sa.bindparam(name)
+        if name == 'since':
+            query = query.where(ident >= value)
+        elif name == 'before':
+            query = query.where(ident < value)
+        elif name == 'marker':
+            query = query.where(ident > value if ascending else ident < value)
+        else:
+            query = query.where(_column(name, searched) == value)
     # MariaDB looks up the project and then sorts all that it owns, unless
     # it is told to walk the index in its order.
     for dialect in ('mysql', 'mariadb'):
         query = query.with_hint(_TABLE, f'FORCE INDEX ({index})', dialect)
-    return query.order_by(ident if ascending else ident.desc()).limit(limit)
+    return statement.Select(
+        query.order_by(ident if ascending else ident.desc())
+        .limit(sa.bindparam('limit', type_=sa.Integer)))
 
 
 _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)

@@ -1,0 +1,89 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Statements that are made once and asked often.
+
+To build a SELECT, to look its text up and to turn each row into SQLAlchemy's
+own takes longer than SQLite takes to answer. Here the text is made once for
+each dialect, and the rows are the driver's.
+"""
+
+import datetime
+import itertools
+
+
+class Select:
+    """A SELECT of SQLAlchemy's with named parameters.
+
+    :param element: what SQLAlchemy can compile; each value that changes is a
+        ``bindparam``, and is text or a number
+    """
+
+    def __init__(self, element):
+        self._element = element
+        self._prepared = {}
+
+    def rows(self, connection, values):
+        """All rows for a dict of values: tuples as the driver gives them."""
+        return connection.exec_driver_sql(
+            *self.prepare(connection.dialect, values)).cursor.fetchall()
+
+    def prepare(self, dialect, values):
+        """The text and the parameters that the driver gets."""
+        try:
+            text, names, fixed = self._prepared[dialect.name]
+        except KeyError:
+            compiled = self._element.compile(dialect=dialect)
+            # The values that the statement itself holds, and in which order
+            # the driver wants all of them; by name if in none.
+            text, names, fixed = self._prepared[dialect.name] = (
+                str(compiled), compiled.positiontup, compiled.params)
+        values = {**fixed, **values}
+        if names is None:
+            return text, values
+        return text, tuple([values[name] for name in names])
+
+
+class Insert:
+    """An INSERT of any number of whole rows, in one statement.
+
+    :param table: of SQLAlchemy
+    """
+
+    def __init__(self, table):
+        self._head = (f'INSERT INTO {table.name} '
+                      f'({", ".join(table.c.keys())}) VALUES ')
+        self._width = len(table.c)
+
+    def execute(self, connection, rows):
+        """Insert tuples of the values of all columns, in their order."""
+        dialect = connection.dialect
+        mark = '?' if dialect.paramstyle == 'qmark' else '%s'
+        values = itertools.chain.from_iterable(rows)
+        if dialect.name == 'sqlite':
+            values = map(_text_of, values)
+        row = f'({", ".join([mark] * self._width)})'
+        connection.exec_driver_sql(
+            self._head + ', '.join([row] * len(rows)), tuple(values))
+
+
+def time_of(value):
+    """A time in a row of the driver's, as a datetime without a zone."""
+    if isinstance(value, str):
+        return datetime.datetime.fromisoformat(value)
+    return value
+
+
+def _text_of(value):
+    # SQLite has no type for times; SQLAlchemy writes them like this.
+    if isinstance(value, datetime.datetime):
+        return value.isoformat(' ', 'microseconds')
+    return value
