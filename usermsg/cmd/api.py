@@ -23,6 +23,7 @@ from oslo_log import log  # noqa: E402
 
 from usermsg.api import server as api_server  # noqa: E402
 from usermsg import exception  # noqa: E402
+from usermsg import memory  # noqa: E402
 from usermsg import service  # noqa: E402
 
 LOG = log.getLogger(__name__)
@@ -34,6 +35,7 @@ def main():
         server = api_server.make_server(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
+    memory.settle()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
     host, port = server.bind_addr[:2]

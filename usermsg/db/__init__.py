@@ -123,7 +123,13 @@ class Database:
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         with _translated(), self._connection() as connection:
-            yield connection
+            try:
+                yield connection
+            except connection.dialect.loaded_dbapi.Error as error:
+                # Of a cursor of the driver's own, so nobody has looked
+                # whether the connection can be used again.
+                connection.invalidate(error)
+                raise db_exception.DBError(error) from error
 
     @contextlib.contextmanager
     def _connection(self):

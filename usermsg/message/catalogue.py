@@ -238,7 +238,7 @@ class Outcome:
     detail_id: str | None = None
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Description:
     """An outcome in words of one language.
 
@@ -253,7 +253,7 @@ class Description:
     retryable: bool = False
     link: str | None = None
 
-    @property
+    @functools.cached_property
     def user_message(self):
         return f'{self.action}: {self.text}' if self.action else self.text
 

@@ -106,11 +106,18 @@ class Message(base.UsermsgObject):
          message._obj_event_id, message._obj_action_id,
          message._obj_detail_id, message._obj_message_level,
          created_at, expires_at) = row
-        message._obj_created_at = statement.time_of(created_at).replace(
-            tzinfo=datetime.timezone.utc)
-        message._obj_expires_at = statement.time_of(expires_at).replace(
-            tzinfo=datetime.timezone.utc)
+        message._obj_created_at = statement.time_of(created_at)
+        message._obj_expires_at = statement.time_of(expires_at)
         return message
+
+    def values(self):
+        """The values of all fields, in their order: quicker than each."""
+        return (self._obj_id, self._obj_prefix, self._obj_project_id,
+                self._obj_user_id, self._obj_request_id,
+                self._obj_resource_type, self._obj_resource_uuid,
+                self._obj_event_id, self._obj_action_id, self._obj_detail_id,
+                self._obj_message_level, self._obj_created_at,
+                self._obj_expires_at)
 
     @classmethod
     def get(cls, db, message_id, project_id=None):

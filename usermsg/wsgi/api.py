@@ -24,6 +24,7 @@ backend.use_threads()
 
 from usermsg.api import app  # noqa: E402
 from usermsg import exception  # noqa: E402
+from usermsg import memory  # noqa: E402
 from usermsg import service  # noqa: E402
 
 
@@ -31,9 +32,11 @@ def _application():
     try:
         runtime = service.prepare()
         app.refuse_noauth(runtime.conf)
-        return app.make_app(runtime)
+        made = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
+    memory.settle()
+    return made
 
 
 application = _application()

@@ -160,18 +160,24 @@ class Messages:
         describe = self._catalogue.describe
         language = request.language
         address = f'{request.endpoint}/v3/messages/'
-        return [{
-            'id': message.id,
-            'event_id': message.event_id,
-            'user_message': describe(message.event_id, language).user_message,
-            'message_level': message.message_level,
-            'resource_type': message.resource_type,
-            'resource_uuid': message.resource_uuid,
-            'created_at': message.created_at,
-            'guaranteed_until': message.expires_at,
-            'request_id': message.request_id,
-            'links': [{'rel': 'self', 'href': address + message.id}],
-        } for message in messages]
+        views = []
+        for message in messages:
+            (ident, _prefix, _project_id, _user_id, request_id, resource_type,
+             resource_uuid, event_id, _action_id, _detail_id, level,
+             created_at, expires_at) = message.values()
+            views.append({
+                'id': ident,
+                'event_id': event_id,
+                'user_message': describe(event_id, language).user_message,
+                'message_level': level,
+                'resource_type': resource_type,
+                'resource_uuid': resource_uuid,
+                'created_at': created_at,
+                'guaranteed_until': expires_at,
+                'request_id': request_id,
+                'links': [{'rel': 'self', 'href': address + ident}],
+            })
+        return views
 
 
 #: Attributes for which null is no way to leave them out.
