@@ -23,6 +23,7 @@ from oslo_log import log  # noqa: E402
 
 from usermsg.api import server as api_server  # noqa: E402
 from usermsg import exception  # noqa: E402
+from usermsg import exporter  # noqa: E402
 from usermsg import service  # noqa: E402
 
 LOG = log.getLogger(__name__)
@@ -32,6 +33,7 @@ def main():
     try:
         runtime = service.prepare(sys.argv[1:])
         server = api_server.make_server(runtime)
+        exporter.serve(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
     for number in (signal.SIGTERM, signal.SIGINT):

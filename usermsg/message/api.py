@@ -107,13 +107,15 @@ class API:
             stored = self._deadline.run(
                 lambda: message.create(self._db, source_id, digest))
         except Exception as error:
-            self._metrics.not_recorded.inc()
+            self._metrics.not_recorded.inc(
+                1, (message.prefix, message.message_level))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s: %s', message.request_id, message.event_id,
                       message.resource_type, message.resource_uuid,
                       type(error).__name__, _own_words(error))
             return None
-        self._metrics.recorded.inc()
+        self._metrics.recorded.inc(
+            1, (message.prefix, message.message_level))
         return stored
 
     def _new(self, context, event_id, project_id, resource_type,

@@ -11,8 +11,9 @@
 # under the License.
 """The rules of who may do what, with their defaults."""
 
+from usermsg.policies import health
 from usermsg.policies import messages
 
 
 def list_rules():
-    return [*messages.RULES]
+    return [*messages.RULES, *health.RULES]

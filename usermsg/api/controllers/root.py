@@ -14,6 +14,7 @@
 import orjson
 import pecan
 
+from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
 from usermsg.api import errors
 from usermsg.api import microversion
@@ -29,12 +30,14 @@ class Root:
 
     def __init__(self, runtime):
         self._runtime = runtime
-        self.table = route.Table([self, messages.Messages(runtime)])
+        self.table = route.Table([
+            self, messages.Messages(runtime), health.Health(runtime)])
 
     @pecan.expose()
     def _route(self, segments, request):
         method = request.method
         found, handler, values = self.table.find(method, segments)
+        request.environ['usermsg.route'] = found
         request.prepare(self._runtime, values)
         request.version  # an error, if it isn't one of ours
         if found.rule is not None and not request.identified:

@@ -15,6 +15,7 @@ import fixtures
 
 from usermsg import context
 from usermsg import exception
+from usermsg.policies import health
 from usermsg.policies import messages as rules
 from usermsg import policy
 from usermsg import service
@@ -25,7 +26,8 @@ PERSONAS = {
     'reader': ({rules.GET_ALL, rules.GET}, set()),
     'member': ({rules.GET_ALL, rules.GET, rules.DELETE}, set()),
     'admin': ({rules.GET_ALL, rules.GET, rules.DELETE,
-               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS},) * 2,
+               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS,
+               health.DETAIL},) * 2,
     'service': (set(), set()),
     'robot': (set(), set()),
 }
