@@ -21,7 +21,6 @@ import os
 import threading
 import time
 
-from oslo_db import exception as db_exception
 from oslo_log import log
 import sqlalchemy
 
@@ -107,24 +106,23 @@ class _Check:
         except deadline.Expired:
             LOG.error('The database does not answer.')
             return DatabaseState('timeout')
-        except exception.DatabaseUnavailable as error:  # has been logged
-            return DatabaseState(
-                'connection' if isinstance(error.__cause__, (
-                    db_exception.DBConnectionError,
-                    db_exception.CantStartEngineError)) else 'error')
         except Exception:
             self._under_way = False  # there may have been no thread for it
             LOG.exception('The database cannot be asked.')
             return DatabaseState('error')
 
     def _call(self):
+        failure = 'connection'
         try:
             began = time.monotonic()
             with self._database.reader() as connection:
+                failure = 'error'
                 connection.scalar(sqlalchemy.select(1))
                 latency = time.monotonic() - began
                 # Also, because SQLite looks at no file for the above.
                 return DatabaseState(
                     None, latency, migration.revision_of(connection))
+        except exception.DatabaseUnavailable:  # has been logged
+            return DatabaseState(failure)
         finally:
             self._under_way = False
