@@ -95,12 +95,12 @@ class TestBrowsers(ServiceTestCase):
 
     def test_nor_with_other_methods_or_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        for headers in ({'Access_Control_Request_Method': 'PUT'},
-                        {'Access_Control_Request_Method': '\xff'},
-                        {'Access_Control_Request_Headers': 'x-roles'},
-                        {'Access_Control_Request_Headers': '\xff,' * 9}):
+        for asked in ({'Access_Control_Request_Method': 'PUT'},
+                      {'Access_Control_Request_Method': '\xff'},
+                      {'Access_Control_Request_Headers': 'x-roles'},
+                      {'Access_Control_Request_Headers': '\xff,' * 9}):
             self.assertNotIn('Access-Control-Allow-Origin',
-                             self.preflight(**headers).headers)
+                             self.preflight(**asked).headers)
 
     def test_an_operator_says_otherwise(self):
         self.serve(cors={'allowed_origin': DASHBOARD, 'allow_methods': 'PUT',

@@ -14,7 +14,9 @@
 The server has a single thread: who holds it keeps everybody else waiting.
 """
 
+import atexit
 import contextlib
+import functools
 import json
 import select
 import socket
@@ -34,6 +36,15 @@ LONG = 3600
 HEAD = b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n'
 
 
+@functools.cache
+def start(client_timeout):
+    """A server of this test process."""
+    server = standalone.UsermsgApi(api={
+        'threads': 1, 'client_timeout': client_timeout})
+    atexit.register(server.stop)
+    return server
+
+
 class SlowClientTestCase(base.TestCase):
 
     #: Seconds that a client has.
@@ -41,9 +52,7 @@ class SlowClientTestCase(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.server = standalone.UsermsgApi(api={
-            'threads': 1, 'client_timeout': self.client_timeout})
-        self.addCleanup(self.server.stop)
+        self.server = start(self.client_timeout)
 
     def connect(self, timeout=SOON):
         sock = socket.create_connection(
