@@ -43,6 +43,9 @@ MAX_SKIPPED_BODY = 16 * 1024 * 1024
 #: Seconds that a connection may stay open without a request.
 _IDLE = 30
 
+#: How many such may be open before further ones are closed after a request.
+_MAX_IDLE = 256
+
 #: Seconds for a client to go on sending what nobody wants any more. Without
 #: them it would be told that the connection broke, rather than why.
 _LINGER = 2
@@ -64,6 +67,7 @@ def make_server(runtime):
         shutdown_timeout=10)
     server.max_request_header_size = MAX_HEADER_SIZE
     server.ConnectionClass = _Connection
+    server.keep_alive_conn_limit = _MAX_IDLE
     server.client_timeout = options.client_timeout
     server.metrics = runtime.metrics
     server.error_log = _log_error
