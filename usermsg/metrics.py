@@ -9,31 +9,143 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""What is counted."""
+"""What is counted, in the terms of Prometheus.
 
-import prometheus_client
+Built from the values of prometheus_client, not from its metrics: those take
+their values from a global that PROMETHEUS_MULTIPROC_DIR decides over, also in
+the processes of other services, where the library lives and must not write
+into files of theirs.
+"""
+
+import bisect
+import itertools
+import math
+import os
+import secrets
+
+from prometheus_client import core
+from prometheus_client import multiprocess
+from prometheus_client import utils
+from prometheus_client import values
+
+#: Seconds; what a request takes. Most take less than the first few.
+BUCKETS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
+           math.inf)
+
+#: Names the directory in which the processes of a server share figures. It is
+#: to be emptied before the server starts.
+SHARED_DIRECTORY_VARIABLE = 'PROMETHEUS_MULTIPROC_DIR'
 
 
 class Metrics:
-    """Counters of one runtime, in a registry of their own.
+    """Figures of one runtime, in a registry of their own.
 
-    A registry of its own, because the library lives in the processes of
-    other services, whose figures it must not touch, and because one process
-    can hold several runtimes.
+    A registry of its own, because one process can hold several runtimes.
+
+    :param shared: add up the figures of all processes that were given the
+        same directory in the environment; they survive a process that ends
+    :raises OSError: the directory can't be written
+    :raises ValueError: it is none
     """
 
-    def __init__(self):
-        self.registry = prometheus_client.CollectorRegistry()
+    def __init__(self, shared=False):
+        self.shared = shared
+        self.registry = core.CollectorRegistry()
+        self._make_value = values.MutexValue
+        if shared:
+            multiprocess.MultiProcessCollector(self.registry)
+            # Two runtimes of one process must not write to one file.
+            token = secrets.token_hex(4)
+            self._make_value = values.MultiProcessValue(
+                lambda: f'{os.getpid()}-{token}')
         self.recorded = self._counter(
-            'usermsg_messages_recorded', 'Messages that were stored.')
+            'usermsg_messages_recorded', 'Messages that were stored.',
+            labels=('prefix', 'level'))
         self.not_recorded = self._counter(
             'usermsg_messages_not_recorded',
-            'Messages that could not be stored.')
+            'Messages that could not be stored.', labels=('prefix', 'level'))
         self.unknown_events = self._counter(
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '
             'in the catalogue of this host.')
+        self.requests = self._counter(
+            'usermsg_http_requests', 'Requests that were answered.',
+            labels=('method', 'route', 'status'))
+        self.request_seconds = self._add(Histogram(
+            self._make_value, 'usermsg_http_request_duration_seconds',
+            'From a request to its answer, without sending it.',
+            ('method', 'route')))
 
-    def _counter(self, name, help_text):
-        return prometheus_client.Counter(name, help_text,
-                                         registry=self.registry)
+    def _counter(self, name, help_text, labels=()):
+        return self._add(Counter(self._make_value, name, help_text, labels))
+
+    def _add(self, figure):
+        if not self.shared:
+            self.registry.register(figure)
+        return figure
+
+
+class Counter:
+    """Counts up, for each set of label values on its own."""
+
+    def __init__(self, make_value, name, help_text, labels=()):
+        self._make_value = make_value
+        self._about = name, help_text
+        self._labels = labels
+        self._values = {}
+        if not labels:
+            self.inc(0)
+
+    def inc(self, amount=1, labels=()):
+        value = self._values.get(labels)
+        if value is None:
+            name, help_text = self._about
+            # The one of a thread that loses stays unused.
+            value = self._values.setdefault(labels, self._make_value(
+                'counter', name, f'{name}_total', self._labels, labels,
+                help_text))
+        value.inc(amount)
+
+    def collect(self):
+        family = core.CounterMetricFamily(*self._about, labels=self._labels)
+        for labels, value in list(self._values.items()):
+            family.add_metric(labels, value.get())
+        return [family]
+
+
+class Histogram:
+    """Counts observations in buckets, and sums them up."""
+
+    def __init__(self, make_value, name, help_text, labels):
+        self._make_value = make_value
+        self._about = name, help_text
+        self._labels = labels
+        self._values = {}
+
+    def observe(self, amount, labels):
+        found = self._values.get(labels)
+        if found is None:
+            found = self._values.setdefault(labels, self._make(labels))
+        total, buckets = found
+        total.inc(amount)
+        buckets[bisect.bisect_left(BUCKETS, amount)].inc(1)
+
+    def _make(self, labels):
+        name, help_text = self._about
+        total = self._make_value('histogram', name, f'{name}_sum',
+                                 self._labels, labels, help_text)
+        return total, [
+            self._make_value('histogram', name, f'{name}_bucket',
+                             (*self._labels, 'le'), (*labels, bound),
+                             help_text)
+            for bound in map(utils.floatToGoString, BUCKETS)]
+
+    def collect(self):
+        family = core.HistogramMetricFamily(*self._about, labels=self._labels)
+        for labels, (total, buckets) in list(self._values.items()):
+            counts = itertools.accumulate(value.get() for value in buckets)
+            family.add_metric(
+                labels,
+                list(zip(map(utils.floatToGoString, BUCKETS), counts)),
+                total.get())
+        return [family]

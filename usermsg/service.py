@@ -67,12 +67,12 @@ def prepare(argv=None):
         # journal without its library.
         raise exception.ConfigurationError(
             f'logging cannot be set up: {error}') from None
-    return make_runtime(conf, policy.Policy(conf))
+    return make_runtime(conf, policy.Policy(conf), _metrics(conf))
 
 
 def prepare_library():
     """The runtime inside another service: no command line, no logging."""
-    return make_runtime(load_config(use_env=False))
+    return make_runtime(load_config(library=True))
 
 
 class _ConfigOpts(cfg.ConfigOpts):
@@ -86,14 +86,18 @@ class _ConfigOpts(cfg.ConfigOpts):
         """
 
 
-def load_config(argv=None, use_env=True):
+def load_config(argv=None, library=False):
     """All options read and checked. See :func:`prepare`.
 
-    :param use_env: whether variables such as ``OS_DATABASE__CONNECTION``
-        count; in another service's process they are that service's
+    :param library: in the process of another service, whose are variables
+        such as ``OS_DATABASE__CONNECTION``, and which serves no HTTP of ours
     """
     conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
+    if not library:
+        # Here, because it imports libraries.
+        from usermsg.conf import libraries
+        libraries.register_opts(conf)
     log.register_options(conf)
     # Pecan logs what clients send wrongly as errors of ours, and the parser
     # of policies logs tracebacks of what we report by file and line.
@@ -105,7 +109,7 @@ def load_config(argv=None, use_env=True):
         conf(argv or [], project='usermsg',
              # A process that isn't ours must not bring its own files in.
              prog='usermsg' if argv is None else None,
-             default_config_files=_config_files(), use_env=use_env)
+             default_config_files=_config_files(), use_env=not library)
     except cfg.ConfigFileParseError as error:
         # Without the line itself, which may hold a password.
         found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
@@ -130,9 +134,14 @@ def load_config(argv=None, use_env=True):
     return conf
 
 
-def make_runtime(conf, rules=None):
-    """A runtime on options that :func:`load_config` has read."""
-    counters = metrics.Metrics()
+def make_runtime(conf, rules=None, counters=None):
+    """A runtime on options that :func:`load_config` has read.
+
+    :param rules: a :class:`usermsg.policy.Policy`, if anything is authorised
+    :param counters: a :class:`usermsg.metrics.Metrics`; without it one of
+        this runtime alone
+    """
+    counters = counters or metrics.Metrics()
     return Runtime(
         conf=conf,
         db=db.Database(conf),
@@ -140,6 +149,20 @@ def make_runtime(conf, rules=None):
                               on_unknown=counters.unknown_events.inc),
         metrics=counters,
         policy=rules)
+
+
+def _metrics(conf):
+    """Shared by the processes of a server, if it is set up for that."""
+    directory = os.environ.get(metrics.SHARED_DIRECTORY_VARIABLE)
+    if not directory or not (conf.metrics.path or conf.metrics.port):
+        return metrics.Metrics()
+    try:
+        return metrics.Metrics(shared=True)
+    except (OSError, ValueError):
+        raise exception.ConfigurationError(
+            f'the environment variable {metrics.SHARED_DIRECTORY_VARIABLE} '
+            f'names no directory that can be written: {directory}'
+        ) from None
 
 
 def _config_files():

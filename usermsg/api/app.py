@@ -11,12 +11,18 @@
 # under the License.
 """The WSGI application, put together."""
 
+import re
+
+from oslo_middleware import cors
 from pecan import core
 
 from usermsg.api import auth
 from usermsg.api.controllers import root
 from usermsg.api import errors
+from usermsg.api import figures
+from usermsg.api import headers
 from usermsg.api import microversion
+from usermsg.api import proxy
 from usermsg.api import request
 from usermsg.api import request_id
 from usermsg import exception
@@ -25,19 +31,40 @@ from usermsg import exception
 def make_app(runtime):
     """The application, from the outside in::
 
+        figures       counts every answer
+        headers       that every answer has
         request id    every answer has one, whatever goes wrong further in
+        (figures)     shown on a path, if the configuration says so
+        (CORS)        answers browsers that ask before they ask, likewise
+        (proxy)       believes what a proxy says of the client, likewise
         identity      who asks: keystonemiddleware, or the headers (noauth)
         Pecan         asks the root controller for the handler; maps errors;
                       states the version
 
+    Figures are shown outside of what believes a proxy, as they depend on who
+    really asks.
+
     :param runtime: a :class:`usermsg.service.Runtime`
+    :raises usermsg.exception.ConfigurationError: an option for one of them
+        can't be used
     """
+    conf = runtime.conf
+    controller = root.Root(runtime)
     app = _Application(
-        root.Root(runtime),
+        controller,
         hooks=[errors.ErrorHook(), microversion.VersionHook()],
         request_cls=request.Request)
-    app = auth.STRATEGIES[runtime.conf.api.auth_strategy](app, runtime.conf)
-    return request_id.RequestId(app)
+    app = auth.STRATEGIES[conf.api.auth_strategy](app, conf)
+    if conf.oslo_middleware.enable_proxy_headers_parsing:
+        app = proxy.Proxy(app, conf)
+    if conf.cors.allowed_origin:
+        _check_origins(conf.cors.allowed_origin)
+        app = cors.CORS(app, conf)
+    if conf.metrics.path:
+        _check_path(conf.metrics.path, controller.table)
+        app = figures.Shown(app, runtime.metrics, conf.metrics.path)
+    app = headers.Headers(request_id.RequestId(app))
+    return figures.Counted(app, runtime.metrics)
 
 
 class _Application(core.PecanBase):
@@ -64,3 +91,27 @@ def refuse_noauth(conf):
             '[api] auth_strategy is noauth, which lets everybody in. Use '
             'keystone; or, where nobody else can reach the service, set '
             'allow_insecure_noauth = true.')
+
+
+def _check_origins(origins):
+    # One that no browser sends would let nobody in, without a word.
+    for origin in origins:
+        if origin != '*' and not re.fullmatch(
+                r'[a-z][a-z0-9+.-]*://[^/?#\s]+', origin):
+            raise exception.ConfigurationError(
+                f'[cors] allowed_origin: {origin!r} is not an origin; write '
+                f'https://HOST or https://HOST:PORT.')
+
+
+def _check_path(path, table):
+    if not re.fullmatch(r'(/[A-Za-z0-9._~-]+)+', path):
+        raise exception.ConfigurationError(
+            f'[metrics] path: {path!r} is not a path such as /metrics.')
+    try:
+        table.find('GET', path.split('/')[1:])
+    except errors.NotFound:
+        return
+    except errors.MethodNotAllowed:
+        pass
+    raise exception.ConfigurationError(
+        f'[metrics] path: {path} is an address of the API itself.')

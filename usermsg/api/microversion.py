@@ -71,4 +71,6 @@ class VersionHook(hooks.PecanHook):
             version = MINIMUM
         headers = state.response.headers
         headers[HEADER] = f'{SERVICE_TYPE} {text(version)}'
-        headers.add('Vary', HEADER)
+        # One header, as CORS middleware keeps only one.
+        headers['Vary'] = ', '.join(filter(None, (headers.get('Vary'),
+                                                  HEADER)))

@@ -39,11 +39,12 @@ class Route:
 
     method: str
     path: str
-    rule: str | None
-    query: collections.abc.Mapping
-    body: collections.abc.Mapping | None
-    answers: collections.abc.Mapping
-    text: str
+    rule: str | None = None
+    query: collections.abc.Mapping = dataclasses.field(default_factory=dict)
+    body: collections.abc.Mapping | None = None
+    answers: collections.abc.Mapping = dataclasses.field(
+        default_factory=dict)
+    text: str = ''
 
 
 def handle(method, *paths, rule=None, query=(), body=None, answers=()):

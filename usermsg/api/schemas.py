@@ -239,6 +239,19 @@ VERSION = _object({'version': _VERSION})
 
 VERSIONS = _object({'versions': {'type': 'array', 'items': _VERSION}})
 
+_STATUS = {'enum': ['available', 'unavailable']}
+
+HEALTH = _object(
+    {'status': _STATUS},
+    {'checks': {'type': 'array', 'items': _object({
+        'name': _TEXT,
+        'status': _STATUS,
+        'failure': _nullable(_TEXT),
+        'dialect': _TEXT,
+        'latency_ms': {'type': ['number', 'null']},
+        'revision': _nullable(_TEXT),
+        'needed_revision': _TEXT})}})
+
 DESCRIPTION = {'type': 'object', 'required': ['openapi', 'paths']}
 
 ERROR = _object({

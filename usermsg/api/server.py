@@ -15,8 +15,10 @@ What reaches the application is the application's to answer. What doesn't
 (an address or a header that cheroot refuses) gets the same form of error.
 """
 
+import contextlib
 import ipaddress
 import socket
+import time
 
 from cheroot import server as http_server
 from cheroot import wsgi
@@ -25,6 +27,8 @@ from oslo_log import log
 
 from usermsg.api import app
 from usermsg.api import errors
+from usermsg.api import figures
+from usermsg.api import headers
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -36,6 +40,16 @@ MAX_HEADER_SIZE = 32 * 1024
 #: client that is still sending might miss the answer.
 MAX_SKIPPED_BODY = 16 * 1024 * 1024
 
+#: Seconds that a connection may stay open without a request.
+_IDLE = 30
+
+#: How many such may be open before further ones are closed after a request.
+_MAX_IDLE = 256
+
+#: Seconds for a client to go on sending what nobody wants any more. Without
+#: them it would be told that the connection broke, rather than why.
+_LINGER = 2
+
 
 def make_server(runtime):
     """A server that has its port, and whose ``serve()`` handles requests.
@@ -46,12 +60,16 @@ def make_server(runtime):
     options = runtime.conf.api
     if not _is_loopback(options.host):
         app.refuse_noauth(runtime.conf)
-    server = wsgi.Server(
+    server = _Server(
         (options.host, options.port), app.make_app(runtime),
         numthreads=options.threads, server_name=in_url(options.host),
-        request_queue_size=128, timeout=30, shutdown_timeout=10)
+        request_queue_size=128, timeout=min(_IDLE, options.client_timeout),
+        shutdown_timeout=10)
     server.max_request_header_size = MAX_HEADER_SIZE
     server.ConnectionClass = _Connection
+    server.keep_alive_conn_limit = _MAX_IDLE
+    server.client_timeout = options.client_timeout
+    server.metrics = runtime.metrics
     server.error_log = _log_error
     try:
         server.prepare()
@@ -60,6 +78,16 @@ def make_server(runtime):
             f'it cannot listen on {options.host} port {options.port}: '
             f'{error.strerror or error}') from None
     return server
+
+
+class _Server(wsgi.Server):
+
+    def process_conn(self, conn):
+        # A client that says nothing yet must not hold a thread.
+        if conn.last_used is None:
+            self.put_conn(conn)
+        else:
+            super().process_conn(conn)
 
 
 class _Request(http_server.HTTPRequest):
@@ -72,6 +100,7 @@ class _Request(http_server.HTTPRequest):
             self.simple_response('400 Bad Request',
                                  'Content-Length: must be a number.')
             return False
+        self.conn.socket.quiet = True
         return True
 
     def send_headers(self):
@@ -81,15 +110,20 @@ class _Request(http_server.HTTPRequest):
         if (self.chunked_read or
                 getattr(self.rfile, 'remaining', 0) > MAX_SKIPPED_BODY):
             self.close_connection = True
+            self.conn.lingers = True
         else:
             while getattr(self.rfile, 'remaining', 0):
                 if not self.rfile.read(64 * 1024):
+                    self.close_connection = True
                     break
+        self.conn.socket.allow(self.server.client_timeout)
         super().send_headers()
 
     def simple_response(self, status, msg=''):
         # What never reaches the application is answered in its form too.
         self.close_connection = True
+        self.conn.lingers = status[:3] != '408'
+        self.conn.socket.allow(self.server.client_timeout)
         request_id = context.generate_request_id()
         answer = errors.response(
             errors.NotServed(int(status[:3]), msg), request_id)
@@ -99,16 +133,80 @@ class _Request(http_server.HTTPRequest):
             answer.headers['Allow'] = 'GET, POST, DELETE'
         head = '\r\n'.join([
             f'{self.server.protocol} {answer.status}',
-            *(f'{name}: {value}' for name, value in answer.headerlist),
+            *(f'{name}: {value}'
+              for name, value in headers.complete(answer.headerlist)),
             '\r\n'])
         try:
             self.conn.wfile.write(head.encode('latin-1') + answer.body)
         except OSError:
             LOG.debug('[%s] A client went away.', request_id)
+        figures.count(self.server.metrics, 'other', None, status[:3],
+                      time.monotonic() - self.conn.began)
 
 
 class _Connection(http_server.HTTPConnection):
     RequestHandlerClass = _Request
+
+    #: Whether the client may still be sending what isn't read.
+    lingers = False
+
+    def __init__(self, server, sock, *args):
+        super().__init__(server, _Socket(fileno=sock.detach()), *args)
+
+    def communicate(self):
+        self.began = time.monotonic()
+        self.socket.quiet = False
+        self.socket.allow(self.server.client_timeout)
+        return super().communicate()
+
+    def close(self):
+        if self.lingers:
+            # Nothing raised here may end the thread.
+            with contextlib.suppress(OSError):
+                self._linger()
+        super().close()
+
+    def _linger(self):
+        self.socket.shutdown(socket.SHUT_WR)
+        self.socket.allow(_LINGER)
+        left = MAX_SKIPPED_BODY
+        while left > 0 and (skipped := self.socket.recv_into(
+                bytearray(64 * 1024))):
+            left -= skipped
+
+
+class _Socket(socket.socket):
+    """Gives up at a point in time, however often a byte comes or goes.
+
+    A timeout alone begins anew with every byte.
+    """
+
+    #: Whether a client that is too slow looks like one that went away: to
+    #: the application, which reads the body, it makes no difference.
+    quiet = False
+
+    def allow(self, seconds):
+        """What follows must be done within so many seconds."""
+        self._end = time.monotonic() + seconds
+
+    def _wait_no_longer(self):
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError('timed out')  # as cheroot knows it
+        self.settimeout(left)
+
+    def recv_into(self, *args):
+        try:
+            self._wait_no_longer()
+            return super().recv_into(*args)
+        except TimeoutError:
+            if self.quiet:
+                return 0
+            raise
+
+    def send(self, *args):
+        self._wait_no_longer()
+        return super().send(*args)
 
 
 def in_url(host):

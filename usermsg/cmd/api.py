@@ -23,6 +23,7 @@ from oslo_log import log  # noqa: E402
 
 from usermsg.api import server as api_server  # noqa: E402
 from usermsg import exception  # noqa: E402
+from usermsg import exporter  # noqa: E402
 from usermsg import memory  # noqa: E402
 from usermsg import service  # noqa: E402
 
@@ -33,6 +34,7 @@ def main():
     try:
         runtime = service.prepare(sys.argv[1:])
         server = api_server.make_server(runtime)
+        exporter.serve(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
     memory.settle()

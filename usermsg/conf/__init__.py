@@ -20,8 +20,9 @@ from oslo_db import options as db_options
 from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import messages
+from usermsg.conf import metrics
 
-_GROUPS = (api, catalogue, messages)
+_GROUPS = (api, catalogue, messages, metrics)
 
 
 def register_opts(conf):

@@ -51,8 +51,12 @@ def is_known(revision):
 def version(database: db.Database):
     """The revision of the database; None if it has no schema yet."""
     with database.reader() as connection:
-        return alembic.migration.MigrationContext.configure(
-            connection).get_current_revision()
+        return revision_of(connection)
+
+
+def revision_of(connection):
+    return alembic.migration.MigrationContext.configure(
+        connection).get_current_revision()
 
 
 def sync(database: db.Database):
@@ -68,8 +72,7 @@ def sync(database: db.Database):
 
 def _upgrade(connection):
     with _alone(connection):
-        before = alembic.migration.MigrationContext.configure(
-            connection).get_current_revision()
+        before = revision_of(connection)
         alembic.command.upgrade(_config(connection), 'head')
         return before
 

@@ -22,6 +22,7 @@ be used. After that :meth:`API.create` raises only for what its caller did
 wrong: whatever else happens, the service goes on.
 """
 
+import collections
 import collections.abc
 import datetime
 import hashlib
@@ -113,14 +114,15 @@ class API:
             [(stored, new)] = self._deadline.run(
                 lambda: self._objects.MessageList.record(self._db, [draft]))
         except Exception as error:
-            self._metrics.not_recorded.inc()
             message = self._objects.Message.from_row(draft.row)
+            self._metrics.not_recorded.inc(
+                1, (message.prefix, message.message_level))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s: %s', message.request_id, message.event_id,
                       message.resource_type, message.resource_uuid,
                       type(error).__name__, _own_words(error))
             return None
-        self._metrics.recorded.inc(new)
+        self._count([(stored, new)])
         return stored
 
     def draft(self, project_id, event_id=None, resource_type=None,
@@ -181,8 +183,15 @@ class API:
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         stored = self._objects.MessageList.record(self._db, drafts)
-        self._metrics.recorded.inc(sum(new for _message, new in stored))
+        self._count(stored)
         return stored
+
+    def _count(self, stored):
+        numbers = collections.Counter(
+            (message.prefix, message.message_level)
+            for message, new in stored if new)
+        for labels, number in numbers.items():
+            self._metrics.recorded.inc(number, labels)
 
     def get(self, context, message_id, all_projects=False):
         """One message of the context's project.

@@ -31,9 +31,11 @@ class Deadline:
         the call together
     :param places: how many calls may be under way; when all hang, further
         callers wait for a place and no threads pile up
+    :param name: of the threads
     """
 
-    def __init__(self, seconds, places=16):
+    def __init__(self, seconds, places=16, name='usermsg-record'):
+        self._name = name
         self._seconds = seconds
         self._places = places
         self._reset()
@@ -60,7 +62,7 @@ class Deadline:
             worker = idle.pop()
         except IndexError:
             try:
-                worker = _Worker(free, idle)
+                worker = _Worker(self._name, free, idle)
                 worker.start()
             except BaseException:
                 free.release()
@@ -81,9 +83,9 @@ class _Worker(threading.Thread):
     never again open an encrypted connection, nor exit.
     """
 
-    def __init__(self, place, idle):
+    def __init__(self, name, place, idle):
         # A daemon: a call that hangs must not keep its process from ending.
-        super().__init__(name='usermsg-record', daemon=True)
+        super().__init__(name=name, daemon=True)
         self.calls = queue.SimpleQueue()
         self._place = place
         self._idle = idle

@@ -12,8 +12,9 @@
 """The rules of who may do what, with their defaults."""
 
 from usermsg.policies import defined_messages
+from usermsg.policies import health
 from usermsg.policies import messages
 
 
 def list_rules():
-    return [*defined_messages.RULES, *messages.RULES]
+    return [*defined_messages.RULES, *messages.RULES, *health.RULES]

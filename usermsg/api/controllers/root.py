@@ -13,6 +13,7 @@
 
 from usermsg.api import answer
 from usermsg.api.controllers import defined_messages
+from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
 from usermsg.api import errors
 from usermsg.api import microversion
@@ -27,7 +28,8 @@ class Root:
         self._runtime = runtime
         self.table = route.Table([
             self, messages.Messages(runtime),
-            defined_messages.DefinedMessages(runtime)])
+            defined_messages.DefinedMessages(runtime),
+            health.Health(runtime)])
 
     def find(self, request):
         """The handler of a request, which may then ask the request for more.

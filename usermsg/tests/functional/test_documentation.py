@@ -11,6 +11,7 @@
 # under the License.
 """What the documentation shows works as it stands there."""
 
+import configparser
 import json
 import os
 import pathlib
@@ -19,6 +20,10 @@ import subprocess
 import sys
 import textwrap
 
+from keystonemiddleware import opts as auth_opts
+from oslo_middleware import cors
+
+from usermsg import conf as usermsg_conf
 from usermsg import context
 from usermsg.db import migration
 from usermsg.message import api
@@ -83,6 +88,19 @@ class DocumentationTest(base.TestCase):
         self.assertEqual(
             'create backup job: The cause is not known.',
             known.describe('BACKUP_BACKUP_JOB_001_001').user_message)
+
+    def test_the_options_of_the_operators_pages_exist(self):
+        known = {(group, option) for group, options in (
+            *auth_opts.list_auth_token_opts(), ('cors', cors.OPTS),
+            *((group.name, options)
+              for group, options in usermsg_conf.list_opts()))
+            for option in [each.dest for each in options]}
+        for block in _blocks('doc/source/admin/surroundings.rst', 'ini'):
+            shown = configparser.ConfigParser()
+            shown.read_string(block)
+            for group in shown.sections():
+                for name in shown[group]:
+                    self.assertIn((group, name), known)
 
     def test_the_overlays_of_the_operators_page_can_be_used(self):
         for number, block in enumerate(

@@ -16,12 +16,14 @@ import pathlib
 import fixtures
 from oslo_config import cfg
 from oslo_config import generator as config_generator
+from oslo_middleware import cors
 from oslo_policy import generator as policy_generator
 import testtools
 import yaml
 
 import usermsg
 from usermsg import conf as usermsg_conf
+from usermsg.conf import libraries
 from usermsg import policies
 from usermsg.tests import base
 
@@ -86,8 +88,11 @@ class SampleTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        # The generators set up the logging of their process.
+        # The generators set up the logging of their process, and change
+        # defaults in libraries.
         self.useFixture(fixtures.FakeLogger())
+        self.addCleanup(cfg.set_defaults, cors.OPTS, **{
+            option.dest: option.default for option in cors.OPTS})
         self.path = self.home / 'sample'
 
     def test_the_sample_configuration(self):
@@ -141,6 +146,7 @@ class SampleTest(base.TestCase):
     def test_the_generators_find_us(self):
         for group, function in (
                 ('oslo.config.opts', usermsg_conf.list_opts),
+                ('oslo.config.opts.defaults', libraries.set_defaults),
                 ('oslo.policy.policies', policies.list_rules)):
             found, = importlib.metadata.entry_points(group=group,
                                                      name='usermsg')

@@ -18,6 +18,7 @@ import fixtures
 from usermsg import context
 from usermsg import exception
 from usermsg.policies import defined_messages as catalogue_rules
+from usermsg.policies import health
 from usermsg.policies import messages as rules
 from usermsg import policy
 from usermsg import service
@@ -30,8 +31,8 @@ PERSONAS = {
     'member': ({rules.GET_ALL, rules.GET, rules.DELETE} | CATALOGUE,
                CATALOGUE),
     'admin': ({rules.GET_ALL, rules.GET, rules.DELETE, rules.CREATE,
-               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS} |
-              CATALOGUE,) * 2,
+               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS,
+               health.DETAIL} | CATALOGUE,) * 2,
     'service': ({rules.CREATE} | CATALOGUE,) * 2,
     'robot': (set(), set()),
 }

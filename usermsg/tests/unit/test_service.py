@@ -297,13 +297,14 @@ class RuntimesTest(base.TestCase):
         api.API(first).create(context.RequestContext(project_id='one'),
                               'VOLUME_000002')
         first.catalogue.describe('NOPE_000001')
-        for name, expected in (('usermsg_messages_recorded_total', 1),
-                               ('usermsg_unknown_events_total', 1),
-                               ('usermsg_messages_not_recorded_total', 0)):
-            self.assertEqual(expected,
-                             first.metrics.registry.get_sample_value(name))
-            self.assertEqual(0,
-                             second.metrics.registry.get_sample_value(name))
+        for name, labels, without in (
+                ('usermsg_messages_recorded_total',
+                 {'prefix': 'VOLUME', 'level': 'ERROR'}, None),
+                ('usermsg_unknown_events_total', {}, 0)):
+            self.assertEqual(1, first.metrics.registry.get_sample_value(
+                name, labels))
+            self.assertEqual(without, second.metrics.registry.get_sample_value(
+                name, labels))
 
     def test_catalogues(self):
         self.write('overlay/a.yaml', '''

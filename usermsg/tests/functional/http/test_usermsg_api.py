@@ -128,6 +128,10 @@ class TestServing(base.TestCase):
             self.assertEqual(headers['X-OpenStack-Request-Id'],
                              content['errors'][0]['request_id'])
             self.assertEqual(status == 405, 'Allow' in headers)
+            for name, value in (('X-Content-Type-Options', 'nosniff'),
+                                ('X-Frame-Options', 'DENY'),
+                                ('Cache-Control', 'no-store')):
+                self.assertEqual(value, headers[name])
 
     def test_odd_paths_reach_the_application(self):
         for path, status in ((b'/v3/messages/%ff', 400),

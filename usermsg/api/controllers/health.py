@@ -1,0 +1,70 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``/healthcheck``: for load balancers, and in more words for operators."""
+
+import functools
+
+from usermsg.api import answer
+from usermsg.api import query
+from usermsg.api import route
+from usermsg.api import schemas
+from usermsg.db import migration
+from usermsg import health
+from usermsg.policies import health as rules
+
+
+class Health:
+    def __init__(self, runtime):
+        self._dialect = runtime.db.dialect
+        self._health = health.DatabaseHealth(runtime.db)
+
+    @route.handle('GET', '/healthcheck',
+                  answers={200: schemas.HEALTH, 503: schemas.HEALTH})
+    def show(self, request, response):
+        """Tell whether the service can do its work.
+
+        Checks are shown to who may see them.
+        """
+        query.read(request)
+
+        state = self._health.state()
+
+        content = {'status': _status(state)}
+        if request.identified and request.identity.can(rules.DETAIL):
+            content['checks'] = [self._view(state)]
+        response.status = 503 if state.failure else 200
+        return answer.json(response, content)
+
+    @route.handle('HEAD', '/healthcheck', answers={200: None, 503: None})
+    def head(self, request, response):
+        """Tell by the status alone whether the service can do its work."""
+        return self.show(request, response)
+
+    def _view(self, state):
+        return {
+            'name': 'database',
+            'status': _status(state),
+            'failure': state.failure,
+            'dialect': self._dialect,
+            'latency_ms': (None if state.latency is None else
+                           round(state.latency * 1000, 3)),
+            'revision': state.revision,
+            'needed_revision': self._needed_revision,
+        }
+
+    @functools.cached_property
+    def _needed_revision(self):
+        return migration.head()
+
+
+def _status(state):
+    return 'unavailable' if state.failure else 'available'

@@ -1,0 +1,99 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Counts requests, and shows what is counted."""
+
+import ipaddress
+import time
+
+import prometheus_client
+
+from usermsg.api import route
+
+#: What a label may say; anything else would let clients make up figures.
+_METHODS = frozenset({'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
+                      'OPTIONS'})
+
+#: Signs of a proxy, which is on this host where the client needn't be.
+_FORWARDED = ('HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_FORWARDED_FOR',
+              'HTTP_X_FORWARDED_HOST', 'HTTP_X_FORWARDED_PROTO',
+              'HTTP_X_REAL_IP')
+
+
+def count(metrics, method, found, status, seconds):
+    """Count one request.
+
+    :param found: a :class:`usermsg.api.route.Route`, None if there was none
+    :param status: its three digits
+    """
+    if method not in _METHODS:
+        method = 'other'
+    path = 'unknown' if found is None else found.path
+    metrics.requests.inc(1, (method, path, status))
+    metrics.request_seconds.observe(seconds, (method, path))
+
+
+class Counted:
+    """WSGI middleware that counts. The root controller says the route."""
+
+    def __init__(self, app, metrics):
+        self._app = app
+        self._metrics = metrics
+
+    def __call__(self, environ, start_response):
+        began = time.perf_counter()
+        code = None
+
+        def start(status, headers, exc_info=None):
+            nonlocal code
+            code = status[:3]
+            return start_response(status, headers, exc_info)
+
+        answer = self._app(environ, start)
+        count(self._metrics, environ['REQUEST_METHOD'],
+              environ.get('usermsg.route'), code,
+              time.perf_counter() - began)
+        return answer
+
+
+class Shown:
+    """WSGI middleware that shows the figures to who is on this very host.
+
+    :param path: where; for everybody else there is nothing
+    """
+
+    def __init__(self, app, metrics, path):
+        self._app = app
+        self._path = path
+        self._route = route.Route('GET', path, rule=None)
+        self._show = prometheus_client.make_wsgi_app(metrics.registry)
+
+    def __call__(self, environ, start_response):
+        if (environ.get('PATH_INFO') != self._path or
+                environ['REQUEST_METHOD'] != 'GET' or
+                not _is_direct(environ)):
+            return self._app(environ, start_response)
+        environ['usermsg.route'] = self._route
+        return self._show(environ, start_response)
+
+
+def _is_direct(environ):
+    if any(name in environ for name in _FORWARDED):
+        return False
+    # A client on a Unix socket has no address.
+    address = environ.get('REMOTE_ADDR')
+    if not address:
+        return True
+    try:
+        address = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return (getattr(address, 'ipv4_mapped', None) or address).is_loopback

@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What a proxy in front says of the request that it was sent."""
+
+import re
+
+from oslo_middleware import http_proxy_to_wsgi
+import webob
+
+#: What oslo.middleware changes in the environment, and what can stand there.
+#: It takes whatever it is given, and links would lead there.
+_POSSIBLE = {name: re.compile(pattern, re.ASCII) for name, pattern in (
+    ('wsgi.url_scheme', 'https?'),
+    ('HTTP_HOST', r'([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}])'
+                  r'(:[0-9]{1,5})?'),
+    ('REMOTE_ADDR', r'["\[\]0-9A-Fa-f:.]{1,60}'),
+    ('SCRIPT_NAME', r'(/[A-Za-z0-9._~-]{1,100}){0,10}/?'),
+)}
+
+
+class Proxy(http_proxy_to_wsgi.HTTPProxyToWSGI):
+    """Follows X-Forwarded-* and Forwarded, but for values that can't be."""
+
+    def __call__(self, environ, start_response):
+        environ.setdefault('SCRIPT_NAME', '')
+        before = {name: environ.get(name) for name in _POSSIBLE}
+        self.process_request(webob.Request(environ))
+        for name, possible in _POSSIBLE.items():
+            if (environ.get(name) != before[name] and
+                    not possible.fullmatch(environ[name])):
+                if before[name] is None:
+                    del environ[name]
+                else:
+                    environ[name] = before[name]
+        # Not by the class it derives from, which would make the answer anew.
+        return self.application(environ, start_response)

@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Options of the libraries of the HTTP service, and our defaults for them.
+
+Apart from our own, as services that record need neither.
+"""
+
+from oslo_middleware import cors
+from oslo_middleware import http_proxy_to_wsgi
+
+#: What a page in a browser needs to use this API.
+_CORS = {
+    'allow_methods': ['GET', 'HEAD', 'POST', 'DELETE'],
+    'allow_headers': [
+        'Accept-Language', 'Content-Type', 'If-None-Match',
+        'OpenStack-API-Version', 'X-Auth-Token', 'X-OpenStack-Request-ID'],
+    'expose_headers': [
+        'Content-Language', 'ETag', 'Location', 'OpenStack-API-Version',
+        'Retry-After', 'WWW-Authenticate', 'X-OpenStack-Request-ID'],
+}
+
+
+def register_opts(conf):
+    conf.register_opts(cors.OPTS, group='cors')
+    conf.register_opts(http_proxy_to_wsgi.OPTS, group='oslo_middleware')
+    for name, value in _CORS.items():
+        conf.set_default(name, value, group='cors')
+
+
+def set_defaults():
+    """Show our defaults in a sample configuration.
+
+    It changes the libraries for the whole process: only the generator of
+    samples calls it.
+    """
+    cors.set_defaults(**_CORS)

@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``[metrics]``: figures for Prometheus."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('metrics', title='Figures for Prometheus')
+
+OPTS = [
+    cfg.PortOpt(
+        'port', default=0,
+        help='The port on which usermsg-api serves figures, and nothing '
+             'else; 0 is none. For other WSGI servers, see path.'),
+    cfg.HostAddressOpt(
+        'host', default='127.0.0.1',
+        help='The address on which it does so. Whoever reaches it can read '
+             'them.'),
+    cfg.StrOpt(
+        'path',
+        help='A path of the API under which it serves figures, for instance '
+             '/metrics. It answers only to requests from the same host that '
+             'came through no proxy. If the WSGI server runs several '
+             'processes, set PROMETHEUS_MULTIPROC_DIR in its environment to '
+             'a directory that is empty when it starts.'),
+]

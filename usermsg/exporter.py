@@ -1,0 +1,38 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""A server for figures alone, in the process that has them."""
+
+import prometheus_client
+
+from usermsg import exception
+
+
+def serve(runtime):
+    """Start to serve figures in a thread, if the configuration says so.
+
+    It ends with the process.
+
+    :raises usermsg.exception.ConfigurationError: the address can't be had
+    """
+    options = runtime.conf.metrics
+    if not options.port:
+        return
+    metrics = runtime.metrics
+    if not metrics.shared:
+        prometheus_client.ProcessCollector(registry=metrics.registry)
+    try:
+        prometheus_client.start_http_server(
+            options.port, options.host, metrics.registry)
+    except OSError as error:
+        raise exception.ConfigurationError(
+            f'[metrics] it cannot listen on {options.host} port '
+            f'{options.port}: {error.strerror or error}') from None

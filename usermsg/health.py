@@ -1,0 +1,128 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Whether the service can do its work now, which is whether its database can.
+
+However many ask, and whatever state the database is in, the answer costs
+little and comes soon: it is kept for a second, and one thread at most waits
+for the database. Only deadline.py knows that drivers may wait for ever.
+"""
+
+import dataclasses
+import os
+import threading
+import time
+
+from oslo_log import log
+import sqlalchemy
+
+from usermsg.db import migration
+from usermsg import exception
+from usermsg.message import deadline
+
+LOG = log.getLogger(__name__)
+
+#: Seconds that an answer is good for.
+KEPT = 1
+
+#: Seconds that the database has.
+PATIENCE = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class DatabaseState:
+    """What the database had to say.
+
+    :param failure: None if all is well; ``timeout``, ``connection`` or
+        ``error``
+    :param latency: seconds from asking for a connection to the answer; None
+        if there was none
+    :param revision: of the schema; None if it has none, or wasn't seen
+    """
+
+    failure: str | None
+    latency: float | None = None
+    revision: str | None = None
+
+
+class DatabaseHealth:
+    """Asks a database how it is. Safe to share between threads, and to fork.
+
+    :param database: a :class:`usermsg.db.Database`
+    """
+
+    def __init__(self, database, kept=KEPT, patience=PATIENCE):
+        self._database = database
+        self._kept = kept
+        self._patience = patience
+        self._checks = {}
+
+    def state(self):
+        """A :class:`DatabaseState`, a second old at most."""
+        # By process: in one that was forked the lock could be held by a
+        # thread that isn't there.
+        pid = os.getpid()
+        check = self._checks.get(pid)
+        if check is None:
+            check = self._checks.setdefault(
+                pid, _Check(self._database, self._kept, self._patience))
+        return check.state()
+
+
+class _Check:
+
+    def __init__(self, database, kept, patience):
+        self._database = database
+        self._kept = kept
+        self._deadline = deadline.Deadline(patience, places=1,
+                                           name='usermsg-health')
+        self._lock = threading.Lock()
+        self._under_way = False
+        self._state = None
+        self._good_until = 0
+
+    def state(self):
+        # Who waits here waits for the answer of another, which then is new.
+        with self._lock:
+            # A call that was given up may hang for long. Until it ends, the
+            # database hasn't answered, and nobody else need wait for that.
+            if not self._under_way and time.monotonic() >= self._good_until:
+                self._state = self._ask()
+                self._good_until = time.monotonic() + self._kept
+            return self._state
+
+    def _ask(self):
+        self._under_way = True
+        try:
+            return self._deadline.run(self._call)
+        except deadline.Expired:
+            LOG.error('The database does not answer.')
+            return DatabaseState('timeout')
+        except Exception:
+            self._under_way = False  # there may have been no thread for it
+            LOG.exception('The database cannot be asked.')
+            return DatabaseState('error')
+
+    def _call(self):
+        failure = 'connection'
+        try:
+            began = time.monotonic()
+            with self._database.reader() as connection:
+                failure = 'error'
+                connection.scalar(sqlalchemy.select(1))
+                latency = time.monotonic() - began
+                # Also, because SQLite looks at no file for the above.
+                return DatabaseState(
+                    None, latency, migration.revision_of(connection))
+        except exception.DatabaseUnavailable:  # has been logged
+            return DatabaseState(failure)
+        finally:
+            self._under_way = False
