@@ -86,14 +86,17 @@ class _ConfigOpts(cfg.ConfigOpts):
         """
 
 
-def load_config(argv=None, use_env=True):
+def load_config(argv=None, use_env=True, register=lambda conf: None):
     """All options read and checked. See :func:`prepare`.
 
     :param use_env: whether variables such as ``OS_DATABASE__CONNECTION``
         count; in another service's process they are that service's
+    :param register: called with the ConfigOpts before anything is read, for
+        options that only one command has
     """
     conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
+    register(conf)
     log.register_options(conf)
     # Pecan logs what clients send wrongly as errors of ours, and the parser
     # of policies logs tracebacks of what we report by file and line.
