@@ -48,7 +48,7 @@ class Policy:
     def __init__(self, conf):
         self._conf = conf
         self._state = _state(conf)
-        self._enforcer = _make_enforcer(conf)
+        self._enforcer = make_enforcer(conf)
 
     def allows(self, context, rule, project_id):
         """Whether a context may do something to what a project owns.
@@ -72,7 +72,7 @@ class Policy:
         # Kept first, so that files that can't be used are complained of once.
         self._state = state
         try:
-            self._enforcer = _make_enforcer(self._conf)
+            self._enforcer = make_enforcer(self._conf)
         except exception.ConfigurationError as error:
             LOG.error('A policy file was changed and cannot be used; the '
                       'rules read before stay in force: %s', error)
@@ -88,7 +88,8 @@ def _state(conf):
             for path, stat in stats]
 
 
-def _make_enforcer(conf):
+def make_enforcer(conf):
+    """oslo.policy's enforcer, of files that were checked; see Policy."""
     files = [(path, _read(path)) for path in _policy_files(conf)]
     defaults = {rule.name for rule in policies.list_rules()}
     named = defaults.union(*(content for _path, content in files))
