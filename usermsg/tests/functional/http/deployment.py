@@ -15,16 +15,19 @@ What a test changes in an example is named here, and has to be there: paths,
 ports, and the user.
 """
 
+import contextlib
 import grp
 import http.client
 import os
 import pathlib
 import pwd
+import signal
 import socket
 import ssl
 import subprocess
 import sys
 import threading
+import time
 
 from usermsg import service
 from usermsg.tests.functional import servers
@@ -54,6 +57,9 @@ class Uwsgi(servers.Process):
     :param config_file: of usermsg
     :param changes: further changes of the example
     """
+
+    #: What the master says last when it starts.
+    _LAST = 'spawned uWSGI worker 4 '
 
     def __init__(self, config_file, changes=None, env=None):
         program = servers.find('uwsgi', 'uWSGI from PyPI',
@@ -86,9 +92,10 @@ class Uwsgi(servers.Process):
             raise
 
     def _listen(self):
-        while said := self._notified.recv(4096):
-            if b'READY=1' in said:
-                self._ready.set()
+        with self._notified:
+            while said := self._notified.recv(4096):
+                if b'READY=1' in said:
+                    self._ready.set()
 
     def _is_ready(self):
         if not self._ready.wait(0.1):
@@ -97,7 +104,21 @@ class Uwsgi(servers.Process):
     def stop(self, deadline=10):
         super().stop(deadline)
         # The thread gets nothing more, which is the end.
-        self._notified.shutdown(socket.SHUT_RD)
+        with contextlib.suppress(OSError):
+            self._notified.shutdown(socket.SHUT_RD)
+
+    def reload(self, deadline=60):
+        """As "systemctl reload" does; returns when it is up again.
+
+        By its log: uWSGI doesn't tell systemd that.
+        """
+        end = time.monotonic() + deadline
+        before = self.log().count(self._LAST)
+        self._popen.send_signal(signal.SIGHUP)
+        while self.log().count(self._LAST) == before:
+            if time.monotonic() > end:
+                raise servers.Failed(f'it did not come back\n{self.log()}')
+            time.sleep(0.03)
 
     def end(self, number, deadline=60):
         """Ask it to end; returns its exit status."""
