@@ -15,7 +15,9 @@ What a test changes in an example is named here, and has to be there: paths,
 ports, and the user.
 """
 
+import atexit
 import contextlib
+import functools
 import grp
 import http.client
 import os
@@ -30,6 +32,7 @@ import threading
 import time
 
 from usermsg import service
+from usermsg.tests.functional.http import client
 from usermsg.tests.functional import servers
 
 EXAMPLES = pathlib.Path(__file__).parents[4] / 'etc' / 'usermsg'
@@ -206,3 +209,24 @@ class Nginx(servers.Process):
             return answer, answer.read()
         finally:
             connection.close()
+
+
+class Shared:
+    """nginx, uWSGI, and ``runtime``, which is one on their configuration."""
+
+    def __init__(self):
+        # Only a directory that goes when the others do.
+        self._home = servers.Process()
+        atexit.register(self._home.stop)
+        self.runtime = client.make_runtime(self._home.directory, api={
+            'auth_strategy': 'noauth', 'allow_insecure_noauth': 'true'})
+        self.uwsgi = Uwsgi(self._home.path('usermsg.conf'))
+        atexit.register(self.uwsgi.stop)
+        self.nginx = Nginx(self.uwsgi.socket)
+        atexit.register(self.nginx.stop)
+
+
+@functools.cache
+def shared():
+    """Those of this test process, for tests that leave them as they are."""
+    return Shared()

@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import signal
+import time
 import unittest
 import uuid
 
@@ -75,9 +76,12 @@ class TestBehindNginx(TestCase):
 
     def setUp(self):
         super().setUp()
-        self.server = self.uwsgi()
-        self.front = self.nginx(self.server.socket)
-        self.headers = client.headers_of('a-project', 'member')
+        deployed = servers.require(deployment.shared)
+        self.server, self.front = deployed.uwsgi, deployed.nginx
+        self.service = deployed.runtime
+        # Of this test's own: the servers are not.
+        self.project = uuid.uuid4().hex
+        self.headers = client.headers_of(self.project, 'member')
 
     def ask(self, address='/v3/messages', method='GET', body=None,
             **headers):
@@ -85,7 +89,7 @@ class TestBehindNginx(TestCase):
             address, method, {**self.headers, **headers}, body)
 
     def test_messages_are_read_and_deleted_over_tls(self):
-        message = client.record(self.service, 'a-project')
+        message = client.record(self.service, self.project)
         answer, content = self.ask()
         self.assertEqual(200, answer.status)
         self.assertEqual('max-age=31536000',
@@ -99,13 +103,27 @@ class TestBehindNginx(TestCase):
         self.assertEqual(200, self.ask(address)[0].status)
         self.assertEqual(204, self.ask(address, 'DELETE')[0].status)
         self.assertError(404, self.ask(address))
-        log = pathlib.Path(self.front.path('access')).read_text()
-        answer, _content = self.ask('/v3/messages?limit=7')
+
+    def test_the_access_log_has_the_request_id_and_no_query(self):
+        answer, _content = self.ask(f'/v3/messages?marker={uuid.uuid4()}')
         self.assertEqual(200, answer.status)
-        while len(log.splitlines()) < 5:
+        request_id = answer.headers['X-OpenStack-Request-Id']
+        self.assertEqual(414, self.ask(
+            f'/v3/{self.project}?{"x" * 14000}')[0].status)
+        self.assertError(413, self.ask(
+            f'/v3/{self.project}/messages?a=b', method='POST',
+            body=b'x' * 2 * 1024 * 1024))
+        # It is written after the answer.
+        end = time.monotonic() + 60
+        last = f'"POST /v3/{self.project}/messages" 413 '
+        log = ''
+        while last not in log and time.monotonic() < end:
             log = pathlib.Path(self.front.path('access')).read_text()
-        self.assertIn(answer.headers['X-OpenStack-Request-Id'], log)
-        self.assertNotIn('limit=7', log)
+        self.assertIn(last, log)
+        line, = (line for line in log.splitlines() if request_id in line)
+        self.assertIn('"GET /v3/messages" 200 ', line)
+        self.assertNotIn('?', log)
+        self.assertNotIn('.error', log)
 
     def test_a_long_token_is_no_problem(self):
         self.assertEqual(200, self.ask(
@@ -151,7 +169,7 @@ class TestBehindNginx(TestCase):
             self.assertError(404, self.ask(address))
 
     def test_slow_clients_keep_nobody_busy(self):
-        message = client.record(self.service, 'a-project')
+        message = client.record(self.service, self.project)
         for _ in range(2 * AT_ONCE):
             sock = self.front.connect()
             self.addCleanup(sock.close)
@@ -171,28 +189,6 @@ class TestBehindNginx(TestCase):
             self.assertError(status, self.ask(address))
         self.assertError(405, self.ask(method='BREW'))
         self.assertNotIn('Traceback', self.server.log())
-
-    def test_without_uwsgi_it_is_a_bad_gateway(self):
-        self.server.kill()
-        self.assertError(502, self.ask())
-
-    def test_many_clients_are_served_while_processes_are_replaced(self):
-        self.server.stop()
-        self.server = self.uwsgi({'max-requests = 20000': 'max-requests = 20',
-                                  'max-requests-delta = 2000':
-                                      'min-worker-lifetime = 1'})
-        self.front = self.nginx(self.server.socket)
-
-        def ask(_number):
-            return self.ask()[0].status
-
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            for _ in range(20):
-                self.assertEqual({200}, set(pool.map(ask, range(100))))
-                if 'Respawned uWSGI worker' in self.server.log():
-                    break
-            self.assertIn('Respawned uWSGI worker', self.server.log())
-            self.assertEqual({200}, set(pool.map(ask, range(100))))
 
 
 class TestWhatIsBelieved(TestCase):
@@ -271,6 +267,27 @@ class TestFiles(TestCase):
             '/v3/messages')[0].status)
         self.assertEqual(0, server.end(signal.SIGTERM))
         self.assertFalse(os.path.exists(server.socket))
+
+    def test_many_clients_are_served_while_processes_are_replaced(self):
+        server = self.uwsgi({
+            'max-requests = 20000': 'max-requests = 20',
+            'max-requests-delta = 2000': 'min-worker-lifetime = 1'})
+        front = self.nginx(server.socket)
+
+        def ask(_number):
+            return front.ask('/v3/messages')[0].status
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for _ in range(20):
+                self.assertEqual({200}, set(pool.map(ask, range(100))))
+                if 'Respawned uWSGI worker' in server.log():
+                    break
+            self.assertIn('Respawned uWSGI worker', server.log())
+            self.assertEqual({200}, set(pool.map(ask, range(100))))
+
+    def test_without_uwsgi_it_is_a_bad_gateway(self):
+        self.assertError(502, self.nginx(
+            self.home / 'nobody.socket').ask('/v3/messages'))
 
     def test_a_reload_reads_the_configuration_again(self):
         server = self.uwsgi()
