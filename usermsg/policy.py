@@ -102,7 +102,7 @@ class _Rules:
     """
 
     def __init__(self, conf):
-        self._enforcer = _make_enforcer(conf)
+        self._enforcer = make_enforcer(conf)
         self._decided = {}
         asks_elsewhere = {entry.name for entry in
                           importlib.metadata.entry_points(
@@ -141,7 +141,8 @@ def _state(conf):
             for path, stat in stats]
 
 
-def _make_enforcer(conf):
+def make_enforcer(conf):
+    """oslo.policy's enforcer, of files that were checked; see Policy."""
     files = [(path, _read(path)) for path in _policy_files(conf)]
     defaults = {rule.name for rule in policies.list_rules()}
     named = defaults.union(*(content for _path, content in files))

@@ -86,11 +86,13 @@ class _ConfigOpts(cfg.ConfigOpts):
         """
 
 
-def load_config(argv=None, library=False):
+def load_config(argv=None, library=False, register=lambda conf: None):
     """All options read and checked. See :func:`prepare`.
 
     :param library: in the process of another service, whose are variables
         such as ``OS_DATABASE__CONNECTION``, and which serves no HTTP of ours
+    :param register: called with the ConfigOpts before anything is read, for
+        options that only one command has
     """
     conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
@@ -98,6 +100,7 @@ def load_config(argv=None, library=False):
         # Here, because it imports libraries.
         from usermsg.conf import libraries
         libraries.register_opts(conf)
+    register(conf)
     log.register_options(conf)
     # Pecan logs what clients send wrongly as errors of ours, and the parser
     # of policies logs tracebacks of what we report by file and line.

@@ -37,6 +37,9 @@ class RequestId:
     def __call__(self, environ, start_response):
         request_id = context.generate_request_id()
         environ['openstack.request_id'] = request_id
+        # What is logged before it is known who asks must not be taken for
+        # the work of whom this thread served before.
+        context.RequestContext(request_id=request_id)
         # uWSGI passes on what is no request at all.
         for name in ('REQUEST_METHOD', 'PATH_INFO'):
             environ.setdefault(name, '')

@@ -18,6 +18,25 @@ from usermsg.db import migration
 from usermsg import exception
 
 
+def why_unusable(error):
+    """What a DatabaseUnavailable is about, in one line for an operator."""
+    return 'The database cannot be used: ' + (
+        db.driver_words(error.__cause__) if error.__cause__ else
+        'another process is upgrading it.')
+
+
+def comparison(version):
+    """What a revision of the database means to this code, in sentences."""
+    head = migration.head()
+    if version == head:
+        return f'The database is up to date: {head}.'
+    advice = ('Run "usermsg-manage db sync".'
+              if migration.is_known(version) else
+              'A newer release has upgraded it.')
+    return (f'The database is at {version or "nothing"}, this release needs '
+            f'{head}. {advice}')
+
+
 class Command(command.Command):
     """One that says itself why the database can't be used."""
 
@@ -25,10 +44,7 @@ class Command(command.Command):
         try:
             return super().run(parsed_args)
         except exception.DatabaseUnavailable as error:
-            raise RuntimeError(
-                'The database cannot be used: ' +
-                (db.driver_words(error.__cause__) if error.__cause__ else
-                 'another process is upgrading it.')) from error
+            raise RuntimeError(why_unusable(error)) from error
 
 
 class Sync(Command):
@@ -56,14 +72,5 @@ class Check(Command):
 
     def take_action(self, parsed_args):
         version = migration.version(db.Database(self.app.conf))
-        head = migration.head()
-        if version == head:
-            self.app.stdout.write(f'The database is up to date: {head}.\n')
-            return 0
-        advice = ('Run "usermsg-manage db sync".'
-                  if migration.is_known(version) else
-                  'A newer release has upgraded it.')
-        self.app.stdout.write(
-            f'The database is at {version or "nothing"}, this release needs '
-            f'{head}. {advice}\n')
-        return 1
+        self.app.stdout.write(f'{comparison(version)}\n')
+        return 0 if version == migration.head() else 1

@@ -277,6 +277,19 @@ def delete_expired_source_keys(db, now, batch=BATCH):
     return _delete_batch(db, _KEYS, list(_KEYS.primary_key), now, batch)
 
 
+def newest_event_ids(db, rows):
+    """Which events the newest messages are of.
+
+    :param rows: how many messages to look at, at most
+    :returns: (how many there were, the set of their event ids)
+    """
+    with db.reader() as connection:
+        found = connection.scalars(
+            sa.select(_TABLE.c.event_id).order_by(_TABLE.c.id.desc())
+            .limit(rows)).all()
+    return len(found), set(found)
+
+
 def _delete_batch(db, table, key, now, batch):
     # Chosen first and deleted by key: MariaDB has no LIMIT in a subquery,
     # and a DELETE by range would lock what is being added at its end.

@@ -23,6 +23,7 @@ import textwrap
 from keystonemiddleware import opts as auth_opts
 from oslo_middleware import cors
 
+from usermsg.cmd import status
 from usermsg import conf as usermsg_conf
 from usermsg import context
 from usermsg.db import migration
@@ -113,11 +114,34 @@ class DocumentationTest(base.TestCase):
             known.describe('ACME_ACME_ROBOT_001_002').user_message)
 
     def test_the_configuration_of_the_operators_page_can_be_read(self):
-        path = self.write('usermsg.conf',
-                          _blocks('doc/source/admin/index.rst', 'ini')[0])
+        path = self.write(
+            'usermsg.conf',
+            _blocks('doc/source/admin/installation.rst', 'ini')[0])
         conf = service.load_config(['--config-file', path])
         service.make_runtime(conf)
         self.assertEqual('keystone', conf.api.auth_strategy)
+
+    def test_the_operators_pages_show_the_files_that_are_tested(self):
+        pages = pathlib.Path(_ROOT, 'doc', 'source', 'admin')
+        shown = {
+            (pages / name).resolve() for page in pages.glob('*.rst')
+            for name in re.findall(r'^\.\. literalinclude:: (.*)$',
+                                   page.read_text(encoding='utf-8'), re.M)}
+        etc = _ROOT / 'etc' / 'usermsg'
+        self.assertEqual({etc / 'uwsgi.ini', etc / 'nginx.conf'}, shown)
+        table = (pages / 'deployment.rst').read_text(encoding='utf-8')
+        for path in etc.iterdir():
+            if path.suffix in ('.ini', '.service') or path in shown:
+                self.assertIn(f'\n``{path.name}`` ', table)
+
+    def test_the_checks_of_the_upgrade_page_are_those_that_are_made(self):
+        page = (_ROOT / 'doc/source/admin/upgrade.rst').read_text(
+            encoding='utf-8')
+        for name, _check in status.Checks._upgrade_checks:
+            self.assertRegex(page, rf'(?m)^{name}  ')
+        self.assertIn(f'newest {status.NEWEST:,} messages',
+                      ' '.join(page.split()))
+        self.assertIn(f'\n{status.NOT_CHECKED}  ', page)
 
     def test_the_answers_of_the_users_page_are_json(self):
         for block in _blocks('doc/source/user/index.rst', 'json'):

@@ -1,0 +1,47 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Our policy for the tools of oslo.policy.
+
+``oslopolicy-list-redundant``, ``oslopolicy-validator`` and
+``oslopolicy-policy-generator`` find it as ``--namespace usermsg``.
+"""
+
+import argparse
+import sys
+
+from oslo_config import cfg
+from oslo_policy import opts as policy_opts
+
+from usermsg import exception
+from usermsg import policy
+from usermsg import service
+
+
+def get_enforcer():
+    """An enforcer on the configuration that the tool's command line names.
+
+    The rest of that command line is the tool's own.
+    """
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument('--config-file', action='append', default=[])
+    found, _rest = parser.parse_known_args(sys.argv[1:])
+    try:
+        conf = service.load_config(
+            [f'--config-file={path}' for path in found.config_file])
+        enforcer = policy.make_enforcer(conf)
+    except exception.ConfigurationError as error:
+        sys.exit(f'The policy of usermsg cannot be used: {error}')
+    # oslopolicy-validator opens the file that the global configuration of its
+    # process names.
+    name = conf.oslo_policy.policy_file
+    policy_opts.set_defaults(cfg.CONF, conf.find_file(name) or name)
+    return enforcer

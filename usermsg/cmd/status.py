@@ -1,0 +1,195 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-status``: whether this release can serve, before it does.
+
+Each check stands alone: what one finds keeps no other from being run. None
+changes anything, and each looks at a bounded part of the database.
+"""
+
+import logging
+import sys
+
+from usermsg import backend
+
+backend.use_threads()
+
+from oslo_messaging import opts as messaging_opts  # noqa: E402
+from oslo_upgradecheck import common_checks  # noqa: E402
+from oslo_upgradecheck import upgradecheck  # noqa: E402
+from stevedore import named  # noqa: E402
+
+from usermsg.cmd import db as db_command  # noqa: E402
+from usermsg import db  # noqa: E402
+from usermsg.db import migration  # noqa: E402
+from usermsg import exception  # noqa: E402
+from usermsg.message import loader  # noqa: E402
+from usermsg.objects import message  # noqa: E402
+from usermsg import policy  # noqa: E402
+from usermsg import service  # noqa: E402
+
+NOTIFY_DRIVERS = 'oslo.messaging.notify.drivers'
+NOTIFICATIONS = 'oslo_messaging_notifications'
+
+#: How many of the newest messages are looked at. There is no index on their
+#: events, and a table may hold millions.
+NEWEST = 10000
+
+#: How many unknown events are named.
+NAMED = 10
+
+#: For what ends before a check begins; the codes of a check are 0, 1 and 2.
+NOT_CHECKED = 255
+
+
+class Checks(upgradecheck.UpgradeCommands):
+
+    #: What the checks look at; set when the command line was read.
+    conf = None
+
+    def _database_driver(self):
+        try:
+            database = db.Database(self.conf)
+        except exception.ConfigurationError as error:
+            return _failure(error)
+        return _success(database.dialect)
+
+    def _schema(self):
+        try:
+            version = migration.version(db.Database(self.conf))
+        except exception.ConfigurationError:
+            return _failure('There is no database to look at.')
+        except exception.DatabaseUnavailable as error:
+            return _failure(db_command.why_unusable(error))
+        words = db_command.comparison(version)
+        if version == migration.head():
+            return _success(words)
+        # Releases add to the tables first and remove later, so that the one
+        # before can go on while a cloud is upgraded.
+        return (_failure if migration.is_known(version) else _warning)(words)
+
+    def _catalogue(self):
+        try:
+            known = loader.load(self.conf.catalogue.overlay_dir)
+        except exception.ConfigurationError as error:
+            return _failure(error)
+        try:
+            rows, stored = message.newest_event_ids(
+                db.Database(self.conf), NEWEST)
+        except (exception.ConfigurationError, exception.DatabaseUnavailable):
+            return _warning('It is valid. Whether it holds the events of the '
+                            'stored messages could not be looked up.')
+        missing = sorted(event_id for event_id in stored
+                         if not _holds(known, event_id))
+        if not missing:
+            return _success(f'It is valid and holds all events of the newest '
+                            f'{rows} messages.')
+        more = len(missing) - NAMED
+        return _warning(
+            f'It lacks events of the newest {rows} messages: '
+            f'{", ".join(missing[:NAMED])}'
+            f'{f" and {more} more" if more > 0 else ""}. Such messages are '
+            'shown with a general text. Is a plug-in or an overlay missing '
+            'on this host?')
+
+    def _policy(self):
+        try:
+            policy.Policy(self.conf)
+        except exception.ConfigurationError as error:
+            return _failure(error)
+        return common_checks.check_policy_json(self, self.conf)
+
+    def _notification_drivers(self):
+        names = self.conf[NOTIFICATIONS].driver
+        problems = []
+
+        def missing(found):
+            problems.extend(f'There is no driver "{name}".'
+                            for name in sorted(found))
+
+        def broken(_manager, entry_point, error):
+            problems.append(
+                f'The driver "{entry_point.name}" cannot be loaded: '
+                f'{type(error).__name__}: {error}.')
+
+        named.NamedExtensionManager(
+            NOTIFY_DRIVERS, names, on_load_failure_callback=broken,
+            on_missing_entrypoints_callback=missing)
+        if problems:
+            return _failure(f'[{NOTIFICATIONS}] driver: '
+                            f'{" ".join(problems)}')
+        return _success(', '.join(names) or 'None is configured.')
+
+    _upgrade_checks = (
+        ('Database driver', _database_driver),
+        ('Schema', _schema),
+        ('Catalogue', _catalogue),
+        ('Policy', _policy),
+        ('Notification drivers', _notification_drivers),
+    )
+
+
+def _success(details):
+    return upgradecheck.Result(upgradecheck.Code.SUCCESS, str(details))
+
+
+def _warning(details):
+    return upgradecheck.Result(upgradecheck.Code.WARNING, str(details))
+
+
+def _failure(details):
+    return upgradecheck.Result(upgradecheck.Code.FAILURE, str(details))
+
+
+def _holds(catalogue, event_id):
+    try:
+        catalogue.outcome(event_id=event_id)
+    except exception.NotPermitted:
+        return False
+    return True
+
+
+def _register(conf, checks):
+    upgradecheck.register_cli_options(conf, checks)
+    # Of the notifications only what is checked: nothing else is used here.
+    conf.register_opts(
+        [option for group, options in messaging_opts.list_opts()
+         for option in options
+         if (group, option.dest) == (NOTIFICATIONS, 'driver')],
+        group=NOTIFICATIONS)
+
+
+def main(argv=None):
+    # The results say it; what libraries log about it are tracebacks.
+    logging.disable()
+    checks = Checks()
+    try:
+        checks.conf = service.load_config(
+            sys.argv[1:] if argv is None else argv,
+            register=lambda conf: _register(conf, checks))
+    except exception.ConfigurationError as error:
+        print(f'usermsg-status cannot check anything: {error}',
+              file=sys.stderr)
+        return NOT_CHECKED
+    # The library would take any word for "check".
+    given = checks.conf.command.check
+    if given != 'check':
+        print(f'usermsg-status: there is no command "upgrade {given}"; there '
+              'is "upgrade check".', file=sys.stderr)
+        return NOT_CHECKED
+    # Where the library looks for --json; its own main would set it, but
+    # reads the configuration without our checks.
+    upgradecheck.CONF = checks.conf
+    return upgradecheck.run(checks.conf)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,164 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The generated samples, and what oslo.policy's tools make of our policy."""
+
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import yaml
+
+from usermsg import conf as usermsg_conf
+from usermsg import policies
+from usermsg.policies import messages as rules
+from usermsg import policy
+from usermsg import service
+from usermsg.tests import base
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+REDUNDANT = {rule.name: rule.check_str for rule in policies.list_rules()}[
+    rules.GET_ALL]
+
+
+class TestCase(base.TestCase):
+
+    def call(self, program, *arguments, status=0, **environment):
+        """Run a program of this environment; returns what it wrote."""
+        done = subprocess.run(
+            [sys.executable,
+             pathlib.Path(sys.executable).with_name(program), *arguments],
+            cwd=_ROOT, text=True, capture_output=True, timeout=120,
+            env={**os.environ, **environment})
+        self.assertEqual(status, done.returncode, done.stderr)
+        self.assertNotIn('Traceback', done.stderr)
+        return done.stdout if status == 0 else done.stderr
+
+
+class TestSamples(TestCase):
+
+    def generate(self, program, name):
+        """What tox writes with a file of etc/usermsg."""
+        path = self.home / name
+        self.call(program, '--config-file', f'etc/usermsg/{name}',
+                  '--output-file', str(path))
+        return path
+
+    def test_the_sample_configuration_holds_all_that_can_be_set(self):
+        path = self.generate('oslo-config-generator', 'config-generator.conf')
+        text = path.read_text(encoding='utf-8')
+        section, found = None, set()
+        for line in text.splitlines():
+            if header := re.match(r'\[(\w+)]$', line):
+                section = header[1]
+            elif option := re.match(r'#(\w+) =', line):
+                found.add((section, option[1]))
+        conf = service.load_config(['--config-file', self.config_file()])
+        known = set()
+        for name, group in conf._groups.items():
+            known |= {(name, option) for option in group._opts}
+        known |= {('DEFAULT', option) for option in conf._opts}
+        # These stand on a command line only.
+        known -= {('DEFAULT', 'config_file'), ('DEFAULT', 'config_dir'),
+                  ('DEFAULT', 'config_source'),
+                  ('DEFAULT', 'shell_completion')}
+        self.assertEqual(set(), known - found)
+        for section in ('keystone_authtoken', 'oslo_policy', 'database'):
+            self.assertIn(f'\n[{section}]\n', text)
+
+    def test_the_sample_configuration_is_one(self):
+        path = self.generate('oslo-config-generator', 'config-generator.conf')
+        text = path.read_text(encoding='utf-8')
+        # As it is it says nothing, so say the defaults of our own options.
+        ours = {(group.name, option.name)
+                for group, options in usermsg_conf.list_opts()
+                for option in options}
+        section, said, lines = None, set(), []
+        for line in text.splitlines():
+            if header := re.match(r'\[(\w+)]$', line):
+                section = header[1]
+            option = re.match(r'#(\w+) = (?!<None>)', line)
+            if option and (section, option[1]) in ours:
+                said.add((section, option[1]))
+                line = line[1:]
+            lines.append(line)
+        self.assertGreater(len(said), 5)
+        sample = self.write('sample.conf', '\n'.join(lines))
+        conf = service.load_config(['--config-file', sample])
+        default = service.load_config(['--config-file', str(path)])
+        for group, name in ours:
+            self.assertEqual(default[group][name], conf[group][name])
+
+    def test_the_sample_policy_is_one(self):
+        path = self.generate('oslopolicy-sample-generator',
+                             'policy-generator.conf')
+        text = path.read_text(encoding='utf-8')
+        said = re.sub('^#(?=")', '', text, flags=re.M)
+        self.assertEqual(
+            {rule.name for rule in policies.list_rules()},
+            set(yaml.safe_load(said)))
+        for content in (text, said):
+            policy.Policy(service.load_config(
+                ['--config-file', self.config_file(oslo_policy={
+                    'policy_file': self.write('policy.yaml', content)})]))
+
+
+class TestTools(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.policy = self.write('policy.yaml', yaml.safe_dump({
+            rules.GET_ALL: REDUNDANT, rules.GET: 'role:auditor'}))
+        self.config = self.config_file(
+            oslo_policy={'policy_file': self.policy})
+        self.namespace = ('--namespace', 'usermsg')
+
+    def test_redundant_rules_are_listed(self):
+        for output in (
+                self.call('oslopolicy-list-redundant', *self.namespace,
+                          '--config-file', self.config),
+                self.call('oslopolicy-list-redundant', *self.namespace,
+                          **{service.CONFIG_FILES_VARIABLE: self.config})):
+            self.assertEqual({rules.GET_ALL: REDUNDANT},
+                             yaml.safe_load(output))
+
+    def test_all_rules_in_force_are_written(self):
+        said = yaml.safe_load(self.call(
+            'oslopolicy-policy-generator', *self.namespace,
+            f'--config-file={self.config}'))
+        self.assertEqual({rule.name for rule in policies.list_rules()},
+                         set(said))
+        self.assertEqual('role:auditor', said[rules.GET])
+
+    def test_a_good_file_is_valid(self):
+        self.call('oslopolicy-validator', *self.namespace,
+                  '--config-file', self.config)
+
+    def test_a_bad_file_is_named_with_line_and_reason(self):
+        self.write('policy.yaml', '# ours\n"message:gte": "role:auditor"\n')
+        for tool in ('validator', 'list-redundant', 'policy-generator'):
+            said = self.call(f'oslopolicy-{tool}', *self.namespace,
+                             '--config-file', self.config, status=1)
+            self.assertIn(f'{self.policy}:2: message:gte: there is no such '
+                          'rule', said)
+
+    def test_the_checker_reads_the_sample_token(self):
+        # It needs no namespace: our rules are plain ones of oslo.policy.
+        access = self.write('access.json', (
+            '{"token": {"roles": [{"name": "auditor"}], '
+            '"user": {"id": "u"}, "project": {"id": "p"}}}'))
+        said = self.call('oslopolicy-checker', '--policy', self.policy,
+                         '--access', access)
+        self.assertIn(f'passed: {rules.GET}\n', said)
+        self.assertIn(f'failed: {rules.GET_ALL}\n', said)

@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The units of etc/usermsg, as systemd understands them."""
+
+import configparser
+import importlib.metadata
+import pathlib
+import re
+import shutil
+import subprocess
+import textwrap
+
+from usermsg.tests import base
+from usermsg.tests.functional import servers
+
+_ROOT = pathlib.Path(__file__).parents[3]
+UNITS = sorted((_ROOT / 'etc' / 'usermsg').glob('*.service'))
+
+#: Where the examples think that usermsg is installed.
+PROGRAMS = '/opt/usermsg/bin/'
+
+#: In tenths, of what systemd calls the exposure of a unit.
+EXPOSURE = 20
+
+
+class UnitsTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.program = servers.require(lambda: servers.find(
+            'systemd-analyze', "Debian's package systemd"))
+
+    def copy(self, unit):
+        """A copy whose programs exist; returns its path."""
+        copied = self.home / unit.name
+        copied.write_text(re.sub(
+            rf'(?<=^ExecStart={PROGRAMS}).*$', '',
+            unit.read_text(encoding='utf-8'), flags=re.M).replace(
+                f'ExecStart={PROGRAMS}', f'ExecStart={shutil.which("true")}'),
+            encoding='utf-8')
+        return copied
+
+    def analyze(self, *arguments):
+        done = subprocess.run(
+            [self.program, *arguments], text=True, cwd=self.home,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return done.returncode, done.stdout
+
+    def test_they_are_valid(self):
+        self.assertEqual(3, len(UNITS))
+        for unit in UNITS:
+            self.assertEqual((0, ''), self.analyze(
+                'verify', str(self.copy(unit))), unit.name)
+
+    def test_an_error_would_be_found(self):
+        copied = self.copy(UNITS[0])
+        with open(copied, 'a', encoding='utf-8') as stream:
+            stream.write('[Service]\nProtectSistem=strict\n')
+        _status, output = self.analyze('verify', str(copied))
+        self.assertIn('ProtectSistem', output)
+
+    def test_they_are_hardened(self):
+        if 'threshold' not in self.analyze('--help')[1]:
+            self.skipTest('this systemd-analyze cannot look at files')
+        for unit in UNITS:
+            status, output = self.analyze(
+                'security', '--offline=true', '--no-pager',
+                f'--threshold={EXPOSURE}', str(self.copy(unit)))
+            self.assertEqual(0, status, output)
+
+    def test_the_documented_credentials_are_valid(self):
+        page = _ROOT / 'doc' / 'source' / 'admin' / 'deployment.rst'
+        found = re.search(
+            r'^\.\. code-block:: ini\n\n((?: +.*LoadCredential.*\n|'
+            r' +.*\n)+)', page.read_text(encoding='utf-8'), re.M)
+        drop_in = textwrap.dedent(found[1])
+        self.assertIn('LoadCredential=', drop_in)
+        for unit in UNITS:
+            copied = self.copy(unit)
+            self.write(f'{unit.name}.d/credentials.conf', drop_in)
+            self.assertEqual((0, ''), self.analyze('verify', str(copied)))
+
+
+class ContentsTest(base.TestCase):
+
+    def units(self):
+        for path in UNITS:
+            unit = configparser.ConfigParser(
+                delimiters='=', interpolation=None, strict=True)
+            unit.optionxform = str
+            unit.read(path, encoding='utf-8')
+            yield path.name, unit
+
+    def test_they_run_what_is_installed(self):
+        ours = {found.name for found in importlib.metadata.entry_points(
+            group='console_scripts')
+            if found.value.startswith('usermsg.cmd.')}
+        for name, unit in self.units():
+            program = unit['Service']['ExecStart'].split()[0]
+            self.assertTrue(program.startswith(PROGRAMS), name)
+            command = program.removeprefix(PROGRAMS)
+            if command == 'uwsgi':
+                self.assertIn('--ini /etc/usermsg/uwsgi.ini',
+                              unit['Service']['ExecStart'])
+            elif command != 'usermsg-worker':
+                self.assertIn(command, ours)
+
+    def test_uwsgi_has_the_time_that_it_asks_for(self):
+        ini = (_ROOT / 'etc' / 'usermsg' / 'uwsgi.ini').read_text()
+        mercy = int(re.search(r'^worker-reload-mercy = (\d+)$', ini,
+                              re.M)[1])
+        service = dict(self.units())['usermsg-uwsgi.service']['Service']
+        self.assertGreater(int(service['TimeoutStopSec']), mercy)
+        self.assertIn(f'socket = /run/{service["RuntimeDirectory"]}/', ini)
+        for key, name in (('uid', 'User'), ('gid', 'Group')):
+            self.assertIn(f'\n{key} = {service[name]}\n', ini)
