@@ -105,10 +105,10 @@ class DefinedMessages:
 def _filters(values):
     """Attribute of a view -> the value that it must have."""
     wanted = {}
-    for name in ('prefix', 'resource_type'):
+    for name, length in (('prefix', 32), ('resource_type', 64)):
         if name in values:
             wanted[name] = validation.identifier(
-                name, values[name], 64).upper()
+                name, values[name], length).upper()
     for name in ('user_fixable', 'retryable'):
         if name in values:
             wanted[name] = query.boolean(values, name)
@@ -120,5 +120,10 @@ def _tagged(request, response, content):
     answer.in_words(request, response, content)
     response.etag = hashlib.sha256(response.body).hexdigest()[:32]
     response.cache_control = 'private, no-cache'
-    response.conditional_response = True
+    # Not WebOb's conditional_response: that would take "*" for nothing, and
+    # also serve parts, and refuse others in plain text.
+    if response.etag in request.if_none_match:
+        response.status = 304
+        response.content_type = None
+        response.app_iter = ()
     return response
