@@ -53,16 +53,17 @@ class DefinedMessages:
                 'marker', marker, validation.EVENT_ID))
             start = bisect.bisect_right(
                 outcomes, marker, key=lambda outcome: outcome.event_id)
+        view = self._viewer(request)
         shown = []
         more = False
         for outcome in outcomes[start:]:
-            view = self._view(request, outcome)
-            if any(view[name] != value for name, value in wanted.items()):
+            entry = view(outcome)
+            if any(entry[name] != value for name, value in wanted.items()):
                 continue
             if len(shown) == limit:
                 more = True
                 break
-            shown.append(view)
+            shown.append(entry)
         content = {'defined_messages': shown}
         if more:
             content['defined_messages_links'] = [
@@ -81,25 +82,31 @@ class DefinedMessages:
         project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
         outcome = self._catalogue.find(request.path_value('event_id'))
         return _tagged(request, response, {
-            'defined_message': self._view(request, outcome)})
+            'defined_message': self._viewer(request)(outcome)})
 
-    def _view(self, request, outcome):
-        words = self._catalogue.describe(outcome.event_id, request.language)
-        return {
-            'id': outcome.event_id,
-            'prefix': outcome.prefix,
-            'resource_type': outcome.resource_type,
-            'action_id': outcome.action_id,
-            'detail_id': outcome.detail_id,
-            'text': words.user_message,
-            'remedy': words.remedy,
-            'user_fixable': words.user_fixable,
-            'retryable': words.retryable,
-            'link': words.link,
-            'links': [{'rel': 'self', 'href':
-                       f'{request.endpoint}/v3/defined-messages/'
-                       f'{outcome.event_id}'}],
-        }
+    def _viewer(self, request):
+        """Makes views of outcomes; a list may go through thousands."""
+        describe = self._catalogue.describe
+        language = request.language
+        address = f'{request.endpoint}/v3/defined-messages/'
+
+        def view(outcome):
+            words = describe(outcome.event_id, language)
+            return {
+                'id': outcome.event_id,
+                'prefix': outcome.prefix,
+                'resource_type': outcome.resource_type,
+                'action_id': outcome.action_id,
+                'detail_id': outcome.detail_id,
+                'text': words.user_message,
+                'remedy': words.remedy,
+                'user_fixable': words.user_fixable,
+                'retryable': words.retryable,
+                'link': words.link,
+                'links': [{'rel': 'self',
+                           'href': f'{address}{outcome.event_id}'}],
+            }
+        return view
 
 
 def _filters(values):
