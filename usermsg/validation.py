@@ -66,9 +66,19 @@ def source_id(value):
     return value
 
 
+def upper_case(value):
+    """Of a word; None if it is no string of ASCII.
+
+    Some other letters have one of ASCII as their upper case.
+    """
+    if isinstance(value, str) and value.isascii():
+        return value.upper()
+    return None
+
+
 def level(field, value):
     """A message level in upper case."""
-    upper = value.upper() if isinstance(value, str) else None
+    upper = upper_case(value)
     if upper not in LEVELS:
         raise exception.NotPermitted(
             field, f'must be one of {", ".join(LEVELS)}.')

@@ -30,6 +30,8 @@ def read(request, limit):
         own account
     :raises usermsg.api.errors.BodyTooLarge:
     :raises usermsg.exception.InvalidInput: it isn't JSON in fact
+
+    Objects in it are to be checked with :func:`only`.
     """
     _check_headers(request)
     content = _parse(_receive(request, limit))
@@ -39,7 +41,15 @@ def read(request, limit):
 
 
 def only(place, given, allowed):
-    """:raises usermsg.exception.InvalidInput: an attribute isn't allowed"""
+    """Check the names of an object's attributes.
+
+    :param place: where the object stands, as the beginning of their names
+    :raises usermsg.exception.InvalidInput: one isn't allowed, or stands
+        there twice
+    """
+    if isinstance(given, _Doubled):
+        raise exception.InvalidInput(f'{place}{query.printable(given.name)}',
+                                     'stands there more than once.')
     for name in given:
         if name not in allowed:
             raise exception.InvalidInput(
@@ -121,11 +131,25 @@ def _no_constant(name):
     raise exception.InvalidInput('body', f'is not JSON: {name}.')
 
 
+class _Doubled(dict):
+    """An object in which a name stands more than once.
+
+    The parser can't tell where the object stands, so the error is left to
+    who can.
+    """
+
+    name = None
+
+
 def _object(pairs):
     found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _value in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise exception.InvalidInput(query.printable(twice),
-                                     'stands there more than once.')
+    if len(found) == len(pairs):
+        return found
+    found = _Doubled(found)
+    seen = set()
+    for name, _value in pairs:
+        if name in seen:
+            found.name = name
+            break
+        seen.add(name)
     return found

@@ -166,7 +166,8 @@ _NEW = _object(
                 'The caller\'s own key for this outcome: recording it again '
                 'gives the first answer.'),
             # Keys of what usermsg records by itself.
-            'not': {'pattern': f'^{validation.RESERVED_SOURCE}'}}),
+            'not': {'type': 'string',
+                    'pattern': f'^{validation.RESERVED_SOURCE}'}}),
     })
 
 #: Attributes of a message that is to be recorded.

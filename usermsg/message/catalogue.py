@@ -30,6 +30,7 @@ import types
 from oslo_log import log
 
 from usermsg import exception as errors
+from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
@@ -333,7 +334,7 @@ class Catalogue:
 
         :raises usermsg.exception.NotPermitted: it isn't in the catalogue
         """
-        upper = name.upper() if isinstance(name, str) else None
+        upper = validation.upper_case(name)
         if upper not in self._by_resource_type:
             raise errors.NotPermitted(
                 'resource_type', f'{_quoted(name)} is not in the catalogue.')
@@ -500,8 +501,9 @@ def _pick(field, given, entries, prefix):
     elif isinstance(given, str):
         if given in entries:
             return entries[given]
+        constant = validation.upper_case(given)
         for entry in entries.values():
-            if entry.constant == given.upper():
+            if entry.constant == constant:
                 return entry
     raise errors.NotPermitted(
         field, f'{_quoted(given)} is not one of the {field}s of {prefix}.')

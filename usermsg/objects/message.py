@@ -36,7 +36,8 @@ SOURCE_KEY_GRACE = datetime.timedelta(days=7)
 BATCH = 500
 
 
-#: How often a batch is tried that others store parts of meanwhile.
+#: How often it is tried to store what the database calls stored already,
+#: though it can't be found there.
 _ATTEMPTS = 10
 
 
@@ -182,7 +183,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                     draft.key, draft).digest != draft.digest:
                 raise exception.SourceConflict(draft.source_id)
         before = {}
-        for _attempt in range(_ATTEMPTS):
+        attempts = 0
+        while attempts < _ATTEMPTS:
             new = [draft for draft in drafts if not draft.key or (
                 draft.key not in before and firsts[draft.key] is draft)]
             try:
@@ -193,7 +195,11 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                     raise
                 # In a transaction of its own: the one that failed is over,
                 # and its snapshot might not show what it collided with.
+                known = len(before)
                 before = _stored_under(db, firsts)
+                # Others may store a large batch's messages one by one: as
+                # long as there are more each time it comes to an end.
+                attempts = 0 if len(before) > known else attempts + 1
                 continue
             stored = {draft.key: Message.from_row(draft.row) for draft in new}
             return [
@@ -253,14 +259,14 @@ def _stored_under(db, drafts):
 
     :param drafts: (project, source id) -> :class:`Draft`
     """
+    by_project = {}
+    for project_id, source_id in drafts:
+        by_project.setdefault(project_id, []).append(source_id)
+    rows = []
     with db.reader() as connection:
-        rows = connection.execute(
-            sa.select(_KEYS.c.project_id, _KEYS.c.source_id, _KEYS.c.digest,
-                      *_TABLE.c)
-            .join_from(_KEYS, _TABLE, _TABLE.c.id == _KEYS.c.message_id,
-                       isouter=True)
-            .where(sa.tuple_(_KEYS.c.project_id, _KEYS.c.source_id).in_(
-                list(drafts)))).all()
+        for project_id, source_ids in by_project.items():
+            rows += connection.execute(
+                stored_query(project_id, source_ids)).all()
     stored = {}
     for project_id, source_id, digest, *row in rows:
         if digest != drafts[project_id, source_id].digest:
@@ -269,6 +275,20 @@ def _stored_under(db, drafts):
             raise exception.SourceGone(source_id)
         stored[project_id, source_id] = Message.from_row(row)
     return stored
+
+
+def stored_query(project_id, source_ids):
+    """The SELECT of what is stored under keys of one project.
+
+    Of one, because for pairs of columns SQLite reads the whole table, and
+    PostgreSQL compares each of them to all the project's keys.
+    """
+    return sa.select(
+        _KEYS.c.project_id, _KEYS.c.source_id, _KEYS.c.digest, *_TABLE.c
+    ).join_from(
+        _KEYS, _TABLE, _TABLE.c.id == _KEYS.c.message_id, isouter=True
+    ).where(_KEYS.c.project_id == project_id,
+            _KEYS.c.source_id.in_(source_ids))
 
 
 def delete_expired_source_keys(db, now, batch=BATCH):

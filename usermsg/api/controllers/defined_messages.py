@@ -53,16 +53,17 @@ class DefinedMessages:
                 'marker', marker, validation.EVENT_ID))
             start = bisect.bisect_right(
                 outcomes, marker, key=lambda outcome: outcome.event_id)
+        view = self._viewer(request)
         shown = []
         more = False
         for outcome in outcomes[start:]:
-            view = self._view(request, outcome)
-            if any(view[name] != value for name, value in wanted.items()):
+            entry = view(outcome)
+            if any(entry[name] != value for name, value in wanted.items()):
                 continue
             if len(shown) == limit:
                 more = True
                 break
-            shown.append(view)
+            shown.append(entry)
         content = {'defined_messages': shown}
         if more:
             content['defined_messages_links'] = [
@@ -81,34 +82,40 @@ class DefinedMessages:
         project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
         outcome = self._catalogue.find(request.path_value('event_id'))
         return _tagged(request, response, {
-            'defined_message': self._view(request, outcome)})
+            'defined_message': self._viewer(request)(outcome)})
 
-    def _view(self, request, outcome):
-        words = self._catalogue.describe(outcome.event_id, request.language)
-        return {
-            'id': outcome.event_id,
-            'prefix': outcome.prefix,
-            'resource_type': outcome.resource_type,
-            'action_id': outcome.action_id,
-            'detail_id': outcome.detail_id,
-            'text': words.user_message,
-            'remedy': words.remedy,
-            'user_fixable': words.user_fixable,
-            'retryable': words.retryable,
-            'link': words.link,
-            'links': [{'rel': 'self', 'href':
-                       f'{request.endpoint}/v3/defined-messages/'
-                       f'{outcome.event_id}'}],
-        }
+    def _viewer(self, request):
+        """Makes views of outcomes; a list may go through thousands."""
+        describe = self._catalogue.describe
+        language = request.language
+        address = f'{request.endpoint}/v3/defined-messages/'
+
+        def view(outcome):
+            words = describe(outcome.event_id, language)
+            return {
+                'id': outcome.event_id,
+                'prefix': outcome.prefix,
+                'resource_type': outcome.resource_type,
+                'action_id': outcome.action_id,
+                'detail_id': outcome.detail_id,
+                'text': words.user_message,
+                'remedy': words.remedy,
+                'user_fixable': words.user_fixable,
+                'retryable': words.retryable,
+                'link': words.link,
+                'links': [{'rel': 'self',
+                           'href': f'{address}{outcome.event_id}'}],
+            }
+        return view
 
 
 def _filters(values):
     """Attribute of a view -> the value that it must have."""
     wanted = {}
-    for name in ('prefix', 'resource_type'):
+    for name, length in (('prefix', 32), ('resource_type', 64)):
         if name in values:
             wanted[name] = validation.identifier(
-                name, values[name], 64).upper()
+                name, values[name], length).upper()
     for name in ('user_fixable', 'retryable'):
         if name in values:
             wanted[name] = query.boolean(values, name)
@@ -120,5 +127,10 @@ def _tagged(request, response, content):
     answer.in_words(request, response, content)
     response.etag = hashlib.sha256(response.body).hexdigest()[:32]
     response.cache_control = 'private, no-cache'
-    response.conditional_response = True
+    # Not WebOb's conditional_response: that would take "*" for nothing, and
+    # also serve parts, and refuse others in plain text.
+    if response.etag in request.if_none_match:
+        response.status = 304
+        response.content_type = None
+        response.app_iter = ()
     return response

@@ -498,6 +498,87 @@ class DescribeTest(base.TestCase):
             loader.built_in().describe('_'.join(parts), 'ja').user_message)
 
 
+class OutcomesTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.catalogue = loader.built_in()
+
+    def test_they_are_sorted_and_each_stands_once(self):
+        found = [outcome.event_id for outcome in self.catalogue.outcomes]
+        self.assertEqual(sorted(set(found)), found)
+
+    def test_they_are_all_that_may_be_said(self):
+        found = {outcome.event_id: outcome
+                 for outcome in self.catalogue.outcomes}
+        count = 0
+        for prefix, namespace in self.catalogue.namespaces.items():
+            for event_id in namespace.events:
+                self.assertEqual((prefix, None, None, None), (
+                    found[event_id].prefix, found[event_id].resource_type,
+                    found[event_id].action_id, found[event_id].detail_id))
+                count += 1
+            for name in namespace.resource_types:
+                for action in namespace.actions.values():
+                    for detail in namespace.details.values():
+                        made = self.catalogue.outcome(
+                            action=action, detail=detail, resource_type=name)
+                        self.assertEqual(made, found[made.event_id])
+                        count += 1
+        self.assertEqual(count, len(found))
+
+    def test_each_can_be_found_recorded_and_described(self):
+        for outcome in self.catalogue.outcomes:
+            self.assertEqual(outcome, self.catalogue.find(outcome.event_id))
+            self.assertEqual(outcome, self.catalogue.outcome(
+                event_id=outcome.event_id))
+            self.assertNotIn(catalogue.UNKNOWN_EVENT, self.catalogue.describe(
+                outcome.event_id).user_message)
+
+    def test_the_bare_id_of_a_volume_event_is_found(self):
+        self.assertEqual('VOLUME_000002',
+                         self.catalogue.find('000002').event_id)
+
+    def test_what_is_not_there_is_not_found(self):
+        for event_id in ('', 'VOLUME', 'VOLUME_', 'VOLUME_999999', '999999',
+                         'volume_000002', 'VOLUME_000002\n', ' 000002',
+                         'VOLUME_VOLUME_001_999', 'VOLUME_VOLUME_999_001',
+                         'VOLUME_SHARE_001_001', 'VOLUME_VOLUME_001',
+                         'VOLUME_VOLUME_001_001_', '\u0661', 'A' * 50_000,
+                         None, 2, ('VOLUME_000002',), []):
+            self.assertRaises(exception.DefinitionNotFound,
+                              self.catalogue.find, event_id)
+
+    @hypothesis.given(strategies.one_of(
+        strategies.text(),
+        strategies.lists(strategies.sampled_from(
+            ['VOLUME', 'SHARE', 'SNAPSHOT', '001', '002', '000002', '', '1']),
+            max_size=5).map('_'.join)))
+    def test_what_can_be_found_can_be_recorded_and_the_other_way(
+            self, event_id):
+        try:
+            found = self.catalogue.find(event_id)
+        except exception.DefinitionNotFound:
+            self.assertRaises(exception.NotPermitted, self.catalogue.outcome,
+                              event_id=event_id)
+        else:
+            self.assertEqual(found,
+                             self.catalogue.outcome(event_id=event_id))
+            self.assertIn(found, self.catalogue.outcomes)
+
+    def test_letters_that_are_only_like_ours_are_others(self):
+        # Their upper case is of ASCII.
+        for values in ({'resource_type': '\u017fhare', 'action': '001'},
+                       {'resource_type': 'INSTANCE', 'action': 're\u017fize'},
+                       {'resource_type': 'VOLUME', 'action': '001',
+                        'detail': 'not_enough_\u017fpace_for_image'}):
+            self.assertIsNotNone(self.catalogue.outcome(**{
+                name: value.replace('\u017f', 's')
+                for name, value in values.items()}))
+            self.assertRaises(exception.NotPermitted, self.catalogue.outcome,
+                              **values)
+
+
 class NamespaceTest(testtools.TestCase):
 
     def refused(self, reason, prefix='ACME', **changes):

@@ -109,7 +109,8 @@ class LevelTest(testtools.TestCase):
             self.assertEqual(expected, validation.level('field', value))
 
     def test_what_is_refused(self):
-        for value in ('', 'WARNING', 'ERROR ', None, 5, ['ERROR'], b'INFO'):
+        for value in ('', 'WARNING', 'ERROR ', None, 5, ['ERROR'], b'INFO',
+                      '\u0131nfo'):  # its upper case is INFO
             error = self.assertRaises(exception.NotPermitted,
                                       validation.level, 'level', value)
             self.assertEqual(

@@ -206,6 +206,7 @@ class TestLargeDatabase(TestCase):
         self.every_page_walks_the_index_that_is_meant()
         self.a_page_looks_at_its_own_rows_only()
         self.other_queries_are_searches_too()
+        self.many_keys_are_looked_up_at_once()
 
     def every_page_walks_the_index_that_is_meant(self):
         middle = self.rows[ROWS // 2]
@@ -322,3 +323,24 @@ class TestLargeDatabase(TestCase):
                     scan = self.explained(connection, statement, parameters)
                     self.assertEqual(0, scan['Actual Rows'])
                     self.assertEqual(0, scan.get('Rows Removed by Filter', 0))
+
+    def many_keys_are_looked_up_at_once(self):
+        # The other queries left those of the newer half.
+        source_ids = [f's-{number}' for number, row in enumerate(self.rows)
+                      if row['project_id'] == 'huge'][-50:]
+        compiled = message.stored_query('huge', source_ids).compile(
+            self.db.engine(),
+            compile_kwargs={'literal_binds': True})
+        with self.db.engine().connect() as connection:
+            rows = connection.exec_driver_sql(str(compiled)).all()
+            self.assertEqual(len(source_ids), len(rows))
+            for table in ('source_keys', 'messages'):
+                self.assertIsNone(self.problem(
+                    connection, str(compiled), None, 'the primary key',
+                    table))
+            if self.db.dialect == 'postgresql':
+                explained, = connection.exec_driver_sql(
+                    f'EXPLAIN (ANALYZE, FORMAT JSON) {compiled}').scalar()
+                scan = explained['Plan']['Plans'][0]
+                self.assertEqual('source_keys_pkey', scan['Index Name'])
+                self.assertEqual(0, scan.get('Rows Removed by Filter', 0))

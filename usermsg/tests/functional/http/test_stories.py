@@ -67,6 +67,10 @@ class _Service(fixture.GabbiFixture):
         self._fixtures.useFixture(fixtures.EnvironmentVariable(name, value))
 
 
+class Empty(_Service):
+    """No message yet."""
+
+
 class Example(_Service):
     """One message: that of the documented example."""
 
