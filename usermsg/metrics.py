@@ -33,6 +33,16 @@ class Metrics:
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '
             'in the catalogue of this host.')
+        self.expired = self._counter(
+            'usermsg_messages_expired',
+            'Messages that were removed because they had expired.')
+        self.excess = self._counter(
+            'usermsg_messages_excess',
+            'Messages that were removed because their project had more than '
+            '[messages] max_per_project.')
+        self.expired_source_keys = self._counter(
+            'usermsg_source_keys_expired',
+            'Source keys that were removed because they had expired.')
 
     def _counter(self, name, help_text):
         return prometheus_client.Counter(name, help_text,

@@ -20,8 +20,9 @@ from oslo_db import options as db_options
 from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import messages
+from usermsg.conf import reaper
 
-_GROUPS = (api, catalogue, messages)
+_GROUPS = (api, catalogue, messages, reaper)
 
 
 def register_opts(conf):

@@ -31,9 +31,11 @@ import traceback
 
 from oslo_log import log
 
+from usermsg.db import clock
 from usermsg import exception as errors
 from usermsg.message import deadline
 from usermsg.objects import ids
+from usermsg.objects import removal
 from usermsg import service
 from usermsg import validation
 
@@ -64,7 +66,7 @@ class API:
         self._db = runtime.db
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
-        self._ttl = datetime.timedelta(seconds=runtime.conf.messages.ttl)
+        self._ttl = _ttl_by_level(runtime.conf.messages)
         self._deadline = deadline.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -125,6 +127,7 @@ class API:
             project_id = getattr(context, 'project_id', None)
         if source_id is not None:
             validation.source_id(source_id)
+        level = validation.level('level', level)
         now = datetime.datetime.now(datetime.timezone.utc)
         message = self._objects.Message(
             id=ids.mint(now),
@@ -140,9 +143,9 @@ class API:
             event_id=outcome.event_id,
             action_id=outcome.action_id,
             detail_id=outcome.detail_id,
-            message_level=validation.level('level', level),
+            message_level=level,
             created_at=now,
-            expires_at=now + self._ttl)
+            expires_at=now + self._ttl[level])
         return message, _digest(message)
 
     def get(self, context, message_id, all_projects=False):
@@ -220,17 +223,15 @@ class API:
         """Delete what has expired, and source keys no longer needed.
 
         In batches, each a transaction: it can be interrupted and repeated.
+        Several at once do no harm.
 
         :param context: not used; other services' code passes one
         :returns: how many messages were deleted
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        now = datetime.datetime.now(datetime.timezone.utc)
-        deleted = 0
-        while batch := self._objects.MessageList.delete_expired(
-                self._db, now):
-            deleted += batch
-        while self._objects.delete_expired_source_keys(self._db, now):
+        now = clock.read(self._db)
+        deleted = sum(removal.remove(self._db, removal.expired(now)))
+        for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted
 
@@ -244,6 +245,14 @@ _FILTER_LENGTHS = {
     'request_id': validation.REQUEST_ID,
     'message_level': 16,
 }
+
+
+def _ttl_by_level(options):
+    own = {'INFO': options.ttl_info, 'WARN': options.ttl_warn,
+           'ERROR': options.ttl_error}
+    return {level: datetime.timedelta(
+        seconds=options.ttl if seconds is None else seconds)
+        for level, seconds in own.items()}
 
 
 def _scope(context, all_projects):

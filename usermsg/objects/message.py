@@ -22,15 +22,13 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
+from usermsg.objects import walk
 
 _TABLE = models.messages
 _KEYS = models.source_keys
 
 #: A source key is remembered for so long after its message has expired.
 SOURCE_KEY_GRACE = datetime.timedelta(days=7)
-
-#: Rows that are deleted in one transaction at most.
-BATCH = 500
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -190,41 +188,6 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         page._obj_objects = [Message._from_row(row) for row in rows]
         return page
 
-    @classmethod
-    def delete_expired(cls, db, now, batch=BATCH):
-        """Delete one batch of what expired before an aware datetime.
-
-        :returns: how many were deleted; fewer than ``batch`` is the end
-        """
-        now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-        return _delete_batch(db, _TABLE, [_TABLE.c.id], now, batch)
-
-
-def delete_expired_source_keys(db, now, batch=BATCH):
-    """As :meth:`MessageList.delete_expired`, for source keys."""
-    now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-    return _delete_batch(db, _KEYS, list(_KEYS.primary_key), now, batch)
-
-
-def _delete_batch(db, table, key, now, batch):
-    # Chosen first and deleted by key: MariaDB has no LIMIT in a subquery,
-    # and a DELETE by range would lock what is being added at its end.
-    with db.reader() as connection:
-        chosen = connection.execute(
-            sa.select(table.c.expires_at, *key)
-            .where(table.c.expires_at < now)
-            .order_by(table.c.expires_at).limit(batch)).all()
-    if not chosen:
-        return 0
-    return db.write(lambda connection: connection.execute(
-        table.delete().where(
-            sa.tuple_(*key).in_([tuple(row[1:]) for row in chosen]) if
-            len(key) > 1 else key[0].in_([row[1] for row in chosen]),
-            # A source key may have been made anew meanwhile. And no later
-            # than the last one: with "< now" SQLite and PostgreSQL would
-            # go through all that has expired, once for each batch.
-            table.c.expires_at <= chosen[-1].expires_at)).rowcount)
-
 
 def page_query(filters, *, since=None, before=None, marker=None, limit,
                ascending=False):
@@ -243,10 +206,7 @@ def page_query(filters, *, since=None, before=None, marker=None, limit,
             ident < ids.first(before + datetime.timedelta(microseconds=1)))
     if marker is not None:
         query = query.where(ident > marker if ascending else ident < marker)
-    # MariaDB looks up the project and then sorts all that it owns, unless
-    # it is told to walk the index in its order.
-    for dialect in ('mysql', 'mariadb'):
-        query = query.with_hint(_TABLE, f'FORCE INDEX ({index})', dialect)
+    query = walk.force_index(query, _TABLE, index)
     return query.order_by(ident if ascending else ident.desc()).limit(limit)
 
 
