@@ -16,23 +16,25 @@ import prometheus_client
 from usermsg import exception
 
 
-def serve(runtime):
-    """Start to serve figures in a thread, if the configuration says so.
+def serve(runtime, port):
+    """Start to serve figures in a thread.
 
     It ends with the process.
 
+    :param port: 0 serves none
+
     :raises usermsg.exception.ConfigurationError: the address can't be had
     """
-    options = runtime.conf.metrics
-    if not options.port:
+    if not port:
         return
+    host = runtime.conf.metrics.host
     metrics = runtime.metrics
     if not metrics.shared:
         prometheus_client.ProcessCollector(registry=metrics.registry)
     try:
         prometheus_client.start_http_server(
-            options.port, options.host, metrics.registry)
+            port, host, metrics.registry)
     except OSError as error:
         raise exception.ConfigurationError(
-            f'[metrics] it cannot listen on {options.host} port '
-            f'{options.port}: {error.strerror or error}') from None
+            f'[metrics] it cannot listen on {host} port {port}: '
+            f'{error.strerror or error}') from None

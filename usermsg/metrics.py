@@ -75,6 +75,16 @@ class Metrics:
             self._make_value, 'usermsg_http_request_duration_seconds',
             'From a request to its answer, without sending it.',
             ('method', 'route')))
+        self.expired = self._counter(
+            'usermsg_messages_expired',
+            'Messages that were removed because they had expired.')
+        self.excess = self._counter(
+            'usermsg_messages_excess',
+            'Messages that were removed because their project had more than '
+            '[messages] max_per_project.')
+        self.expired_source_keys = self._counter(
+            'usermsg_source_keys_expired',
+            'Source keys that were removed because they had expired.')
 
     def _counter(self, name, help_text, labels=()):
         return self._add(Counter(self._make_value, name, help_text, labels))

@@ -34,7 +34,7 @@ def main():
     try:
         runtime = service.prepare(sys.argv[1:])
         server = api_server.make_server(runtime)
-        exporter.serve(runtime)
+        exporter.serve(runtime, runtime.conf.metrics.port)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
     memory.settle()

@@ -21,8 +21,9 @@ from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import messages
 from usermsg.conf import metrics
+from usermsg.conf import reaper
 
-_GROUPS = (api, catalogue, messages, metrics)
+_GROUPS = (api, catalogue, messages, metrics, reaper)
 
 
 def register_opts(conf):

@@ -20,9 +20,12 @@ OPTS = [
         'port', default=0,
         help='The port on which usermsg-api serves figures, and nothing '
              'else; 0 is none. For other WSGI servers, see path.'),
+    cfg.PortOpt(
+        'worker_port', default=0,
+        help='The port on which usermsg-worker serves figures; 0 is none.'),
     cfg.HostAddressOpt(
         'host', default='127.0.0.1',
-        help='The address on which it does so. Whoever reaches it can read '
+        help='The address on which they do so. Whoever reaches it can read '
              'them.'),
     cfg.StrOpt(
         'path',

@@ -93,6 +93,8 @@ def _alone(connection):
             raise exception.DatabaseUnavailable()
         try:
             yield
+            # What the next one reads must be there when it is let in.
+            connection.exec_driver_sql('COMMIT')
         finally:
             connection.execute(sa.select(sa.func.release_lock(name)))
     else:

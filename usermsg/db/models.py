@@ -79,3 +79,12 @@ source_keys = sa.Table(
     sa.Column('expires_at', utc_microseconds(), nullable=False),
     sa.Index('source_keys_expires_at_idx', 'expires_at'),
     **_TABLE)
+
+leases = sa.Table(
+    'leases', metadata,
+    # Of what only one process may do at a time.
+    sa.Column('name', ascii_string(64), primary_key=True),
+    sa.Column('owner', ascii_string(255), nullable=False),
+    # By the clock of the database.
+    sa.Column('until', utc_microseconds(), nullable=False),
+    **_TABLE)

@@ -32,9 +32,11 @@ import traceback
 
 from oslo_log import log
 
+from usermsg.db import clock
 from usermsg import exception as errors
 from usermsg.message import deadline
 from usermsg.objects import ids
+from usermsg.objects import removal
 from usermsg import service
 from usermsg import validation
 
@@ -65,7 +67,7 @@ class API:
         self._db = runtime.db
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
-        self._ttl = datetime.timedelta(seconds=runtime.conf.messages.ttl)
+        self._ttl = _ttl_by_level(runtime.conf.messages)
         self._deadline = deadline.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -164,7 +166,7 @@ class API:
             outcome.detail_id,
             level,
             made,
-            made + self._ttl)
+            made + self._ttl[level])
         if source_id is None:
             return self._objects.Draft(row)
         return self._objects.Draft(row, source_id, _digest(
@@ -268,17 +270,15 @@ class API:
         """Delete what has expired, and source keys no longer needed.
 
         In batches, each a transaction: it can be interrupted and repeated.
+        Several at once do no harm.
 
         :param context: not used; other services' code passes one
         :returns: how many messages were deleted
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        now = datetime.datetime.now(datetime.timezone.utc)
-        deleted = 0
-        while batch := self._objects.MessageList.delete_expired(
-                self._db, now):
-            deleted += batch
-        while self._objects.delete_expired_source_keys(self._db, now):
+        now = clock.read(self._db)
+        deleted = sum(removal.remove(self._db, removal.expired(now)))
+        for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted
 
@@ -292,6 +292,14 @@ _FILTER_LENGTHS = {
     'request_id': validation.REQUEST_ID,
     'message_level': 16,
 }
+
+
+def _ttl_by_level(options):
+    own = {'INFO': options.ttl_info, 'WARN': options.ttl_warn,
+           'ERROR': options.ttl_error}
+    return {level: datetime.timedelta(
+        seconds=options.ttl if seconds is None else seconds)
+        for level, seconds in own.items()}
 
 
 def _scope(context, all_projects):

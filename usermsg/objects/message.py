@@ -25,15 +25,13 @@ from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
+from usermsg.objects import walk
 
 _TABLE = models.messages
 _KEYS = models.source_keys
 
 #: A source key is remembered for so long after its message has expired.
 SOURCE_KEY_GRACE = datetime.timedelta(days=7)
-
-#: Rows that are deleted in one transaction at most.
-BATCH = 500
 
 
 #: How often it is tried to store what the database calls stored already,
@@ -230,15 +228,6 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         page._obj_objects = [Message.from_row(row) for row in rows]
         return page
 
-    @classmethod
-    def delete_expired(cls, db, now, batch=BATCH):
-        """Delete one batch of what expired before an aware datetime.
-
-        :returns: how many were deleted; fewer than ``batch`` is the end
-        """
-        now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-        return _delete_batch(db, _TABLE, [_TABLE.c.id], now, batch)
-
 
 def _insert(connection, drafts):
     # In one order everywhere, so that two batches don't wait for each other.
@@ -291,12 +280,6 @@ def stored_query(project_id, source_ids):
             _KEYS.c.source_id.in_(source_ids))
 
 
-def delete_expired_source_keys(db, now, batch=BATCH):
-    """As :meth:`MessageList.delete_expired`, for source keys."""
-    now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
-    return _delete_batch(db, _KEYS, list(_KEYS.primary_key), now, batch)
-
-
 def newest_event_ids(db, rows):
     """Which events the newest messages are of.
 
@@ -308,26 +291,6 @@ def newest_event_ids(db, rows):
             sa.select(_TABLE.c.event_id).order_by(_TABLE.c.id.desc())
             .limit(rows)).all()
     return len(found), set(found)
-
-
-def _delete_batch(db, table, key, now, batch):
-    # Chosen first and deleted by key: MariaDB has no LIMIT in a subquery,
-    # and a DELETE by range would lock what is being added at its end.
-    with db.reader() as connection:
-        chosen = connection.execute(
-            sa.select(table.c.expires_at, *key)
-            .where(table.c.expires_at < now)
-            .order_by(table.c.expires_at).limit(batch)).all()
-    if not chosen:
-        return 0
-    return db.write(lambda connection: connection.execute(
-        table.delete().where(
-            sa.tuple_(*key).in_([tuple(row[1:]) for row in chosen]) if
-            len(key) > 1 else key[0].in_([row[1] for row in chosen]),
-            # A source key may have been made anew meanwhile. And no later
-            # than the last one: with "< now" SQLite and PostgreSQL would
-            # go through all that has expired, once for each batch.
-            table.c.expires_at <= chosen[-1].expires_at)).rowcount)
 
 
 def page_query(filters, *, since=None, before=None, marker=None, limit,
@@ -364,10 +327,7 @@ def _page_select(names, ascending):
             query = query.where(ident > value if ascending else ident < value)
         else:
             query = query.where(_column(name, searched) == value)
-    # MariaDB looks up the project and then sorts all that it owns, unless
-    # it is told to walk the index in its order.
-    for dialect in ('mysql', 'mariadb'):
-        query = query.with_hint(_TABLE, f'FORCE INDEX ({index})', dialect)
+    query = walk.force_index(query, _TABLE, index)
     return statement.Select(
         query.order_by(ident if ascending else ident.desc())
         .limit(sa.bindparam('limit', type_=sa.Integer)))

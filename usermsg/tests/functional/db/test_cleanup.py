@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from usermsg.db import models
 from usermsg.message import api as message_api
 from usermsg.objects import message as message_object
+from usermsg.objects import removal
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
 
@@ -122,8 +123,8 @@ class TestMessages(databases.TestCase):
         self.assertEqual(set(), self.ids())
 
     def test_exactly_one_batch(self):
-        samples.insert(self.db, expired(message_object.BATCH))
-        self.assertEqual(message_object.BATCH,
+        samples.insert(self.db, expired(removal.BATCH))
+        self.assertEqual(removal.BATCH,
                          self.api.cleanup_expired_messages())
         self.assertEqual(set(), self.ids())
 
@@ -132,13 +133,13 @@ class TestMessages(databases.TestCase):
         rows = sorted(expired(MANY), key=lambda row: row['expires_at'])
         samples.insert(self.db, rows + kept)
         self.assertEqual(
-            message_object.BATCH,
-            message_object.MessageList.delete_expired(self.db, now()))
+            removal.BATCH,
+            next(removal.remove(self.db, removal.expired(now()))))
         # What expired first went first.
         self.assertEqual(
-            {row['id'] for row in rows[message_object.BATCH:] + kept},
+            {row['id'] for row in rows[removal.BATCH:] + kept},
             self.ids())
-        self.assertEqual(MANY - message_object.BATCH,
+        self.assertEqual(MANY - removal.BATCH,
                          self.api.cleanup_expired_messages())
         self.assertEqual(0, self.api.cleanup_expired_messages())
         self.assertEqual({kept[0]['id']}, self.ids())
@@ -147,10 +148,10 @@ class TestMessages(databases.TestCase):
         samples.insert(self.db, expiring([now() + 3600 * SECOND]))
         for hours in (12, 0, -12):
             zone = datetime.timezone(datetime.timedelta(hours=hours))
-            self.assertEqual(0, message_object.MessageList.delete_expired(
-                self.db, now().astimezone(zone)), hours)
-        self.assertEqual(1, message_object.MessageList.delete_expired(
-            self.db, (now() + 3601 * SECOND).astimezone(zone)))
+            self.assertEqual([], list(removal.remove(
+                self.db, removal.expired(now().astimezone(zone)))), hours)
+        self.assertEqual([1], list(removal.remove(self.db, removal.expired(
+            (now() + 3601 * SECOND).astimezone(zone)))))
 
 
 class TestSourceKeys(databases.TestCase):
@@ -231,7 +232,8 @@ class TestSourceKeys(databases.TestCase):
                 message_api.API(other), source_id='a key'))
 
         before_next_delete(self.db, another_cleaner_and_a_caller)
-        message_object.delete_expired_source_keys(self.db, now())
+        self.assertEqual([0], list(removal.remove(
+            self.db, removal.expired_keys(now()))))
 
         row, = samples.stored(self.db)
         stored, = self.keys()
@@ -253,8 +255,8 @@ class TestCleaners(databases.TestCase):
         api = self.cleaner()
         before_next_delete(self.db, lambda: self.assertEqual(
             10, api.cleanup_expired_messages()))
-        self.assertEqual(
-            0, message_object.MessageList.delete_expired(self.db, now()))
+        self.assertEqual([0], list(removal.remove(
+            self.db, removal.expired(now()))))
 
     def test_each_row_goes_once_while_others_record(self):
         number = 3 * MANY

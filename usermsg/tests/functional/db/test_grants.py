@@ -11,28 +11,33 @@
 # under the License.
 """What the documentation grants to services that record is enough."""
 
+import datetime
 import pathlib
 import re
+import threading
 import uuid
 
 import fixtures
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 
+from usermsg.db import clock
 from usermsg.db import models
 from usermsg.message import api as message_api
+from usermsg.objects import removal
+from usermsg import reaper
 from usermsg.tests import base
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import servers
 
-PAGE = pathlib.Path(__file__).parents[4] / 'doc/source/admin/index.rst'
+PAGES = pathlib.Path(__file__).parents[4] / 'doc/source/admin'
 
 
-def documented(database):
-    """The GRANT statements that the page shows for a database."""
+def documented(database, page='index.rst'):
+    """The GRANT statements that a page shows for a database."""
     blocks = re.findall(
         rf'^\.\. code-block:: sql\n\n +-- {database}\n((?: +\S.*\n)+)',
-        PAGE.read_text(encoding='utf-8'), re.M)
+        (PAGES / page).read_text(encoding='utf-8'), re.M)
     return [statement.strip() for block in blocks
             for statement in block.split(';') if statement.strip()]
 
@@ -87,6 +92,30 @@ class TestGrants(base.TestCase):
         self.assertEqual(2, len(self.stored(owner, models.messages)))
         self.assertEqual(1, len(self.stored(owner, models.source_keys)))
 
+    def assertEnoughToReap(self, owner, account):
+        """Reaps as the account, and tries to do more."""
+        old = samples.START - datetime.timedelta(days=365)
+        samples.insert(self.runtime(tables=False, database={
+            'connection': owner.render_as_string(False)}).db,
+            [samples.row(old) for _ in range(3)])
+        service = self.runtime(tables=False, database={
+            'connection': account.render_as_string(False)},
+            messages={'max_per_project': 1})
+        reap = reaper.Reaper(service)
+        for expected in (3, 0):
+            self.assertEqual(
+                expected, reap.reap(threading.Event())['expired'])
+        self.assertEqual(
+            1, sum(removal.remove(service.db, removal.older(
+                clock.read(service.db)))))
+        for forbidden in (
+                models.messages.update().values(project_id='another'),
+                models.leases.delete(), 'DROP TABLE leases'):
+            error = self.assertRaises(
+                sa_exception.DBAPIError, self.execute, account, forbidden)
+            self.assertRegex(
+                str(error.orig), 'denied|must be owner', forbidden)
+
     def stored(self, owner, table):
         return samples.stored(self.runtime(tables=False, database={
             'connection': owner.render_as_string(False)}).db, table)
@@ -119,19 +148,33 @@ class TestGrants(base.TestCase):
               for statement in statements))
         self.assertEnough(owner, owner.set(username='cinder'))
 
+        statements = documented('MariaDB', 'reaper.rst')
+        self.assertEqual(3, len(statements), statements)
+        self.execute(
+            owner.set(username='admin'),
+            f"CREATE USER 'reaper'@'%' IDENTIFIED BY '{owner.password}'",
+            *(statement.replace('usermsg.', f'{owner.database}.')
+              for statement in statements))
+        self.assertEnoughToReap(owner, owner.set(username='reaper'))
+
     def test_postgresql(self):
         server = servers.require(servers.postgresql)
-        role = f'cinder_{uuid.uuid4().hex}'
         owner = self.database(server)
-        admin = owner.set(username='postgres')
+        self.assertEnough(owner, self.granted(owner, 'cinder', 'index.rst'))
+        self.assertEnoughToReap(
+            owner, self.granted(owner, 'reaper', 'reaper.rst'))
 
-        statements = documented('PostgreSQL')
-        self.assertEqual(1, len(statements), statements)
+    def granted(self, owner, name, page):
+        """An account of PostgreSQL with what a page grants to a name."""
+        role = f'{name}_{uuid.uuid4().hex}'
+        admin = owner.set(username='postgres')
+        statements = documented('PostgreSQL', page)
+        self.assertIn(len(statements), (1, 2), statements)
         self.execute(
             admin, f"CREATE ROLE {role} LOGIN PASSWORD '{owner.password}'")
         # Run last, when the database is dropped that refers to it.
         self._cleanups.insert(0, (self.execute, (
             admin.set(database='postgres'), f'DROP ROLE {role}'), {}))
-        self.execute(admin, *(re.sub(r'\bcinder\b', role, statement)
+        self.execute(admin, *(re.sub(rf'\b{name}\b', role, statement)
                               for statement in statements))
-        self.assertEnough(owner, owner.set(username=role))
+        return owner.set(username=role)

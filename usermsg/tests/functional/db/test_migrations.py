@@ -25,7 +25,7 @@ from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
 
-_TABLES = "('messages', 'source_keys')"
+_TABLES = "('messages', 'source_keys', 'leases')"
 
 # Everything that a database knows of its tables, also what alembic doesn't
 # compare.
@@ -73,7 +73,10 @@ _ROWS = {'0001': {
     'source_keys': [
         {'project_id': samples.PROJECT, 'source_id': 'a key',
          'message_id': '0' * 36, 'digest': '0' * 64,
-         'expires_at': samples.START.replace(tzinfo=None)}]}}
+         'expires_at': samples.START.replace(tzinfo=None)}]},
+    '0002': {'leases': [
+        {'name': 'a lease', 'owner': 'an owner',
+         'until': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys
@@ -126,21 +129,23 @@ class TestSchema(databases.TestCase):
     def test_times_have_microseconds(self):
         migration.sync(self.db)
         types = {row[1]: row[3] for row in self.catalogue()
-                 if str(row[1]).endswith('_at')}
+                 if str(row[1]).endswith('_at') or row[1] == 'until'}
         if self.db.dialect == 'mysql':
-            self.assertEqual({'created_at': 'datetime(6)',
-                              'expires_at': 'datetime(6)'}, types)
+            self.assertEqual(
+                dict.fromkeys(('created_at', 'expires_at', 'until'),
+                              'datetime(6)'), types)
         elif self.db.dialect == 'postgresql':
             self.assertEqual(
-                {'created_at': 'timestamp without time zone',
-                 'expires_at': 'timestamp without time zone'}, types)
+                dict.fromkeys(('created_at', 'expires_at', 'until'),
+                              'timestamp without time zone'), types)
 
     def test_what_may_be_missing(self):
         migration.sync(self.db)
         optional = {'user_id', 'request_id', 'resource_type',
                     'resource_uuid', 'action_id', 'detail_id'}
         for table, columns in ((models.messages, optional),
-                               (models.source_keys, set())):
+                               (models.source_keys, set()),
+                               (models.leases, set())):
             self.assertEqual(columns, {
                 column.name for column in table.c if column.nullable})
             self.assertEqual(columns, {
@@ -168,18 +173,18 @@ class TestSchema(databases.TestCase):
                               rows)
 
     def test_sync_keeps_what_is_there(self):
-        self.assertEqual((None, '0001'), migration.sync(self.db))
+        self.assertEqual((None, '0002'), migration.sync(self.db))
         samples.insert(self.db, [samples.row()])
-        self.assertEqual(('0001', '0001'), migration.sync(self.db))
+        self.assertEqual(('0002', '0002'), migration.sync(self.db))
         self.assertEqual(1, len(samples.stored(self.db)))
 
     def test_two_can_sync_at_once(self):
         config = str(self.home / 'usermsg.conf')
         ends = processes.run_at_once(_SYNC, [[config]] * 2)
         self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
-        self.assertEqual(['0001 0001', 'None 0001'],
+        self.assertEqual(['0002 0002', 'None 0002'],
                          sorted(output.strip() for _, output, _ in ends))
-        self.assertEqual('0001', migration.version(self.db))
+        self.assertEqual('0002', migration.version(self.db))
 
 
 class Commands:
@@ -198,7 +203,7 @@ class TestCommands(Commands, databases.TestCase):
     scenarios = databases.SCENARIOS[1:]
 
     def test_sync(self):
-        self.manage('sync', 0, 'The database went from nothing to 0001.',
+        self.manage('sync', 0, 'The database went from nothing to 0002.',
                     self.url)
 
     def test_a_wrong_password_is_not_repeated(self):
@@ -215,11 +220,11 @@ class TestSqliteCommands(Commands, base.TestCase):
     def test_before_and_after(self):
         for command, status, pattern in (
                 ('check', 1, 'The database is at nothing, this release needs '
-                 '0001. Run "usermsg-manage db sync".'),
-                ('sync', 0, 'The database went from nothing to 0001.'),
-                ('sync', 0, 'The database is at 0001 already.'),
-                ('version', 0, '0001'),
-                ('check', 0, 'The database is up to date: 0001.')):
+                 '0002. Run "usermsg-manage db sync".'),
+                ('sync', 0, 'The database went from nothing to 0002.'),
+                ('sync', 0, 'The database is at 0002 already.'),
+                ('version', 0, '0002'),
+                ('check', 0, 'The database is up to date: 0002.')):
             self.manage(command, status, pattern, self.sqlite_url())
 
     def test_a_schema_of_a_newer_release(self):

@@ -21,6 +21,7 @@ from sqlalchemy import event
 from usermsg.db import models
 from usermsg import exception
 from usermsg.objects import message
+from usermsg.objects import removal
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
 
@@ -289,8 +290,8 @@ class TestLargeDatabase(TestCase):
         self.assertRaises(exception.SourceConflict,
                           message.MessageList.record, self.db, [draft])
         one = message.Message.from_row(draft.row)
-        message.MessageList.delete_expired(self.db, now)
-        message.delete_expired_source_keys(self.db, now)
+        for rows in (removal.expired(now), removal.expired_keys(now)):
+            self.assertEqual(500, next(removal.remove(self.db, rows)))
         message.Message.get(self.db, one.id, one.project_id)
         self.assertRaises(exception.MessageNotFound, message.Message.delete,
                           self.db, one.id, 'small-003')

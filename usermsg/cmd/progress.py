@@ -1,0 +1,81 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""How far a long command has come."""
+
+import shutil
+import time
+
+#: Seconds between two lines where nobody watches, and between two changes
+#: of the bar where somebody does.
+LINES = 5
+BAR = 0.1
+
+
+class Progress:
+    """A bar on a terminal, else a line every some seconds.
+
+    :param stream: where to write
+    :param total: how many it will be, as far as that is known
+    :param what: the things that are counted
+    :param clock: seconds, from any beginning
+    """
+
+    def __init__(self, stream, total, what, clock=time.monotonic):
+        self.done = 0
+        self._stream = stream
+        self._total = total
+        self._what = what
+        self._clock = clock
+        self._terminal = stream.isatty()
+        self._begin = self._shown = clock()
+        self._width = 0
+
+    def advance(self, number):
+        self.done += number
+        now = self._clock()
+        if now - self._shown >= (BAR if self._terminal else LINES):
+            self._shown = now
+            self._show(now)
+
+    def _show(self, now):
+        # Others may remove them too, or there may come more.
+        total = max(self._total, self.done, 1)
+        rate = self.done / max(now - self._begin, 0.001)
+        text = (f'{self.done:,} of {total:,} {self._what}, '
+                f'{self.done * 100 // total} %, {rate:,.0f}/s')
+        if rate:
+            text += f', {_duration((total - self.done) / rate)} left'
+        if not self._terminal:
+            self._stream.write(f'{text}\n')
+        else:
+            # One column stays free: a full line would begin the next one.
+            room = shutil.get_terminal_size().columns - len(text) - 4
+            if room >= 10:
+                full = room * self.done // total
+                text = f'[{"#" * full}{" " * (room - full)}] {text}'
+            self._stream.write(f'\r{text:<{self._width}}')
+            self._width = len(text)
+        self._stream.flush()
+
+    def end(self):
+        """Make room for what is written next."""
+        if self._width:
+            self._stream.write(f'\r{"":<{self._width}}\r')
+            self._stream.flush()
+
+
+def _duration(seconds):
+    minutes, seconds = divmod(int(seconds + 0.5), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f'{hours} h {minutes} min'
+    return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'

@@ -1,0 +1,148 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage purge``"""
+
+import argparse
+import signal
+
+from usermsg.cmd import db as db_command
+from usermsg.cmd import moment
+from usermsg.cmd import progress
+from usermsg import db
+from usermsg.db import clock
+from usermsg import exception
+from usermsg.objects import removal
+from usermsg import validation
+
+#: What a shell says of a program that was ended by Ctrl-C.
+INTERRUPTED = 130
+
+
+def project(text):
+    try:
+        return validation.identifier('project', text, validation.PROJECT_ID)
+    except exception.InvalidInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+class Purge(db_command.Command):
+    """Remove messages now, rather than when the reaper comes round.
+
+    Without --older-than it removes what has expired: messages, and the
+    source ids that are remembered for longer. In small transactions, with
+    pauses ([reaper] batch and pause); Ctrl-C ends it after the one under
+    way, and the same command goes on from there. The exit status is then
+    130.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--dry-run', action='store_true',
+                            help='only count, and change nothing')
+        parser.add_argument(
+            '--older-than', metavar='AGE|TIME', type=moment.parse,
+            help='remove all messages that were recorded before, whether '
+                 f'they have expired or not: {moment.FORMS}. Their source '
+                 'ids stay used until they expire.')
+        parser.add_argument('--project', metavar='ID', type=project,
+                            help='only what belongs to this project')
+        return parser
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        self._db = db.Database(conf)
+        self._options = conf.reaper
+        now = clock.read(self._db)
+        with _Interruptions() as self._interruptions:
+            for what, rows in _kinds(parsed_args, now):
+                total = self._count(rows)
+                if total is None:
+                    self._say('Interrupted while counting; ',
+                              'nothing was changed.' if parsed_args.dry_run
+                              else f'no {what} were removed.')
+                    return INTERRUPTED
+                if parsed_args.dry_run:
+                    self._say(f'{total:,} {what} would be removed.')
+                elif not self._remove(what, rows, total):
+                    return INTERRUPTED
+        return 0
+
+    def _count(self, rows):
+        """How many; None if it was interrupted."""
+        total = 0
+        for number in rows.count(self._db):
+            total += number
+            if self._interruptions.came(within=0):
+                return None
+        return total
+
+    def _remove(self, what, rows, total):
+        """Returns whether it came to the end."""
+        so_far = progress.Progress(self.app.stdout, total, what)
+        outcome = 'Failed'
+        try:
+            for number in removal.remove(self._db, rows,
+                                         self._options.batch):
+                so_far.advance(number)
+                if self._interruptions.came(within=self._options.pause):
+                    outcome = 'Interrupted'
+                    return False
+            outcome = ''
+            return True
+        finally:
+            so_far.end()
+            if outcome:
+                self._say(f'{outcome}: {so_far.done:,} of about {total:,} '
+                          f'{what} have been removed. The same command goes '
+                          f'on from there.')
+            else:
+                self._say(f'{so_far.done:,} {what} have been removed.')
+
+    def _say(self, *words):
+        self.app.stdout.write(f'{"".join(words)}\n')
+        self.app.stdout.flush()
+
+
+def _kinds(arguments, now):
+    """What is removed, in words and as rows, one after the other."""
+    if arguments.older_than is None:
+        return [('expired messages',
+                 removal.expired(now, arguments.project)),
+                ('expired source ids',
+                 removal.expired_keys(now, arguments.project))]
+    when = moment.before(now, arguments.older_than)
+    if when > now:
+        raise exception.InvalidInput('--older-than', 'lies in the future.')
+    return [('messages', removal.older(when, arguments.project))]
+
+
+class _Interruptions:
+    """Ctrl-C and SIGTERM, kept until they are asked for, within ``with``.
+
+    Nothing is interrupted in the middle, and no handler has to be safe at
+    whatever moment it runs.
+    """
+
+    _NUMBERS = {signal.SIGINT, signal.SIGTERM}
+
+    def __enter__(self):
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
+        return self
+
+    def __exit__(self, *_):
+        while self.came(within=0):
+            pass  # it is over anyway
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+    def came(self, within):
+        """Whether one has come, or comes within some seconds."""
+        return signal.sigtimedwait(self._NUMBERS, within) is not None

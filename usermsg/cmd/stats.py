@@ -1,0 +1,92 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage stats``"""
+
+import argparse
+import collections
+import heapq
+
+from cliff import lister
+
+from usermsg.cmd import db as db_command
+from usermsg.cmd import moment
+from usermsg.cmd import purge
+from usermsg import db
+from usermsg.db import clock
+from usermsg.objects import statistics
+
+#: Characters of the longest bar.
+BAR = 40
+
+
+class Stats(db_command.Command, lister.Lister):
+    """Count the messages: by project, prefix, level or day.
+
+    In small steps, which harm nobody. By project and by day it goes through
+    an index of all messages that are counted; by prefix and by level it
+    reads each of them, which takes some times as long. The table has a
+    chart; other formats have not.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--by', choices=('project', 'prefix', 'level', 'day'),
+            default='project', help='what to count by (default: project)')
+        parser.add_argument('--project', metavar='ID', type=purge.project,
+                            help='only messages of this project')
+        parser.add_argument(
+            '--since', metavar='AGE|TIME', type=moment.parse,
+            help=f'only messages recorded since then: {moment.FORMS}')
+        parser.add_argument(
+            '--limit', metavar='N', type=_positive, default=20,
+            help='as many rows at most: those with most messages, or the '
+                 'last days (default: 20)')
+        return parser
+
+    def take_action(self, parsed_args):
+        database = db.Database(self.app.conf)
+        since = parsed_args.since and moment.before(
+            clock.read(database), parsed_args.since)
+        by = parsed_args.by
+        if by == 'day':
+            found = statistics.by_day(database, since, parsed_args.project)
+            rows = list(collections.deque(
+                ((str(day), number) for day, number in found),
+                parsed_args.limit))
+        else:
+            found = (statistics.by_project(
+                database, since, parsed_args.project) if by == 'project' else
+                statistics.by_column(
+                    database, 'prefix' if by == 'prefix' else
+                    'message_level', since, parsed_args.project))
+            # Most first, and the same order each time.
+            rows = heapq.nsmallest(parsed_args.limit, found,
+                                   key=lambda row: (-row[1], row[0]))
+        columns = (by.capitalize(), 'Messages')
+        if parsed_args.formatter != 'table':
+            return columns, rows
+        most = max((number for _value, number in rows), default=0)
+        return (*columns, ''), [
+            (value, number, '#' * -(-BAR * number // most))
+            for value, number in rows]
+
+
+def _positive(text):
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if not 1 <= number <= 100_000:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a number from 1 to 100000')
+    return number

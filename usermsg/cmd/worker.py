@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-worker``: what is done beside answering requests."""
+
+import sys
+
+from usermsg import backend
+
+backend.use_threads()
+
+from oslo_config import cfg  # noqa: E402
+from oslo_log import log  # noqa: E402
+from oslo_service import opts as service_opts  # noqa: E402
+from oslo_service import service as os_service  # noqa: E402
+
+from usermsg import exception  # noqa: E402
+from usermsg import service  # noqa: E402
+from usermsg import worker  # noqa: E402
+
+LOG = log.getLogger(__name__)
+
+
+def main():
+    argv = sys.argv[1:]
+    try:
+        runtime = service.prepare(argv)
+        options = _launcher_options(runtime.conf)
+    except exception.ConfigurationError as error:
+        sys.exit(f'usermsg-worker cannot start: {error}')
+    LOG.info('Starting the worker')
+    sys.exit(os_service.launch(
+        options, worker.Worker(argv, runtime),
+        restart_method='mutate').wait())
+
+
+def _launcher_options(conf):
+    """What the launcher needs of the configuration, and without its files.
+
+    On SIGHUP the launcher reads them again, and what it can't parse it
+    repeats in its log, be it a password. The worker does it instead.
+    """
+    service_opts.register_service_opts(conf)
+    options = cfg.ConfigOpts()
+    service_opts.register_service_opts(options)
+    options([], default_config_files=[], default_config_dirs=[])
+    try:
+        options.set_override('graceful_shutdown_timeout',
+                             conf.graceful_shutdown_timeout)
+    except ValueError as error:
+        raise exception.ConfigurationError(
+            f'[DEFAULT] graceful_shutdown_timeout: {error}') from None
+    options.set_override('log_options', False)
+    return options
+
+
+if __name__ == '__main__':
+    main()

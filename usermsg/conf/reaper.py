@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``[reaper]``: how what is no longer needed is removed."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('reaper', title='Removing what is no longer needed')
+
+OPTS = [
+    cfg.IntOpt(
+        'interval', default=300, min=1, max=7 * 24 * 3600,
+        help='How many seconds usermsg-worker waits between two rounds.'),
+    cfg.IntOpt(
+        'batch', default=500, min=1, max=500,
+        help='The most rows that are removed in one transaction, by '
+             'usermsg-worker and by "usermsg-manage purge".'),
+    cfg.FloatOpt(
+        'pause', default=0.05, min=0, max=60,
+        help='How many seconds both wait between two transactions, in which '
+             'the database and its replicas serve others.'),
+    cfg.IntOpt(
+        'lease', default=60, min=10, max=3600,
+        help='After how many seconds another host may take over from a '
+             'reaper that has frozen in the middle of a round.'),
+]

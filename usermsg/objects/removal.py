@@ -1,0 +1,173 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Removing many rows: by the batch, each a transaction.
+
+Everything that removes by the thousand goes through :func:`remove`: the
+reaper, ``usermsg-manage purge`` and the library.
+"""
+
+import dataclasses
+import datetime
+
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg.objects import ids
+from usermsg.objects import walk
+
+_MESSAGES = models.messages
+_KEYS = models.source_keys
+
+#: Rows that are deleted in one transaction at most.
+BATCH = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """What to remove, and the index by which it is found.
+
+    :param column: of the table; rows go in its order
+    :param index: its name; begins with the columns of ``conditions``, and
+        then has ``column``
+    :param conditions: on columns of the index
+    :param only: on one other column, at most: what must be older than what,
+        among the rows that the index leads to
+    """
+
+    column: sa.Column
+    index: str
+    conditions: tuple = ()
+    only: tuple | None = None
+
+    @property
+    def table(self):
+        return self.column.table
+
+    def count(self, db):
+        """How many there are, in numbers that add up to it."""
+        return walk.counts(db, self.column, self.index, self.conditions,
+                           self.still_met())
+
+    def still_met(self):
+        """Conditions on columns that the index doesn't hold."""
+        if self.only is None:
+            return []
+        column, end = self.only
+        return [column < end]
+
+
+def expired(now, project_id=None):
+    """Messages that expired before an aware datetime."""
+    return _expired(_MESSAGES, _MESSAGES.c.id, 'messages_project_id_idx',
+                    now, project_id)
+
+
+def expired_keys(now, project_id=None):
+    """Source keys that expired before an aware datetime."""
+    return _expired(_KEYS, _KEYS.c.source_id, 'PRIMARY', now, project_id)
+
+
+def _expired(table, column, project_index, now, project_id):
+    expires_at = table.c.expires_at
+    now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    if project_id is None:
+        return Rows(expires_at, f'{table.name}_expires_at_idx',
+                    (expires_at < now,))
+    return Rows(column, project_index, (table.c.project_id == project_id,),
+                (expires_at, now))
+
+
+def older(when, project_id=None):
+    """Messages that were made before an aware datetime."""
+    before = _MESSAGES.c.id < ids.first(when)
+    if project_id is None:
+        return Rows(_MESSAGES.c.id, 'PRIMARY', (before,))
+    return Rows(_MESSAGES.c.id, 'messages_project_id_idx',
+                (_MESSAGES.c.project_id == project_id, before))
+
+
+def excess(db, project_id, number):
+    """The messages of a project but the newest ``number``; None if none.
+
+    What is recorded meanwhile doesn't count.
+    """
+    mine = _MESSAGES.c.project_id == project_id
+    with db.reader() as connection:
+        last = connection.scalar(walk.force_index(
+            sa.select(_MESSAGES.c.id), _MESSAGES, 'messages_project_id_idx')
+            .where(mine).order_by(_MESSAGES.c.id.desc())
+            .limit(1).offset(number))
+    return last and Rows(_MESSAGES.c.id, 'messages_project_id_idx',
+                         (mine, _MESSAGES.c.id <= last))
+
+
+def remove(db, rows, batch=BATCH, guard=None):
+    """Remove rows, oldest first, a batch with each step of the iterator.
+
+    Stopping between two steps leaves nothing half done; whoever removes the
+    same rows again goes on from there. Several at once do no harm.
+
+    :param guard: called with the connection first in each transaction; what
+        it raises ends it all
+    :returns: an iterator of how many rows each batch really deleted: others
+        may have been quicker
+    :raises usermsg.exception.DatabaseUnavailable: not now
+    """
+    low = ()
+    while True:
+        # Chosen first and deleted by key: MariaDB has no LIMIT in a
+        # subquery, and a DELETE by range would lock what is being added at
+        # its end.
+        keys, last = _choose(db, rows, low, batch)
+        if keys:
+            yield db.write(lambda connection: _delete(
+                connection, rows, keys, last, guard))
+        if last is None:
+            return
+        # What is gone stays in the index for a while: without this, each
+        # batch would wade through all that went before. Rows that expire at
+        # one moment may lie in two batches.
+        unique = rows.column in rows.table.primary_key.columns.values()
+        low = (rows.column > last if unique else rows.column >= last,)
+
+
+def _choose(db, rows, low, batch):
+    """The keys of a batch, and where it ends; None if nothing follows.
+
+    With ``only`` it looks at no more rows than a batch either, so there may
+    be no keys where other rows follow.
+    """
+    key = rows.table.primary_key.columns.values()
+    known = [] if rows.only is None else [rows.only[0]]
+    with db.reader() as connection:
+        found = connection.execute(walk.force_index(
+            sa.select(*key, *known, rows.column.label('position')),
+            rows.table, rows.index)
+            .where(*rows.conditions, *low)
+            .order_by(rows.column).limit(batch)).all()
+    keys = [tuple(row[:len(key)]) for row in found
+            if rows.only is None or row[len(key)] < rows.only[1]]
+    return keys, found[-1].position if found else None
+
+
+def _delete(connection, rows, keys, last, guard):
+    if guard is not None:
+        guard(connection)
+    key = rows.table.primary_key.columns.values()
+    # A source key may have been made anew meanwhile. And no later than the
+    # last one: by the conditions alone SQLite and PostgreSQL would rather go
+    # through all that has expired, once for each batch.
+    still = [] if rows.column in key else [rows.column <= last]
+    return connection.execute(rows.table.delete().where(
+        sa.tuple_(*key).in_(keys) if len(key) > 1 else
+        key[0].in_([value for value, in keys]),
+        *still, *rows.still_met())).rowcount

@@ -1,0 +1,125 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""How many messages there are, by what.
+
+Each function is an iterator of ``(value, number)``. It goes through an index
+in steps, and holds no more in memory than a step leads to, or the values of
+a column that has few.
+"""
+
+import collections
+import datetime
+
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg.objects import ids
+from usermsg.objects import walk
+
+_TABLE = models.messages
+_PROJECT_INDEX = 'messages_project_id_idx'
+_DAY = datetime.timedelta(days=1)
+
+
+def _scope(since, project_id):
+    """Index and conditions for the messages of a time and of a project."""
+    conditions = []
+    if project_id is not None:
+        conditions.append(_TABLE.c.project_id == project_id)
+    if since is not None:
+        conditions.append(_TABLE.c.id >= ids.first(since))
+    return ('PRIMARY' if project_id is None else _PROJECT_INDEX), conditions
+
+
+def by_column(db, column, since=None, project_id=None):
+    """By a column that has few values. It reads every row.
+
+    :param column: its name
+    :param since: aware datetime; made then or later
+    :param project_id: of this project only
+    """
+    totals = collections.Counter()
+    index, conditions = _scope(since, project_id)
+    for step in walk.steps(db, _TABLE.c.id, index, conditions):
+        with db.reader() as connection:
+            totals.update(dict(connection.execute(walk.force_index(
+                sa.select(_TABLE.c[column], sa.func.count()), _TABLE, index)
+                .where(*step).group_by(_TABLE.c[column])).all()))
+    yield from totals.items()
+
+
+def by_day(db, since=None, project_id=None):
+    """By day (a date, UTC), the oldest first. An index is enough.
+
+    See :func:`by_column`.
+    """
+    while True:
+        index, conditions = _scope(since, project_id)
+        with db.reader() as connection:
+            first = connection.scalar(walk.force_index(
+                sa.select(_TABLE.c.created_at), _TABLE, index)
+                .where(*conditions).order_by(_TABLE.c.id).limit(1))
+        if first is None:
+            return
+        since = datetime.datetime.combine(
+            first, datetime.time(), datetime.timezone.utc) + _DAY
+        yield first.date(), sum(walk.counts(
+            db, _TABLE.c.id, index,
+            [*conditions, _TABLE.c.id < ids.first(since)]))
+
+
+def by_project(db, since=None, project_id=None):
+    """By project, in the order of their ids. An index is enough.
+
+    See :func:`by_column`.
+    """
+    if project_id is not None:
+        yield project_id, number_of(db, project_id, since)
+        return
+    for each, number in projects(db, since):
+        if number is None:
+            number = number_of(db, each, since)
+        if number:
+            yield each, number
+
+
+def number_of(db, project_id, since=None):
+    """How many messages a project has."""
+    index, conditions = _scope(since, project_id)
+    return sum(walk.counts(db, _TABLE.c.id, index, conditions))
+
+
+def projects(db, since=None):
+    """As :func:`by_project`, but None is the number of some large ones.
+
+    Of each that ends a step, and so of all that have more messages than a
+    step: counting those takes steps of their own.
+    """
+    project = _TABLE.c.project_id
+    made = [] if since is None else [_TABLE.c.id >= ids.first(since)]
+    low = []
+    while True:
+        with db.reader() as connection:
+            edge = connection.scalar(walk.force_index(
+                sa.select(project), _TABLE, _PROJECT_INDEX)
+                .where(*low).order_by(project, _TABLE.c.id)
+                .limit(1).offset(walk.STEP - 1))
+            high = [] if edge is None else [project < edge]
+            found = connection.execute(walk.force_index(
+                sa.select(project, sa.func.count()), _TABLE, _PROJECT_INDEX)
+                .where(*low, *high, *made)
+                .group_by(project).order_by(project)).all()
+        yield from map(tuple, found)
+        if edge is None:
+            return
+        yield edge, None
+        low = [project > edge]

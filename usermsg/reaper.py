@@ -1,0 +1,114 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Removes what is no longer needed, round after round.
+
+Any number of processes on any number of hosts can do this: one at a time
+has the lease, and does it for all.
+"""
+
+from oslo_log import log
+
+from usermsg.db import clock
+from usermsg import exception
+from usermsg import lease
+from usermsg.objects import removal
+from usermsg.objects import statistics
+
+LOG = log.getLogger(__name__)
+
+
+class Reaper:
+    """Removes expired messages and source keys, and what exceeds a limit.
+
+    :param runtime: a :class:`usermsg.service.Runtime`
+    """
+
+    def __init__(self, runtime):
+        self._db = runtime.db
+        self._options = runtime.conf.reaper
+        self._limit = runtime.conf.messages.max_per_project
+        self._metrics = runtime.metrics
+        self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease)
+        self._reaps = False
+
+    def run(self, stop):
+        """Reap until an event is set; then end after the batch under way.
+
+        Whatever goes wrong is logged, and the next round tries again.
+        """
+        while not stop.is_set():
+            try:
+                self.reap(stop)
+            except exception.DatabaseUnavailable:
+                pass  # has been logged
+            except lease.Lost as error:
+                LOG.warning('Reaping ends early: %s.', error)
+            except Exception:
+                LOG.exception('A round of the reaper failed')
+            stop.wait(self._options.interval)
+        try:
+            self._lease.release()
+        except exception.DatabaseUnavailable:
+            pass  # it runs out by itself
+
+    def reap(self, stop):
+        """One round; None if another has the lease.
+
+        :param stop: ends the round after a batch, when it is set
+        :returns: how many expired messages, messages in excess and source
+            keys were removed
+        :raises usermsg.lease.Lost: this process froze for too long; what
+            was removed stays removed
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        before, self._reaps = self._reaps, self._lease.acquire()
+        if self._reaps != before:
+            LOG.info('%s reaps', self._lease.holder())
+        if not self._reaps:
+            return None
+        now = clock.read(self._db)
+        removed = {'expired': 0, 'excess': 0, 'expired_source_keys': 0}
+        try:
+            for kind, rows in self._all(now, stop):
+                for number in removal.remove(
+                        self._db, rows, self._options.batch,
+                        self._lease.guard):
+                    removed[kind] += number
+                    getattr(self._metrics, kind).inc(number)
+                    if stop.wait(self._options.pause):
+                        return removed
+        finally:
+            if any(removed.values()):
+                LOG.info('Removed %(expired)d expired messages, %(excess)d '
+                         'messages beyond max_per_project and '
+                         '%(expired_source_keys)d expired source keys',
+                         removed)
+        # Until the next round is over: for the others, this one was theirs.
+        self._lease.renew(self._options.interval + self._options.lease)
+        return removed
+
+    def _all(self, now, stop):
+        """What there is to remove, one kind after the other."""
+        yield 'expired', removal.expired(now)
+        yield 'expired_source_keys', removal.expired_keys(now)
+        if not self._limit:
+            return
+        for project_id, number in statistics.projects(self._db):
+            if stop.is_set():
+                return
+            # Looking takes a while if there are many, and nothing is
+            # removed meanwhile.
+            self._lease.renew()
+            if number is None or number > self._limit:
+                rows = removal.excess(self._db, project_id, self._limit)
+                if rows is not None:
+                    yield 'excess', rows

@@ -1,0 +1,223 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage purge`` and ``stats``, run as an operator runs them."""
+
+import datetime
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+
+from usermsg.db import models
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import processes
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional.db import test_reaper
+
+DAY = test_reaper.DAY
+PURGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
+
+
+class TestCase(databases.TestCase):
+
+    options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime(reaper=self.options).db
+        self.config = str(self.home / 'usermsg.conf')
+
+    def ids(self):
+        return [row['id'] for row in samples.stored(self.db)]
+
+    def insert(self, *groups):
+        samples.insert(self.db, sum(groups, []))
+
+    def manage(self, *arguments, status=0):
+        """Run it; returns what it wrote."""
+        end = processes.manage(*arguments, config=self.config)
+        self.assertEqual(status, end.returncode, end)
+        if status == 0:
+            self.assertEqual('', end.stderr)
+        return end.stdout + end.stderr
+
+
+class TestPurge(TestCase):
+
+    options = {'pause': 0, 'batch': 100}
+
+    def test_what_has_expired(self):
+        kept = test_reaper.rows(3, DAY)
+        self.insert(test_reaper.rows(250, 31 * DAY), kept)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        samples.insert(self.db, [
+            test_reaper.key('old', now - DAY),
+            test_reaper.key('new', now + DAY)], models.source_keys)
+        self.assertEqual('250 expired messages would be removed.\n'
+                         '1 expired source ids would be removed.\n',
+                         self.manage('purge', '--dry-run'))
+        self.assertEqual(253, len(self.ids()))
+        self.assertEqual('250 expired messages have been removed.\n'
+                         '1 expired source ids have been removed.\n',
+                         self.manage('purge'))
+        self.assertEqual([row['id'] for row in kept], self.ids())
+        self.assertIn('0 expired messages', self.manage('purge'))
+
+    def test_of_one_project(self):
+        others = test_reaper.rows(30, 31 * DAY, project_id='other')
+        mine = test_reaper.rows(5, DAY)
+        self.insert(test_reaper.rows(230, 31 * DAY), others, mine)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        samples.insert(self.db, [
+            test_reaper.key(f'{number}', now + DAY * (-1) ** number, project)
+            for number in range(250)
+            for project in (samples.PROJECT, 'other')], models.source_keys)
+        arguments = ('purge', '--project', samples.PROJECT)
+        self.assertEqual('230 expired messages would be removed.\n'
+                         '125 expired source ids would be removed.\n',
+                         self.manage(*arguments, '--dry-run'))
+        self.assertEqual('230 expired messages have been removed.\n'
+                         '125 expired source ids have been removed.\n',
+                         self.manage(*arguments))
+        self.assertEqual(sorted(row['id'] for row in others + mine),
+                         self.ids())
+        self.assertEqual(375, len(samples.stored(
+            self.db, models.source_keys)))
+        self.manage(*arguments, '--older-than', '12h')
+        self.assertEqual([row['id'] for row in others], self.ids())
+
+    def test_what_is_older(self):
+        old, kept = test_reaper.rows(250, 2 * DAY), test_reaper.rows(5, DAY)
+        self.insert(old, kept)
+        samples.insert(self.db, [test_reaper.key(
+            'a key', datetime.datetime(2020, 1, 1))], models.source_keys)
+        made = kept[0]['created_at'].isoformat()
+        for age in ('36h', '2d', f'{made}+00:00', made):
+            self.assertEqual('250 messages would be removed.\n', self.manage(
+                'purge', '--dry-run', '--older-than', age))
+        self.assertEqual('250 messages have been removed.\n', self.manage(
+            'purge', '--older-than', made))
+        self.assertEqual([row['id'] for row in kept], self.ids())
+        self.assertEqual(1, len(samples.stored(self.db, models.source_keys)))
+
+
+class TestInterruption(TestCase):
+
+    options = {'pause': 0.2, 'batch': 10}
+
+    def start(self, **streams):
+        return subprocess.Popen(
+            [*PURGE, self.config, 'purge'], stderr=subprocess.PIPE,
+            env={**os.environ, 'COLUMNS': '100'}, **streams)
+
+    def interrupt(self, process, number):
+        """Interrupt it after the first batches; waits for those."""
+        while len(self.ids()) > 1980:
+            self.assertIsNone(process.poll())
+        process.send_signal(number)
+
+    def check(self, output, status):
+        found = re.search(r'Interrupted: ([\d,]+) of about 2,000 expired '
+                          r'messages have been removed\.', output)
+        self.assertIsNotNone(found, output)
+        self.assertEqual(130, status)
+        left = self.ids()
+        self.assertEqual(2000 - int(found[1].replace(',', '')), len(left))
+        self.assertEqual(self.rows[-len(left):], left)
+        self.config = self.config_file(
+            database={'connection': self.url}, reaper={'pause': 0})
+        self.assertIn(f'{len(left):,} expired messages have been removed.',
+                      self.manage('purge'))
+        self.assertEqual([], self.ids())
+
+    def test_it_ends_after_the_batch_and_goes_on_when_run_again(self):
+        made = test_reaper.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in made]
+        self.insert(made)
+        process = self.start(stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        self.interrupt(process, signal.SIGTERM)
+        output, errors = process.communicate(timeout=60)
+        self.assertEqual('', errors)
+        self.check(output, process.returncode)
+
+    def test_there_is_a_bar_on_a_terminal(self):
+        made = test_reaper.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in made]
+        self.insert(made)
+        ours, theirs = pty.openpty()
+        process = self.start(stdout=theirs)
+        os.close(theirs)
+        self.addCleanup(process.kill)
+        self.interrupt(process, signal.SIGINT)
+        output = b''
+        try:
+            while read := os.read(ours, 4096):
+                output += read
+        except OSError:
+            pass  # the end of a terminal
+        os.close(ours)
+        self.assertEqual(b'', process.communicate(timeout=60)[1])
+        self.assertRegex(output.decode(), r'\r\[#* *\] \d+ of 2,000 expired '
+                         r'messages, \d+ %, ')
+        self.check(output.decode(), process.returncode)
+
+
+class TestStats(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        moment = samples.START.replace(hour=23, minute=59, second=58)
+        second = datetime.timedelta(seconds=1)
+        self.insert(
+            [samples.row(moment + second * number, message_level='INFO')
+             for number in range(4)],
+            [samples.row(moment + 3 * DAY, project_id='other', prefix='SHARE',
+                         message_level='WARN') for _ in range(3)],
+            [samples.row(moment + 4 * DAY, project_id='third',
+                         message_level='INFO') for _ in range(2)])
+
+    def stats(self, *arguments):
+        return [list(row.values()) for row in json.loads(
+            self.manage('stats', '-f', 'json', *arguments))]
+
+    def test_by_each(self):
+        days = [['2026-01-31', 2], ['2026-02-01', 2], ['2026-02-03', 3],
+                ['2026-02-04', 2]]
+        for arguments, expected in (
+                ([], [[samples.PROJECT, 4], ['other', 3], ['third', 2]]),
+                (['--limit', '2'], [[samples.PROJECT, 4], ['other', 3]]),
+                (['--by', 'prefix'], [['VOLUME', 6], ['SHARE', 3]]),
+                (['--by', 'level'], [['INFO', 6], ['WARN', 3]]),
+                (['--by', 'day'], days),
+                (['--by', 'day', '--limit', '1'], days[-1:]),
+                (['--project', 'other'], [['other', 3]]),
+                (['--project', 'other', '--by', 'day'], days[2:3]),
+                (['--project', 'other', '--by', 'level'], [['WARN', 3]]),
+                (['--since', '2026-02-01'],
+                 [['other', 3], [samples.PROJECT, 2], ['third', 2]]),
+                (['--since', '2026-02-01', '--by', 'prefix'],
+                 [['VOLUME', 4], ['SHARE', 3]]),
+                (['--since', '2026-02-01', '--by', 'day'], days[1:]),
+                (['--since', '2026-02-03', '--project', samples.PROJECT,
+                  '--by', 'level'], []),
+                (['--since', '0s'], [])):
+            self.assertEqual(expected, self.stats(*arguments), arguments)
+
+    def test_the_table_has_a_chart(self):
+        found = re.findall(r'\| (\w+) +\| +(\d+) \| (#+) +\|',
+                           self.manage('stats', '--by', 'prefix') + '')
+        self.assertEqual([('SHARE', '3', '#' * 20)], found[1:])
+        self.assertIn('#' * 40, self.manage('stats', '--by', 'level'))

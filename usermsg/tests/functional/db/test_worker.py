@@ -1,0 +1,97 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-worker`` as a process."""
+
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+from usermsg.db import clock
+from usermsg import lease
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional.db import test_reaper
+from usermsg.tests.functional import servers
+
+COMMAND = (sys.executable, '-m', 'usermsg.cmd.worker', '--config-file')
+
+
+class TestWorker(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.port = servers.free_port()
+        self.db = self.runtime(reaper={'interval': 1},
+                               metrics={'worker_port': self.port}).db
+
+    def start(self):
+        worker = servers.Process(
+            [*COMMAND, str(self.home / 'usermsg.conf')],
+            env={'HOME': str(self.home)})
+        self.addCleanup(worker.stop)
+        worker.start()
+        return worker
+
+    def wait_for(self, condition, worker):
+        end = time.monotonic() + 120
+        while not condition():
+            self.assertLess(time.monotonic(), end, worker.log())
+            time.sleep(0.05)
+
+    def reaps(self, worker):
+        samples.insert(self.db, test_reaper.rows(3, 31 * test_reaper.DAY))
+        self.wait_for(lambda: not samples.stored(self.db), worker)
+
+    def test_it_reaps_until_it_is_told_to_end(self):
+        worker = self.start()
+        self.reaps(worker)
+        with urllib.request.urlopen(
+                f'http://127.0.0.1:{self.port}/', timeout=60) as answer:
+            self.assertIn('usermsg_messages_expired_total 3.0',
+                          answer.read().decode().splitlines())
+        # SIGHUP: a new process, with what is configured now; a file that
+        # can't be used changes nothing.
+        good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')
+        for text, expected in (
+                ('[messages]\nttl = hunter2\n',
+                 'The configuration stays as it was: '),
+                ('hunter2\n', 'The configuration stays as it was: '),
+                (good + '[messages]\nmax_per_project = 5\n', ' reaps')):
+            before = worker.log()
+            self.write('usermsg.conf', text)
+            worker._popen.send_signal(signal.SIGHUP)
+            self.wait_for(
+                lambda: expected in worker.log()[len(before):], worker)
+            self.reaps(worker)
+        samples.insert(self.db, test_reaper.rows(8, test_reaper.DAY))
+        self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
+
+        worker._popen.send_signal(signal.SIGTERM)
+        self.assertEqual(0, worker._popen.wait(60), worker.log())
+        self.assertIn('Removed 3 expired messages', worker.log())
+        self.assertNotIn('Traceback', worker.log())
+        self.assertNotIn(' ERROR cotyledon', worker.log())
+        self.assertLessEqual(
+            samples.stored(self.db, test_reaper.models.leases)[0]['until'],
+            clock.read(self.db).replace(tzinfo=None))
+        self.assertTrue(lease.Lease(self.db, 'reaper', 60).acquire())
+
+    def test_what_cannot_be_used_is_said_in_one_line(self):
+        path = self.write('bad.conf', '[reaper]\nbatch = 501\n')
+        end = subprocess.run([*COMMAND, path], text=True, timeout=120,
+                             capture_output=True)
+        self.assertEqual((1, ''), (end.returncode, end.stdout))
+        self.assertRegex(
+            end.stderr, r'^usermsg-worker cannot start: .*bad\.conf:2: '
+            r'\[reaper\] batch .*\n$')

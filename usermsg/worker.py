@@ -1,0 +1,68 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What runs beside the API: a service of oslo.service."""
+
+import threading
+
+from oslo_log import log
+from oslo_service import service as os_service
+
+from usermsg import exception
+from usermsg import exporter
+from usermsg import reaper
+from usermsg import service
+
+LOG = log.getLogger(__name__)
+
+
+class Worker(os_service.ServiceBase):
+    """Runs in a process of its own, forked by oslo.service's launcher.
+
+    SIGHUP ends that process, and a new one is forked, which reads the
+    configuration anew.
+
+    :param argv: the command line, see :func:`usermsg.service.prepare`
+    :param runtime: what the launcher's process could make of it
+    """
+
+    def __init__(self, argv, runtime):
+        self._argv = argv
+        self._runtime = runtime
+        self._stop = threading.Event()
+        self._threads = []
+
+    def start(self):
+        try:
+            self._runtime = service.prepare(self._argv)
+        except exception.ConfigurationError as error:
+            LOG.error('The configuration stays as it was: %s', error)
+        try:
+            exporter.serve(self._runtime,
+                           self._runtime.conf.metrics.worker_port)
+        except exception.ConfigurationError as error:
+            LOG.error('No figures are served: %s', error)
+        for run in (reaper.Reaper(self._runtime).run,):
+            thread = threading.Thread(target=run, args=(self._stop,))
+            thread.start()
+            self._threads.append(thread)
+
+    def stop(self):
+        """Returns when all have ended; oslo.service doesn't wait for ever."""
+        self._stop.set()
+        self.wait()
+
+    def wait(self):
+        for thread in self._threads:
+            thread.join()
+
+    def reset(self):
+        """Nothing: oslo.service starts a new process instead."""
