@@ -17,6 +17,7 @@ from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
 from usermsg.api import errors
 from usermsg.api import microversion
+from usermsg.api import openapi
 from usermsg.api import route
 from usermsg.api import schemas
 
@@ -30,6 +31,7 @@ class Root:
             self, messages.Messages(runtime),
             defined_messages.DefinedMessages(runtime),
             health.Health(runtime)])
+        self._description = openapi.describe(self.table.routes)
 
     def find(self, request):
         """The handler of a request, which may then ask the request for more.
@@ -57,6 +59,13 @@ class Root:
     def version(self, request, response):
         """Show the version of the API."""
         return answer.json(response, {'version': _version(request)})
+
+    @route.handle('GET', '/v3/openapi.json',
+                  answers={200: schemas.DESCRIPTION})
+    def description(self, request, response):
+        """Describe the API in OpenAPI 3.1."""
+        return answer.json(response, {
+            **self._description, 'servers': [{'url': request.endpoint}]})
 
 
 def _version(request):

@@ -1,0 +1,188 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The API described in OpenAPI 3.1, from the routes that serve it."""
+
+import re
+
+from usermsg.api import microversion
+from usermsg.api import schemas
+
+_JSON = 'application/json'
+
+#: What ``{name}`` in a path stands for. Anything else is not there.
+_IN_PATH = {
+    'project_id': {'type': 'string', 'minLength': 1,
+                   'pattern': '^[^/]+$'},
+    'message_id': {'type': 'string', 'format': 'uuid'},
+    'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
+}
+
+_ERRORS = {
+    '400': 'Something about the request is wrong; the detail names it.',
+    '401': 'The request needs a valid token.',
+    '403': 'The policy doesn\'t allow it.',
+    '404': 'There is no such thing, or not for who asks.',
+    '406': 'The microversion isn\'t supported.',
+    '409': 'A source_id was used before, for another content.',
+    '410': 'A source_id was used before, for a message that is deleted.',
+    '411': 'The body has no Content-Length.',
+    '413': 'The body is too large.',
+    '415': 'The body is not JSON.',
+    '503': 'The service can\'t work at the moment.',
+}
+
+_HEADERS = {
+    'version': {
+        'name': microversion.HEADER, 'in': 'header',
+        'description': 'The microversion that is wanted; the lowest if it is '
+                       'left out.',
+        'schema': {'type': 'string'},
+        'example': f'{microversion.SERVICE_TYPE} '
+                   f'{microversion.text(microversion.MAXIMUM)}'},
+    'request_id': {
+        'name': 'X-OpenStack-Request-ID', 'in': 'header',
+        'description': 'The request that this one is a part of.',
+        'schema': {'type': 'string'}},
+    'language': {
+        'name': 'Accept-Language', 'in': 'header',
+        'description': 'The language of the texts.',
+        'schema': {'type': 'string'}},
+}
+
+
+def describe(routes):
+    """The description, a dict, without the address of the server.
+
+    :param routes: :class:`usermsg.api.route.Route` objects
+    """
+    paths = {}
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = (
+            _operation(route))
+    _link(paths)
+    return {
+        'openapi': '3.1.0',
+        'info': {
+            'title': 'User messages',
+            'version': microversion.text(microversion.MAXIMUM),
+            'description': 'Why asynchronous operations ended as they did.',
+            'license': {'name': 'Apache-2.0', 'identifier': 'Apache-2.0'},
+        },
+        'paths': paths,
+        'components': {
+            'schemas': {'Error': schemas.ERROR},
+            'parameters': _HEADERS,
+            'responses': {
+                name: _answer(text, {'$ref': '#/components/schemas/Error'})
+                for name, text in _named_errors()},
+            'securitySchemes': {'token': {
+                'type': 'apiKey', 'in': 'header', 'name': 'X-Auth-Token'}},
+        },
+    }
+
+
+def operation_id(route):
+    """``get_v3_project_id_messages`` of ``GET /v3/{project_id}/messages``."""
+    names = re.findall(r'[^/{}]+', route.path)
+    return '_'.join([route.method.lower(), *(
+        re.sub('[^a-z0-9]', '_', name) for name in names)])
+
+
+def _operation(route):
+    summary, _, description = route.text.partition('\n\n')
+    found = {
+        'operationId': operation_id(route),
+        'summary': summary,
+        'parameters': _parameters(route),
+        'responses': _responses(route),
+        'security': [{'token': []}] if route.rule else [],
+    }
+    if description:
+        found['description'] = description
+    if route.rule:
+        found['x-policy-rule'] = route.rule
+    if route.body:
+        found['requestBody'] = {
+            'required': True, 'content': {_JSON: {'schema': route.body}}}
+    return found
+
+
+def _parameters(route):
+    return [
+        *({'name': name, 'in': 'path', 'required': True,
+           'schema': _IN_PATH[name]}
+          for name in re.findall('{(.*?)}', route.path)),
+        *(_in_query(name, schema) for name, schema in route.query.items()),
+        *({'$ref': f'#/components/parameters/{name}'} for name in _HEADERS),
+    ]
+
+
+def _in_query(name, schema):
+    schema = dict(schema)
+    description = schema.pop('description', None)
+    found = {'name': name, 'in': 'query', 'schema': schema}
+    if description:
+        found['description'] = description
+    return found
+
+
+def _responses(route):
+    found = {
+        str(status): _answer('As it was asked for.', schema)
+        for status, schema in route.answers.items()}
+    statuses = ['400', '406', '503']
+    if '{' in route.path:
+        statuses.append('404')
+    if route.rule:
+        statuses += ['401', '403']
+    if route.body:
+        statuses += ['409', '410', '411', '413', '415']
+    for status in sorted(set(statuses) - set(found)):
+        found[status] = {'$ref': f'#/components/responses/error_{status}'}
+    found['default'] = {'$ref': '#/components/responses/error'}
+    return found
+
+
+def _answer(text, schema):
+    found = {'description': text, 'headers': {'X-OpenStack-Request-Id': {
+        'schema': {'type': 'string'}}}}
+    if schema is not None:
+        found['content'] = {_JSON: {'schema': schema}}
+    return found
+
+
+def _named_errors():
+    yield 'error', 'The request can\'t be served.'
+    for status, text in _ERRORS.items():
+        yield f'error_{status}', text
+
+
+#: From what one operation answers to what can be asked of it next.
+_LINKS = (
+    ('/v3/messages', 'post', '201', '$response.body#/message/id'),
+    ('/v3/messages', 'get', '200', '$response.body#/messages/0/id'),
+)
+
+
+def _link(paths):
+    for path, method, status, where in _LINKS:
+        paths[path][method]['responses'][status]['links'] = {
+            following: {
+                'operationId': paths['/v3/messages/{message_id}'][
+                    following]['operationId'],
+                'parameters': {'message_id': where}}
+            for following in ('get', 'delete')}
+    definitions = paths['/v3/defined-messages']['get']['responses']['200']
+    definitions['links'] = {'get': {
+        'operationId': paths['/v3/defined-messages/{event_id}']['get'][
+            'operationId'],
+        'parameters': {'event_id': '$response.body#/defined_messages/0/id'}}}
