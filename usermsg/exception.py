@@ -73,20 +73,30 @@ class DefinitionNotFound(UsermsgError):
         super().__init__('The catalogue has no message with this id.')
 
 
-class SourceConflict(UsermsgError):
+class _SourceError(UsermsgError):
+    """What was said under a source id before stands in the way.
+
+    :param number: which of the messages that were to be recorded, from 0
+    """
+
+    def __init__(self, source_id, number=0, field='source_id'):
+        super().__init__(f'{field}: {self._reason.format(source_id)}')
+        self.source_id = source_id
+        self.number = number
+
+    def at(self, place):
+        """The same error, for a field of something larger."""
+        return type(self)(self.source_id, self.number, f'{place}.source_id')
+
+
+class SourceConflict(_SourceError):
     code = 'message.source_conflict'
-
-    def __init__(self, source_id):
-        super().__init__(f'source_id: {source_id} was used before to record '
-                         'a different message.')
+    _reason = '{} was used before to record a different message.'
 
 
-class SourceGone(UsermsgError):
+class SourceGone(_SourceError):
     code = 'message.source_gone'
-
-    def __init__(self, source_id):
-        super().__init__(f'source_id: the message that was recorded as '
-                         f'{source_id} has been deleted.')
+    _reason = 'the message that was recorded as {} has been deleted.'
 
 
 class Forbidden(UsermsgError):

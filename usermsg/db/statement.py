@@ -48,12 +48,14 @@ class Select:
     def prepare(self, dialect, values):
         """The text and the parameters that the driver gets."""
         try:
-            text, names, fixed = self._prepared[dialect.name]
+            text, names, fixed = self._prepared[
+                dialect.name, dialect.paramstyle]
         except KeyError:
             compiled = self._element.compile(dialect=dialect)
             # The values that the statement itself holds, and in which order
             # the driver wants all of them; by name if in none.
-            text, names, fixed = self._prepared[dialect.name] = (
+            text, names, fixed = self._prepared[
+                dialect.name, dialect.paramstyle] = (
                 str(compiled), compiled.positiontup, compiled.params)
         values = {**fixed, **values}
         if names is None:

@@ -176,10 +176,10 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :raises usermsg.exception.SourceGone: that has been deleted
         """
         firsts = {}
-        for draft in drafts:
+        for number, draft in enumerate(drafts):
             if draft.key and firsts.setdefault(
                     draft.key, draft).digest != draft.digest:
-                raise exception.SourceConflict(draft.source_id)
+                raise exception.SourceConflict(draft.source_id, number)
         before = {}
         attempts = 0
         while attempts < _ATTEMPTS:
@@ -194,7 +194,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 # In a transaction of its own: the one that failed is over,
                 # and its snapshot might not show what it collided with.
                 known = len(before)
-                before = _stored_under(db, firsts)
+                before = _stored_under(db, drafts)
                 # Others may store a large batch's messages one by one: as
                 # long as there are more each time it comes to an end.
                 attempts = 0 if len(before) > known else attempts + 1
@@ -246,23 +246,30 @@ _INSERT_KEYS = statement.Insert(_KEYS)
 def _stored_under(db, drafts):
     """(project, source id) -> the message that is stored under it.
 
-    :param drafts: (project, source id) -> :class:`Draft`
+    :raises usermsg.exception.SourceConflict: see :meth:`MessageList.record`
+    :raises usermsg.exception.SourceGone: likewise
     """
     by_project = {}
-    for project_id, source_id in drafts:
-        by_project.setdefault(project_id, []).append(source_id)
-    rows = []
+    for draft in drafts:
+        if draft.key:
+            project_id, source_id = draft.key
+            by_project.setdefault(project_id, {})[source_id] = None
+    found = {}
     with db.reader() as connection:
         for project_id, source_ids in by_project.items():
-            rows += connection.execute(
-                stored_query(project_id, source_ids)).all()
+            for _project_id, source_id, digest, *row in connection.execute(
+                    stored_query(project_id, list(source_ids))):
+                found[project_id, source_id] = digest, row
     stored = {}
-    for project_id, source_id, digest, *row in rows:
-        if digest != drafts[project_id, source_id].digest:
-            raise exception.SourceConflict(source_id)
+    for number, draft in enumerate(drafts):
+        if draft.key not in found:
+            continue
+        digest, row = found[draft.key]
+        if digest != draft.digest:
+            raise exception.SourceConflict(draft.source_id, number)
         if row[_ID] is None:
-            raise exception.SourceGone(source_id)
-        stored[project_id, source_id] = Message.from_row(row)
+            raise exception.SourceGone(draft.source_id, number)
+        stored[draft.key] = Message.from_row(row)
     return stored
 
 

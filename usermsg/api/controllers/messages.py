@@ -91,7 +91,10 @@ class Messages:
             # Each its own time, so that they are listed in their order.
             self._draft(request, place, entry, now + number * _MICROSECOND)
             for number, (place, entry) in enumerate(places)]
-        stored = self._api.record(drafts)
+        try:
+            stored = self._api.record(drafts)
+        except (exception.SourceConflict, exception.SourceGone) as error:
+            raise error.at(places[error.number][0]) from None
 
         views = self._views(request, [message for message, _new in stored])
         if any(new for _message, new in stored):

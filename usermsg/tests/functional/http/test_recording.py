@@ -126,7 +126,8 @@ class TestBatches(TestCase):
                 content['messages'] += batch(['b'])['messages']
                 content['messages'].insert(place, entry(
                     key, message_level='ERROR' if key == 'gone' else 'INFO'))
-                self.assert_refused(status, content, key)
+                self.assert_refused(status, content,
+                                    f'messages[{place}].source_id: ')
 
     def test_the_largest_batch_is_stored_and_listed_in_its_order(self):
         content = {'messages': [
