@@ -125,7 +125,7 @@ class Message(base.UsermsgObject):
         :param project_id: whose it must be; None for any project's
         :raises usermsg.exception.MessageNotFound: there is none
         """
-        query = _GET if project_id is None else _GET_IN_PROJECT
+        query = GET if project_id is None else GET_IN_PROJECT
         with db.reader() as connection:
             rows = query.rows(connection, {'id': message_id,
                                            'project_id': project_id})
@@ -142,9 +142,9 @@ class Message(base.UsermsgObject):
             raise exception.MessageNotFound(message_id)
 
 
-_GET = statement.Select(
+GET = statement.Select(
     sa.select(_TABLE).where(_TABLE.c.id == sa.bindparam('id')))
-_GET_IN_PROJECT = statement.Select(
+GET_IN_PROJECT = statement.Select(
     sa.select(_TABLE).where(_TABLE.c.id == sa.bindparam('id'),
                             _TABLE.c.project_id == sa.bindparam('project_id')))
 
