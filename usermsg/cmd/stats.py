@@ -55,8 +55,9 @@ class Stats(db_command.Command, lister.Lister):
 
     def take_action(self, parsed_args):
         database = db.Database(self.app.conf)
-        since = parsed_args.since and moment.before(
-            clock.read(database), parsed_args.since)
+        since = parsed_args.since
+        if since is not None:
+            since = moment.before(clock.read(database), since)
         by = parsed_args.by
         if by == 'day':
             found = statistics.by_day(database, since, parsed_args.project)

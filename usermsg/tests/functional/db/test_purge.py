@@ -21,6 +21,7 @@ import subprocess
 import sys
 
 from usermsg.db import models
+from usermsg.objects import statistics
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
@@ -197,24 +198,34 @@ class TestStats(TestCase):
         days = [['2026-01-31', 2], ['2026-02-01', 2], ['2026-02-03', 3],
                 ['2026-02-04', 2]]
         for arguments, expected in (
-                ([], [[samples.PROJECT, 4], ['other', 3], ['third', 2]]),
                 (['--limit', '2'], [[samples.PROJECT, 4], ['other', 3]]),
                 (['--by', 'prefix'], [['VOLUME', 6], ['SHARE', 3]]),
                 (['--by', 'level'], [['INFO', 6], ['WARN', 3]]),
                 (['--by', 'day'], days),
-                (['--by', 'day', '--limit', '1'], days[-1:]),
-                (['--project', 'other'], [['other', 3]]),
-                (['--project', 'other', '--by', 'day'], days[2:3]),
                 (['--project', 'other', '--by', 'level'], [['WARN', 3]]),
-                (['--since', '2026-02-01'],
-                 [['other', 3], [samples.PROJECT, 2], ['third', 2]]),
                 (['--since', '2026-02-01', '--by', 'prefix'],
                  [['VOLUME', 4], ['SHARE', 3]]),
-                (['--since', '2026-02-01', '--by', 'day'], days[1:]),
-                (['--since', '2026-02-03', '--project', samples.PROJECT,
-                  '--by', 'level'], []),
                 (['--since', '0s'], [])):
             self.assertEqual(expected, self.stats(*arguments), arguments)
+
+    def test_of_a_time_and_of_a_project(self):
+        since = samples.START + datetime.timedelta(hours=12)
+        date = datetime.date
+        for found, expected in (
+                (statistics.by_project(self.db),
+                 [(samples.PROJECT, 4), ('other', 3), ('third', 2)]),
+                (statistics.by_project(self.db, since),
+                 [(samples.PROJECT, 2), ('other', 3), ('third', 2)]),
+                (statistics.by_project(self.db, project_id='other'),
+                 [('other', 3)]),
+                (statistics.by_day(self.db, since),
+                 [(date(2026, 2, 1), 2), (date(2026, 2, 3), 3),
+                  (date(2026, 2, 4), 2)]),
+                (statistics.by_day(self.db, project_id='other'),
+                 [(date(2026, 2, 3), 3)]),
+                (statistics.by_column(self.db, 'message_level',
+                                      since + 2 * DAY, samples.PROJECT), [])):
+            self.assertEqual(expected, list(found))
 
     def test_the_table_has_a_chart(self):
         found = re.findall(r'\| (\w+) +\| +(\d+) \| (#+) +\|',

@@ -232,9 +232,9 @@ class TestPort(base.TestCase):
 
     def test_a_port_that_is_taken_is_named(self):
         server = standalone.shared()
-        runtime = self.runtime(metrics={'port': server.port})
+        runtime = self.runtime()
         error = self.assertRaises(exception.ConfigurationError,
-                                  exporter.serve, runtime)
+                                  exporter.serve, runtime, server.port)
         self.assertIn(f'[metrics] it cannot listen on 127.0.0.1 port '
                       f'{server.port}', str(error))
 
