@@ -75,6 +75,14 @@ class _Application(core.PecanBase):
     what it calls on each request, which costs more than all the rest of it.
     """
 
+    def __call__(self, environ, start_response):
+        try:
+            return super().__call__(environ, start_response)
+        finally:
+            # It leads back to the environment. Such a circle, with the body
+            # of the answer in it, would live until garbage is looked for.
+            environ.pop('pecan.locals', None)
+
     def find_controller(self, state):
         handler = self.root.find(state.request)
         return handler, (state.request, state.response), {}

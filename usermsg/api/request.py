@@ -75,7 +75,7 @@ class Request(pecan.Request):
     def language(self):
         """The one of the catalogue's languages that the reader prefers."""
         header = self.environ.get('HTTP_ACCEPT_LANGUAGE')
-        if not header:
+        if not header or len(header) > 500:
             return catalogue.ENGLISH
         return _preferred(header, self._runtime.catalogue.languages)
 
@@ -95,7 +95,5 @@ class Request(pecan.Request):
 
 @functools.lru_cache(maxsize=256)
 def _preferred(header, languages):
-    if len(header) > 500:
-        return catalogue.ENGLISH
     parsed = acceptparse.create_accept_language_header(header)
     return parsed.lookup(list(languages), default=catalogue.ENGLISH)

@@ -164,7 +164,8 @@ _NEW = _object(
             **_identifier(
                 validation.SOURCE_ID,
                 'The caller\'s own key for this outcome: recording it again '
-                'gives the first answer.'),
+                'gives the first answer, whoever records it and under '
+                'whatever request.'),
             # Keys of what usermsg records by itself.
             'not': {'type': 'string',
                     'pattern': f'^{validation.RESERVED_SOURCE}'}}),
