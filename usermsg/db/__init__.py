@@ -113,8 +113,51 @@ class Database:
     def _create_engine(self):
         facade = enginefacade.transaction_context()
         facade.configure(**self._options)
-        facade.append_on_engine_create(_set_up_engine)
+        facade.append_on_engine_create(self._set_up_engine)
         return facade.writer.get_engine()
+
+    def _set_up_engine(self, engine):
+        # Parameters are users' data; an error message ends up in logs.
+        engine.hide_parameters = True
+        if engine.dialect.name == 'sqlite':
+            if isinstance(engine.pool, pool.NullPool):
+                self._keep_connections(engine)
+            sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
+        elif engine.dialect.name == 'postgresql':
+            settings = list(_INDEX_WALKS)
+            if 'statement_timeout' not in str(
+                    engine.url.query.get('options')):
+                settings.append(_STATEMENT_TIMEOUT)
+            sqlalchemy.event.listen(
+                engine, 'connect',
+                lambda connection, _record: _set_up_postgresql(connection,
+                                                               settings))
+
+    def _keep_connections(self, engine):
+        # oslo.db opens the file anew each time, as SQLAlchemy did long ago;
+        # that takes longer than most of our queries.
+        each_time = engine.pool
+        engine.pool = pool.QueuePool(
+            each_time._creator, dialect=engine.dialect,
+            _dispatch=each_time.dispatch, use_lifo=True,
+            pool_size=self._options['max_pool_size'],
+            max_overflow=self._options['max_overflow'],
+            timeout=self._options['pool_timeout'] or 30)
+        path = engine.url.database
+
+        # A connection to a file that was deleted or replaced still works,
+        # and what it writes is lost.
+        @sqlalchemy.event.listens_for(engine, 'connect')
+        def remember_file(connection, record):
+            # Only now is there a file for certain.
+            connection.execute('PRAGMA user_version').close()
+            record.info['file'] = _file(path)
+
+        @sqlalchemy.event.listens_for(engine, 'checkout')
+        def check_file(_connection, record, _proxy):
+            if record.info['file'] != _file(path):
+                raise sa_exception.DisconnectionError(
+                    'The file of the database was replaced.')
 
     @contextlib.contextmanager
     def reader(self):
@@ -200,30 +243,13 @@ def _is_locked(error):
             'database is locked' in str(error))
 
 
-def _set_up_engine(engine):
-    # Parameters are users' data; an error message ends up in logs.
-    engine.hide_parameters = True
-    if engine.dialect.name == 'sqlite':
-        _keep_connections(engine)
-        sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
-    elif engine.dialect.name == 'postgresql':
-        settings = list(_INDEX_WALKS)
-        if 'statement_timeout' not in str(engine.url.query.get('options')):
-            settings.append(_STATEMENT_TIMEOUT)
-        sqlalchemy.event.listen(
-            engine, 'connect',
-            lambda connection, _record: _set_up_postgresql(connection,
-                                                           settings))
-
-
-def _keep_connections(engine):
-    # oslo.db opens the file anew each time, as SQLAlchemy did long ago; that
-    # takes longer than most of our queries.
-    each_time = engine.pool
-    engine.pool = pool.QueuePool(
-        each_time._creator, dialect=engine.dialect,
-        _dispatch=each_time.dispatch, pool_size=10, max_overflow=50,
-        timeout=30, use_lifo=True)
+def _file(path):
+    """What tells a file from one that takes its place; None if none."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _set_up_sqlite(connection, _record):

@@ -12,6 +12,7 @@
 """The database goes away and comes back, seen through the API."""
 
 import concurrent.futures
+import contextlib
 import json
 import sqlite3
 import threading
@@ -181,6 +182,31 @@ class TestFile(Answers, base.TestCase):
         self.assertEqual([], samples.stored(service.db))
         self.assertEqual(201, self.post('a', 'b').status_int)
         self.assertEqual(2, len(samples.stored(service.db)))
+
+
+class TestReplacedFile(Answers, base.TestCase):
+
+    port = 'usermsg.sqlite'
+
+    def test_nothing_is_written_to_a_file_that_is_gone(self):
+        service = self.runtime()
+        self.app = app.make_app(service)
+        path = self.home / 'usermsg.sqlite'
+        backup = self.home / 'backup.sqlite'
+        self.assertEqual(201, self.post('a').status_int)
+        with contextlib.closing(sqlite3.connect(path)) as one:
+            with contextlib.closing(sqlite3.connect(backup)) as other:
+                one.backup(other)
+        self.assertEqual(201, self.post('b').status_int)
+        for name in ('usermsg.sqlite-wal', 'usermsg.sqlite-shm'):
+            (self.home / name).unlink(missing_ok=True)
+        backup.rename(path)
+        self.assertEqual(201, self.post('c').status_int)
+        with contextlib.closing(sqlite3.connect(path)) as one:
+            self.assertEqual(2, one.execute(
+                'SELECT count(*) FROM messages').fetchone()[0])
+        path.unlink()
+        self.assert_unavailable(self.post('d'))
 
 
 class TestNoTables(base.TestCase):
