@@ -15,6 +15,8 @@ Any number of processes on any number of hosts can do this: one at a time
 has the lease, and does it for all.
 """
 
+import time
+
 from oslo_log import log
 
 from usermsg.db import clock
@@ -102,12 +104,15 @@ class Reaper:
         yield 'expired_source_keys', removal.expired_keys(now)
         if not self._limit:
             return
+        renewed = time.monotonic()
         for project_id, number in statistics.projects(self._db):
             if stop.is_set():
                 return
             # Looking takes a while if there are many, and nothing is
             # removed meanwhile.
-            self._lease.renew()
+            if time.monotonic() - renewed > self._options.lease / 3:
+                self._lease.renew()
+                renewed = time.monotonic()
             if number is None or number > self._limit:
                 rows = removal.excess(self._db, project_id, self._limit)
                 if rows is not None:

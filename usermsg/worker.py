@@ -50,10 +50,10 @@ class Worker(os_service.ServiceBase):
                            self._runtime.conf.metrics.worker_port)
         except exception.ConfigurationError as error:
             LOG.error('No figures are served: %s', error)
-        for run in (reaper.Reaper(self._runtime).run,):
-            thread = threading.Thread(target=run, args=(self._stop,))
-            thread.start()
-            self._threads.append(thread)
+        thread = threading.Thread(target=reaper.Reaper(self._runtime).run,
+                                  args=(self._stop,))
+        thread.start()
+        self._threads.append(thread)
 
     def stop(self):
         """Returns when all have ended; oslo.service doesn't wait for ever."""

@@ -105,6 +105,19 @@ class TestRound(TestCase):
         reap.reap(self.stop)
         self.assertEqual([100, 100, 50], seen)
 
+    def test_looking_at_many_projects_writes_nothing(self):
+        reap = self.reaper(tables=True, limit=1)
+        samples.insert(self.service.db, [
+            samples.row(datetime.datetime.now(datetime.timezone.utc),
+                        project_id=f'p{number}') for number in range(200)])
+        seen = []
+        sa.event.listen(
+            self.service.db.engine(), 'after_cursor_execute',
+            lambda connection, cursor, statement, *_:
+            statement.startswith('UPDATE') and seen.append(statement))
+        reap.reap(self.stop)
+        self.assertLess(len(seen), 10)
+
     def test_it_stops_after_a_batch_and_goes_on_later(self):
         reap = self.reaper(tables=True, batch=100)
         samples.insert(self.service.db, rows(250, 31 * DAY))
