@@ -56,8 +56,9 @@ class Metrics:
             multiprocess.MultiProcessCollector(self.registry)
             # Two runtimes of one process must not write to one file.
             token = secrets.token_hex(4)
+            process = _naming_processes()
             self._make_value = values.MultiProcessValue(
-                lambda: f'{os.getpid()}-{token}')
+                lambda: f'{process()}-{token}')
         self.recorded = self._counter(
             'usermsg_messages_recorded', 'Messages that were stored.',
             labels=('prefix', 'level'))
@@ -93,6 +94,19 @@ class Metrics:
         if not self.shared:
             self.registry.register(figure)
         return figure
+
+
+def _naming_processes():
+    """A function that says what names this process in its files.
+
+    In uWSGI a process that ends is followed by one of the same number, which
+    then goes on with its files: otherwise there would be more and more.
+    """
+    try:
+        import uwsgi  # only there inside of it
+    except ImportError:
+        return os.getpid
+    return lambda: f'worker{uwsgi.worker_id()}'
 
 
 class Counter:

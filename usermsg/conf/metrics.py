@@ -31,7 +31,8 @@ OPTS = [
         'path',
         help='A path of the API under which it serves figures, for instance '
              '/metrics. It answers only to requests from the same host that '
-             'came through no proxy. If the WSGI server runs several '
-             'processes, set PROMETHEUS_MULTIPROC_DIR in its environment to '
-             'a directory that is empty when it starts.'),
+             'show no sign of a proxy; a proxy on the same host that adds no '
+             'X-Forwarded-For must refuse it itself. If the WSGI server '
+             'runs several processes, set PROMETHEUS_MULTIPROC_DIR in its '
+             'environment to a directory that is empty when it starts.'),
 ]

@@ -14,6 +14,7 @@
 import dataclasses
 import datetime
 import functools
+import time
 
 from oslo_db import exception as db_exception
 from oslo_versionedobjects import base as vo_base
@@ -37,6 +38,10 @@ SOURCE_KEY_GRACE = datetime.timedelta(days=7)
 #: How often it is tried to store what the database calls stored already,
 #: though it can't be found there.
 _ATTEMPTS = 10
+
+
+#: Seconds; after that no new attempt begins.
+_PATIENCE = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -182,6 +187,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 raise exception.SourceConflict(draft.source_id, number)
         before = {}
         attempts = 0
+        give_up_at = time.monotonic() + _PATIENCE
         while attempts < _ATTEMPTS:
             new = [draft for draft in drafts if not draft.key or (
                 draft.key not in before and firsts[draft.key] is draft)]
@@ -196,8 +202,11 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 known = len(before)
                 before = _stored_under(db, drafts)
                 # Others may store a large batch's messages one by one: as
-                # long as there are more each time it comes to an end.
+                # long as there are more each time it comes to an end, but
+                # nobody waits for that for ever.
                 attempts = 0 if len(before) > known else attempts + 1
+                if time.monotonic() > give_up_at:
+                    break
                 continue
             stored = {draft.key: Message.from_row(draft.row) for draft in new}
             return [
