@@ -19,7 +19,7 @@ from usermsg.api import schemas
 _JSON = 'application/json'
 
 #: What ``{name}`` in a path stands for. Anything else is not there.
-_IN_PATH = {
+IN_PATH = {
     'project_id': {'type': 'string', 'minLength': 1,
                    'pattern': '^[^/]+$'},
     'message_id': {'type': 'string', 'format': 'uuid'},
@@ -119,7 +119,7 @@ def _operation(route):
 def _parameters(route):
     return [
         *({'name': name, 'in': 'path', 'required': True,
-           'schema': _IN_PATH[name]}
+           'schema': IN_PATH[name]}
           for name in re.findall('{(.*?)}', route.path)),
         *(_in_query(name, schema) for name, schema in route.query.items()),
         *({'$ref': f'#/components/parameters/{name}'} for name in _HEADERS),
