@@ -15,13 +15,16 @@ import re
 
 from usermsg.api import microversion
 from usermsg.api import schemas
+from usermsg import validation
 
 _JSON = 'application/json'
 
 #: What ``{name}`` in a path stands for. Anything else is not there.
 IN_PATH = {
+    # Printable ASCII, like all ids of projects, without what ends a segment.
     'project_id': {'type': 'string', 'minLength': 1,
-                   'pattern': '^[^/]+$'},
+                   'maxLength': validation.PROJECT_ID,
+                   'pattern': r'^[!-.0-~]([ -.0-~]*[!-.0-~])?$'},
     'message_id': {'type': 'string', 'format': 'uuid'},
     'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
 }
