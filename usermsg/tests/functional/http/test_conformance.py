@@ -19,8 +19,10 @@ is chosen with USERMSG_EXAMPLES, see CONTRIBUTING.rst.
 import collections
 import copy
 import json
+import logging
 import os
 
+import fixtures
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import fixture as keystone_fixture
 import schemathesis
@@ -179,6 +181,8 @@ class TestConformance(base.TestCase):
 
     def setUp(self):
         super().setUp()
+        # Each of many requests would be some lines.
+        self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
         self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
         self.service = self.runtime(**client.KEYSTONE)
         self.planted = [
