@@ -16,6 +16,7 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
@@ -23,6 +24,9 @@ import textwrap
 from keystonemiddleware import opts as auth_opts
 from oslo_middleware import cors
 
+from usermsg.api.controllers import root
+from usermsg.api import openapi
+from usermsg.api import schemas
 from usermsg.cmd import status
 from usermsg import conf as usermsg_conf
 from usermsg import context
@@ -142,6 +146,29 @@ class DocumentationTest(base.TestCase):
         self.assertIn(f'newest {status.NEWEST:,} messages',
                       ' '.join(page.split()))
         self.assertIn(f'\n{status.NOT_CHECKED}  ', page)
+
+    def test_the_reference_has_each_operation_with_all_it_takes(self):
+        routes = root.Root(self.runtime(tables=False)).table.routes
+        extension = runpy.run_path(
+            str(_ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
+        text = '\n'.join(extension['lines'](openapi.describe(routes)))
+        common, *sections = re.split(r'^``([A-Z]+ /.*)``$\n-+$', text,
+                                     flags=re.M)
+        self.assertIn('``X-OpenStack-Request-ID``', common)
+        found = dict(zip(sections[::2], sections[1::2]))
+        self.assertEqual({f'{route.method} {route.path}' for route in routes},
+                         set(found))
+        for route in routes:
+            section = found[f'{route.method} {route.path}']
+            names = [*route.query, *re.findall('{(.*?)}', route.path)]
+            if route.body:
+                names += schemas.NEW_ATTRIBUTES
+            if route.rule:
+                names.append(route.rule)
+            for name in names:
+                self.assertIn(f'``{name}``', section)
+            for code in route.answers:
+                self.assertIn(f'   * - {code} ', section)
 
     def test_the_answers_of_the_users_page_are_json(self):
         for block in _blocks('doc/source/user/index.rst', 'json'):
