@@ -177,6 +177,61 @@ def seasoned(description, planted):
     return description
 
 
+class TestWitness(base.TestCase):
+
+    def complaints(self, status, kind=None, body=b'', address='/v3/messages',
+                   token='good', **headers):
+        """What is said of an answer, without the address."""
+        def application(environ, start_response):
+            given = [('Content-Type', kind)] if kind else []
+            start_response(status, [*given, *headers.items()])
+            return [body]
+
+        witness = Witness(application, 'good', {'/'}, [{'secret', 'hidden'}])
+        client.ask(witness, address, headers={'X-Auth-Token': token})
+        return [complaint.rpartition(': ')[2]
+                for complaint in witness.complaints]
+
+    def test_a_good_answer_is_let_by(self):
+        self.assertEqual([], self.complaints(
+            '200 OK', 'application/json', b'{}'))
+        self.assertEqual([], self.complaints('204 No Content'))
+        self.assertEqual([], self.complaints(
+            '200 OK', 'application/json', b'{}', '/', token=''))
+        self.assertEqual([], self.complaints(
+            '401 Unauthorized', 'application/json', b'{}', token=''))
+
+    def test_a_failure_is_seen(self):
+        self.assertEqual(['failed'], self.complaints(
+            '500 Internal Server Error', 'application/json', b'{}'))
+
+    def test_an_answer_in_plain_text_is_seen(self):
+        self.assertEqual(['is text/plain'], self.complaints(
+            '404 Not Found', 'text/plain', b'no'))
+        self.assertEqual(['is None'], self.complaints(
+            '404 Not Found', body=b'no'))
+
+    def test_an_empty_error_is_seen(self):
+        self.assertEqual(['is empty'], self.complaints('404 Not Found'))
+
+    def test_what_is_given_without_the_token_is_seen(self):
+        for token in ('', 'bad'):
+            self.assertEqual(['needs no token'], self.complaints(
+                '200 OK', 'application/json', b'{}', token=token))
+
+    def test_what_must_not_be_shown_is_seen(self):
+        self.assertEqual(['shows secret'], self.complaints(
+            '200 OK', 'application/json', b'{"a": ["a secret"]}'))
+        self.assertEqual(['shows secret'], self.complaints(
+            '204 No Content', Location='/secret'))
+
+    def test_what_was_asked_for_may_be_repeated_but_no_more(self):
+        self.assertEqual([], self.complaints(
+            '404 Not Found', 'application/json', b'"secret"', '/secret'))
+        self.assertEqual(['shows hidden'], self.complaints(
+            '200 OK', 'application/json', b'"secret hidden"', '/secret'))
+
+
 class TestConformance(base.TestCase):
 
     def setUp(self):
