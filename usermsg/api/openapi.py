@@ -24,9 +24,7 @@ IN_PATH = {
     # Printable ASCII, like all ids of projects, without what ends a segment.
     'project_id': {'type': 'string', 'minLength': 1,
                    'maxLength': validation.PROJECT_ID,
-                   'pattern': r'^[!-.0-~]([ -.0-~]*[!-.0-~])?$',
-                   # Those addresses are others.
-                   'not': {'enum': ['messages', 'defined-messages']}},
+                   'pattern': r'^[!-.0-~]([ -.0-~]*[!-.0-~])?$'},
     'message_id': {'type': 'string', 'format': 'uuid'},
     'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
 }
