@@ -41,6 +41,8 @@ def identifier(field, value, max_length):
 
     :raises usermsg.exception.InvalidInput: names the field
     """
+    if value is None:
+        raise exception.InvalidInput(field, 'is required.')
     if not isinstance(value, str):
         raise exception.InvalidInput(field, 'must be a string.')
     if not value:

@@ -11,10 +11,16 @@
 # under the License.
 """How Sphinx builds the documentation."""
 
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent / '_ext'))
+
 extensions = [
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
+    'usermsg_api',
 ]
 
 project = 'usermsg'

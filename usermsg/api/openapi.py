@@ -15,13 +15,16 @@ import re
 
 from usermsg.api import microversion
 from usermsg.api import schemas
+from usermsg import validation
 
 _JSON = 'application/json'
 
 #: What ``{name}`` in a path stands for. Anything else is not there.
-_IN_PATH = {
+IN_PATH = {
+    # Printable ASCII, like all ids of projects, without what ends a segment.
     'project_id': {'type': 'string', 'minLength': 1,
-                   'pattern': '^[^/]+$'},
+                   'maxLength': validation.PROJECT_ID,
+                   'pattern': r'^[!-.0-~]([ -.0-~]*[!-.0-~])?$'},
     'message_id': {'type': 'string', 'format': 'uuid'},
     'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
 }
@@ -40,6 +43,15 @@ _ERRORS = {
     '503': 'The service can\'t work at the moment.',
 }
 
+_ANSWERS = {
+    200: 'As it was asked for.',
+    201: 'Recorded. Location is the address of a single message.',
+    204: 'Done; there is no more to say.',
+    304: 'What was kept with this ETag still holds.',
+    503: _ERRORS['503'],
+}
+
+#: Headers that each operation takes.
 _HEADERS = {
     'version': {
         'name': microversion.HEADER, 'in': 'header',
@@ -57,6 +69,13 @@ _HEADERS = {
         'description': 'The language of the texts.',
         'schema': {'type': 'string'}},
 }
+
+#: The header of operations whose answers can be kept.
+_TAG = {
+    'name': 'If-None-Match', 'in': 'header',
+    'description': 'The ETag of an answer that was kept: if it still holds, '
+                   'the answer is 304.',
+    'schema': {'type': 'string'}}
 
 
 def describe(routes):
@@ -119,10 +138,11 @@ def _operation(route):
 def _parameters(route):
     return [
         *({'name': name, 'in': 'path', 'required': True,
-           'schema': _IN_PATH[name]}
+           'schema': IN_PATH[name]}
           for name in re.findall('{(.*?)}', route.path)),
         *(_in_query(name, schema) for name, schema in route.query.items()),
         *({'$ref': f'#/components/parameters/{name}'} for name in _HEADERS),
+        *([_TAG] if 304 in route.answers else []),
     ]
 
 
@@ -137,8 +157,13 @@ def _in_query(name, schema):
 
 def _responses(route):
     found = {
-        str(status): _answer('As it was asked for.', schema)
+        str(status): _answer(_ANSWERS[status], schema)
         for status, schema in route.answers.items()}
+    if 304 in route.answers:
+        for status in ('200', '304'):
+            found[status]['headers']['ETag'] = {'schema': {'type': 'string'}}
+    if 201 in route.answers:
+        found['201']['headers']['Location'] = {'schema': {'type': 'string'}}
     statuses = ['400', '406', '503']
     if '{' in route.path:
         statuses.append('404')

@@ -16,6 +16,7 @@ token's own. Another one is not there, but for those who may read it.
 """
 
 from usermsg.api import errors
+from usermsg import validation
 
 
 def stay(request, context):
@@ -29,8 +30,11 @@ def may_leave(request, context, rule):
 
     :raises usermsg.api.errors.NotFound: the path names another project, and
         it may not
+    :raises usermsg.exception.InvalidInput: ... which can't be one
     """
     allowed = context.can(rule)
     if not allowed:
         stay(request, context)
+    validation.optional_identifier(
+        'project_id', request.path_value('project_id'), validation.PROJECT_ID)
     return allowed

@@ -14,6 +14,7 @@
 import re
 import urllib.parse
 
+from usermsg.api import errors
 from usermsg import exception
 
 
@@ -22,12 +23,14 @@ def read(request):
 
     :raises usermsg.exception.InvalidInput: the route knows no such key, or
         it stands there more than once
+    :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
     """
-    if not request.query_string:
+    text = request.environ.get('QUERY_STRING')
+    if not text:
         return {}
     allowed = request.route.query
     values = {}
-    for key, value in request.GET.items():
+    for key, value in _pairs(text):
         if key not in allowed:
             raise exception.InvalidInput(
                 printable(key), 'is not known here; ' + (
@@ -37,6 +40,17 @@ def read(request):
             raise exception.InvalidInput(key, 'stands there more than once.')
         values[key] = value
     return values
+
+
+def _pairs(text):
+    # Not WebOb's, for which ";" ends a value too: browsers and proxies don't
+    # think so, and an id may have one.
+    try:
+        return urllib.parse.parse_qsl(
+            text.encode('latin-1').decode('utf-8'), keep_blank_values=True,
+            errors='strict')
+    except UnicodeDecodeError:
+        raise errors.MalformedRequest() from None
 
 
 def limit(values, maximum):

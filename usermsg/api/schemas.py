@@ -24,7 +24,7 @@ MAX_BATCH = 1000
 
 # An id of another system: printable ASCII, no blank at either end.
 _IDENTIFIER = '^[!-~]([ -~]*[!-~])?$'
-# Whatever can be sent is stored or compared in upper case.
+# Resource types are stored in upper case.
 _ANY_CASE = '^[A-Za-z][A-Za-z0-9_]*$'
 
 
@@ -60,10 +60,8 @@ _LINKS = {'type': 'array', 'items': _object(
 _TEXT = {'type': 'string'}
 _FLAG = {'type': 'boolean'}
 
-_RESOURCE_TYPE = {
-    'type': 'string', 'minLength': 1, 'maxLength': 64,
-    'pattern': _ANY_CASE,
-    'description': 'A type of the catalogue, in any case: VOLUME, IMAGE.'}
+_RESOURCE_TYPE = _identifier(
+    64, 'A type of the catalogue, in any case: VOLUME, IMAGE.')
 _LEVEL_IN = {
     'type': 'string', 'pattern': _any_case(validation.LEVELS),
     'description': 'INFO, WARN or ERROR, in any case.'}
@@ -114,9 +112,7 @@ LIST_QUERY = {
 }
 
 DEFINITIONS_QUERY = {
-    'prefix': {
-        'type': 'string', 'minLength': 1, 'maxLength': 32,
-        'pattern': _ANY_CASE, 'description': 'Of one service: VOLUME.'},
+    'prefix': _identifier(32, 'Of one service, in any case: VOLUME.'),
     'resource_type': _RESOURCE_TYPE,
     'user_fixable': {
         **_BOOLEAN,
@@ -150,7 +146,7 @@ _NEW = _object(
             **_PART, 'description':
             'Why it failed, likewise; goes with action.'}),
         'resource_type': _nullable({
-            **_RESOURCE_TYPE, 'description':
+            **_RESOURCE_TYPE, 'pattern': _ANY_CASE, 'description':
             _RESOURCE_TYPE['description'] + ' Required with action.'}),
         'resource_uuid': _nullable(FILTERS['resource_uuid']),
         'message_level': {**_LEVEL_IN, 'default': 'ERROR'},
@@ -169,7 +165,18 @@ _NEW = _object(
             # Keys of what usermsg records by itself.
             'not': {'type': 'string',
                     'pattern': f'^{validation.RESERVED_SOURCE}'}}),
-    })
+    },
+    # Exactly one of event_id and action, and what goes with each.
+    anyOf=[
+        {'required': ['event_id'],
+         'properties': {'event_id': {'type': 'string'},
+                        'action': {'type': 'null'},
+                        'detail': {'type': 'null'}}},
+        {'required': ['action', 'resource_type'],
+         'properties': {'action': {'type': 'string'},
+                        'resource_type': {'type': 'string'},
+                        'event_id': {'type': 'null'}}},
+    ])
 
 #: Attributes of a message that is to be recorded.
 NEW_ATTRIBUTES = _NEW['properties']

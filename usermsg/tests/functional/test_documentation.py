@@ -16,13 +16,21 @@ import json
 import os
 import pathlib
 import re
+import runpy
 import subprocess
 import sys
 import textwrap
+import uuid
 
+import jsonschema
+from keystoneauth1 import noauth
+from keystoneauth1 import session
 from keystonemiddleware import opts as auth_opts
 from oslo_middleware import cors
 
+from usermsg.api.controllers import root
+from usermsg.api import openapi
+from usermsg.api import schemas
 from usermsg.cmd import status
 from usermsg import conf as usermsg_conf
 from usermsg import context
@@ -32,6 +40,8 @@ from usermsg.message import catalogue
 from usermsg.message import loader
 from usermsg import service
 from usermsg.tests import base
+from usermsg.tests.functional.http import client
+from usermsg.tests.functional.http import standalone
 
 _ROOT = pathlib.Path(__file__).parents[3]
 
@@ -73,14 +83,45 @@ class DocumentationTest(base.TestCase):
         names = {'self': Service, 'volume_id': 'some-volume',
                  'context': context.RequestContext(project_id='p')}
         exec('from usermsg.message import resource_types', names)
-        first, second, _plug_in = _blocks('doc/source/developer/index.rst',
-                                          'python')
+        first, second, _over_http, _plug_in = _blocks(
+            'doc/source/developer/index.rst', 'python')
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
 
         found = recorder.get_all(names['context'])
         self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
                          [message.event_id for message in found])
+
+    def test_the_call_over_http_of_the_developers_page_works(self):
+        server = standalone.shared()
+        over_http = _blocks('doc/source/developer/index.rst', 'python')[2]
+        project = uuid.uuid4().hex
+        user = context.RequestContext(project_id=project, user_id='somebody')
+        names = {
+            'context': user, 'volume_id': 'some-volume',
+            'session': session.Session(
+                auth=noauth.NoAuth(endpoint=f'{server.url}/v3/'),
+                additional_headers=client.headers_of('services', 'service'))}
+        exec(over_http, names)
+
+        [found] = api.API(server.runtime).get_all(user)
+        self.assertEqual(found.id, names['message']['id'])
+        self.assertEqual('VOLUME_VOLUME_002_021', found.event_id)
+        self.assertEqual(user.request_id, found.request_id)
+
+    def test_the_commands_of_the_users_and_developers_pages_work(self):
+        environment = {**os.environ, 'TOKEN': 'any',
+                       'ENDPOINT': standalone.shared().url}
+        commands = [
+            command for block in _blocks('doc/source/user/index.rst',
+                                         'console')
+            for command in re.split(r'^\$ ', block, flags=re.M)[1:]]
+        commands += _blocks('doc/source/developer/index.rst', 'sh')
+        for command in commands:
+            subprocess.run(
+                ['sh', '-c', command.replace('curl', 'curl -fsS', 1)],
+                env=environment, cwd=self.home, check=True,
+                capture_output=True)
 
     def test_the_plug_in_of_the_developers_page_is_a_catalogue(self):
         names = {}
@@ -143,6 +184,33 @@ class DocumentationTest(base.TestCase):
                       ' '.join(page.split()))
         self.assertIn(f'\n{status.NOT_CHECKED}  ', page)
 
-    def test_the_answers_of_the_users_page_are_json(self):
+    def test_the_reference_has_each_operation_with_all_it_takes(self):
+        routes = root.Root(self.runtime(tables=False)).table.routes
+        extension = runpy.run_path(
+            str(_ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
+        text = '\n'.join(extension['lines'](openapi.describe(routes)))
+        common, *sections = re.split(r'^``([A-Z]+ /.*)``$\n-+$', text,
+                                     flags=re.M)
+        self.assertIn('``X-OpenStack-Request-ID``', common)
+        found = dict(zip(sections[::2], sections[1::2]))
+        self.assertEqual({f'{route.method} {route.path}' for route in routes},
+                         set(found))
+        for route in routes:
+            section = found[f'{route.method} {route.path}']
+            names = [*route.query, *re.findall('{(.*?)}', route.path)]
+            if route.body:
+                names += schemas.NEW_ATTRIBUTES
+            if route.rule:
+                names.append(route.rule)
+            for name in names:
+                self.assertIn(f'``{name}``', section)
+            for code in route.answers:
+                self.assertIn(f'   * - {code} ', section)
+
+    def test_the_answers_of_the_users_page_are_of_the_form_that_is_given(self):
+        forms = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
+                 'defined_message': schemas.DEFINITION}
         for block in _blocks('doc/source/user/index.rst', 'json'):
-            json.loads(block)
+            answer = json.loads(block)
+            jsonschema.validate(answer, forms.pop(next(iter(answer))))
+        self.assertEqual({}, forms)

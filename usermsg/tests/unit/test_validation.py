@@ -60,7 +60,7 @@ class IdentifierTest(testtools.TestCase):
 
     def test_what_is_refused(self):
         for value, reason in (
-                (None, 'string'), (5, 'string'), (b'x', 'string'),
+                (None, 'required'), (5, 'string'), (b'x', 'string'),
                 (['x'], 'string'), ('', 'empty'), ('x' * 11, '10 characters'),
                 ('x\n', 'printable'), ('\nx', 'printable'),
                 ('a\x00b', 'printable'), ('a\tb', 'printable'),

@@ -84,6 +84,13 @@ class TestOddRequests(base.TestCase):
             self.assert_error(self.ask(f'/v3/messages?{query}'), 400,
                               'malformed_request')
 
+    def test_a_semicolon_does_not_end_a_value(self):
+        client.record(self.service, 'red', resource_uuid='a;limit=0')
+        for value in ('a;limit=0', 'a%3Blimit%3D0'):
+            answer = self.ask(f'/v3/messages?resource_uuid={value}')
+            self.assertEqual(200, answer.status_int, answer.body)
+            self.assertEqual(1, len(answer.json['messages']))
+
     def test_invalid_utf8_in_a_header_does_no_harm(self):
         for name in ('Accept', 'Accept-Language', 'Cookie', 'Host',
                      'X-OpenStack-Request-Id', 'X-Auth-Token', 'Range'):
