@@ -243,6 +243,7 @@ class TestSourceKeys(databases.TestCase):
 class TestCleaners(databases.TestCase):
 
     busy_timeout = 30
+
     def setUp(self):
         super().setUp()
         self.db = self.runtime().db
