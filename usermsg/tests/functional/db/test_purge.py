@@ -187,7 +187,7 @@ class TestInterruption(TestCase):
 class TestMeanwhile(TestCase):
     """Others read and record while much is removed."""
 
-    options = {'pause': 0.05, 'batch': 500}
+    options = {'pause': 0.02, 'batch': 500}
     busy_timeout = 30
 
     #: Expired messages; it takes 40 batches, and is interrupted within.

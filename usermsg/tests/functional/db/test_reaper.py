@@ -281,7 +281,6 @@ class TestPlans(TestCase):
                        models.source_keys)
         for found, index in (
                 (removal.expired(now), 'messages_expires_at_idx'),
-                # To count, either index of a project will do.
                 (removal.expired(now, samples.PROJECT),
                  'messages_project_id_idx|messages_project_prefix_id_idx'),
                 (removal.older(now), 'PRIMARY|messages_pkey|messages_1'),
@@ -305,9 +304,14 @@ class TestPlans(TestCase):
                     plan = connection.exec_driver_sql(
                         ('EXPLAIN QUERY PLAN ' if database.dialect == 'sqlite'
                          else 'EXPLAIN ') + statement, parameters).all()
-                    self.assertTrue(
-                        any(name in str(plan) for name in index.split('|')),
-                        f'{statement}\n{plan}')
+                    names = index.split('|')
+                    if ('messages_project_id_idx' in names and
+                            statement.startswith('SELECT count(')):
+                        # Either index of a project will do; the planner
+                        # changes its mind as statistics come in.
+                        names.append('messages_project_prefix_id_idx')
+                    self.assertTrue(any(name in str(plan) for name in names),
+                                    f'{statement}\n{plan}')
                     for bad in ('Seq Scan', 'filesort', 'temporary', 'Sort',
                                 'TEMP B-TREE'):
                         self.assertNotIn(bad, str(plan), statement)
