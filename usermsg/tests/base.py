@@ -47,12 +47,14 @@ class TestCase(base.BaseTestCase):
     def config_file(self, name='usermsg.conf', **groups):
         """Write a configuration file.
 
-        :param groups: group -> a dict of its options; noauth and a database
-            of this test's own are there if nothing else is said
+        :param groups: group -> a dict of its options; noauth, a database of
+            this test's own and more time to record than a busy machine
+            takes are there if nothing else is said
         """
         groups.setdefault('database', {}).setdefault(
             'connection', self.sqlite_url())
         groups.setdefault('api', {}).setdefault('auth_strategy', 'noauth')
+        groups.setdefault('messages', {}).setdefault('record_timeout', 60)
         lines = []
         for group, options in groups.items():
             lines.append(f'[{group}]')

@@ -30,10 +30,16 @@ class TestCase(testscenarios.WithScenarios, base.TestCase):
     scenarios = SCENARIOS
     server = None
 
+    #: Seconds; with SQLite one of many writers may wait for longer than is
+    #: usual, which is the default.
+    busy_timeout = None
+
     def setUp(self):
         super().setUp()
         if self.server is None:
             self.url = self.sqlite_url()
+            if self.busy_timeout:
+                self.url += f'?timeout={self.busy_timeout}'
         else:
             server = servers.require(self.server)
             self.url = server.create_database()

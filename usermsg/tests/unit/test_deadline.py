@@ -142,7 +142,7 @@ class DeadlineTest(base.BaseTestCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            thread.join(LONG)
         self.assertEqual(['done'] * 20, results)
         self.assertLessEqual(most, 3)
 

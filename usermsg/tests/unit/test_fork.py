@@ -18,6 +18,10 @@ from usermsg.db import fork
 from usermsg.tests import base
 
 
+#: Seconds; far longer than anything here takes.
+LONG = 60
+
+
 def forked(child):
     """The exit status of a child that runs a function."""
     pid = os.fork()
@@ -44,7 +48,7 @@ class GateTest(base.TestCase):
     def stay(self):
         with self.gate.inside():
             self.entered.set()
-            self.may_leave.wait()
+            self.may_leave.wait(LONG)
             self.left = True
 
     def enter(self):
@@ -53,12 +57,13 @@ class GateTest(base.TestCase):
 
     def test_a_fork_waits_for_who_is_inside(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.db.fork.PATIENCE', 60))
+            'usermsg.db.fork.PATIENCE', LONG))
         self.thread.start()
-        self.entered.wait()
+        self.assertTrue(self.entered.wait(LONG))
         threading.Timer(0.05, self.may_leave.set).start()
         self.assertEqual(0, forked(lambda: self.left))
-        self.thread.join()
+        self.thread.join(LONG)
+        self.assertFalse(self.thread.is_alive())
 
     def test_parent_and_child_go_on(self):
         self.assertEqual(0, forked(self.enter))
@@ -68,7 +73,7 @@ class GateTest(base.TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'usermsg.db.fork.PATIENCE', 0.01))
         self.thread.start()
-        self.entered.wait()
+        self.assertTrue(self.entered.wait(LONG))
         # The one inside is not there in the child.
         self.assertEqual(0, forked(self.enter))
         self.assertFalse(self.left)

@@ -47,9 +47,11 @@ class DatabaseHealthTest(base.TestCase):
     def setUp(self):
         super().setUp()
         self.release = threading.Event()
+        self.hangs = threading.Event()
         self.addCleanup(self.release.set)
 
     def hang(self):
+        self.hangs.set()
         self.release.wait(LONG)
 
     def fail(self):
@@ -94,6 +96,8 @@ class DatabaseHealthTest(base.TestCase):
         before = set(threading.enumerate())
         for _time in range(20):
             self.assertEqual('timeout', checked.state().failure)
+        # On a busy machine it may only now begin.
+        self.assertTrue(self.hangs.wait(LONG))
         self.assertEqual(1, self.database.asked)
         self.assertEqual(1, len(set(threading.enumerate()) - before))
 

@@ -13,6 +13,7 @@
 
 import subprocess
 import sys
+import threading
 
 
 def start(code, *arguments):
@@ -30,10 +31,17 @@ def run_at_once(code, arguments, before=lambda: None, deadline=120):
     :returns: the (exit status, output, errors) of each
     """
     processes = [start(code, *each) for each in arguments]
+    # Who never gets ready is ended, and so has said its last line.
+    timers = [threading.Timer(deadline, process.kill)
+              for process in processes]
     try:
+        for timer in timers:
+            timer.start()
         for process in processes:
             if process.stdout.readline() != 'ready\n':
                 raise AssertionError(process.communicate(timeout=deadline)[1])
+        for timer in timers:
+            timer.cancel()
         before()
         for process in processes:
             process.stdin.write('go\n')
@@ -41,6 +49,8 @@ def run_at_once(code, arguments, before=lambda: None, deadline=120):
         ends = [process.communicate(timeout=deadline)
                 for process in processes]
     finally:
+        for timer in timers:
+            timer.cancel()
         for process in processes:
             process.kill()
             process.wait()

@@ -241,6 +241,9 @@ class TestSourceKeys(databases.TestCase):
 
 
 class TestCleaners(databases.TestCase):
+
+    busy_timeout = 30
+
     def setUp(self):
         super().setUp()
         self.db = self.runtime().db

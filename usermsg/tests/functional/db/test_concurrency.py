@@ -74,7 +74,7 @@ def at_once(count, call):
     barrier = threading.Barrier(count)
 
     def begin(number):
-        barrier.wait()
+        barrier.wait(60)
         return call(number)
 
     with concurrent.futures.ThreadPoolExecutor(count) as threads:
@@ -82,6 +82,8 @@ def at_once(count, call):
 
 
 class TestConcurrency(databases.TestCase):
+
+    busy_timeout = 30
 
     def setUp(self):
         super().setUp()

@@ -32,9 +32,10 @@ from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import servers
 
-#: Seconds; the option, and how much later a slow machine may be.
+#: Seconds; the option of who doesn't wait, and how much later a slow machine
+#: may be. Drivers would wait for 30.
 TIMEOUT = 1
-MARGIN = 15
+MARGIN = 25
 
 # Of what is recorded, what isn't to be seen in logs.
 PRIVATE = ('a private user', 'a-private-project', 'a-private-key')
@@ -44,9 +45,11 @@ import sys
 from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
-api = message_api.API(service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])))
-samples.record(api)
+runtime = service.make_runtime(
+    service.load_config(['--config-file', sys.argv[1]]))
+assert samples.record(message_api.API(runtime))
+runtime.conf.set_override('record_timeout', float(sys.argv[2]), 'messages')
+api = message_api.API(runtime)
 print('ready', flush=True)
 input()
 print(samples.record(api))
@@ -76,7 +79,7 @@ print(*[message and message.id for message in made + [samples.record(api)]])
 _FORK = '''
 import os, threading
 from usermsg.message import deadline
-bound = deadline.Deadline(20, places=1)
+bound = deadline.Deadline(60, places=1)
 held, go_on = threading.Event(), threading.Event()
 def hold():
     held.set()
@@ -129,18 +132,23 @@ class Faults:
     def use(self, runtime):
         self.log = self.useFixture(fixtures.FakeLogger())
         self.service = runtime
+        # What must work has time for it. What can't be done is given up
+        # soon, with the same connections.
         self.api = message_api.API(runtime)
+        runtime.conf.set_override('record_timeout', TIMEOUT, 'messages')
+        self.hasty = message_api.API(runtime)
         self.failed = 0
 
-    def record(self):
+    def record(self, api=None):
         context = samples.request()
         context.user_id, project, key = PRIVATE
-        return samples.record(self.api, context=context, project_id=project,
-                              source_id=f'{key}-{time.monotonic_ns()}')
+        return samples.record(
+            api or self.api, context=context, project_id=project,
+            source_id=f'{key}-{time.monotonic_ns()}')
 
-    def assertFails(self, pattern=''):
+    def assertFails(self, pattern='', api=None):
         before = time.monotonic()
-        self.assertIsNone(self.record())
+        self.assertIsNone(self.record(api))
         self.assertLess(time.monotonic() - before, TIMEOUT + MARGIN)
         self.failed += 1
         self.assertEqual(self.failed,
@@ -150,6 +158,10 @@ class Faults:
             f'VOLUME_000002 for VOLUME {samples.VOLUME} could not be '
             f'recorded: [^\n]*{pattern}')
         self.assertNothingPrivate(self.log.output)
+
+    def assertGivenUp(self, pattern):
+        self.assertFails(f'{pattern} within {TIMEOUT:.1f} seconds',
+                         self.hasty)
 
     def assertNothingPrivate(self, text):
         for word in (*PRIVATE, self.password()):
@@ -188,8 +200,7 @@ class TestServer(Faults, databases.TestCase):
         self.running = servers.require(functools.partial(_own, self.own))
         url = self.running.create_database()
         self.addCleanup(self.running.drop_database, url)
-        self.use(self.runtime(database={'connection': url},
-                              messages={'record_timeout': TIMEOUT}))
+        self.use(self.runtime(database={'connection': url}))
 
     @contextlib.contextmanager
     def frozen(self):
@@ -201,7 +212,7 @@ class TestServer(Faults, databases.TestCase):
 
     def wait_until_it_works(self):
         """A server that thaws has much to do first."""
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while (message := self.record()) is None:
             self.assertLess(time.monotonic(), end, self.log.output)
         self.assertIsNotNone(message)
@@ -210,7 +221,7 @@ class TestServer(Faults, databases.TestCase):
         url = sa.make_url(self.service.conf.database.connection).set(
             port=servers.free_port())
         self.use(self.runtime(
-            tables=False, messages={'record_timeout': TIMEOUT},
+            tables=False,
             database={'connection': url.render_as_string(False)}))
         self.assertFails('The service cannot reach its database')
         self.assertFails()
@@ -236,52 +247,50 @@ class TestServer(Faults, databases.TestCase):
     def test_frozen_with_a_connection_open(self):
         self.assertWorks()
         with self.frozen():
-            self.assertFails('no answer within 1.0 seconds')
+            self.assertGivenUp('no answer')
         self.wait_until_it_works()
 
     def test_frozen_before_the_first_connection(self):
         self.service.db.dispose()
         with self.frozen():
-            self.assertFails('no answer within 1.0 seconds')
+            self.assertGivenUp('no answer')
         self.wait_until_it_works()
 
     def test_frozen_with_all_places_taken(self):
-        # Those of the APIs of other tests stay.
-        others = set(threading.enumerate())
         self.assertWorks()
+        # Those of other APIs stay.
+        others = set(threading.enumerate())
         with self.frozen():
-            threads = [threading.Thread(target=self.record, daemon=True)
+            threads = [threading.Thread(target=self.record,
+                                        args=(self.hasty,), daemon=True)
                        for _ in range(16)]
             for thread in threads:
                 thread.start()
             for thread in threads:
-                thread.join()
+                thread.join(60)
             self.failed = 16
-            self.assertFails('no free place within 1.0 seconds')
+            self.assertGivenUp('no free place')
             self.assertEqual(16, sum(
                 thread.name == 'usermsg-record'
                 for thread in set(threading.enumerate()) - others))
         self.wait_until_it_works()
 
     def test_a_process_that_waits_for_it_can_end(self):
-        before = time.monotonic()
         try:
             (status, output, errors), = processes.run_at_once(
-                _EXIT, [[str(self.home / 'usermsg.conf')]],
+                _EXIT, [[str(self.home / 'usermsg.conf'), str(TIMEOUT)]],
                 before=self.running.freeze)
         finally:
             self.running.thaw()
         self.assertEqual((0, 'None'), (status, output.strip()), errors)
         self.assertIn('no answer within', errors)
         self.assertNothingPrivate(errors)
-        self.assertLess(time.monotonic() - before, 60)
 
 
 class TestTables(Faults, databases.TestCase):
 
     def test_missing_ones(self):
-        self.use(self.runtime(tables=False,
-                              messages={'record_timeout': 30}))
+        self.use(self.runtime(tables=False))
         self.assertFails('The service cannot reach its database')
         self.assertIn('usermsg-manage db sync', self.log.output)
         self.assertUnavailable()
@@ -293,13 +302,13 @@ class TestFile(Faults, base.TestCase):
     """Of SQLite."""
 
     def test_locked_by_somebody_else(self):
-        self.use(self.runtime(messages={'record_timeout': TIMEOUT}))
+        self.use(self.runtime())
         self.assertWorks()
         other = sqlite3.connect(self.home / 'usermsg.sqlite',
                                 isolation_level=None)
         self.addCleanup(other.close)
         other.execute('BEGIN IMMEDIATE')
-        self.assertFails('no answer within 1.0 seconds')
+        self.assertGivenUp('no answer')
         # Reading goes on.
         self.assertEqual([], self.api.get_all(samples.request()).objects)
         other.execute('ROLLBACK')
@@ -382,18 +391,18 @@ class TestDeadline(base.TestCase):
         self.fail('no place came back')
 
     def test_waiting_for_a_place_counts(self):
-        bound = deadline.Deadline(4, places=1)
+        bound = deadline.Deadline(8, places=1)
         held = threading.Event()
 
         def hold():
             held.set()
-            time.sleep(3)
+            time.sleep(7.5)
 
         threading.Thread(target=bound.run, args=(hold,)).start()
-        held.wait()
+        self.assertTrue(held.wait(60))
         before = time.monotonic()
         self.assertRaises(deadline.Expired, bound.run, self.hang)
-        self.assertLess(time.monotonic() - before, 6)
+        self.assertLess(time.monotonic() - before, 15)
 
     def test_a_forked_child_has_places_of_its_own(self):
         (status, output, errors), = processes.run_at_once(_FORK, [[]])

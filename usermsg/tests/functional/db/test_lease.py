@@ -27,7 +27,7 @@ from usermsg.tests.functional.db import samples
 #: Long enough for every test, and short enough for the clean-up.
 LONG = 300
 
-#: Takes the lease of a second, says so, and then does what it is told.
+#: Takes the lease for so many seconds, says so, and does what it is told.
 HOLDER = '''
 import sys
 import sqlalchemy as sa
@@ -37,7 +37,7 @@ from usermsg import lease
 from usermsg import service
 database = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]])).db
-mine = lease.Lease(database, 'a lease', 1)
+mine = lease.Lease(database, 'a lease', int(sys.argv[3]))
 print('ready', flush=True)
 input()
 print(mine.acquire(), flush=True)
@@ -172,16 +172,17 @@ class TestProcesses(TestCase):
 
     def test_one_of_several_at_once_gets_it(self):
         for _round in range(2):  # with no row at first, and then with one
-            ends = processes.run_at_once(HOLDER, [[self.config, 'race']] * 4)
+            ends = processes.run_at_once(
+                HOLDER, [[self.config, 'race', str(LONG)]] * 4)
             self.assertEqual(
                 ['False'] * 3 + ['True'],
                 sorted(output.strip() for _, output, _ in ends), ends)
             self.run_out()
 
-    def freeze(self, where):
-        """A process with the lease, frozen until it has run out."""
+    def freeze(self, where, seconds):
+        """A process with the lease, frozen."""
         samples.insert(self.db, [samples.row()])
-        process = processes.start(HOLDER, self.config, where)
+        process = processes.start(HOLDER, self.config, where, str(seconds))
         self.addCleanup(self.end, process)
         self.assertEqual('ready\n', process.stdout.readline())
         process.stdin.write('go\n')
@@ -198,18 +199,19 @@ class TestProcesses(TestCase):
 
     def thaw(self, process):
         process.send_signal(signal.SIGCONT)
-        output, errors = process.communicate('go\n', timeout=60)
+        output, errors = process.communicate('go\n', timeout=120)
         return output.strip(), errors
 
     def take_over(self):
         mine = self.lease()
-        end = time.monotonic() + 60
+        end = time.monotonic() + 120
         while not mine.acquire():
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
 
     def test_who_froze_between_batches_notices(self):
-        process = self.freeze('outside')
+        process = self.freeze('outside', LONG)
+        self.run_out()
         self.take_over()
         output, errors = self.thaw(process)
         self.assertEqual('Lost', output, errors)
@@ -218,7 +220,8 @@ class TestProcesses(TestCase):
     def test_who_froze_inside_a_batch_does_not_block_the_others(self):
         if self.db.dialect == 'sqlite':
             return  # nothing but the end of the process frees its lock
-        process = self.freeze('inside')
+        # Nobody else can make it run out; it must not before it is frozen.
+        process = self.freeze('inside', 8)
         self.take_over()
         output, errors = self.thaw(process)
         self.assertEqual('DatabaseUnavailable', output, errors)
@@ -229,7 +232,7 @@ class TestProcesses(TestCase):
             return  # has one writer at a time anyway
         first, second = self.lease(), self.lease()
         first.acquire()
-        self.run_out(later=3)
+        self.run_out(later=10)
         inside, done = threading.Event(), threading.Event()
         taken = []
 
@@ -248,7 +251,7 @@ class TestProcesses(TestCase):
                 self.assertTrue(inside.wait(60))
                 rival = threads.submit(other)
                 # Until what others could see has run out.
-                end = clock.read(self.db) + datetime.timedelta(seconds=4)
+                end = clock.read(self.db) + datetime.timedelta(seconds=11)
                 while clock.read(self.db) < end:
                     time.sleep(0.05)
             finally:

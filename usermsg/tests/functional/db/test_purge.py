@@ -11,6 +11,7 @@
 # under the License.
 """``usermsg-manage purge`` and ``stats``, run as an operator runs them."""
 
+from concurrent import futures
 import datetime
 import json
 import os
@@ -19,8 +20,13 @@ import re
 import signal
 import subprocess
 import sys
+import threading
+import time
+
+import sqlalchemy as sa
 
 from usermsg.db import models
+from usermsg.message import api as message_api
 from usermsg.objects import statistics
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
@@ -125,8 +131,10 @@ class TestInterruption(TestCase):
 
     def interrupt(self, process, number):
         """Interrupt it after the first batches; waits for those."""
+        end = time.monotonic() + 120
         while len(self.ids()) > 1980:
             self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
         process.send_signal(number)
 
     def check(self, output, status):
@@ -150,7 +158,7 @@ class TestInterruption(TestCase):
         process = self.start(stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         self.interrupt(process, signal.SIGTERM)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=120)
         self.assertEqual('', errors)
         self.check(output, process.returncode)
 
@@ -170,10 +178,89 @@ class TestInterruption(TestCase):
         except OSError:
             pass  # the end of a terminal
         os.close(ours)
-        self.assertEqual(b'', process.communicate(timeout=60)[1])
+        self.assertEqual(b'', process.communicate(timeout=120)[1])
         self.assertRegex(output.decode(), r'\r\[#* *\] \d+ of 2,000 expired '
                          r'messages, \d+ %, ')
         self.check(output.decode(), process.returncode)
+
+
+class TestMeanwhile(TestCase):
+    """Others read and record while much is removed."""
+
+    options = {'pause': 0.02, 'batch': 500}
+    busy_timeout = 30
+
+    #: Expired messages; it takes 40 batches, and is interrupted within.
+    MANY = 20_000
+
+    def setUp(self):
+        super().setUp()
+        self.kept = test_reaper.rows(25, DAY)
+        self.insert(test_reaper.rows(self.MANY, 31 * DAY), self.kept)
+        self.done = threading.Event()
+
+    def read(self, api):
+        """Read from page to page, over and over; returns how often."""
+        kept = {row['id'] for row in self.kept}
+        rounds = 0
+        while not (rounds and self.done.is_set()):
+            seen, marker = [], None
+            while page := api.get_all(samples.request(), marker=marker,
+                                      limit=500).objects:
+                seen += [message.id for message in page]
+                marker = seen[-1]
+            self.assertEqual(len(seen), len(set(seen)))
+            self.assertEqual(set(), kept - set(seen))
+            rounds += 1
+        return rounds
+
+    def record(self, api):
+        """Record until the end; returns the ids."""
+        made = []
+        while not (made and self.done.is_set()):
+            made.append(samples.record(api).id)
+            # Else there would be more to read each time.
+            time.sleep(0.02)
+        return made
+
+    def purge(self):
+        process = subprocess.Popen(
+            [*PURGE, self.config, 'purge'], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        end = time.monotonic() + 120
+        while self.old() == self.MANY:
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual((130, ''), (process.returncode, errors), output)
+        left = self.old()
+        self.assertGreater(left, 0)
+        self.assertIn(f'{left:,} expired messages have been removed.',
+                      self.manage('purge'))
+        self.assertEqual(0, self.old())
+
+    def old(self):
+        with self.db.reader() as connection:
+            return connection.scalar(
+                sa.select(sa.func.count()).select_from(models.messages)
+                .where(models.messages.c.id < self.kept[0]['id']))
+
+    def test_nobody_gets_an_error_and_nothing_else_goes(self):
+        api = message_api.API(self.runtime(
+            tables=False, reaper=self.options))
+        with futures.ThreadPoolExecutor(2) as threads:
+            reader = threads.submit(self.read, api)
+            writer = threads.submit(self.record, api)
+            try:
+                self.purge()
+            finally:
+                self.done.set()
+            self.assertGreater(reader.result(120), 0)
+            made = writer.result(120)
+        self.assertEqual([row['id'] for row in self.kept] + made, self.ids())
 
 
 class TestStats(TestCase):

@@ -14,6 +14,7 @@
 from concurrent import futures
 import datetime
 import threading
+import time
 
 import fixtures
 import sqlalchemy as sa
@@ -30,6 +31,9 @@ from usermsg.tests.functional.db import samples
 
 DAY = datetime.timedelta(days=1)
 SECOND = datetime.timedelta(seconds=1)
+
+#: Seconds; far longer than anything here takes.
+LONG = 120
 
 #: More than two batches.
 MANY = 1200
@@ -62,6 +66,22 @@ class TestCase(databases.TestCase):
             tables=tables, reaper={'pause': 0, **options},
             messages={'max_per_project': limit})
         return reaper.Reaper(self.service)
+
+    def run_it(self, reap):
+        """Let it reap, in a thread, until the test has ended."""
+        thread = threading.Thread(target=reap.run, args=(self.stop,))
+        thread.start()
+        self.addCleanup(thread.join, LONG)
+        self.addCleanup(self.stop.set)
+        return thread
+
+    def wait_until(self, condition, thread):
+        """Wait for what a reaper in a thread does."""
+        end = time.monotonic() + LONG
+        while not condition():
+            self.assertTrue(thread.is_alive())
+            self.assertLess(time.monotonic(), end, self.log.output)
+            time.sleep(0.01)
 
     def ids(self):
         return [row['id'] for row in samples.stored(self.service.db)]
@@ -138,6 +158,8 @@ class TestRound(TestCase):
 
 class TestSeveral(TestCase):
 
+    busy_timeout = 30
+
     def test_only_one_reaps(self):
         first = self.reaper(tables=True)
         second = self.reaper()
@@ -165,16 +187,12 @@ class TestSeveral(TestCase):
 
     def test_another_takes_over_from_one_that_has_ended(self):
         first, second = self.reaper(tables=True), self.reaper(interval=3600)
-        thread = threading.Thread(target=second.run, args=(self.stop,))
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(self.stop.set)
-        while 'reaps' not in self.log.output:
-            self.assertTrue(thread.is_alive())
-            self.stop.wait(0.01)
+        thread = self.run_it(second)
+        self.wait_until(lambda: 'reaps' in self.log.output, thread)
         self.assertIsNone(first.reap(threading.Event()))
         self.stop.set()
-        thread.join()
+        thread.join(LONG)
+        self.assertFalse(thread.is_alive())
         self.assertIsNotNone(first.reap(threading.Event()))
 
     def test_who_loses_the_lease_removes_nothing_more(self):
@@ -203,18 +221,12 @@ class TestSeveral(TestCase):
 
     def test_a_failed_round_is_not_the_end(self):
         reap = self.reaper(interval=1)  # before there are tables
-        thread = threading.Thread(target=reap.run, args=(self.stop,))
-        thread.start()
-        self.addCleanup(thread.join)
-        self.addCleanup(self.stop.set)
-        while 'The database cannot be used' not in self.log.output:
-            self.assertTrue(thread.is_alive())
-            self.stop.wait(0.01)
+        thread = self.run_it(reap)
+        self.wait_until(
+            lambda: 'The database cannot be used' in self.log.output, thread)
         models.metadata.create_all(self.service.db.engine())
         samples.insert(self.service.db, rows(3, 31 * DAY))
-        while self.ids():
-            self.assertTrue(thread.is_alive())
-            self.stop.wait(0.01)
+        self.wait_until(lambda: not self.ids(), thread)
         self.assertNotIn('Traceback', self.log.output)
 
 
@@ -282,7 +294,6 @@ class TestPlans(TestCase):
                        models.source_keys)
         for found, index in (
                 (removal.expired(now), 'messages_expires_at_idx'),
-                # To count, either index of a project will do.
                 (removal.expired(now, samples.PROJECT),
                  'messages_project_id_idx|messages_project_prefix_id_idx'),
                 (removal.older(now), 'PRIMARY|messages_pkey|messages_1'),
@@ -306,9 +317,14 @@ class TestPlans(TestCase):
                     plan = connection.exec_driver_sql(
                         ('EXPLAIN QUERY PLAN ' if database.dialect == 'sqlite'
                          else 'EXPLAIN ') + statement, parameters).all()
-                    self.assertTrue(
-                        any(name in str(plan) for name in index.split('|')),
-                        f'{statement}\n{plan}')
+                    names = index.split('|')
+                    if ('messages_project_id_idx' in names and
+                            statement.startswith('SELECT count(')):
+                        # Either index of a project will do; the planner
+                        # changes its mind as statistics come in.
+                        names.append('messages_project_prefix_id_idx')
+                    self.assertTrue(any(name in str(plan) for name in names),
+                                    f'{statement}\n{plan}')
                     for bad in ('Seq Scan', 'filesort', 'temporary', 'Sort',
                                 'TEMP B-TREE'):
                         self.assertNotIn(bad, str(plan), statement)

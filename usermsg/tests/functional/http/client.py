@@ -42,6 +42,8 @@ def make_runtime(directory, **groups):
     groups = {
         'database': {'connection': f'sqlite:///{directory}/usermsg.sqlite'},
         'api': {'auth_strategy': 'noauth'},
+        # Far longer than it takes, even on a busy machine.
+        'messages': {'record_timeout': 60},
         **groups}
     lines = []
     for group, options in groups.items():

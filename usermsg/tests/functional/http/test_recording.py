@@ -55,7 +55,7 @@ def at_once(count, call, arguments):
     results = {}
 
     def work(_number):
-        barrier.wait()
+        barrier.wait(60)
         while True:
             with lock:
                 number, argument = next(waiting, (None, None))
@@ -69,6 +69,8 @@ def at_once(count, call, arguments):
 
 
 class TestCase(databases.TestCase):
+
+    busy_timeout = 30
 
     def setUp(self):
         super().setUp()

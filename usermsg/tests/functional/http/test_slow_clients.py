@@ -22,10 +22,14 @@ import select
 import socket
 import threading
 import time
+import urllib.request
 
 from usermsg.tests import base
+from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import standalone
+from usermsg.tests.functional.http import test_figures
+from usermsg.tests.functional import servers
 
 #: Seconds; less than a timeout of cheroot's alone would take.
 SOON = 20
@@ -39,8 +43,9 @@ HEAD = b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n'
 @functools.cache
 def start(client_timeout):
     """A server of this test process."""
-    server = standalone.UsermsgApi(api={
-        'threads': 1, 'client_timeout': client_timeout})
+    server = standalone.UsermsgApi(
+        api={'threads': 1, 'client_timeout': client_timeout},
+        metrics={'port': servers.free_port()})
     atexit.register(server.stop)
     return server
 
@@ -76,7 +81,8 @@ class SlowClientTestCase(base.TestCase):
 
 class TestTrickling(SlowClientTestCase):
 
-    client_timeout = 1
+    # Also for who has connected and has yet to say something, as we do.
+    client_timeout = 5
 
     def trickle(self, sock, byte):
         """Send without an end; the server's timeout begins anew each time."""
@@ -189,3 +195,77 @@ class TestHolding(SlowClientTestCase):
                      b'0\r\n\r\n')
         self.assertEqual(405, self.answer(sock)[0])
         self.assert_somebody_is_served()
+
+
+class TestHalfABody(SlowClientTestCase):
+    """Who began to record a message, and what came of it."""
+
+    client_timeout = 5
+
+    MESSAGE = json.dumps({'message': {
+        'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
+
+    def refused(self):
+        """How many requests to record were answered with 400."""
+        port = self.server.runtime.conf.metrics.port
+        with urllib.request.urlopen(  # nosec
+                f'http://127.0.0.1:{port}/', timeout=30) as answer:
+            return test_figures.read(answer.read().decode())[
+                test_figures.REQUESTS].get(('POST', '/v3/messages', '400'), 0)
+
+    def record(self, header, body):
+        """Send a request; returns its connection."""
+        sock = self.connect()
+        sock.sendall(b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
+                     b'Content-Type: application/json\r\n' +
+                     header + b'\r\n\r\n' + body)
+        return sock
+
+    def close(self, sock):
+        sock.close()
+
+    def shut_down(self, sock):
+        sock.shutdown(socket.SHUT_WR)
+        self.assertEqual(400, self.answer(sock)[0])
+
+    def stall(self, sock):
+        self.assertEqual(400, self.answer(sock)[0])
+
+    def assert_nothing_is_recorded(self, header, body):
+        stored = samples.stored(self.server.runtime.db)
+        for leave in (self.close, self.shut_down, self.stall):
+            before = self.refused()
+            leave(self.record(header, body))
+            # The answer comes before it is counted, or goes nowhere.
+            end = time.monotonic() + 60
+            while self.refused() == before:
+                self.assertLess(time.monotonic(), end, leave)
+                time.sleep(0.05)
+            self.assert_somebody_is_served()
+        self.assertEqual(stored, samples.stored(self.server.runtime.db))
+        self.assertNotIn('Traceback', self.server.log())
+
+    def test_with_a_length(self):
+        # Also where what came would be a message.
+        for body in (self.MESSAGE, self.MESSAGE[:-10]):
+            self.assert_nothing_is_recorded(
+                b'Content-Length: %d' % (len(self.MESSAGE) + 10), body)
+
+    def test_without_the_last_chunk(self):
+        self.assert_nothing_is_recorded(
+            b'Transfer-Encoding: chunked',
+            b'%x\r\n%b\r\n' % (len(self.MESSAGE), self.MESSAGE))
+
+    def test_within_a_chunk(self):
+        self.assert_nothing_is_recorded(
+            b'Transfer-Encoding: chunked',
+            b'%x\r\n%b' % (len(self.MESSAGE) + 5, self.MESSAGE))
+
+    def test_all_of_it_is_recorded(self):
+        before = len(samples.stored(self.server.runtime.db))
+        sock = self.record(
+            b'Connection: close\r\nContent-Length: %d' % len(self.MESSAGE),
+            self.MESSAGE)
+        self.assertEqual(201, self.answer(sock)[0])
+        self.assertEqual(before + 1,
+                         len(samples.stored(self.server.runtime.db)))

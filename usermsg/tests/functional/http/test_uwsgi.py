@@ -15,10 +15,12 @@ import concurrent.futures
 import http.client
 import json
 import socket
+import time
 import unittest
 
 from usermsg import service
 from usermsg.tests import base
+from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional import servers
 
@@ -90,6 +92,33 @@ class TestServing(base.TestCase):
                 ('127.0.0.1', self.server.port), 30) as sock:
             sock.sendall(b'nonsense\r\n\r\n')
             self.assertIn(b' 405 ', sock.makefile('rb').readline())
+
+    def test_half_a_body_records_nothing(self):
+        message = json.dumps({'message': {
+            'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
+        done = 'POST /v3/messages => generated '
+        # As many as there are threads, so that none may stay taken.
+        for number in range(4):
+            sock = socket.create_connection(
+                ('127.0.0.1', self.server.port), 60)
+            self.addCleanup(sock.close)
+            sock.sendall(b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
+                         b'Content-Type: application/json\r\n'
+                         b'Content-Length: %d\r\n\r\n%b' %
+                         (len(message) + 10, message))
+            if number % 2:
+                sock.close()
+            else:
+                sock.shutdown(socket.SHUT_WR)
+                self.assertIn(b' 400 ', sock.makefile('rb').readline())
+        # It is written after the answer, or the attempt at one.
+        end = time.monotonic() + 60
+        while self.server.log().count(done) < 4:
+            self.assertLess(time.monotonic(), end, self.server.log())
+            time.sleep(0.05)
+        self.assertEqual([], samples.stored(self.service.db))
+        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+        self.assertNotIn('Traceback', self.server.log())
 
 
 class TestStarting(base.TestCase):
