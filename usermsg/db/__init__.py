@@ -82,10 +82,13 @@ class Database:
         self._options['max_retries'] = 0
         self._options['connection_parameters'] = _parameters(
             self._url, self._options['connection_parameters'])
+        # oslo.db hands it to a pool that doesn't take it.
+        self._pool_timeout = self._options.pop('pool_timeout', None) if (
+            self.dialect == 'sqlite') else None
         self._engine = None
         self._pid = None
         self._inherited = []
-        self._forks = fork.Gate()
+        self._forks = fork.Gate(self._let_go)
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
@@ -142,20 +145,21 @@ class Database:
             _dispatch=each_time.dispatch, use_lifo=True,
             pool_size=self._options['max_pool_size'],
             max_overflow=self._options['max_overflow'],
-            timeout=self._options['pool_timeout'] or 30)
-        path = engine.url.database
+            timeout=self._pool_timeout or 30)
 
         # A connection to a file that was deleted or replaced still works,
         # and what it writes is lost.
         @sqlalchemy.event.listens_for(engine, 'connect')
         def remember_file(connection, record):
-            # Only now is there a file for certain.
+            # After this there is a file for certain.
+            path = connection.execute('PRAGMA database_list').fetchone()[2]
             connection.execute('PRAGMA user_version').close()
+            record.info['path'] = path
             record.info['file'] = _file(path)
 
         @sqlalchemy.event.listens_for(engine, 'checkout')
         def check_file(_connection, record, _proxy):
-            if record.info['file'] != _file(path):
+            if record.info['file'] != _file(record.info['path']):
                 raise sa_exception.DisconnectionError(
                     'The file of the database was replaced.')
 
@@ -201,6 +205,14 @@ class Database:
     def _write_once(self, work):
         with self._connection() as connection, connection.begin():
             return work(connection)
+
+    def _let_go(self):
+        # A child would inherit SQLite's belief to hold locks on the file,
+        # which are its parent's alone. When that ends, it takes itself for
+        # the last user and removes the write-ahead log, into which the child
+        # then goes on committing what nobody else will ever see.
+        if self.dialect == 'sqlite':
+            self.dispose()
 
     def dispose(self):
         """Close the connections that nobody uses."""

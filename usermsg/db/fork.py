@@ -28,9 +28,13 @@ class Gate:
     hold their locks: in the drivers, and in SQLite itself. They are not there
     to release them, so the child could wait for ever, or believe that it has
     locked what it hasn't.
+
+    :param let_go: called before each fork, when nobody is inside (or doesn't
+        come out in time): what must not be there twice is to be closed
     """
 
-    def __init__(self):
+    def __init__(self, let_go=lambda: None):
+        self._let_go = let_go
         self._reset()
         gate = weakref.ref(self)
 
@@ -69,6 +73,7 @@ class Gate:
         self._changed.acquire()
         self._closed = True
         self._changed.wait_for(lambda: not self._inside, PATIENCE)
+        self._let_go()
 
     def _open(self):
         self._closed = False

@@ -70,7 +70,8 @@ class Insert:
     """
 
     def __init__(self, table):
-        self._head = (f'INSERT INTO {table.name} '
+        # Names of ours alone.
+        self._head = (f'INSERT INTO {table.name} '  # nosec B608
                       f'({", ".join(table.c.keys())}) VALUES ')
         self._width = len(table.c)
 

@@ -184,7 +184,12 @@ class API:
             deleted since
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        stored = self._objects.MessageList.record(self._db, drafts)
+        try:
+            stored = self._objects.MessageList.record(self._db, drafts)
+        except errors.DatabaseUnavailable:
+            for draft in drafts:
+                self._metrics.not_recorded.inc(1, draft.labels)
+            raise
         self._count(stored)
         return stored
 

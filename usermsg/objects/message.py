@@ -17,6 +17,7 @@ import functools
 import time
 
 from oslo_db import exception as db_exception
+from oslo_log import log
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
 from usermsg.objects import walk
+
+LOG = log.getLogger(__name__)
 
 _TABLE = models.messages
 _KEYS = models.source_keys
@@ -63,6 +66,11 @@ class Draft:
         """(project, source id), or None."""
         return self.source_id and (self.row[_PROJECT], self.source_id)
 
+    @property
+    def labels(self):
+        """(prefix, level)."""
+        return self.row[_PREFIX], self.row[_LEVEL]
+
     def key_row(self):
         """The values of all columns of the table of source keys."""
         return (self.row[_PROJECT], self.source_id, self.row[_ID],
@@ -70,8 +78,9 @@ class Draft:
 
 
 _COLUMNS = tuple(_TABLE.c.keys())
-_ID, _PROJECT, _EXPIRES_AT = (
-    _COLUMNS.index(name) for name in ('id', 'project_id', 'expires_at'))
+_ID, _PREFIX, _PROJECT, _LEVEL, _EXPIRES_AT = (
+    _COLUMNS.index(name) for name in (
+        'id', 'prefix', 'project_id', 'message_level', 'expires_at'))
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -205,7 +214,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 # long as there are more each time it comes to an end, but
                 # nobody waits for that for ever.
                 attempts = 0 if len(before) > known else attempts + 1
-                if time.monotonic() > give_up_at:
+                if (time.monotonic() > give_up_at and
+                        len(before) < len(firsts)):
                     break
                 continue
             stored = {draft.key: Message.from_row(draft.row) for draft in new}
@@ -214,6 +224,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 (Message.from_row(draft.row), True)
                 if firsts.get(draft.key, draft) is draft else
                 (stored[draft.key], False) for draft in drafts]
+        LOG.error('Messages could not be stored, as others kept storing '
+                  'under the same source ids.')
         raise exception.DatabaseUnavailable()
 
     @classmethod

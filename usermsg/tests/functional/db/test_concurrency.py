@@ -69,6 +69,37 @@ sys.exit(any(statuses))
 '''
 
 
+# Forks, and ends before its child does, which goes on recording, and then ends
+# without tidying up: what it has recorded must be there all the same.
+_ORPHAN = r'''
+import os, sys, time
+from usermsg.tests.functional.db import samples
+from usermsg.db import models
+from usermsg import service
+runtime = service.make_runtime(
+    service.load_config(['--config-file', sys.argv[1]]))
+print('ready', flush=True)
+input()
+def record():
+    row = samples.row()
+    runtime.db.write(lambda connection: connection.execute(
+        models.messages.insert(), row))
+    os.write(1, f"{row['id']}\n".encode())
+record()
+parent = os.getpid()
+begun, begin = os.pipe()
+if os.fork() == 0:
+    record()
+    os.write(begin, b'!')
+    while os.getppid() == parent:
+        time.sleep(0.02)
+    for _ in range(int(sys.argv[2])):
+        record()
+    os._exit(0)
+os.read(begun, 1)
+'''
+
+
 def at_once(count, call):
     """The results of calls in as many threads, begun at the same moment."""
     barrier = threading.Barrier(count)
@@ -119,6 +150,12 @@ class TestConcurrency(databases.TestCase):
 
     def test_processes_that_were_forked_from_one_that_records(self):
         self.assertRecorded(1 + 6 * EACH, _FORK, 1)
+
+    def test_a_process_that_outlives_the_one_it_was_forked_from(self):
+        # SQLite tidies up when the last one closes the file, which mustn't
+        # be this process.
+        self.service.db.dispose()
+        self.assertRecorded(2 + EACH, _ORPHAN, 1)
 
     def test_one_key_at_once_is_one_message(self):
         for number in range(3):
