@@ -151,3 +151,16 @@ class SampleTest(base.TestCase):
             found, = importlib.metadata.entry_points(group=group,
                                                      name='usermsg')
             self.assertIs(function, found.load())
+
+
+class PoolTest(base.TestCase):
+
+    def test_the_options_of_the_pool_count_for_sqlite_too(self):
+        runtime = self.runtime(database={
+            'max_pool_size': 3, 'max_overflow': 0, 'pool_timeout': 7})
+        pool = runtime.db.engine().pool
+        self.assertEqual(3, pool.size())
+        self.assertEqual(7, pool.timeout())
+        with runtime.db.reader() as connection:
+            self.assertEqual(1, connection.exec_driver_sql(
+                'SELECT 1').scalar())

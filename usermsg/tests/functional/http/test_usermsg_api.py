@@ -174,6 +174,15 @@ class TestServing(base.TestCase):
         # One answer, and nothing behind it.
         self.assertEqual(int(headers['Content-Length']), len(body))
 
+    def test_ten_megabytes_are_refused_and_the_next_is_served(self):
+        answer, content = self.ask(self.connect(), '/v3/messages', 'POST',
+                                   body=b' ' * 10_000_000)
+        self.assertEqual(413, answer.status)
+        self.assertEqual('user-message.body_too_large',
+                         content['errors'][0]['code'])
+        answer, _content = self.ask(self.connect(), '/v3/messages')
+        self.assertEqual(200, answer.status)
+
     def test_a_huge_body_that_nobody_reads_ends_the_connection(self):
         # Nothing of it is sent: the answer comes all the same.
         line, headers, _body = self.raw(
