@@ -16,12 +16,15 @@ import datetime
 import itertools
 import pathlib
 import random
+import sys
 import tempfile
 
 import sqlalchemy as sa
 
+from usermsg.db import migration
 from usermsg.db import models
 from usermsg.objects import ids
+from usermsg import service
 from usermsg.tests.functional import servers
 
 PROJECT = '6c430ede947641288838' + '8d3929ced223'
@@ -66,6 +69,12 @@ def fill(database, count, other_count):
                       if row['project_id'] == PROJECT]
             connection.execute(models.messages.insert(), batch)
     found.reverse()
+    analyze(database)
+    return found
+
+
+def analyze(database):
+    """Let the database know what is in its table of messages."""
     with database.engine().connect() as connection:
         connection = connection.execution_options(
             isolation_level='AUTOCOMMIT')
@@ -76,7 +85,6 @@ def fill(database, count, other_count):
             # What autovacuum does sooner or later: otherwise the first
             # reader of each row pays for marking it as visible.
             connection.execute(sa.text('VACUUM messages'))
-    return found
 
 
 @contextlib.contextmanager
@@ -100,3 +108,32 @@ def postgresql():
 
 #: What it is called -> a context that gives the address of an empty one
 DATABASES = {'SQLite': sqlite, 'MariaDB': mariadb, 'PostgreSQL': postgresql}
+
+
+def addresses():
+    """Of empty databases of our own, one after the other."""
+    for start in DATABASES.values():
+        with start() as url:
+            yield url
+
+
+@contextlib.contextmanager
+def opened(url):
+    """A runtime on an empty database with its tables, and its configuration.
+
+    :returns: the database's name, the runtime and the path of the file
+    """
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as config:
+        config.write(f'[database]\nconnection = {url}\n')
+        config.flush()
+        runtime = service.make_runtime(
+            service.load_config(['--config-file', config.name]))
+        migration.sync(runtime.db)
+        with runtime.db.reader() as connection:
+            if connection.execute(sa.select(models.messages).limit(1)).first():
+                sys.exit('The database is not empty.')
+        yield _NAMES[runtime.db.dialect], runtime, config.name
+        runtime.db.dispose()
+
+
+_NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}

@@ -23,7 +23,6 @@ import collections
 import itertools
 import statistics
 import sys
-import tempfile
 import time
 
 from usermsg import backend
@@ -31,12 +30,8 @@ from usermsg import backend
 backend.use_threads()
 
 import data  # noqa: E402
-import sqlalchemy as sa  # noqa: E402
 
-from usermsg.db import migration  # noqa: E402
-from usermsg.db import models  # noqa: E402
 from usermsg.objects import message  # noqa: E402
-from usermsg import service  # noqa: E402
 
 ROWS = 300_000
 OTHER_ROWS = 100_000
@@ -70,37 +65,19 @@ def measure(database, found, rounds):
 
 def run(url, rounds):
     """Fill one database and print its figures; the worst ratio."""
-    with tempfile.NamedTemporaryFile('w', suffix='.conf') as config:
-        config.write(f'[database]\nconnection = {url}\n')
-        config.flush()
-        runtime = service.make_runtime(
-            service.load_config(['--config-file', config.name]))
-    migration.sync(runtime.db)
-    with runtime.db.reader() as connection:
-        if connection.execute(sa.select(models.messages).limit(1)).first():
-            sys.exit('The database is not empty.')
-    before = time.perf_counter()
-    found = data.fill(runtime.db, ROWS, OTHER_ROWS)
-    name = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL',
-            'sqlite': 'SQLite'}[runtime.db.dialect]
-    print(f'# {name}: {ROWS + OTHER_ROWS:,} rows in '
-          f'{time.perf_counter() - before:.0f} s', file=sys.stderr)
+    with data.opened(url) as (name, runtime, _path):
+        before = time.perf_counter()
+        found = data.fill(runtime.db, ROWS, OTHER_ROWS)
+        print(f'# {name}: {ROWS + OTHER_ROWS:,} rows in '
+              f'{time.perf_counter() - before:.0f} s', file=sys.stderr)
+        seconds = measure(runtime.db, found, rounds)
     worst = 0
-    for (order, limit), (first, deep) in measure(
-            runtime.db, found, rounds).items():
+    for (order, limit), (first, deep) in seconds.items():
         first, deep = statistics.median(first), statistics.median(deep)
         worst = max(worst, deep / first)
         print(f'{name:<11}{order:<13}{limit:>6}{first * 1000:>12.2f}'
               f'{deep * 1000:>12.2f}{deep / first:>8.2f}', flush=True)
-    runtime.db.dispose()
     return worst
-
-
-def addresses():
-    """Of empty databases of our own, one after the other."""
-    for start in data.DATABASES.values():
-        with start() as url:
-            yield url
 
 
 def main():
@@ -115,7 +92,7 @@ def main():
     print(f'{"database":<11}{"order":<13}{"limit":>6}{"first, ms":>12}'
           f'{"deep, ms":>12}{"ratio":>8}', flush=True)
     ratios = [run(url, arguments.rounds)
-              for url in arguments.url or addresses()]
+              for url in arguments.url or data.addresses()]
     print(f'The worst ratio is {max(ratios):.2f}; at most {TARGET} is meant '
           f'to be.')
     return max(ratios) > TARGET

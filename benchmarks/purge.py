@@ -23,7 +23,6 @@ must be empty; its tables stay.
 """
 
 import argparse
-import contextlib
 import datetime
 import itertools
 import random
@@ -32,7 +31,6 @@ import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 
@@ -40,15 +38,13 @@ from usermsg import backend
 
 backend.use_threads()
 
-import deep_pages  # noqa: E402
+import data  # noqa: E402
 import sqlalchemy as sa  # noqa: E402
 
 from usermsg import context  # noqa: E402
-from usermsg.db import migration  # noqa: E402
 from usermsg.db import models  # noqa: E402
 from usermsg.message import api  # noqa: E402
 from usermsg.objects import ids  # noqa: E402
-from usermsg import service  # noqa: E402
 
 #: For each message that goes, so many stay.
 KEPT = 0.2
@@ -58,7 +54,7 @@ QUIET = 10
 
 def fill(database, number):
     """Insert that many messages and some more; returns what divides them."""
-    stream = deep_pages.rows(number, int(number * KEPT))
+    stream = data.rows(number, int(number * KEPT))
     written = 0
     when = None
     while batch := list(itertools.islice(stream, 5000)):
@@ -67,14 +63,7 @@ def fill(database, number):
         if written <= number < written + len(batch):
             when = batch[number - written]['created_at']
         written += len(batch)
-    with database.engine().connect() as connection:
-        connection = connection.execution_options(
-            isolation_level='AUTOCOMMIT')
-        connection.execute(sa.text(
-            'ANALYZE TABLE messages' if database.dialect == 'mysql' else
-            'ANALYZE messages'))
-        if database.dialect == 'postgresql':
-            connection.execute(sa.text('VACUUM messages'))
+    data.analyze(database)
     return when.replace(tzinfo=datetime.timezone.utc)
 
 
@@ -115,7 +104,7 @@ class Load:
 
     def _read(self, chance):
         """The newest page of a project, or one among what is removed."""
-        project = chance.choice([deep_pages.PROJECT, f'{7:032x}'])
+        project = chance.choice([data.PROJECT, f'{7:032x}'])
         age = datetime.timedelta(days=chance.uniform(0, 30))
         marker = ids.mint(datetime.datetime.now(datetime.timezone.utc) - age)
         self._api.get_all(
@@ -160,17 +149,7 @@ def figures(times):
 
 def run(url, number):
     """Measure one database, print its figures; returns what went wrong."""
-    with tempfile.NamedTemporaryFile('w', suffix='.conf') as config:
-        config.write(f'[database]\nconnection = {url}\n')
-        config.flush()
-        runtime = service.make_runtime(
-            service.load_config(['--config-file', config.name]))
-        migration.sync(runtime.db)
-        with runtime.db.reader() as connection:
-            if connection.execute(sa.select(models.messages).limit(1)).first():
-                sys.exit('The database is not empty.')
-        name = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL',
-                'sqlite': 'SQLite'}[runtime.db.dialect]
+    with data.opened(url) as (name, runtime, path):
         before = time.perf_counter()
         when = fill(runtime.db, number)
         print(f'# {name}: filled in {time.perf_counter() - before:.0f} s',
@@ -179,8 +158,8 @@ def run(url, number):
             time.sleep(QUIET)
         with Load(runtime) as busy:
             before = time.perf_counter()
-            first, status = purge(config.name, when, number // 3)
-            second, _ = purge(config.name, when)
+            first, status = purge(path, when, number // 3)
+            second, _ = purge(path, when)
             spent = time.perf_counter() - before
         problems = quiet.errors + busy.errors
         with runtime.db.reader() as connection:
@@ -206,7 +185,6 @@ def run(url, number):
           f'{number / spent:,.0f} a second', flush=True)
     for problem in problems[:5]:
         print(f'# {name}: {problem}', flush=True)
-    runtime.db.dispose()
     return problems
 
 
@@ -220,9 +198,8 @@ def main():
     arguments = parser.parse_args()
     print(f'{"database":<11}{"what":<8}{"state":<9}{"calls":>7}'
           f'{"median":>9}{"99 %":>9}{"max, ms":>9}{"errors":>8}', flush=True)
-    with contextlib.ExitStack() as stack:
-        problems = [run(url, arguments.rows) for url in
-                    arguments.url or deep_pages.addresses(stack)]
+    problems = [run(url, arguments.rows)
+                for url in arguments.url or data.addresses()]
     return any(problems)
 
 
