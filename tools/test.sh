@@ -63,6 +63,9 @@ failed_tests=$(count Failed)
 skipped_tests=$(count Skipped)
 skipped=$(grep ' \.\.\. SKIPPED' "$output" | sort)
 broken=$(grep ' \.\.\. FAILED' "$output" | sort)
+# What each traceback ends with.
+reasons=$(awk '/^    [A-Za-z0-9_.]+(Error|Exception|Failed)(:|$)/ { left = 4 }
+               left > 0 && NF { print substr($0, 1, 250); left-- }' "$output")
 [ "$passed_tests" -gt 0 ] || failed="$failed no-test-passed"
 
 echo
@@ -83,7 +86,7 @@ if [ -n "$skipped" ]; then
     printf '%s\n' "$skipped"
     [ "${CI:-}" != true ] || failed="$failed skipped-tests"
 fi
-[ -z "$broken" ] || printf 'Failed:\n%s\n' "$broken"
+[ -z "$broken" ] || printf 'Failed:\n%s\n%s\n' "$broken" "$reasons"
 [ -z "$failed" ] || echo "FAILED:$failed"
 echo "tests: $passed_tests passed, $failed_tests failed, $skipped_tests skipped"
 [ -z "$failed" ]
