@@ -1,0 +1,104 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Virtual environments for what must not share usermsg's own.
+
+Other services, whose pins differ from ours, and their clients as users have
+them. Each is a file of requirements in ``environments/``::
+
+    environment = environments.get('keystone')
+    subprocess.run([environment.program('keystone-manage'), 'db_sync'])
+
+It is made at its first use, which takes a minute, kept, and made anew when
+that file changes.
+"""
+
+import fcntl
+import functools
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+_REQUIREMENTS = pathlib.Path(__file__).parent / 'environments'
+_REPOSITORY = pathlib.Path(__file__).parents[3]
+_KEPT = _REPOSITORY / '.environments'
+
+
+class Environment:
+    """A virtual environment.
+
+    :param directory: where it is
+    """
+
+    def __init__(self, directory):
+        self.directory = directory
+
+    def program(self, name):
+        """The path of a program in it."""
+        return str(self.directory / 'bin' / name)
+
+    def variables(self, **more):
+        """The variables of a process of this environment, not of ours."""
+        kept = {name: value for name, value in os.environ.items()
+                if name not in ('VIRTUAL_ENV', 'PYTHONPATH', 'PYTHONHOME')
+                and not name.startswith('OS_')}
+        path = os.pathsep.join([str(self.directory / 'bin'),
+                                os.environ.get('PATH', os.defpath)])
+        return {**kept, 'PATH': path, **more}
+
+
+@functools.lru_cache(maxsize=None)
+def get(name):
+    """The environment of ``environments/NAME.txt``.
+
+    Several processes may ask at once: one makes it, the others wait.
+
+    :raises RuntimeError: it can't be made; ends with what pip said
+    """
+    requirements = _REQUIREMENTS / f'{name}.txt'
+    digest = hashlib.sha256(
+        requirements.read_bytes() + sys.version.encode()).hexdigest()
+    directory = _KEPT / name
+    made_of = directory / 'made-of'
+    _KEPT.mkdir(exist_ok=True)
+    with open(_KEPT / f'{name}.lock', 'w', encoding='utf-8') as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (made_of.exists() and made_of.read_text() == digest):
+            shutil.rmtree(directory, ignore_errors=True)
+            _run(sys.executable, '-m', 'venv', directory)
+            _run(directory / 'bin' / 'python', '-m', 'pip', 'install',
+                 '--quiet', '--disable-pip-version-check',
+                 '--requirement', requirements, cwd=_REPOSITORY)
+            made_of.write_text(digest)
+    return Environment(directory)
+
+
+def _run(*command, cwd=None):
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={name: value for name, value in os.environ.items()
+             if name != 'PYTHONPATH'})
+    if done.returncode:
+        raise RuntimeError(f'{command[0]} failed: {done.stdout[-2000:]}')
+
+
+def main():
+    """Make all of them: what tests would otherwise wait for."""
+    for requirements in sorted(_REQUIREMENTS.glob('*.txt')):
+        get(requirements.stem)
+
+
+if __name__ == '__main__':
+    main()
