@@ -113,13 +113,13 @@ class _Import(db_command.Command):
         parser.add_argument('--dry-run', action='store_true',
                             help='say what would be done, and change nothing')
         parser.add_argument(
-            '--batch-size', metavar='N', type=_batch_size, default=BATCH,
+            '--batch-size', metavar='N', type=batch_size, default=BATCH,
             help='rows that are stored in one transaction at most: 1 to 1000 '
                  f'(default: {BATCH})')
         return parser
 
     def take_action(self, parsed_args):
-        url = (_configured(parsed_args.from_config)
+        url = (configured(parsed_args.from_config)
                if parsed_args.url is None else
                db.usable_url(parsed_args.url, '--from'))
         conf = self.app.conf
@@ -214,13 +214,13 @@ class Share(_Import):
     kind = foreign.SHARE
 
 
-def _batch_size(text):
+def batch_size(text):
     if text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= 1000:
         return int(text)
     raise argparse.ArgumentTypeError('is not a number from 1 to 1000')
 
 
-def _configured(path):
+def configured(path):
     """The address that another service's configuration file gives.
 
     :raises usermsg.exception.ConfigurationError: it gives none that can be
