@@ -1,0 +1,223 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The messages of block storage, as its own API shows them."""
+
+from usermsg.api.facades import convention
+from usermsg.api.facades import listing
+from usermsg.api.facades import messages
+from usermsg.api import query
+from usermsg.api import route
+from usermsg import exception
+from usermsg.message.catalogues import volume
+from usermsg.policies import messages as rules
+from usermsg import validation
+
+SEGMENT = 'volume'
+
+_ROOTS = '/volume', '/volume/v3'
+_COLLECTION = '/volume/v3/messages', '/volume/v3/{project_id}/messages'
+_ELEMENT = ('/volume/v3/messages/{message_id}',
+            '/volume/v3/{project_id}/messages/{message_id}')
+
+#: What each version brought, as far as messages go.
+_MESSAGES = (3, 3)
+_PAGES_AND_FILTERS = (3, 5)
+_STRICT_FILTERS = (3, 31)
+
+
+class _Convention(convention.Convention):
+
+    header = 'OpenStack-API-Version'
+
+    def stated(self, request):
+        # A proxy may have joined several headers, each for another service.
+        for value in request.headers.get(self.header, '').split(','):
+            service, _, version = value.strip().partition(' ')
+            if service == 'volume':
+                return version.strip()
+        return None
+
+    def default(self, request):
+        # Clients forget the header. Without it the service that is stood in
+        # for has no messages.
+        if request.environ.get('PATH_INFO', '').rstrip('/') in _ROOTS:
+            return self.minimum
+        return _MESSAGES
+
+    def form(self, version):
+        return f'volume {version}'
+
+
+CONVENTION = _Convention((3, 0), (3, 71))
+
+#: Key of a query -> filter and the longest value that there is.
+_FILTERS = {
+    'id': ('id', 36),
+    'resource_uuid': ('resource_uuid', validation.RESOURCE_UUID),
+    'resource_type': ('resource_type', 64),
+    'event_id': ('event_id', validation.EVENT_ID),
+    'request_id': ('request_id', validation.REQUEST_ID),
+    'message_level': ('message_level', 16),
+    'action_id': ('action_id', 64),
+    'detail_id': ('detail_id', 64),
+}
+
+#: What a user may filter by from 3.31 on; others are told so.
+_ALLOWED = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
+            'message_level')
+
+_SORT_KEYS = frozenset((
+    'id', 'project_id', 'request_id', 'resource_type', 'resource_uuid',
+    'event_id', 'action_id', 'detail_id', 'message_level', 'created_at',
+    'expires_at'))
+
+_DIRECTIONS = {'asc': False, 'desc': True}
+
+
+class Volume(messages.Messages):
+
+    prefix = volume.NAMESPACE.prefix
+    segment = SEGMENT
+    major = 'v3'
+    first = _MESSAGES
+
+    def __init__(self, runtime):
+        super().__init__(runtime, runtime.conf.volume_facade)
+
+    @route.handle('GET', '/volume')
+    def versions(self, request, response):
+        """List the versions, as block storage does."""
+        response.status = 300
+        return self._versions(request, response)
+
+    @route.handle('GET', '/volume/v3')
+    def version(self, request, response):
+        """Show the version, as block storage does."""
+        return self._versions(request, response)
+
+    def _versions(self, request, response):
+        return convention.written(response, {'versions': [{
+            'id': 'v3.0',
+            'status': 'CURRENT',
+            'version': convention.text(CONVENTION.maximum),
+            'min_version': convention.text(CONVENTION.minimum),
+            'updated': '2023-08-31T00:00:00Z',
+            'links': [
+                {'rel': 'describedby', 'type': 'text/html',
+                 'href': 'https://docs.openstack.org/'},
+                {'rel': 'self', 'href': f'{self.root(request)}/v3/'}],
+            'media-types': [{
+                'base': 'application/json',
+                'type': 'application/vnd.openstack.volume+json;version=3'}],
+        }]})
+
+    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
+    def list(self, request, response):
+        """List the messages of block storage, as it does."""
+        return self.list_messages(request, response)
+
+    @route.handle('GET', *_ELEMENT, rule=rules.GET)
+    def show(self, request, response):
+        """Show a message of block storage, as it does."""
+        return self.show_message(request, response)
+
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
+    def delete(self, request, response):
+        """Delete a message of block storage."""
+        return self.delete_message(request, response)
+
+    def wanted(self, request, values):
+        unstated = CONVENTION.stated(request) is None
+        if request.version < _PAGES_AND_FILTERS and not unstated:
+            # There is no marker yet, so no link either.
+            return messages.Wanted(
+                {}, [('created_at', True)], self._max_limit, linked=False)
+        rest = dict(values)
+        found = messages.Wanted(
+            filters={},
+            limit=min(listing.number(rest, 'limit', self._max_limit),
+                      self._max_limit),
+            marker=rest.get('marker'),
+            offset=listing.number(rest, 'offset', 0),
+            sort=_sort(rest))
+        for name in ('limit', 'marker', 'offset', 'sort', 'sort_key',
+                     'sort_dir'):
+            rest.pop(name, None)
+        everything = query.boolean(
+            {'all_tenants': rest.pop('all_tenants', '0').lower()},
+            'all_tenants')
+        scope, found.all_projects = self.project(
+            request.identity, rest.pop('project_id', None), everything)
+        if request.version >= _STRICT_FILTERS:
+            _check_filters(rest, request.identity.can(
+                rules.READ_ALL_PROJECTS))
+        # Whatever else there is, no message has it.
+        found.filters = messages.matchable(rest, _FILTERS)
+        if found.filters is not None:
+            found.filters.update(scope)
+        return found
+
+    def view(self, request, message, links):
+        words = self.words(request, message)
+        shown = {
+            'id': message.id,
+            'event_id': message.event_id,
+            'user_message': (words.text if words.action is None else
+                             f'{words.action}:{words.text}'),
+            'message_level': message.message_level,
+            'created_at': messages.time(message.created_at),
+            'guaranteed_until': messages.time(message.expires_at),
+            # A string for clients that check the answer.
+            'request_id': message.request_id or '',
+            'links': links,
+        }
+        for name in ('resource_type', 'resource_uuid'):
+            value = getattr(message, name)
+            if value:
+                shown[name] = value
+        return shown
+
+
+def _check_filters(names, admin):
+    """:raises usermsg.exception.InvalidInput: one isn't for whoever asks"""
+    refused = [name for name in names if name not in _ALLOWED and (
+        not admin or name.endswith('~'))]
+    if refused:
+        raise exception.InvalidInput(
+            query.printable(', '.join(refused)),
+            f'nothing to filter by; {", ".join(_ALLOWED)} are.')
+
+
+def _sort(values):
+    """(key, whether it descends), at least one.
+
+    :raises usermsg.exception.InvalidInput: one isn't known
+    """
+    if 'sort' in values:
+        if 'sort_key' in values or 'sort_dir' in values:
+            raise exception.InvalidInput(
+                'sort', 'does not go with sort_key and sort_dir.')
+        given = [part.partition(':')[::2] for part in
+                 values['sort'].strip().split(',')]
+    else:
+        given = [(values.get('sort_key', 'created_at'),
+                  values.get('sort_dir', ''))]
+    sort = []
+    for key, direction in given:
+        key, direction = key.strip(), direction.strip() or 'desc'
+        if key not in _SORT_KEYS:
+            raise exception.InvalidInput(
+                'sort', f'{query.printable(key)} is nothing to sort by.')
+        if direction not in _DIRECTIONS:
+            raise exception.InvalidInput('sort', 'goes asc or desc.')
+        sort.append((key, _DIRECTIONS[direction]))
+    return sort
