@@ -18,7 +18,7 @@ import webob
 
 from usermsg.api import errors
 
-_VERSION = re.compile(r'([1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})')
+_VERSION = re.compile(r'([1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})')
 
 #: Status -> what the error is called in a body.
 _FAULTS = {
@@ -26,7 +26,6 @@ _FAULTS = {
     401: 'unauthorized',
     403: 'forbidden',
     404: 'itemNotFound',
-    405: 'badMethod',
     409: 'conflictingRequest',
     413: 'overLimit',
     415: 'badMediaType',
@@ -86,11 +85,12 @@ class Convention:
 
     def state(self, request, response):
         """Repeat the version, even one that isn't served."""
-        request_id = request.environ['openstack.request_id']
-        response.headers['X-Compute-Request-Id'] = request_id
         if response.status_int == 401:
             # Who isn't let in never reaches what knows versions.
             return
+        if response.status_int != 204:
+            response.headers['X-Compute-Request-Id'] = request.environ[
+                'openstack.request_id']
         try:
             version = self.version(request)
         except errors.UnsupportedVersion:
@@ -104,6 +104,9 @@ class Convention:
 
     def fault(self, error, request_id):
         """The answer to a request that ended in an error of ours."""
+        if isinstance(error, errors.MethodNotAllowed):
+            # They have a route for each verb, and none for others.
+            error = errors.NotFound()
         status = errors.status_of(error)
         if status == 401:
             # As keystonemiddleware writes it, in front of those services.

@@ -12,8 +12,8 @@
 """Pages of messages as the older services sort and cut them."""
 
 import functools
-import re
 
+from usermsg.api import query
 from usermsg import exception
 from usermsg.message import api as message_api
 
@@ -25,22 +25,53 @@ _LARGEST_OFFSET = 0x7FFFFFFF
 #: An id is in the order of time.
 _BY_TIME = ('created_at', 'id')
 
+#: Attributes to sort by. What those services keep besides is the same for
+#: all messages here.
+_KEYS = frozenset((
+    *_BY_TIME, 'project_id', 'request_id', 'resource_type', 'resource_uuid',
+    'event_id', 'action_id', 'detail_id', 'message_level', 'expires_at',
+    'updated_at', 'deleted', 'deleted_at'))
 
-def number(values, name, default):
-    """A key of a query that is a number, 0 or more.
 
-    :raises usermsg.exception.InvalidInput: it isn't
+def values_of(request):
+    """The query of a request, a dict of strings in its order.
+
+    :raises usermsg.exception.InvalidInput: a key stands there twice
     """
-    value = values.get(name)
-    if value is None:
-        return default
-    if not re.fullmatch('[0-9]{1,100}', value):
-        raise exception.InvalidInput(name, 'must be an integer, 0 or more.')
-    value = int(value)
-    if name == 'offset' and value > _LARGEST_OFFSET:
+    values = {}
+    for key, value in query.pairs(request):
+        if key in values:
+            raise exception.InvalidInput(
+                query.printable(key), 'stands there more than once.')
+        values[key] = value
+    return values
+
+
+def limit(values, maximum):
+    """How many messages a page may have; clamped to the maximum."""
+    return min(_number(values, 'limit', maximum), maximum)
+
+
+def offset(values):
+    """How many messages to leave out."""
+    found = _number(values, 'offset', 0)
+    if found > _LARGEST_OFFSET:
         raise exception.InvalidInput(
-            name, f'must not be larger than {_LARGEST_OFFSET}.')
-    return value
+            'offset', f'must not be larger than {_LARGEST_OFFSET}.')
+    return found
+
+
+def _number(values, name, default):
+    if name not in values:
+        return default
+    try:
+        # Python's own idea of a number, as those services have it.
+        found = int(values[name][:100])
+    except ValueError:
+        raise exception.InvalidInput(name, 'must be an integer.') from None
+    if found < 0:
+        raise exception.InvalidInput(name, 'must not be negative.')
+    return found
 
 
 def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
@@ -53,7 +84,12 @@ def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
     :param offset: how many more to leave out
     :param limit: how many at most
     :returns: a list of messages
+    :raises usermsg.exception.InvalidInput: it can't be sorted by that
     """
+    for name, _descending in sort:
+        if name not in _KEYS:
+            raise exception.InvalidInput(
+                'sort', f'{query.printable(name)} is nothing to sort by.')
     if not limit:
         return []
     name, descending = sort[0]
@@ -80,7 +116,7 @@ def _comparison(sort):
             # What isn't there is less than what is.
             first, second = (
                 (value is not None, value) for value in
-                (getattr(one, name), getattr(other, name)))
+                (getattr(one, name, None), getattr(other, name, None)))
             if first != second:
                 return (1 if first > second else -1) * (
                     -1 if descending else 1)

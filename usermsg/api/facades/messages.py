@@ -22,7 +22,6 @@ import urllib.parse
 from usermsg.api import errors
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
-from usermsg.api import query
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
@@ -76,17 +75,13 @@ class Messages:
 
     def list_messages(self, request, response):
         context = self._enter(request, rules.GET_ALL)
-        values = dict(query.pairs(request))
+        values = listing.values_of(request)
         wanted = self.wanted(request, values)
-        marker = None
-        if wanted.marker is not None:
-            marker = self._api.get(
-                context, wanted.marker, prefix=self.prefix,
-                all_projects=context.can(rules.READ_ALL_PROJECTS))
         shown = [] if wanted.filters is None else listing.page(
             self._api, context, {**wanted.filters, 'prefix': self.prefix},
-            sort=wanted.sort, marker=marker, offset=wanted.offset,
-            limit=wanted.limit, all_projects=wanted.all_projects)
+            sort=wanted.sort, marker=self._marker(context, wanted.marker),
+            offset=wanted.offset, limit=wanted.limit,
+            all_projects=wanted.all_projects)
         content = {'messages': [
             self._view(request, message) for message in shown]}
         if shown and wanted.linked and len(shown) >= wanted.limit:
@@ -96,6 +91,13 @@ class Messages:
                 'rel': 'next', 'href': f'{self._address(request)}?'
                                        f'{urllib.parse.urlencode(values)}'}]
         return self._written(request, response, content)
+
+    def _marker(self, context, marker):
+        if marker is None:
+            return None
+        return self._api.get(
+            context, marker, prefix=self.prefix,
+            all_projects=context.can(rules.READ_ALL_PROJECTS))
 
     def show_message(self, request, response):
         context = self._enter(request, rules.GET)
@@ -135,20 +137,6 @@ class Messages:
         if request.version < self.first:
             raise errors.NotFound()
         return context
-
-    def project(self, context, asked, everything):
-        """Whose messages a list holds: :class:`Wanted`'s filters to be.
-
-        Who may not ask for other projects' gets their own.
-
-        :param asked: a project, or None
-        :param everything: whether all projects are asked for
-        :returns: filters and all_projects
-        """
-        if ((asked is not None or everything) and
-                context.can(rules.READ_ALL_PROJECTS)):
-            return ({} if asked is None else {'project_id': asked}), True
-        return {}, False
 
     def _view(self, request, message):
         in_path = self._in_path(request)

@@ -16,7 +16,6 @@ from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.api import query
 from usermsg.api import route
-from usermsg import exception
 from usermsg.message.catalogues import share
 from usermsg.policies import messages as rules
 from usermsg import validation
@@ -69,19 +68,8 @@ _FILTERS = {
     'resource_type': ('resource_type', 64),
 }
 
-#: Sort key -> attribute of a message.
-_SORT_KEYS = {
-    'id': 'id',
-    'project_id': 'project_id',
-    'request_id': 'request_id',
-    'resource_type': 'resource_type',
-    'resource_id': 'resource_uuid',
-    'action_id': 'action_id',
-    'detail_id': 'detail_id',
-    'message_level': 'message_level',
-    'created_at': 'created_at',
-    'expires_at': 'expires_at',
-}
+#: What a sort key is called here, where that is something else.
+_ATTRIBUTES = {'resource_id': 'resource_uuid'}
 
 
 class Share(messages.Messages):
@@ -137,32 +125,30 @@ class Share(messages.Messages):
         return self.delete_message(request, response)
 
     def wanted(self, request, values):
+        context = request.identity
+        filters = messages.matchable(
+            {name: value for name, value in values.items()
+             if name in _FILTERS}, _FILTERS)
+        asked = values.get('project_id')
+        everything = (
+            asked is not None or query.boolean(values, 'all_tenants') or
+            query.boolean(values, 'all_projects')
+        ) and context.can(rules.READ_ALL_PROJECTS)
+        times = ('created_since', 'created_before')
+        if request.version < _TIMES:
+            times = ()
+        times = {name: validation.time(name, values[name])
+                 for name in times if name in values}
+        if filters is not None:
+            filters.update(times)
+            if everything and asked is not None:
+                filters['project_id'] = asked
         key = values.get('sort_key', 'created_at')
-        if key not in _SORT_KEYS:
-            raise exception.InvalidInput(
-                'sort_key', f'{query.printable(key)} is nothing to sort by.')
-        found = messages.Wanted(
-            filters=messages.matchable(
-                {name: value for name, value in values.items()
-                 if name in _FILTERS}, _FILTERS),
-            limit=min(listing.number(values, 'limit', self._max_limit),
-                      self._max_limit),
-            marker=values.get('marker'),
-            offset=listing.number(values, 'offset', 0),
-            sort=[(_SORT_KEYS[key],
-                   values.get('sort_dir', 'desc') == 'desc')])
-        scope, found.all_projects = self.project(
-            request.identity, values.get('project_id'),
-            query.boolean(values, 'all_tenants') or
-            query.boolean(values, 'all_projects'))
-        if request.version >= _TIMES:
-            scope.update({
-                name: validation.time(name, values[name])
-                for name in ('created_since', 'created_before')
-                if name in values})
-        if found.filters is not None:
-            found.filters.update(scope)
-        return found
+        return messages.Wanted(
+            filters, [(_ATTRIBUTES.get(key, key),
+                       values.get('sort_dir', 'desc') == 'desc')],
+            listing.limit(values, self._max_limit), listing.offset(values),
+            values.get('marker'), everything)
 
     def view(self, request, message, links):
         return {

@@ -39,12 +39,15 @@ class _Convention(convention.Convention):
     header = 'OpenStack-API-Version'
 
     def stated(self, request):
-        # A proxy may have joined several headers, each for another service.
-        for value in request.headers.get(self.header, '').split(','):
-            service, _, version = value.strip().partition(' ')
-            if service == 'volume':
-                return version.strip()
-        return None
+        header = request.headers.get(self.header)
+        if header is None:
+            return None
+        # Several may have been joined, each for another service.
+        for value in header.split(','):
+            if 'volume' in value:
+                _service, *version = value.split()
+                return ' '.join(version)
+        return ''
 
     def default(self, request):
         # Clients forget the header. Without it the service that is stood in
@@ -74,11 +77,6 @@ _FILTERS = {
 #: What a user may filter by from 3.31 on; others are told so.
 _ALLOWED = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
             'message_level')
-
-_SORT_KEYS = frozenset((
-    'id', 'project_id', 'request_id', 'resource_type', 'resource_uuid',
-    'event_id', 'action_id', 'detail_id', 'message_level', 'created_at',
-    'expires_at'))
 
 _DIRECTIONS = {'asc': False, 'desc': True}
 
@@ -136,35 +134,34 @@ class Volume(messages.Messages):
         return self.delete_message(request, response)
 
     def wanted(self, request, values):
-        unstated = CONVENTION.stated(request) is None
-        if request.version < _PAGES_AND_FILTERS and not unstated:
-            # There is no marker yet, so no link either.
+        paged = (CONVENTION.stated(request) is None or
+                 request.version >= _PAGES_AND_FILTERS)
+        limit = listing.limit(values, self._max_limit)
+        if not paged:
+            # As there is no marker yet, there is no link either: whoever
+            # followed it would come to the same page for ever.
             return messages.Wanted(
                 {}, [('created_at', True)], self._max_limit, linked=False)
-        rest = dict(values)
-        found = messages.Wanted(
-            filters={},
-            limit=min(listing.number(rest, 'limit', self._max_limit),
-                      self._max_limit),
-            marker=rest.get('marker'),
-            offset=listing.number(rest, 'offset', 0),
-            sort=_sort(rest))
-        for name in ('limit', 'marker', 'offset', 'sort', 'sort_key',
-                     'sort_dir'):
-            rest.pop(name, None)
-        everything = query.boolean(
-            {'all_tenants': rest.pop('all_tenants', '0').lower()},
-            'all_tenants')
-        scope, found.all_projects = self.project(
-            request.identity, rest.pop('project_id', None), everything)
+        context = request.identity
+        admin = context.can(rules.READ_ALL_PROJECTS)
+        rest = {name: value for name, value in values.items()
+                if name not in _PAGE}
+        # Some clients always send it.
+        everything = _true(rest.pop('all_tenants', '0')) and admin
         if request.version >= _STRICT_FILTERS:
-            _check_filters(rest, request.identity.can(
-                rules.READ_ALL_PROJECTS))
+            _check_filters(rest, admin)
+        project_id = rest.pop('project_id', None)
         # Whatever else there is, no message has it.
-        found.filters = messages.matchable(rest, _FILTERS)
-        if found.filters is not None:
-            found.filters.update(scope)
-        return found
+        filters = messages.matchable(rest, _FILTERS)
+        if project_id is not None and filters is not None:
+            everything = admin
+            if admin:
+                filters['project_id'] = project_id
+            elif project_id != context.project_id:
+                filters = None
+        return messages.Wanted(
+            filters, _sort(values), limit, listing.offset(values),
+            values.get('marker'), everything)
 
     def view(self, request, message, links):
         words = self.words(request, message)
@@ -187,10 +184,17 @@ class Volume(messages.Messages):
         return shown
 
 
+_PAGE = ('limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir')
+
+
+def _true(text):
+    return query.boolean({'all_tenants': text.lower()}, 'all_tenants')
+
+
 def _check_filters(names, admin):
     """:raises usermsg.exception.InvalidInput: one isn't for whoever asks"""
     refused = [name for name in names if name not in _ALLOWED and (
-        not admin or name.endswith('~'))]
+        not admin or name.endswith('~') or not name.isascii())]
     if refused:
         raise exception.InvalidInput(
             query.printable(', '.join(refused)),
@@ -200,24 +204,21 @@ def _check_filters(names, admin):
 def _sort(values):
     """(key, whether it descends), at least one.
 
-    :raises usermsg.exception.InvalidInput: one isn't known
+    :raises usermsg.exception.InvalidInput: they contradict each other, or
+        such a direction there isn't
     """
     if 'sort' in values:
         if 'sort_key' in values or 'sort_dir' in values:
             raise exception.InvalidInput(
                 'sort', 'does not go with sort_key and sort_dir.')
-        given = [part.partition(':')[::2] for part in
-                 values['sort'].strip().split(',')]
+        given = [(key, direction or 'desc') for key, _, direction in (
+            part.partition(':') for part in
+            values['sort'].strip().split(','))]
     else:
         given = [(values.get('sort_key', 'created_at'),
-                  values.get('sort_dir', ''))]
-    sort = []
-    for key, direction in given:
-        key, direction = key.strip(), direction.strip() or 'desc'
-        if key not in _SORT_KEYS:
-            raise exception.InvalidInput(
-                'sort', f'{query.printable(key)} is nothing to sort by.')
-        if direction not in _DIRECTIONS:
-            raise exception.InvalidInput('sort', 'goes asc or desc.')
-        sort.append((key, _DIRECTIONS[direction]))
-    return sort
+                  values.get('sort_dir', 'desc'))]
+    try:
+        return [(key.strip(), _DIRECTIONS[direction.strip()])
+                for key, direction in given]
+    except KeyError:
+        raise exception.InvalidInput('sort', 'goes asc or desc.') from None
