@@ -44,6 +44,8 @@ class Convention:
 
     #: The header that an answer's version is stated in.
     header = None
+    #: Whether an answer without a body has the older header of its id too.
+    request_id_of_empty = False
 
     def __init__(self, minimum, maximum):
         self.minimum = minimum
@@ -88,7 +90,7 @@ class Convention:
         if response.status_int == 401:
             # Who isn't let in never reaches what knows versions.
             return
-        if response.status_int != 204:
+        if response.status_int != 204 or self.request_id_of_empty:
             response.headers['X-Compute-Request-Id'] = request.environ[
                 'openstack.request_id']
         try:

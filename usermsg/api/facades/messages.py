@@ -59,6 +59,11 @@ class Messages:
     major = None
     #: The first version that has messages.
     first = None
+    #: Who may not do this isn't even told whether there is something to
+    #: delete.
+    before_delete = rules.DELETE
+    #: What stands in a link as it is.
+    plain_in_links = ''
 
     def __init__(self, runtime, options):
         self._api = message_api.API(runtime)
@@ -88,8 +93,9 @@ class Messages:
             values.pop('marker', None)
             values['marker'] = shown[-1].id
             content['messages_links'] = [{
-                'rel': 'next', 'href': f'{self._address(request)}?'
-                                       f'{urllib.parse.urlencode(values)}'}]
+                'rel': 'next', 'href': '{}?{}'.format(
+                    self._address(request), urllib.parse.urlencode(
+                        values, safe=self.plain_in_links))}]
         return self._written(request, response, content)
 
     def _marker(self, context, marker):
@@ -108,9 +114,7 @@ class Messages:
             request, response, {'message': self._view(request, message)})
 
     def delete_message(self, request, response):
-        # Those services tell a reader that a message isn't there before
-        # they say that it may not be deleted.
-        context = self._enter(request, rules.GET)
+        context = self._enter(request, self.before_delete)
         message = self._api.get(
             context, request.path_value('message_id'), prefix=self.prefix,
             all_projects=context.can(rules.DELETE_ALL_PROJECTS))
@@ -124,18 +128,18 @@ class Messages:
     def _enter(self, request, rule):
         """Who asks, if the address is one for them and for the version.
 
-        :raises usermsg.exception.Forbidden: they may not at all
         :raises usermsg.exception.InvalidInput: it is of another project
         :raises usermsg.api.errors.NotFound: there were no messages yet
+        :raises usermsg.exception.Forbidden: they may not at all
         """
         context = request.identity
-        context.authorize(rule)
         if request.path_value('project_id') not in (None, context.project_id):
             raise exception.InvalidInput(
                 'project_id', 'the address is of another project than the '
                 'token.')
         if request.version < self.first:
             raise errors.NotFound()
+        context.authorize(rule)
         return context
 
     def _view(self, request, message):

@@ -11,6 +11,8 @@
 # under the License.
 """The messages of shared file systems, as their own API shows them."""
 
+from oslo_utils import strutils
+
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
@@ -32,9 +34,13 @@ _MESSAGES = (2, 37)
 _TIMES = (2, 52)
 
 
+_EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
+
+
 class _Convention(convention.Convention):
 
     header = 'X-OpenStack-Manila-API-Version'
+    request_id_of_empty = True
 
     def stated(self, request):
         stated = request.headers.get(self.header)
@@ -54,6 +60,13 @@ class _Convention(convention.Convention):
 
     def default(self, request):
         return self.minimum
+
+    def state(self, request, response):
+        super().state(request, response)
+        experimental = request.headers.get(_EXPERIMENTAL)
+        if experimental and self.header in response.headers:
+            response.headers[_EXPERIMENTAL] = str(
+                strutils.bool_from_string(experimental))
 
 
 CONVENTION = _Convention((2, 0), (2, 99))
@@ -78,6 +91,7 @@ class Share(messages.Messages):
     segment = SEGMENT
     major = 'v2'
     first = _MESSAGES
+    plain_in_links = ':'
 
     def __init__(self, runtime):
         super().__init__(runtime, runtime.conf.share_facade)

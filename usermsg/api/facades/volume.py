@@ -87,6 +87,7 @@ class Volume(messages.Messages):
     segment = SEGMENT
     major = 'v3'
     first = _MESSAGES
+    before_delete = rules.GET
 
     def __init__(self, runtime):
         super().__init__(runtime, runtime.conf.volume_facade)
