@@ -378,6 +378,8 @@ _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 def _index_for(filters):
     """The index that leaves the fewest rows to look at, and its columns."""
+    if 'id' in filters:
+        return 'PRIMARY', ('id',)
     if 'request_id' in filters:
         return 'messages_request_id_idx', ('request_id',)
     if 'resource_uuid' in filters:
