@@ -340,7 +340,6 @@ import os
 import pkgutil
 import signal
 import sys
-import threading
 
 from usermsg import backend
 
@@ -350,7 +349,7 @@ import usermsg
 
 seen = []
 ACTIONS = ('os.', 'shutil.', 'socket.', 'subprocess.', 'sqlite3.', 'urllib.',
-           'tempfile.', 'signal.', 'pty.', 'fcntl.')
+           'tempfile.', 'signal.', 'pty.', 'fcntl.', '_thread.')
 READING = ('os.listdir', 'os.scandir', 'os.walk', 'os.fwalk')
 
 
@@ -410,8 +409,6 @@ def state():
         'handlers': [str(handler) for name in (None, 'usermsg')
                      for handler in logging.getLogger(name).handlers],
         'level': logging.root.level,
-        'threads': [thread.name for thread in threading.enumerate()],
-        'environment': sorted(os.environ),
         'signals': [str(signal.getsignal(number)) for number in (1, 2, 15)],
         'hook': str(sys.excepthook),
     }
