@@ -340,6 +340,7 @@ import os
 import pkgutil
 import signal
 import sys
+import threading
 
 from usermsg import backend
 
@@ -349,7 +350,7 @@ import usermsg
 
 seen = []
 ACTIONS = ('os.', 'shutil.', 'socket.', 'subprocess.', 'sqlite3.', 'urllib.',
-           'tempfile.', 'signal.', 'pty.', 'fcntl.', '_thread.')
+           'tempfile.', 'signal.', 'pty.', 'fcntl.')
 READING = ('os.listdir', 'os.scandir', 'os.walk', 'os.fwalk')
 
 
@@ -409,6 +410,7 @@ def state():
         'handlers': [str(handler) for name in (None, 'usermsg')
                      for handler in logging.getLogger(name).handlers],
         'level': logging.root.level,
+        'threads': [thread.name for thread in threading.enumerate()],
         'signals': [str(signal.getsignal(number)) for number in (1, 2, 15)],
         'hook': str(sys.excepthook),
     }
