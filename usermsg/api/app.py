@@ -18,10 +18,10 @@ from pecan import core
 
 from usermsg.api import auth
 from usermsg.api.controllers import root
+from usermsg.api import conventions
 from usermsg.api import errors
 from usermsg.api import figures
 from usermsg.api import headers
-from usermsg.api import microversion
 from usermsg.api import proxy
 from usermsg.api import request
 from usermsg.api import request_id
@@ -52,7 +52,7 @@ def make_app(runtime):
     controller = root.Root(runtime)
     app = _Application(
         controller,
-        hooks=[errors.ErrorHook(), microversion.VersionHook()],
+        hooks=[conventions.ErrorHook(), conventions.VersionHook()],
         request_cls=request.Request)
     app = auth.STRATEGIES[conf.api.auth_strategy](app, conf)
     if conf.oslo_middleware.enable_proxy_headers_parsing:

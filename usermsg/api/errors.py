@@ -19,7 +19,6 @@ import http
 
 import orjson
 from oslo_log import log
-from pecan import hooks
 import webob
 from webob import exc as webob_exc
 
@@ -105,19 +104,25 @@ class NotServed(HTTPError):
 class InvalidVersion(HTTPError):
     code = 'invalid_version'
 
-    def __init__(self, example):
-        super().__init__(f'OpenStack-API-Version: must be of the form '
-                         f'"{example}".')
+    def __init__(self, example, header='OpenStack-API-Version'):
+        super().__init__(f'{header}: must be of the form "{example}".')
 
 
 class UnsupportedVersion(HTTPError):
+    """There is no such version.
+
+    :param asked: the version that was asked for, as text
+    """
+
     code = 'unsupported_version'
 
-    def __init__(self, minimum, maximum):
-        super().__init__(f'OpenStack-API-Version: must be between {minimum} '
-                         f'and {maximum}.')
+    def __init__(self, minimum, maximum, asked,
+                 header='OpenStack-API-Version'):
+        super().__init__(f'{header}: must be between {minimum} and '
+                         f'{maximum}.')
         self.minimum = minimum
         self.maximum = maximum
+        self.asked = asked
 
 
 class Internal(HTTPError):
@@ -151,7 +156,8 @@ _STATUS = {
 }
 
 
-def _status_of(error):
+def status_of(error):
+    """The status of the answer to an error of ours."""
     if isinstance(error, NotServed):
         return error.status
     for cls in type(error).__mro__:
@@ -165,7 +171,7 @@ def response(error, request_id):
 
     keystonemiddleware adds to a 401 where a token can be had.
     """
-    status = _status_of(error)
+    status = status_of(error)
     title = http.HTTPStatus(status).phrase
     detail = str(error)
     entry = {
@@ -179,11 +185,15 @@ def response(error, request_id):
     if isinstance(error, UnsupportedVersion):
         entry['min_version'] = error.minimum
         entry['max_version'] = error.maximum
-    answer = webob.Response(
+    return with_headers(error, webob.Response(
         status=status, content_type='application/json', charset=None,
         body=orjson.dumps({
             'errors': [entry],
-            'error': {'code': status, 'title': title, 'message': detail}}))
+            'error': {'code': status, 'title': title, 'message': detail}})))
+
+
+def with_headers(error, answer):
+    """The answer to an error, with the headers that its status asks for."""
     if isinstance(error, MethodNotAllowed):
         answer.headers['Allow'] = error.allowed
     elif isinstance(error, exception.DatabaseUnavailable):
@@ -191,20 +201,16 @@ def response(error, request_id):
     return answer
 
 
-class ErrorHook(hooks.PecanHook):
-    """Handlers raise; here it becomes an answer."""
-
-    def on_error(self, state, error):
-        request_id = state.request.environ['openstack.request_id']
-        if isinstance(error, webob_exc.HTTPBadRequest):
-            # Pecan's, for what can't be decoded.
-            error = MalformedRequest()
-        elif isinstance(error, webob_exc.HTTPNotFound):
-            error = NotFound()
-        elif not isinstance(error, exception.UsermsgError):
-            LOG.error('[%s] %s %r failed.', request_id,
-                      state.request.method,
-                      state.request.environ.get('PATH_INFO'),
-                      exc_info=error)
-            error = INTERNAL
-        return response(error, request_id)
+def ours(error, environ):
+    """The error of ours that any exception amounts to; others are logged."""
+    if isinstance(error, exception.UsermsgError):
+        return error
+    if isinstance(error, webob_exc.HTTPBadRequest):
+        # Pecan's, for what can't be decoded.
+        return MalformedRequest()
+    if isinstance(error, webob_exc.HTTPNotFound):
+        return NotFound()
+    LOG.error('[%s] %s %r failed.', environ['openstack.request_id'],
+              environ.get('REQUEST_METHOD'), environ.get('PATH_INFO'),
+              exc_info=error)
+    return INTERNAL

@@ -13,8 +13,6 @@
 
 import re
 
-from pecan import hooks
-
 from usermsg.api import errors
 
 HEADER = 'OpenStack-API-Version'
@@ -37,14 +35,14 @@ def text(version):
     return '{}.{}'.format(*version)
 
 
-def of(headers):
+def of(request):
     """The version that a request asks for; the minimum if it doesn't say.
 
     :raises usermsg.api.errors.InvalidVersion: it can't be understood
     :raises usermsg.api.errors.UnsupportedVersion: it isn't one of ours
     """
     # A proxy may have joined several headers, each for another service.
-    for value in headers.get(HEADER, '').split(','):
+    for value in request.headers.get(HEADER, '').split(','):
         service, _, wanted = value.strip().partition(' ')
         if service.lower() != SERVICE_TYPE:
             continue
@@ -56,21 +54,19 @@ def of(headers):
             raise errors.InvalidVersion(f'{SERVICE_TYPE} {text(MAXIMUM)}')
         version = int(found[1]), int(found[2])
         if not MINIMUM <= version <= MAXIMUM:
-            raise errors.UnsupportedVersion(text(MINIMUM), text(MAXIMUM))
+            raise errors.UnsupportedVersion(
+                text(MINIMUM), text(MAXIMUM), wanted)
         return version
     return MINIMUM
 
 
-class VersionHook(hooks.PecanHook):
-    """Every answer states its version, errors too."""
-
-    def after(self, state):
-        try:
-            version = of(state.request.headers)
-        except errors.HTTPError:
-            version = MINIMUM
-        headers = state.response.headers
-        headers[HEADER] = f'{SERVICE_TYPE} {text(version)}'
-        # One header, as CORS middleware keeps only one.
-        headers['Vary'] = ', '.join(filter(None, (headers.get('Vary'),
-                                                  HEADER)))
+def state(request, response):
+    """Say in an answer's headers which version it is of, even of an error."""
+    try:
+        version = of(request)
+    except errors.HTTPError:
+        version = MINIMUM
+    headers = response.headers
+    headers[HEADER] = f'{SERVICE_TYPE} {text(version)}'
+    # One header, as CORS middleware keeps only one.
+    headers['Vary'] = ', '.join(filter(None, (headers.get('Vary'), HEADER)))

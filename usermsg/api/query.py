@@ -25,12 +25,11 @@ def read(request):
         it stands there more than once
     :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
     """
-    text = request.environ.get('QUERY_STRING')
-    if not text:
+    if not request.environ.get('QUERY_STRING'):
         return {}
     allowed = request.route.query
     values = {}
-    for key, value in _pairs(text):
+    for key, value in pairs(request):
         if key not in allowed:
             raise exception.InvalidInput(
                 printable(key), 'is not known here; ' + (
@@ -42,7 +41,12 @@ def read(request):
     return values
 
 
-def _pairs(text):
+def pairs(request):
+    """The keys and values of a query, in order.
+
+    :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
+    """
+    text = request.environ.get('QUERY_STRING', '')
     # Not WebOb's, for which ";" ends a value too: browsers and proxies don't
     # think so, and an id may have one.
     try:

@@ -16,7 +16,7 @@ import functools
 import pecan
 from webob import acceptparse
 
-from usermsg.api import microversion
+from usermsg.api import conventions
 from usermsg import context
 from usermsg.message import catalogue
 
@@ -69,7 +69,12 @@ class Request(pecan.Request):
     @property
     def version(self):
         """The microversion that was asked for, (major, minor)."""
-        return microversion.of(self.headers)
+        return self.convention.version(self)
+
+    @property
+    def convention(self):
+        """See :func:`usermsg.api.conventions.of`."""
+        return conventions.of(self.environ.get('PATH_INFO', ''))
 
     @property
     def language(self):

@@ -16,6 +16,7 @@ import re
 from oslo_context import context
 from oslo_log import log
 
+from usermsg.api import conventions
 from usermsg.api import errors
 
 LOG = log.getLogger(__name__)
@@ -56,5 +57,5 @@ class RequestId:
             return self._app(environ, start)
         except Exception:
             LOG.exception('[%s] A request failed.', request_id)
-            return errors.response(errors.INTERNAL, request_id)(
-                environ, start)
+            fault = conventions.of(environ['PATH_INFO']).fault
+            return fault(errors.INTERNAL, request_id)(environ, start)

@@ -200,28 +200,33 @@ class API:
         for labels, number in numbers.items():
             self._metrics.recorded.inc(number, labels)
 
-    def get(self, context, message_id, all_projects=False):
+    def get(self, context, message_id, all_projects=False, prefix=None):
         """One message of the context's project.
 
         :param all_projects: of any project
+        :param prefix: of this namespace, if given
         :raises usermsg.exception.MessageNotFound: there is none
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         return self._objects.Message.get(
-            self._db, _message_id(message_id), _scope(context, all_projects))
+            self._db, _message_id(message_id), _scope(context, all_projects),
+            prefix)
 
     def get_all(self, context, filters=None, marker=None, limit=1000,
-                sort=NEWEST_FIRST, all_projects=False):
+                sort=NEWEST_FIRST, all_projects=False, offset=0):
         """A page of the messages of the context's project.
 
-        :param filters: a mapping; ``resource_type``, ``resource_uuid``,
-            ``event_id``, ``request_id``, ``message_level``, ``prefix``,
-            ``created_since``, ``created_before`` (ISO 8601 or datetime,
-            inclusive); with ``all_projects`` also ``project_id``
+        :param filters: a mapping; ``id``, ``resource_type``,
+            ``resource_uuid``, ``event_id``, ``action_id``, ``detail_id``,
+            ``request_id``, ``message_level``, ``prefix``, ``created_since``,
+            ``created_before`` (ISO 8601 or datetime, inclusive); with
+            ``all_projects`` also ``project_id``
         :param marker: the id of the last message of the page before
         :param limit: how many at most
         :param sort: ``created_at:desc`` or ``created_at:asc``
         :param all_projects: of every project
+        :param offset: how many to leave out, behind the marker if there is
+            one
         :returns: a :class:`usermsg.objects.message.MessageList`
         :raises usermsg.exception.InvalidInput: names the parameter
         :raises usermsg.exception.DatabaseUnavailable: not now
@@ -239,12 +244,15 @@ class API:
             marker = validation.uuid('marker', marker)
         if not isinstance(limit, int) or limit < 1:
             raise errors.InvalidInput('limit', 'must be a positive integer.')
+        if not isinstance(offset, int) or offset < 0:
+            raise errors.InvalidInput('offset', 'must not be negative.')
         if sort not in (NEWEST_FIRST, OLDEST_FIRST):
             raise errors.InvalidInput(
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
         return self._objects.MessageList.get_page(
             self._db, columns, since=since, before=before, marker=marker,
-            limit=min(limit, sys.maxsize), ascending=sort == OLDEST_FIRST)
+            offset=min(offset, sys.maxsize), limit=min(limit, sys.maxsize),
+            ascending=sort == OLDEST_FIRST)
 
     def _filters(self, filters):
         columns = {}
@@ -266,10 +274,11 @@ class API:
                 columns['event_id'])
         return columns, times['created_since'], times['created_before']
 
-    def delete(self, context, message_id, all_projects=False):
+    def delete(self, context, message_id, all_projects=False, prefix=None):
         """Delete one message for good. See :meth:`get`."""
         self._objects.Message.delete(
-            self._db, _message_id(message_id), _scope(context, all_projects))
+            self._db, _message_id(message_id), _scope(context, all_projects),
+            prefix)
 
     def cleanup_expired_messages(self, context=None):
         """Delete what has expired, and source keys no longer needed.
@@ -289,11 +298,14 @@ class API:
 
 
 _FILTER_LENGTHS = {
+    'id': 36,
     'project_id': validation.PROJECT_ID,
     'prefix': 32,
     'resource_type': 64,
     'resource_uuid': validation.RESOURCE_UUID,
     'event_id': validation.EVENT_ID,
+    'action_id': 64,
+    'detail_id': 64,
     'request_id': validation.REQUEST_ID,
     'message_level': 16,
 }

@@ -142,25 +142,30 @@ class Message(base.UsermsgObject):
                 self._obj_expires_at)
 
     @classmethod
-    def get(cls, db, message_id, project_id=None):
+    def get(cls, db, message_id, project_id=None, prefix=None):
         """The message with an id.
 
         :param project_id: whose it must be; None for any project's
+        :param prefix: of which namespace it must be; None for any
         :raises usermsg.exception.MessageNotFound: there is none
         """
         query = GET if project_id is None else GET_IN_PROJECT
         with db.reader() as connection:
             rows = query.rows(connection, {'id': message_id,
                                            'project_id': project_id})
-        if not rows:
+        if not rows or prefix not in (None, rows[0][_PREFIX]):
             raise exception.MessageNotFound(message_id)
         return cls.from_row(rows[0])
 
     @classmethod
-    def delete(cls, db, message_id, project_id=None):
-        """Delete the message with an id; see :meth:`get`."""
+    def delete(cls, db, message_id, project_id=None, prefix=None):
+        """Delete the message with an id; see :meth:`get`.
+
+        :param prefix: of which namespace it must be; None for any
+        """
         deleted = db.write(lambda connection: connection.execute(
-            _TABLE.delete().where(*_one(message_id, project_id))).rowcount)
+            _TABLE.delete().where(*_one(
+                message_id, project_id, prefix))).rowcount)
         if not deleted:
             raise exception.MessageNotFound(message_id)
 
@@ -172,10 +177,12 @@ GET_IN_PROJECT = statement.Select(
                             _TABLE.c.project_id == sa.bindparam('project_id')))
 
 
-def _one(message_id, project_id):
+def _one(message_id, project_id, prefix):
     conditions = [_TABLE.c.id == message_id]
     if project_id is not None:
         conditions.append(_TABLE.c.project_id == project_id)
+    if prefix is not None:
+        conditions.append(_TABLE.c.prefix == prefix)
     return conditions
 
 
@@ -239,19 +246,20 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
 
     @classmethod
     def get_page(cls, db, filters, *, since=None, before=None, marker=None,
-                 limit, ascending=False):
+                 offset=0, limit, ascending=False):
         """Messages in the order of their ids.
 
         :param filters: column -> the value that it must have
         :param since: aware datetime; made then or later
         :param before: aware datetime; made then or earlier
         :param marker: any UUID: the page begins behind this position
+        :param offset: how many more to leave out
         :param limit: how many at most
         :param ascending: the oldest first
         """
         query, values = page_query(
-            filters, since=since, before=before, marker=marker, limit=limit,
-            ascending=ascending)
+            filters, since=since, before=before, marker=marker, offset=offset,
+            limit=limit, ascending=ascending)
         with db.reader() as connection:
             rows = query.rows(connection, values)
         page = cls()
@@ -331,8 +339,8 @@ def newest_event_ids(db, rows):
     return len(found), set(found)
 
 
-def page_query(filters, *, since=None, before=None, marker=None, limit,
-               ascending=False):
+def page_query(filters, *, since=None, before=None, marker=None, offset=0,
+               limit, ascending=False):
     """What :meth:`MessageList.get_page` asks.
 
     :returns: a :class:`usermsg.db.statement.Select` and its values
@@ -347,6 +355,8 @@ def page_query(filters, *, since=None, before=None, marker=None, limit,
             before + datetime.timedelta(microseconds=1))
     if marker is not None:
         values['marker'] = marker
+    if offset:
+        values['offset'] = offset
     return _page_select(frozenset(values), ascending), values
 
 
@@ -355,7 +365,7 @@ def _page_select(names, ascending):
     ident = _TABLE.c.id
     index, searched = _index_for(names)
     query = sa.select(_TABLE)
-    for name in sorted(names - {'limit'}):
+    for name in sorted(names - {'limit', 'offset'}):
         value = sa.bindparam(name)
         if name == 'since':
             query = query.where(ident >= value)
@@ -366,9 +376,11 @@ def _page_select(names, ascending):
         else:
             query = query.where(_column(name, searched) == value)
     query = walk.force_index(query, _TABLE, index)
-    return statement.Select(
-        query.order_by(ident if ascending else ident.desc())
-        .limit(sa.bindparam('limit', type_=sa.Integer)))
+    query = query.order_by(ident if ascending else ident.desc()).limit(
+        sa.bindparam('limit', type_=sa.Integer))
+    if 'offset' in names:
+        query = query.offset(sa.bindparam('offset', type_=sa.Integer))
+    return statement.Select(query)
 
 
 _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
@@ -376,6 +388,8 @@ _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
 def _index_for(filters):
     """The index that leaves the fewest rows to look at, and its columns."""
+    if 'id' in filters:
+        return 'PRIMARY', ('id',)
     if 'request_id' in filters:
         return 'messages_request_id_idx', ('request_id',)
     if 'resource_uuid' in filters:

@@ -42,7 +42,7 @@ def description():
         file.flush()
         conf = service.load_config(['--config-file', file.name])
     return openapi.describe(
-        root.Root(service.make_runtime(conf)).table.routes)
+        root.Root(service.make_runtime(conf)).native_routes)
 
 
 def lines(described):

@@ -16,6 +16,8 @@ from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
 from usermsg.api import errors
+from usermsg.api.facades import share
+from usermsg.api.facades import volume
 from usermsg.api import microversion
 from usermsg.api import openapi
 from usermsg.api import route
@@ -27,11 +29,14 @@ class Root:
 
     def __init__(self, runtime):
         self._runtime = runtime
+        native = [self, messages.Messages(runtime),
+                  defined_messages.DefinedMessages(runtime),
+                  health.Health(runtime)]
+        #: Of the native API, the one that is described.
+        self.native_routes = route.Table(native).routes
         self.table = route.Table([
-            self, messages.Messages(runtime),
-            defined_messages.DefinedMessages(runtime),
-            health.Health(runtime)])
-        self._description = openapi.describe(self.table.routes)
+            *native, volume.Volume(runtime), share.Share(runtime)])
+        self._description = openapi.describe(self.native_routes)
 
     def find(self, request):
         """The handler of a request, which may then ask the request for more.
@@ -42,9 +47,9 @@ class Root:
         segments = request.path_info.split('/')[1:]
         found, handler, values = self.table.find(request.method, segments)
         request.prepare(self._runtime, found, values)
-        request.version  # an error, if it isn't one of ours
         if found.rule is not None and not request.identified:
             raise errors.Unauthorized()
+        request.version  # an error, if it isn't one of ours
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:
             raise errors.BodyTooLarge(limit)

@@ -78,7 +78,7 @@ def get(name):
             shutil.rmtree(directory, ignore_errors=True)
             _run(sys.executable, '-m', 'venv', directory)
             _run(directory / 'bin' / 'python', '-m', 'pip', 'install',
-                 '--quiet', '--disable-pip-version-check',
+                 '--quiet', '--disable-pip-version-check', '--retries', '10',
                  '--requirement', requirements, cwd=_REPOSITORY)
             made_of.write_text(digest)
     return Environment(directory)

@@ -185,7 +185,7 @@ class DocumentationTest(base.TestCase):
         self.assertIn(f'\n{status.NOT_CHECKED}  ', page)
 
     def test_the_reference_has_each_operation_with_all_it_takes(self):
-        routes = root.Root(self.runtime(tables=False)).table.routes
+        routes = root.Root(self.runtime(tables=False)).native_routes
         extension = runpy.run_path(
             str(_ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
         text = '\n'.join(extension['lines'](openapi.describe(routes)))

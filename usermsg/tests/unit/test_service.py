@@ -411,7 +411,6 @@ def state():
                      for handler in logging.getLogger(name).handlers],
         'level': logging.root.level,
         'threads': [thread.name for thread in threading.enumerate()],
-        'environment': sorted(os.environ),
         'signals': [str(signal.getsignal(number)) for number in (1, 2, 15)],
         'hook': str(sys.excepthook),
     }

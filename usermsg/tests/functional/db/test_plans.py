@@ -56,6 +56,8 @@ def _rows():
 
 
 def _index(filters):
+    if 'id' in filters:
+        return 'the primary key'
     if 'request_id' in filters:
         return 'messages_request_id_idx'
     if 'resource_uuid' in filters:
@@ -69,9 +71,10 @@ def _index(filters):
 
 def _queries(positions, which):
     """(filters, the index that is meant, the query) of every kind."""
-    for project, size in itertools.product(_PROJECTS,
-                                           range(len(_VALUES) + 1)):
-        for names in itertools.combinations(_VALUES, size):
+    for project in _PROJECTS:
+        for names in itertools.chain.from_iterable(
+                itertools.combinations(_VALUES, size)
+                for size in range(len(_VALUES) + 1)):
             filters = {name: _VALUES[name][which] for name in names}
             if project:
                 filters['project_id'] = project
@@ -79,6 +82,15 @@ def _queries(positions, which):
                                                          (False, True)):
                 yield filters, _index(filters), message.page_query(
                     filters, limit=LIMIT, ascending=ascending, **position)
+        # What the facades ask for besides.
+        scope = {'prefix': _VALUES['prefix'][which]}
+        if project:
+            scope['project_id'] = project
+        for more in ({'id': samples.row()['id']},
+                     {'action_id': '001', 'detail_id': '002'}, {}):
+            filters = {**scope, **more}
+            yield filters, _index(filters), message.page_query(
+                filters, limit=LIMIT, offset=20)
 
 
 class TestCase(databases.TestCase):
@@ -129,6 +141,8 @@ class TestCase(databases.TestCase):
     def _mysql_problem(self, rows, index, table, may_sort):
         if index == 'the primary key':
             index = 'PRIMARY'
+            if any('after reading const tables' in row.Extra for row in rows):
+                return None  # it was looked up for the plan already
         row, = [row._mapping for row in rows if row.table == table]
         if row['key'] != index:
             return f'not by {index}'

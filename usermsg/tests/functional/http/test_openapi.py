@@ -36,7 +36,7 @@ class TestOpenAPI(base.TestCase):
         super().setUp()
         service = self.runtime()
         self.routes = {(route.method, route.path): route
-                       for route in root.Root(service).table.routes}
+                       for route in root.Root(service).native_routes}
         answer = client.ask(app.make_app(service), '/v3/openapi.json')
         self.assertEqual(200, answer.status_int)
         self.description = answer.json

@@ -31,6 +31,9 @@ MINE = 'mine'
 
 EVENT = 'VOLUME_000002'
 
+#: What the messages of a facade are of; each shows no others.
+FACADE_EVENTS = {'share': 'SHARE_SHARE_001_002'}
+
 
 def token_of(persona):
     """What Keystone says about a persona."""
@@ -65,9 +68,12 @@ class TestPersonas(base.TestCase):
     def status(self, service, route, persona):
         """What a persona gets on a route, for a message of MINE."""
         runtime, application = service
-        message = client.record(runtime, MINE)
         method, _, path = route.partition(' ')
-        headers = {'X-Auth-Token': persona}
+        message = client.record(runtime, MINE, FACADE_EVENTS.get(
+            path.split('/')[1], EVENT))
+        # A version that has messages, where the lowest has none yet.
+        headers = {'X-Auth-Token': persona,
+                   'X-OpenStack-Manila-API-Version': '2.37'}
         body = b''
         if method == 'POST':
             headers['Content-Type'] = 'application/json'

@@ -19,6 +19,7 @@ from gabbi import driver
 from gabbi import fixture
 
 from usermsg.api import app
+from usermsg.message import api as message_api
 from usermsg.message import resource_types
 from usermsg.tests.functional.http import client
 
@@ -41,6 +42,7 @@ class _Service(fixture.GabbiFixture):
     """The application on an empty database of its own."""
 
     api = {}
+    groups = {}
 
     def start_fixture(self):
         self._fixtures = fixtures.Fixture()
@@ -48,7 +50,7 @@ class _Service(fixture.GabbiFixture):
         home = self._fixtures.useFixture(fixtures.TempDir()).path
         self._set('HOME', home)
         runtime = client.make_runtime(
-            home, api={'auth_strategy': 'noauth', **self.api})
+            home, api={'auth_strategy': 'noauth', **self.api}, **self.groups)
         self._fixtures.addCleanup(runtime.db.dispose)
         _current['app'] = app.make_app(runtime)
         for name, value in (('RED', RED), ('BLUE', BLUE),
@@ -112,6 +114,40 @@ class SmallPages(Messages):
     """The same, where no page has more than three."""
 
     api = {'max_limit': 3}
+
+
+class Facades(_Service):
+    """Messages of volumes, of shares and of an image, VOLUME_1 the oldest."""
+
+    def record(self, runtime):
+        image = dict(event_id=None, action='UPLOAD', detail='002',
+                     resource_type=resource_types.IMAGE)
+        for name, values in (
+                ('VOLUME_1', dict(
+                    event_id='VOLUME_VOLUME_001_003', resource_uuid=VOLUME,
+                    request_id=REQUEST)),
+                ('SHARE_1', dict(
+                    event_id='SHARE_SHARE_001_002', resource_uuid='share-1')),
+                ('VOLUME_2', dict(level='WARN')),
+                ('SHARE_2', dict(
+                    event_id='SHARE_SHARE_002_004', resource_uuid='share-2',
+                    level='INFO')),
+                ('IMAGE_1', image)):
+            self._set(name, client.record(runtime, RED, **values).id)
+        # Of nobody's request.
+        self._set('VOLUME_3', message_api.API(runtime).create(
+            None, 'VOLUME_000003', RED, level='INFO').id)
+        self._set('BLUE_1', client.record(runtime, BLUE).id)
+
+
+class FacadeEndpoints(Facades):
+    """The same, behind the addresses of the services themselves."""
+
+    groups = {
+        'volume_facade': {'public_endpoint': 'https://volume.example.org'},
+        'share_facade': {
+            'public_endpoint': 'https://cloud.example.org/share/'},
+    }
 
 
 class PublicEndpoint(Messages):

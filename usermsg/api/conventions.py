@@ -1,0 +1,64 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the answers of an API have in common: its versions and its errors.
+
+Three APIs are served: usermsg's own, and the two of :mod:`usermsg.api.facades`
+that clients of other services already speak. The first segment of the path
+says which.
+"""
+
+from pecan import hooks
+
+from usermsg.api import errors
+from usermsg.api.facades import share
+from usermsg.api.facades import volume
+from usermsg.api import microversion
+
+
+class _Native:
+    version = staticmethod(microversion.of)
+    state = staticmethod(microversion.state)
+    fault = staticmethod(errors.response)
+
+
+NATIVE = _Native()
+
+_BY_SEGMENT = {volume.SEGMENT: volume.CONVENTION,
+               share.SEGMENT: share.CONVENTION}
+
+
+def of(path):
+    """The convention for a path.
+
+    :returns: an object with ``version(request)``, the microversion that is
+        asked for; ``state(request, response)``, which adds the headers that
+        say it; and ``fault(error, request_id)``, the answer to a request
+        that ended in an error of ours
+    """
+    return _BY_SEGMENT.get(path[1:].partition('/')[0], NATIVE)
+
+
+class VersionHook(hooks.PecanHook):
+    """Every answer states its version, errors too."""
+
+    def after(self, state):
+        state.request.convention.state(state.request, state.response)
+
+
+class ErrorHook(hooks.PecanHook):
+    """Handlers raise; here it becomes an answer."""
+
+    def on_error(self, state, error):
+        request = state.request
+        request_id = request.environ['openstack.request_id']
+        return of(request.environ.get('PATH_INFO', '')).fault(
+            errors.ours(error, request.environ), request_id)

@@ -1,0 +1,201 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the facades have in common: messages of one namespace.
+
+A facade is a view of what :class:`usermsg.message.api.API` gives: it says
+which versions there are, what a query may have, and what a message looks
+like.
+"""
+
+import dataclasses
+import urllib.parse
+
+from usermsg.api import errors
+from usermsg.api.facades import convention
+from usermsg.api.facades import listing
+from usermsg import exception
+from usermsg.message import api as message_api
+from usermsg.policies import messages as rules
+from usermsg import validation
+
+
+@dataclasses.dataclass
+class Wanted:
+    """What a list is asked for.
+
+    :param filters: see the API's get_all; None if nothing can match
+    :param sort: see :func:`usermsg.api.facades.listing.page`
+    """
+
+    filters: dict | None
+    sort: list
+    limit: int
+    offset: int = 0
+    marker: str | None = None
+    all_projects: bool = False
+    linked: bool = True
+
+
+class Messages:
+    """A facade.
+
+    :param runtime: a :class:`usermsg.service.Runtime`
+    :param options: its group of the configuration
+    """
+
+    #: Of the events that the service records.
+    prefix = None
+    #: First segment of the path, and the version that stands behind it.
+    segment = None
+    major = None
+    #: The first version that has messages.
+    first = None
+    #: Who may not do this isn't even told whether there is something to
+    #: delete.
+    before_delete = rules.DELETE
+    #: What stands in a link as it is.
+    plain_in_links = ''
+
+    def __init__(self, runtime, options):
+        self._api = message_api.API(runtime)
+        self._catalogue = runtime.catalogue
+        self._max_limit = runtime.conf.api.max_limit
+        self._options = options
+
+    def wanted(self, request, values):
+        """A :class:`Wanted`, of a query."""
+        raise NotImplementedError()
+
+    def view(self, request, message, links):
+        raise NotImplementedError()
+
+    def list_messages(self, request, response):
+        context = self._enter(request, rules.GET_ALL)
+        values = listing.values_of(request)
+        wanted = self.wanted(request, values)
+        shown = [] if wanted.filters is None else listing.page(
+            self._api, context, {**wanted.filters, 'prefix': self.prefix},
+            sort=wanted.sort, marker=self._marker(context, wanted.marker),
+            offset=wanted.offset, limit=wanted.limit,
+            all_projects=wanted.all_projects)
+        content = {'messages': [
+            self._view(request, message) for message in shown]}
+        if shown and wanted.linked and len(shown) >= wanted.limit:
+            values.pop('marker', None)
+            values['marker'] = shown[-1].id
+            content['messages_links'] = [{
+                'rel': 'next', 'href': '{}?{}'.format(
+                    self._address(request), urllib.parse.urlencode(
+                        values, safe=self.plain_in_links))}]
+        return self._written(request, response, content)
+
+    def _marker(self, context, marker):
+        if marker is None:
+            return None
+        return self._api.get(
+            context, marker, prefix=self.prefix,
+            all_projects=context.can(rules.READ_ALL_PROJECTS))
+
+    def show_message(self, request, response):
+        context = self._enter(request, rules.GET)
+        message = self._api.get(
+            context, request.path_value('message_id'), prefix=self.prefix,
+            all_projects=context.can(rules.READ_ALL_PROJECTS))
+        return self._written(
+            request, response, {'message': self._view(request, message)})
+
+    def delete_message(self, request, response):
+        context = self._enter(request, self.before_delete)
+        message = self._api.get(
+            context, request.path_value('message_id'), prefix=self.prefix,
+            all_projects=context.can(rules.DELETE_ALL_PROJECTS))
+        context.authorize(rules.DELETE)
+        self._api.delete(
+            context, message.id, prefix=self.prefix,
+            all_projects=context.can(rules.DELETE_ALL_PROJECTS))
+        response.status = 204
+        return response
+
+    def _enter(self, request, rule):
+        """Who asks, if the address is one for them and for the version.
+
+        :raises usermsg.exception.InvalidInput: it is of another project
+        :raises usermsg.api.errors.NotFound: there were no messages yet
+        :raises usermsg.exception.Forbidden: they may not at all
+        """
+        context = request.identity
+        if request.path_value('project_id') not in (None, context.project_id):
+            raise exception.InvalidInput(
+                'project_id', 'the address is of another project than the '
+                'token.')
+        if request.version < self.first:
+            raise errors.NotFound()
+        context.authorize(rule)
+        return context
+
+    def _view(self, request, message):
+        in_path = self._in_path(request)
+        links = [
+            {'rel': 'self', 'href': f'{self._address(request)}/{message.id}'},
+            {'rel': 'bookmark', 'href': f'{self.root(request)}{in_path}'
+                                        f'/messages/{message.id}'},
+        ]
+        return self.view(request, message, links)
+
+    def _address(self, request):
+        return (f'{self.root(request)}/{self.major}{self._in_path(request)}'
+                '/messages')
+
+    @staticmethod
+    def _in_path(request):
+        project_id = request.path_value('project_id')
+        return '' if project_id is None else (
+            '/' + urllib.parse.quote(project_id))
+
+    def root(self, request):
+        """The address of the facade, without a version."""
+        if self._options.public_endpoint:
+            return self._options.public_endpoint.rstrip('/')
+        return f'{request.endpoint}/{self.segment}'
+
+    def words(self, request, message):
+        """The :class:`usermsg.message.catalogue.Description` to show."""
+        return self._catalogue.describe(message.event_id, request.language)
+
+    @staticmethod
+    def _written(request, response, content):
+        if 'Accept-Language' in request.headers:
+            response.headers['Content-Language'] = request.language
+            response.headers['Vary'] = 'Accept-Language'
+        return convention.written(response, content)
+
+
+def time(value):
+    """As those services write times: UTC, but without saying so."""
+    return value.strftime('%Y-%m-%dT%H:%M:%S.%f')
+
+
+def matchable(values, columns):
+    """Filters that a message could match.
+
+    :param values: name in the query -> value
+    :param columns: name in the query -> (filter, the longest value)
+    :returns: filters; None if no message can have such names and values
+    """
+    filters = {}
+    for name, value in values.items():
+        try:
+            column, longest = columns[name]
+            filters[column] = validation.identifier(name, value, longest)
+        except (KeyError, exception.InvalidInput):
+            return None
+    return filters

@@ -1,0 +1,182 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The messages of shared file systems, as their own API shows them."""
+
+from oslo_utils import strutils
+
+from usermsg.api.facades import convention
+from usermsg.api.facades import listing
+from usermsg.api.facades import messages
+from usermsg.api import query
+from usermsg.api import route
+from usermsg.message.catalogues import share
+from usermsg.policies import messages as rules
+from usermsg import validation
+
+SEGMENT = 'share'
+
+_ROOT = '/share'
+_COLLECTION = '/share/v2/messages', '/share/v2/{project_id}/messages'
+_ELEMENT = ('/share/v2/messages/{message_id}',
+            '/share/v2/{project_id}/messages/{message_id}')
+
+#: What each version brought, as far as messages go.
+_MESSAGES = (2, 37)
+_TIMES = (2, 52)
+
+
+_EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
+
+
+class _Convention(convention.Convention):
+
+    header = 'X-OpenStack-Manila-API-Version'
+    request_id_of_empty = True
+
+    def stated(self, request):
+        stated = request.headers.get(self.header)
+        if stated is not None:
+            return stated.strip()
+        for value in request.headers.get('OpenStack-API-Version', '').split(
+                ','):
+            service, _, version = value.strip().partition(' ')
+            if service == 'shared-file-system':
+                return version.strip()
+        return None
+
+    def version(self, request):
+        if request.environ.get('PATH_INFO', '').rstrip('/') == _ROOT:
+            return None  # outside of any version
+        return super().version(request)
+
+    def default(self, request):
+        return self.minimum
+
+    def state(self, request, response):
+        super().state(request, response)
+        experimental = request.headers.get(_EXPERIMENTAL)
+        if experimental and self.header in response.headers:
+            response.headers[_EXPERIMENTAL] = str(
+                strutils.bool_from_string(experimental))
+
+
+CONVENTION = _Convention((2, 0), (2, 99))
+
+#: Key of a query -> filter and the longest value that there is.
+_FILTERS = {
+    'action_id': ('action_id', 64),
+    'detail_id': ('detail_id', 64),
+    'message_level': ('message_level', 16),
+    'request_id': ('request_id', validation.REQUEST_ID),
+    'resource_id': ('resource_uuid', validation.RESOURCE_UUID),
+    'resource_type': ('resource_type', 64),
+}
+
+#: What a sort key is called here, where that is something else.
+_ATTRIBUTES = {'resource_id': 'resource_uuid'}
+
+
+class Share(messages.Messages):
+
+    prefix = share.NAMESPACE.prefix
+    segment = SEGMENT
+    major = 'v2'
+    first = _MESSAGES
+    plain_in_links = ':'
+
+    def __init__(self, runtime):
+        super().__init__(runtime, runtime.conf.share_facade)
+
+    @route.handle('GET', '/share')
+    def versions(self, request, response):
+        """List the versions, as shared file systems do."""
+        response.status = 300
+        return self._versions(request, response)
+
+    @route.handle('GET', '/share/v2')
+    def version(self, request, response):
+        """Show the version, as shared file systems do."""
+        return self._versions(request, response)
+
+    def _versions(self, request, response):
+        return convention.written(response, {'versions': [{
+            'id': 'v2.0',
+            'status': 'CURRENT',
+            'version': convention.text(CONVENTION.maximum),
+            'min_version': convention.text(CONVENTION.minimum),
+            'updated': '2015-08-27T11:33:21Z',
+            'links': [
+                {'rel': 'describedby', 'type': 'text/html',
+                 'href': 'http://docs.openstack.org/'},
+                {'rel': 'self', 'href': f'{self.root(request)}/v2/'}],
+            'media-types': [{
+                'base': 'application/json',
+                'type': 'application/vnd.openstack.share+json;version=1'}],
+        }]})
+
+    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
+    def list(self, request, response):
+        """List the messages of shared file systems, as they do."""
+        return self.list_messages(request, response)
+
+    @route.handle('GET', *_ELEMENT, rule=rules.GET)
+    def show(self, request, response):
+        """Show a message of shared file systems, as they do."""
+        return self.show_message(request, response)
+
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
+    def delete(self, request, response):
+        """Delete a message of shared file systems."""
+        return self.delete_message(request, response)
+
+    def wanted(self, request, values):
+        context = request.identity
+        filters = messages.matchable(
+            {name: value for name, value in values.items()
+             if name in _FILTERS}, _FILTERS)
+        asked = values.get('project_id')
+        everything = (
+            asked is not None or query.boolean(values, 'all_tenants') or
+            query.boolean(values, 'all_projects')
+        ) and context.can(rules.READ_ALL_PROJECTS)
+        times = ('created_since', 'created_before')
+        if request.version < _TIMES:
+            times = ()
+        times = {name: validation.time(name, values[name])
+                 for name in times if name in values}
+        if filters is not None:
+            filters.update(times)
+            if everything and asked is not None:
+                filters['project_id'] = asked
+        key = values.get('sort_key', 'created_at')
+        return messages.Wanted(
+            filters, [(_ATTRIBUTES.get(key, key),
+                       values.get('sort_dir', 'desc') == 'desc')],
+            listing.limit(values, self._max_limit), listing.offset(values),
+            values.get('marker'), everything)
+
+    def view(self, request, message, links):
+        return {
+            'id': message.id,
+            'project_id': message.project_id,
+            'action_id': message.action_id,
+            'detail_id': message.detail_id,
+            'message_level': message.message_level,
+            'created_at': messages.time(message.created_at),
+            'expires_at': messages.time(message.expires_at),
+            # A string for clients that check the answer.
+            'request_id': message.request_id or '',
+            'links': links,
+            'resource_type': message.resource_type,
+            'resource_id': message.resource_uuid,
+            'user_message': self.words(request, message).user_message,
+        }

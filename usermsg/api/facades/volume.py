@@ -1,0 +1,225 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The messages of block storage, as its own API shows them."""
+
+from usermsg.api.facades import convention
+from usermsg.api.facades import listing
+from usermsg.api.facades import messages
+from usermsg.api import query
+from usermsg.api import route
+from usermsg import exception
+from usermsg.message.catalogues import volume
+from usermsg.policies import messages as rules
+from usermsg import validation
+
+SEGMENT = 'volume'
+
+_ROOTS = '/volume', '/volume/v3'
+_COLLECTION = '/volume/v3/messages', '/volume/v3/{project_id}/messages'
+_ELEMENT = ('/volume/v3/messages/{message_id}',
+            '/volume/v3/{project_id}/messages/{message_id}')
+
+#: What each version brought, as far as messages go.
+_MESSAGES = (3, 3)
+_PAGES_AND_FILTERS = (3, 5)
+_STRICT_FILTERS = (3, 31)
+
+
+class _Convention(convention.Convention):
+
+    header = 'OpenStack-API-Version'
+
+    def stated(self, request):
+        header = request.headers.get(self.header)
+        if header is None:
+            return None
+        # Several may have been joined, each for another service.
+        for value in header.split(','):
+            if 'volume' in value:
+                _service, *version = value.split()
+                return ' '.join(version)
+        return ''
+
+    def default(self, request):
+        # Clients forget the header. Without it the service that is stood in
+        # for has no messages.
+        if request.environ.get('PATH_INFO', '').rstrip('/') in _ROOTS:
+            return self.minimum
+        return _MESSAGES
+
+    def form(self, version):
+        return f'volume {version}'
+
+
+CONVENTION = _Convention((3, 0), (3, 71))
+
+#: Key of a query -> filter and the longest value that there is.
+_FILTERS = {
+    'id': ('id', 36),
+    'resource_uuid': ('resource_uuid', validation.RESOURCE_UUID),
+    'resource_type': ('resource_type', 64),
+    'event_id': ('event_id', validation.EVENT_ID),
+    'request_id': ('request_id', validation.REQUEST_ID),
+    'message_level': ('message_level', 16),
+    'action_id': ('action_id', 64),
+    'detail_id': ('detail_id', 64),
+}
+
+#: What a user may filter by from 3.31 on; others are told so.
+_ALLOWED = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
+            'message_level')
+
+_DIRECTIONS = {'asc': False, 'desc': True}
+
+
+class Volume(messages.Messages):
+
+    prefix = volume.NAMESPACE.prefix
+    segment = SEGMENT
+    major = 'v3'
+    first = _MESSAGES
+    before_delete = rules.GET
+
+    def __init__(self, runtime):
+        super().__init__(runtime, runtime.conf.volume_facade)
+
+    @route.handle('GET', '/volume')
+    def versions(self, request, response):
+        """List the versions, as block storage does."""
+        response.status = 300
+        return self._versions(request, response)
+
+    @route.handle('GET', '/volume/v3')
+    def version(self, request, response):
+        """Show the version, as block storage does."""
+        return self._versions(request, response)
+
+    def _versions(self, request, response):
+        return convention.written(response, {'versions': [{
+            'id': 'v3.0',
+            'status': 'CURRENT',
+            'version': convention.text(CONVENTION.maximum),
+            'min_version': convention.text(CONVENTION.minimum),
+            'updated': '2023-08-31T00:00:00Z',
+            'links': [
+                {'rel': 'describedby', 'type': 'text/html',
+                 'href': 'https://docs.openstack.org/'},
+                {'rel': 'self', 'href': f'{self.root(request)}/v3/'}],
+            'media-types': [{
+                'base': 'application/json',
+                'type': 'application/vnd.openstack.volume+json;version=3'}],
+        }]})
+
+    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
+    def list(self, request, response):
+        """List the messages of block storage, as it does."""
+        return self.list_messages(request, response)
+
+    @route.handle('GET', *_ELEMENT, rule=rules.GET)
+    def show(self, request, response):
+        """Show a message of block storage, as it does."""
+        return self.show_message(request, response)
+
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
+    def delete(self, request, response):
+        """Delete a message of block storage."""
+        return self.delete_message(request, response)
+
+    def wanted(self, request, values):
+        paged = (CONVENTION.stated(request) is None or
+                 request.version >= _PAGES_AND_FILTERS)
+        limit = listing.limit(values, self._max_limit)
+        if not paged:
+            # As there is no marker yet, there is no link either: whoever
+            # followed it would come to the same page for ever.
+            return messages.Wanted(
+                {}, [('created_at', True)], self._max_limit, linked=False)
+        context = request.identity
+        admin = context.can(rules.READ_ALL_PROJECTS)
+        rest = {name: value for name, value in values.items()
+                if name not in _PAGE}
+        # Some clients always send it.
+        everything = _true(rest.pop('all_tenants', '0')) and admin
+        if request.version >= _STRICT_FILTERS:
+            _check_filters(rest, admin)
+        project_id = rest.pop('project_id', None)
+        # Whatever else there is, no message has it.
+        filters = messages.matchable(rest, _FILTERS)
+        if project_id is not None and filters is not None:
+            everything = admin
+            if admin:
+                filters['project_id'] = project_id
+            elif project_id != context.project_id:
+                filters = None
+        return messages.Wanted(
+            filters, _sort(values), limit, listing.offset(values),
+            values.get('marker'), everything)
+
+    def view(self, request, message, links):
+        words = self.words(request, message)
+        shown = {
+            'id': message.id,
+            'event_id': message.event_id,
+            'user_message': (words.text if words.action is None else
+                             f'{words.action}:{words.text}'),
+            'message_level': message.message_level,
+            'created_at': messages.time(message.created_at),
+            'guaranteed_until': messages.time(message.expires_at),
+            # A string for clients that check the answer.
+            'request_id': message.request_id or '',
+            'links': links,
+        }
+        for name in ('resource_type', 'resource_uuid'):
+            value = getattr(message, name)
+            if value:
+                shown[name] = value
+        return shown
+
+
+_PAGE = ('limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir')
+
+
+def _true(text):
+    return query.boolean({'all_tenants': text.lower()}, 'all_tenants')
+
+
+def _check_filters(names, admin):
+    """:raises usermsg.exception.InvalidInput: one isn't for whoever asks"""
+    refused = [name for name in names if name not in _ALLOWED and (
+        not admin or name.endswith('~') or not name.isascii())]
+    if refused:
+        raise exception.InvalidInput(
+            query.printable(', '.join(refused)),
+            f'nothing to filter by; {", ".join(_ALLOWED)} are.')
+
+
+def _sort(values):
+    """(key, whether it descends), at least one.
+
+    :raises usermsg.exception.InvalidInput: they contradict each other, or
+        such a direction there isn't
+    """
+    if 'sort' in values:
+        if 'sort_key' in values or 'sort_dir' in values:
+            raise exception.InvalidInput(
+                'sort', 'does not go with sort_key and sort_dir.')
+        given = [(key, direction or 'desc') for key, _, direction in (
+            part.partition(':') for part in
+            values['sort'].strip().split(','))]
+    else:
+        given = [(values.get('sort_key', 'created_at'),
+                  values.get('sort_dir', 'desc'))]
+    try:
+        return [(key.strip(), _DIRECTIONS[direction.strip()])
+                for key, direction in given]
+    except KeyError:
+        raise exception.InvalidInput('sort', 'goes asc or desc.') from None
