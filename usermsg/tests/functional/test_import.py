@@ -514,13 +514,14 @@ class TestOrigin(Importing, base.TestCase):
         source.insert(*(origins.volume_row() for _number in range(9)))
         path = pathlib.Path(sa.make_url(source.url).database)
         before = hashlib.sha256(path.read_bytes()).digest()
-        self.assertRaises(exception.OriginUnusable, self.delete, source)
+        self.assertRaises(exception.OriginUnusable, self.delete, source,
+                          source.table)
         self.assertIn('9 messages have been imported.', self.bring(source))
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
 
-    def delete(self, source):
-        with self.open(source) as table:
-            table._connection.execute(source.table.delete())
+    def delete(self, source, table):
+        with self.open(source) as opened:
+            opened._connection.execute(table.delete())
 
     def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
         source = origins.on_mariadb('cinder')
@@ -537,7 +538,7 @@ class TestOrigin(Importing, base.TestCase):
             seen += [row.id for batch in batches for row in batch]
         self.assertEqual([row['id'] for row in rows[:8]], seen)
         error = self.assertRaises(exception.OriginUnusable, self.delete,
-                                  source)
+                                  source, source.table)
         self.assertIn('READ ONLY', str(error))
         self.assertEqual(8, len(source.rows()))
 
@@ -598,6 +599,8 @@ class TestOrigin(Importing, base.TestCase):
              '15 messages have been imported.\n'
              '5 rows were left behind, as they are deleted.\n'),
             (end.returncode, end.stderr, end.stdout))
+        self.assertIn('read-only transaction', str(self.assertRaises(
+            exception.OriginUnusable, self.delete, url, table)))
 
     def test_there_is_a_bar_on_a_terminal(self):
         source = origins.cinder_on_sqlite(self.home)

@@ -21,6 +21,7 @@ import pwd
 import socket
 import uuid
 
+from usermsg.message import api as message_api
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import deployment
@@ -306,10 +307,20 @@ class TestUsermsg(base.TestCase):
         self.assertEqual(404, answer.status)
         self.assertEqual(['itemNotFound'], list(json.loads(content)))
 
+        api = message_api.API(service)
+        shared = api.create(None, 'SHARE_SHARE_001_002', PROJECT)
+        for path in ('/v2/messages', f'/share/v2/{PROJECT}/messages/'):
+            answer, content = front.ask(path, headers={
+                **headers, 'X-OpenStack-Manila-API-Version': '2.37'})
+            self.assertEqual(200, answer.status, content)
+            [shown] = json.loads(content)['messages']
+            self.assertEqual((shared.id, '001', '002'), tuple(
+                shown[key] for key in ('id', 'action_id', 'detail_id')))
+
         # Without usermsg the rest goes on.
         uwsgi.stop()
         tls.stop()
-        answer, content = front.ask(path, headers=headers)
+        answer, content = front.ask('/v3/messages', headers=headers)
         self.assertEqual((503, '10', 'application/json'),
                          (answer.status, answer.headers['Retry-After'],
                           answer.headers['Content-Type']))
