@@ -169,7 +169,8 @@ class DocumentationTest(base.TestCase):
             for name in re.findall(r'^\.\. literalinclude:: (.*)$',
                                    page.read_text(encoding='utf-8'), re.M)}
         etc = _ROOT / 'etc' / 'usermsg'
-        self.assertEqual({etc / 'uwsgi.ini', etc / 'nginx.conf'}, shown)
+        self.assertEqual({etc / 'uwsgi.ini', etc / 'nginx.conf',
+                          etc / 'nginx-message-paths.conf'}, shown)
         table = (pages / 'deployment.rst').read_text(encoding='utf-8')
         for path in etc.iterdir():
             if path.suffix in ('.ini', '.service') or path in shown:
