@@ -164,6 +164,7 @@ class Keystone(servers.Process):
         self._domains = {'default': 'default', 'Default': 'default'}
         self._users = {}
         self._roles = {}
+        self._given = set()
         self._lock = threading.RLock()
         self._admin = adapter.Adapter(
             self._session, auth=self._auth(_ADMIN, system=True),
@@ -233,8 +234,11 @@ class Keystone(servers.Process):
                 self._passwords[name] = password
             user = self.user_id(name)
             for role in roles:
-                self._admin.put(f'{self._target(project, domain, system)}'
-                                f'/users/{user}/roles/{self._role(role)}')
+                given = (f'{self._target(project, domain, system)}'
+                         f'/users/{user}/roles/{self._role(role)}')
+                if given not in self._given:
+                    self._admin.put(given)
+                    self._given.add(given)
             return self._passwords[name]
 
     def user_id(self, name):

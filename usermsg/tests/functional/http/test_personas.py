@@ -49,6 +49,20 @@ def address_of(route):
     return f'{route.method} {route.path}'
 
 
+def request_of(route, project_id, message_id):
+    """What is asked on a route: method, address, headers and body."""
+    method, _, path = route.partition(' ')
+    headers = {}
+    body = b''
+    if method == 'POST':
+        headers['Content-Type'] = 'application/json'
+        body = json.dumps({'message': {
+            'project_id': project_id, 'event_id': EVENT}}).encode()
+    return method, path.format(
+        project_id=project_id, message_id=message_id,
+        event_id=EVENT), headers, body
+
+
 class TestPersonas(base.TestCase):
 
     def setUp(self):
@@ -66,20 +80,11 @@ class TestPersonas(base.TestCase):
         """What a persona gets on a route, for a message of MINE."""
         runtime, application = service
         message = client.record(runtime, MINE)
-        method, _, path = route.partition(' ')
-        headers = {'X-Auth-Token': persona}
-        body = b''
-        if method == 'POST':
-            headers['Content-Type'] = 'application/json'
-            body = json.dumps({'message': {
-                'project_id': MINE, 'event_id': EVENT}}).encode()
-        if TABLE['personas'][persona] is None:
-            del headers['X-Auth-Token']
+        method, address, headers, body = request_of(route, MINE, message.id)
+        if TABLE['personas'][persona] is not None:
+            headers['X-Auth-Token'] = persona
         return client.ask(
-            application,
-            path.format(project_id=MINE, message_id=message.id,
-                        event_id=EVENT),
-            method, headers, body).status_int
+            application, address, method, headers, body).status_int
 
     def test_each_persona_gets_what_the_table_says(self):
         service = self.service()
