@@ -17,6 +17,7 @@ import functools
 import http.client
 import itertools
 import json
+import socket
 import time
 import uuid
 
@@ -444,6 +445,56 @@ class TestExpiry(TestCase):
             self.assertLess(time.monotonic(), end)
         self.assert_refused(come_with(other))
         # That it was accepted once means nothing.
+        self.assert_refused(self.ask(application, token))
+
+
+def memcached():
+    """A memcached."""
+    program = servers.find('memcached', "Debian's package memcached")
+    server = servers.Process()
+    server.ready = lambda: socket.create_connection(
+        ('127.0.0.1', server.port), 5).close()
+    try:
+        server.start_on_free_port(lambda port: [
+            program, '-l', '127.0.0.1', '-p', str(port), '-U', '0',
+            '-u', 'nobody'])
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+class TestMemcached(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.server = servers.require(memcached)
+        self.addCleanup(self.server.stop)
+        self.options = {
+            'memcached_servers': f'127.0.0.1:{self.server.port}',
+            'memcache_security_strategy': 'ENCRYPT',
+            'memcache_secret_key': uuid.uuid4().hex}
+
+    def test_what_one_process_has_learnt_another_knows(self):
+        token = self.token()
+        self.assertEqual(200, self.ask(
+            self.application(**self.options), token).status_int)
+        away = f'http://127.0.0.1:{servers.free_port()}/v3'
+        self.assertEqual(200, self.ask(
+            self.application(auth_url=away, **self.options),
+            token).status_int)
+        # Nobody else can read it, or write it.
+        self.options['memcache_secret_key'] = uuid.uuid4().hex
+        self.assert_unavailable(self.ask(
+            self.application(auth_url=away, **self.options), token))
+
+    def test_without_it_keystone_is_asked(self):
+        application = self.application(**self.options)
+        token = self.token()
+        self.server.kill()
+        for _ in range(2):
+            self.assertEqual(200, self.ask(application, token).status_int)
+        self.identity.revoke(token)
         self.assert_refused(self.ask(application, token))
 
 
