@@ -106,10 +106,15 @@ class _Protocol(auth_token.AuthProtocol):
             # By now no header says who asks.
             request.environ[auth.UNAVAILABLE] = True
             return None
-        if (isinstance(self._token_cache, _TokenCache) and
-                request.user_token_valid and not request.service_token):
-            self._token_cache.remember(
-                request.environ, request.token_auth.user, request.token_info)
+        if request.user_token_valid:
+            user = request.token_auth.user
+            if request.service_token:
+                # It puts the scope of the service's token in its place.
+                request.environ['HTTP_OPENSTACK_SYSTEM_SCOPE'] = (
+                    'all' if user.system_scoped else None)
+            elif isinstance(self._token_cache, _TokenCache):
+                self._token_cache.remember(
+                    request.environ, user, request.token_info)
         return answer
 
     def validate_allowed_request(self, request, token):

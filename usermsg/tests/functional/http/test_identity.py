@@ -393,6 +393,20 @@ class TestServiceTokens(TestCase):
                 self.assert_refused(
                     self.ask(self.app, user, service_token=wrong))
 
+    def test_a_service_changes_no_scope(self):
+        self.identity.user('scopes', system=True, roles=['admin'])
+        self.identity.user('scopes', project='red', roles=['admin'])
+        system = self.identity.token('scopes', system=True)
+        service = self.token('services', ['service'])
+        answer = self.ask(self.app, system, service_token=service,
+                          address='/v3/messages?all_projects=true')
+        self.assertEqual(403, answer.status_int)
+        self.identity.user('service', system=True, roles=['service'])
+        answer = self.ask(
+            self.app, self.identity.token('scopes', project='red'),
+            service_token=self.identity.token('service', system=True))
+        self.assertEqual(200, answer.status_int)
+
     def test_a_service_alone_is_nobody(self):
         service = self.token('services', ['service'])
         self.assert_refused(self.ask(self.app, service_token=service))
