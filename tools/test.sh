@@ -49,7 +49,7 @@ failed=
 
 # Other services and their clients, which tests would wait for. Not with -m,
 # as nothing of ours can be imported here.
-"$python" -P usermsg/tests/functional/environments.py \
+.venv-test/bin/python -P usermsg/tests/functional/environments.py \
     > "$output.maker" 2>&1 &
 maker=$!
 
