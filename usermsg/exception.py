@@ -22,6 +22,7 @@
       SourceGone              source_id used before, for a deleted message
       Forbidden               the policy says no
       ConfigurationError      a file that an operator wrote; names file, line
+      OriginUnusable          a database to bring messages over from
       DatabaseUnavailable     the database can't be reached now
 
 ``code`` is part of the REST API: it is never changed, and never used again
@@ -120,6 +121,15 @@ class ConfigurationError(UsermsgError):
     def __init__(self, reason, path=None, line=None):
         place = ':'.join(str(part) for part in (path, line) if part)
         super().__init__(f'{place}: {reason}' if place else reason)
+
+
+class OriginUnusable(UsermsgError):
+    """Another service's database can't be read, or isn't understood.
+
+    :param reason: why, in sentences that speak of "it"; for an operator
+    """
+
+    code = 'origin_unusable'
 
 
 class DatabaseUnavailable(UsermsgError):

@@ -28,8 +28,9 @@ RESOURCE_UUID = SOURCE_ID = EVENT_ID = 255
 #: What the priorities of notifications are called too.
 LEVELS = ('INFO', 'WARN', 'ERROR')
 
-#: Keys of what usermsg records by itself, from notifications.
-RESERVED_SOURCE = 'notification:'
+#: Keys of what usermsg records by itself: from notifications, and from the
+#: tables of other services.
+RESERVED_SOURCES = ('notification:', 'import:')
 
 # The columns are ASCII, compared byte by byte.
 _IDENTIFIER = re.compile(r'[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?')
@@ -62,9 +63,10 @@ def optional_identifier(field, value, max_length):
 
 def source_id(value):
     identifier('source_id', value, SOURCE_ID)
-    if value.startswith(RESERVED_SOURCE):
-        raise exception.InvalidInput(
-            'source_id', f'must not begin with {RESERVED_SOURCE}')
+    for reserved in RESERVED_SOURCES:
+        if value.startswith(reserved):
+            raise exception.InvalidInput(
+                'source_id', f'must not begin with {reserved}')
     return value
 
 

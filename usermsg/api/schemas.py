@@ -164,7 +164,8 @@ _NEW = _object(
                 'whatever request.'),
             # Keys of what usermsg records by itself.
             'not': {'type': 'string',
-                    'pattern': f'^{validation.RESERVED_SOURCE}'}}),
+                    'pattern':
+                        f'^({"|".join(validation.RESERVED_SOURCES)})'}}),
     },
     # Exactly one of event_id and action, and what goes with each.
     anyOf=[

@@ -12,9 +12,9 @@
 """``usermsg-manage purge``"""
 
 import argparse
-import signal
 
 from usermsg.cmd import db as db_command
+from usermsg.cmd import interruptions
 from usermsg.cmd import moment
 from usermsg.cmd import progress
 from usermsg import db
@@ -22,9 +22,6 @@ from usermsg.db import clock
 from usermsg import exception
 from usermsg.objects import removal
 from usermsg import validation
-
-#: What a shell says of a program that was ended by Ctrl-C.
-INTERRUPTED = 130
 
 
 def project(text):
@@ -62,18 +59,18 @@ class Purge(db_command.Command):
         self._db = db.Database(conf)
         self._options = conf.reaper
         now = clock.read(self._db)
-        with _Interruptions() as self._interruptions:
+        with interruptions.Interruptions() as self._interruptions:
             for what, rows in _kinds(parsed_args, now):
                 total = self._count(rows)
                 if total is None:
                     self._say('Interrupted while counting; ',
                               'nothing was changed.' if parsed_args.dry_run
                               else f'no {what} were removed.')
-                    return INTERRUPTED
+                    return interruptions.INTERRUPTED
                 if parsed_args.dry_run:
                     self._say(f'{total:,} {what} would be removed.')
                 elif not self._remove(what, rows, total):
-                    return INTERRUPTED
+                    return interruptions.INTERRUPTED
         return 0
 
     def _count(self, rows):
@@ -123,26 +120,3 @@ def _kinds(arguments, now):
     if when > now:
         raise exception.InvalidInput('--older-than', 'lies in the future.')
     return [('messages', removal.older(when, arguments.project))]
-
-
-class _Interruptions:
-    """Ctrl-C and SIGTERM, kept until they are asked for, within ``with``.
-
-    Nothing is interrupted in the middle, and no handler has to be safe at
-    whatever moment it runs.
-    """
-
-    _NUMBERS = {signal.SIGINT, signal.SIGTERM}
-
-    def __enter__(self):
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
-        return self
-
-    def __exit__(self, *_):
-        while self.came(within=0):
-            pass  # it is over anyway
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
-
-    def came(self, within):
-        """Whether one has come, or comes within some seconds."""
-        return signal.sigtimedwait(self._NUMBERS, within) is not None

@@ -73,14 +73,14 @@ class Database:
 
     def __init__(self, conf):
         self._options = dict(conf.database)
-        self._url = _usable_url(self._options['connection'])
+        self._url = usable_url(self._options['connection'])
         # It would end each use of a connection with time.sleep(0), for the
         # sake of eventlet.
         self._options['thread_checkin'] = False
         # oslo.db would try for minutes before it says that there is no
         # database; a request or a recording service can't wait that long.
         self._options['max_retries'] = 0
-        self._options['connection_parameters'] = _parameters(
+        self._options['connection_parameters'] = parameters(
             self._url, self._options['connection_parameters'])
         # oslo.db hands it to a pool that doesn't take it.
         self._pool_timeout = self._options.pop('pool_timeout', None) if (
@@ -283,40 +283,45 @@ def _set_up_postgresql(connection, settings):
     connection.commit()
 
 
-def _usable_url(text):
+def usable_url(text, name='[database] connection'):
+    """The address of a database that can be used here.
+
+    :param name: where the text stands; errors say that, never the text
+        itself, which may hold a password
+    :raises usermsg.exception.ConfigurationError: it is missing or can't be
+        understood, or its driver isn't installed
+    """
     if not text:
         raise exception.ConfigurationError(
-            '[database] connection is not set; for example: '
-            'mysql+pymysql://usermsg:PASSWORD@HOST/usermsg?charset=utf8mb4')
+            f'{name} is not set; for example: '
+            f'mysql+pymysql://usermsg:PASSWORD@HOST/usermsg?charset=utf8mb4')
     try:
         url = sqlalchemy.make_url(text)
         dialect = url.get_dialect()
     except sa_exception.NoSuchModuleError:
         raise exception.ConfigurationError(
-            f'[database] connection: {url.drivername!r} is not a kind of '
-            f'database that is known here.') from None
+            f'{name}: {url.drivername!r} is not a kind of database that is '
+            f'known here.') from None
     except (sa_exception.ArgumentError, ValueError):
         # The text isn't repeated: it may hold a password.
         raise exception.ConfigurationError(
-            '[database] connection is not the address of a database.'
-        ) from None
+            f'{name} is not the address of a database.') from None
     if '@' in (url.host or ''):
         # Else the rest of the password would be taken for the host's name,
         # which drivers repeat.
         raise exception.ConfigurationError(
-            '[database] connection: an @ in the password must be written '
-            'as %40.')
+            f'{name}: an @ in the password must be written as %40.')
     backend = url.get_backend_name()
     if backend not in _PARAMETERS:
         raise exception.ConfigurationError(
-            f'[database] connection: {backend} is not supported; use mysql, '
-            f'postgresql or sqlite.')
+            f'{name}: {backend} is not supported; use mysql, postgresql or '
+            f'sqlite.')
     try:
         dialect.import_dbapi()
     except ImportError as error:
         raise exception.ConfigurationError(
-            f'[database] connection: the driver {error.name} is not '
-            f'installed. {_driver_advice(backend, error.name)}') from None
+            f'{name}: the driver {error.name} is not installed. '
+            f'{_driver_advice(backend, error.name)}') from None
     return url
 
 
@@ -329,8 +334,11 @@ def _driver_advice(backend, missing):
     return f'Write {scheme}://..., or install that driver yourself.'
 
 
-def _parameters(url, configured):
-    """What to append to the URL, in the form of a query string."""
+def parameters(url, configured=''):
+    """What to append to a URL, in the form of a query string.
+
+    :param configured: what is appended already, in that form
+    """
     given = dict(part.partition('=')[::2]
                  for part in configured.split('&') if part)
     return '&'.join(

@@ -67,7 +67,7 @@ class API:
         self._db = runtime.db
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
-        self._ttl = _ttl_by_level(runtime.conf.messages)
+        self._ttl = ttl_by_level(runtime.conf.messages)
         self._deadline = deadline.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -311,7 +311,8 @@ _FILTER_LENGTHS = {
 }
 
 
-def _ttl_by_level(options):
+def ttl_by_level(options):
+    """level -> how long a message is kept, from ``[messages]``."""
     own = {'INFO': options.ttl_info, 'WARN': options.ttl_warn,
            'ERROR': options.ttl_error}
     return {level: datetime.timedelta(

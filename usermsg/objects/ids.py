@@ -18,10 +18,12 @@ of ids and needs no other column. The layout::
      4 bits   version, 7
     12 bits   the microsecond within the millisecond, times 4.096
      2 bits   variant
-    62 bits   random
+    62 bits   random, or from the id that a message had elsewhere
 """
 
 import datetime
+import hashlib
+import re
 import secrets
 import uuid
 
@@ -30,12 +32,26 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
 _LAST_MILLISECOND = (1 << 48) - 1
+_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 def mint(when):
     """A new id for a message that was made at an aware datetime."""
-    return str(uuid.UUID(int=_time_bits(when) | _VERSION | _VARIANT |
-                         secrets.randbits(62)))
+    return _made_of(when, secrets.randbits(62))
+
+
+def derive(when, old_id):
+    """The id for a message that had another id elsewhere: always the same.
+
+    Messages of one microsecond keep the order of their old ids, where those
+    are UUIDs: many tables hold whole seconds only.
+    """
+    if _UUID.fullmatch(old_id):
+        number = uuid.UUID(old_id).int
+    else:
+        number = int.from_bytes(
+            hashlib.sha256(old_id.encode()).digest()[:16], 'big')
+    return _made_of(when, number >> 66)
 
 
 def first(when):
@@ -44,6 +60,10 @@ def first(when):
     Not itself a valid UUID of version 7: a position between ids.
     """
     return str(uuid.UUID(int=_time_bits(when) | _VERSION))
+
+
+def _made_of(when, bits):
+    return str(uuid.UUID(int=_time_bits(when) | _VERSION | _VARIANT | bits))
 
 
 def _time_bits(when):

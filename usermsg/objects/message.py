@@ -62,6 +62,14 @@ class Draft:
     digest: str | None = None
 
     @property
+    def id(self):
+        return self.row[_ID]
+
+    @property
+    def event_id(self):
+        return self.row[_EVENT_ID]
+
+    @property
     def key(self):
         """(project, source id), or None."""
         return self.source_id and (self.row[_PROJECT], self.source_id)
@@ -78,9 +86,10 @@ class Draft:
 
 
 _COLUMNS = tuple(_TABLE.c.keys())
-_ID, _PREFIX, _PROJECT, _LEVEL, _EXPIRES_AT = (
+_ID, _PREFIX, _PROJECT, _EVENT_ID, _LEVEL, _EXPIRES_AT = (
     _COLUMNS.index(name) for name in (
-        'id', 'prefix', 'project_id', 'message_level', 'expires_at'))
+        'id', 'prefix', 'project_id', 'event_id', 'message_level',
+        'expires_at'))
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -209,7 +218,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 draft.key not in before and firsts[draft.key] is draft)]
             try:
                 if new:
-                    db.write(lambda connection: _insert(connection, new))
+                    db.write(lambda connection: insert(connection, new))
             except db_exception.DBDuplicateEntry:
                 if not firsts:
                     raise
@@ -258,7 +267,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def _insert(connection, drafts):
+def insert(connection, drafts):
+    """Store drafts with their keys, of which none may be there yet."""
     # In one order everywhere, so that two batches don't wait for each other.
     keys = [draft.key_row() for draft in
             sorted((draft for draft in drafts if draft.key),

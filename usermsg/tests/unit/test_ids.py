@@ -94,3 +94,28 @@ class IdsTest(testtools.TestCase):
 
     def test_the_last_moment_is_behind_every_other(self):
         self.assertLess(ids.mint(LAST - MICROSECOND), ids.first(LAST))
+
+
+class DeriveTest(testtools.TestCase):
+
+    @hypothesis.given(TIMES, strategies.text(max_size=40))
+    def test_it_is_always_the_same_and_within_its_time(self, when, old_id):
+        found = ids.derive(when, old_id)
+        self.assertEqual(found, ids.derive(when, old_id))
+        self.assertEqual(7, uuid.UUID(found).version)
+        self.assertEqual(uuid.RFC_4122, uuid.UUID(found).variant)
+        self.assertLessEqual(ids.first(when), found)
+        self.assertLess(found, ids.first(when + MICROSECOND))
+
+    @hypothesis.given(TIMES, strategies.lists(
+        strategies.uuids(version=4).map(str), min_size=2, unique=True))
+    def test_one_moment_keeps_the_order_of_old_uuids(self, when, old_ids):
+        self.assertEqual(
+            [ids.derive(when, old_id) for old_id in sorted(old_ids)],
+            sorted(ids.derive(when, old_id) for old_id in old_ids))
+
+    def test_other_old_ids_differ_too(self):
+        names = ['', 'a', 'b', '17', str(uuid.uuid4()).upper(),
+                 uuid.uuid4().hex]
+        self.assertEqual(len(names), len(
+            {ids.derive(EPOCH, name) for name in names}))

@@ -67,7 +67,8 @@ ATTRIBUTES = {
     'user_id': often('somebody'),
     'request_id': often('req-1', 'x' * 64),
     'source_id': often('a key', 'notification:1', 'Notification:1',
-                       'a notification:', 'x' * 255),
+                       'a notification:', 'import:1', 'important',
+                       'x' * 255),
     'colour': ANYTHING,
 }
 
@@ -165,7 +166,8 @@ class AgreementTest(base.TestCase):
                 self.assertEqual(other.row[1:-2], draft.row[1:-2])
 
     def test_what_begins_with_the_reserved_word_is_refused(self):
-        for source_id in ('notification:', 'notification:7'):
+        for source_id in ('notification:', 'notification:7', 'import:',
+                          'import:7'):
             content = {'message': {
                 'project_id': 'red', 'event_id': 'VOLUME_000002',
                 'source_id': source_id}}

@@ -97,7 +97,7 @@ class SourceIdTest(testtools.TestCase):
 
     def test_what_is_refused(self):
         for value in ('', 'x' * 256, 5, None, 'notification:', 'x\n',
-                      'notification:17'):
+                      'notification:17', 'import:', 'import:17'):
             refused(self, validation.source_id, value, field='source_id')
 
 

@@ -1,0 +1,246 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage import``"""
+
+import argparse
+import collections
+import contextlib
+
+from oslo_config import cfg
+
+from usermsg.cmd import db as db_command
+from usermsg.cmd import interruptions
+from usermsg.cmd import progress
+from usermsg import db
+from usermsg.db import clock
+from usermsg.db import origin
+from usermsg import exception
+from usermsg.message import api as message_api
+from usermsg.message import foreign
+from usermsg.message import loader
+from usermsg.objects import brought
+
+#: Rows that are read and stored at a time.
+BATCH = 500
+
+#: As many ids and events of a kind are named at most.
+NAMED = 5
+
+
+class Report:
+    """What became of the rows, and of the messages that they are."""
+
+    def __init__(self):
+        self.numbers = collections.Counter()
+        self._skipped = {}
+        self._unknown = {}
+
+    def skip(self, row, error):
+        """Count a row that can't be brought over.
+
+        :param error: the InvalidInput that says why
+        """
+        self.numbers['skipped'] += 1
+        reason = self._skipped.setdefault(str(error), [0, []])
+        reason[0] += 1
+        if len(reason[1]) < NAMED:
+            reason[1].append(ascii(row.id)[:80].strip("'"))
+
+    def unknown(self, event_id):
+        """Count a row of an event that isn't in the catalogue."""
+        self.numbers['unknown'] += 1
+        if len(self._unknown) < NAMED:
+            self._unknown[event_id] = None
+
+    def add(self, numbers):
+        """Add :class:`usermsg.objects.brought.Numbers`."""
+        self.numbers.update(vars(numbers))
+
+    def lines(self, dry_run=False):
+        """Sentences, for an operator."""
+        done, gone = (('would be imported', 'would be deleted') if dry_run
+                      else ('have been imported', 'have been deleted'))
+        numbers = self.numbers
+        yield f'{numbers["new"]:,} messages {done}.'
+        for name, words in (
+                ('known', 'were imported before.'),
+                ('deleted_here', 'were imported before, and deleted here '
+                                 'since.'),
+                ('deleted_there', f'{gone} here, as they have been deleted '
+                                  f'there.'),
+                ('deleted', 'rows were left behind, as they are deleted.'),
+                ('expired', 'rows were left behind, as they have expired.'),
+        ):
+            if numbers[name]:
+                yield f'{numbers[name]:,} {words}'
+        if numbers['unknown']:
+            yield (f'{numbers["unknown"]:,} have an event that the catalogue '
+                   f'lacks, and are shown with a general text: '
+                   f'{", ".join(self._unknown)}'
+                   f'{", ..." if len(self._unknown) == NAMED else ""}')
+        if self._skipped:
+            yield f'{numbers["skipped"]:,} rows were skipped:'
+        for reason, (number, old_ids) in sorted(
+                self._skipped.items(), key=lambda item: -item[1][0]):
+            yield (f'  {number:,}: {reason} Ids: {", ".join(old_ids)}'
+                   f'{", ..." if number > len(old_ids) else ""}')
+
+
+class _Import(db_command.Command):
+
+    kind = None
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        where = parser.add_mutually_exclusive_group(required=True)
+        where.add_argument(
+            '--from', metavar='URL', dest='url',
+            help='the address of its database, as in its configuration; '
+                 'whoever may list processes on this host can read it')
+        where.add_argument(
+            '--from-config', metavar='PATH',
+            help='a file with that address as [database] connection: its own '
+                 'configuration, or those two lines alone')
+        parser.add_argument('--dry-run', action='store_true',
+                            help='say what would be done, and change nothing')
+        parser.add_argument(
+            '--batch-size', metavar='N', type=batch_size, default=BATCH,
+            help='rows that are stored in one transaction at most: 1 to 1000 '
+                 f'(default: {BATCH})')
+        return parser
+
+    def take_action(self, parsed_args):
+        url = (configured(parsed_args.from_config)
+               if parsed_args.url is None else
+               db.usable_url(parsed_args.url, '--from'))
+        conf = self.app.conf
+        self._db = db.Database(conf)
+        catalogue = loader.load(conf.catalogue.overlay_dir)
+        self._known_events = {
+            outcome.event_id for outcome in catalogue.outcomes}
+        self._converter = foreign.Converter(
+            self.kind, catalogue, message_api.ttl_by_level(conf.messages),
+            clock.read(self._db))
+        self._report = Report()
+        try:
+            with interruptions.Interruptions() as stop:
+                return self._import(url, parsed_args, stop)
+        except exception.OriginUnusable as error:
+            raise RuntimeError(
+                f'The database of {self.kind.title} cannot be used: {error}'
+            ) from None
+
+    def _import(self, url, arguments, stop):
+        with origin.connect(url, self.kind) as table:
+            total = table.count()
+            self._say(f'{total:,} rows, revision '
+                      f'{table.revision or "unknown"}.')
+            so_far = progress.Progress(self.app.stdout, total, 'rows')
+            outcome = 'Failed'
+            try:
+                for rows in table.batches(arguments.batch_size):
+                    self._bring(rows, arguments.dry_run)
+                    so_far.advance(len(rows))
+                    if stop.came(within=0):
+                        outcome = 'Interrupted'
+                        return interruptions.INTERRUPTED
+                outcome = ''
+                return 0
+            finally:
+                so_far.end()
+                if outcome:
+                    self._say(f'{outcome} after {so_far.done:,} of about '
+                              f'{total:,} rows. The same command goes on '
+                              f'from there.')
+                for line in self._report.lines(arguments.dry_run):
+                    self._say(line)
+
+    def _bring(self, rows, dry_run):
+        """Bring one batch over."""
+        drafts, deleted_ids = [], []
+        for row in rows:
+            if self._converter.is_deleted(row):
+                self._report.numbers['deleted'] += 1
+                with contextlib.suppress(exception.InvalidInput):
+                    deleted_ids.append(self._converter.id_of(row))
+                continue
+            try:
+                draft = self._converter.draft(row)
+            except exception.InvalidInput as error:
+                self._report.skip(row, error)
+                continue
+            if draft is None:
+                self._report.numbers['expired'] += 1
+                continue
+            drafts.append(draft)
+            if draft.event_id not in self._known_events:
+                self._report.unknown(draft.event_id)
+        self._report.add(brought.store(self._db, drafts, deleted_ids,
+                                       dry_run))
+
+    def _say(self, line):
+        self.app.stdout.write(f'{line}\n')
+        self.app.stdout.flush()
+
+
+_DESCRIPTION = """Bring the messages of {title} over, from its own database.
+
+    Which is only read. What was imported before isn't again, nor is what
+    has been deleted here since, and what was deleted there since is deleted
+    here; so it can be run at any time, and run again. Rows that are deleted
+    or have expired are left behind. In small transactions; Ctrl-C ends it
+    after the one under way, with exit status 130.
+    """
+
+
+class Volume(_Import):
+
+    __doc__ = _DESCRIPTION.format(title='block storage (cinder)')
+    kind = foreign.VOLUME
+
+
+class Share(_Import):
+
+    __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
+    kind = foreign.SHARE
+
+
+def batch_size(text):
+    if text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= 1000:
+        return int(text)
+    raise argparse.ArgumentTypeError('is not a number from 1 to 1000')
+
+
+def configured(path):
+    """The address that another service's configuration file gives.
+
+    :raises usermsg.exception.ConfigurationError: it gives none that can be
+        used
+    """
+    conf = cfg.ConfigOpts()
+    conf.register_opt(cfg.StrOpt('connection', secret=True), 'database')
+    name = f'{path}: [database] connection'
+    try:
+        conf([], project='usermsg', default_config_files=[path],
+             default_config_dirs=[], use_env=False)
+        text = conf.database.connection
+    except cfg.ConfigFilesNotFoundError:
+        raise exception.ConfigurationError(
+            'the file does not exist.', path) from None
+    except (cfg.ConfigFilesPermissionDeniedError, OSError):
+        raise exception.ConfigurationError(
+            'the file cannot be read.', path) from None
+    except (cfg.Error, ValueError):
+        # Without its words, which may be those of the file.
+        raise exception.ConfigurationError(
+            'the file cannot be parsed.', path) from None
+    return db.usable_url(text, name)

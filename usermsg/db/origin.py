@@ -1,0 +1,172 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The database of another service, from which messages are brought over.
+
+It is only read, in a transaction that can do nothing else, a batch of rows
+at a time. On MariaDB and PostgreSQL all batches show the same moment. On
+SQLite each shows its own: a longer transaction would keep the service itself
+from writing.
+"""
+
+import contextlib
+import os
+
+import sqlalchemy as sa
+from sqlalchemy import exc as sa_exception
+from sqlalchemy import pool
+
+from usermsg import db
+from usermsg import exception
+
+TABLE = 'messages'
+
+#: Seconds for which an SQLite file may be locked by the service that owns it,
+#: unless the address says something else.
+_BUSY_TIMEOUT = 30
+
+
+class Origin:
+    """The table of messages, while its database is open.
+
+    :param kind: a :class:`usermsg.message.foreign.Kind`
+    :ivar revision: of the tables, as the service calls it; None if that
+        can't be told
+    """
+
+    def __init__(self, connection, kind):
+        self._connection = connection
+        self._kind = kind
+        # Without types: what a driver makes of a value is looked at row by
+        # row, and one that makes no sense spoils no batch.
+        self._table = sa.table(TABLE, *map(sa.column, kind.columns))
+        inspector = sa.inspect(connection)
+        self.revision = self._revision(inspector)
+        self._check(inspector)
+
+    def _revision(self, inspector):
+        if not inspector.has_table('alembic_version'):
+            return None
+        return self._connection.scalar(
+            sa.select(sa.column('version_num')).select_from(
+                sa.table('alembic_version')))
+
+    def _check(self, inspector):
+        """Whether the table is one that is understood.
+
+        By its columns. Most revisions of a database change other tables; a
+        column that isn't known may well say who may read a message.
+        """
+        if not inspector.has_table(TABLE):
+            raise exception.OriginUnusable(
+                f'It has no table "{TABLE}". Is it the database of '
+                f'{self._kind.title}, made by "{self._kind.program} db '
+                f'sync"?')
+        found = {column['name'] for column in inspector.get_columns(TABLE)}
+        missing = sorted(set(self._kind.columns) - found)
+        if missing:
+            raise exception.OriginUnusable(
+                f'Its table "{TABLE}" is not that of {self._kind.title}: it '
+                f'has no {", ".join(missing)}{self._at_revision()}.')
+        unknown = sorted(found.difference(self._kind.columns,
+                                          self._kind.others))
+        if unknown:
+            raise exception.OriginUnusable(
+                f'Its table "{TABLE}" has columns that this release does '
+                f'not know: {", ".join(unknown)}{self._at_revision()}. A '
+                f'newer release of usermsg may.')
+
+    def _at_revision(self):
+        return f' (revision {self.revision})' if self.revision else ''
+
+    def count(self):
+        """How many rows there are."""
+        return self._connection.scalar(
+            sa.select(sa.func.count()).select_from(self._table))
+
+    def batches(self, size):
+        """All rows, in lists of at most ``size``, each once."""
+        key = self._table.c.id
+        query = sa.select(self._table).order_by(key).limit(size)
+        rows = self._connection.execute(query).all()
+        while rows:
+            yield rows
+            rows = self._connection.execute(
+                query.where(key > rows[-1].id)).all()
+
+
+@contextlib.contextmanager
+def connect(url, kind):
+    """An :class:`Origin`, for the length of a ``with`` block.
+
+    :param url: of :func:`usermsg.db.usable_url`
+    :raises usermsg.exception.OriginUnusable: it can't be reached or read,
+        also later in the block, or its tables aren't those of the service
+    """
+    engine = _engine(url)
+    with _translated():
+        try:
+            connection = engine.connect()
+        except (TypeError, ValueError, RuntimeError) as error:
+            # A parameter that the driver doesn't take, or a module that it
+            # needs for the way in which the server wants the password.
+            raise exception.OriginUnusable(
+                f'{db.driver_words(error)}.') from None
+        with connection, connection.begin():
+            yield Origin(connection, kind)
+
+
+@contextlib.contextmanager
+def _translated():
+    try:
+        yield
+    except sa_exception.DBAPIError as error:
+        raise exception.OriginUnusable(
+            f'{db.driver_words(error)}.') from None
+
+
+def _engine(url):
+    backend = url.get_backend_name()
+    options = {}
+    if backend == 'sqlite':
+        _check_file(url)
+        url = url.update_query_string(f'timeout={_BUSY_TIMEOUT}') if (
+            'timeout' not in url.query) else url
+    else:
+        url = url.update_query_string(db.parameters(url), append=True)
+        options['isolation_level'] = 'REPEATABLE READ'
+    engine = sa.create_engine(url, poolclass=pool.NullPool,
+                              hide_parameters=True, **options)
+    if backend == 'sqlite':
+        sa.event.listen(engine, 'connect', _set_up_sqlite)
+    elif backend == 'postgresql':
+        engine = engine.execution_options(postgresql_readonly=True)
+    else:
+        sa.event.listen(engine, 'connect', _set_up_mysql)
+    return engine
+
+
+def _check_file(url):
+    # SQLite would make one.
+    if not url.database or not os.path.isfile(url.database):
+        raise exception.OriginUnusable('There is no such file.')
+
+
+def _set_up_sqlite(connection, _record):
+    connection.execute('PRAGMA query_only = ON').close()
+    # The type of a column is no promise, nor is its encoding.
+    connection.text_factory = lambda data: data.decode(
+        'utf-8', 'surrogateescape')
+
+
+def _set_up_mysql(connection, _record):
+    with connection.cursor() as cursor:
+        cursor.execute('SET SESSION TRANSACTION READ ONLY')

@@ -1,0 +1,625 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage import``, from what the services themselves have made."""
+
+import datetime
+import hashlib
+import io
+import os
+import pathlib
+import pty
+import signal
+import subprocess
+import sys
+import threading
+import time
+import types
+import uuid
+
+import sqlalchemy as sa
+from sqlalchemy import pool
+
+from usermsg.cmd import importing
+from usermsg import db
+from usermsg.db import models
+from usermsg.db import origin
+from usermsg import exception
+from usermsg.message import api as message_api
+from usermsg.message import foreign
+from usermsg.objects import removal
+from usermsg.tests import base
+from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import processes
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import origins
+from usermsg.tests.functional import servers
+
+MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
+RED = samples.request('red')
+
+
+class Importing:
+    """For tests with ``self.service``: the command, in this process."""
+
+    def bring(self, source, *arguments, kind='volume', status=0):
+        """Run it; returns the lines that it wrote."""
+        output = io.StringIO()
+        command = {'volume': importing.Volume, 'share': importing.Share}[
+            kind](types.SimpleNamespace(conf=self.service.conf,
+                                        stdout=output), None)
+        self.assertEqual(status, command.run(
+            command.get_parser('import').parse_args(
+                ['--from', source.url, *arguments])))
+        return output.getvalue().splitlines()
+
+
+class TestCase(Importing, databases.TestCase):
+
+    busy_timeout = 30
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime()
+        self.db = self.service.db
+        self.api = message_api.API(self.service)
+        self.config = str(self.home / 'usermsg.conf')
+
+    def of_cinder(self):
+        """On MariaDB if usermsg is."""
+        if self.db.dialect == 'mysql':
+            return origins.on_mariadb('cinder')
+        return origins.cinder_on_sqlite(self.home)
+
+    def seen(self):
+        return self.api.get_all(RED).objects
+
+    def start(self, source, *arguments, **streams):
+        process = subprocess.Popen(
+            [*MANAGE, self.config, 'import', 'volume', '--from',
+             source.url, *arguments],
+            env={**os.environ, 'COLUMNS': '100'}, **{
+                'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE,
+                **streams})
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def wait_for_the_first(self, process):
+        end = time.monotonic() + 120
+        while not samples.stored(self.db):
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def check_whole(self):
+        """Each message has its key, and each key its message."""
+        ids = {row['id'] for row in samples.stored(self.db)}
+        self.assertEqual(ids, {row['message_id'] for row in samples.stored(
+            self.db, models.source_keys)})
+        return ids
+
+
+class TestVolume(TestCase):
+
+    def test_what_cinder_wrote_is_listed_as_it_lists_it(self):
+        source = self.of_cinder()
+        theirs = source.write()
+        before = source.rows()
+        lines = self.bring(source)
+        self.assertEqual(before, source.rows())
+        self.assertEqual(['18 rows, revision 9c74c1c6971f.',
+                          '17 messages have been imported.',
+                          '1 rows were left behind, as they are deleted.'],
+                         lines)
+        ours = self.seen()
+        self.assertEqual(
+            [(one['event_id'], one['action_id'], one['detail_id'],
+              one['resource_type'], one['resource_uuid'], one['request_id'],
+              one['message_level'].replace('WARNING', 'WARN'),
+              one['created_at'], one['expires_at']) for one in theirs],
+            [(one.event_id, one.action_id, one.detail_id, one.resource_type,
+              one.resource_uuid, one.request_id, one.message_level,
+              str(one.created_at.replace(tzinfo=None)),
+              str(one.expires_at.replace(tzinfo=None))) for one in ours])
+        self.assertEqual([], self.api.get_all(samples.request('blue')).objects)
+        for one in ours:
+            self.service.catalogue.find(one.event_id)
+            self.assertEqual((uuid.UUID(one.id).version, 'red', None),
+                             (7, one.project_id, one.user_id))
+        [marked] = self.api.get_all(RED, {'created_since': ours[3].created_at,
+                                          'resource_uuid': 'v15'}).objects
+        self.assertEqual('VOLUME_VOLUME_016_016', marked.event_id)
+
+    def test_again_it_brings_what_is_new_and_nothing_that_was_deleted(self):
+        source = self.of_cinder()
+        rows = [origins.volume_row(project_id=f'p{number % 7}')
+                for number in range(40)]
+        mine = [origins.volume_row() for _number in range(3)]
+        source.insert(*rows, *mine)
+        self.assertIn('43 messages have been imported.',
+                      self.bring(source, '--batch-size', '10'))
+        first = samples.stored(self.db)
+        self.assertEqual(
+            ['43 rows, revision 9c74c1c6971f.',
+             '0 messages have been imported.',
+             '43 were imported before.'], self.bring(source))
+        self.assertEqual(first, samples.stored(self.db))
+
+        # One is deleted here, another there, and a third comes.
+        here, there, _both = self.seen()
+        self.api.delete(RED, here.id)
+        number, = (index for index, row in enumerate(sorted(
+            mine, key=lambda row: row['id'], reverse=True))
+            if self.seen()[0].id != here.id and index == 1)
+        gone = sorted(mine, key=lambda row: row['id'], reverse=True)[number]
+        source.execute(source.table.update().where(
+            source.table.c.id == gone['id']).values(deleted=True))
+        source.insert(origins.volume_row(resource_uuid='late'))
+        expected = ['44 rows, revision 9c74c1c6971f.',
+                    '1 messages would be imported.',
+                    '41 were imported before.',
+                    '1 were imported before, and deleted here since.',
+                    '1 would be deleted here, as they have been deleted '
+                    'there.',
+                    '1 rows were left behind, as they are deleted.']
+        self.assertEqual(expected, self.bring(source, '--dry-run'))
+        self.assertEqual([line.replace('would be', 'have been')
+                          for line in expected], self.bring(source))
+        left = {one.id for one in self.seen()}
+        self.assertEqual(2, len(left))
+        self.assertNotIn(here.id, left)
+        self.assertNotIn(there.id, left)
+        self.assertIn('42 were imported before.', self.bring(source))
+
+    def test_it_is_killed_and_goes_on_when_run_again(self):
+        source = self.of_cinder()
+        source.insert(*(origins.volume_row() for _number in range(600)))
+        process = self.start(source, '--batch-size', '2')
+        self.wait_for_the_first(process)
+        process.kill()
+        process.wait()
+        before = self.check_whole()
+        self.assertLess(len(before), 600)
+        self.assertEqual(0, len(before) % 2)
+        lines = self.bring(source)
+        self.assertIn(f'{len(before):,} were imported before.', lines)
+        self.assertIn(f'{600 - len(before):,} messages have been imported.',
+                      lines)
+        after = self.check_whole()
+        self.assertEqual(600, len(after))
+        self.assertLess(before, after)
+
+    def test_several_at_once_and_readers_meanwhile(self):
+        source = self.of_cinder()
+        made = datetime.datetime(2026, 1, 31, 12)
+        source.insert(*(origins.volume_row(
+            created_at=made + datetime.timedelta(seconds=number // 2),
+            expires_at=datetime.datetime(2126, 1, 1)) for number in
+            range(600)))
+        several = [self.start(source, '--batch-size', '20')
+                   for _number in range(2)]
+        ended = threading.Event()
+        pages = []
+
+        def read():
+            while not ended.is_set():
+                page = self.api.get_all(RED, limit=100).objects
+                ids = [one.id for one in page]
+                self.assertEqual(sorted(set(ids), reverse=True), ids)
+                pages.append(len(ids))
+                time.sleep(0.01)
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            outputs = [process.communicate(timeout=120)
+                       for process in several]
+        finally:
+            ended.set()
+            reader.join()
+        self.assertEqual([(0, b'')] * 2, [
+            (process.returncode, errors)
+            for process, (_output, errors) in zip(several, outputs)])
+        self.assertEqual(600, len(self.check_whole()))
+        self.assertGreater(len(pages), 0)
+        times = [one.created_at for one in self.api.get_all(
+            RED, limit=600).objects]
+        self.assertEqual(sorted(times, reverse=True), times)
+        new = sum(int(output.decode().splitlines()[1].split()[0].replace(
+            ',', '')) for output, _errors in outputs)
+        self.assertEqual(600, new)
+
+
+class TestVolumeOnce(TestCase):
+    """What has nothing to do with the kind of database."""
+
+    scenarios = databases.SCENARIOS[:1]
+
+    def test_what_the_worker_removed_does_not_come_back(self):
+        source = self.of_cinder()
+        source.insert(*(origins.volume_row() for _number in range(5)))
+        self.bring(source)
+        self.assertEqual(3, sum(removal.remove(
+            self.db, removal.excess(self.db, 'red', 2))))
+        self.assertIn('3 were imported before, and deleted here since.',
+                      self.bring(source))
+        self.assertEqual(2, len(self.seen()))
+
+    def test_a_dry_run_says_the_same_and_stores_nothing(self):
+        source = self.of_cinder()
+        long_ago = datetime.datetime(2020, 1, 1)
+        source.insert(
+            *(origins.volume_row() for _number in range(20)),
+            origins.volume_row(deleted=True),
+            origins.volume_row(expires_at=long_ago),
+            origins.volume_row(created_at=long_ago, expires_at=None),
+            origins.volume_row(event_id='VOLUME_VOLUME_777_888'),
+            origins.volume_row(message_level='LOUD'))
+        said = self.bring(source, '--dry-run', '--batch-size', '7')
+        self.assertEqual([], samples.stored(self.db))
+        self.assertEqual([], samples.stored(self.db, models.source_keys))
+        self.assertEqual(
+            [line.replace('would be', 'have been') for line in said],
+            self.bring(source))
+        self.assertEqual('21 messages would be imported.', said[1])
+        self.assertIn('2 rows were left behind, as they have expired.', said)
+
+    def test_old_and_unknown_events(self):
+        source = self.of_cinder()
+        source.insert(*(origins.volume_row(
+            event_id=event_id, action_id=None, detail_id=None,
+            resource_uuid=str(number), request_id=None)
+            for number, event_id in enumerate((
+                '000002', 'VOLUME_000003', 'VOLUME_VOLUME_777_888',
+                '000777'))))
+        self.assertIn(
+            '2 have an event that the catalogue lacks, and are shown with a '
+            'general text: ', ' '.join(self.bring(source)))
+        self.assertEqual(
+            {'0': ('VOLUME_000002', None, None),
+             '1': ('VOLUME_000003', None, None),
+             '2': ('VOLUME_VOLUME_777_888', '777', '888'),
+             '3': ('VOLUME_000777', None, None)},
+            {one.resource_uuid: (one.event_id, one.action_id, one.detail_id)
+             for one in self.seen()})
+        self.assertTrue(self.service.catalogue.describe(
+            'VOLUME_VOLUME_777_888').text.startswith('The outcome'))
+
+    def test_what_cannot_be_stored_is_skipped_and_named(self):
+        source = self.of_cinder()
+        bad = [origins.volume_row(**values) for values in (
+            {'project_id': 'x' * 65}, {'project_id': ''},
+            {'project_id': 'r\u00f6t'}, {'request_id': 'x' * 65},
+            {'resource_uuid': ' a'}, {'resource_type': 'a-b'},
+            {'event_id': 'SHARE_SHARE_001_001'}, {'event_id': ''},
+            {'event_id': 'volume_000002'},
+            {'resource_type': 'VOLUME_BACKUP'},
+            {'message_level': 'LOUD'}, {'created_at': None})]
+        more = [origins.volume_row(message_level='LOUDER')
+                for _number in range(7)]
+        source.insert(*bad, *more, origins.volume_row())
+        lines = self.bring(source)
+        self.assertEqual('1 messages have been imported.', lines[1])
+        self.assertEqual('19 rows were skipped:', lines[2])
+        report = '\n'.join(lines[3:])
+        for row in bad:
+            if row['message_level'] != 'LOUD':
+                self.assertIn(row['id'], report)
+        self.assertRegex(lines[3], r'^  8: message_level: must be one of '
+                         r'INFO, WARN, ERROR\. Ids: ([0-9a-f-]{36}, ){5}'
+                         r'\.\.\.$')
+        for reason in (
+                'project_id: must not be longer than 64 characters.',
+                'project_id: must not be empty.',
+                'project_id: must be printable ASCII without a blank at '
+                'either end.',
+                'request_id: must not be longer than 64 characters.',
+                'resource_uuid: must be printable ASCII',
+                'resource_type: is not of the form',
+                'event_id: is not of the form of an event of volumes.',
+                'event_id: speaks of another resource type.',
+                'created_at: is required.'):
+            self.assertIn(reason, report)
+        self.assertEqual(1, len(self.check_whole()))
+
+    def test_a_signal_ends_it_after_the_batch(self):
+        source = self.of_cinder()
+        source.insert(*(origins.volume_row() for _number in range(600)))
+        process = self.start(source, '--batch-size', '2')
+        self.wait_for_the_first(process)
+        process.send_signal(signal.SIGTERM)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual((130, b''), (process.returncode, errors), output)
+        stored = len(self.check_whole())
+        self.assertLess(stored, 600)
+        self.assertIn(f'Interrupted after {stored:,} of about 600 rows. '
+                      f'The same command goes on from there.\n'
+                      f'{stored:,} messages have been imported.\n',
+                      output.decode())
+
+
+class TestShare(Importing, databases.TestCase):
+
+    scenarios = databases.SCENARIOS[:2]
+
+    def test_what_manila_wrote_is_listed_as_it_lists_it(self):
+        self.service = self.runtime()
+        source = (origins.manila_on_sqlite(self.home)
+                  if self.service.db.dialect == 'sqlite' else
+                  origins.on_mariadb('manila'))
+        theirs = source.write()
+        lines = self.bring(source, kind='share')
+        self.assertIn(f'{len(theirs)} messages have been imported.', lines)
+        self.assertEqual('1 rows were left behind, as they are deleted.',
+                         lines[2])
+        ours = message_api.API(self.service).get_all(RED).objects
+        self.assertEqual(
+            [(f'SHARE_{one["resource_type"]}_{one["action_id"]}_'
+              f'{one["detail_id"]}', one['action_id'], one['detail_id'],
+              one['resource_type'], one['resource_id'], one['request_id'],
+              one['message_level'], one['created_at'], one['expires_at'])
+             for one in theirs],
+            [(one.event_id, one.action_id, one.detail_id, one.resource_type,
+              one.resource_uuid, one.request_id, one.message_level,
+              str(one.created_at.replace(tzinfo=None)),
+              str(one.expires_at.replace(tzinfo=None))) for one in ours])
+        self.assertEqual({'SHARE'}, {one.prefix for one in ours})
+        self.assertIn(f'{len(theirs)} were imported before.',
+                      self.bring(source, kind='share'))
+
+
+class TestOrigin(Importing, base.TestCase):
+    """What can be wrong with it, and with the way to it."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime()
+        self.config = str(self.home / 'usermsg.conf')
+
+    def open(self, source, kind=foreign.VOLUME):
+        return origin.connect(
+            db.usable_url(getattr(source, 'url', source), '--from'), kind)
+
+    def refused(self, source, words, kind=foreign.VOLUME):
+        try:
+            with self.open(source, kind):
+                self.fail(source)
+        except (exception.OriginUnusable,
+                exception.ConfigurationError) as error:
+            self.assertIn(words, str(error))
+            self.assertNotIn('cret', str(error))
+
+    def test_addresses_that_cannot_be_used(self):
+        for url, words in (
+                ('secret', '--from is not the address of a database.'),
+                ('', '--from is not set'),
+                ('mysql+pymysql://cinder:se@cret@host/cinder',
+                 '--from: an @ in the password must be written as %40.'),
+                ('oracle://cinder:secret@host/cinder', '--from: '),
+                (f'sqlite:///{self.home}/nothing', 'There is no such file.'),
+                ('sqlite://', 'There is no such file.'),
+                (f'sqlite:///{self.config}', 'file is not a database'),
+                (f'mysql+pymysql://c:secret@127.0.0.1:{servers.free_port()}'
+                 f'/c', "Can't connect to MySQL server"),
+                (f'postgresql+psycopg2://c:secret@127.0.0.1:'
+                 f'{servers.free_port()}/c', 'Connection refused'),
+                ('mysql+pymysql://c:secret@127.0.0.1/c?colour=red',
+                 'colour')):
+            self.refused(url, words)
+        self.assertFalse((self.home / 'nothing').exists())
+
+    def test_a_wrong_password(self):
+        for server in (servers.mariadb, servers.postgresql):
+            server = servers.require(server)
+            url = sa.make_url(server.create_database())
+            self.addCleanup(server.drop_database, url)
+            self.refused(url.set(password='a-secret').render_as_string(False),
+                         'Error: ')
+
+    def test_it_ends_with_one_line_and_without_the_password(self):
+        server = servers.require(servers.mariadb)
+        url = sa.make_url(server.create_database())
+        self.addCleanup(server.drop_database, url)
+        source = origins.Origin('cinder', url.set(
+            password='a-secret').render_as_string(False), self.home)
+        for options, where in (
+                ((), ('--from', source.url)),
+                (('--debug', '-vv'), ('--from-config', source.config))):
+            end = processes.manage(*options, 'import', 'volume', *where,
+                                   config=self.config)
+            self.assertEqual((1, ''), (end.returncode, end.stdout))
+            self.assertNotIn('a-secret', end.stderr)
+            self.assertIn('The database of block storage cannot be used: '
+                          'OperationalError: (1045, ', end.stderr)
+            if not options:
+                self.assertEqual(1, len(end.stderr.splitlines()))
+
+    def test_other_tables(self):
+        source = origins.cinder_on_sqlite(self.home)
+        self.refused(source, 'is not that of shared file systems: it has '
+                     'no resource_id (revision 9c74c1c6971f).', foreign.SHARE)
+        for statement, words in (
+                ('ALTER TABLE messages ADD COLUMN audience TEXT',
+                 'has columns that this release does not know: audience '
+                 '(revision 9c74c1c6971f).'),
+                ('ALTER TABLE messages DROP COLUMN event_id',
+                 'it has no event_id (revision 9c74c1c6971f).'),
+                ('DROP TABLE alembic_version', 'it has no event_id.'),
+                ('DROP TABLE messages',
+                 'It has no table "messages". Is it the database of block '
+                 'storage, made by "cinder-manage db sync"?')):
+            source.execute(statement)
+            self.refused(source, words)
+        # Its own.
+        self.refused(self.sqlite_url(), 'it has no deleted.')
+
+    def test_columns_of_the_first_releases(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.execute('ALTER TABLE messages DROP COLUMN action_id',
+                       'ALTER TABLE messages DROP COLUMN detail_id')
+        row = origins.volume_row(event_id='000002')
+        del row['action_id'], row['detail_id']
+        source.insert(row)
+        self.assertIn('1 messages have been imported.', self.bring(source))
+
+    def test_usermsg_itself_has_no_tables(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(origins.volume_row())
+        models.metadata.drop_all(self.service.db.engine())
+        end = processes.manage('import', 'volume', '--from', source.url,
+                               config=self.config)
+        self.assertEqual(1, end.returncode)
+        self.assertIn('no such table', end.stderr)
+
+    def test_the_table_goes_away_meanwhile(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(*(origins.volume_row() for _number in range(10)))
+
+        def read():
+            with self.open(source) as table:
+                batches = table.batches(2)
+                self.assertEqual(2, len(next(batches)))
+                source.execute('DROP TABLE messages')
+                list(batches)
+
+        self.assertIn('no such table', str(
+            self.assertRaises(exception.OriginUnusable, read)))
+
+    def test_a_file_can_be_written_meanwhile(self):
+        source = origins.cinder_on_sqlite(self.home)
+        rows = sorted((origins.volume_row() for _number in range(9)),
+                      key=lambda row: row['id'])
+        source.insert(*rows[:8])
+        seen = []
+        with self.open(source) as table:
+            for batch in table.batches(3):
+                seen += [row.id for row in batch]
+                if len(seen) == 3:
+                    source.execute(source.table.delete().where(
+                        source.table.c.id == rows[4]['id']))
+                    source.insert(rows[8])
+        self.assertEqual([row['id'] for row in rows[:4] + rows[5:]], seen)
+
+    def test_a_file_is_not_changed(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(*(origins.volume_row() for _number in range(9)))
+        path = pathlib.Path(sa.make_url(source.url).database)
+        before = hashlib.sha256(path.read_bytes()).digest()
+        self.assertRaises(exception.OriginUnusable, self.delete, source,
+                          source.table)
+        self.assertIn('9 messages have been imported.', self.bring(source))
+        self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
+
+    def delete(self, source, table):
+        with self.open(source) as opened:
+            opened._connection.execute(table.delete())
+
+    def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
+        source = origins.on_mariadb('cinder')
+        rows = sorted((origins.volume_row() for _number in range(9)),
+                      key=lambda row: row['id'])
+        source.insert(*rows[:8])
+        with self.open(source) as table:
+            self.assertEqual(8, table.count())
+            batches = table.batches(3)
+            seen = [row.id for row in next(batches)]
+            source.execute(source.table.delete().where(
+                source.table.c.id == rows[4]['id']))
+            source.insert(rows[8])
+            seen += [row.id for batch in batches for row in batch]
+        self.assertEqual([row['id'] for row in rows[:8]], seen)
+        error = self.assertRaises(exception.OriginUnusable, self.delete,
+                                  source, source.table)
+        self.assertIn('READ ONLY', str(error))
+        self.assertEqual(8, len(source.rows()))
+
+    def test_the_connection_is_lost(self):
+        source = origins.on_mariadb('cinder')
+        source.insert(*(origins.volume_row() for _number in range(9)))
+
+        def read():
+            with self.open(source) as table:
+                batches = table.batches(3)
+                next(batches)
+                source.execute('KILL %s' % table._connection.scalar(
+                    sa.text('SELECT connection_id()')))
+                list(batches)
+
+        self.assertIn('OperationalError: (', str(
+            self.assertRaises(exception.OriginUnusable, read)))
+
+    def test_values_that_only_sqlite_stores(self):
+        source = origins.cinder_on_sqlite(self.home)
+        good = origins.volume_row()
+        source.insert(*(origins.volume_row() for _number in range(6)), good)
+        others = [row['id'] for row in source.rows()
+                  if row['id'] != good['id']]
+        source.execute(*(
+            f'UPDATE messages SET {change} WHERE id = "{row_id}"'
+            for row_id, change in zip(others, (
+                "created_at = 'yesterday'", "expires_at = 17",
+                "project_id = x'ff00'", "deleted = 'perhaps'",
+                "project_id = CAST(x'ff' AS TEXT)",
+                "id = x'ff'"))))
+        self.assertEqual(
+            ['1 messages have been imported.',
+             '1 rows were left behind, as they are deleted.',
+             '5 rows were skipped:'], self.bring(source)[1:4])
+
+    def test_from_postgresql(self):
+        server = servers.require(servers.postgresql)
+        url = server.create_database()
+        self.addCleanup(server.drop_database, url)
+        engine = sa.create_engine(url, poolclass=pool.NullPool)
+        like = origins.cinder_on_sqlite(self.home).table
+        table = sa.Table('messages', sa.MetaData(), *(
+            sa.Column(column.name, column.type.as_generic(),
+                      primary_key=column.primary_key)
+            for column in like.columns))
+        with engine.begin() as connection:
+            table.create(connection)
+            connection.execute(table.insert(), [
+                origins.volume_row(deleted=number % 4 == 0)
+                for number in range(20)])
+        path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
+        end = processes.manage(
+            'import', 'volume', '--from-config', path, '--batch-size', '3',
+            config=self.config)
+        self.assertEqual(
+            (0, '', '20 rows, revision unknown.\n'
+             '15 messages have been imported.\n'
+             '5 rows were left behind, as they are deleted.\n'),
+            (end.returncode, end.stderr, end.stdout))
+        self.assertIn('read-only transaction', str(self.assertRaises(
+            exception.OriginUnusable, self.delete, url, table)))
+
+    def test_there_is_a_bar_on_a_terminal(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(*(origins.volume_row() for _number in range(3000)))
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            [*MANAGE, self.config, 'import', 'volume', '--from', source.url,
+             '--batch-size', '5'], stdout=theirs, stderr=subprocess.PIPE,
+            env={**os.environ, 'COLUMNS': '100'})
+        os.close(theirs)
+        self.addCleanup(process.kill)
+        output = b''
+        try:
+            while read := os.read(ours, 4096):
+                output += read
+        except OSError:
+            pass  # the end of a terminal
+        os.close(ours)
+        self.assertEqual(b'', process.communicate(timeout=120)[1])
+        self.assertRegex(output.decode(), r'\r\[#* *\] [\d,]+ of 3,000 rows, '
+                         r'\d+ %, ')
+        self.assertIn('3,000 messages have been imported.', output.decode())

@@ -1,0 +1,185 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import datetime
+import types
+
+import testtools
+
+from usermsg import exception
+from usermsg.message import foreign
+from usermsg.message import loader
+
+NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+DAY = datetime.timedelta(days=1)
+MADE = datetime.datetime(2026, 1, 31, 11, 59, 7)
+EXPIRES = MADE + 30 * DAY
+OLD_ID = 'ed00f4cb-87b9-4718-ab92-1f9737f957ce'
+TTL = {'INFO': DAY, 'WARN': DAY, 'ERROR': 2 * DAY}
+VOLUME = {
+    'id': OLD_ID, 'project_id': 'red', 'request_id': 'req-1',
+    'resource_type': 'VOLUME', 'resource_uuid': 'v',
+    'event_id': 'VOLUME_VOLUME_002_021', 'message_level': 'ERROR',
+    'created_at': MADE, 'expires_at': EXPIRES, 'deleted': False}
+SHARE = {
+    'id': OLD_ID, 'project_id': 'red', 'request_id': 'req-1',
+    'resource_type': 'SHARE_REPLICA', 'resource_id': 's',
+    'action_id': '002', 'detail_id': '003', 'message_level': 'ERROR',
+    'created_at': MADE, 'expires_at': EXPIRES, 'deleted': 'False'}
+
+
+class TestCase(testtools.TestCase):
+
+    kind = like = None
+
+    def setUp(self):
+        super().setUp()
+        self.converter = foreign.Converter(self.kind, loader.load(), TTL, NOW)
+
+    def row(self, values):
+        return types.SimpleNamespace(**{**self.like, **values})
+
+    def draft(self, **values):
+        return self.converter.draft(self.row(values))
+
+    def refused(self, field, **values):
+        error = self.assertRaises(exception.InvalidInput, self.draft,
+                                  **values)
+        self.assertEqual(field, error.field)
+
+    def deleted(self, value):
+        return self.converter.is_deleted(self.row({'deleted': value}))
+
+
+class VolumeTest(TestCase):
+
+    kind = foreign.VOLUME
+    like = VOLUME
+
+    def test_a_row(self):
+        draft = self.draft()
+        self.assertEqual(
+            ('VOLUME', 'red', None, 'req-1', 'VOLUME', 'v',
+             'VOLUME_VOLUME_002_021', '002', '021', 'ERROR', MADE, EXPIRES),
+            draft.row[1:])
+        self.assertEqual(('red', f'import:volume:{OLD_ID}'), draft.key)
+        self.assertEqual(draft, self.draft())
+        self.assertEqual(draft.id, self.converter.id_of(self.row({})))
+
+    def test_what_may_be_missing(self):
+        for empty in (None, ''):
+            draft = self.draft(request_id=empty, resource_uuid=empty,
+                               resource_type=empty, event_id='000002')
+            self.assertEqual((None, None, None, 'VOLUME_000002', None, None),
+                             draft.row[4:10])
+
+    def test_a_missing_type_is_that_of_the_event(self):
+        self.assertEqual('VOLUME', self.draft(resource_type=None).row[5])
+
+    def test_types_and_levels_in_any_case(self):
+        for given, level in (('info', 'INFO'), ('Warn', 'WARN'),
+                             ('WARNING', 'WARN'), ('warning', 'WARN')):
+            draft = self.draft(message_level=given, resource_type='volume')
+            self.assertEqual(('VOLUME', level), (draft.row[5], draft.row[10]))
+
+    def test_events(self):
+        for given, event_id, own_type, action, detail in (
+                ('000002', 'VOLUME_000002', 'VOLUME', None, None),
+                ('999999', 'VOLUME_999999', 'VOLUME', None, None),
+                ('VOLUME_000005', None, 'VOLUME', None, None),
+                ('VOLUME_VOLUME_999_998', None, 'VOLUME', '999', '998'),
+                ('VOLUME_A_B_9_001_002', None, 'A_B_9', '001', '002')):
+            self.assertEqual(
+                (own_type, event_id or given, action, detail), tuple(
+                    self.draft(event_id=given, resource_type=own_type)
+                    .row[index] for index in (5, 7, 8, 9)))
+
+    def test_events_that_are_none(self):
+        for given in (None, '', 5, '00002', '0000002', 'VOLUME_00002',
+                      'volume_000002', 'SHARE_000002', 'VOLUME_000002\n',
+                      'VOLUME_VOLUME_2_3', 'VOLUME__001_002',
+                      'VOLUME_1A_001_002', 'VOLUME_VOLUME_001_00\u0662',
+                      f'VOLUME_A{"A" * 64}_001_002'):
+            self.refused('event_id', event_id=given, resource_type=None)
+        self.refused('event_id', resource_type='VOLUME_BACKUP')
+
+    def test_values_that_cannot_be_stored(self):
+        for field, values in (
+                ('id', ('', 'x' * 65, b'1', 7, 'a\nb')),
+                ('project_id', (None, '', 'x' * 65, ' x', '\u00fc', 5)),
+                ('request_id', ('x' * 65, 'a\n', b'x')),
+                ('resource_uuid', ('x' * 256, '\x00')),
+                ('resource_type', ('A' * 65, 'a b', 'A', '1A', b'AB')),
+                ('message_level', (None, '', 'CRITICAL', 3)),
+                ('created_at', (None, '', 'now', 17, '0000-00-00 00:00:00',
+                                datetime.datetime(1969, 12, 31),
+                                datetime.datetime(9999, 12, 31))),
+                ('expires_at', ('', 'never', 17,
+                                datetime.datetime(9999, 12, 31)))):
+            for value in values:
+                self.refused(field, **{field: value})
+
+    def test_times_as_sqlite_has_them(self):
+        self.assertEqual(self.draft().row, self.draft(
+            created_at='2026-01-31 11:59:07',
+            expires_at='2026-03-02 11:59:07.000000').row)
+
+    def test_what_has_expired(self):
+        now = NOW.replace(tzinfo=None)
+        second = datetime.timedelta(seconds=1)
+        self.assertIsNone(self.draft(expires_at=now - second))
+        self.assertIsNotNone(self.draft(expires_at=now))
+        # Whatever else is wrong with it.
+        self.assertIsNone(self.draft(expires_at=now - second, event_id=''))
+
+    def test_what_never_expires_gets_the_time_of_its_level(self):
+        for level, days in (('INFO', 1), ('ERROR', 2)):
+            draft = self.draft(expires_at=None, message_level=level)
+            self.assertEqual(MADE + days * DAY, draft.row[-1])
+        self.assertIsNone(self.draft(expires_at=None,
+                                     created_at=MADE - 2 * DAY))
+
+    def test_what_is_deleted(self):
+        for value in (0, False):
+            self.assertFalse(self.deleted(value))
+        for value in (1, True, None, 'x'):
+            self.assertTrue(self.deleted(value))
+
+
+class ShareTest(TestCase):
+
+    kind = foreign.SHARE
+    like = SHARE
+
+    def test_a_row(self):
+        draft = self.draft()
+        self.assertEqual(
+            ('SHARE', 'red', None, 'req-1', 'SHARE_REPLICA', 's',
+             'SHARE_SHARE_REPLICA_002_003', '002', '003', 'ERROR', MADE,
+             EXPIRES), draft.row[1:])
+        self.assertEqual(('red', f'import:share:{OLD_ID}'), draft.key)
+
+    def test_without_a_type_or_a_detail(self):
+        draft = self.draft(resource_type=None, detail_id=None,
+                           resource_id=None)
+        self.assertEqual((None, None, 'SHARE_SHARE_002_001', '002', '001'),
+                         draft.row[5:10])
+
+    def test_ids_that_are_not_three_digits(self):
+        for value in ('2', '0002', 'abc', 2, '00\u0662', '002\n'):
+            self.refused('action_id', action_id=value)
+            self.refused('detail_id', detail_id=value)
+        self.refused('action_id', action_id=None)
+
+    def test_what_is_deleted(self):
+        self.assertFalse(self.deleted('False'))
+        for value in (None, OLD_ID, 'True', False):
+            self.assertTrue(self.deleted(value))

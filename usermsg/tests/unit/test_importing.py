@@ -1,0 +1,107 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import argparse
+import types
+
+from usermsg.cmd import importing
+from usermsg import exception
+from usermsg.objects import brought
+from usermsg.tests import base
+
+
+class ReportTest(base.TestCase):
+
+    def test_nothing(self):
+        self.assertEqual(['0 messages have been imported.'],
+                         list(importing.Report().lines()))
+
+    def test_everything(self):
+        report = importing.Report()
+        report.add(brought.Numbers(1000, 20, 3, 4))
+        report.add(brought.Numbers(234, 1, 1, 1))
+        report.numbers['deleted'] += 7
+        report.numbers['expired'] += 8
+        for number in range(6):
+            report.unknown(f'VOLUME_99999{number}')
+        for number in range(7):
+            report.skip(types.SimpleNamespace(id=f'{number}'),
+                        exception.InvalidInput('event_id', 'is odd.'))
+        report.skip(types.SimpleNamespace(id='a\n\u00fc' + 'x' * 100),
+                    exception.InvalidInput('id', 'is long.'))
+        self.assertEqual([
+            '1,234 messages have been imported.',
+            '21 were imported before.',
+            '4 were imported before, and deleted here since.',
+            '5 have been deleted here, as they have been deleted there.',
+            '7 rows were left behind, as they are deleted.',
+            '8 rows were left behind, as they have expired.',
+            '6 have an event that the catalogue lacks, and are shown with a '
+            'general text: VOLUME_999990, VOLUME_999991, VOLUME_999992, '
+            'VOLUME_999993, VOLUME_999994, ...',
+            '8 rows were skipped:',
+            '  7: event_id: is odd. Ids: 0, 1, 2, 3, 4, ...',
+            '  1: id: is long. Ids: a\\n\\xfc' + 'x' * 72],
+            list(report.lines()))
+        said = list(report.lines(dry_run=True))
+        self.assertEqual('1,234 messages would be imported.', said[0])
+        self.assertEqual('5 would be deleted here, as they have been deleted '
+                         'there.', said[3])
+
+
+class ConfiguredTest(base.TestCase):
+
+    def configured(self, text):
+        return importing.configured(self.write('cinder.conf', text))
+
+    def test_of_the_service_itself(self):
+        url = self.configured(
+            '[DEFAULT]\ntransport_url = rabbit://x\n'
+            'my_ip = $other\n[database]\nmax_retries = -1\n'
+            'connection = mysql+pymysql://cinder:se%40cret@db/cinder'
+            '?charset=utf8\n[nova]\npassword = x\n')
+        self.assertEqual(('db', 'se@cret'), (url.host, url.password))
+
+    def test_what_cannot_be_used_is_named_without_its_words(self):
+        for text, words in (
+                ('', '[database] connection is not set'),
+                ('[database]\nconnection =\n', 'connection is not set'),
+                ('connection secret\n', 'cannot be parsed'),
+                ('[database]\nsecret\n', 'cannot be parsed'),
+                ('[database]\nconnection = $secret\n', 'cannot be parsed'),
+                ('[database]\nconnection = secret\n', 'cinder.conf: '
+                 '[database] connection is not the address of a database.'),
+                ('[database]\nconnection = mysql+pymysql://a:secr@et@b/c\n',
+                 'an @ in the password must be written as %40.')):
+            error = self.assertRaises(exception.ConfigurationError,
+                                      self.configured, text)
+            self.assertIn(words, str(error))
+            self.assertIn('cinder.conf', str(error))
+            self.assertNotIn('secr', str(error).replace(str(self.home), ''))
+        path = self.home / 'binary'
+        path.write_bytes(b'[database]\nconnection = \xff\n')
+        for path, words in ((self.home / 'none', 'does not exist'),
+                            (self.home, 'cannot be '),
+                            (path, 'cannot be parsed')):
+            error = self.assertRaises(exception.ConfigurationError,
+                                      importing.configured, str(path))
+            self.assertIn(words, str(error))
+
+
+class OptionsTest(base.TestCase):
+
+    def test_sizes_of_batches(self):
+        for text in ('1', '500', '1000'):
+            self.assertEqual(int(text), importing.batch_size(text))
+        for text in ('0', '1001', '-1', '', 'x', '1.5', '\u0665',
+                     '1' * 5000):
+            self.assertRaises(argparse.ArgumentTypeError,
+                              importing.batch_size, text)
