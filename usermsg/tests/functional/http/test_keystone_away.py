@@ -37,6 +37,18 @@ class TestKeystoneAway(identified.TestCase):
         self.assert_unavailable(
             self.ask(application, 'any', service_token='other'))
 
+    def test_without_keystone_facades_say_so_in_their_way(self):
+        application = self.application(auth_url=self.nowhere)
+        for address in ('/volume/v3/messages', '/share/v2/messages'):
+            answer = self.ask(application, 'any', address)
+            self.assertEqual(503, answer.status_int)
+            self.assertEqual(str(errors.RETRY_AFTER),
+                             answer.headers['Retry-After'])
+            self.assertEqual(503, answer.json['serviceUnavailable']['code'])
+        for address in ('/volume/v3/', '/share/v2/'):
+            self.assertEqual(
+                200, self.ask(application, 'any', address).status_int)
+
     def test_without_keystone_the_rest_works(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/', '/v3', '/v3/', '/healthcheck'):
