@@ -13,9 +13,12 @@
 
 import atexit
 import functools
+import logging
 import socket
 import time
 import uuid
+
+import fixtures
 
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import identified
@@ -102,6 +105,22 @@ class TestTokens(identified.TestCase):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
         self.assert_refused(self.ask(application, token))
+
+    def test_no_token_and_no_password_is_logged(self):
+        application = self.application()
+        token, other = self.token(), self.token()
+        service = self.token('services', ['service'])
+        self.identity.revoke(other)
+        password = self.identity.authtoken()['password']
+        # Not before, as the test itself makes users.
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        for _ in range(2):
+            self.ask(application, token)
+            self.ask(application, other)
+            self.ask(application, token, service_token=service)
+        self.assertIn('/v3/auth/tokens', log.output)
+        for secret in (token, other, service, password):
+            self.assertNotIn(secret, log.output)
 
     def test_a_token_of_a_disabled_project_is_refused(self):
         application = self.application()
