@@ -42,8 +42,16 @@ if [ -n "$missing" ]; then
 fi
 
 output=$(mktemp)
-trap 'rm -f "$output" "$output.status"' EXIT
+maker=
+trap '[ -z "$maker" ] || kill "$maker"
+      rm -f "$output" "$output.status" "$output.maker"' EXIT
 failed=
+
+# Other services and their clients, which tests would wait for. Not with -m,
+# as nothing of ours can be imported here.
+.venv-test/bin/python -P usermsg/tests/functional/environments.py \
+    > "$output.maker" 2>&1 &
+maker=$!
 
 echo
 echo "=== checks: style, tests, documentation, release notes"
@@ -52,6 +60,15 @@ echo "=== checks: style, tests, documentation, release notes"
     echo $? > "$output.status"
 } | tee "$output"
 [ "$(cat "$output.status")" = 0 ] || failed="$failed checks"
+
+# The tests have waited for it; it says more about what went wrong.
+if ! wait "$maker"; then
+    echo
+    echo "=== environments of other services"
+    cat "$output.maker"
+    failed="$failed environments"
+fi
+maker=
 
 # The sum of a line of stestr's totals, which stand there once for each run.
 count() {

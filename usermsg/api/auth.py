@@ -11,28 +11,14 @@
 # under the License.
 """Who asks. Each strategy leaves the same headers for the application."""
 
-from usermsg import exception
+#: In the environment of a request whose token couldn't be checked.
+UNAVAILABLE = 'usermsg.identity_unavailable'
 
 
 def _keystone(app, conf):
-    """:raises usermsg.exception.ConfigurationError: of its options"""
     # Here, because it and its libraries take long to import.
-    from keystonemiddleware import auth_token
-    try:
-        # The decision is delayed because discovery needs no token, and
-        # because a refusal then has the form of all our errors.
-        protocol = auth_token.AuthProtocol(
-            app, {'oslo_config_config': conf, 'delay_auth_decision': True})
-    except Exception as error:  # each of its libraries has its own
-        raise exception.ConfigurationError(
-            f'[keystone_authtoken] cannot be used: {error}') from error
-    options = conf.keystone_authtoken
-    if not (options.auth_type or options.auth_section):
-        # It would start, and then fail on every token.
-        raise exception.ConfigurationError(
-            '[keystone_authtoken] auth_type is not set; the service needs '
-            'an account of its own to check tokens.')
-    return protocol
+    from usermsg.api import keystone
+    return keystone.protect(app, conf)
 
 
 class _NoAuth:
@@ -59,4 +45,5 @@ class _NoAuth:
 
 
 #: [api] auth_strategy -> what wraps the application
+#: :raises usermsg.exception.ConfigurationError: of its options
 STRATEGIES = {'keystone': _keystone, 'noauth': _NoAuth}

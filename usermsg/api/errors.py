@@ -26,7 +26,7 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: In seconds; for when the database can't be reached.
+#: In seconds; for when the database or Keystone can't be reached.
 RETRY_AFTER = 5
 
 
@@ -54,6 +54,14 @@ class Unauthorized(HTTPError):
 
     def __init__(self):
         super().__init__('The request needs a valid token.')
+
+
+class IdentityUnavailable(HTTPError):
+    code = 'identity_unavailable'
+
+    def __init__(self):
+        super().__init__('The service cannot check tokens at the moment. Try '
+                         'again later.')
 
 
 class BodyTooLarge(HTTPError):
@@ -146,6 +154,7 @@ _STATUS = {
     NotFound: 404,
     MethodNotAllowed: 405,
     Unauthorized: 401,
+    IdentityUnavailable: 503,
     BodyIncomplete: 400,
     BodyTooLarge: 413,
     LengthRequired: 411,
@@ -196,7 +205,7 @@ def with_headers(error, answer):
     """The answer to an error, with the headers that its status asks for."""
     if isinstance(error, MethodNotAllowed):
         answer.headers['Allow'] = error.allowed
-    elif isinstance(error, exception.DatabaseUnavailable):
+    elif answer.status_int == 503:
         answer.headers['Retry-After'] = str(RETRY_AFTER)
     return answer
 

@@ -59,7 +59,12 @@ class Request(pecan.Request):
 
     @property
     def identified(self):
-        return self.environ.get('HTTP_X_IDENTITY_STATUS') == 'Confirmed'
+        """Whether it is known who asks, and which service for them."""
+        confirmed = 'Confirmed'
+        environ = self.environ
+        return (environ.get('HTTP_X_IDENTITY_STATUS') == confirmed and
+                environ.get('HTTP_X_SERVICE_IDENTITY_STATUS',
+                            confirmed) == confirmed)
 
     @property
     def global_request_id(self):

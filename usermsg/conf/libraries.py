@@ -42,4 +42,7 @@ def set_defaults():
     It changes the libraries for the whole process: only the generator of
     samples calls it.
     """
+    # Here, because it takes long to import.
+    from usermsg.conf import authtoken
+    authtoken.set_defaults()
     cors.set_defaults(**_CORS)

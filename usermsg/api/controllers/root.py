@@ -12,6 +12,7 @@
 """Finds the handler of a request; answers discovery itself."""
 
 from usermsg.api import answer
+from usermsg.api import auth
 from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
@@ -48,6 +49,8 @@ class Root:
         found, handler, values = self.table.find(request.method, segments)
         request.prepare(self._runtime, found, values)
         if found.rule is not None and not request.identified:
+            if auth.UNAVAILABLE in request.environ:
+                raise errors.IdentityUnavailable()
             raise errors.Unauthorized()
         request.version  # an error, if it isn't one of ours
         limit = self._runtime.conf.api.max_request_body_size

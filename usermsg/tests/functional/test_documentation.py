@@ -23,11 +23,13 @@ import textwrap
 import uuid
 
 import jsonschema
+from keystoneauth1 import loading
 from keystoneauth1 import noauth
 from keystoneauth1 import session
 from keystonemiddleware import opts as auth_opts
 from oslo_middleware import cors
 
+from usermsg.api import app
 from usermsg.api.controllers import root
 from usermsg.api import openapi
 from usermsg.api import schemas
@@ -40,8 +42,10 @@ from usermsg.message import catalogue
 from usermsg.message import loader
 from usermsg import service
 from usermsg.tests import base
+from usermsg.tests.functional import environments
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import standalone
+from usermsg.tests.functional import keystone
 
 _ROOT = pathlib.Path(__file__).parents[3]
 
@@ -137,12 +141,38 @@ class DocumentationTest(base.TestCase):
             *((group.name, options)
               for group, options in usermsg_conf.list_opts()))
             for option in [each.dest for each in options]}
-        for block in _blocks('doc/source/admin/surroundings.rst', 'ini'):
+        known |= {('keystone_authtoken', option.dest) for option in
+                  loading.get_auth_plugin_conf_options('password')}
+        for block in (*_blocks('doc/source/admin/surroundings.rst', 'ini'),
+                      *_blocks('doc/source/admin/identity.rst', 'ini')):
             shown = configparser.ConfigParser()
             shown.read_string(block)
             for group in shown.sections():
                 for name in shown[group]:
                     self.assertIn((group, name), known)
+
+    def test_the_identity_page_makes_an_account_that_works(self):
+        identity = keystone.shared()
+        name = f'usermsg-{uuid.uuid4().hex[:8]}'
+        clients = environments.get('clients')
+        for command in _blocks('doc/source/admin/identity.rst', 'sh'):
+            subprocess.run(
+                ['sh', '-e', '-c', re.sub(r'\busermsg\b', name, command)],
+                env=clients.variables(
+                    **identity.cloud('admin', project='admin')),
+                check=True, capture_output=True, timeout=300)
+        shown = configparser.ConfigParser()
+        shown.read_string(
+            _blocks('doc/source/admin/identity.rst', 'ini')[0])
+        options = dict(shown['keystone_authtoken'])
+        self.assertEqual('usermsg', options['username'])
+        application = app.make_app(self.runtime(
+            api={'auth_strategy': 'keystone'}, keystone_authtoken={
+                **options, 'username': name, 'auth_url': identity.url}))
+        identity.user('alice', project=name, roles=['reader'])
+        answer = client.ask(application, '/v3/messages', headers={
+            'X-Auth-Token': identity.token('alice', project=name)})
+        self.assertEqual(200, answer.status_int)
 
     def test_the_overlays_of_the_operators_page_can_be_used(self):
         for number, block in enumerate(

@@ -14,6 +14,7 @@ import importlib.metadata
 import pathlib
 
 import fixtures
+from keystonemiddleware import auth_token
 from oslo_config import cfg
 from oslo_config import generator as config_generator
 from oslo_middleware import cors
@@ -91,8 +92,10 @@ class SampleTest(base.TestCase):
         # The generators set up the logging of their process, and change
         # defaults in libraries.
         self.useFixture(fixtures.FakeLogger())
-        self.addCleanup(cfg.set_defaults, cors.OPTS, **{
-            option.dest: option.default for option in cors.OPTS})
+        for _group, options in (('cors', cors.OPTS),
+                                *auth_token.AUTH_TOKEN_OPTS):
+            self.addCleanup(cfg.set_defaults, options, **{
+                option.dest: option.default for option in options})
         self.path = self.home / 'sample'
 
     def test_the_sample_configuration(self):
@@ -114,6 +117,21 @@ class SampleTest(base.TestCase):
                 self.assertTrue(any(line.startswith(f'#{option.name} = ')
                                     for line in lines), option.name)
                 self.assertIn(option.help[:40], text)
+
+    def test_the_sample_has_our_defaults_for_libraries(self):
+        conf = cfg.ConfigOpts()
+        config_generator.register_cli_opts(conf)
+        conf(['--namespace', 'usermsg',
+              '--namespace', 'keystonemiddleware.auth_token',
+              '--output-file', str(self.path)],
+             default_config_files=[], default_config_dirs=[])
+        config_generator.generate(conf)
+        lines = self.path.read_text(encoding='utf-8').splitlines()
+        for line in ('#http_connect_timeout = 3',
+                     '#http_request_max_retries = 1',
+                     '#include_service_catalog = false',
+                     '#service_type = user-message'):
+            self.assertIn(line, lines)
 
     def test_the_sample_policy(self):
         conf = cfg.ConfigOpts()

@@ -12,12 +12,16 @@
 """Tokens: who is let in, and what is believed of a request."""
 
 import datetime
+import os
+import subprocess
+import sys
 
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import fixture as keystone_fixture
 
 from usermsg.api import app
 from usermsg import exception
+from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 
@@ -155,11 +159,12 @@ class TestTokens(base.TestCase):
         self.assertEqual(403, self.ask(token='unscoped').status_int)
 
     def test_a_project_that_is_called_none_is_not_the_missing_one(self):
-        for scope in ({}, {'domain_id': 'default'}):
+        for name, scope in (('unscoped', {}),
+                            ('domain', {'domain_id': 'default'})):
             token = tokens.V3Token(user_id='somebody', **scope)
             token.add_role(name='reader')
-            self.keystone.add_token(token, 'unscoped')
-            answer = self.ask('/v3/None/messages', token='unscoped')
+            self.keystone.add_token(token, name)
+            answer = self.ask('/v3/None/messages', token=name)
             self.assertEqual(403, answer.status_int)
 
 
@@ -179,6 +184,34 @@ class TestKeystoneOptions(base.TestCase):
 
     def test_what_the_account_lacks_is_named(self):
         self.assertIn('auth_url', self.error_of(auth_type='password'))
+
+    def test_memcached_without_its_package_is_named(self):
+        path = self.config_file(
+            api={'auth_strategy': 'keystone'}, keystone_authtoken={
+                **client.KEYSTONE['keystone_authtoken'],
+                'memcached_servers': '127.0.0.1:11211'})
+        done = subprocess.run(
+            [sys.executable, '-c',
+             'import sys; sys.modules["memcache"] = None; '
+             'from usermsg.wsgi.api import application'],
+            env={**os.environ, service.CONFIG_FILES_VARIABLE: path},
+            text=True, capture_output=True)
+        self.assertNotEqual(0, done.returncode)
+        self.assertRegex(
+            done.stderr, r'\[keystone_authtoken\] cannot be used: .*memcache')
+        self.assertNotIn('Traceback', done.stderr)
+
+    def test_waiting_has_an_end_of_the_operators_choice(self):
+        for options, expected in (({}, (3, 1)), ({
+                'http_connect_timeout': 9,
+                'http_request_max_retries': 2}, (9, 2))):
+            runtime = self.runtime(
+                api={'auth_strategy': 'keystone'}, keystone_authtoken={
+                    **client.KEYSTONE['keystone_authtoken'], **options})
+            app.make_app(runtime)
+            found = runtime.conf.keystone_authtoken
+            self.assertEqual(expected, (found.http_connect_timeout,
+                                        found.http_request_max_retries))
 
     def test_a_value_that_is_no_number_is_named_with_its_file(self):
         error = self.error_of(token_cache_time='long')

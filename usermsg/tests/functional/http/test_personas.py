@@ -31,8 +31,11 @@ MINE = 'mine'
 
 EVENT = 'VOLUME_000002'
 
-#: What the messages of a facade are of; each shows no others.
-FACADE_EVENTS = {'share': 'SHARE_SHARE_001_002'}
+#: Of what the facade of shared file systems shows; it shows no others.
+SHARE_EVENT = 'SHARE_SHARE_001_002'
+
+#: A version that has messages, where the lowest has none yet.
+HEADERS = {'X-OpenStack-Manila-API-Version': '2.37'}
 
 
 def token_of(persona):
@@ -52,6 +55,25 @@ def address_of(route):
     return f'{route.method} {route.path}'
 
 
+def event_of(route):
+    """What a message is of that a route can show."""
+    return SHARE_EVENT if '/share/' in route else EVENT
+
+
+def request_of(route, project_id, message_id):
+    """What is asked on a route: method, address, headers and body."""
+    method, _, path = route.partition(' ')
+    headers = dict(HEADERS)
+    body = b''
+    if method == 'POST':
+        headers['Content-Type'] = 'application/json'
+        body = json.dumps({'message': {
+            'project_id': project_id, 'event_id': EVENT}}).encode()
+    return method, path.format(
+        project_id=project_id, message_id=message_id,
+        event_id=EVENT), headers, body
+
+
 class TestPersonas(base.TestCase):
 
     def setUp(self):
@@ -68,24 +90,12 @@ class TestPersonas(base.TestCase):
     def status(self, service, route, persona):
         """What a persona gets on a route, for a message of MINE."""
         runtime, application = service
-        method, _, path = route.partition(' ')
-        message = client.record(runtime, MINE, FACADE_EVENTS.get(
-            path.split('/')[1], EVENT))
-        # A version that has messages, where the lowest has none yet.
-        headers = {'X-Auth-Token': persona,
-                   'X-OpenStack-Manila-API-Version': '2.37'}
-        body = b''
-        if method == 'POST':
-            headers['Content-Type'] = 'application/json'
-            body = json.dumps({'message': {
-                'project_id': MINE, 'event_id': EVENT}}).encode()
-        if TABLE['personas'][persona] is None:
-            del headers['X-Auth-Token']
+        message = client.record(runtime, MINE, event_of(route))
+        method, address, headers, body = request_of(route, MINE, message.id)
+        if TABLE['personas'][persona] is not None:
+            headers['X-Auth-Token'] = persona
         return client.ask(
-            application,
-            path.format(project_id=MINE, message_id=message.id,
-                        event_id=EVENT),
-            method, headers, body).status_int
+            application, address, method, headers, body).status_int
 
     def test_each_persona_gets_what_the_table_says(self):
         service = self.service()

@@ -1,0 +1,143 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What it costs to know who asks: Keystone's tokens, next to no identity.
+
+    python benchmarks/identity.py [--database NAME ...]
+
+Both servers are usermsg, on the same database: one with ``auth_strategy =
+keystone`` and a real Keystone, which it asks once about the only token, the
+other with ``noauth``. Everything else is as in ``api.py``. The exit status
+is 1 if a page of 100 keeps less than 80 % of its speed.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+
+import api
+import data
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg import service
+from usermsg.tests.functional import keystone
+from usermsg.tests.functional import servers
+
+GOAL = ('list(100)', 0.8)
+
+
+def make_cases(found, project, token):
+    def get(name, address):
+        request = api.http('GET', address, project, 'member')
+        return api.Case(name, request.replace(
+            b'\r\n', b'\r\nX-Auth-Token: %b\r\n' % token.encode(), 1))
+
+    return [*(get(f'list({limit})', f'/v3/messages?limit={limit}')
+              for limit in (10, 100, 1000)),
+            get('show', f'/v3/messages/{found[len(found) // 2]}')]
+
+
+def configure(url, identity, directory):
+    """The path of a configuration file with Keystone."""
+    options = ''.join(f'{name} = {value}\n'
+                      for name, value in identity.authtoken().items())
+    return directory.write('keystone.conf', f'''
+[DEFAULT]
+log_file = {directory.path('keystone.log')}
+[database]
+connection = {url}
+[api]
+auth_strategy = keystone
+[keystone_authtoken]
+{options}
+''')
+
+
+def run(name, identity, arguments):
+    """The figures of each case on one database."""
+    numbers = itertools.count()
+    project = identity.project('benchmark')
+    identity.user('reader', project='benchmark', roles=['member'])
+    token = identity.token('reader', project='benchmark')
+    with data.DATABASES[name]() as url, servers.Process() as directory:
+        without = api.configure(url, directory)
+        runtime = service.make_runtime(
+            service.load_config(['--config-file', without]))
+        api.note(f'{name}: writing {arguments.rows * 4 // 3:,} rows')
+        found = api.prepare(runtime, arguments.rows)
+        with runtime.db.engine().begin() as connection:
+            connection.execute(
+                sa.update(models.messages).values(project_id=project).where(
+                    models.messages.c.project_id == data.PROJECT))
+        data.analyze(runtime.db)
+        runtime.db.dispose()
+        application = 'usermsg.wsgi.api:application'
+        variable = service.CONFIG_FILES_VARIABLE
+        checking = configure(url, identity, directory)
+        with (api.Server(application, {variable: checking}) as keystone_,
+              api.Server(application, {variable: without}) as noauth,
+              api.Server('bare:nothing') as nothing):
+            for case in make_cases(found, project, token):
+                row = api.measure(case, keystone_, noauth, nothing,
+                                  arguments.rounds, arguments.seconds,
+                                  numbers)
+                row = {'database': name, 'keystone': row.pop('usermsg'),
+                       'noauth': row.pop('bare'), **row}
+                api.note(f'{name}: {case.name}: {row["ratio"]}')
+                yield row
+
+
+def show(figures):
+    """Print the table."""
+    print(f'{"":<11}{"":<11}{"requests/s":>19}')
+    print(f'{"database":<11}{"case":<11}{"keystone":>10}{"noauth":>9}'
+          f'{"ratio":>8}{"from - to":>14}')
+    for row in figures:
+        print('{database:<11}{case:<11}{keystone:>10.0f}{noauth:>9.0f}'
+              '{ratio:>8.2f}{ratio_least:>7.2f} -{ratio_most:>5.2f}'
+              .format(**row))
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description='Compare usermsg with Keystone to usermsg without.')
+    parser.add_argument('--database', action='append',
+                        choices=data.DATABASES, help='all if left out')
+    parser.add_argument('--rounds', type=api.positive(int), default=15,
+                        help='turns of each server (default: 15)')
+    parser.add_argument('--seconds', type=api.positive(float), default=0.5,
+                        help='how long a turn is (default: 0.5)')
+    parser.add_argument('--rows', type=api.positive(int), default=10_000,
+                        help='messages of the project; others have a third '
+                        'as many (default: 10000)')
+    parser.add_argument('--json', action='store_true',
+                        help='print JSON instead of a table')
+    arguments = parser.parse_args()
+    figures = []
+    try:
+        with keystone.Keystone() as identity:
+            for name in arguments.database or data.DATABASES:
+                figures += run(name, identity, arguments)
+    except (api.Different, servers.Missing) as error:
+        sys.exit(f'This cannot be measured: {error}')
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+    else:
+        show(figures)
+    case, least = GOAL
+    return int(any(row['case'] == case and row['ratio'] < least
+                   for row in figures))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

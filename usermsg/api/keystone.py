@@ -1,0 +1,271 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Asks Keystone who asks us: keystonemiddleware, as this service needs it.
+
+It decides nothing: discovery needs no token, and a refusal is to have the
+form of all our errors. What it changes:
+
+* Keystone that can't be asked is neither a token that is wrong nor a failure
+  of ours (:data:`usermsg.api.auth.UNAVAILABLE`).
+* Threads don't pile up waiting for a Keystone that says nothing.
+* Without memcached, tokens are remembered in a cache that has an end, and
+  with them what they mean for a request: working that out each time would
+  cost a third of a page of messages.
+"""
+
+import dataclasses
+import hashlib
+import threading
+import time
+
+import cachetools
+from keystoneauth1 import exceptions
+from keystonemiddleware import auth_token
+import orjson
+from oslo_log import log
+
+from usermsg.api import auth
+from usermsg.conf import authtoken
+from usermsg import exception
+
+LOG = log.getLogger(__name__)
+
+# Longer than any that Keystone makes, and what the servers before Keystone
+# take; they would answer with an error of their own, or not at all.
+_LONGEST_TOKEN = 8000
+
+# Each takes up to 4 KiB.
+_CACHED_TOKENS = 10_000
+
+_SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
+            'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
+            'USER_DOMAIN_NAME', 'DOMAIN_ID', 'DOMAIN_NAME', 'ROLES')
+
+# What keystonemiddleware says in the environment of a request about who
+# asks, and nobody else may.
+_SAID = (*(f'HTTP_X_{name}' for name in _SUBJECT),
+         *(f'HTTP_X_SERVICE_{name}' for name in _SUBJECT),
+         'HTTP_X_IDENTITY_STATUS', 'HTTP_X_SERVICE_IDENTITY_STATUS',
+         'HTTP_X_IS_ADMIN_PROJECT', 'HTTP_OPENSTACK_SYSTEM_SCOPE',
+         'HTTP_X_SERVICE_CATALOG', 'HTTP_X_ROLE', 'HTTP_X_USER',
+         'HTTP_X_TENANT_ID', 'HTTP_X_TENANT_NAME', 'HTTP_X_TENANT')
+
+
+def protect(app, conf):
+    """The application, behind Keystone.
+
+    :raises usermsg.exception.ConfigurationError: of ``[keystone_authtoken]``
+    """
+    authtoken.register_opts(conf)
+    try:
+        protocol = _Protocol(app, {'oslo_config_config': conf,
+                                   'delay_auth_decision': True})
+    except Exception as error:  # each of its libraries has its own
+        raise exception.ConfigurationError(
+            f'[keystone_authtoken] cannot be used: {error}') from error
+    options = conf.keystone_authtoken
+    if not (options.auth_type or options.auth_section):
+        # It would start, and then fail on every token.
+        raise exception.ConfigurationError(
+            '[keystone_authtoken] auth_type is not set; the service needs '
+            'an account of its own to check tokens.')
+    return protocol
+
+
+class _Unavailable(Exception):
+    """Keystone can't say now whether a token is valid."""
+
+
+class _Protocol(auth_token.AuthProtocol):
+
+    def __call__(self, environ, start_response):
+        if isinstance(self._token_cache, _TokenCache):
+            said = self._token_cache.said(environ)
+            if said is not None:
+                for name in _SAID:
+                    environ.pop(name, None)
+                environ.update(said)
+                return self._app(environ, start_response)
+        return super().__call__(environ, start_response)
+
+    def process_request(self, request):
+        # It leaves this one alone in a request without a valid token.
+        request.environ.pop('HTTP_OPENSTACK_SYSTEM_SCOPE', None)
+        try:
+            answer = super().process_request(request)
+        except _Unavailable:
+            # By now no header says who asks.
+            request.environ[auth.UNAVAILABLE] = True
+            return None
+        if request.user_token_valid:
+            user = request.token_auth.user
+            if request.service_token:
+                # It puts the scope of the service's token in its place.
+                request.environ['HTTP_OPENSTACK_SYSTEM_SCOPE'] = (
+                    'all' if user.system_scoped else None)
+            elif isinstance(self._token_cache, _TokenCache):
+                self._token_cache.remember(
+                    request.environ, user, request.token_info)
+        return answer
+
+    def validate_allowed_request(self, request, token):
+        # It wants to see in the catalogue, which isn't asked for, that the
+        # service type of the configuration exists.
+        super().validate_allowed_request(request, {
+            'catalog': [{'type': self._conf.get('service_type')}], **token})
+
+    @property
+    def www_authenticate_uri(self):
+        # Never by asking Keystone, as this goes with an error.
+        return (self._conf.get('www_authenticate_uri') or
+                getattr(self._auth, 'auth_url', None))
+
+    def _create_identity_server(self):
+        return _IdentityServer(super()._create_identity_server())
+
+    def _token_cache_factory(self):
+        if self._conf.get('cache'):
+            return super()._token_cache_factory()
+        if self._conf.get('memcached_servers'):
+            cache = super()._token_cache_factory()
+            # Now rather than in the first request, as it may lack a package.
+            cache.initialize({})
+            return cache
+        return _TokenCache(self._conf.get('token_cache_time'))
+
+
+class _IdentityServer:
+    """Keystone. While it keeps silent, one thread at a time asks it.
+
+    The others are told at once: else all threads of the process would soon
+    wait for it, and those whose tokens are known would wait for them.
+
+    :param server: keystonemiddleware's
+    """
+
+    def __init__(self, server):
+        self._server = server
+        self._silent = False
+        self._turn = threading.Lock()
+
+    def verify_token(self, token, **options):
+        """What Keystone says about a token.
+
+        :raises keystonemiddleware.auth_token.InvalidToken: it isn't one
+        :raises _Unavailable: it says nothing
+        """
+        if not _is_possible(token):
+            raise auth_token.InvalidToken()
+        if not self._silent:
+            return self._ask(token, options)
+        if not self._turn.acquire(blocking=False):
+            raise _Unavailable()
+        try:
+            return self._ask(token, options)
+        finally:
+            self._turn.release()
+
+    def _ask(self, token, options):
+        silent = False
+        try:
+            return self._server.verify_token(token, **options)
+        except (exceptions.ClientException, auth_token.ServiceError) as error:
+            silent = isinstance(error, exceptions.ConnectTimeout)
+            if isinstance(error, exceptions.EndpointNotFound):
+                # Let it look for Keystone again.
+                self._server.invalidate()
+            LOG.error('Keystone could not be asked about a token: %s', error)
+            raise _Unavailable() from error
+        finally:
+            self._silent = silent
+
+
+def _is_possible(token):
+    return (0 < len(token) <= _LONGEST_TOKEN and token.isascii() and
+            token.isprintable())
+
+
+@dataclasses.dataclass
+class _Token:
+    """A token that Keystone knows.
+
+    :param data: what Keystone said, as JSON
+    :param said: the same in the environment of a request, if each request
+        with this token is judged alike
+    :param expires: when the token does, in seconds of the Epoch
+    """
+
+    data: bytes
+    said: dict | None = None
+    expires: float = 0
+
+
+class _TokenCache:
+    """What Keystone said, for a while; in place of keystonemiddleware's own.
+
+    That one is made for each of the threads, has no bound, and looks at all
+    its tokens each time it is asked for one.
+
+    :param seconds: how long; less than 1 for not at all
+    """
+
+    def __init__(self, seconds):
+        self._tokens = cachetools.TTLCache(
+            _CACHED_TOKENS if seconds > 0 else 0, max(seconds, 0))
+        self._lock = threading.Lock()
+
+    def initialize(self, environ):
+        """Nothing to do; keystonemiddleware calls it on each request."""
+
+    def get(self, token):
+        found = self._find(token)
+        return found and orjson.loads(found.data)
+
+    def set(self, token, data):
+        # Nobody can change what is kept, and it takes less room.
+        found = _Token(orjson.dumps(data))
+        with self._lock:
+            if self._tokens.maxsize:
+                self._tokens[_key(token)] = found
+
+    def said(self, environ):
+        """What is to be said in a request, or None if it isn't known."""
+        token = environ.get('HTTP_X_AUTH_TOKEN')
+        if not token or 'HTTP_X_SERVICE_TOKEN' in environ:
+            return None
+        found = self._find(token)
+        if found is None or found.expires <= time.time():
+            return None
+        return found.said
+
+    def remember(self, environ, identity, data):
+        """Keep what was said, as long as its token is kept.
+
+        :param identity: the token, a keystoneauth1 AccessInfo
+        :param data: what Keystone said of it
+        """
+        credential = data['token'].get('application_credential') or {}
+        if identity.bind or credential.get('access_rules') is not None:
+            return
+        found = self._find(identity.auth_token)
+        if found is not None:
+            found.expires = identity.expires.timestamp()
+            found.said = {name: environ[name] for name in _SAID
+                          if name in environ}
+
+    def _find(self, token):
+        with self._lock:
+            return self._tokens.get(_key(token))
+
+
+def _key(token):
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Our defaults for ``[keystone_authtoken]``, options of keystonemiddleware.
+
+A module of its own, as that library takes long to import.
+"""
+
+from keystonemiddleware import auth_token
+from oslo_config import cfg
+
+_DEFAULTS = {
+    # Else a Keystone that says nothing would be waited for without end; and
+    # clients are told to try again soon.
+    'http_connect_timeout': 3,
+    'http_request_max_retries': 1,
+    # Nobody here looks at it, and it may be larger than all the rest.
+    'include_service_catalog': False,
+    # What access rules of application credentials call this service.
+    'service_type': 'user-message',
+}
+
+
+def register_opts(conf):
+    for group, options in auth_token.list_opts():
+        conf.register_opts(options, group=group)
+        for name, value in _DEFAULTS.items():
+            conf.set_default(name, value, group=group)
+
+
+def set_defaults():
+    """See :func:`usermsg.conf.libraries.set_defaults`."""
+    for _group, options in auth_token.AUTH_TOKEN_OPTS:
+        cfg.set_defaults(options, **_DEFAULTS)

@@ -1,0 +1,152 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What each persona of personas.yaml may do, with a token of Keystone's."""
+
+import contextlib
+import functools
+import itertools
+import uuid
+
+from keystoneauth1 import exceptions
+
+from usermsg.tests import base
+from usermsg.tests.functional.db import samples
+from usermsg.tests.functional.http import client
+from usermsg.tests.functional.http import identified
+from usermsg.tests.functional.http import test_personas
+from usermsg.tests.functional import keystone
+from usermsg.tests.functional import servers
+
+TABLE = test_personas.TABLE
+
+
+class Personas:
+    """Those of personas.yaml, in projects of their own.
+
+    ``tokens`` has those that Keystone gave, None for who asks without any;
+    ``projects`` has the ids of the personas' projects.
+
+    :param identity: the Keystone that is to know them
+    """
+
+    def __init__(self, identity):
+        self._identity = identity
+        self._mark = uuid.uuid4().hex[:8]
+        self.tokens = {}
+        self.projects = {}
+        for name, persona in TABLE['personas'].items():
+            if persona is None:
+                self.tokens[name] = None
+                continue
+            project = persona.get('project')
+            if project:
+                project = f'{project}-{self._mark}'
+                self.projects[name] = identity.project(project)
+            with contextlib.suppress(exceptions.Unauthorized):
+                self.tokens[name] = self._token(name, persona, project)
+
+    def _token(self, name, persona, project):
+        user = f'{name}-{self._mark}'
+        scope = {'project': project, 'domain': persona.get('domain'),
+                 'system': 'system' in persona}
+        # The other roles are implied by the first.
+        self._identity.user(user, roles=persona.get('roles', ())[:1], **scope)
+        return self._identity.token(user, unscoped=not any(scope.values()),
+                                    **scope)
+
+
+@functools.cache
+def personas():
+    return Personas(keystone.shared())
+
+
+class TestPersonas(base.TestCase):
+    """Each persona with a token of its own, under uWSGI."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = servers.require(identified.shared)
+        self.tokens = personas().tokens
+        self.projects = personas().projects
+        self.mine = self.projects['reader']
+
+    def test_nobody_gets_a_token_for_a_project_without_a_role(self):
+        self.assertEqual({'no-role'},
+                         set(TABLE['personas']) - set(self.tokens))
+
+    def test_each_persona_gets_what_the_table_says(self):
+        found = {route: {persona: self.status(route, token)
+                         for persona, token in self.tokens.items()}
+                 for route in TABLE['routes']}
+        expected = {route: {persona: status
+                            for persona, status in statuses.items()
+                            if persona in self.tokens}
+                    for route, statuses in TABLE['routes'].items()}
+        self.assertEqual(expected, found)
+        self.assertNotIn('Traceback', self.service.server.log())
+
+    def status(self, route, token):
+        message = client.record(self.service.runtime, self.mine,
+                                test_personas.event_of(route))
+        method, address, headers, body = test_personas.request_of(
+            route, self.mine, message.id)
+        return self.service.ask(
+            address, token, method, headers, body)[0].status
+
+    def test_no_list_has_what_is_not_for_who_asks(self):
+        projects = [self.mine, self.projects['other-reader'],
+                    self.projects['service'], uuid.uuid4().hex]
+        for project in projects * 2:
+            for event_id in (test_personas.EVENT, test_personas.SHARE_EVENT):
+                client.record(self.service.runtime, project, event_id)
+        owners = {row['id']: row['project_id']
+                  for row in samples.stored(self.service.runtime.db)}
+        seen = {persona: set() for persona in self.tokens}
+        everything = ('all_projects=true', 'all_tenants=true')
+        for persona, (address, project), query in itertools.product(
+                self.tokens, self.lists(projects),
+                ['', *everything, 'limit=1', *(
+                    f'project_id={project}' for project in projects)]):
+            answer, content = self.service.ask(
+                f'{address}?{query}', self.tokens[persona],
+                headers=test_personas.HEADERS)
+            if answer.status == 200:
+                found = {owners[message['id']]
+                         for message in content['messages']}
+                seen[persona] |= found
+                asked = {project, query.partition('project_id=')[2]}
+                if persona not in ('admin', 'other-admin'):
+                    self.assertLessEqual(
+                        found, {self.projects[persona]},
+                        f'{persona} {address} {query}')
+                elif query not in everything:
+                    self.assertLessEqual(
+                        found, asked | {self.projects[persona]},
+                        f'{persona} {address} {query}')
+        self.assertEqual({self.mine}, seen['reader'])
+        self.assertEqual({self.projects['other-reader']},
+                         seen['other-member'])
+        self.assertEqual(set(projects), seen['admin'] & set(projects))
+        for persona in ('service', 'unscoped', 'system-admin',
+                        'domain-admin', 'nobody'):
+            self.assertEqual(set(), seen[persona], persona)
+
+    def lists(self, projects):
+        """Each address that lists messages, and the project in it."""
+        for route in TABLE['routes']:
+            method, _, path = route.partition(' ')
+            if method == 'GET' and path.endswith('/messages'):
+                if '{project_id}' not in path:
+                    yield path, None
+                else:
+                    for project in projects:
+                        yield path.format(project_id=project), project

@@ -1,0 +1,218 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import concurrent.futures
+import threading
+
+from keystoneauth1 import exceptions
+from keystoneauth1 import fixture as tokens
+from keystonemiddleware import auth_token
+
+from usermsg.api import keystone
+from usermsg.tests import base
+
+
+class Server:
+    """Answers each question with what it is given next."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+        self.asked = []
+        self.invalidated = 0
+
+    def verify_token(self, token, **options):
+        self.asked.append(token)
+        answer = self.answers.pop(0)
+        if callable(answer):
+            answer = answer()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def invalidate(self):
+        self.invalidated += 1
+
+
+class TestAsking(base.TestCase):
+
+    def assert_unavailable(self, identity, token='token'):
+        self.assertRaises(keystone._Unavailable, identity.verify_token, token)
+
+    def test_what_keystone_says_is_passed_on(self):
+        identity = keystone._IdentityServer(Server({'token': {}}))
+        self.assertEqual({'token': {}}, identity.verify_token('token'))
+
+    def test_a_wrong_token_is_no_silence(self):
+        server = Server(auth_token.InvalidToken(), {'token': {}})
+        identity = keystone._IdentityServer(server)
+        self.assertRaises(auth_token.InvalidToken, identity.verify_token, 'a')
+        identity.verify_token('b')
+        self.assertEqual(['a', 'b'], server.asked)
+
+    def test_any_failure_is_an_absence(self):
+        for error in (exceptions.ConnectFailure(), exceptions.SSLError(''),
+                      exceptions.ConnectTimeout(), exceptions.Unauthorized(),
+                      exceptions.DiscoveryFailure(),
+                      exceptions.InternalServerError(),
+                      auth_token.ServiceError()):
+            self.assert_unavailable(keystone._IdentityServer(Server(error)))
+
+    def test_an_endpoint_that_is_gone_is_looked_for_again(self):
+        server = Server(exceptions.EndpointNotFound())
+        self.assert_unavailable(keystone._IdentityServer(server))
+        self.assertEqual(1, server.invalidated)
+
+    def test_keystone_is_not_asked_about_what_can_be_no_token(self):
+        server = Server()
+        identity = keystone._IdentityServer(server)
+        for token in ('', 'a\n', 'a\x00', '\xe4', 'x' * 8001):
+            self.assertRaises(auth_token.InvalidToken,
+                              identity.verify_token, token)
+        self.assertEqual([], server.asked)
+
+    def test_one_thread_waits_for_a_silent_keystone(self):
+        asked, go_on = threading.Event(), threading.Event()
+
+        def wait():
+            asked.set()
+            go_on.wait(60)
+            return exceptions.ConnectTimeout()
+
+        server = Server(exceptions.ConnectTimeout(), wait, {'token': {}})
+        identity = keystone._IdentityServer(server)
+        self.assert_unavailable(identity, 'first')
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            second = pool.submit(
+                self.assert_unavailable, identity, 'second')
+            self.assertTrue(asked.wait(60))
+            for _ in range(10):
+                self.assert_unavailable(identity, 'told at once')
+            go_on.set()
+            second.result(60)
+        # And then the next one tries.
+        identity.verify_token('third')
+        self.assertEqual(['first', 'second', 'third'], server.asked)
+
+    def test_threads_ask_at_once_while_keystone_answers(self):
+        together = threading.Barrier(4)
+
+        def answer():
+            together.wait(60)
+            return {'token': {}}
+
+        identity = keystone._IdentityServer(Server(*[answer] * 4))
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            self.assertEqual([{'token': {}}] * 4, list(pool.map(
+                identity.verify_token, 'abcd')))
+
+
+class TestTokenCache(base.TestCase):
+
+    def test_what_was_set_is_found(self):
+        cache = keystone._TokenCache(300)
+        cache.set('token', {'token': {'user': 'a'}})
+        self.assertEqual({'token': {'user': 'a'}}, cache.get('token'))
+        self.assertIsNone(cache.get('other'))
+
+    def test_what_is_found_can_be_changed(self):
+        cache = keystone._TokenCache(300)
+        cache.set('token', {'token': {'user': 'a'}})
+        cache.get('token')['token']['user'] = 'b'
+        self.assertEqual({'token': {'user': 'a'}}, cache.get('token'))
+
+    def test_without_time_nothing_is_kept(self):
+        for seconds in (0, -1):
+            cache = keystone._TokenCache(seconds)
+            cache.set('token', {'token': {}})
+            self.assertIsNone(cache.get('token'))
+
+    def test_it_has_an_end(self):
+        cache = keystone._TokenCache(300)
+        last = keystone._CACHED_TOKENS + 10
+        for number in range(last + 1):
+            cache.set(str(number), {})
+        self.assertEqual(keystone._CACHED_TOKENS, len(cache._tokens))
+        self.assertIsNone(cache.get('0'))
+        self.assertEqual({}, cache.get(str(last)))
+
+
+class Echo:
+    """An application that keeps the environment of its last request."""
+
+    def __call__(self, environ, start_response):
+        self.environ = dict(environ)
+        start_response('200 OK', [])
+        return [b'']
+
+
+class TestWhatIsSaid(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.echo = Echo()
+        self.app = keystone.protect(self.echo, self.runtime(
+            keystone_authtoken={'auth_type': 'none', 'endpoint': 'http://k'}
+        ).conf)
+
+    def know(self, token, data):
+        """Let the application know a token, as if Keystone was asked."""
+        self.app._identity_server = Server({'token': data['token']})
+
+    def said(self, environ=None, **headers):
+        environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/', **{
+            f'HTTP_{name}': value for name, value in headers.items()},
+            **(environ or {})}
+        self.app(environ, lambda *args: None)
+        return {name: value for name, value in self.echo.environ.items()
+                if name.startswith('HTTP_')}
+
+    def token(self, **values):
+        token = tokens.V3Token(user_id='u', project_id='p', **values)
+        token.add_role(name='reader')
+        return token
+
+    def test_the_second_time_the_same_is_said(self):
+        self.know('t', self.token())
+        first = self.said(X_AUTH_TOKEN='t')
+        self.assertEqual('p', first['HTTP_X_PROJECT_ID'])
+        self.assertEqual(first, self.said(X_AUTH_TOKEN='t'))
+
+    def test_nobody_else_may_say_it(self):
+        self.know('t', self.token())
+        expected = self.said(X_AUTH_TOKEN='t')
+        # All that an application may find there.
+        names = {name[5:] for name in keystone._SAID}
+        request = auth_token._request._AuthTokenRequest(environ={})
+        names |= {name.upper().replace('-', '_')
+                  for name in request._all_auth_headers()}
+        for token in ('t', None):
+            if token is None:
+                expected = {'HTTP_X_IDENTITY_STATUS': 'Invalid'}
+            forged = dict.fromkeys(names, 'forged')
+            if token:
+                forged['X_AUTH_TOKEN'] = token
+            self.assertEqual(expected, self.said(**forged))
+
+    def test_it_is_not_said_of_others(self):
+        self.know('t', self.token())
+        self.said(X_AUTH_TOKEN='t')
+        self.app._identity_server = Server(auth_token.InvalidToken())
+        self.assertEqual('Invalid', self.said(
+            X_AUTH_TOKEN='u')['HTTP_X_IDENTITY_STATUS'])
+
+    def test_a_token_with_a_binding_is_looked_at_each_time(self):
+        data = self.token()
+        data['token']['bind'] = {'kerberos': 'somebody'}
+        self.know('t', data)
+        kerberos = {'AUTH_TYPE': 'Negotiate', 'REMOTE_USER': 'somebody'}
+        for environ, status in ((kerberos, 'Confirmed'), ({}, 'Invalid')):
+            said = self.said(environ, X_AUTH_TOKEN='t')
+            self.assertEqual(status, said['HTTP_X_IDENTITY_STATUS'])
