@@ -18,7 +18,9 @@ them. Each is a file of requirements in ``environments/``::
     subprocess.run([environment.program('keystone-manage'), 'db_sync'])
 
 It is made at its first use, which takes a minute, kept, and made anew when
-that file changes.
+that file changes. A line such as ``-e ./client`` is for a distribution of this
+repository: its code runs from here, and what says what else is installed of it
+counts as if it stood in the file.
 """
 
 import fcntl
@@ -26,6 +28,7 @@ import functools
 import hashlib
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -67,8 +70,7 @@ def get(name):
     :raises RuntimeError: it can't be made; ends with what pip said
     """
     requirements = _REQUIREMENTS / f'{name}.txt'
-    digest = hashlib.sha256(
-        requirements.read_bytes() + sys.version.encode()).hexdigest()
+    digest = _digest(requirements)
     directory = _KEPT / name
     made_of = directory / 'made-of'
     _KEPT.mkdir(exist_ok=True)
@@ -82,6 +84,17 @@ def get(name):
                  '--requirement', requirements, cwd=_REPOSITORY)
             made_of.write_text(digest)
     return Environment(directory)
+
+
+def _digest(requirements):
+    """Of all that an environment is made of."""
+    parts = [requirements.read_bytes(), sys.version.encode()]
+    for ours in re.findall(r'^-e (\./\S+)$', requirements.read_text(), re.M):
+        directory = _REPOSITORY / ours
+        parts.append(str(directory).encode())
+        parts += [(directory / name).read_bytes() for name in (
+            'pyproject.toml', 'requirements.txt', 'setup.cfg')]
+    return hashlib.sha256(b''.join(parts)).hexdigest()
 
 
 def _run(*command, cwd=None):

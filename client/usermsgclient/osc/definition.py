@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``openstack user message definition list`` and ``show``."""
+
+from osc_lib import utils
+
+from usermsgclient.osc import base
+from usermsgclient.osc import options
+
+_COLUMNS = ('ID', 'Resource Type', 'Text', 'User Fixable', 'Retryable')
+_MORE_COLUMNS = ('Remedy', 'Link', 'Prefix', 'Action ID', 'Detail ID')
+
+_ATTRIBUTES = ('id', 'text', 'remedy', 'user_fixable', 'retryable', 'link',
+               'prefix', 'resource_type', 'action_id', 'detail_id')
+
+
+class ListDefinitions(base.Texts, base.Lister):
+    _description = 'List what user messages may say'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--prefix',
+            metavar='<prefix>',
+            help='Only messages of this service, such as VOLUME')
+        parser.add_argument(
+            '--resource-type',
+            metavar='<resource-type>',
+            help='Only messages about resources of this type, such as '
+                 'volume')
+        options.flag(
+            parser, 'user-fixable',
+            yes='Only messages whose cause users can remove themselves',
+            no='Only messages whose cause users cannot remove themselves')
+        options.flag(
+            parser, 'retryable',
+            yes='Only messages after which the same request may succeed '
+                'later',
+            no='Only messages after which the same request will not succeed '
+               'later')
+        options.add_pages(parser, 'messages')
+        parser.add_argument(
+            '--long',
+            action='store_true',
+            help='List additional fields in output')
+        return parser
+
+    def take_action(self, parsed_args):
+        found = self.client(parsed_args).defined_messages(
+            prefix=parsed_args.prefix,
+            resource_type=parsed_args.resource_type,
+            user_fixable=parsed_args.user_fixable,
+            retryable=parsed_args.retryable,
+            marker=parsed_args.marker,
+            max_items=parsed_args.limit)
+        columns = _COLUMNS
+        if parsed_args.long:
+            columns += _MORE_COLUMNS
+        return columns, (utils.get_item_properties(definition, columns)
+                         for definition in found)
+
+
+class ShowDefinition(base.Texts, base.ShowOne):
+    _description = 'Display what a user message says and what can be done'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'event_id',
+            metavar='<event-id>',
+            type=options.identifier,
+            help='Event whose message to display, such as VOLUME_000002')
+        return parser
+
+    def take_action(self, parsed_args):
+        definition = self.client(parsed_args).get_defined_message(
+            parsed_args.event_id)
+        return _ATTRIBUTES, utils.get_item_properties(definition, _ATTRIBUTES)

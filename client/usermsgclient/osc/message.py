@@ -1,0 +1,248 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``openstack user message list``, ``show``, ``create`` and ``delete``."""
+
+import logging
+
+from keystoneauth1 import exceptions as ksa_exceptions
+from openstack import exceptions as sdk_exceptions
+from osc_lib import exceptions
+from osc_lib import utils
+
+from usermsgclient.osc import base
+from usermsgclient.osc import identity
+from usermsgclient.osc import options
+
+LOG = logging.getLogger(__name__)
+
+_COLUMNS = ('ID', 'Message Level', 'Resource Type', 'Resource UUID',
+            'User Message', 'Created At')
+_MORE_COLUMNS = ('Event ID', 'Request ID', 'Guaranteed Until')
+
+_ATTRIBUTES = ('id', 'event_id', 'user_message', 'message_level',
+               'resource_type', 'resource_uuid', 'created_at',
+               'guaranteed_until', 'request_id')
+
+
+class ListMessages(base.Texts, base.Lister):
+    _description = 'List user messages, the newest first'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--resource-type',
+            metavar='<resource-type>',
+            help='Only messages about resources of this type, such as '
+                 'volume')
+        parser.add_argument(
+            '--resource',
+            metavar='<resource>',
+            help='Only messages about this resource (ID)')
+        parser.add_argument(
+            '--event-id',
+            metavar='<event-id>',
+            help='Only messages of this event, such as VOLUME_000002')
+        parser.add_argument(
+            '--request-id',
+            metavar='<request-id>',
+            help='Only messages of this request, such as req-...')
+        parser.add_argument(
+            '--level',
+            metavar='<level>',
+            type=options.level,
+            help='Only messages of this level: INFO, WARN or ERROR')
+        parser.add_argument(
+            '--since',
+            metavar='<time>',
+            type=options.time,
+            help='Only messages recorded at this time or later: in ISO 8601, '
+                 'in UTC if it names no zone, or how long ago, such as 90s, '
+                 '15m, 2h, 3d or 1w')
+        parser.add_argument(
+            '--before',
+            metavar='<time>',
+            type=options.time,
+            help='Only messages recorded at this time or earlier, likewise')
+        options.add_scope(parser, 'List messages')
+        parser.add_argument(
+            '--sort',
+            metavar='<key>[:<direction>]',
+            type=options.order,
+            help='Sort by created_at, direction asc (default) or desc '
+                 '(default: created_at:desc)')
+        options.add_pages(parser, 'messages')
+        parser.add_argument(
+            '--long',
+            action='store_true',
+            help='List additional fields in output')
+        return parser
+
+    def take_action(self, parsed_args):
+        if (parsed_args.since and parsed_args.before and
+                parsed_args.since > parsed_args.before):
+            raise exceptions.CommandError(
+                '--since is later than --before: no message can match.')
+        client = self.client(parsed_args)
+        found = client.messages(
+            resource_type=parsed_args.resource_type,
+            resource_uuid=parsed_args.resource,
+            event_id=parsed_args.event_id,
+            request_id=parsed_args.request_id,
+            message_level=parsed_args.level,
+            created_since=parsed_args.since,
+            created_before=parsed_args.before,
+            sort=parsed_args.sort,
+            marker=parsed_args.marker,
+            max_items=parsed_args.limit,
+            **scope(self.app.client_manager, parsed_args))
+        columns = _COLUMNS
+        if parsed_args.long:
+            columns += _MORE_COLUMNS
+        return columns, (utils.get_item_properties(message, columns)
+                         for message in found)
+
+
+class ShowMessage(base.Texts, base.ShowOne):
+    _description = 'Display user message details'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'message',
+            metavar='<message>',
+            type=options.identifier,
+            help='Message to display (ID)')
+        return parser
+
+    def take_action(self, parsed_args):
+        message = self.client(parsed_args).get_message(parsed_args.message)
+        return _ATTRIBUTES, utils.get_item_properties(message, _ATTRIBUTES)
+
+
+class CreateMessage(base.Texts, base.ShowOne):
+    _description = ('Record how an operation ended (service accounts and '
+                    'admin only)')
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument(
+            '--event-id',
+            metavar='<event-id>',
+            help='What happened: the ID of a whole message, such as '
+                 'VOLUME_000002')
+        what.add_argument(
+            '--action',
+            metavar='<action>',
+            help='What was being done: the ID or the constant of an action, '
+                 'such as ATTACH_VOLUME; needs --resource-type')
+        parser.add_argument(
+            '--detail',
+            metavar='<detail>',
+            help='Why it failed, likewise; goes with --action')
+        parser.add_argument(
+            '--resource-type',
+            metavar='<resource-type>',
+            help='Type of the resource, such as volume')
+        parser.add_argument(
+            '--resource',
+            metavar='<resource>',
+            help='Resource that was being worked on (ID)')
+        parser.add_argument(
+            '--level',
+            metavar='<level>',
+            type=options.level,
+            help='INFO, WARN or ERROR (default: ERROR)')
+        options.add_project(
+            parser, required=True,
+            help='Project whose users will be able to read it (name or ID)')
+        parser.add_argument(
+            '--user',
+            metavar='<user>',
+            help='User who began the operation (name or ID)')
+        parser.add_argument(
+            '--user-domain',
+            metavar='<user-domain>',
+            help='Domain the user belongs to (name or ID), in case there are '
+                 'several users of that name')
+        parser.add_argument(
+            '--request-id',
+            metavar='<request-id>',
+            help='Request that began the operation, such as req-...')
+        parser.add_argument(
+            '--source-id',
+            metavar='<source-id>',
+            help='A key of your own for this outcome: when it is recorded '
+                 'again with the same key, the first message is displayed')
+        return parser
+
+    def take_action(self, parsed_args):
+        client = self.client(parsed_args)
+        manager = self.app.client_manager
+        attributes = {
+            'event_id': parsed_args.event_id,
+            'action': parsed_args.action,
+            'detail': parsed_args.detail,
+            'resource_type': parsed_args.resource_type,
+            'resource_uuid': parsed_args.resource,
+            'message_level': parsed_args.level,
+            'project_id': identity.project_id(
+                manager, parsed_args.project, parsed_args.project_domain),
+            'request_id': parsed_args.request_id,
+            'source_id': parsed_args.source_id,
+        }
+        if parsed_args.user is not None:
+            attributes['user_id'] = identity.user_id(
+                manager, parsed_args.user, parsed_args.user_domain)
+        message = client.create_message(**{
+            name: value for name, value in attributes.items()
+            if value is not None})
+        return _ATTRIBUTES, utils.get_item_properties(message, _ATTRIBUTES)
+
+
+class DeleteMessage(base.Command):
+    _description = 'Delete user message(s)'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            'messages',
+            metavar='<message>',
+            nargs='+',
+            type=options.identifier,
+            help='Message(s) to delete (ID)')
+        return parser
+
+    def take_action(self, parsed_args):
+        client = self.app.client_manager.user_message
+        failed = 0
+        for message_id in parsed_args.messages:
+            try:
+                client.delete_message(message_id, ignore_missing=False)
+            except (sdk_exceptions.SDKException,
+                    ksa_exceptions.ClientException) as error:
+                failed += 1
+                LOG.error('Failed to delete message %s: %s', message_id,
+                          base.words(error))
+        if failed:
+            raise exceptions.CommandError(
+                f'{failed} of {len(parsed_args.messages)} messages could '
+                'not be deleted.')
+
+
+def scope(manager, parsed_args):
+    """Whose messages ``options.add_scope`` asked for."""
+    wanted = {'all_projects': parsed_args.all_projects or None}
+    if parsed_args.project is not None:
+        wanted['project_id'] = identity.project_id(
+            manager, parsed_args.project, parsed_args.project_domain)
+    return wanted

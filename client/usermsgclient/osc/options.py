@@ -1,0 +1,138 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Options that several commands have, and what their values may be."""
+
+import argparse
+import datetime
+import re
+
+from osc_lib import utils
+
+LEVELS = ('INFO', 'WARN', 'ERROR')
+
+_UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days',
+          'w': 'weeks'}
+_AGO = re.compile(f'([0-9]+)([{"".join(_UNITS)}])')
+
+_LANGUAGE = re.compile('[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*')
+
+_ORDERS = {'created_at': 'created_at:asc',
+           'created_at:asc': 'created_at:asc',
+           'created_at:desc': 'created_at:desc'}
+
+
+def add_language(parser):
+    parser.add_argument(
+        '--language',
+        metavar='<language>',
+        type=language,
+        default=utils.env('OS_USER_MESSAGE_LANGUAGE', default=None),
+        help='Show texts in this language where there is a translation, '
+             'such as de (default: English; Env: OS_USER_MESSAGE_LANGUAGE)')
+
+
+def add_pages(parser, what):
+    parser.add_argument(
+        '--limit',
+        metavar='<limit>',
+        type=positive,
+        help=f'The maximum number of {what} to display (default: all)')
+    parser.add_argument(
+        '--marker',
+        metavar='<marker>',
+        help=f'Begin behind this ID, usually the last of the {what} that '
+             'were displayed before')
+
+
+def add_scope(parser, what):
+    parser.add_argument(
+        '--all-projects',
+        action='store_true',
+        help=f'{what} of all projects (admin only)')
+    add_project(parser, help=f'{what} of this project (name or ID) (admin '
+                             'only, unless it is your own)')
+
+
+def add_project(parser, required=False, help=None):
+    parser.add_argument(
+        '--project',
+        metavar='<project>',
+        required=required,
+        help=help)
+    parser.add_argument(
+        '--project-domain',
+        metavar='<project-domain>',
+        help='Domain the project belongs to (name or ID), in case there are '
+             'several projects of that name')
+
+
+def flag(parser, name, yes, no):
+    """Two options, of which one, the other or none is given."""
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument(f'--{name}', action='store_true', default=None,
+                       help=yes)
+    group.add_argument(f'--not-{name}', action='store_false',
+                       dest=name.replace('-', '_'), help=no)
+
+
+def identifier(text):
+    if not text:
+        raise argparse.ArgumentTypeError('an ID must not be empty')
+    return text
+
+
+def positive(text):
+    if not re.fullmatch('[0-9]{1,9}', text) or int(text) == 0:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a positive number')
+    return int(text)
+
+
+def level(text):
+    if text.upper() not in LEVELS:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is none of {", ".join(LEVELS)}')
+    return text.upper()
+
+
+def language(text):
+    if not _LANGUAGE.fullmatch(text):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a language tag, such as de or pt-BR')
+    return text
+
+
+def order(text):
+    if text not in _ORDERS:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not created_at:asc or created_at:desc')
+    return _ORDERS[text]
+
+
+def time(text):
+    """An aware datetime in UTC, of a time or of how long ago it was."""
+    try:
+        if ago := _AGO.fullmatch(text):
+            span = datetime.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return datetime.datetime.now(datetime.timezone.utc) - span
+        found = datetime.datetime.fromisoformat(text)
+        if found.tzinfo is None:
+            return found.replace(tzinfo=datetime.timezone.utc)
+        return found.astimezone(datetime.timezone.utc)
+    except OverflowError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is before or after all times') from None
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is neither a time in ISO 8601, such as 2026-01-31 or '
+            '2026-01-31T12:00:00+01:00, nor how long ago it was, such as '
+            '90s, 15m, 2h, 3d or 1w') from None

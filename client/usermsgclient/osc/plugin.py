@@ -1,0 +1,66 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What OpenStackClient has to know of the service."""
+
+from keystoneauth1 import exceptions as ksa_exceptions
+from openstack import exceptions as sdk_exceptions
+from osc_lib import exceptions
+from osc_lib import utils
+
+from usermsgclient import service
+
+API_NAME = 'user_message'
+API_VERSION_OPTION = 'os_user_message_api_version'
+API_VERSIONS = ('3',)
+DEFAULT_API_VERSION = '3'
+
+
+def make_client(instance):
+    """The service's half of the connection of a ClientManager.
+
+    :raises osc_lib.exceptions.CommandError: the cloud has no such service
+    """
+    connection = instance.sdk_connection
+    connection.add_service(service.UserMessageService())
+    try:
+        client = connection.user_message
+        # Without the service openstacksdk gives something that raises when
+        # it is used, in words about its configuration.
+        client.get_endpoint()
+    except (ksa_exceptions.EndpointNotFound,
+            sdk_exceptions.NotSupported,
+            sdk_exceptions.ServiceDisabledException):
+        region = instance.region_name
+        where = f'region {region}' if region else 'any region'
+        raise exceptions.CommandError(
+            f'This cloud has no {instance.interface} endpoint of a '
+            f'{service.SERVICE_TYPE} service in {where}.') from None
+    return client
+
+
+def build_option_parser(parser):
+    """Adds the options that stand before a command."""
+    parser.add_argument(
+        '--os-user-message-api-version',
+        metavar='<user-message-api-version>',
+        default=utils.env('OS_USER_MESSAGE_API_VERSION'),
+        help=f'User message API version, default={DEFAULT_API_VERSION} '
+             '(Env: OS_USER_MESSAGE_API_VERSION)')
+    return parser
+
+
+def check_api_version(version):
+    """Whether it is one of ours; the shell warns if it isn't.
+
+    A microversion such as 3.0 goes with its major version.
+    """
+    return version.partition('.')[0] in API_VERSIONS
