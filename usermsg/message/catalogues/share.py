@@ -270,6 +270,11 @@ class Details:
         'Delete snapshots of the share that you no longer need, or use a '
         'share of another share type.',
         user_fixable=True)
+    DRIVER_FAILED_REVERTING_TO_SNAPSHOT = catalogue.Detail(
+        '035',
+        'The storage system could not revert the share to the snapshot.',
+        _TRY_AGAIN,
+        retryable=True)
 
 
 NAMESPACE = catalogue.Namespace(
