@@ -18,7 +18,7 @@ import webob
 
 from usermsg.api import errors
 
-_VERSION = re.compile(r'([1-9][0-9]{0,8})\.(0|[1-9][0-9]{0,8})')
+_VERSION = re.compile(r'([1-9][0-9]{0,30})\.(0|[1-9][0-9]{0,30})')
 
 #: Status -> what the error is called in a body.
 _FAULTS = {
@@ -90,15 +90,19 @@ class Convention:
         if response.status_int == 401:
             # Who isn't let in never reaches what knows versions.
             return
-        if response.status_int != 204 or self.request_id_of_empty:
-            response.headers['X-Compute-Request-Id'] = request.environ[
-                'openstack.request_id']
         try:
             version = self.version(request)
         except errors.UnsupportedVersion:
             version = _parse(self.stated(request))
         except errors.InvalidVersion:
             version = None
+        else:
+            if version is None:
+                # What stands outside of versions says nothing of this.
+                return
+        if response.status_int != 204 or self.request_id_of_empty:
+            response.headers['X-Compute-Request-Id'] = request.environ[
+                'openstack.request_id']
         if version is not None:
             response.headers[self.header] = self.form(text(version))
             response.headers['Vary'] = ', '.join(filter(None, (

@@ -18,6 +18,7 @@ from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.api import query
 from usermsg.api import route
+from usermsg import exception
 from usermsg.message.catalogues import share
 from usermsg.policies import messages as rules
 from usermsg import validation
@@ -84,6 +85,9 @@ _FILTERS = {
 #: What a sort key is called here, where that is something else.
 _ATTRIBUTES = {'resource_id': 'resource_uuid'}
 
+#: What can be sorted by elsewhere, and isn't known here.
+_NO_KEYS = ('event_id', 'resource_uuid')
+
 
 class Share(messages.Messages):
 
@@ -144,10 +148,10 @@ class Share(messages.Messages):
             {name: value for name, value in values.items()
              if name in _FILTERS}, _FILTERS)
         asked = values.get('project_id')
-        everything = (
+        # What these say is nothing to those who may not.
+        everything = context.can(rules.READ_ALL_PROJECTS) and (
             asked is not None or query.boolean(values, 'all_tenants') or
-            query.boolean(values, 'all_projects')
-        ) and context.can(rules.READ_ALL_PROJECTS)
+            query.boolean(values, 'all_projects'))
         times = ('created_since', 'created_before')
         if request.version < _TIMES:
             times = ()
@@ -158,6 +162,9 @@ class Share(messages.Messages):
             if everything and asked is not None:
                 filters['project_id'] = asked
         key = values.get('sort_key', 'created_at')
+        if key in _NO_KEYS:
+            raise exception.InvalidInput(
+                'sort_key', f'{key} is nothing to sort by.')
         return messages.Wanted(
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],

@@ -147,8 +147,9 @@ class Volume(messages.Messages):
         admin = context.can(rules.READ_ALL_PROJECTS)
         rest = {name: value for name, value in values.items()
                 if name not in _PAGE}
-        # Some clients always send it.
-        everything = _true(rest.pop('all_tenants', '0')) and admin
+        # Some clients always send it, and it is nothing to those who may not.
+        all_tenants = rest.pop('all_tenants', '0')
+        everything = admin and _true(all_tenants)
         if request.version >= _STRICT_FILTERS:
             _check_filters(rest, admin)
         project_id = rest.pop('project_id', None)

@@ -30,14 +30,17 @@ class Service:
     """usermsg under uWSGI, and ``runtime``, one on its configuration.
 
     :param identity: the Keystone that it asks
+    :param api: further options of its section ``[api]``
+    :param options: further ones of ``[keystone_authtoken]``
     """
 
-    def __init__(self, identity, **options):
+    def __init__(self, identity, api=None, **options):
         # Only a directory that goes when the server does.
         self._home = servers.Process()
         try:
             self.runtime = client.make_runtime(
-                self._home.directory, api={'auth_strategy': 'keystone'},
+                self._home.directory,
+                api={'auth_strategy': 'keystone', **(api or {})},
                 keystone_authtoken=identity.authtoken(**options))
             self.server = test_uwsgi.start(self._home.path('usermsg.conf'))
         except BaseException:

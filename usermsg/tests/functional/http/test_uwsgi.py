@@ -25,7 +25,10 @@ from usermsg.tests.functional.http import client
 from usermsg.tests.functional import servers
 
 MODULE = 'usermsg.wsgi.api:application'
-OPTIONS = ('--processes', '2', '--threads', '2')
+# uWSGI closes each connection, and has to say so: a client that keeps one
+# could send its next request into the end of it.
+OPTIONS = ('--processes', '2', '--threads', '2', '--add-header',
+           'Connection: close')
 
 
 def start(config_file):
