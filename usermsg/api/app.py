@@ -12,6 +12,7 @@
 """The WSGI application, put together."""
 
 import re
+import urllib.parse
 
 from oslo_middleware import cors
 from pecan import core
@@ -49,6 +50,8 @@ def make_app(runtime):
         can't be used
     """
     conf = runtime.conf
+    for group in ('api', 'volume_facade', 'share_facade'):
+        _check_endpoint(group, conf[group].public_endpoint)
     controller = root.Root(runtime)
     app = _Application(
         controller,
@@ -109,6 +112,17 @@ def _check_origins(origins):
             raise exception.ConfigurationError(
                 f'[cors] allowed_origin: {origin!r} is not an origin; write '
                 f'https://HOST or https://HOST:PORT.')
+
+
+def _check_endpoint(group, endpoint):
+    # Links are made by putting a path behind it, and shown to everybody.
+    if endpoint is None:
+        return
+    parts = urllib.parse.urlsplit(endpoint)
+    if '@' in parts.netloc or '?' in endpoint or '#' in endpoint:
+        raise exception.ConfigurationError(
+            f'[{group}] public_endpoint: must be an address without a user, '
+            f'a query or a fragment: https://HOST/PATH.')
 
 
 def _check_path(path, table):

@@ -16,15 +16,18 @@ import re
 from oslo_middleware import http_proxy_to_wsgi
 import webob
 
+#: What can stand in a Host header.
+HOST = re.compile(r'([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}])'
+                  r'(:[0-9]{1,5})?', re.ASCII)
+
 #: What oslo.middleware changes in the environment, and what can stand there.
 #: It takes whatever it is given, and links would lead there.
-_POSSIBLE = {name: re.compile(pattern, re.ASCII) for name, pattern in (
-    ('wsgi.url_scheme', 'https?'),
-    ('HTTP_HOST', r'([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}])'
-                  r'(:[0-9]{1,5})?'),
-    ('REMOTE_ADDR', r'["\[\]0-9A-Fa-f:.]{1,60}'),
-    ('SCRIPT_NAME', r'(/[A-Za-z0-9._~-]{1,100}){0,10}/?'),
-)}
+_POSSIBLE = {
+    'wsgi.url_scheme': re.compile('https?'),
+    'HTTP_HOST': HOST,
+    'REMOTE_ADDR': re.compile(r'["\[\]0-9A-Fa-f:.]{1,60}'),
+    'SCRIPT_NAME': re.compile(r'(/[A-Za-z0-9._~-]{1,100}){0,10}/?'),
+}
 
 
 class Proxy(http_proxy_to_wsgi.HTTPProxyToWSGI):

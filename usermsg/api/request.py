@@ -17,6 +17,7 @@ import pecan
 from webob import acceptparse
 
 from usermsg.api import conventions
+from usermsg.api import proxy
 from usermsg import context
 from usermsg.message import catalogue
 
@@ -95,7 +96,8 @@ class Request(pecan.Request):
         conf = self._runtime.conf.api
         if conf.public_endpoint:
             return conf.public_endpoint.rstrip('/')
-        if conf.trust_host_header:
+        if conf.trust_host_header and proxy.HOST.fullmatch(
+                self.environ.get('HTTP_HOST', '')):
             return self.application_url.rstrip('/')
         environ = self.environ
         address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'

@@ -133,7 +133,8 @@ class TestProxy(base.TestCase):
     def test_an_empty_id_asks_for_nothing(self):
         for call in (self.proxy.get_message, self.proxy.delete_message,
                      self.proxy.get_defined_message):
-            self.assertRaises(exceptions.InvalidRequest, call, '')
+            for none in ('', '.', '..'):
+                self.assertRaises(exceptions.InvalidRequest, call, none)
         self.assertEqual([], self.asked())
 
     def test_the_words_of_a_refusal_are_kept(self):

@@ -217,4 +217,7 @@ def _in_path(value):
     ident = resource.Resource._get_id(value)
     if not ident:
         raise exceptions.InvalidRequest('The id is empty.')
+    if ident in ('.', '..'):
+        # They would mean the collection, or what is above it.
+        raise exceptions.InvalidRequest(f'{ident} is not an id.')
     return urllib.parse.quote(ident, safe='')

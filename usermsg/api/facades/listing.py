@@ -11,7 +11,7 @@
 # under the License.
 """Pages of messages as the older services sort and cut them."""
 
-import functools
+import re
 
 from usermsg.api import query
 from usermsg import exception
@@ -20,17 +20,19 @@ from usermsg.message import api as message_api
 #: The most messages, the newest, that are sorted by anything but time.
 SORTED = 10000
 
-_LARGEST_OFFSET = 0x7FFFFFFF
+_LARGEST_NUMBER = 0x7FFFFFFF
 
 #: An id is in the order of time.
 _BY_TIME = ('created_at', 'id')
 
-#: Attributes to sort by. What those services keep besides is the same for
-#: all messages here.
+#: What those services keep besides is the same for all messages here.
+_CONSTANT = ('updated_at', 'deleted', 'deleted_at')
+
+#: Attributes to sort by.
 _KEYS = frozenset((
-    *_BY_TIME, 'project_id', 'request_id', 'resource_type', 'resource_uuid',
-    'event_id', 'action_id', 'detail_id', 'message_level', 'expires_at',
-    'updated_at', 'deleted', 'deleted_at'))
+    *_BY_TIME, *_CONSTANT, 'project_id', 'request_id', 'resource_type',
+    'resource_uuid', 'event_id', 'action_id', 'detail_id', 'message_level',
+    'expires_at'))
 
 
 def values_of(request):
@@ -47,26 +49,42 @@ def values_of(request):
     return values
 
 
-def limit(values, maximum):
-    """How many messages a page may have; clamped to the maximum."""
-    return min(_number(values, 'limit', maximum), maximum)
+def any_number(text):
+    """What Python takes for a number: block storage does."""
+    if len(text) > 100:
+        raise ValueError()
+    return int(text)
 
 
-def offset(values):
+def digits(text):
+    """Digits alone: so do shared file systems."""
+    if not re.fullmatch('[0-9]{1,10}', text) or int(text) > _LARGEST_NUMBER:
+        raise ValueError()
+    return int(text)
+
+
+def limit(values, maximum, number):
+    """How many messages a page may have; clamped to the maximum.
+
+    :param number: makes a number of text, or raises ValueError
+    """
+    return min(_number(values, 'limit', maximum, number), maximum)
+
+
+def offset(values, number):
     """How many messages to leave out."""
-    found = _number(values, 'offset', 0)
-    if found > _LARGEST_OFFSET:
+    found = _number(values, 'offset', 0, number)
+    if found > _LARGEST_NUMBER:
         raise exception.InvalidInput(
-            'offset', f'must not be larger than {_LARGEST_OFFSET}.')
+            'offset', f'must not be larger than {_LARGEST_NUMBER}.')
     return found
 
 
-def _number(values, name, default):
+def _number(values, name, default, number):
     if name not in values:
         return default
     try:
-        # Python's own idea of a number, as those services have it.
-        found = int(values[name][:100])
+        found = number(values[name])
     except ValueError:
         raise exception.InvalidInput(name, 'must be an integer.') from None
     if found < 0:
@@ -92,33 +110,49 @@ def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
                 'sort', f'{query.printable(name)} is nothing to sort by.')
     if not limit:
         return []
-    name, descending = sort[0]
-    if name in _BY_TIME:
+    keys = _effective(sort)
+    name, descending = keys[0]
+    if name == 'id':
         return api.get_all(
             context, filters, marker=marker and marker.id, offset=offset,
             limit=limit, all_projects=all_projects,
             sort=(message_api.NEWEST_FIRST if descending else
                   message_api.OLDEST_FIRST)).objects
-    found = api.get_all(context, filters, limit=SORTED,
-                        all_projects=all_projects).objects
-    # What is equal else stands in the order of time, as the first key does.
-    compare = functools.cmp_to_key(_comparison([*sort, ('id', descending)]))
-    found.sort(key=compare)
+    found = list(api.get_all(context, filters, limit=SORTED,
+                             all_projects=all_projects).objects)
+    if marker is not None and all(
+            message.id != marker.id for message in found):
+        # A filter leaves it out, but it is a position all the same.
+        found.append(marker)
+    # The least important key first, as a sort keeps the order of equals.
+    for name, descending in reversed(keys):
+        found.sort(key=_order_by(name), reverse=descending)
     if marker is not None:
-        place = compare(marker)
-        found = [message for message in found if place < compare(message)]
+        ids = [message.id for message in found]
+        offset += ids.index(marker.id) + 1
     return found[offset:offset + limit]
 
 
-def _comparison(sort):
-    def compare(one, other):
-        for name, descending in sort:
-            # What isn't there is less than what is.
-            first, second = (
-                (value is not None, value) for value in
-                (getattr(one, name, None), getattr(other, name, None)))
-            if first != second:
-                return (1 if first > second else -1) * (
-                    -1 if descending else 1)
-        return 0
-    return compare
+def _effective(sort):
+    """The keys that make a difference; the last is the id.
+
+    However many keys a request names, no more are left than there are.
+    """
+    _name, descending = sort[0]
+    keys = {}
+    for name, down in sort:
+        if name in _BY_TIME:
+            keys['id'] = down
+            break  # no two messages are equal in it
+        if name not in _CONSTANT:
+            keys.setdefault(name, down)
+    # What is equal else stands in the order of time, as the first key does.
+    keys.setdefault('id', descending)
+    return list(keys.items())
+
+
+def _order_by(name):
+    def value(message):
+        # What isn't there is less than what is, and nothing is empty.
+        return getattr(message, name) or ''
+    return value

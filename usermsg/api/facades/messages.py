@@ -22,6 +22,7 @@ import urllib.parse
 from usermsg.api import errors
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
+from usermsg.api import query
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
@@ -182,6 +183,11 @@ class Messages:
 def time(value):
     """As those services write times: UTC, but without saying so."""
     return value.strftime('%Y-%m-%dT%H:%M:%S.%f')
+
+
+def flag(values, name):
+    """Whether a key of a query says yes, in any case."""
+    return query.boolean({name: values.get(name, '0').lower()}, name)
 
 
 def matchable(values, columns):

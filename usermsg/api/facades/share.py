@@ -16,7 +16,6 @@ from oslo_utils import strutils
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
-from usermsg.api import query
 from usermsg.api import route
 from usermsg import exception
 from usermsg.message.catalogues import share
@@ -82,6 +81,9 @@ _FILTERS = {
     'resource_type': ('resource_type', 64),
 }
 
+#: The same for who may see other projects' messages.
+_PROJECT = {'project_id': ('project_id', validation.PROJECT_ID)}
+
 #: What a sort key is called here, where that is something else.
 _ATTRIBUTES = {'resource_id': 'resource_uuid'}
 
@@ -143,15 +145,15 @@ class Share(messages.Messages):
         return self.delete_message(request, response)
 
     def wanted(self, request, values):
-        context = request.identity
+        admin = request.identity.can(rules.READ_ALL_PROJECTS)
+        # What these say is nothing to those who may not.
+        known = {**_FILTERS, **_PROJECT} if admin else _FILTERS
         filters = messages.matchable(
             {name: value for name, value in values.items()
-             if name in _FILTERS}, _FILTERS)
-        asked = values.get('project_id')
-        # What these say is nothing to those who may not.
-        everything = context.can(rules.READ_ALL_PROJECTS) and (
-            asked is not None or query.boolean(values, 'all_tenants') or
-            query.boolean(values, 'all_projects'))
+             if name in known}, known)
+        everything = admin and (
+            'project_id' in values or messages.flag(values, 'all_tenants') or
+            messages.flag(values, 'all_projects'))
         times = ('created_since', 'created_before')
         if request.version < _TIMES:
             times = ()
@@ -159,8 +161,6 @@ class Share(messages.Messages):
                  for name in times if name in values}
         if filters is not None:
             filters.update(times)
-            if everything and asked is not None:
-                filters['project_id'] = asked
         key = values.get('sort_key', 'created_at')
         if key in _NO_KEYS:
             raise exception.InvalidInput(
@@ -168,7 +168,8 @@ class Share(messages.Messages):
         return messages.Wanted(
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],
-            listing.limit(values, self._max_limit), listing.offset(values),
+            listing.limit(values, self._max_limit, listing.digits),
+            listing.offset(values, listing.digits),
             values.get('marker'), everything)
 
     def view(self, request, message, links):

@@ -65,6 +65,7 @@ CONVENTION = _Convention((3, 0), (3, 71))
 #: Key of a query -> filter and the longest value that there is.
 _FILTERS = {
     'id': ('id', 36),
+    'project_id': ('project_id', validation.PROJECT_ID),
     'resource_uuid': ('resource_uuid', validation.RESOURCE_UUID),
     'resource_type': ('resource_type', 64),
     'event_id': ('event_id', validation.EVENT_ID),
@@ -137,7 +138,8 @@ class Volume(messages.Messages):
     def wanted(self, request, values):
         paged = (CONVENTION.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
-        limit = listing.limit(values, self._max_limit)
+        limit = listing.limit(
+            values, self._max_limit, listing.any_number)
         if not paged:
             # As there is no marker yet, there is no link either: whoever
             # followed it would come to the same page for ever.
@@ -148,21 +150,22 @@ class Volume(messages.Messages):
         rest = {name: value for name, value in values.items()
                 if name not in _PAGE}
         # Some clients always send it, and it is nothing to those who may not.
-        all_tenants = rest.pop('all_tenants', '0')
-        everything = admin and _true(all_tenants)
+        everything = admin and messages.flag(rest, 'all_tenants')
+        rest.pop('all_tenants', None)
         if request.version >= _STRICT_FILTERS:
             _check_filters(rest, admin)
-        project_id = rest.pop('project_id', None)
+        if 'project_id' in rest:
+            everything = admin
+        if 'id' in rest:
+            rest['id'] = rest['id'].lower()
         # Whatever else there is, no message has it.
         filters = messages.matchable(rest, _FILTERS)
-        if project_id is not None and filters is not None:
-            everything = admin
-            if admin:
-                filters['project_id'] = project_id
-            elif project_id != context.project_id:
-                filters = None
+        if not admin and 'project_id' in rest and (
+                rest['project_id'] != context.project_id):
+            filters = None
         return messages.Wanted(
-            filters, _sort(values), limit, listing.offset(values),
+            filters, _sort(values), limit,
+            listing.offset(values, listing.any_number),
             values.get('marker'), everything)
 
     def view(self, request, message, links):
@@ -187,10 +190,6 @@ class Volume(messages.Messages):
 
 
 _PAGE = ('limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir')
-
-
-def _true(text):
-    return query.boolean({'all_tenants': text.lower()}, 'all_tenants')
 
 
 def _check_filters(names, admin):

@@ -13,6 +13,7 @@
 
 import datetime
 
+import fixtures
 import hypothesis
 from hypothesis import strategies
 
@@ -111,6 +112,29 @@ class PageTest(base.TestCase):
                  if found.message_level == 'ERROR'],
                 [found.id for found in self.page(
                     sort, marker, message_level='ERROR')])
+
+    def test_however_many_keys_a_request_names_few_are_sorted_by(self):
+        sort = [('deleted', True), ('event_id', False), ('event_id', True),
+                ('updated_at', False)] * 1000
+        self.assertEqual(
+            [found.id for found in self.page(
+                [('event_id', False), ('created_at', True)])],
+            [found.id for found in self.page(sort)])
+        looked_at = []
+
+        class Found:
+            id = ids.first(_START)
+
+            def __getattr__(self, name):
+                looked_at.append(name)
+                return 'x'
+
+        self.useFixture(fixtures.MockPatchObject(
+            self.api, 'get_all', lambda *_args, **_options:
+            message.MessageList(objects=[])))
+        listing.page(self.api, self.context, {}, sort=sort, marker=Found(),
+                     offset=0, limit=1, all_projects=False)
+        self.assertEqual(['event_id'], looked_at)
 
     def test_it_is_not_sorted_by_what_there_is_not(self):
         for limit in (0, 1):

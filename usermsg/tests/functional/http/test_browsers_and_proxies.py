@@ -200,6 +200,26 @@ class TestProxies(ServiceTestCase):
             for value in values:
                 self.assertEqual(expected, self.link(**{name: value}), value)
 
+    def test_a_host_that_cannot_be_is_not_believed(self):
+        self.serve(api={'auth_strategy': 'noauth',
+                        'trust_host_header': 'true'})
+        self.assertEqual('http://cloud.example.org:8080/v3/',
+                         self.link(Host='cloud.example.org:8080'))
+        for host in ('evil"<x>', 'a b', 'a@b', '', 'x' * 9000):
+            self.assertEqual('http://localhost:80/v3/', self.link(Host=host),
+                             host)
+
+    def test_a_public_endpoint_that_no_link_can_begin_with_is_named(self):
+        for group in ('api', 'volume_facade', 'share_facade'):
+            for endpoint in ('https://somebody:secret@cloud.example.org',
+                             'https://cloud.example.org/?a=b',
+                             'https://cloud.example.org/#a'):
+                error = self.assertRaises(
+                    exception.ConfigurationError, self.serve,
+                    **{group: {'public_endpoint': endpoint}})
+                self.assertIn(f'[{group}] public_endpoint', str(error))
+                self.assertNotIn('secret', str(error))
+
     def test_an_environment_without_a_mount_point_does_no_harm(self):
         self.serve_behind(trust_host_header='true')
         mounted = self.app
