@@ -348,8 +348,3 @@ class TestDifferences(comparison.TestCase):
         self.assert_different([
             (self.listed(f'sort_key={key}'), '500 computeFault',
              '400 badRequest') for key in ('__class__', 'metadata')])
-
-    def test_a_large_number_is_as_good_as_the_largest(self):
-        self.assert_different([
-            (self.listed('limit=99999999999999999999'), '400 badRequest',
-             self.ALL)])
