@@ -14,8 +14,9 @@
 It decides nothing: discovery needs no token, and a refusal is to have the
 form of all our errors. What it changes:
 
-* Keystone that can't be asked is neither a token that is wrong nor a failure
-  of ours (:data:`usermsg.api.auth.UNAVAILABLE`).
+* Keystone that can't be asked, or that answers with nonsense, is neither a
+  token that is wrong nor a failure of ours
+  (:data:`usermsg.api.auth.UNAVAILABLE`).
 * Threads don't pile up waiting for a Keystone that says nothing.
 * Without memcached, tokens are remembered in a cache that has an end, and
   with them what they mean for a request: working that out each time would
@@ -23,11 +24,13 @@ form of all our errors. What it changes:
 """
 
 import dataclasses
+import functools
 import hashlib
 import threading
 import time
 
 import cachetools
+from keystoneauth1 import access
 from keystoneauth1 import exceptions
 from keystonemiddleware import auth_token
 import orjson
@@ -83,6 +86,14 @@ def protect(app, conf):
 
 class _Unavailable(Exception):
     """Keystone can't say now whether a token is valid."""
+
+
+class _Unusable(Exception):
+    """Keystone, or what answers in its place, says nonsense of a token."""
+
+
+# Errors whose text says nothing of a token.
+_KNOWN = (exceptions.ClientException, auth_token.ServiceError, _Unusable)
 
 
 class _Protocol(auth_token.AuthProtocol):
@@ -177,13 +188,23 @@ class _IdentityServer:
     def _ask(self, token, options):
         silent = False
         try:
-            return self._server.verify_token(token, **options)
-        except (exceptions.ClientException, auth_token.ServiceError) as error:
+            data = self._server.verify_token(token, **options)
+            _check(token, data)
+            return data
+        except auth_token.InvalidToken:
+            raise
+        # What isn't Keystone, such as a proxy, makes its libraries fail in
+        # ways of which they say nothing.
+        except Exception as error:
             silent = isinstance(error, exceptions.ConnectTimeout)
-            if isinstance(error, exceptions.EndpointNotFound):
-                # Let it look for Keystone again.
+            known = isinstance(error, _KNOWN)
+            if not known or isinstance(error, exceptions.EndpointNotFound):
+                # Let it look for Keystone again, and with another token of
+                # its own: this one may be the nonsense.
                 self._server.invalidate()
-            LOG.error('Keystone could not be asked about a token: %s', error)
+            # Others may show what was answered.
+            LOG.error('Keystone could not be asked about a token: %s%s',
+                      type(error).__name__, f': {error}' if known else '')
             raise _Unavailable() from error
         finally:
             self._silent = silent
@@ -192,6 +213,47 @@ class _IdentityServer:
 def _is_possible(token):
     return (0 < len(token) <= _LONGEST_TOKEN and token.isascii() and
             token.isprintable())
+
+
+def _check(token, data):
+    """Read all of an answer that is read later.
+
+    :raises _Unusable: something there is not what it should be; the text
+        says what, but not what it is
+    """
+    said = access.create(body=data, auth_token=token)
+    for name, read in _READ.items():
+        try:
+            read(said)
+        except Exception as error:
+            raise _Unusable(f'{name} ({type(error).__name__})') from error
+    try:
+        orjson.dumps(data)
+    except TypeError as error:
+        raise _Unusable('what is no text') from error
+
+
+def _text(name, said):
+    value = getattr(said, name)
+    if not (value is None or isinstance(value, str)):
+        raise TypeError
+
+
+_READ = {
+    **{name: functools.partial(_text, name) for name in (
+        'user_id', 'username', 'user_domain_id', 'user_domain_name',
+        'project_id', 'project_name', 'project_domain_id',
+        'project_domain_name', 'domain_id', 'domain_name')},
+    'roles': lambda said: ','.join(said.role_names),
+    'expires_at': lambda said: (said.expires.timestamp(),
+                                said.will_expire_soon()),
+    'system': lambda said: said.system_scoped,
+    'bind': lambda said: (said.bind or {}).items(),
+    'access_rules': lambda said: [
+        rule[name].encode()
+        for rule in said.application_credential_access_rules or ()
+        for name in ('method', 'path', 'service')],
+}
 
 
 @dataclasses.dataclass

@@ -12,6 +12,7 @@
 import concurrent.futures
 import threading
 
+import fixtures
 from keystoneauth1 import exceptions
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import auth_token
@@ -41,17 +42,27 @@ class Server:
         self.invalidated += 1
 
 
+def answer_of(**values):
+    """What Keystone says of a valid token."""
+    token = tokens.V3Token(user_id='u', project_id='p', **values)
+    token.add_role(name='reader')
+    return {'token': token['token']}
+
+
+ANSWER = answer_of()
+
+
 class TestAsking(base.TestCase):
 
     def assert_unavailable(self, identity, token='token'):
         self.assertRaises(keystone._Unavailable, identity.verify_token, token)
 
     def test_what_keystone_says_is_passed_on(self):
-        identity = keystone._IdentityServer(Server({'token': {}}))
-        self.assertEqual({'token': {}}, identity.verify_token('token'))
+        identity = keystone._IdentityServer(Server(ANSWER))
+        self.assertEqual(ANSWER, identity.verify_token('token'))
 
     def test_a_wrong_token_is_no_silence(self):
-        server = Server(auth_token.InvalidToken(), {'token': {}})
+        server = Server(auth_token.InvalidToken(), ANSWER)
         identity = keystone._IdentityServer(server)
         self.assertRaises(auth_token.InvalidToken, identity.verify_token, 'a')
         identity.verify_token('b')
@@ -62,13 +73,53 @@ class TestAsking(base.TestCase):
                       exceptions.ConnectTimeout(), exceptions.Unauthorized(),
                       exceptions.DiscoveryFailure(),
                       exceptions.InternalServerError(),
-                      auth_token.ServiceError()):
+                      auth_token.ServiceError(), KeyError(), TypeError()):
             self.assert_unavailable(keystone._IdentityServer(Server(error)))
 
     def test_an_endpoint_that_is_gone_is_looked_for_again(self):
-        server = Server(exceptions.EndpointNotFound())
-        self.assert_unavailable(keystone._IdentityServer(server))
-        self.assertEqual(1, server.invalidated)
+        # As is one that makes no sense.
+        for error, times in ((exceptions.EndpointNotFound(), 1),
+                             (KeyError('token'), 1),
+                             (exceptions.ConnectFailure(), 0)):
+            server = Server(error)
+            self.assert_unavailable(keystone._IdentityServer(server))
+            self.assertEqual(times, server.invalidated)
+
+    def test_what_cannot_be_used_is_an_absence(self):
+        known = {'methods': [], 'user': {
+            'id': 'u', 'name': 'u', 'domain': {'id': 'd', 'name': 'd'}}}
+        for name, wrong in (
+                ('user_id', {}), ('user_id', {'user': None}),
+                ('user_id', {'user': {'id': 1}}),
+                ('username', {'user': {'id': 'u'}}),
+                ('expires_at', {**known}),
+                ('expires_at', {**known, 'expires_at': None}),
+                ('expires_at', {**known, 'expires_at': 'secret'}),
+                ('expires_at', {
+                    **known, 'expires_at': '0001-01-01T00:00:00+14:00'}),
+                ('roles', {**ANSWER['token'], 'roles': None}),
+                ('roles', {**ANSWER['token'], 'roles': [{'name': None}]}),
+                ('project_id', {**ANSWER['token'], 'project': {'id': 1}}),
+                ('system', {**ANSWER['token'], 'system': 'all'}),
+                ('bind', {**ANSWER['token'], 'bind': 'kerberos'}),
+                ('access_rules', {**ANSWER['token'], 'application_credential':
+                                  {'access_rules': [{'method': 'GET'}]}}),
+                ('what is no text', {
+                    **ANSWER['token'], 'user': {
+                        **known['user'], 'name': '\ud800secret'}})):
+            log = self.useFixture(fixtures.FakeLogger())
+            self.assert_unavailable(keystone._IdentityServer(
+                Server({'token': wrong})), 'token-itself')
+            self.assertIn(f'_Unusable: {name}', log.output)
+            self.assertNotIn('secret', log.output)
+            self.assertNotIn('token-itself', log.output)
+
+    def test_what_else_goes_wrong_is_logged_without_its_text(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assert_unavailable(
+            keystone._IdentityServer(Server(ValueError('body'))))
+        self.assertIn('token: ValueError', log.output)
+        self.assertNotIn('body', log.output)
 
     def test_keystone_is_not_asked_about_what_can_be_no_token(self):
         server = Server()
@@ -86,7 +137,7 @@ class TestAsking(base.TestCase):
             go_on.wait(60)
             return exceptions.ConnectTimeout()
 
-        server = Server(exceptions.ConnectTimeout(), wait, {'token': {}})
+        server = Server(exceptions.ConnectTimeout(), wait, ANSWER)
         identity = keystone._IdentityServer(server)
         self.assert_unavailable(identity, 'first')
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -106,11 +157,11 @@ class TestAsking(base.TestCase):
 
         def answer():
             together.wait(60)
-            return {'token': {}}
+            return ANSWER
 
         identity = keystone._IdentityServer(Server(*[answer] * 4))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            self.assertEqual([{'token': {}}] * 4, list(pool.map(
+            self.assertEqual([ANSWER] * 4, list(pool.map(
                 identity.verify_token, 'abcd')))
 
 
