@@ -46,6 +46,9 @@ LOG = log.getLogger(__name__)
 # take; they would answer with an error of their own, or not at all.
 _LONGEST_TOKEN = 8000
 
+# Seconds; a failure that takes longer is a silence.
+_LONG = 1
+
 # Each takes up to 4 KiB.
 _CACHED_TOKENS = 10_000
 
@@ -161,10 +164,12 @@ class _IdentityServer:
     wait for it, and those whose tokens are known would wait for them.
 
     :param server: keystonemiddleware's
+    :param clock: returns a time in seconds
     """
 
-    def __init__(self, server):
+    def __init__(self, server, clock=time.monotonic):
         self._server = server
+        self._clock = clock
         self._silent = False
         self._turn = threading.Lock()
 
@@ -187,6 +192,7 @@ class _IdentityServer:
 
     def _ask(self, token, options):
         silent = False
+        started = self._clock()
         try:
             data = self._server.verify_token(token, **options)
             _check(token, data)
@@ -196,7 +202,10 @@ class _IdentityServer:
         # What isn't Keystone, such as a proxy, makes its libraries fail in
         # ways of which they say nothing.
         except Exception as error:
-            silent = isinstance(error, exceptions.ConnectTimeout)
+            # Not by the kind of error alone: that of a resolver that says
+            # nothing is one of many.
+            silent = (isinstance(error, exceptions.ConnectTimeout) or
+                      self._clock() - started > _LONG)
             known = isinstance(error, _KNOWN)
             if not known or isinstance(error, exceptions.EndpointNotFound):
                 # Let it look for Keystone again, and with another token of

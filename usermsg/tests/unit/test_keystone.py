@@ -10,6 +10,7 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import concurrent.futures
+import contextlib
 import threading
 
 import fixtures
@@ -151,6 +152,24 @@ class TestAsking(base.TestCase):
         # And then the next one tries.
         identity.verify_token('third')
         self.assertEqual(['first', 'second', 'third'], server.asked)
+
+    def test_any_failure_that_takes_long_is_a_silence(self):
+        # Such as that of a resolver.
+        for error in (exceptions.ConnectFailure(),
+                      exceptions.DiscoveryFailure(), OSError()):
+            for seconds, silent in ((0.1, False), (10, True)):
+                identity = keystone._IdentityServer(
+                    Server(error), iter([0, seconds]).__next__)
+                self.assert_unavailable(identity)
+                self.assertEqual(silent, identity._silent)
+
+    def test_a_slow_answer_is_no_silence(self):
+        for answer in (ANSWER, auth_token.InvalidToken()):
+            identity = keystone._IdentityServer(
+                Server(answer), iter([0, 10]).__next__)
+            with contextlib.suppress(auth_token.InvalidToken):
+                identity.verify_token('token')
+            self.assertFalse(identity._silent)
 
     def test_threads_ask_at_once_while_keystone_answers(self):
         together = threading.Barrier(4)
