@@ -26,6 +26,7 @@ form of all our errors. What it changes:
 import dataclasses
 import functools
 import hashlib
+import operator
 import threading
 import time
 
@@ -49,8 +50,10 @@ _LONGEST_TOKEN = 8000
 # Seconds; a failure that takes longer is a silence.
 _LONG = 1
 
-# Each takes up to 4 KiB.
+# Bytes, with all that is kept of a token and to find it.
+_TOKEN_SIZE = 4096
 _CACHED_TOKENS = 10_000
+_CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
 
 _SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
             'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
@@ -74,7 +77,9 @@ def protect(app, conf):
     authtoken.register_opts(conf)
     try:
         protocol = _Protocol(app, {'oslo_config_config': conf,
-                                   'delay_auth_decision': True})
+                                   'delay_auth_decision': True,
+                                   # It would be kept with each token.
+                                   'include_service_catalog': False})
     except Exception as error:  # each of its libraries has its own
         raise exception.ConfigurationError(
             f'[keystone_authtoken] cannot be used: {error}') from error
@@ -279,6 +284,11 @@ class _Token:
     said: dict | None = None
     expires: float = 0
 
+    @property
+    def size(self):
+        """Bytes that it takes at most, with ``said``."""
+        return max(_TOKEN_SIZE, _TOKEN_SIZE // 2 + 2 * len(self.data))
+
 
 class _TokenCache:
     """What Keystone said, for a while; in place of keystonemiddleware's own.
@@ -291,7 +301,8 @@ class _TokenCache:
 
     def __init__(self, seconds):
         self._tokens = cachetools.TTLCache(
-            _CACHED_TOKENS if seconds > 0 else 0, max(seconds, 0))
+            _CACHE_SIZE if seconds > 0 else 0, max(seconds, 0),
+            getsizeof=operator.attrgetter('size'))
         self._lock = threading.Lock()
 
     def initialize(self, environ):
@@ -305,7 +316,7 @@ class _TokenCache:
         # Nobody can change what is kept, and it takes less room.
         found = _Token(orjson.dumps(data))
         with self._lock:
-            if self._tokens.maxsize:
+            if found.size <= self._tokens.maxsize:
                 self._tokens[_key(token)] = found
 
     def said(self, environ):

@@ -11,6 +11,7 @@
 # under the License.
 import concurrent.futures
 import contextlib
+import sys
 import threading
 
 import fixtures
@@ -212,6 +213,48 @@ class TestTokenCache(base.TestCase):
         self.assertEqual(keystone._CACHED_TOKENS, len(cache._tokens))
         self.assertIsNone(cache.get('0'))
         self.assertEqual({}, cache.get(str(last)))
+
+    def test_large_tokens_take_the_room_of_many(self):
+        cache = keystone._TokenCache(300)
+        large = 'x' * (keystone._CACHE_SIZE // 20)
+        for number in range(20):
+            cache.set(str(number), {'token': large})
+        self.assertEqual(9, len(cache._tokens))
+        self.assertEqual({'token': large}, cache.get('19'))
+        # One for which there would be no room at all.
+        cache.set('20', {'token': large * 10})
+        self.assertIsNone(cache.get('20'))
+        self.assertEqual(9, len(cache._tokens))
+
+    def test_a_token_takes_no_more_room_than_it_is_counted_for(self):
+        for roles, name in ((3, 'x' * 64), (100, 'x' * 255),
+                            (3, '\u4e2d' * 64)):
+            data = answer_of(user_name=name, project_name=name)
+            for number in range(roles):
+                data['token']['roles'].append(
+                    {'id': f'{number:032}', 'name': f'role-{number:03}'})
+            echo = Echo()
+            protocol = keystone.protect(echo, self.runtime(
+                keystone_authtoken={'auth_type': 'none',
+                                    'endpoint': 'http://k'}).conf)
+            protocol._identity_server = Server(data)
+            protocol({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/',
+                      'HTTP_X_AUTH_TOKEN': 't'}, lambda *args: None)
+            [(key, kept)] = protocol._token_cache._tokens.items()
+            parts = {id(part): sys.getsizeof(part) for part in (
+                key, kept, vars(kept), kept.data, kept.expires, kept.said,
+                *kept.said.values())}
+            # The rest is for what the cache itself takes for each.
+            self.assertLess(sum(parts.values()) + 512, kept.size)
+
+    def test_no_catalogue_is_asked_for(self):
+        protocol = keystone.protect(None, self.runtime(keystone_authtoken={
+            'auth_type': 'none', 'endpoint': 'http://k',
+            'include_service_catalog': True}).conf)
+        self.assertIs(False, protocol._include_service_catalog)
+        self.assertIs(
+            False,
+            protocol._identity_server._server._include_service_catalog)
 
 
 class Echo:
