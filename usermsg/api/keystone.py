@@ -14,8 +14,9 @@
 It decides nothing: discovery needs no token, and a refusal is to have the
 form of all our errors. What it changes:
 
-* Keystone that can't be asked is neither a token that is wrong nor a failure
-  of ours (:data:`usermsg.api.auth.UNAVAILABLE`).
+* Keystone that can't be asked, or that answers with nonsense, is neither a
+  token that is wrong nor a failure of ours
+  (:data:`usermsg.api.auth.UNAVAILABLE`).
 * Threads don't pile up waiting for a Keystone that says nothing.
 * Without memcached, tokens are remembered in a cache that has an end, and
   with them what they mean for a request: working that out each time would
@@ -23,11 +24,14 @@ form of all our errors. What it changes:
 """
 
 import dataclasses
+import functools
 import hashlib
+import operator
 import threading
 import time
 
 import cachetools
+from keystoneauth1 import access
 from keystoneauth1 import exceptions
 from keystonemiddleware import auth_token
 import orjson
@@ -43,8 +47,13 @@ LOG = log.getLogger(__name__)
 # take; they would answer with an error of their own, or not at all.
 _LONGEST_TOKEN = 8000
 
-# Each takes up to 4 KiB.
+# Seconds; a failure that takes longer is a silence.
+_LONG = 1
+
+# Bytes, with all that is kept of a token and to find it.
+_TOKEN_SIZE = 4096
 _CACHED_TOKENS = 10_000
+_CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
 
 _SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
             'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
@@ -68,7 +77,9 @@ def protect(app, conf):
     authtoken.register_opts(conf)
     try:
         protocol = _Protocol(app, {'oslo_config_config': conf,
-                                   'delay_auth_decision': True})
+                                   'delay_auth_decision': True,
+                                   # It would be kept with each token.
+                                   'include_service_catalog': False})
     except Exception as error:  # each of its libraries has its own
         raise exception.ConfigurationError(
             f'[keystone_authtoken] cannot be used: {error}') from error
@@ -83,6 +94,14 @@ def protect(app, conf):
 
 class _Unavailable(Exception):
     """Keystone can't say now whether a token is valid."""
+
+
+class _Unusable(Exception):
+    """Keystone, or what answers in its place, says nonsense of a token."""
+
+
+# Errors whose text says nothing of a token.
+_KNOWN = (exceptions.ClientException, auth_token.ServiceError, _Unusable)
 
 
 class _Protocol(auth_token.AuthProtocol):
@@ -150,10 +169,12 @@ class _IdentityServer:
     wait for it, and those whose tokens are known would wait for them.
 
     :param server: keystonemiddleware's
+    :param clock: returns a time in seconds
     """
 
-    def __init__(self, server):
+    def __init__(self, server, clock=time.monotonic):
         self._server = server
+        self._clock = clock
         self._silent = False
         self._turn = threading.Lock()
 
@@ -176,14 +197,28 @@ class _IdentityServer:
 
     def _ask(self, token, options):
         silent = False
+        started = self._clock()
         try:
-            return self._server.verify_token(token, **options)
-        except (exceptions.ClientException, auth_token.ServiceError) as error:
-            silent = isinstance(error, exceptions.ConnectTimeout)
-            if isinstance(error, exceptions.EndpointNotFound):
-                # Let it look for Keystone again.
+            data = self._server.verify_token(token, **options)
+            _check(token, data)
+            return data
+        except auth_token.InvalidToken:
+            raise
+        # What isn't Keystone, such as a proxy, makes its libraries fail in
+        # ways of which they say nothing.
+        except Exception as error:
+            # Not by the kind of error alone: that of a resolver that says
+            # nothing is one of many.
+            silent = (isinstance(error, exceptions.ConnectTimeout) or
+                      self._clock() - started > _LONG)
+            known = isinstance(error, _KNOWN)
+            if not known or isinstance(error, exceptions.EndpointNotFound):
+                # Let it look for Keystone again, and with another token of
+                # its own: this one may be the nonsense.
                 self._server.invalidate()
-            LOG.error('Keystone could not be asked about a token: %s', error)
+            # Others may show what was answered.
+            LOG.error('Keystone could not be asked about a token: %s%s',
+                      type(error).__name__, f': {error}' if known else '')
             raise _Unavailable() from error
         finally:
             self._silent = silent
@@ -192,6 +227,47 @@ class _IdentityServer:
 def _is_possible(token):
     return (0 < len(token) <= _LONGEST_TOKEN and token.isascii() and
             token.isprintable())
+
+
+def _check(token, data):
+    """Read all of an answer that is read later.
+
+    :raises _Unusable: something there is not what it should be; the text
+        says what, but not what it is
+    """
+    said = access.create(body=data, auth_token=token)
+    for name, read in _READ.items():
+        try:
+            read(said)
+        except Exception as error:
+            raise _Unusable(f'{name} ({type(error).__name__})') from error
+    try:
+        orjson.dumps(data)
+    except TypeError as error:
+        raise _Unusable('what is no text') from error
+
+
+def _text(name, said):
+    value = getattr(said, name)
+    if not (value is None or isinstance(value, str)):
+        raise TypeError
+
+
+_READ = {
+    **{name: functools.partial(_text, name) for name in (
+        'user_id', 'username', 'user_domain_id', 'user_domain_name',
+        'project_id', 'project_name', 'project_domain_id',
+        'project_domain_name', 'domain_id', 'domain_name')},
+    'roles': lambda said: ','.join(said.role_names),
+    'expires_at': lambda said: (said.expires.timestamp(),
+                                said.will_expire_soon()),
+    'system': lambda said: said.system_scoped,
+    'bind': lambda said: (said.bind or {}).items(),
+    'access_rules': lambda said: [
+        rule[name].encode()
+        for rule in said.application_credential_access_rules or ()
+        for name in ('method', 'path', 'service')],
+}
 
 
 @dataclasses.dataclass
@@ -208,6 +284,11 @@ class _Token:
     said: dict | None = None
     expires: float = 0
 
+    @property
+    def size(self):
+        """Bytes that it takes at most, with ``said``."""
+        return max(_TOKEN_SIZE, _TOKEN_SIZE // 2 + 2 * len(self.data))
+
 
 class _TokenCache:
     """What Keystone said, for a while; in place of keystonemiddleware's own.
@@ -220,7 +301,8 @@ class _TokenCache:
 
     def __init__(self, seconds):
         self._tokens = cachetools.TTLCache(
-            _CACHED_TOKENS if seconds > 0 else 0, max(seconds, 0))
+            _CACHE_SIZE if seconds > 0 else 0, max(seconds, 0),
+            getsizeof=operator.attrgetter('size'))
         self._lock = threading.Lock()
 
     def initialize(self, environ):
@@ -234,7 +316,7 @@ class _TokenCache:
         # Nobody can change what is kept, and it takes less room.
         found = _Token(orjson.dumps(data))
         with self._lock:
-            if self._tokens.maxsize:
+            if found.size <= self._tokens.maxsize:
                 self._tokens[_key(token)] = found
 
     def said(self, environ):

@@ -10,8 +10,11 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import concurrent.futures
+import contextlib
+import sys
 import threading
 
+import fixtures
 from keystoneauth1 import exceptions
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import auth_token
@@ -41,17 +44,27 @@ class Server:
         self.invalidated += 1
 
 
+def answer_of(**values):
+    """What Keystone says of a valid token."""
+    token = tokens.V3Token(user_id='u', project_id='p', **values)
+    token.add_role(name='reader')
+    return {'token': token['token']}
+
+
+ANSWER = answer_of()
+
+
 class TestAsking(base.TestCase):
 
     def assert_unavailable(self, identity, token='token'):
         self.assertRaises(keystone._Unavailable, identity.verify_token, token)
 
     def test_what_keystone_says_is_passed_on(self):
-        identity = keystone._IdentityServer(Server({'token': {}}))
-        self.assertEqual({'token': {}}, identity.verify_token('token'))
+        identity = keystone._IdentityServer(Server(ANSWER))
+        self.assertEqual(ANSWER, identity.verify_token('token'))
 
     def test_a_wrong_token_is_no_silence(self):
-        server = Server(auth_token.InvalidToken(), {'token': {}})
+        server = Server(auth_token.InvalidToken(), ANSWER)
         identity = keystone._IdentityServer(server)
         self.assertRaises(auth_token.InvalidToken, identity.verify_token, 'a')
         identity.verify_token('b')
@@ -62,13 +75,53 @@ class TestAsking(base.TestCase):
                       exceptions.ConnectTimeout(), exceptions.Unauthorized(),
                       exceptions.DiscoveryFailure(),
                       exceptions.InternalServerError(),
-                      auth_token.ServiceError()):
+                      auth_token.ServiceError(), KeyError(), TypeError()):
             self.assert_unavailable(keystone._IdentityServer(Server(error)))
 
     def test_an_endpoint_that_is_gone_is_looked_for_again(self):
-        server = Server(exceptions.EndpointNotFound())
-        self.assert_unavailable(keystone._IdentityServer(server))
-        self.assertEqual(1, server.invalidated)
+        # As is one that makes no sense.
+        for error, times in ((exceptions.EndpointNotFound(), 1),
+                             (KeyError('token'), 1),
+                             (exceptions.ConnectFailure(), 0)):
+            server = Server(error)
+            self.assert_unavailable(keystone._IdentityServer(server))
+            self.assertEqual(times, server.invalidated)
+
+    def test_what_cannot_be_used_is_an_absence(self):
+        known = {'methods': [], 'user': {
+            'id': 'u', 'name': 'u', 'domain': {'id': 'd', 'name': 'd'}}}
+        for name, wrong in (
+                ('user_id', {}), ('user_id', {'user': None}),
+                ('user_id', {'user': {'id': 1}}),
+                ('username', {'user': {'id': 'u'}}),
+                ('expires_at', {**known}),
+                ('expires_at', {**known, 'expires_at': None}),
+                ('expires_at', {**known, 'expires_at': 'secret'}),
+                ('expires_at', {
+                    **known, 'expires_at': '0001-01-01T00:00:00+14:00'}),
+                ('roles', {**ANSWER['token'], 'roles': None}),
+                ('roles', {**ANSWER['token'], 'roles': [{'name': None}]}),
+                ('project_id', {**ANSWER['token'], 'project': {'id': 1}}),
+                ('system', {**ANSWER['token'], 'system': 'all'}),
+                ('bind', {**ANSWER['token'], 'bind': 'kerberos'}),
+                ('access_rules', {**ANSWER['token'], 'application_credential':
+                                  {'access_rules': [{'method': 'GET'}]}}),
+                ('what is no text', {
+                    **ANSWER['token'], 'user': {
+                        **known['user'], 'name': '\ud800secret'}})):
+            log = self.useFixture(fixtures.FakeLogger())
+            self.assert_unavailable(keystone._IdentityServer(
+                Server({'token': wrong})), 'token-itself')
+            self.assertIn(f'_Unusable: {name}', log.output)
+            self.assertNotIn('secret', log.output)
+            self.assertNotIn('token-itself', log.output)
+
+    def test_what_else_goes_wrong_is_logged_without_its_text(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assert_unavailable(
+            keystone._IdentityServer(Server(ValueError('body'))))
+        self.assertIn('token: ValueError', log.output)
+        self.assertNotIn('body', log.output)
 
     def test_keystone_is_not_asked_about_what_can_be_no_token(self):
         server = Server()
@@ -86,7 +139,7 @@ class TestAsking(base.TestCase):
             go_on.wait(60)
             return exceptions.ConnectTimeout()
 
-        server = Server(exceptions.ConnectTimeout(), wait, {'token': {}})
+        server = Server(exceptions.ConnectTimeout(), wait, ANSWER)
         identity = keystone._IdentityServer(server)
         self.assert_unavailable(identity, 'first')
         with concurrent.futures.ThreadPoolExecutor() as pool:
@@ -101,16 +154,34 @@ class TestAsking(base.TestCase):
         identity.verify_token('third')
         self.assertEqual(['first', 'second', 'third'], server.asked)
 
+    def test_any_failure_that_takes_long_is_a_silence(self):
+        # Such as that of a resolver.
+        for error in (exceptions.ConnectFailure(),
+                      exceptions.DiscoveryFailure(), OSError()):
+            for seconds, silent in ((0.1, False), (10, True)):
+                identity = keystone._IdentityServer(
+                    Server(error), iter([0, seconds]).__next__)
+                self.assert_unavailable(identity)
+                self.assertEqual(silent, identity._silent)
+
+    def test_a_slow_answer_is_no_silence(self):
+        for answer in (ANSWER, auth_token.InvalidToken()):
+            identity = keystone._IdentityServer(
+                Server(answer), iter([0, 10]).__next__)
+            with contextlib.suppress(auth_token.InvalidToken):
+                identity.verify_token('token')
+            self.assertFalse(identity._silent)
+
     def test_threads_ask_at_once_while_keystone_answers(self):
         together = threading.Barrier(4)
 
         def answer():
             together.wait(60)
-            return {'token': {}}
+            return ANSWER
 
         identity = keystone._IdentityServer(Server(*[answer] * 4))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            self.assertEqual([{'token': {}}] * 4, list(pool.map(
+            self.assertEqual([ANSWER] * 4, list(pool.map(
                 identity.verify_token, 'abcd')))
 
 
@@ -142,6 +213,48 @@ class TestTokenCache(base.TestCase):
         self.assertEqual(keystone._CACHED_TOKENS, len(cache._tokens))
         self.assertIsNone(cache.get('0'))
         self.assertEqual({}, cache.get(str(last)))
+
+    def test_large_tokens_take_the_room_of_many(self):
+        cache = keystone._TokenCache(300)
+        large = 'x' * (keystone._CACHE_SIZE // 20)
+        for number in range(20):
+            cache.set(str(number), {'token': large})
+        self.assertEqual(9, len(cache._tokens))
+        self.assertEqual({'token': large}, cache.get('19'))
+        # One for which there would be no room at all.
+        cache.set('20', {'token': large * 10})
+        self.assertIsNone(cache.get('20'))
+        self.assertEqual(9, len(cache._tokens))
+
+    def test_a_token_takes_no_more_room_than_it_is_counted_for(self):
+        for roles, name in ((3, 'x' * 64), (100, 'x' * 255),
+                            (3, '\u4e2d' * 64)):
+            data = answer_of(user_name=name, project_name=name)
+            for number in range(roles):
+                data['token']['roles'].append(
+                    {'id': f'{number:032}', 'name': f'role-{number:03}'})
+            echo = Echo()
+            protocol = keystone.protect(echo, self.runtime(
+                keystone_authtoken={'auth_type': 'none',
+                                    'endpoint': 'http://k'}).conf)
+            protocol._identity_server = Server(data)
+            protocol({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/',
+                      'HTTP_X_AUTH_TOKEN': 't'}, lambda *args: None)
+            [(key, kept)] = protocol._token_cache._tokens.items()
+            parts = {id(part): sys.getsizeof(part) for part in (
+                key, kept, vars(kept), kept.data, kept.expires, kept.said,
+                *kept.said.values())}
+            # The rest is for what the cache itself takes for each.
+            self.assertLess(sum(parts.values()) + 512, kept.size)
+
+    def test_no_catalogue_is_asked_for(self):
+        protocol = keystone.protect(None, self.runtime(keystone_authtoken={
+            'auth_type': 'none', 'endpoint': 'http://k',
+            'include_service_catalog': True}).conf)
+        self.assertIs(False, protocol._include_service_catalog)
+        self.assertIs(
+            False,
+            protocol._identity_server._server._include_service_catalog)
 
 
 class Echo:

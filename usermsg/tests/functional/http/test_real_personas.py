@@ -14,6 +14,7 @@
 import contextlib
 import functools
 import itertools
+import time
 import uuid
 
 from keystoneauth1 import exceptions
@@ -23,6 +24,7 @@ from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import identified
 from usermsg.tests.functional.http import test_personas
+from usermsg.tests.functional.http import test_tokens
 from usermsg.tests.functional import keystone
 from usermsg.tests.functional import servers
 
@@ -47,15 +49,58 @@ class Personas:
             if persona is None:
                 self.tokens[name] = None
                 continue
-            project = persona.get('project')
+            project = self._project(name)
             if project:
-                project = f'{project}-{self._mark}'
                 self.projects[name] = identity.project(project)
             with contextlib.suppress(exceptions.Unauthorized):
                 self.tokens[name] = self._token(name, persona, project)
 
+    def kinds(self):
+        """Tokens of other kinds, and who each is as good as.
+
+        A dict of (persona, token, token of a service or None) by kind.
+        Those that expire do so in some seconds, the first one last.
+        """
+        revoked = self._again('member')
+        self._identity.revoke(revoked)
+        # It has the same keys, and the same admin in the same project.
+        expired, known = (test_tokens.short().token('admin', project='admin')
+                          for _ in range(2))
+        credential = self._identity.credential_token(
+            *self._identity.application_credential(
+                self._user('member'), self._project('member'), ['reader']))
+        member, service = (self.tokens[name] for name in (
+            'member', 'service'))
+        return {
+            'expired and known': ('nobody', known, None),
+            'expired': ('nobody', expired, None),
+            # Nothing else is wrong with it.
+            'expired, from a service': ('other-admin', expired, service),
+            'expired, from another': ('nobody', expired,
+                                      self.tokens['reader']),
+            'revoked': ('nobody', revoked, None),
+            'revoked, from a service': ('nobody', revoked, service),
+            'garbage': ('nobody', 'garbage', None),
+            'application credential': ('reader', credential, None),
+            'from a service': ('member', member, service),
+            'from a user': ('nobody', member, self.tokens['reader']),
+            'from nobody': ('nobody', member, 'garbage'),
+            'only of a service': ('nobody', None, service),
+        }
+
+    def _user(self, name):
+        return f'{name}-{self._mark}'
+
+    def _project(self, name):
+        project = TABLE['personas'][name].get('project')
+        return project and f'{project}-{self._mark}'
+
+    def _again(self, name):
+        """Another token of a persona that has a project."""
+        return self._identity.token(self._user(name), self._project(name))
+
     def _token(self, name, persona, project):
-        user = f'{name}-{self._mark}'
+        user = self._user(name)
         scope = {'project': project, 'domain': persona.get('domain'),
                  'system': 'system' in persona}
         # The other roles are implied by the first.
@@ -94,11 +139,43 @@ class TestPersonas(base.TestCase):
         self.assertEqual(expected, found)
         self.assertNotIn('Traceback', self.service.server.log())
 
-    def status(self, route, token):
+    def test_each_kind_of_token_is_as_good_as_its_persona(self):
+        kinds = personas().kinds()
+        _, known, _ = kinds['expired and known']
+        end = time.monotonic() + 60
+        while self.service.ask('/v3/messages', known)[0].status == 200:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        found = {kind: {route: self.status(route, token, service)
+                        for route in TABLE['routes']}
+                 for kind, (_, token, service) in kinds.items()}
+        expected = {kind: {route: statuses[persona]
+                           for route, statuses in TABLE['routes'].items()}
+                    for kind, (persona, _, _) in kinds.items()}
+        self.assertEqual(expected, found)
+        self.assertNotIn('Traceback', self.service.server.log())
+
+    def test_facades_refuse_in_their_way(self):
+        for address, token in itertools.product(
+                ('/volume/v3/messages', '/share/v2/messages'),
+                (None, 'garbage', self.tokens['reader'])):
+            # The last is spoilt by what comes with it.
+            answer, content = self.service.ask(
+                address, token, headers={'X-Service-Token': 'garbage'})
+            self.assertEqual(401, answer.status)
+            self.assertEqual({'error': {
+                'code': 401, 'title': 'Unauthorized', 'message':
+                'The request you have made requires authentication.',
+            }}, content)
+            self.assertIn('Keystone uri=', answer.headers['WWW-Authenticate'])
+
+    def status(self, route, token, service=None):
         message = client.record(self.service.runtime, self.mine,
                                 test_personas.event_of(route))
         method, address, headers, body = test_personas.request_of(
             route, self.mine, message.id)
+        if service is not None:
+            headers['X-Service-Token'] = service
         return self.service.ask(
             address, token, method, headers, body)[0].status
 

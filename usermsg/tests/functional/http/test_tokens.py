@@ -161,6 +161,18 @@ class TestTokens(identified.TestCase):
             self.assert_refused(self.ask(
                 application, token, '/v3/messages', 'POST'))
 
+    def test_access_rules_name_this_service_in_front_of_others_too(self):
+        application = self.application()
+        for rule, status in (
+                ({'service': 'user-message',
+                  'path': '/volume/v3/messages'}, 200),
+                ({'service': 'block-storage', 'path': '/v3/messages'}, 401)):
+            credential = self.identity.application_credential(
+                self.user(), 'red', ['member'], [{'method': 'GET', **rule}])
+            self.assertEqual(status, self.ask(
+                application, self.identity.credential_token(*credential),
+                '/volume/v3/messages').status_int)
+
 
 class TestServiceTokens(identified.TestCase):
 
