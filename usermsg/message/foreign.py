@@ -85,12 +85,17 @@ class Converter:
         # NULL too: the service itself then doesn't show it.
         return row.deleted != self.kind.kept
 
-    def id_of(self, row):
-        """The id of the message that a row is or would be.
+    def identity(self, row):
+        """The id and the key of the message that a row is or would be.
 
+        :returns: the id, and (project, source id)
         :raises usermsg.exception.InvalidInput: it can't be one
         """
-        return ids.derive(_made(row), _old_id(row))
+        return (ids.derive(_made(row), _old_id(row)),
+                (_project_id(row), self._source_id(row)))
+
+    def _source_id(self, row):
+        return f'import:{self.kind.name}:{row.id}'
 
     def draft(self, row):
         """A :class:`usermsg.objects.message.Draft`; None if it has expired.
@@ -117,8 +122,7 @@ class Converter:
         values = (
             ids.derive(made, _old_id(row)),
             self.kind.prefix,
-            validation.identifier('project_id', row.project_id,
-                                  validation.PROJECT_ID),
+            _project_id(row),
             None,
             _optional('request_id', row.request_id, validation.REQUEST_ID),
             resource_type,
@@ -129,12 +133,16 @@ class Converter:
             level,
             made.replace(tzinfo=None),
             expires_at.replace(tzinfo=None))
-        return message.Draft(values, f'import:{self.kind.name}:{row.id}',
-                             _digest(values))
+        return message.Draft(values, self._source_id(row), _digest(values))
 
 
 def _old_id(row):
     return validation.identifier('id', row.id, 64)
+
+
+def _project_id(row):
+    return validation.identifier('project_id', row.project_id,
+                                 validation.PROJECT_ID)
 
 
 def _made(row):
