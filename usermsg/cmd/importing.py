@@ -125,6 +125,10 @@ class _Import(db_command.Command):
         parser.add_argument('--dry-run', action='store_true',
                             help='say what would be done, and change nothing')
         parser.add_argument(
+            '--any-revision', action='store_true',
+            help='go on if the revision of its tables is unknown, but the '
+                 'columns are known')
+        parser.add_argument(
             '--batch-size', metavar='N', type=batch_size, default=BATCH,
             help='rows that are stored in one transaction at most: 1 to 1000 '
                  f'(default: {BATCH})')
@@ -152,7 +156,8 @@ class _Import(db_command.Command):
             ) from None
 
     def _import(self, url, arguments, stop):
-        with origin.connect(url, self.kind) as table:
+        with origin.connect(url, self.kind,
+                            arguments.any_revision) as table:
             total = table.count()
             self._say(f'{total:,} rows, revision '
                       f'{table.revision or "unknown"}.')

@@ -29,6 +29,8 @@ from usermsg import exception
 
 TABLE = 'messages'
 
+_REVISIONS = 'alembic_version'
+
 #: Seconds for which an SQLite file may be locked by the service that owns it,
 #: unless the address says something else.
 _BUSY_TIMEOUT = 30
@@ -38,11 +40,12 @@ class Origin:
     """The table of messages, while its database is open.
 
     :param kind: a :class:`usermsg.message.foreign.Kind`
+    :param any_revision: whether it may have one that isn't known
     :ivar revision: of the tables, as the service calls it; None if that
         can't be told
     """
 
-    def __init__(self, connection, kind):
+    def __init__(self, connection, kind, any_revision):
         self._connection = connection
         self._kind = kind
         # Without types: what a driver makes of a value is looked at row by
@@ -50,20 +53,43 @@ class Origin:
         self._table = sa.table(TABLE, *map(sa.column, kind.columns))
         inspector = sa.inspect(connection)
         self.revision = self._revision(inspector)
-        self._check(inspector)
+        self._check_columns(inspector)
+        if not any_revision:
+            self._check_revision()
 
     def _revision(self, inspector):
-        if not inspector.has_table('alembic_version'):
+        if not inspector.has_table(_REVISIONS):
             return None
-        return self._connection.scalar(
+        # More than one would be of branches, which no known one is.
+        found = self._connection.scalars(
             sa.select(sa.column('version_num')).select_from(
-                sa.table('alembic_version')))
+                sa.table(_REVISIONS)).limit(10)).all()
+        # Of any characters.
+        return ', '.join(sorted(
+            ascii(revision)[:80].strip("'") for revision in found)) or None
 
-    def _check(self, inspector):
-        """Whether the table is one that is understood.
+    def _check_revision(self):
+        """Whether the table means what its columns say.
 
-        By its columns. Most revisions of a database change other tables; a
-        column that isn't known may well say who may read a message.
+        A revision that isn't known may have changed what stands in them.
+        """
+        if self.revision is None:
+            raise exception.OriginUnusable(
+                f'It does not say its revision: its table "{_REVISIONS}" is '
+                f'missing or empty, or this account may not read it. If it '
+                f'is that of an older release of {self._kind.title}, '
+                f'--any-revision goes on without.')
+        if self.revision not in self._kind.revisions:
+            raise exception.OriginUnusable(
+                f'Its revision {self.revision} is none of '
+                f'{self._kind.title} that this release knows. A newer '
+                f'release of usermsg may; --any-revision goes on with this '
+                f'one, as the columns of "{TABLE}" are the known ones.')
+
+    def _check_columns(self, inspector):
+        """Whether the table has those that are understood, and no others.
+
+        One that isn't known may well say who may read a message.
         """
         if not inspector.has_table(TABLE):
             raise exception.OriginUnusable(
@@ -104,10 +130,11 @@ class Origin:
 
 
 @contextlib.contextmanager
-def connect(url, kind):
+def connect(url, kind, any_revision=False):
     """An :class:`Origin`, for the length of a ``with`` block.
 
     :param url: of :func:`usermsg.db.usable_url`
+    :param any_revision: see :class:`Origin`
     :raises usermsg.exception.OriginUnusable: it can't be reached or read,
         also later in the block, or its tables aren't those of the service
     """
@@ -121,7 +148,7 @@ def connect(url, kind):
             raise exception.OriginUnusable(
                 f'{db.driver_words(error)}.') from None
         with connection, connection.begin():
-            yield Origin(connection, kind)
+            yield Origin(connection, kind, any_revision)
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ import hashlib
 import re
 
 from usermsg import exception
+from usermsg.message import revisions
 from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg import validation
@@ -49,6 +50,7 @@ class Kind:
     :param columns: what is read of a row
     :param others: what else the table may have, which says nothing of who
         may read what
+    :param revisions: of its tables that are known
     :param kept: the value of ``deleted`` in rows that were not deleted
     :param outcome: called with (row, catalogue): the resource type, event
         id, action id and detail id
@@ -61,6 +63,7 @@ class Kind:
     prefix: str
     columns: tuple
     others: tuple
+    revisions: tuple
     kept: object
     outcome: collections.abc.Callable
     resource: str
@@ -223,7 +226,8 @@ VOLUME = Kind(
     name='volume', title='block storage', program='cinder-manage',
     prefix='VOLUME', columns=(*_COMMON, 'resource_uuid', 'event_id'),
     others=('action_id', 'detail_id', 'updated_at', 'deleted_at'),
-    kept=False, outcome=_volume_outcome, resource='resource_uuid')
+    revisions=revisions.VOLUME, kept=False, outcome=_volume_outcome,
+    resource='resource_uuid')
 
 #: Of manila.
 SHARE = Kind(
@@ -231,4 +235,5 @@ SHARE = Kind(
     prefix='SHARE',
     columns=(*_COMMON, 'resource_id', 'action_id', 'detail_id'),
     others=('updated_at', 'deleted_at'),
-    kept='False', outcome=_share_outcome, resource='resource_id')
+    revisions=revisions.SHARE, kept='False', outcome=_share_outcome,
+    resource='resource_id')

@@ -18,6 +18,7 @@ import io
 import os
 import pathlib
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -36,16 +37,22 @@ from usermsg.db import origin
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import foreign
+from usermsg.message import revisions
 from usermsg.objects import removal
 from usermsg.tests import base
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import environments
 from usermsg.tests.functional import origins
 from usermsg.tests.functional import servers
 
 MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 RED = samples.request('red')
+
+#: How a migration says which it is, and which it follows.
+_REVISION = re.compile(
+    r"""^((?:down_)?revision) = ["'](\w+)["']$""", re.MULTILINE)
 
 
 def number_of(line):
@@ -426,7 +433,10 @@ class TestShare(Importing, databases.TestCase):
                   if self.service.db.dialect == 'sqlite' else
                   origins.on_mariadb('manila'))
         theirs = source.write()
-        lines = self.bring(source, kind='share')
+        # On SQLite its migrations do not run, so it says no revision.
+        arguments = ('--any-revision',) * (
+            self.service.db.dialect == 'sqlite')
+        lines = self.bring(source, *arguments, kind='share')
         self.assertIn(f'{len(theirs)} messages have been imported.', lines)
         self.assertEqual('1 rows were left behind, as they are deleted.',
                          lines[2])
@@ -443,7 +453,7 @@ class TestShare(Importing, databases.TestCase):
               str(one.expires_at.replace(tzinfo=None))) for one in ours])
         self.assertEqual({'SHARE'}, {one.prefix for one in ours})
         self.assertIn(f'{len(theirs)} were imported before.',
-                      self.bring(source, kind='share'))
+                      self.bring(source, *arguments, kind='share'))
 
 
 class TestOrigin(Importing, base.TestCase):
@@ -454,13 +464,14 @@ class TestOrigin(Importing, base.TestCase):
         self.service = self.runtime()
         self.config = str(self.home / 'usermsg.conf')
 
-    def open(self, source, kind=foreign.VOLUME):
+    def open(self, source, kind=foreign.VOLUME, any_revision=False):
         return origin.connect(
-            db.usable_url(getattr(source, 'url', source), '--from'), kind)
+            db.usable_url(getattr(source, 'url', source), '--from'), kind,
+            any_revision)
 
-    def refused(self, source, words, kind=foreign.VOLUME):
+    def refused(self, source, words, kind=foreign.VOLUME, any_revision=False):
         try:
-            with self.open(source, kind):
+            with self.open(source, kind, any_revision):
                 self.fail(source)
         except (exception.OriginUnusable,
                 exception.ConfigurationError) as error:
@@ -522,6 +533,7 @@ class TestOrigin(Importing, base.TestCase):
                  '(revision 9c74c1c6971f).'),
                 ('ALTER TABLE messages DROP COLUMN event_id',
                  'it has no event_id (revision 9c74c1c6971f).'),
+                ('DELETE FROM alembic_version', 'it has no event_id.'),
                 ('DROP TABLE alembic_version', 'it has no event_id.'),
                 ('DROP TABLE messages',
                  'It has no table "messages". Is it the database of block '
@@ -530,6 +542,69 @@ class TestOrigin(Importing, base.TestCase):
             self.refused(source, words)
         # Its own.
         self.refused(self.sqlite_url(), 'it has no deleted.')
+
+    def test_the_revisions_are_those_of_the_services(self):
+        for service, folder, known in (
+                ('cinder', 'versions', revisions.VOLUME),
+                ('manila', 'alembic/versions', revisions.SHARE)):
+            folder, = environments.get(service).directory.glob(
+                f'lib/*/site-packages/{service}/db/migrations/{folder}')
+            after = {}
+            for path in folder.glob('*.py'):
+                named = dict(_REVISION.findall(
+                    path.read_text(encoding='utf-8')))
+                if named:
+                    after[named.get('down_revision')] = named['revision']
+            found = [known[0]]
+            while found[-1] in after:
+                found.append(after[found[-1]])
+            self.assertEqual(tuple(found), known)
+            first, = folder.glob(f'{known[0]}_*.py')
+            self.assertRegex(first.read_text(encoding='utf-8'),
+                             r"""(?m)^ +["']messages["'],$""")
+
+    def test_revisions_that_are_not_known(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(origins.volume_row())
+        unknown = (' is none of block storage that this release knows. A '
+                   'newer release of usermsg may; --any-revision goes on ')
+        silent = 'It does not say its revision: '
+        for statement, shown, words in (
+                ("UPDATE alembic_version SET version_num = 'ffffffffffff'",
+                 'ffffffffffff', f'Its revision ffffffffffff{unknown}'),
+                ("UPDATE alembic_version SET version_num = CAST(x'ff' AS "
+                 "TEXT)", '\\udcff', f'Its revision \\udcff{unknown}'),
+                # Of the other service.
+                (f"UPDATE alembic_version SET version_num = "
+                 f"'{revisions.SHARE[-1]}'", revisions.SHARE[-1],
+                 f'Its revision {revisions.SHARE[-1]}{unknown}'),
+                ("INSERT INTO alembic_version VALUES ('921e1a36b076')",
+                 f'921e1a36b076, {revisions.SHARE[-1]}', unknown),
+                ('DELETE FROM alembic_version', 'unknown', silent),
+                ('DROP TABLE alembic_version', 'unknown', silent)):
+            source.execute(statement)
+            self.refused(source, words)
+            end = processes.manage('import', 'volume', '--from', source.url,
+                                   config=self.config)
+            self.assertEqual((1, ''), (end.returncode, end.stdout))
+            self.assertIn(words, end.stderr)
+            self.assertEqual(1, len(end.stderr.splitlines()))
+            self.assertEqual([], samples.stored(self.service.db))
+            self.assertEqual(
+                [f'1 rows, revision {shown}.',
+                 '1 messages would be imported.'],
+                self.bring(source, '--any-revision', '--dry-run'))
+        source.execute('ALTER TABLE messages ADD COLUMN audience TEXT')
+        self.refused(source, 'audience', any_revision=True)
+
+    def test_older_revisions(self):
+        source = origins.cinder_on_sqlite(self.home)
+        for revision in revisions.VOLUME:
+            source.execute(f"UPDATE alembic_version SET version_num = "
+                           f"'{revision}'")
+            self.assertEqual([f'0 rows, revision {revision}.',
+                              '0 messages have been imported.'],
+                             self.bring(source))
 
     def test_columns_of_the_first_releases(self):
         source = origins.cinder_on_sqlite(self.home)
@@ -589,7 +664,7 @@ class TestOrigin(Importing, base.TestCase):
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
 
     def delete(self, source, table):
-        with self.open(source) as opened:
+        with self.open(source, any_revision=True) as opened:
             opened._connection.execute(table.delete())
 
     def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
@@ -662,7 +737,7 @@ class TestOrigin(Importing, base.TestCase):
         path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
         end = processes.manage(
             'import', 'volume', '--from-config', path, '--batch-size', '3',
-            config=self.config)
+            '--any-revision', config=self.config)
         self.assertEqual(
             (0, '', '20 rows, revision unknown.\n'
              '15 messages have been imported.\n'
