@@ -31,6 +31,9 @@ TABLE = 'messages'
 
 _REVISIONS = 'alembic_version'
 
+#: Of texts of SQLite, and how to keep what isn't of it.
+_ENCODING = ('utf-8', 'surrogateescape')
+
 #: Seconds for which an SQLite file may be locked by the service that owns it,
 #: unless the address says something else.
 _BUSY_TIMEOUT = 30
@@ -126,7 +129,7 @@ class Origin:
         while rows:
             yield rows
             rows = self._connection.execute(
-                query.where(key > rows[-1].id)).all()
+                query.where(key > _parameter(rows[-1].id))).all()
 
 
 @contextlib.contextmanager
@@ -190,8 +193,21 @@ def _check_file(url):
 def _set_up_sqlite(connection, _record):
     connection.execute('PRAGMA query_only = ON').close()
     # The type of a column is no promise, nor is its encoding.
-    connection.text_factory = lambda data: data.decode(
-        'utf-8', 'surrogateescape')
+    connection.text_factory = lambda data: data.decode(*_ENCODING)
+
+
+def _parameter(value):
+    """A value of a row, to be compared with.
+
+    SQLite takes no text that isn't UTF-8, though it may have given it.
+    """
+    try:
+        if isinstance(value, str):
+            value.encode()
+        return value
+    except UnicodeEncodeError:
+        data = value.encode(*_ENCODING)
+        return sa.cast(sa.literal(data, sa.LargeBinary), sa.Text)
 
 
 def _set_up_mysql(connection, _record):

@@ -719,6 +719,27 @@ class TestOrigin(Importing, base.TestCase):
              '1 rows were left behind, as they are deleted.',
              '5 rows were skipped:'], self.bring(source)[1:4])
 
+    def test_ids_that_are_no_utf_8(self):
+        source = origins.cinder_on_sqlite(self.home)
+        good = [origins.volume_row(id=old_id) for old_id in (
+            'a', 'b', '\u00e9', '\U0010ffff')]
+        bad = [origins.volume_row(id=f'{number}') for number in range(3)]
+        source.insert(*good[:2], *bad)
+        # One is before all that is behind ASCII, two are behind it.
+        source.execute(*(
+            f"UPDATE messages SET id = CAST(x'{data}' AS TEXT) "
+            f"WHERE id = '{number}'"
+            for number, data in enumerate(('61ff', 'ff61', 'ff6200'))))
+        source.insert(*good[2:])
+        for size in '1', '2', '3', '500':
+            lines = self.bring(source, '--batch-size', size)
+            self.assertEqual('7 rows, revision 9c74c1c6971f.', lines[0])
+            self.assertEqual('5 rows were skipped:', lines[-2])
+            for shown in ('a\\udcff', '\\udcffa', '\\udcffb\\x00',
+                          '\\xe9', '\\U0010ffff'):
+                self.assertIn(shown, lines[-1])
+            self.assertEqual(2, len(samples.stored(self.service.db)))
+
     def test_from_postgresql(self):
         server = servers.require(servers.postgresql)
         url = server.create_database()
