@@ -19,6 +19,7 @@ from writing.
 
 import contextlib
 import os
+import pathlib
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
@@ -168,8 +169,7 @@ def _engine(url):
     options = {}
     if backend == 'sqlite':
         _check_file(url)
-        url = url.update_query_string(f'timeout={_BUSY_TIMEOUT}') if (
-            'timeout' not in url.query) else url
+        url = _unchanging(url)
     else:
         url = url.update_query_string(db.parameters(url), append=True)
         options['isolation_level'] = 'REPEATABLE READ'
@@ -188,6 +188,22 @@ def _check_file(url):
     # SQLite would make one.
     if not url.database or not os.path.isfile(url.database):
         raise exception.OriginUnusable('There is no such file.')
+
+
+def _unchanging(url):
+    """The address of a file, which is opened so that it stays as it is.
+
+    The last connection that is closed moves the write-ahead log into the
+    file, and the first one undoes what a journal says; one that may only
+    read does neither. But it would leave an empty log behind where none was,
+    which might not be the service's to write: there nothing can be moved.
+    """
+    path = url.database
+    written = any(os.path.exists(f'{path}{end}') for end in (
+        '-wal', '-journal'))
+    return url.set(database=pathlib.Path(path).absolute().as_uri()).set(
+        query={'timeout': str(_BUSY_TIMEOUT), **url.query, 'uri': 'true',
+               'mode': 'ro' if written else 'rw'})
 
 
 def _set_up_sqlite(connection, _record):

@@ -12,6 +12,7 @@
 """``usermsg-manage import``, from what the services themselves have made."""
 
 import collections
+import contextlib
 import datetime
 import hashlib
 import io
@@ -19,7 +20,9 @@ import os
 import pathlib
 import pty
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -662,6 +665,39 @@ class TestOrigin(Importing, base.TestCase):
                           source.table)
         self.assertIn('9 messages have been imported.', self.bring(source))
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
+
+    def files(self, path):
+        # The index of a log is only what is in memory of it.
+        return {found.name: found.read_bytes()
+                for found in path.parent.glob(f'{path.name}*')
+                if not found.name.endswith('-shm')}
+
+    def test_the_log_of_a_file_is_not_changed(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(origins.volume_row())
+        path = pathlib.Path(sa.make_url(source.url).database)
+        # Of a service that is dead: nobody else has the file open.
+        copy = self.home / 'a %3f?#b' / 'cinder.sqlite'
+        copy.parent.mkdir()
+        with contextlib.closing(sqlite3.connect(path)) as service:
+            service.execute('PRAGMA journal_mode = WAL').close()
+            service.execute('INSERT INTO messages SELECT upper(id) || "-", '
+                            + ', '.join(name for name in source.table.c.keys()
+                                        if name != 'id')
+                            + ' FROM messages').close()
+            service.commit()
+            for end in '', '-wal':
+                shutil.copy(f'{path}{end}', f'{copy}{end}')
+        for opened, number in (copy, 2), (path, 1):
+            before = self.files(opened)
+            self.assertEqual(number, len(before))
+            source.url = sa.URL.create(
+                'sqlite', database=str(opened)).render_as_string(False)
+            for arguments in ('--dry-run',), ():
+                self.assertEqual('2 rows, revision 9c74c1c6971f.',
+                                 self.bring(source, *arguments)[0])
+                self.assertEqual(before, self.files(opened))
+        self.assertFalse(pathlib.Path(f'{path}-shm').exists())
 
     def delete(self, source, table):
         with self.open(source, any_revision=True) as opened:
