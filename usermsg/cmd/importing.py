@@ -32,28 +32,32 @@ from usermsg.objects import brought
 #: Rows that are read and stored at a time.
 BATCH = 500
 
+_CLASH = 'id: gives the same new id as that of another row of its time.'
+
 #: As many ids and events of a kind are named at most.
 NAMED = 5
 
 
 class Report:
-    """What became of the rows, and of the messages that they are."""
+    """What became of the rows.
+
+    :ivar numbers: how many were ``new``, ``known``, ``deleted_here``,
+        ``deleted_there``, ``deleted``, ``expired`` or ``skipped``: each row
+        is one of these; and of how many the event was ``unknown``
+    """
 
     def __init__(self):
         self.numbers = collections.Counter()
         self._skipped = {}
         self._unknown = {}
 
-    def skip(self, row, error):
-        """Count a row that can't be brought over.
-
-        :param error: the InvalidInput that says why
-        """
+    def skip(self, old_id, reason):
+        """Count a row that can't be brought over."""
         self.numbers['skipped'] += 1
-        reason = self._skipped.setdefault(str(error), [0, []])
-        reason[0] += 1
-        if len(reason[1]) < NAMED:
-            reason[1].append(ascii(row.id)[:80].strip("'"))
+        found = self._skipped.setdefault(reason, [0, []])
+        found[0] += 1
+        if len(found[1]) < NAMED:
+            found[1].append(ascii(old_id)[:80].strip("'"))
 
     def unknown(self, event_id):
         """Count a row of an event that isn't in the catalogue."""
@@ -61,9 +65,17 @@ class Report:
         if len(self._unknown) < NAMED:
             self._unknown[event_id] = None
 
-    def add(self, numbers):
-        """Add :class:`usermsg.objects.brought.Numbers`."""
-        self.numbers.update(vars(numbers))
+    def add(self, result, deleted):
+        """Add what became of a batch.
+
+        :param result: a :class:`usermsg.objects.brought.Result`
+        :param deleted: how many of its rows were deleted
+        """
+        self.numbers.update(
+            new=result.new, known=result.known,
+            deleted_here=result.deleted_here,
+            deleted_there=result.deleted_there,
+            deleted=deleted - result.deleted_there)
 
     def lines(self, dry_run=False):
         """Sentences, for an operator."""
@@ -113,6 +125,10 @@ class _Import(db_command.Command):
         parser.add_argument('--dry-run', action='store_true',
                             help='say what would be done, and change nothing')
         parser.add_argument(
+            '--any-revision', action='store_true',
+            help='go on if the revision of its tables is unknown, but the '
+                 'columns are known')
+        parser.add_argument(
             '--batch-size', metavar='N', type=batch_size, default=BATCH,
             help='rows that are stored in one transaction at most: 1 to 1000 '
                  f'(default: {BATCH})')
@@ -140,7 +156,8 @@ class _Import(db_command.Command):
             ) from None
 
     def _import(self, url, arguments, stop):
-        with origin.connect(url, self.kind) as table:
+        with origin.connect(url, self.kind,
+                            arguments.any_revision) as table:
             total = table.count()
             self._say(f'{total:,} rows, revision '
                       f'{table.revision or "unknown"}.')
@@ -166,26 +183,33 @@ class _Import(db_command.Command):
 
     def _bring(self, rows, dry_run):
         """Bring one batch over."""
-        drafts, deleted_ids = [], []
+        drafts, old_ids, gone = [], {}, []
+        deleted = 0
         for row in rows:
             if self._converter.is_deleted(row):
-                self._report.numbers['deleted'] += 1
+                deleted += 1
                 with contextlib.suppress(exception.InvalidInput):
-                    deleted_ids.append(self._converter.id_of(row))
+                    gone.append(self._converter.identity(row))
                 continue
             try:
                 draft = self._converter.draft(row)
             except exception.InvalidInput as error:
-                self._report.skip(row, error)
+                self._report.skip(row.id, str(error))
                 continue
             if draft is None:
                 self._report.numbers['expired'] += 1
                 continue
             drafts.append(draft)
-            if draft.event_id not in self._known_events:
+            old_ids[draft.key] = row.id
+        result = brought.store(self._db, drafts, gone, dry_run)
+        self._report.add(result, deleted)
+        clashes = {draft.key for draft in result.clashes}
+        for draft in result.clashes:
+            self._report.skip(old_ids[draft.key], _CLASH)
+        for draft in drafts:
+            if (draft.event_id not in self._known_events and
+                    draft.key not in clashes):
                 self._report.unknown(draft.event_id)
-        self._report.add(brought.store(self._db, drafts, deleted_ids,
-                                       dry_run))
 
     def _say(self, line):
         self.app.stdout.write(f'{line}\n')

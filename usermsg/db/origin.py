@@ -19,6 +19,7 @@ from writing.
 
 import contextlib
 import os
+import pathlib
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
@@ -29,6 +30,11 @@ from usermsg import exception
 
 TABLE = 'messages'
 
+_REVISIONS = 'alembic_version'
+
+#: Of texts of SQLite, and how to keep what isn't of it.
+_ENCODING = ('utf-8', 'surrogateescape')
+
 #: Seconds for which an SQLite file may be locked by the service that owns it,
 #: unless the address says something else.
 _BUSY_TIMEOUT = 30
@@ -38,11 +44,12 @@ class Origin:
     """The table of messages, while its database is open.
 
     :param kind: a :class:`usermsg.message.foreign.Kind`
+    :param any_revision: whether it may have one that isn't known
     :ivar revision: of the tables, as the service calls it; None if that
         can't be told
     """
 
-    def __init__(self, connection, kind):
+    def __init__(self, connection, kind, any_revision):
         self._connection = connection
         self._kind = kind
         # Without types: what a driver makes of a value is looked at row by
@@ -50,20 +57,43 @@ class Origin:
         self._table = sa.table(TABLE, *map(sa.column, kind.columns))
         inspector = sa.inspect(connection)
         self.revision = self._revision(inspector)
-        self._check(inspector)
+        self._check_columns(inspector)
+        if not any_revision:
+            self._check_revision()
 
     def _revision(self, inspector):
-        if not inspector.has_table('alembic_version'):
+        if not inspector.has_table(_REVISIONS):
             return None
-        return self._connection.scalar(
+        # More than one would be of branches, which no known one is.
+        found = self._connection.scalars(
             sa.select(sa.column('version_num')).select_from(
-                sa.table('alembic_version')))
+                sa.table(_REVISIONS)).limit(10)).all()
+        # Of any characters.
+        return ', '.join(sorted(
+            ascii(revision)[:80].strip("'") for revision in found)) or None
 
-    def _check(self, inspector):
-        """Whether the table is one that is understood.
+    def _check_revision(self):
+        """Whether the table means what its columns say.
 
-        By its columns. Most revisions of a database change other tables; a
-        column that isn't known may well say who may read a message.
+        A revision that isn't known may have changed what stands in them.
+        """
+        if self.revision is None:
+            raise exception.OriginUnusable(
+                f'It does not say its revision: its table "{_REVISIONS}" is '
+                f'missing or empty, or this account may not read it. If it '
+                f'is that of an older release of {self._kind.title}, '
+                f'--any-revision goes on without.')
+        if self.revision not in self._kind.revisions:
+            raise exception.OriginUnusable(
+                f'Its revision {self.revision} is none of '
+                f'{self._kind.title} that this release knows. A newer '
+                f'release of usermsg may; --any-revision goes on with this '
+                f'one, as the columns of "{TABLE}" are the known ones.')
+
+    def _check_columns(self, inspector):
+        """Whether the table has those that are understood, and no others.
+
+        One that isn't known may well say who may read a message.
         """
         if not inspector.has_table(TABLE):
             raise exception.OriginUnusable(
@@ -100,14 +130,15 @@ class Origin:
         while rows:
             yield rows
             rows = self._connection.execute(
-                query.where(key > rows[-1].id)).all()
+                query.where(key > _parameter(rows[-1].id))).all()
 
 
 @contextlib.contextmanager
-def connect(url, kind):
+def connect(url, kind, any_revision=False):
     """An :class:`Origin`, for the length of a ``with`` block.
 
     :param url: of :func:`usermsg.db.usable_url`
+    :param any_revision: see :class:`Origin`
     :raises usermsg.exception.OriginUnusable: it can't be reached or read,
         also later in the block, or its tables aren't those of the service
     """
@@ -121,7 +152,7 @@ def connect(url, kind):
             raise exception.OriginUnusable(
                 f'{db.driver_words(error)}.') from None
         with connection, connection.begin():
-            yield Origin(connection, kind)
+            yield Origin(connection, kind, any_revision)
 
 
 @contextlib.contextmanager
@@ -138,8 +169,7 @@ def _engine(url):
     options = {}
     if backend == 'sqlite':
         _check_file(url)
-        url = url.update_query_string(f'timeout={_BUSY_TIMEOUT}') if (
-            'timeout' not in url.query) else url
+        url = _unchanging(url)
     else:
         url = url.update_query_string(db.parameters(url), append=True)
         options['isolation_level'] = 'REPEATABLE READ'
@@ -160,11 +190,40 @@ def _check_file(url):
         raise exception.OriginUnusable('There is no such file.')
 
 
+def _unchanging(url):
+    """The address of a file, which is opened so that it stays as it is.
+
+    The last connection that is closed moves the write-ahead log into the
+    file, and the first one undoes what a journal says; one that may only
+    read does neither. But it would leave an empty log behind where none was,
+    which might not be the service's to write: there nothing can be moved.
+    """
+    path = url.database
+    written = any(os.path.exists(f'{path}{end}') for end in (
+        '-wal', '-journal'))
+    return url.set(database=pathlib.Path(path).absolute().as_uri()).set(
+        query={'timeout': str(_BUSY_TIMEOUT), **url.query, 'uri': 'true',
+               'mode': 'ro' if written else 'rw'})
+
+
 def _set_up_sqlite(connection, _record):
     connection.execute('PRAGMA query_only = ON').close()
     # The type of a column is no promise, nor is its encoding.
-    connection.text_factory = lambda data: data.decode(
-        'utf-8', 'surrogateescape')
+    connection.text_factory = lambda data: data.decode(*_ENCODING)
+
+
+def _parameter(value):
+    """A value of a row, to be compared with.
+
+    SQLite takes no text that isn't UTF-8, though it may have given it.
+    """
+    try:
+        if isinstance(value, str):
+            value.encode()
+        return value
+    except UnicodeEncodeError:
+        data = value.encode(*_ENCODING)
+        return sa.cast(sa.literal(data, sa.LargeBinary), sa.Text)
 
 
 def _set_up_mysql(connection, _record):

@@ -23,6 +23,7 @@ import hashlib
 import re
 
 from usermsg import exception
+from usermsg.message import revisions
 from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg import validation
@@ -49,6 +50,7 @@ class Kind:
     :param columns: what is read of a row
     :param others: what else the table may have, which says nothing of who
         may read what
+    :param revisions: of its tables that are known
     :param kept: the value of ``deleted`` in rows that were not deleted
     :param outcome: called with (row, catalogue): the resource type, event
         id, action id and detail id
@@ -61,6 +63,7 @@ class Kind:
     prefix: str
     columns: tuple
     others: tuple
+    revisions: tuple
     kept: object
     outcome: collections.abc.Callable
     resource: str
@@ -85,12 +88,17 @@ class Converter:
         # NULL too: the service itself then doesn't show it.
         return row.deleted != self.kind.kept
 
-    def id_of(self, row):
-        """The id of the message that a row is or would be.
+    def identity(self, row):
+        """The id and the key of the message that a row is or would be.
 
+        :returns: the id, and (project, source id)
         :raises usermsg.exception.InvalidInput: it can't be one
         """
-        return ids.derive(_made(row), _old_id(row))
+        return (ids.derive(_made(row), _old_id(row)),
+                (_project_id(row), self._source_id(row)))
+
+    def _source_id(self, row):
+        return f'import:{self.kind.name}:{row.id}'
 
     def draft(self, row):
         """A :class:`usermsg.objects.message.Draft`; None if it has expired.
@@ -117,8 +125,7 @@ class Converter:
         values = (
             ids.derive(made, _old_id(row)),
             self.kind.prefix,
-            validation.identifier('project_id', row.project_id,
-                                  validation.PROJECT_ID),
+            _project_id(row),
             None,
             _optional('request_id', row.request_id, validation.REQUEST_ID),
             resource_type,
@@ -129,12 +136,16 @@ class Converter:
             level,
             made.replace(tzinfo=None),
             expires_at.replace(tzinfo=None))
-        return message.Draft(values, f'import:{self.kind.name}:{row.id}',
-                             _digest(values))
+        return message.Draft(values, self._source_id(row), _digest(values))
 
 
 def _old_id(row):
     return validation.identifier('id', row.id, 64)
+
+
+def _project_id(row):
+    return validation.identifier('project_id', row.project_id,
+                                 validation.PROJECT_ID)
 
 
 def _made(row):
@@ -215,7 +226,8 @@ VOLUME = Kind(
     name='volume', title='block storage', program='cinder-manage',
     prefix='VOLUME', columns=(*_COMMON, 'resource_uuid', 'event_id'),
     others=('action_id', 'detail_id', 'updated_at', 'deleted_at'),
-    kept=False, outcome=_volume_outcome, resource='resource_uuid')
+    revisions=revisions.VOLUME, kept=False, outcome=_volume_outcome,
+    resource='resource_uuid')
 
 #: Of manila.
 SHARE = Kind(
@@ -223,4 +235,5 @@ SHARE = Kind(
     prefix='SHARE',
     columns=(*_COMMON, 'resource_id', 'action_id', 'detail_id'),
     others=('updated_at', 'deleted_at'),
-    kept='False', outcome=_share_outcome, resource='resource_id')
+    revisions=revisions.SHARE, kept='False', outcome=_share_outcome,
+    resource='resource_id')

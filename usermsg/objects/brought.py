@@ -27,43 +27,54 @@ _KEYS = models.source_keys
 _ATTEMPTS = 10
 
 
-@dataclasses.dataclass
-class Numbers:
-    """Of messages.
+@dataclasses.dataclass(frozen=True)
+class Result:
+    """How many messages, and the drafts of which there can be none.
 
     :param new: stored
     :param known: stored before
     :param deleted_here: stored before, and deleted since
     :param deleted_there: stored before, and deleted now, since they have
         been deleted where they came from
+    :param clashes: drafts whose id another message has
     """
 
-    new: int = 0
-    known: int = 0
-    deleted_here: int = 0
-    deleted_there: int = 0
+    new: int
+    known: int
+    deleted_here: int
+    deleted_there: int
+    clashes: tuple
 
 
-def store(db, drafts, deleted_ids, dry_run=False):
+def store(db, drafts, gone, dry_run=False):
     """Store what isn't there yet and never was, in one transaction.
+
+    Which message a draft is says its key; an id that is made of others is
+    only where to look first.
 
     :param drafts: :class:`usermsg.objects.message.Draft` objects, each with
         an id and a key that would be the same at any other time
-    :param deleted_ids: of messages that must not be there any more
+    :param gone: the (id, key) of messages that must not be there any more
     :param dry_run: change nothing
-    :returns: :class:`Numbers`: what was done, or what would be
+    :returns: a :class:`Result`: what was done, or what would be
     :raises usermsg.exception.DatabaseUnavailable: not now
     """
-    by_id = {draft.id: draft for draft in drafts}
-    here = _here(db, [*by_id, *deleted_ids])
-    to_delete = sorted(here.intersection(deleted_ids))
-    remembered = set()
-    if dry_run:
-        remembered = _remembered(db, _missing(by_id, here, remembered))
+    by_id = {}
+    twice = [draft for draft in drafts
+             if by_id.setdefault(draft.id, draft) is not draft]
+    here = _here(db, [*by_id, *(message_id for message_id, _key in gone)])
+    kept = _kept(db, [
+        *(draft.key for draft in by_id.values()
+          if dry_run or draft.id in here),
+        *(key for message_id, key in gone if message_id in here)])
+    to_delete = sorted(
+        message_id for message_id, key in gone
+        if message_id in here and kept.get(key) == (message_id, True))
     for _attempt in range(_ATTEMPTS):
-        new = _missing(by_id, here, remembered)
+        new = [draft for draft in by_id.values()
+               if draft.id not in here and draft.key not in kept]
         try:
-            deleted = 0
+            deleted = len(to_delete)
             if not dry_run and (new or to_delete):
                 deleted = db.write(
                     lambda connection: _write(connection, new, to_delete))
@@ -71,19 +82,17 @@ def store(db, drafts, deleted_ids, dry_run=False):
             # Rare enough to be asked for only now: a user deleted it here,
             # or somebody else brings it over too.
             here = _here(db, list(by_id))
-            remembered = _remembered(db, _missing(by_id, here, ()))
+            kept = _kept(db, [draft.key for draft in by_id.values()])
             continue
-        known = len(here.intersection(by_id))
-        return Numbers(
-            new=len(new), known=known,
-            deleted_here=len(by_id) - known - len(new),
-            deleted_there=len(to_delete) if dry_run else deleted)
+        found = [kept[draft.key][1] for draft in by_id.values()
+                 if draft.key in kept]
+        clashes = [draft for draft in by_id.values()
+                   if draft.id in here and draft.key not in kept]
+        return Result(
+            new=len(new), known=sum(found),
+            deleted_here=len(found) - sum(found), deleted_there=deleted,
+            clashes=(*twice, *clashes))
     raise exception.DatabaseUnavailable()
-
-
-def _missing(by_id, here, remembered):
-    return [draft for draft in by_id.values()
-            if draft.id not in here and draft.key not in remembered]
 
 
 def _here(db, message_ids):
@@ -95,22 +104,27 @@ def _here(db, message_ids):
             sa.select(_MESSAGES.c.id).where(_MESSAGES.c.id.in_(message_ids))))
 
 
-def _remembered(db, drafts):
-    """Which of their keys are stored: a set of (project, source id)."""
+def _kept(db, keys):
+    """What is stored under keys.
+
+    :returns: key -> (the id of its message, whether that is still there)
+    """
     by_project = {}
-    for draft in drafts:
-        project_id, source_id = draft.key
+    for project_id, source_id in keys:
         by_project.setdefault(project_id, []).append(source_id)
-    found = set()
+    kept = {}
     with db.reader() as connection:
         # One by one, for the reason that message.stored_query gives.
         for project_id, source_ids in by_project.items():
-            found.update((project_id, source_id) for source_id in
-                         connection.scalars(
-                             sa.select(_KEYS.c.source_id).where(
-                                 _KEYS.c.project_id == project_id,
-                                 _KEYS.c.source_id.in_(source_ids))))
-    return found
+            for source_id, message_id, found in connection.execute(
+                    sa.select(_KEYS.c.source_id, _KEYS.c.message_id,
+                              _MESSAGES.c.id).join_from(
+                        _KEYS, _MESSAGES,
+                        _MESSAGES.c.id == _KEYS.c.message_id, isouter=True
+                    ).where(_KEYS.c.project_id == project_id,
+                            _KEYS.c.source_id.in_(source_ids))):
+                kept[project_id, source_id] = message_id, found is not None
+    return kept
 
 
 def _write(connection, drafts, deleted_ids):

@@ -18,7 +18,8 @@ of ids and needs no other column. The layout::
      4 bits   version, 7
     12 bits   the microsecond within the millisecond, times 4.096
      2 bits   variant
-    62 bits   random, or from the id that a message had elsewhere
+    62 bits   random; or, of the id that a message had elsewhere, 30 bits
+              for the order and 32 of its hash
 """
 
 import datetime
@@ -44,14 +45,14 @@ def derive(when, old_id):
     """The id for a message that had another id elsewhere: always the same.
 
     Messages of one microsecond keep the order of their old ids, where those
-    are UUIDs: many tables hold whole seconds only.
+    are random UUIDs: many tables hold whole seconds only. UUIDs that count
+    begin alike, so all of an old id goes into the rest. Two old ids of one
+    microsecond may still give the same id, though hardly ever.
     """
-    if _UUID.fullmatch(old_id):
-        number = uuid.UUID(old_id).int
-    else:
-        number = int.from_bytes(
-            hashlib.sha256(old_id.encode()).digest()[:16], 'big')
-    return _made_of(when, number >> 66)
+    digest = int.from_bytes(hashlib.sha256(old_id.encode()).digest(), 'big')
+    order = (uuid.UUID(old_id).int >> 98 if _UUID.fullmatch(old_id)
+             else digest >> 226)
+    return _made_of(when, order << 32 | digest & 0xffffffff)
 
 
 def first(when):

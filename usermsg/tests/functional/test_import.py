@@ -11,13 +11,18 @@
 # under the License.
 """``usermsg-manage import``, from what the services themselves have made."""
 
+import collections
+import contextlib
 import datetime
 import hashlib
 import io
 import os
 import pathlib
 import pty
+import re
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -35,23 +40,36 @@ from usermsg.db import origin
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import foreign
+from usermsg.message import revisions
 from usermsg.objects import removal
 from usermsg.tests import base
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import environments
 from usermsg.tests.functional import origins
 from usermsg.tests.functional import servers
 
 MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 RED = samples.request('red')
 
+#: How a migration says which it is, and which it follows.
+_REVISION = re.compile(
+    r"""^((?:down_)?revision) = ["'](\w+)["']$""", re.MULTILINE)
+
+
+def number_of(line):
+    return int(line.split()[0].replace(',', ''))
+
 
 class Importing:
     """For tests with ``self.service``: the command, in this process."""
 
     def bring(self, source, *arguments, kind='volume', status=0):
-        """Run it; returns the lines that it wrote."""
+        """Run it; returns the lines that it wrote.
+
+        Each row that it read is in one of the categories that it names.
+        """
         output = io.StringIO()
         command = {'volume': importing.Volume, 'share': importing.Share}[
             kind](types.SimpleNamespace(conf=self.service.conf,
@@ -59,7 +77,12 @@ class Importing:
         self.assertEqual(status, command.run(
             command.get_parser('import').parse_args(
                 ['--from', source.url, *arguments])))
-        return output.getvalue().splitlines()
+        lines = output.getvalue().splitlines()
+        self.assertEqual(number_of(lines[0]), sum(
+            number_of(line) for line in lines[1:]
+            if not line.startswith('  ') and 'an event that' not in line),
+            lines)
+        return lines
 
 
 class TestCase(Importing, databases.TestCase):
@@ -169,8 +192,7 @@ class TestVolume(TestCase):
                     '41 were imported before.',
                     '1 were imported before, and deleted here since.',
                     '1 would be deleted here, as they have been deleted '
-                    'there.',
-                    '1 rows were left behind, as they are deleted.']
+                    'there.']
         self.assertEqual(expected, self.bring(source, '--dry-run'))
         self.assertEqual([line.replace('would be', 'have been')
                           for line in expected], self.bring(source))
@@ -179,6 +201,63 @@ class TestVolume(TestCase):
         self.assertNotIn(here.id, left)
         self.assertNotIn(there.id, left)
         self.assertIn('42 were imported before.', self.bring(source))
+
+    def test_rows_of_one_second_whose_ids_count(self):
+        source = self.of_cinder()
+        rows = [origins.volume_row(id=str(uuid.UUID(int=number)),
+                                   project_id=f'p{number % 3}')
+                for number in range(1, 22)]
+        source.insert(*rows)
+        self.assertIn('21 messages have been imported.', self.bring(
+            source, '--batch-size', '10'))
+        self.assertEqual(21, len(self.check_whole()))
+        self.assertIn('21 were imported before.', self.bring(source))
+        source.execute(source.table.update().where(
+            source.table.c.id == rows[4]['id']).values(deleted=True))
+        self.assertIn('1 have been deleted here, as they have been deleted '
+                      'there.', self.bring(source))
+        self.assertEqual({'p0': 7, 'p1': 7, 'p2': 6}, collections.Counter(
+            row['project_id'] for row in samples.stored(self.db)))
+
+    def test_rows_that_get_the_same_id(self):
+        source = self.of_cinder()
+        made = datetime.datetime.now(datetime.timezone.utc).replace(
+            tzinfo=None, microsecond=0)
+        # By trial: the same 30 bits, and the same 32 of the hash.
+        first, other = (
+            origins.volume_row(id=f'00000000-0000-4000-8000-{end}',
+                               created_at=made, project_id=project_id)
+            for end, project_id in (('000000000d14', 'red'),
+                                    ('000000030d59', 'blue')))
+        source.insert(first, other)
+        skipped = ['1 rows were skipped:',
+                   f'  1: id: gives the same new id as that of another row '
+                   f'of its time. Ids: {other["id"]}']
+        for size in '2', '1':
+            # A dry run has stored no other when it comes to the second.
+            if size == '2':
+                self.assertEqual(skipped, self.bring(
+                    source, '--batch-size', size, '--dry-run')[-2:])
+            self.assertEqual(skipped, self.bring(
+                source, '--batch-size', size)[-2:])
+            self.assertEqual(['1 were imported before.', *skipped],
+                             self.bring(source)[2:])
+            with self.db.engine().begin() as connection:
+                for table in (models.messages, models.source_keys):
+                    if size == '2':
+                        connection.execute(table.delete())
+        # That the one without a message is deleted is nothing to the other.
+        source.execute(source.table.update().where(
+            source.table.c.id == other['id']).values(deleted=True))
+        self.assertEqual(
+            ['1 were imported before.',
+             '1 rows were left behind, as they are deleted.'],
+            self.bring(source)[2:])
+        self.assertEqual(1, len(self.check_whole()))
+        source.execute(source.table.update().where(
+            source.table.c.id == first['id']).values(deleted=True))
+        self.bring(source)
+        self.assertEqual([], samples.stored(self.db))
 
     def test_it_is_killed_and_goes_on_when_run_again(self):
         source = self.of_cinder()
@@ -357,7 +436,10 @@ class TestShare(Importing, databases.TestCase):
                   if self.service.db.dialect == 'sqlite' else
                   origins.on_mariadb('manila'))
         theirs = source.write()
-        lines = self.bring(source, kind='share')
+        # On SQLite its migrations do not run, so it says no revision.
+        arguments = ('--any-revision',) * (
+            self.service.db.dialect == 'sqlite')
+        lines = self.bring(source, *arguments, kind='share')
         self.assertIn(f'{len(theirs)} messages have been imported.', lines)
         self.assertEqual('1 rows were left behind, as they are deleted.',
                          lines[2])
@@ -374,7 +456,7 @@ class TestShare(Importing, databases.TestCase):
               str(one.expires_at.replace(tzinfo=None))) for one in ours])
         self.assertEqual({'SHARE'}, {one.prefix for one in ours})
         self.assertIn(f'{len(theirs)} were imported before.',
-                      self.bring(source, kind='share'))
+                      self.bring(source, *arguments, kind='share'))
 
 
 class TestOrigin(Importing, base.TestCase):
@@ -385,13 +467,14 @@ class TestOrigin(Importing, base.TestCase):
         self.service = self.runtime()
         self.config = str(self.home / 'usermsg.conf')
 
-    def open(self, source, kind=foreign.VOLUME):
+    def open(self, source, kind=foreign.VOLUME, any_revision=False):
         return origin.connect(
-            db.usable_url(getattr(source, 'url', source), '--from'), kind)
+            db.usable_url(getattr(source, 'url', source), '--from'), kind,
+            any_revision)
 
-    def refused(self, source, words, kind=foreign.VOLUME):
+    def refused(self, source, words, kind=foreign.VOLUME, any_revision=False):
         try:
-            with self.open(source, kind):
+            with self.open(source, kind, any_revision):
                 self.fail(source)
         except (exception.OriginUnusable,
                 exception.ConfigurationError) as error:
@@ -453,6 +536,7 @@ class TestOrigin(Importing, base.TestCase):
                  '(revision 9c74c1c6971f).'),
                 ('ALTER TABLE messages DROP COLUMN event_id',
                  'it has no event_id (revision 9c74c1c6971f).'),
+                ('DELETE FROM alembic_version', 'it has no event_id.'),
                 ('DROP TABLE alembic_version', 'it has no event_id.'),
                 ('DROP TABLE messages',
                  'It has no table "messages". Is it the database of block '
@@ -461,6 +545,69 @@ class TestOrigin(Importing, base.TestCase):
             self.refused(source, words)
         # Its own.
         self.refused(self.sqlite_url(), 'it has no deleted.')
+
+    def test_the_revisions_are_those_of_the_services(self):
+        for service, folder, known in (
+                ('cinder', 'versions', revisions.VOLUME),
+                ('manila', 'alembic/versions', revisions.SHARE)):
+            folder, = environments.get(service).directory.glob(
+                f'lib/*/site-packages/{service}/db/migrations/{folder}')
+            after = {}
+            for path in folder.glob('*.py'):
+                named = dict(_REVISION.findall(
+                    path.read_text(encoding='utf-8')))
+                if named:
+                    after[named.get('down_revision')] = named['revision']
+            found = [known[0]]
+            while found[-1] in after:
+                found.append(after[found[-1]])
+            self.assertEqual(tuple(found), known)
+            first, = folder.glob(f'{known[0]}_*.py')
+            self.assertRegex(first.read_text(encoding='utf-8'),
+                             r"""(?m)^ +["']messages["'],$""")
+
+    def test_revisions_that_are_not_known(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(origins.volume_row())
+        unknown = (' is none of block storage that this release knows. A '
+                   'newer release of usermsg may; --any-revision goes on ')
+        silent = 'It does not say its revision: '
+        for statement, shown, words in (
+                ("UPDATE alembic_version SET version_num = 'ffffffffffff'",
+                 'ffffffffffff', f'Its revision ffffffffffff{unknown}'),
+                ("UPDATE alembic_version SET version_num = CAST(x'ff' AS "
+                 "TEXT)", '\\udcff', f'Its revision \\udcff{unknown}'),
+                # Of the other service.
+                (f"UPDATE alembic_version SET version_num = "
+                 f"'{revisions.SHARE[-1]}'", revisions.SHARE[-1],
+                 f'Its revision {revisions.SHARE[-1]}{unknown}'),
+                ("INSERT INTO alembic_version VALUES ('921e1a36b076')",
+                 f'921e1a36b076, {revisions.SHARE[-1]}', unknown),
+                ('DELETE FROM alembic_version', 'unknown', silent),
+                ('DROP TABLE alembic_version', 'unknown', silent)):
+            source.execute(statement)
+            self.refused(source, words)
+            end = processes.manage('import', 'volume', '--from', source.url,
+                                   config=self.config)
+            self.assertEqual((1, ''), (end.returncode, end.stdout))
+            self.assertIn(words, end.stderr)
+            self.assertEqual(1, len(end.stderr.splitlines()))
+            self.assertEqual([], samples.stored(self.service.db))
+            self.assertEqual(
+                [f'1 rows, revision {shown}.',
+                 '1 messages would be imported.'],
+                self.bring(source, '--any-revision', '--dry-run'))
+        source.execute('ALTER TABLE messages ADD COLUMN audience TEXT')
+        self.refused(source, 'audience', any_revision=True)
+
+    def test_older_revisions(self):
+        source = origins.cinder_on_sqlite(self.home)
+        for revision in revisions.VOLUME:
+            source.execute(f"UPDATE alembic_version SET version_num = "
+                           f"'{revision}'")
+            self.assertEqual([f'0 rows, revision {revision}.',
+                              '0 messages have been imported.'],
+                             self.bring(source))
 
     def test_columns_of_the_first_releases(self):
         source = origins.cinder_on_sqlite(self.home)
@@ -519,8 +666,41 @@ class TestOrigin(Importing, base.TestCase):
         self.assertIn('9 messages have been imported.', self.bring(source))
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
 
+    def files(self, path):
+        # The index of a log is only what is in memory of it.
+        return {found.name: found.read_bytes()
+                for found in path.parent.glob(f'{path.name}*')
+                if not found.name.endswith('-shm')}
+
+    def test_the_log_of_a_file_is_not_changed(self):
+        source = origins.cinder_on_sqlite(self.home)
+        source.insert(origins.volume_row())
+        path = pathlib.Path(sa.make_url(source.url).database)
+        # Of a service that is dead: nobody else has the file open.
+        copy = self.home / 'a %3f?#b' / 'cinder.sqlite'
+        copy.parent.mkdir()
+        with contextlib.closing(sqlite3.connect(path)) as service:
+            service.execute('PRAGMA journal_mode = WAL').close()
+            service.execute('INSERT INTO messages SELECT upper(id) || "-", '
+                            + ', '.join(name for name in source.table.c.keys()
+                                        if name != 'id')
+                            + ' FROM messages').close()
+            service.commit()
+            for end in '', '-wal':
+                shutil.copy(f'{path}{end}', f'{copy}{end}')
+        for opened, number in (copy, 2), (path, 1):
+            before = self.files(opened)
+            self.assertEqual(number, len(before))
+            source.url = sa.URL.create(
+                'sqlite', database=str(opened)).render_as_string(False)
+            for arguments in ('--dry-run',), ():
+                self.assertEqual('2 rows, revision 9c74c1c6971f.',
+                                 self.bring(source, *arguments)[0])
+                self.assertEqual(before, self.files(opened))
+        self.assertFalse(pathlib.Path(f'{path}-shm').exists())
+
     def delete(self, source, table):
-        with self.open(source) as opened:
+        with self.open(source, any_revision=True) as opened:
             opened._connection.execute(table.delete())
 
     def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
@@ -575,6 +755,27 @@ class TestOrigin(Importing, base.TestCase):
              '1 rows were left behind, as they are deleted.',
              '5 rows were skipped:'], self.bring(source)[1:4])
 
+    def test_ids_that_are_no_utf_8(self):
+        source = origins.cinder_on_sqlite(self.home)
+        good = [origins.volume_row(id=old_id) for old_id in (
+            'a', 'b', '\u00e9', '\U0010ffff')]
+        bad = [origins.volume_row(id=f'{number}') for number in range(3)]
+        source.insert(*good[:2], *bad)
+        # One is before all that is behind ASCII, two are behind it.
+        source.execute(*(
+            f"UPDATE messages SET id = CAST(x'{data}' AS TEXT) "
+            f"WHERE id = '{number}'"
+            for number, data in enumerate(('61ff', 'ff61', 'ff6200'))))
+        source.insert(*good[2:])
+        for size in '1', '2', '3', '500':
+            lines = self.bring(source, '--batch-size', size)
+            self.assertEqual('7 rows, revision 9c74c1c6971f.', lines[0])
+            self.assertEqual('5 rows were skipped:', lines[-2])
+            for shown in ('a\\udcff', '\\udcffa', '\\udcffb\\x00',
+                          '\\xe9', '\\U0010ffff'):
+                self.assertIn(shown, lines[-1])
+            self.assertEqual(2, len(samples.stored(self.service.db)))
+
     def test_from_postgresql(self):
         server = servers.require(servers.postgresql)
         url = server.create_database()
@@ -593,7 +794,7 @@ class TestOrigin(Importing, base.TestCase):
         path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
         end = processes.manage(
             'import', 'volume', '--from-config', path, '--batch-size', '3',
-            config=self.config)
+            '--any-revision', config=self.config)
         self.assertEqual(
             (0, '', '20 rows, revision unknown.\n'
              '15 messages have been imported.\n'

@@ -72,7 +72,8 @@ class VolumeTest(TestCase):
             draft.row[1:])
         self.assertEqual(('red', f'import:volume:{OLD_ID}'), draft.key)
         self.assertEqual(draft, self.draft())
-        self.assertEqual(draft.id, self.converter.id_of(self.row({})))
+        self.assertEqual((draft.id, draft.key),
+                         self.converter.identity(self.row({})))
 
     def test_what_may_be_missing(self):
         for empty in (None, ''):

@@ -10,7 +10,6 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import argparse
-import types
 
 from usermsg.cmd import importing
 from usermsg import exception
@@ -26,17 +25,14 @@ class ReportTest(base.TestCase):
 
     def test_everything(self):
         report = importing.Report()
-        report.add(brought.Numbers(1000, 20, 3, 4))
-        report.add(brought.Numbers(234, 1, 1, 1))
-        report.numbers['deleted'] += 7
+        report.add(brought.Result(1000, 20, 3, 4, ()), 10)
+        report.add(brought.Result(234, 1, 1, 1, ()), 2)
         report.numbers['expired'] += 8
         for number in range(6):
             report.unknown(f'VOLUME_99999{number}')
         for number in range(7):
-            report.skip(types.SimpleNamespace(id=f'{number}'),
-                        exception.InvalidInput('event_id', 'is odd.'))
-        report.skip(types.SimpleNamespace(id='a\n\u00fc' + 'x' * 100),
-                    exception.InvalidInput('id', 'is long.'))
+            report.skip(f'{number}', 'event_id: is odd.')
+        report.skip('a\n\u00fc' + 'x' * 100, 'id: is long.')
         self.assertEqual([
             '1,234 messages have been imported.',
             '21 were imported before.',

@@ -1,0 +1,34 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Revisions of other services' databases whose messages are understood.
+
+As their migrations name them, the oldest first: from the one that brought the
+table to the newest that an import was tried with. Each has the same columns
+of it. What a later one means by them nobody knows yet.
+"""
+
+#: Of cinder, up to 29.0.
+VOLUME = (
+    '921e1a36b076', 'c92a3e68beed', 'daa98075b90d', '89aa6f9639f9',
+    'b8660621f1b9', '9ab1b092a404', 'b7b88f50aab5', '9c74c1c6971f')
+
+#: Of manila, up to 23.0.
+SHARE = (
+    '238720805ce1', 'b516de97bfee', '829a09b0ddd4', '27cb96d991fa',
+    '4a482571410f', '0274d20c560f', '097fad24d2fc', '11ee96se625f3',
+    '6a3fd2984bc31', '805685098bd2', 'e6d88547b381', '5aa813ae673d',
+    '0c23aec99b74', '478c445d8d3e', 'fbdfabcba377', '1946cb97bb8d',
+    'a87e0fb17dee', 'bb5938d74b73', 'c476aeb186ec', '1e2d600bf972',
+    'ac0620cbe74d', 'aebe2a413e13', '9afbe2df4945', 'cb20f743ca7b',
+    '2d708a9a3ba9', '99d328f0a3d2', '6e32091979e0', '2f27d904214c',
+    'cdefa6287df8', '0d8c8f6d54a4', 'e975ea83b712', 'eead2cb81845',
+    '004e506e922e', 'afc3b5e1f406')
