@@ -140,7 +140,7 @@ class _Protocol(auth_token.AuthProtocol):
         # It wants to see in the catalogue, which isn't asked for, that the
         # service type of the configuration exists.
         super().validate_allowed_request(request, {
-            'catalog': [{'type': self._conf.get('service_type')}], **token})
+            **token, 'catalog': [{'type': self._conf.get('service_type')}]})
 
     @property
     def www_authenticate_uri(self):

@@ -321,6 +321,17 @@ class TestWhatIsSaid(base.TestCase):
         self.assertEqual('Invalid', self.said(
             X_AUTH_TOKEN='u')['HTTP_X_IDENTITY_STATUS'])
 
+    def test_access_rules_need_no_catalogue(self):
+        for more in ({}, {'catalog': None}, {'catalog': [{}]}):
+            data = answer_of()
+            data['token'].update(more, application_credential={
+                'access_rules': [{'service': 'user-message', 'method': 'GET',
+                                  'path': '/'}]})
+            self.know('t', data)
+            said = self.said(X_AUTH_TOKEN='t')
+            self.assertEqual('Confirmed', said['HTTP_X_IDENTITY_STATUS'])
+            self.app._token_cache._tokens.clear()
+
     def test_a_token_with_a_binding_is_looked_at_each_time(self):
         data = self.token()
         data['token']['bind'] = {'kerberos': 'somebody'}
