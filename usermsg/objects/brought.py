@@ -63,9 +63,13 @@ def store(db, drafts, gone, dry_run=False):
     twice = [draft for draft in drafts
              if by_id.setdefault(draft.id, draft) is not draft]
     here = _here(db, [*by_id, *(message_id for message_id, _key in gone)])
-    kept = _kept(db, [
+    # What is the same in all columns needs no look at its key, of which each
+    # project costs one.
+    same = {draft.key: (draft.id, True) for draft in by_id.values()
+            if here.get(draft.id) == draft.row}
+    kept = same | _kept(db, [
         *(draft.key for draft in by_id.values()
-          if dry_run or draft.id in here),
+          if draft.key not in same and (dry_run or draft.id in here)),
         *(key for message_id, key in gone if message_id in here)])
     to_delete = sorted(
         message_id for message_id, key in gone
@@ -96,12 +100,12 @@ def store(db, drafts, gone, dry_run=False):
 
 
 def _here(db, message_ids):
-    """Which of some ids messages have: a set."""
+    """The messages that have some ids: id -> the values of all columns."""
     if not message_ids:
-        return set()
+        return {}
     with db.reader() as connection:
-        return set(connection.scalars(
-            sa.select(_MESSAGES.c.id).where(_MESSAGES.c.id.in_(message_ids))))
+        return {row.id: tuple(row) for row in connection.execute(
+            sa.select(_MESSAGES).where(_MESSAGES.c.id.in_(message_ids)))}
 
 
 def _kept(db, keys):

@@ -333,6 +333,17 @@ class TestVolumeOnce(TestCase):
                       self.bring(source))
         self.assertEqual(2, len(self.seen()))
 
+    def test_a_row_that_has_changed_is_the_same_message(self):
+        source = self.of_cinder()
+        source.insert(*(origins.volume_row() for _number in range(3)))
+        self.bring(source)
+        before = samples.stored(self.db)
+        source.execute(source.table.update().values(message_level='WARN'))
+        for arguments in ('--dry-run',), ():
+            self.assertEqual('3 were imported before.',
+                             self.bring(source, *arguments)[-1])
+        self.assertEqual(before, samples.stored(self.db))
+
     def test_a_dry_run_says_the_same_and_stores_nothing(self):
         source = self.of_cinder()
         long_ago = datetime.datetime(2020, 1, 1)
