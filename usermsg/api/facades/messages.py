@@ -58,6 +58,13 @@ class Messages:
     #: First segment of the path, and the version that stands behind it.
     segment = None
     major = None
+    #: A :class:`usermsg.api.facades.convention.Convention`.
+    convention = None
+    #: What a list of versions says besides: since when, where they are
+    #: described, and of what type they are.
+    updated = None
+    described_by = None
+    media_type = None
     #: The first version that has messages.
     first = None
     #: Who may not do this isn't even told whether there is something to
@@ -76,8 +83,29 @@ class Messages:
         """A :class:`Wanted`, of a query."""
         raise NotImplementedError()
 
-    def view(self, request, message, links):
+    def view(self, message, words, links):
+        """A message, as the service shows it.
+
+        :param words: a :class:`usermsg.message.catalogue.Description`
+        """
         raise NotImplementedError()
+
+    def list_versions(self, request, response, status):
+        response.status = status
+        return convention.written(response, {'versions': [{
+            'id': f'v{convention.text(self.convention.minimum)}',
+            'status': 'CURRENT',
+            'version': convention.text(self.convention.maximum),
+            'min_version': convention.text(self.convention.minimum),
+            'updated': self.updated,
+            'links': [
+                {'rel': 'describedby', 'type': 'text/html',
+                 'href': self.described_by},
+                {'rel': 'self',
+                 'href': f'{self._root(request)}/{self.major}/'}],
+            'media-types': [{'base': 'application/json',
+                             'type': self.media_type}],
+        }]})
 
     def list_messages(self, request, response):
         context = self._enter(request, rules.GET_ALL)
@@ -88,14 +116,13 @@ class Messages:
             sort=wanted.sort, marker=self._marker(context, wanted.marker),
             offset=wanted.offset, limit=wanted.limit,
             all_projects=wanted.all_projects)
-        content = {'messages': [
-            self._view(request, message) for message in shown]}
+        content = {'messages': self._views(request, shown)}
         if shown and wanted.linked and len(shown) >= wanted.limit:
             values.pop('marker', None)
             values['marker'] = shown[-1].id
             content['messages_links'] = [{
                 'rel': 'next', 'href': '{}?{}'.format(
-                    self._address(request), urllib.parse.urlencode(
+                    self._addresses(request)[0], urllib.parse.urlencode(
                         values, safe=self.plain_in_links))}]
         return self._written(request, response, content)
 
@@ -112,7 +139,8 @@ class Messages:
             context, request.path_value('message_id'), prefix=self.prefix,
             all_projects=context.can(rules.READ_ALL_PROJECTS))
         return self._written(
-            request, response, {'message': self._view(request, message)})
+            request, response,
+            {'message': self._views(request, [message])[0]})
 
     def delete_message(self, request, response):
         context = self._enter(request, self.before_delete)
@@ -143,34 +171,29 @@ class Messages:
         context.authorize(rule)
         return context
 
-    def _view(self, request, message):
-        in_path = self._in_path(request)
-        links = [
-            {'rel': 'self', 'href': f'{self._address(request)}/{message.id}'},
-            {'rel': 'bookmark', 'href': f'{self.root(request)}{in_path}'
-                                        f'/messages/{message.id}'},
-        ]
-        return self.view(request, message, links)
+    def _views(self, request, found):
+        describe = self._catalogue.describe
+        language = request.language
+        address, bookmark = self._addresses(request)
+        return [self.view(
+            message, describe(message.event_id, language),
+            [{'rel': 'self', 'href': f'{address}/{message.id}'},
+             {'rel': 'bookmark', 'href': f'{bookmark}/{message.id}'}])
+            for message in found]
 
-    def _address(self, request):
-        return (f'{self.root(request)}/{self.major}{self._in_path(request)}'
-                '/messages')
-
-    @staticmethod
-    def _in_path(request):
+    def _addresses(self, request):
+        """Of the collection, with the version and without."""
+        root = self._root(request)
         project_id = request.path_value('project_id')
-        return '' if project_id is None else (
-            '/' + urllib.parse.quote(project_id))
+        collection = '/messages' if project_id is None else (
+            f'/{urllib.parse.quote(project_id)}/messages')
+        return f'{root}/{self.major}{collection}', f'{root}{collection}'
 
-    def root(self, request):
+    def _root(self, request):
         """The address of the facade, without a version."""
         if self._options.public_endpoint:
             return self._options.public_endpoint.rstrip('/')
         return f'{request.endpoint}/{self.segment}'
-
-    def words(self, request, message):
-        """The :class:`usermsg.message.catalogue.Description` to show."""
-        return self._catalogue.describe(message.event_id, request.language)
 
     @staticmethod
     def _written(request, response, content):

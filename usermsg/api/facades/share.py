@@ -33,7 +33,6 @@ _ELEMENT = ('/share/v2/messages/{message_id}',
 _MESSAGES = (2, 37)
 _TIMES = (2, 52)
 
-
 _EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
 
 
@@ -96,6 +95,10 @@ class Share(messages.Messages):
     prefix = share.NAMESPACE.prefix
     segment = SEGMENT
     major = 'v2'
+    convention = CONVENTION
+    updated = '2015-08-27T11:33:21Z'
+    described_by = 'http://docs.openstack.org/'
+    media_type = 'application/vnd.openstack.share+json;version=1'
     first = _MESSAGES
     plain_in_links = ':'
 
@@ -105,29 +108,12 @@ class Share(messages.Messages):
     @route.handle('GET', '/share')
     def versions(self, request, response):
         """List the versions, as shared file systems do."""
-        response.status = 300
-        return self._versions(request, response)
+        return self.list_versions(request, response, 300)
 
     @route.handle('GET', '/share/v2')
     def version(self, request, response):
         """Show the version, as shared file systems do."""
-        return self._versions(request, response)
-
-    def _versions(self, request, response):
-        return convention.written(response, {'versions': [{
-            'id': 'v2.0',
-            'status': 'CURRENT',
-            'version': convention.text(CONVENTION.maximum),
-            'min_version': convention.text(CONVENTION.minimum),
-            'updated': '2015-08-27T11:33:21Z',
-            'links': [
-                {'rel': 'describedby', 'type': 'text/html',
-                 'href': 'http://docs.openstack.org/'},
-                {'rel': 'self', 'href': f'{self.root(request)}/v2/'}],
-            'media-types': [{
-                'base': 'application/json',
-                'type': 'application/vnd.openstack.share+json;version=1'}],
-        }]})
+        return self.list_versions(request, response, 200)
 
     @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
     def list(self, request, response):
@@ -172,7 +158,7 @@ class Share(messages.Messages):
             listing.offset(values, listing.digits),
             values.get('marker'), everything)
 
-    def view(self, request, message, links):
+    def view(self, message, words, links):
         return {
             'id': message.id,
             'project_id': message.project_id,
@@ -186,5 +172,5 @@ class Share(messages.Messages):
             'links': links,
             'resource_type': message.resource_type,
             'resource_id': message.resource_uuid,
-            'user_message': self.words(request, message).user_message,
+            'user_message': words.user_message,
         }

@@ -87,6 +87,10 @@ class Volume(messages.Messages):
     prefix = volume.NAMESPACE.prefix
     segment = SEGMENT
     major = 'v3'
+    convention = CONVENTION
+    updated = '2023-08-31T00:00:00Z'
+    described_by = 'https://docs.openstack.org/'
+    media_type = 'application/vnd.openstack.volume+json;version=3'
     first = _MESSAGES
     before_delete = rules.GET
 
@@ -96,29 +100,12 @@ class Volume(messages.Messages):
     @route.handle('GET', '/volume')
     def versions(self, request, response):
         """List the versions, as block storage does."""
-        response.status = 300
-        return self._versions(request, response)
+        return self.list_versions(request, response, 300)
 
     @route.handle('GET', '/volume/v3')
     def version(self, request, response):
         """Show the version, as block storage does."""
-        return self._versions(request, response)
-
-    def _versions(self, request, response):
-        return convention.written(response, {'versions': [{
-            'id': 'v3.0',
-            'status': 'CURRENT',
-            'version': convention.text(CONVENTION.maximum),
-            'min_version': convention.text(CONVENTION.minimum),
-            'updated': '2023-08-31T00:00:00Z',
-            'links': [
-                {'rel': 'describedby', 'type': 'text/html',
-                 'href': 'https://docs.openstack.org/'},
-                {'rel': 'self', 'href': f'{self.root(request)}/v3/'}],
-            'media-types': [{
-                'base': 'application/json',
-                'type': 'application/vnd.openstack.volume+json;version=3'}],
-        }]})
+        return self.list_versions(request, response, 200)
 
     @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
     def list(self, request, response):
@@ -168,8 +155,7 @@ class Volume(messages.Messages):
             listing.offset(values, listing.any_number),
             values.get('marker'), everything)
 
-    def view(self, request, message, links):
-        words = self.words(request, message)
+    def view(self, message, words, links):
         shown = {
             'id': message.id,
             'event_id': message.event_id,
