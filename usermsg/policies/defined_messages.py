@@ -18,20 +18,23 @@ GET = 'defined_message:get'
 
 _ANYBODY = 'role:admin or role:reader or role:service'
 
-RULES = (
-    policy.DocumentedRuleDefault(
-        GET_ALL, _ANYBODY,
-        description='List the messages that the catalogue permits.',
-        operations=[
-            {'method': 'GET', 'path': '/v3/defined-messages'},
-            {'method': 'GET', 'path': '/v3/{project_id}/defined-messages'}],
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        GET, _ANYBODY,
-        description='Show a message that the catalogue permits.',
-        operations=[
-            {'method': 'GET', 'path': '/v3/defined-messages/{event_id}'},
-            {'method': 'GET',
-             'path': '/v3/{project_id}/defined-messages/{event_id}'}],
-        scope_types=['project']),
-)
+
+def list_rules():
+    return [
+        policy.DocumentedRuleDefault(
+            GET_ALL, _ANYBODY,
+            description='List the messages that the catalogue permits.',
+            operations=[
+                {'method': 'GET', 'path': '/v3/defined-messages'},
+                {'method': 'GET',
+                 'path': '/v3/{project_id}/defined-messages'}],
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            GET, _ANYBODY,
+            description='Show a message that the catalogue permits.',
+            operations=[
+                {'method': 'GET', 'path': '/v3/defined-messages/{event_id}'},
+                {'method': 'GET',
+                 'path': '/v3/{project_id}/defined-messages/{event_id}'}],
+            scope_types=['project']),
+    ]

@@ -19,11 +19,13 @@ from oslo_policy import policy
 
 DETAIL = 'healthcheck:detail'
 
-RULES = (
-    policy.DocumentedRuleDefault(
-        DETAIL, 'role:admin',
-        description='See the single checks in a health check: the kind of '
-                    'database, its latency and the version of its schema.',
-        operations=[{'method': 'GET', 'path': '/healthcheck'}],
-        scope_types=['project']),
-)
+
+def list_rules():
+    return [
+        policy.DocumentedRuleDefault(
+            DETAIL, 'role:admin',
+            description='See the single checks in a health check: the kind of '
+                        'database, its latency and the version of its schema.',
+            operations=[{'method': 'GET', 'path': '/healthcheck'}],
+            scope_types=['project']),
+    ]

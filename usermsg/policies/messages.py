@@ -43,37 +43,38 @@ def _operations(method, paths):
     return [{'method': method, 'path': path} for path in paths]
 
 
-RULES = (
-    policy.DocumentedRuleDefault(
-        CREATE, _SERVICE,
-        description='Record messages, for users of any project.',
-        operations=_operations('POST', _COLLECTION),
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        GET_ALL, _PROJECT_READER,
-        description='List the messages of a project.',
-        operations=_operations('GET', _COLLECTION),
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        GET, _PROJECT_READER,
-        description='Show a message of a project.',
-        operations=_operations('GET', _ELEMENT),
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        DELETE, _PROJECT_MEMBER,
-        description='Delete a message of a project.',
-        operations=_operations('DELETE', _ELEMENT),
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        READ_ALL_PROJECTS, _ADMIN,
-        description='List and show messages of every project. Needed in '
-                    'addition to the rule for the operation itself.',
-        operations=_operations('GET', _COLLECTION + _ELEMENT),
-        scope_types=['project']),
-    policy.DocumentedRuleDefault(
-        DELETE_ALL_PROJECTS, _ADMIN,
-        description='Delete messages of every project. Needed in addition '
-                    'to the rule for the operation itself.',
-        operations=_operations('DELETE', _ELEMENT),
-        scope_types=['project']),
-)
+def list_rules():
+    return [
+        policy.DocumentedRuleDefault(
+            CREATE, _SERVICE,
+            description='Record messages, for users of any project.',
+            operations=_operations('POST', _COLLECTION),
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            GET_ALL, _PROJECT_READER,
+            description='List the messages of a project.',
+            operations=_operations('GET', _COLLECTION),
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            GET, _PROJECT_READER,
+            description='Show a message of a project.',
+            operations=_operations('GET', _ELEMENT),
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            DELETE, _PROJECT_MEMBER,
+            description='Delete a message of a project.',
+            operations=_operations('DELETE', _ELEMENT),
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            READ_ALL_PROJECTS, _ADMIN,
+            description='List and show messages of every project. Needed in '
+                        'addition to the rule for the operation itself.',
+            operations=_operations('GET', _COLLECTION + _ELEMENT),
+            scope_types=['project']),
+        policy.DocumentedRuleDefault(
+            DELETE_ALL_PROJECTS, _ADMIN,
+            description='Delete messages of every project. Needed in addition '
+                        'to the rule for the operation itself.',
+            operations=_operations('DELETE', _ELEMENT),
+            scope_types=['project']),
+    ]

@@ -342,6 +342,10 @@ import signal
 import sys
 import threading
 
+# stevedore writes no cache for a Python below /tmp, so that what looks for
+# plug-ins would be seen or not by where the checkout is.
+sys.executable = '/usr/bin/python3'
+
 from usermsg import backend
 
 backend.use_threads()  # which every process of ours does first
