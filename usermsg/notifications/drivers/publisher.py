@@ -40,11 +40,13 @@ LOG = logging.getLogger(__name__)
 NO_ANSWER = 'it does not answer'
 FULL = 'it takes no messages: its memory or disk is full'
 
-# Seconds: the shortest time that anything is waited for, and the longest
-# that a thread waits for the socket without looking whether another has read.
+# Seconds. The shortest time that anything is waited for; the longest that a
+# thread waits for the socket without looking whether another has read; and
+# how long a failure counts for those who don't want to wait for another.
 _LEAST = 0.05
 _SLICE = 0.02
-_DECLINED = (amqp.PreconditionFailed, amqp.AccessRefused)
+_PAUSE = 1
+_DECLINED = (amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed)
 
 
 class Unroutable(errors.NotDelivered):
@@ -89,37 +91,36 @@ class Publisher:
         self._declared = set()
         self._blocked = False
         self._used = 0.0
+        self._pause_ends = 0.0
+        self._pause_reason = ''
         self._warned = set()
 
-    def publish(self, key, message, deadline):
+    def publish(self, key, message, deadline, patient=True):
         """Send a message; a Future that ends with its confirmation.
 
-        Whoever wants that calls :meth:`wait`: nothing is read before.
+        Whoever wants that calls :meth:`wait`, or has it followed: nothing is
+        read before.
 
         :param key: the routing key, and the name of the queue that is there
             for those who come later
         :param message: an amqp.Message with a ``message_id``
         :param deadline: of ``time.monotonic()``, also for its confirmation
+        :param patient: whether to try although it has just failed, and to
+            wait for room: who sends many would wait for each
         :raises usermsg.notifications.errors.NotDelivered: it isn't sent
         """
         with self._locked(deadline):
+            if not patient and time.monotonic() < self._pause_ends:
+                raise errors.NotDelivered(self._pause_reason)
             while len(self._sent) >= self._window:
                 self._read(next(iter(self._sent.values())))
-            for again in (True, False):
-                fresh = self._connect(deadline)
-                try:
-                    return self._publish(key, message, deadline)
-                except errors.NotDelivered:
-                    raise
-                except Exception as error:
-                    reason = self._drop(error)
-                    # A connection that was lost long ago tells so only now.
-                    if fresh or not again:
-                        raise errors.NotDelivered(reason) from None
-                except BaseException:
-                    # In the middle of a frame, for all we know.
-                    self._drop(None)
-                    raise
+            try:
+                return self._connect_and_publish(
+                    key, message, deadline, patient)
+            except errors.NotDelivered as error:
+                self._pause_ends = time.monotonic() + _PAUSE
+                self._pause_reason = str(error)
+                raise
 
     def wait(self, sent):
         """Read until a message is confirmed or lost, or its time is over.
@@ -193,6 +194,23 @@ class Publisher:
 
     # What follows is called with the lock.
 
+    def _connect_and_publish(self, key, message, deadline, patient):
+        for again in (True, False):
+            fresh = self._connect(deadline)
+            try:
+                return self._publish(key, message, deadline, patient)
+            except errors.NotDelivered:
+                raise
+            except Exception as error:
+                reason = self._drop(error)
+                # That a connection was lost long ago shows only now.
+                if fresh or not again:
+                    raise errors.NotDelivered(reason) from None
+            except BaseException:
+                # In the middle of a frame, for all we know.
+                self._drop(None)
+                raise
+
     def _connect(self, deadline):
         """Be connected; whether that is a new connection.
 
@@ -253,9 +271,9 @@ class Publisher:
         """Bound each single wait for the broker."""
         self._connection.transport.sock.settimeout(max(seconds, _LEAST))
 
-    def _publish(self, key, message, deadline):
+    def _publish(self, key, message, deadline, patient):
         while self._blocked:
-            if not self._read_one(deadline):
+            if not self._read_one(deadline if patient else 0):
                 raise errors.NotDelivered(self._words(FULL))
         if key not in self._declared:
             self._declare(key, deadline)
@@ -292,13 +310,13 @@ class Publisher:
 
         for step in (declare_exchange, declare_queue, bind):
             self._within(_left(deadline))
-            # A channel ends with the first thing that it is declined.
+            # Not the one with the messages: what is declined ends a channel.
             channel = self._connection.channel()
             try:
                 step(channel)
-                channel.close()
             except _DECLINED as error:
-                self._warn(f'{error.reply_text}; it is used as it is')
+                self._warn(f'{error.reply_text}; what there is, is used')
+            channel.close()
         if not broker.durable:
             self._warn(
                 f'queue {key} is lost when RabbitMQ restarts, with what is '

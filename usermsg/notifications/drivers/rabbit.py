@@ -75,7 +75,10 @@ class RabbitDriver(notifier.Driver):
             connection.wait(sent)
 
     def submit(self, ctxt, msg, priority):
-        """Send it, and wait for others to be confirmed only if too many are.
+        """Send it without waiting until RabbitMQ has it.
+
+        It waits for a connection, and for others to be confirmed if too many
+        are on their way. Where that has failed a moment ago, it fails.
 
         :returns: a concurrent.futures.Future: None when RabbitMQ has it, or
             an error as of :meth:`notify`. Its callbacks must not send.
@@ -84,7 +87,7 @@ class RabbitDriver(notifier.Driver):
             message = self._message(ctxt, msg)
             deadline = self._deadline()
             connection = self._publisher()
-            sent = [connection.publish(key, message, deadline)
+            sent = [connection.publish(key, message, deadline, patient=False)
                     for key in self._keys(priority)]
         except errors.NotDelivered as error:
             failed = futures.Future()
