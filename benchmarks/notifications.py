@@ -216,10 +216,10 @@ def main():
         description='Compare ways to send notifications.')
     parser.add_argument('--part', action='append', choices=PARTS,
                         help='all if left out')
-    parser.add_argument('--rounds', type=int, default=11,
-                        help='turns of each way (default: 11)')
-    parser.add_argument('--seconds', type=float, default=1,
-                        help='how long a turn is (default: 1)')
+    parser.add_argument('--rounds', type=int, default=40,
+                        help='turns of each way (default: 40)')
+    parser.add_argument('--seconds', type=float, default=0.2,
+                        help='how long a turn is (default: 0.2)')
     parser.add_argument('--json', action='store_true',
                         help='print JSON instead of a table')
     arguments = parser.parse_args()
