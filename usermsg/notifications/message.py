@@ -1,0 +1,37 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The lifecycle of user messages, told to other systems."""
+
+from usermsg.objects import message_payload
+
+CREATE = 'message.create'
+DELETE = 'message.delete'
+EXPIRE = 'message.expire'
+
+#: Event type -> its place in what is told of one message. A message is either
+#: deleted or expires, and nothing else is told of it after that.
+SEQUENCE = {CREATE: 1, DELETE: 2, EXPIRE: 2}
+
+
+def payload(event_type, message, catalogue):
+    """What a notification says of a message.
+
+    :param event_type: one of ``SEQUENCE``
+    :param message: a :class:`usermsg.objects.message.Message`
+    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`; of an
+        event that it doesn't hold there is a general text
+    :returns: a dict that JSON can hold: the primitive of a
+        :class:`usermsg.objects.message_payload.MessagePayload`
+    """
+    return message_payload.MessagePayload.primitive_of(
+        message, catalogue.describe(message.event_id).user_message,
+        SEQUENCE[event_type])
