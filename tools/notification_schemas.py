@@ -23,6 +23,7 @@ from usermsg import backend
 backend.use_threads()
 
 from usermsg.db import models  # noqa: E402
+from usermsg.notifications import event_types  # noqa: E402
 from usermsg.notifications import image  # noqa: E402
 from usermsg.notifications import message  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
@@ -45,10 +46,11 @@ TYPES = {
     image.SEND: 'The data of an image was sent to somebody.',
     image.UPDATE: 'The record of an image has changed.',
     image.DELETE: 'An image is deleted.',
-    message.CREATE: 'A message is recorded.',
-    message.DELETE: 'A message is deleted by somebody.',
-    message.EXPIRE: 'A message is removed by the service itself, in general '
-                    'as it was kept for long enough.',
+    event_types.MESSAGE_CREATE: 'A message is recorded.',
+    event_types.MESSAGE_DELETE: 'A message is deleted by somebody, or as its '
+                                'project had too many.',
+    event_types.MESSAGE_EXPIRE: 'A message is removed, as it was kept for '
+                                'long enough.',
 }
 
 _IMAGE_FIELDS = {

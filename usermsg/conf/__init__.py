@@ -23,10 +23,11 @@ from usermsg.conf import messages
 from usermsg.conf import metrics
 from usermsg.conf import notifications
 from usermsg.conf import reaper
+from usermsg.conf import relay
 from usermsg.conf import share_facade
 from usermsg.conf import volume_facade
 
-_GROUPS = (api, catalogue, messages, metrics, notifications, reaper,
+_GROUPS = (api, catalogue, messages, metrics, notifications, reaper, relay,
            share_facade, volume_facade)
 
 

@@ -9,22 +9,22 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""``[notifications]``: what other systems are told."""
+"""``[notifications]``: what notifications say."""
 
 from oslo_config import cfg
 from oslo_config import types
 
-GROUP = cfg.OptGroup('notifications', title='Notifications')
+GROUP = cfg.OptGroup('notifications', title='What notifications say')
 
 OPTS = [
     cfg.StrOpt(
-        'publisher_id', max_length=255,
-        help='Who notifications say that they are from. If it is not set, '
-             'the name of the host.'),
+        'publisher_id', max_length=255, regex='[!-~]+',
+        help='Who notifications say they come from. The name of the host, if '
+             'nothing is set.'),
     cfg.ListOpt(
         'image_properties', item_type=types.String(max_length=255),
         default=[],
-        help='The only properties of images that notifications tell; others '
+        help='The only properties of images that notifications tell: others '
              'may hold what is nobody else\'s business. It counts for '
              'services that tell of images through this library.'),
 ]

@@ -11,15 +11,16 @@
 # under the License.
 """The lifecycle of user messages, told to other systems."""
 
+from usermsg.notifications import event_types
 from usermsg.objects import message_payload
-
-CREATE = 'message.create'
-DELETE = 'message.delete'
-EXPIRE = 'message.expire'
 
 #: Event type -> its place in what is told of one message. A message is either
 #: deleted or expires, and nothing else is told of it after that.
-SEQUENCE = {CREATE: 1, DELETE: 2, EXPIRE: 2}
+SEQUENCE = {
+    event_types.MESSAGE_CREATE: 1,
+    event_types.MESSAGE_DELETE: 2,
+    event_types.MESSAGE_EXPIRE: 2,
+}
 
 
 def payload(event_type, message, catalogue):

@@ -16,6 +16,7 @@ import hypothesis
 
 from usermsg.message import catalogue
 from usermsg.message import loader
+from usermsg.notifications import event_types
 from usermsg.notifications import message as notifications
 from usermsg.objects import message
 from usermsg.objects import message_payload
@@ -50,7 +51,8 @@ class PayloadTest(base.TestCase):
                     'VOLUME_VOLUME_002_021').user_message,
                 'sequence': 1,
             }}, notifications.payload(
-                notifications.CREATE, message.Message.from_row(ROW), known))
+                event_types.MESSAGE_CREATE, message.Message.from_row(ROW),
+                known))
 
     def test_the_sequence_tells_which_came_first(self):
         found = message.Message.from_row(ROW)
@@ -58,12 +60,13 @@ class PayloadTest(base.TestCase):
             'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
             event_type: notifications.payload(event_type, found, ENGLISH)[
                 'usermsg_object.data']['sequence']
-            for event_type in (notifications.CREATE, notifications.DELETE,
-                               notifications.EXPIRE)})
+            for event_type in vars(event_types).values()
+            if isinstance(event_type, str) and
+            event_type.startswith('message.')})
 
     def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
         told = notifications.payload(
-            notifications.DELETE, message.Message.from_row(ROW), ENGLISH)
+            event_types.MESSAGE_DELETE, message.Message.from_row(ROW), ENGLISH)
         self.assertEqual(catalogue.UNKNOWN_EVENT,
                          told['usermsg_object.data']['user_message'])
 
