@@ -71,7 +71,8 @@ class Metrics:
             'in the catalogue of this host.')
         self.notifications_not_sent = self._counter(
             'usermsg_notifications_not_sent',
-            'Notifications that were given up, as nothing took them.',
+            'Notifications of images that were given up, as nothing took '
+            'them.',
             labels=('event_type', 'priority'))
         self.requests = self._counter(
             'usermsg_http_requests', 'Requests that were answered.',
