@@ -11,7 +11,9 @@
 # under the License.
 import datetime
 import inspect
+import json
 import logging
+import pathlib
 import threading
 
 import fixtures
@@ -486,6 +488,40 @@ class DownloadTest(TestCase):
         list(self.download([b'abcdef'], destination_ip='x' * 1000))
         told = self.sink.sent[0].payload
         self.assertEqual('x' * 255, told['destination_ip'])
+
+
+class ImageServiceTest(TestCase):
+    """Notifications that the image service of OpenStack really sent."""
+
+    def setUp(self):
+        super().setUp()
+        self.notifier = image.ImageNotifier(
+            self.sink, self.configured.catalogue,
+            properties=['os_distro', 'team'])
+        path = pathlib.Path(__file__).with_name('data') / 'image_service.json'
+        self.real = json.loads(path.read_text(encoding='utf-8'))
+
+    def test_the_same_image_is_told_in_the_same_way(self):
+        told = [each['payload'] for each in self.real
+                if 'status' in each['payload']]
+        self.assertEqual(4, len(told))
+        for payload in told:
+            self.notifier.update(payload)
+            [sent] = self.sink.sent
+            self.assertEqual(json.dumps(payload, sort_keys=True),
+                             json.dumps(sent.payload, sort_keys=True))
+            self.sink.sent.clear()
+
+    def test_the_same_download_is_told_with_the_documented_key_too(self):
+        [real] = [each['payload'] for each in self.real
+                  if each['event_type'] == image.SEND]
+        self.notifier.sent(
+            {'id': real['image_id'], 'owner': real['owner_id']},
+            context.RequestContext(project_id=real['receiver_tenant_id'],
+                                   user_id=real['receiver_user_id']),
+            real['bytes_sent'])
+        self.assertEqual({**real, 'destination_ip': None},
+                         self.sink.sent[0].payload)
 
 
 class DocumentTest(TestCase):
