@@ -11,7 +11,6 @@
 # under the License.
 """The published schemas say what is really sent."""
 
-import copy
 import datetime
 import json
 import pathlib
@@ -52,6 +51,17 @@ class SchemaTest(images.TestCase):
     def errors(self, body):
         return [error.message for error in
                 self.validators[body['event_type']].iter_errors(body)]
+
+    def is_valid(self, body):
+        return self.validators[body['event_type']].is_valid(body)
+
+    def one_of_each(self):
+        """A notification of each type and form, with all that can be."""
+        found = {}
+        for body in self.bodies():
+            found.setdefault(
+                (body['event_type'], type(body['payload'])), body)
+        return found.values()
 
     def bodies(self):
         """At least one real notification of each type and priority."""
@@ -158,24 +168,20 @@ class SchemaTest(images.TestCase):
                     (body, priority))
 
     def test_what_lacks_a_key_or_has_another_one_is_not_valid(self):
-        for body in self.bodies():
+        for body in self.one_of_each():
             for path in keys(body):
+                if 'properties' in path[:-1]:
+                    continue  # nobody knows their names
+                broken, parent = at(body, path)
+                parent['location'] = 'file:///var/lib/images'
+                self.assertFalse(self.is_valid(broken), path)
                 if path != ['event_type']:
                     broken, parent = at(body, path)
                     del parent[path[-1]]
-                    self.check_broken(broken, path)
-                broken, parent = at(body, path)
-                # Of properties alone nobody knows the names.
-                if path[-2:-1] != ['properties']:
-                    parent['location'] = 'file:///var/lib/images'
-                    self.check_broken(broken, path)
-
-    def check_broken(self, body, path):
-        if path[-2:-1] != ['properties']:
-            self.assertNotEqual([], self.errors(body), (path, body))
+                    self.assertFalse(self.is_valid(broken), path)
 
     def test_a_value_of_another_type_is_not_valid(self):
-        for body in self.bodies():
+        for body in self.one_of_each():
             for path in keys(body):
                 if path == ['event_type']:
                     continue
@@ -183,8 +189,7 @@ class SchemaTest(images.TestCase):
                 for wrong in self.others(parent[path[-1]]):
                     broken, parent = at(body, path)
                     parent[path[-1]] = wrong
-                    self.assertNotEqual([], self.errors(broken),
-                                        (path, wrong))
+                    self.assertFalse(self.is_valid(broken), (path, wrong))
 
     def others(self, value):
         yield from (1.5, [1])
@@ -199,23 +204,23 @@ class SchemaTest(images.TestCase):
 
     def test_what_is_too_long_is_not_valid(self):
         unbounded = {'event_type', 'priority', 'user_message', 'payload'}
-        for body in self.bodies():
+        for body in self.one_of_each():
             for path in keys(body):
                 broken, parent = at(body, path)
                 if (isinstance(parent[path[-1]], str) and
                         path[-1] not in unbounded):
                     parent[path[-1]] += 'x' * 256
-                    self.assertNotEqual([], self.errors(broken), path)
+                    self.assertFalse(self.is_valid(broken), path)
 
     def test_a_time_of_another_form_is_not_valid(self):
         now = datetime.datetime.now(datetime.timezone.utc)
-        for body in self.bodies():
+        for body in self.one_of_each():
             for path in keys(body):
                 if path[-1].endswith('_at') or path == ['timestamp']:
                     for wrong in (now.isoformat()[:-6], 'now', ''):
                         broken, parent = at(body, path)
                         parent[path[-1]] = wrong
-                        self.assertNotEqual([], self.errors(broken), path)
+                        self.assertFalse(self.is_valid(broken), path)
 
 
 def keys(value, path=()):
@@ -228,7 +233,7 @@ def keys(value, path=()):
 
 def at(body, path):
     """(a copy, the dict in it in which the last key of a path is)."""
-    body = copy.deepcopy(body)
+    body = json.loads(json.dumps(body))
     parent = body
     for name in path[:-1]:
         parent = parent[name]
