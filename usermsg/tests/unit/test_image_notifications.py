@@ -266,6 +266,17 @@ class FaultTest(TestCase):
             self.log._output.truncate(0)
             self.log._output.seek(0)
 
+    def test_without_the_uuid_of_an_image_nothing_is_told(self):
+        for ident in (None, 7, 'nonsense', f'{ID}x'):
+            self.notifier.delete(ident)
+            self.notifier.failed(image.UPDATE, ident)
+            self.notifier.sent({'id': ident}, self.receiver, 1)
+        self.assertEqual([], self.sink.sent)
+        lines = self.log.output.splitlines()
+        self.assertEqual(12, len(lines))
+        for line in lines:
+            self.assertIn('could not be sent: InvalidInput: id: ', line)
+
     def test_a_type_without_a_failure_is_named_in_the_log(self):
         self.notifier.failed(image.SEND, ID)
         self.notifier.failed(image.UPLOAD, ID, detail='no such detail')
