@@ -99,7 +99,9 @@ class Image(base.UsermsgObject):
 
     def payload(self):
         """What a notification says of it: a dict that JSON can hold."""
-        return self.obj_to_primitive()['usermsg_object.data']
+        # The data of obj_to_primitive, without looking for what has changed.
+        return {name: field.to_primitive(self, name, getattr(self, name))
+                for name, field in self.fields.items()}
 
 
 _IF_MISSING = {'min_disk': 0, 'min_ram': 0, 'protected': False,

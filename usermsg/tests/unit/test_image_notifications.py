@@ -24,6 +24,7 @@ from usermsg.message.catalogues import image as entries
 from usermsg.notifications import errors
 from usermsg.notifications import image
 from usermsg.notifications import notification
+from usermsg.objects import image as image_object
 from usermsg.tests import base
 
 ID = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
@@ -103,6 +104,12 @@ class RecordTest(TestCase):
                 found.event_type, found.priority, found.subject))
             self.assertEqual(TOLD, found.payload)
             self.assertEqual(list(TOLD), list(found.payload))
+
+    def test_metadata_is_that_of_the_versioned_object(self):
+        told = image_object.Image.of(
+            {**METADATA, 'tags': ['a'], 'deleted_at': TIME}, ['os_distro'])
+        self.assertEqual(told.obj_to_primitive()['usermsg_object.data'],
+                         told.payload())
 
     def test_nothing_but_the_allowed_fields_and_properties_is_told(self):
         image.ImageNotifier(self.sink, self.configured.catalogue).create({
