@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""What is told of messages that are really stored, in the published form."""
+"""What really goes through the outbox, in the published form."""
 
 import datetime
 import importlib.resources
@@ -20,6 +20,7 @@ import jsonschema
 from usermsg import context
 from usermsg.message import api
 from usermsg.notifications import body
+from usermsg.notifications import image
 from usermsg.objects import message_payload
 from usermsg.objects import outbox
 from usermsg.tests.functional import databases
@@ -34,7 +35,7 @@ def problems(found):
             jsonschema.Draft202012Validator(schema).iter_errors(found)]
 
 
-class MessageNotificationTest(databases.TestCase):
+class OutboxFormTest(databases.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -86,3 +87,16 @@ class MessageNotificationTest(databases.TestCase):
                 self.assertEqual(number, payload.sequence)
                 self.assertEqual(self.configured.catalogue.describe(
                     message.event_id).user_message, payload.user_message)
+
+    def test_the_largest_image_in_any_script(self):
+        name = '\U0001f4bf' * 255
+        image.ImageNotifier.of(
+            self.configured, self.configured.outbox).create({
+                'id': 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd',
+                'status': 'queued', 'created_at': '2026-11-21T20:08:58Z',
+                'updated_at': '2026-11-21T20:08:58Z', 'name': name,
+                'tags': [f'{number:03}{name}' for number in range(128)]})
+        [found] = self.told()
+        self.assertEqual([], problems(found))
+        self.assertEqual(name, found['payload']['name'])
+        self.assertEqual(128, len(found['payload']['tags']))
