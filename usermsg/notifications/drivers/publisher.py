@@ -42,10 +42,12 @@ FULL = 'it takes no messages: its memory or disk is full'
 
 # Seconds. The shortest time that anything is waited for; the longest that a
 # thread waits for the socket without looking whether another has read; and
-# how long a failure counts for those who don't want to wait for another.
+# how long a failure counts for those who don't want to wait for another; and
+# what a thread that reads for others may take longer than they wait.
 _LEAST = 0.05
 _SLICE = 0.02
 _PAUSE = 1
+_GRACE = 0.5
 _DECLINED = (amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed)
 
 
@@ -83,6 +85,7 @@ class Publisher:
         # Of all below. Nobody holds it while waiting for a confirmation.
         self._lock = threading.Lock()
         self._reading = threading.Lock()
+        self._starting = threading.Lock()
         self._follower = None
         self._followed = queue.SimpleQueue()
         self._connection = self._channel = None
@@ -120,12 +123,7 @@ class Publisher:
             if time.monotonic() < self._pause_ends:
                 raise errors.NotDelivered(self._pause_reason)
             sent = self._send(key, message, deadline, patient=False)
-            if self._follower is None:
-                self._follower = threading.Thread(
-                    target=self._follow, daemon=True,
-                    name='rabbit-confirmations')
-                self._follower.start()
-        self._followed.put(sent)
+        self._follow(sent)
         return sent
 
     def wait(self, sent):
@@ -133,17 +131,36 @@ class Publisher:
 
         :raises usermsg.notifications.errors.NotDelivered: see ``errors``
         """
-        # One reads for all; who comes next mostly finds its own read.
-        while not sent.done():
-            if self._reading.acquire(
-                    timeout=max(_left(sent.deadline), _LEAST)):
-                try:
-                    self._read_until_done(sent)
-                finally:
-                    self._reading.release()
-            elif not sent.done():
-                raise errors.NotDelivered(self._words(NO_ANSWER))
-        return sent.result()
+        # One reads for all; the others only wait to be told.
+        if self._reading.acquire(blocking=False):
+            try:
+                self._read_until_done(sent)
+            finally:
+                self._reading.release()
+        else:
+            self._follow(sent)
+        try:
+            return sent.result(_left(sent.deadline) + _GRACE)
+        except futures.TimeoutError:
+            raise errors.NotDelivered(self._words(NO_ANSWER)) from None
+
+    def _follow(self, sent):
+        """Let a thread read until a message is confirmed."""
+        with self._starting:
+            if self._follower is None:
+                self._follower = threading.Thread(
+                    target=self._read_what_is_followed, daemon=True,
+                    name='rabbit-confirmations')
+                self._follower.start()
+        self._followed.put(sent)
+
+    def _read_what_is_followed(self):
+        while (sent := self._followed.get()) is not None:
+            with self._reading:
+                while not sent.done():
+                    # The Future has it, sooner or later.
+                    with contextlib.suppress(errors.NotDelivered):
+                        self._read_until_done(sent)
 
     def _read_until_done(self, sent):
         while not sent.done():
@@ -155,13 +172,6 @@ class Publisher:
                     if not sent.done():
                         self._read(sent)
 
-    def _follow(self):
-        while (sent := self._followed.get()) is not None:
-            while not sent.done():
-                # The Future has it, sooner or later.
-                with contextlib.suppress(errors.NotDelivered):
-                    self.wait(sent)
-
     def close(self, deadline):
         """Wait for what is on its way, then end the connection."""
         for sent in list(self._sent.values()):
@@ -171,9 +181,10 @@ class Publisher:
         with contextlib.suppress(errors.NotDelivered):
             with self._locked(deadline):
                 self._drop(None)
-                if self._follower is not None:
-                    self._followed.put(None)
-                    self._follower = None
+        with self._starting:
+            if self._follower is not None:
+                self._followed.put(None)
+                self._follower = None
 
     @contextlib.contextmanager
     def _locked(self, deadline):
