@@ -22,7 +22,7 @@ import ssl
 
 from oslo_utils import netutils
 
-_SCHEMES = ('rabbit', 'kombu', 'amqp')
+_SCHEMES = ('rabbit', 'kombu')
 _DEFAULT_PORT = 5672
 
 
