@@ -66,6 +66,17 @@ def load(conf):
     return {extension.name: extension.obj for extension in found}
 
 
+def reports(driver):
+    """Whether a driver says so when it could not deliver.
+
+    Those of oslo.messaging that send to a broker log it, with all that a
+    notification holds, and return as if all were well.
+    """
+    return type(driver).__module__ not in (
+        'oslo_messaging.notify.messaging',
+        'oslo_messaging.notify._impl_routing')
+
+
 def check(conf):
     """See :func:`load`, for whoever only wants to know."""
     close(load(conf))
