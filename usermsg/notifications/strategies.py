@@ -47,8 +47,23 @@ def load(conf):
             else f'the driver "{entry_point.name}" cannot be loaded: '
                  f'{type(error).__name__}: {error}.')
 
+    found = named.NamedExtensionManager(
+        ENTRY_POINTS, names, invoke_on_load=True, invoke_args=(conf,),
+        invoke_kwds={'topics': options.topics, 'transport': transport(conf)},
+        on_load_failure_callback=broken,
+        on_missing_entrypoints_callback=missing)
+    if problems:
+        raise exception.ConfigurationError(f'{OPTION}: {" ".join(problems)}')
+    return {extension.name: extension.obj for extension in found}
+
+
+def transport(conf):
+    """The transport of oslo.messaging that is configured. It connects later.
+
+    :raises usermsg.exception.ConfigurationError: it can't be used
+    """
     try:
-        transport = oslo_messaging.get_notification_transport(conf)
+        return oslo_messaging.get_notification_transport(conf)
     except (oslo_messaging.DriverLoadFailure,
             oslo_messaging.InvalidTransportURL):
         # Without its words: the address may hold a password.
@@ -56,14 +71,6 @@ def load(conf):
             '[oslo_messaging_notifications] transport_url: is not an address '
             'that oslo.messaging can use, such as rabbit://USER:PASSWORD@HOST'
             ':5672/.') from None
-    found = named.NamedExtensionManager(
-        ENTRY_POINTS, names, invoke_on_load=True, invoke_args=(conf,),
-        invoke_kwds={'topics': options.topics, 'transport': transport},
-        on_load_failure_callback=broken,
-        on_missing_entrypoints_callback=missing)
-    if problems:
-        raise exception.ConfigurationError(f'{OPTION}: {" ".join(problems)}')
-    return {extension.name: extension.obj for extension in found}
 
 
 def reports(driver):
