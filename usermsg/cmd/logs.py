@@ -13,6 +13,7 @@
 
 import contextlib
 import logging
+import sys
 
 from usermsg import service
 
@@ -29,6 +30,10 @@ def as_configured(conf):
     handlers, level = list(root.handlers), root.level
     try:
         service.set_up_logging(conf)
+        for handler in root.handlers:
+            # Standard output is the command's.
+            if getattr(handler, 'stream', None) is sys.stdout:
+                handler.setStream(sys.stderr)
         yield
     finally:
         for handler in list(root.handlers):

@@ -35,14 +35,15 @@ def load(conf):
     """
     options = conf.oslo_messaging_notifications
     names = list(dict.fromkeys(options.driver))
-    problems = []
+    problems = {}
 
     def missing(found):
-        problems.extend(f'there is no driver "{name}".'
-                        for name in sorted(found))
+        # What is there and can't be loaded counts as missing too.
+        for name in sorted(found - set(problems)):
+            problems[name] = f'there is no driver "{name}".'
 
     def broken(_manager, entry_point, error):
-        problems.append(
+        problems[entry_point.name] = (
             str(error) if isinstance(error, exception.ConfigurationError)
             else f'the driver "{entry_point.name}" cannot be loaded: '
                  f'{type(error).__name__}: {error}.')
@@ -53,7 +54,8 @@ def load(conf):
         on_load_failure_callback=broken,
         on_missing_entrypoints_callback=missing)
     if problems:
-        raise exception.ConfigurationError(f'{OPTION}: {" ".join(problems)}')
+        raise exception.ConfigurationError(
+            f'{OPTION}: {" ".join(problems.values())}')
     return {extension.name: extension.obj for extension in found}
 
 

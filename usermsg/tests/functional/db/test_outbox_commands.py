@@ -32,6 +32,8 @@ DRIVERS = {'driver': 'rabbit'}
 
 class Commands:
 
+    run_manage = staticmethod(processes.manage)
+
     def prepare(self, **groups):
         groups.setdefault('oslo_messaging_notifications', DRIVERS)
         self.db = self.runtime(**groups).db
@@ -46,7 +48,7 @@ class Commands:
 
     def manage(self, *arguments, status=0, errors=''):
         """Run it; returns what it wrote."""
-        end = processes.manage(*arguments, config=self.config)
+        end = self.run_manage(*arguments, config=self.config)
         self.assertEqual((status, errors), (end.returncode, end.stderr),
                          end.stdout)
         self.assertNotIn(outbox_samples.SECRET, end.stdout)
@@ -152,6 +154,8 @@ class TestInterruption(Commands, base.TestCase):
 
 class TestInput(Commands, base.TestCase):
 
+    run_manage = staticmethod(processes.manage_here)
+
     def setUp(self):
         super().setUp()
         self.prepare()
@@ -191,8 +195,8 @@ class TestInput(Commands, base.TestCase):
         for option, value in (
                 ('--id', 'x' * 37), ('--driver', 'ä'), ('--limit', '0'),
                 ('--since', 'yesterday'), ('--event-type', '')):
-            end = processes.manage('outbox', 'list', option, value,
-                                   config=self.config)
+            end = self.run_manage('outbox', 'list', option, value,
+                                  config=self.config)
             self.assertEqual(2, end.returncode, end)
             self.assertIn(f'argument {option}: ', end.stderr)
             self.assertNotIn('Traceback', end.stderr)
@@ -206,6 +210,6 @@ class TestInput(Commands, base.TestCase):
     def test_a_database_without_tables_is_said_in_one_line(self):
         config = self.config_file('other.conf', database={
             'connection': self.sqlite_url('other.sqlite')})
-        end = processes.manage('outbox', 'list', config=config)
+        end = self.run_manage('outbox', 'list', config=config)
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertRegex(end.stderr, '^The database cannot be used: .*\n$')

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import time
 
-import kombu
+import amqp
 
 from usermsg.tests import base
 from usermsg.tests.functional.db import processes
@@ -30,6 +30,8 @@ MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 
 
 class TestCase(base.TestCase):
+
+    run_manage = staticmethod(processes.manage)
 
     def configure(self, *drivers, url=None, **options):
         lines = [f'driver = {driver}' for driver in drivers]
@@ -44,7 +46,7 @@ class TestCase(base.TestCase):
 
     def manage(self, *arguments, status=0):
         """Run it; returns its two outputs."""
-        end = processes.manage(*arguments, config=self.config)
+        end = self.run_manage(*arguments, config=self.config)
         self.assertEqual(status, end.returncode, end)
         self.assertNotIn('Traceback', end.stderr)
         self.assertNotIn(PASSWORD, end.stdout + end.stderr)
@@ -107,21 +109,6 @@ class TestNotify(TestCase):
         self.assertIn('\nmessagingv2: handed over; this driver does not say '
                       'whether it was delivered\n', output)
 
-    def test_what_cannot_be_is_named_by_its_option(self):
-        self.configure('logging')
-        for arguments, status, expected in (
-                (['--driver', 'pigeon'], 1,
-                 '--driver: there is no driver "pigeon".\n'),
-                (['--payload', '{"a'], 2,
-                 'argument --payload: it is not JSON (line 1, column 2)\n'),
-                (['--payload', 'NaN'], 2,
-                 'argument --payload: it is not JSON\n'),
-                (['--priority', 'audit'], 2, 'argument --priority: '),
-                (['--event-type', 'x' * 65], 2, 'argument --event-type: ')):
-            output, errors = self.manage('notify', *arguments, status=status)
-            self.assertEqual('', output)
-            self.assertIn(expected, errors)
-
 
 class TestWithRabbitMQ(TestCase):
 
@@ -155,11 +142,8 @@ class TestWithRabbitMQ(TestCase):
 
     def publish(self, body, key='notifications.info'):
         with self.vhost.connection() as connection:
-            kombu.Exchange('openstack', 'topic', durable=True)(
-                connection.default_channel).publish(
-                    kombu.Exchange('openstack').Message(
-                        body, channel=connection.default_channel),
-                    routing_key=key)
+            connection.channel().basic_publish(
+                amqp.Message(body), 'openstack', key)
 
     def test_what_notify_sends_is_listened_to_and_taken_from_nobody(self):
         process = self.listen('--count', '1', '--format', 'json')
@@ -232,7 +216,24 @@ class TestWithRabbitMQ(TestCase):
         self.assertEqual('', process.stderr.read())
 
 
-class TestWithoutRabbitMQ(TestCase):
+class TestInput(TestCase):
+
+    run_manage = staticmethod(processes.manage_here)
+
+    def test_what_cannot_be_is_named_by_its_option(self):
+        self.configure('logging')
+        for arguments, status, expected in (
+                (['--driver', 'pigeon'], 1,
+                 '--driver: there is no driver "pigeon".\n'),
+                (['--payload', '{"a'], 2,
+                 'argument --payload: it is not JSON (line 1, column 2)\n'),
+                (['--payload', 'NaN'], 2,
+                 'argument --payload: it is not JSON\n'),
+                (['--priority', 'audit'], 2, 'argument --priority: '),
+                (['--event-type', 'x' * 65], 2, 'argument --event-type: ')):
+            output, errors = self.manage('notify', *arguments, status=status)
+            self.assertEqual('', output)
+            self.assertIn(expected, errors)
 
     def test_why_it_cannot_listen_is_said_in_one_line(self):
         port = servers.free_port()
