@@ -28,8 +28,8 @@ OPTION = '[oslo_messaging_notifications] driver'
 def load(conf):
     """All drivers that are configured. None of them connects yet.
 
-    :returns: name -> driver, whose ``notify(ctxt, msg, priority, retry)``
-        sends
+    :returns: name -> driver, in the order of the option; its
+        ``notify(ctxt, msg, priority, retry)`` sends
     :raises usermsg.exception.ConfigurationError: one of them can't be used;
         says which and why
     """
@@ -49,7 +49,8 @@ def load(conf):
                  f'{type(error).__name__}: {error}.')
 
     found = named.NamedExtensionManager(
-        ENTRY_POINTS, names, invoke_on_load=True, invoke_args=(conf,),
+        ENTRY_POINTS, names, name_order=True, invoke_on_load=True,
+        invoke_args=(conf,),
         invoke_kwds={'topics': options.topics, 'transport': transport(conf)},
         on_load_failure_callback=broken,
         on_missing_entrypoints_callback=missing)
