@@ -181,7 +181,7 @@ class TestPlans(test_plans.TestCase):
         ('', 'the primary key'))
 
     def test_every_query_walks_its_index(self):
-        outbox_samples.insert_many(self.db, (
+        outbox_samples.insert(self.db, (
             entry(number, driver='qpid' if number % 100 == 1 else 'rabbit',
                   set_aside=int(number % 1000 == 1))
             for number in range(self.ROWS)))
