@@ -58,6 +58,21 @@ def prepare(argv=None):
         line where it can be told, and why
     """
     conf = load_config(argv)
+    set_up_logging(conf)
+    runtime = make_runtime(conf, policy.Policy(conf), _metrics(conf))
+    if runtime.outbox.drivers:
+        # Here, because it imports libraries; and at all, because nobody
+        # would see that what goes into the outbox never leaves it.
+        from usermsg.notifications import strategies
+        strategies.check(conf)
+    return runtime
+
+
+def set_up_logging(conf):
+    """Log as ``conf`` says, from now on.
+
+    :raises usermsg.exception.ConfigurationError: why it can't be
+    """
     try:
         log.setup(conf, 'usermsg')
     except log.LogConfigError as error:
@@ -69,13 +84,6 @@ def prepare(argv=None):
         # journal without its library.
         raise exception.ConfigurationError(
             f'logging cannot be set up: {error}') from None
-    runtime = make_runtime(conf, policy.Policy(conf), _metrics(conf))
-    if runtime.outbox.drivers:
-        # Here, because it imports libraries; and at all, because nobody
-        # would see that what goes into the outbox never leaves it.
-        from usermsg.notifications import strategies
-        strategies.check(conf)
-    return runtime
 
 
 def prepare_library():

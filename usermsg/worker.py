@@ -18,6 +18,7 @@ from oslo_service import service as os_service
 
 from usermsg import exception
 from usermsg import exporter
+from usermsg.notifications import backlog
 from usermsg.notifications import relay
 from usermsg.notifications import strategies
 from usermsg import reaper
@@ -48,6 +49,9 @@ class Worker(os_service.ServiceBase):
             self._runtime = service.prepare(self._argv)
         except exception.ConfigurationError as error:
             LOG.error('The configuration stays as it was: %s', error)
+        # Here, as it has a thread, which no fork would bring along.
+        self._runtime.metrics.registry.register(backlog.Figures(
+            self._runtime.db, self._runtime.outbox.drivers))
         try:
             exporter.serve(self._runtime,
                            self._runtime.conf.metrics.worker_port)

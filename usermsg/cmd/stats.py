@@ -22,6 +22,9 @@ from usermsg.cmd import moment
 from usermsg.cmd import purge
 from usermsg import db
 from usermsg.db import clock
+from usermsg import exception
+from usermsg.notifications import outbox as notifications
+from usermsg.objects import outbox
 from usermsg.objects import statistics
 
 #: Characters of the longest bar.
@@ -31,16 +34,18 @@ BAR = 40
 class Stats(db_command.Command, lister.Lister):
     """Count the messages: by project, prefix, level or day.
 
-    In small steps, which harm nobody. By project and by day it goes through
-    an index of all messages that are counted; by prefix and by level it
-    reads each of them, which takes some times as long. The table has a
-    chart; other formats have not.
+    Or, by driver, the notifications in the outbox.
+
+    In small steps, which harm nobody. By project, by day and by driver it
+    goes through an index of all that are counted; by prefix and by level it
+    reads each of them, which takes some times as long. The table of messages
+    has a chart; other formats have not.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument(
-            '--by', choices=('project', 'prefix', 'level', 'day'),
+            '--by', choices=('project', 'prefix', 'level', 'day', 'driver'),
             default='project', help='what to count by (default: project)')
         parser.add_argument('--project', metavar='ID', type=purge.project,
                             help='only messages of this project')
@@ -48,13 +53,16 @@ class Stats(db_command.Command, lister.Lister):
             '--since', metavar='AGE|TIME', type=moment.parse,
             help=f'only messages recorded since then: {moment.FORMS}')
         parser.add_argument(
-            '--limit', metavar='N', type=_positive, default=20,
+            '--limit', metavar='N', type=number, default=20,
             help='as many rows at most: those with most messages, or the '
                  'last days (default: 20)')
         return parser
 
     def take_action(self, parsed_args):
-        database = db.Database(self.app.conf)
+        conf = self.app.conf
+        database = db.Database(conf)
+        if parsed_args.by == 'driver':
+            return self._outbox(database, parsed_args, conf)
         since = parsed_args.since
         if since is not None:
             since = moment.before(clock.read(database), since)
@@ -81,13 +89,34 @@ class Stats(db_command.Command, lister.Lister):
             (value, number, '#' * -(-BAR * number // most))
             for value, number in rows]
 
+    def _outbox(self, database, arguments, conf):
+        for name in ('project', 'since'):
+            if getattr(arguments, name) is not None:
+                raise exception.InvalidInput(
+                    f'--{name}', 'cannot be used with --by driver.')
+        found = outbox.backlog(database)
+        configured = notifications.configured(conf)
+        nothing = outbox.Backlog(0, 0, None)
+        rows = []
+        for name in sorted({*found, *configured})[:arguments.limit]:
+            backlog = found.get(name, nothing)
+            rows.append((
+                name, 'yes' if name in configured else 'no', backlog.waiting,
+                backlog.set_aside, backlog.oldest and
+                backlog.oldest.isoformat(timespec='seconds')))
+        if arguments.formatter not in ('json', 'yaml'):
+            rows = [(*row[:-1], row[-1] or '') for row in rows]
+        return ('Driver', 'Configured', 'Waiting', 'Set aside',
+                'Oldest waits since'), rows
 
-def _positive(text):
+
+def number(text):
+    """How many rows, for argparse, which names the option."""
     try:
-        number = int(text)
+        found = int(text)
     except ValueError:
-        number = 0
-    if not 1 <= number <= 100_000:
+        found = 0
+    if not 1 <= found <= 100_000:
         raise argparse.ArgumentTypeError(
             f'{text!r} is not a number from 1 to 100000')
-    return number
+    return found

@@ -12,7 +12,7 @@
 """``usermsg-status``: whether this release can serve, before it does.
 
 Each check stands alone: what one finds keeps no other from being run. None
-changes anything, and each looks at a bounded part of the database.
+changes anything, and each statement looks at a bounded part of the database.
 """
 
 import logging
@@ -22,22 +22,21 @@ from usermsg import backend
 
 backend.use_threads()
 
-from oslo_messaging import opts as messaging_opts  # noqa: E402
 from oslo_upgradecheck import common_checks  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
-from stevedore import named  # noqa: E402
 
 from usermsg.cmd import db as db_command  # noqa: E402
 from usermsg import db  # noqa: E402
+from usermsg.db import clock  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg.message import loader  # noqa: E402
+from usermsg.notifications import outbox as notifications  # noqa: E402
+from usermsg.notifications import strategies  # noqa: E402
 from usermsg.objects import message  # noqa: E402
+from usermsg.objects import outbox  # noqa: E402
 from usermsg import policy  # noqa: E402
 from usermsg import service  # noqa: E402
-
-NOTIFY_DRIVERS = 'oslo.messaging.notify.drivers'
-NOTIFICATIONS = 'oslo_messaging_notifications'
 
 #: How many of the newest messages are looked at. There is no index on their
 #: events, and a table may hold millions.
@@ -45,6 +44,9 @@ NEWEST = 10000
 
 #: How many unknown events are named.
 NAMED = 10
+
+#: Seconds after which a notification has been waiting for long.
+LONG = 3600
 
 #: For what ends before a check begins; the codes of a check are 0, 1 and 2.
 NOT_CHECKED = 255
@@ -108,25 +110,56 @@ class Checks(upgradecheck.UpgradeCommands):
         return common_checks.check_policy_json(self, self.conf)
 
     def _notification_drivers(self):
-        names = self.conf[NOTIFICATIONS].driver
-        problems = []
+        try:
+            drivers = strategies.load(self.conf)
+        except exception.ConfigurationError as error:
+            return _failure(error)
+        try:
+            silent = [name for name, driver in drivers.items()
+                      if not strategies.reports(driver)]
+        finally:
+            strategies.close(drivers)
+        if silent:
+            return _warning(
+                f'{", ".join(silent)}: does not say when it could not '
+                'deliver, so what its broker does not take is lost. '
+                'Use "rabbit", whose messages are the same.')
+        return _success(', '.join(drivers) or 'None is configured.')
 
-        def missing(found):
-            problems.extend(f'There is no driver "{name}".'
-                            for name in sorted(found))
-
-        def broken(_manager, entry_point, error):
-            problems.append(
-                f'The driver "{entry_point.name}" cannot be loaded: '
-                f'{type(error).__name__}: {error}.')
-
-        named.NamedExtensionManager(
-            NOTIFY_DRIVERS, names, on_load_failure_callback=broken,
-            on_missing_entrypoints_callback=missing)
-        if problems:
-            return _failure(f'[{NOTIFICATIONS}] driver: '
-                            f'{" ".join(problems)}')
-        return _success(', '.join(names) or 'None is configured.')
+    def _outbox(self):
+        try:
+            database = db.Database(self.conf)
+            found = outbox.backlog(database)
+            now = clock.read(database)
+        except (exception.ConfigurationError, exception.DatabaseUnavailable):
+            return _warning('It could not be looked into.')
+        configured = notifications.configured(self.conf)
+        details, problems = [], []
+        for name, backlog in found.items():
+            words = f'{name}: {backlog.waiting:,} waiting'
+            if backlog.oldest:
+                words += (f' since '
+                          f'{backlog.oldest.isoformat(timespec="seconds")}')
+            if backlog.set_aside:
+                words += f', {backlog.set_aside:,} set aside'
+                problems.append(
+                    'See "usermsg-manage outbox list --set-aside" for why '
+                    'some were set aside.')
+            details.append(f'{words}.')
+            if name not in configured:
+                problems.append(
+                    f'Nothing delivers those for {name}, which is not '
+                    f'configured: "usermsg-manage outbox drop --driver '
+                    f'{name}" forgets them.')
+            elif backlog.oldest and (
+                    now - backlog.oldest).total_seconds() > LONG:
+                problems.append(
+                    f'Some have been waiting for {name} for more than an '
+                    'hour: does usermsg-worker run, and what does its log '
+                    'say?')
+        return (_warning if problems else _success)(
+            ' '.join([*details, *dict.fromkeys(problems)]) or
+            'Nothing waits.')
 
     _upgrade_checks = (
         ('Database driver', _database_driver),
@@ -134,6 +167,7 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Catalogue', _catalogue),
         ('Policy', _policy),
         ('Notification drivers', _notification_drivers),
+        ('Outbox', _outbox),
     )
 
 
@@ -157,16 +191,6 @@ def _holds(catalogue, event_id):
     return True
 
 
-def _register(conf, checks):
-    upgradecheck.register_cli_options(conf, checks)
-    # Of the notifications only what is checked: nothing else is used here.
-    conf.register_opts(
-        [option for group, options in messaging_opts.list_opts()
-         for option in options
-         if (group, option.dest) == (NOTIFICATIONS, 'driver')],
-        group=NOTIFICATIONS)
-
-
 def main(argv=None):
     # The results say it; what libraries log about it are tracebacks.
     logging.disable()
@@ -174,7 +198,8 @@ def main(argv=None):
     try:
         checks.conf = service.load_config(
             sys.argv[1:] if argv is None else argv,
-            register=lambda conf: _register(conf, checks))
+            register=lambda conf: upgradecheck.register_cli_options(
+                conf, checks))
     except exception.ConfigurationError as error:
         print(f'usermsg-status cannot check anything: {error}',
               file=sys.stderr)

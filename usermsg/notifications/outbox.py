@@ -24,6 +24,7 @@ import socket
 import orjson
 
 from usermsg.db import models
+from usermsg import exception
 from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
@@ -50,9 +51,7 @@ class Outbox:
 
     def __init__(self, db, conf):
         self._db = db
-        self.drivers = tuple(dict.fromkeys(
-            name for name in conf.oslo_messaging_notifications.driver
-            if name != NOOP))
+        self.drivers = configured(conf)
         self._publisher_id = (conf.notifications.publisher_id or
                               socket.gethostname())
 
@@ -69,14 +68,20 @@ class Outbox:
             value = getattr(notification, name)
             if value or name != 'subject':
                 validation.identifier(name, value, longest)
+        try:
+            content = orjson.dumps(notification.payload).decode()
+        except TypeError:
+            # Numbers of more than 64 bits and keys that are no strings, for
+            # example. Without its words, which could repeat the payload.
+            raise exception.InvalidInput(
+                'payload', 'cannot be stored as JSON.') from None
         when = notification.timestamp.astimezone(
             datetime.timezone.utc).replace(tzinfo=None)
         rows = [(notification.message_id, driver,
                  shard_of(subject), 0, notification.event_type,
                  notification.priority, notification.publisher_id,
-                 subject, when,
-                 orjson.dumps(notification.payload).decode(), when, 0, None,
-                 None) for driver in self.drivers]
+                 subject, when, content, _now(), 0, None, None)
+                for driver in self.drivers]
         self._db.write(lambda connection: entries.insert(connection, rows))
 
     def teller(self, event_type):
@@ -96,8 +101,7 @@ class Outbox:
         :param rows: the values of all columns, as
             :class:`usermsg.objects.message.Message` takes them
         """
-        now = datetime.datetime.now(datetime.timezone.utc).replace(
-            tzinfo=None)
+        now = _now()
         told = []
         for row in rows:
             project_id, created_at = row[_PROJECT], row[_CREATED]
@@ -114,6 +118,17 @@ class Outbox:
                       self._publisher_id, row[0], when, content, now, 0,
                       None, None) for driver in self.drivers]
         entries.insert(connection, told)
+
+
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def configured(conf):
+    """The names of the drivers that notifications are stored for."""
+    return tuple(dict.fromkeys(
+        name for name in conf.oslo_messaging_notifications.driver
+        if name != NOOP))
 
 
 def shard_of(owner):

@@ -28,27 +28,45 @@ OPTION = '[oslo_messaging_notifications] driver'
 def load(conf):
     """All drivers that are configured. None of them connects yet.
 
-    :returns: name -> driver, whose ``notify(ctxt, msg, priority, retry)``
-        sends
+    :returns: name -> driver, in the order of the option; its
+        ``notify(ctxt, msg, priority, retry)`` sends
     :raises usermsg.exception.ConfigurationError: one of them can't be used;
         says which and why
     """
     options = conf.oslo_messaging_notifications
     names = list(dict.fromkeys(options.driver))
-    problems = []
+    problems = {}
 
     def missing(found):
-        problems.extend(f'there is no driver "{name}".'
-                        for name in sorted(found))
+        # What is there and can't be loaded counts as missing too.
+        for name in sorted(found - set(problems)):
+            problems[name] = f'there is no driver "{name}".'
 
     def broken(_manager, entry_point, error):
-        problems.append(
+        problems[entry_point.name] = (
             str(error) if isinstance(error, exception.ConfigurationError)
             else f'the driver "{entry_point.name}" cannot be loaded: '
                  f'{type(error).__name__}: {error}.')
 
+    found = named.NamedExtensionManager(
+        ENTRY_POINTS, names, name_order=True, invoke_on_load=True,
+        invoke_args=(conf,),
+        invoke_kwds={'topics': options.topics, 'transport': transport(conf)},
+        on_load_failure_callback=broken,
+        on_missing_entrypoints_callback=missing)
+    if problems:
+        raise exception.ConfigurationError(
+            f'{OPTION}: {" ".join(problems.values())}')
+    return {extension.name: extension.obj for extension in found}
+
+
+def transport(conf):
+    """The transport of oslo.messaging that is configured. It connects later.
+
+    :raises usermsg.exception.ConfigurationError: it can't be used
+    """
     try:
-        transport = oslo_messaging.get_notification_transport(conf)
+        return oslo_messaging.get_notification_transport(conf)
     except (oslo_messaging.DriverLoadFailure,
             oslo_messaging.InvalidTransportURL):
         # Without its words: the address may hold a password.
@@ -56,14 +74,17 @@ def load(conf):
             '[oslo_messaging_notifications] transport_url: is not an address '
             'that oslo.messaging can use, such as rabbit://USER:PASSWORD@HOST'
             ':5672/.') from None
-    found = named.NamedExtensionManager(
-        ENTRY_POINTS, names, invoke_on_load=True, invoke_args=(conf,),
-        invoke_kwds={'topics': options.topics, 'transport': transport},
-        on_load_failure_callback=broken,
-        on_missing_entrypoints_callback=missing)
-    if problems:
-        raise exception.ConfigurationError(f'{OPTION}: {" ".join(problems)}')
-    return {extension.name: extension.obj for extension in found}
+
+
+def reports(driver):
+    """Whether a driver says so when it could not deliver.
+
+    Those of oslo.messaging that send to a broker log it, with all that a
+    notification holds, and return as if all were well.
+    """
+    return type(driver).__module__ not in (
+        'oslo_messaging.notify.messaging',
+        'oslo_messaging.notify._impl_routing')
 
 
 def check(conf):

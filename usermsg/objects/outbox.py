@@ -66,7 +66,6 @@ class Entry:
 
 
 _INSERT = statement.Insert(_TABLE)
-_WIDTH = len(_TABLE.c)
 
 #: What is waiting for a driver, in the order of the index.
 _WAITING = (_TABLE.c.set_aside == 0,
@@ -84,17 +83,22 @@ def insert(connection, entries):
         _INSERT.execute(connection, entries[first:first + BATCH])
 
 
-def shards(db, driver):
-    """The shards in which something waits for a driver, in their order."""
+def shards(db, driver, set_aside=0):
+    """The shards in which something waits for a driver, in their order.
+
+    :param set_aside: 1 for those in which something was set aside instead
+    """
     last = -1
     while True:
         # One step along the index each, however much is waiting.
         with db.reader() as connection:
             last = connection.scalar(walk.force_index(
                 sa.select(_TABLE.c.shard), _TABLE, _INDEX)
-                .where(*_WAITING, _TABLE.c.shard > sa.bindparam('last'))
+                .where(_TABLE.c.set_aside == sa.bindparam('set_aside'),
+                       _TABLE.c.driver == sa.bindparam('driver'),
+                       _TABLE.c.shard > sa.bindparam('last'))
                 .order_by(_TABLE.c.shard).limit(1),
-                {'driver': driver, 'last': last})
+                {'set_aside': set_aside, 'driver': driver, 'last': last})
         if last is None:
             return
         yield last
@@ -153,78 +157,116 @@ class Chosen:
     """Which entries an operator means; all of them if nothing is given.
 
     :param ids: of their notifications
-    :param driver: a strategy's name
+    :param drivers: names of strategies
     :param event_type: such as ``image.upload``
     :param set_aside: those only (True), or those that still wait (False)
+    :param since: those that wait since then or later: an aware datetime
+    :param before: those that wait for longer: likewise
     """
 
     ids: tuple = ()
-    driver: str | None = None
+    drivers: tuple = ()
     event_type: str | None = None
     set_aside: bool | None = None
+    since: datetime.datetime | None = None
+    before: datetime.datetime | None = None
 
     def conditions(self):
+        """Those that no index answers."""
         found = []
-        if self.ids:
-            found.append(_TABLE.c.id.in_(self.ids))
-        if self.driver is not None:
-            found.append(_TABLE.c.driver == self.driver)
+        # So written that no planner takes the relay's index instead, which
+        # begins with these two, and then sorts all that wait.
+        if self.drivers:
+            found.append(_TABLE.c.driver.concat('').in_(self.drivers))
         if self.event_type is not None:
             found.append(_TABLE.c.event_type == self.event_type)
         if self.set_aside is not None:
-            found.append(_TABLE.c.set_aside == int(self.set_aside))
+            found.append(_TABLE.c.set_aside + 0 == int(self.set_aside))
+        if self.since is not None:
+            found.append(_TABLE.c.queued_at >= _naive(self.since))
+        if self.before is not None:
+            found.append(_TABLE.c.queued_at < _naive(self.before))
         return found
 
+    def narrow(self):
+        """Those that the primary key answers."""
+        return [_TABLE.c.id.in_(self.ids)] if self.ids else []
 
-def page(db, chosen, after=None, limit=BATCH):
-    """Entries in their order, a page of them.
+
+#: What operators see of an entry. Its content is none of their business, and
+#: may be long.
+_SHOWN = [column for column in _TABLE.c if column.name != 'content']
+
+
+def pages(db, chosen):
+    """What is meant, in its order, without its content.
+
+    There is no index for what else may be meant than ids. So that no
+    statement goes through the whole table, some of what this yields is empty.
 
     :param chosen: a :class:`Chosen`
-    :param after: behind the entry with this (id, driver)
+    :returns: an iterator of lists of rows, which have the columns' names
     """
-    low = []
-    if after is not None:
-        ident, driver = after
-        low = [(_TABLE.c.id > ident) | ((_TABLE.c.id == ident) &
-                                        (_TABLE.c.driver > driver))]
-    with db.reader() as connection:
-        return [Entry(*row) for row in connection.execute(
-            walk.force_index(sa.select(_TABLE), _TABLE, 'PRIMARY')
-            .where(*chosen.conditions(), *low)
-            .order_by(_TABLE.c.id, _TABLE.c.driver).limit(limit))]
+    for each in walk.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
+        after = []
+        while True:
+            with db.reader() as connection:
+                rows = connection.execute(walk.force_index(
+                    sa.select(*_SHOWN), _TABLE, 'PRIMARY')
+                    .where(*each, *chosen.conditions(), *after)
+                    .order_by(_TABLE.c.id, _TABLE.c.driver)
+                    .limit(BATCH)).all()
+            yield rows
+            if len(rows) < BATCH:
+                break
+            last = rows[-1]
+            after = [_TABLE.c.id >= last.id, (_TABLE.c.id > last.id) |
+                     (_TABLE.c.driver > last.driver)]
+
+
+def kinds(db, chosen):
+    """How many are meant of each kind, in numbers that add up to it.
+
+    :returns: an iterator of dicts, (driver, event type) -> number
+    """
+    columns = _TABLE.c.driver, _TABLE.c.event_type
+    for each in walk.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
+        with db.reader() as connection:
+            yield {(driver, event_type): number
+                   for driver, event_type, number in connection.execute(
+                       walk.force_index(
+                           sa.select(*columns, sa.func.count()), _TABLE,
+                           'PRIMARY')
+                       .where(*each, *chosen.conditions())
+                       .group_by(*columns))}
 
 
 def retry(db, chosen, now):
     """Have entries tried again from the beginning, a batch each step.
 
     :param now: aware datetime
-    :returns: an iterator of how many each batch changed
+    :returns: an iterator of how many each step changed
     """
-    return _change(db, chosen, lambda driver, ids: _TABLE.update().where(
-        *_named(driver, ids)).values(
-            set_aside=0, attempts=0, due_at=None, reason=None,
-            queued_at=_naive(now)))
+    return _change(db, chosen, _TABLE.update().values(
+        set_aside=0, attempts=0, due_at=None, reason=None,
+        queued_at=_naive(now)))
 
 
 def drop(db, chosen):
     """Remove entries undelivered, a batch each step. See :func:`retry`."""
-    return _change(db, chosen, lambda driver, ids: _TABLE.delete().where(
-        *_named(driver, ids)))
+    return _change(db, chosen, _TABLE.delete())
 
 
-def _change(db, chosen, statement_for):
-    after = None
-    while True:
-        entries = page(db, chosen, after)
-        if not entries:
-            return
+def _change(db, chosen, change):
+    for rows in pages(db, chosen):
         by_driver = {}
-        for entry in entries:
-            by_driver.setdefault(entry.driver, []).append(entry.id)
+        for row in rows:
+            by_driver.setdefault(row.driver, []).append(row.id)
         for driver, ids in by_driver.items():
-            yield db.write(lambda connection: connection.execute(
-                statement_for(driver, ids)).rowcount)
-        after = entries[-1].id, entries[-1].driver
+            # Not those of which it isn't true any more.
+            query = change.where(*_named(driver, ids), *chosen.conditions())
+            yield db.write(
+                lambda connection: connection.execute(query).rowcount)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,23 +288,27 @@ def backlog(db):
     """driver -> :class:`Backlog`, of all that have one."""
     found = {}
     for driver in _drivers(db):
-        counts = []
-        for aside in (0, 1):
-            counts.append(sum(sum(walk.counts(
-                db, _TABLE.c.id, _INDEX,
-                [_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
-                 _TABLE.c.shard == shard])) for shard in range(SHARDS)))
-        with db.reader() as connection:
-            oldest = min((when for when in (
-                connection.scalar(walk.force_index(
-                    sa.select(_TABLE.c.queued_at), _TABLE, _INDEX).where(
-                        *_WAITING, _TABLE.c.shard == shard)
-                    .order_by(_TABLE.c.id).limit(1), {'driver': driver})
-                for shard in range(SHARDS)) if when is not None),
-                default=None)
+        counts = [sum(sum(walk.counts(
+            db, _TABLE.c.id, _INDEX,
+            [_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
+             _TABLE.c.shard == shard]))
+            for shard in shards(db, driver, aside)) for aside in (0, 1)]
+        firsts = filter(None, [_queued_first(db, driver, shard)
+                               for shard in shards(db, driver)])
+        oldest = min(firsts, default=None)
         found[driver] = Backlog(
             *counts, oldest and oldest.replace(tzinfo=datetime.timezone.utc))
     return found
+
+
+def _queued_first(db, driver, shard):
+    """Since when the first of those in a shard waits."""
+    with db.reader() as connection:
+        return connection.scalar(walk.force_index(
+            sa.select(_TABLE.c.queued_at), _TABLE, _INDEX)
+            .where(*_WAITING, _TABLE.c.shard == sa.bindparam('shard'))
+            .order_by(_TABLE.c.id).limit(1),
+            {'driver': driver, 'shard': shard})
 
 
 def _drivers(db):

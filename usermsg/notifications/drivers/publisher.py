@@ -246,36 +246,19 @@ class Publisher:
                 self._used = time.monotonic()
                 return True
             except Exception as error:
-                reasons.append(f'{host.address}: {_reason(error)}')
+                reasons.append(f'{host.address}: {reason_of(error)}')
                 self._hosts.rotate(-1)
         raise errors.NotDelivered(f'rabbit: {"; ".join(reasons)}')
 
     def _open(self, host, timeout):
-        tls = self._broker.tls
-        if tls is not None and self._broker.verify_names:
-            tls = {**tls, 'server_hostname': host.name}
-        connection = amqp.Connection(
-            host.address, host.user, host.password,
-            login_method=self._broker.login_method,
-            virtual_host=self._broker.virtual_host, ssl=tls or False,
-            connect_timeout=timeout,
-            client_properties={'connection_name': (
-                f'{os.path.basename(sys.argv[0])}:{os.getpid()}:'
-                'notifications')},
-            on_blocked=self._on_blocked, on_unblocked=self._on_unblocked,
-            socket_settings={
-                socket.TCP_USER_TIMEOUT: int(timeout * 1000) + 1})
+        connection = connect(
+            self._broker, host, timeout, on_blocked=self._on_blocked,
+            on_unblocked=self._on_unblocked)
         try:
-            connection.connect()
-            connection.transport.sock.settimeout(timeout)
             channel = connection.channel()
             channel.confirm_select()
-        except BaseException as error:
+        except BaseException:
             _end(connection)
-            if tls is None and _cut_off(error):
-                raise ConnectionError(
-                    'it closed the connection without a word; does it want '
-                    'TLS, [oslo_messaging_rabbit] ssl?') from None
             raise
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
@@ -411,7 +394,7 @@ class Publisher:
 
     def _drop(self, error):
         """Give the connection up, and what isn't confirmed; says why."""
-        reason = self._words(_reason(error))
+        reason = self._words(reason_of(error))
         sent = list(self._sent.values())
         self._discard()
         large = _too_large(error, sent)
@@ -472,7 +455,41 @@ def _end(connection):
         connection.collect()
 
 
-def _reason(error):
+def connect(broker, host, timeout, **options):
+    """A connection to one host, as amqp.Connection.
+
+    :param broker: a :class:`usermsg.notifications.drivers.broker.Broker`
+    :param timeout: seconds for each wait of it, also later
+    :param options: of amqp.Connection
+    :raises Exception: see :func:`reason_of`
+    """
+    tls = broker.tls
+    if tls is not None and broker.verify_names:
+        tls = {**tls, 'server_hostname': host.name}
+    connection = amqp.Connection(
+        host.address, host.user, host.password,
+        login_method=broker.login_method,
+        virtual_host=broker.virtual_host, ssl=tls or False,
+        connect_timeout=timeout,
+        client_properties={'connection_name': (
+            f'{os.path.basename(sys.argv[0])}:{os.getpid()}:'
+            'notifications')},
+        socket_settings={
+            socket.TCP_USER_TIMEOUT: int(timeout * 1000) + 1}, **options)
+    try:
+        connection.connect()
+        connection.transport.sock.settimeout(timeout)
+    except BaseException as error:
+        _end(connection)
+        if tls is None and _cut_off(error):
+            raise ConnectionError(
+                'it closed the connection without a word; does it want '
+                'TLS, [oslo_messaging_rabbit] ssl?') from None
+        raise
+    return connection
+
+
+def reason_of(error):
     """An error in words; no library's words repeat a message or password."""
     match error:
         case None:

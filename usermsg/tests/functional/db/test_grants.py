@@ -24,6 +24,7 @@ from sqlalchemy import exc as sa_exception
 from usermsg.db import clock
 from usermsg.db import models
 from usermsg.message import api as message_api
+from usermsg.objects import outbox
 from usermsg.objects import removal
 from usermsg import reaper
 from usermsg.tests import base
@@ -113,6 +114,15 @@ class TestGrants(base.TestCase):
         self.assertEqual(
             1, sum(removal.remove(service.db, removal.older(
                 clock.read(service.db)))))
+        # What was removed, and what was recorded before.
+        everything = outbox.Chosen()
+        waiting = sum(1 for page in outbox.pages(service.db, everything)
+                      for _row in page)
+        self.assertEqual(6, waiting)
+        self.assertEqual(waiting, sum(outbox.retry(
+            service.db, everything, samples.START)))
+        self.assertEqual(waiting, sum(outbox.drop(service.db, everything)))
+        self.assertEqual({}, outbox.backlog(service.db))
         for forbidden in (
                 models.messages.update().values(project_id='another'),
                 models.leases.delete(), 'DROP TABLE leases'):

@@ -131,8 +131,9 @@ class TestCase(databases.TestCase):
             key=lambda line: not re.match(rf'\w+ {table}\b', line))
         # A scan in the order of an index is a walk too, where there is
         # nothing to look for.
-        if not re.match(f'SEARCH {table} USING (COVERING )?INDEX {index} '
-                        f'|SCAN {table} USING INDEX sqlite_auto', first):
+        if not re.match(
+                f'SEARCH {table} USING (COVERING )?INDEX {index} '
+                f'|SCAN {table} USING (COVERING )?INDEX sqlite_auto', first):
             return f'not by {index}'
         if [line for line in others if 'TEMP B-TREE' in line] != (
                 ['USE TEMP B-TREE FOR ORDER BY'] if may_sort else []):

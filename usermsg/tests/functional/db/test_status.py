@@ -26,6 +26,7 @@ from usermsg import context
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg.message import api
+from usermsg.notifications import strategies
 from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional import databases
@@ -34,7 +35,7 @@ from usermsg.tests.functional import servers
 PASSWORD = 'hunter2'
 
 CHECKS = ('Database driver', 'Schema', 'Catalogue', 'Policy',
-          'Notification drivers')
+          'Notification drivers', 'Outbox')
 SUCCESS, WARNING, FAILURE = upgradecheck.Code
 
 
@@ -93,7 +94,8 @@ class TestDatabase(StatusTestCase, databases.TestCase):
 
     def test_a_database_without_tables_is_a_failure(self):
         outcome = checked(self.config)
-        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING)
+        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
+                           outbox=WARNING)
         self.assertRegex(outcome.details['Schema'],
                          'at nothing.* Run "usermsg-manage db sync"')
 
@@ -144,7 +146,8 @@ class TestDatabase(StatusTestCase, databases.TestCase):
             url = (f'{self.url.partition(":")[0]}://usermsg:{PASSWORD}'
                    f'@127.0.0.1:{servers.free_port()}/usermsg')
         outcome = checked(self.config_file(database={'connection': url}))
-        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING)
+        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
+                           outbox=WARNING)
         self.assertIn('The database cannot be used: ',
                       outcome.details['Schema'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
@@ -169,7 +172,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
     def test_no_database_is_configured(self):
         outcome = checked(self.write('empty.conf', '[api]\n'))
         self.assertChecked(outcome, database=FAILURE, schema=FAILURE,
-                           catalogue=WARNING)
+                           catalogue=WARNING, outbox=WARNING)
         self.assertIn('[database] connection is not set',
                       outcome.details['Database driver'])
 
@@ -177,7 +180,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         outcome = self.check(database={
             'connection': f'mysql+mysqldb://usermsg:{PASSWORD}@db/usermsg'})
         self.assertChecked(outcome, database=FAILURE, schema=FAILURE,
-                           catalogue=WARNING)
+                           catalogue=WARNING, outbox=WARNING)
         self.assertIn('MySQLdb', outcome.details['Database driver'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
 
@@ -206,28 +209,45 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             '[database]\n'
             f'connection = {self.sqlite_url()}\n'
             '[oslo_messaging_notifications]\n'
-            'driver = log\ndriver = messagingv2\n'
+            'driver = log\ndriver = noop\n'
             f'transport_url = rabbit://usermsg:{PASSWORD}@mq/\n'))
         outcome = checked(path)
         self.assertChecked(outcome)
-        self.assertEqual({'log', 'messagingv2'}, set(
+        self.assertEqual({'log', 'noop'}, set(
             outcome.details['Notification drivers'].split(', ')))
+        self.assertNotIn(PASSWORD, outcome.end.stdout)
+
+    def test_a_driver_that_hides_its_failures_is_a_warning(self):
+        outcome = self.check(oslo_messaging_notifications={
+            'driver': 'messagingv2',
+            'transport_url': f'rabbit://usermsg:{PASSWORD}@mq/'})
+        self.assertChecked(outcome, notification=WARNING)
+        self.assertIn('messagingv2: does not say when it could not deliver',
+                      outcome.details['Notification drivers'])
+        self.assertNotIn(PASSWORD, outcome.end.stdout)
+
+    def test_an_address_that_cannot_be_used_is_a_failure(self):
+        outcome = self.check(oslo_messaging_notifications={
+            'driver': 'log', 'transport_url': f'pigeon://u:{PASSWORD}@mq/'})
+        self.assertChecked(outcome, notification=FAILURE)
+        self.assertIn('[oslo_messaging_notifications] transport_url: ',
+                      outcome.details['Notification drivers'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
 
     def test_drivers_that_cannot_be_loaded_are_named_with_the_reason(self):
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
         self.write('plug/plug-1.dist-info/entry_points.txt',
-                   f'[{command.NOTIFY_DRIVERS}]\npigeon = pigeons:Driver\n')
+                   f'[{strategies.ENTRY_POINTS}]\npigeon = pigeons:Driver\n')
         path = self.config_file()
         with open(path, 'a', encoding='utf-8') as stream:
-            stream.write(f'[{command.NOTIFICATIONS}]\n'
+            stream.write('[oslo_messaging_notifications]\n'
                          'driver = noop\ndriver = pigeon\ndriver = smoke\n')
         outcome = checked(path, PYTHONPATH=os.pathsep.join(
             [str(self.home / 'plug'), *filter(None, sys.path)]))
         self.assertChecked(outcome, notification=FAILURE)
         details = outcome.details['Notification drivers']
-        self.assertIn('There is no driver "smoke".', details)
+        self.assertIn('there is no driver "smoke".', details)
         self.assertRegex(details, '"pigeon" cannot be loaded: .*pigeons')
         self.assertNotIn('noop', details)
 

@@ -20,6 +20,7 @@ import urllib.request
 from usermsg.db import clock
 from usermsg import lease
 from usermsg.tests.functional import databases
+from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_reaper
 from usermsg.tests.functional import servers
@@ -54,12 +55,14 @@ class TestWorker(databases.TestCase):
         self.wait_for(lambda: not samples.stored(self.db), worker)
 
     def test_it_reaps_until_it_is_told_to_end(self):
+        outbox_samples.insert(self.db, [outbox_samples.entry()])
         worker = self.start()
         self.reaps(worker)
         with urllib.request.urlopen(
                 f'http://127.0.0.1:{self.port}/', timeout=60) as answer:
-            self.assertIn('usermsg_messages_expired_total 3.0',
-                          answer.read().decode().splitlines())
+            figures = answer.read().decode().splitlines()
+        self.assertIn('usermsg_messages_expired_total 3.0', figures)
+        self.assertIn('usermsg_outbox_waiting{driver="rabbit"} 1.0', figures)
         # SIGHUP: a new process, with what is configured now; a file that
         # can't be used changes nothing.
         good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')

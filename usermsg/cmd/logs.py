@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The log of a service, for a command that does what the service does."""
+
+import contextlib
+import logging
+import sys
+
+from usermsg import service
+
+
+@contextlib.contextmanager
+def as_configured(conf):
+    """Log as ``conf`` says, until the end of a ``with`` block.
+
+    After that the command says again what is wrong as commands do.
+
+    :raises usermsg.exception.ConfigurationError: logging can't be set up
+    """
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    try:
+        service.set_up_logging(conf)
+        for handler in root.handlers:
+            # Standard output is the command's.
+            if getattr(handler, 'stream', None) is sys.stdout:
+                handler.setStream(sys.stderr)
+        yield
+    finally:
+        for handler in list(root.handlers):
+            if handler not in handlers:
+                root.removeHandler(handler)
+                handler.close()
+        root.handlers[:] = handlers
+        root.setLevel(level)

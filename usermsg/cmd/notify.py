@@ -1,0 +1,137 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage notify``"""
+
+import argparse
+import json
+import socket
+import sys
+
+from cliff import command
+
+from usermsg.cmd import logs
+from usermsg.cmd import outbox as outbox_command
+from usermsg import exception
+from usermsg.notifications import direct
+from usermsg.notifications import notification
+from usermsg.notifications import outbox
+from usermsg.notifications import strategies
+
+_TEXT = {'text': 'Sent by hand, with usermsg-manage notify.'}
+
+#: Bytes of a payload at most; more than most brokers take.
+LONGEST = 16 * 1024 * 1024
+
+
+def payload(text):
+    """What JSON says, for argparse, which names the option."""
+    if text == '-':
+        data = sys.stdin.buffer.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise argparse.ArgumentTypeError(
+                f'standard input is longer than {LONGEST:,} bytes')
+        text = data.decode('utf-8', 'replace')
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        place = (f' (line {error.lineno}, column {error.colno})'
+                 if isinstance(error, json.JSONDecodeError) else '')
+        raise argparse.ArgumentTypeError(f'it is not JSON{place}') from None
+
+
+def _refuse(name):
+    raise ValueError
+
+
+class Notify(command.Command):
+    """Send one notification, to see whether a deployment can.
+
+    Through the drivers that are configured, one after the other, at once:
+    not through the outbox, and without a database. It logs as the service
+    does, so "logging" writes where that would. The exit status is 0 only if
+    all have delivered it.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--event-type', metavar='TYPE', default='usermsg.test',
+            type=outbox_command.word('event_type'),
+            help='what has happened (default: usermsg.test)')
+        parser.add_argument(
+            '--priority', type=str.upper, default=notification.INFO,
+            choices=notification.PRIORITIES,
+            help='how important it is (default: INFO)')
+        parser.add_argument(
+            '--payload', metavar='JSON', type=payload, default=_TEXT,
+            help='what it holds; "-" reads it from standard input (default: '
+                 'a short text)')
+        parser.add_argument(
+            '--driver', metavar='NAME', action='append',
+            type=outbox_command.word('driver'),
+            help='through this driver, whether it is configured or not; may '
+                 'be given several times')
+        return parser
+
+    def take_action(self, parsed_args):
+        conf = self.app.conf
+        if parsed_args.driver:
+            conf.set_override('driver', parsed_args.driver,
+                              'oslo_messaging_notifications')
+        if not outbox.configured(conf):
+            self._say(
+                f'{strategies.OPTION} names none that sends anything (noop '
+                f'does not): nothing was sent.')
+            return 1
+        told = notification.Notification(
+            parsed_args.event_type, parsed_args.payload,
+            priority=parsed_args.priority,
+            publisher_id=conf.notifications.publisher_id or
+            socket.gethostname())
+        with logs.as_configured(conf):
+            drivers = self._load(conf, parsed_args.driver)
+            try:
+                return self._send(told, drivers)
+            finally:
+                strategies.close(drivers)
+
+    def _load(self, conf, given):
+        try:
+            return strategies.load(conf)
+        except exception.ConfigurationError as error:
+            if not given:
+                raise
+            raise exception.ConfigurationError(str(error).replace(
+                strategies.OPTION, '--driver', 1)) from None
+
+    def _send(self, told, drivers):
+        """Returns the exit status."""
+        self._say(f'{told.message_id}: {told.event_type}, {told.priority}, '
+                  f'from {told.publisher_id}')
+        status = 0
+        for name, error in direct.Direct(drivers).outcomes(told):
+            if name == outbox.NOOP:
+                self._say(f'{name}: sends nothing')
+            elif error is not None:
+                self._say(f'{name}: failed: {error}')
+                status = 1
+            elif not strategies.reports(drivers[name]):
+                self._say(f'{name}: handed over; this driver does not say '
+                          f'whether it was delivered')
+                status = 1
+            else:
+                self._say(f'{name}: delivered')
+        return status
+
+    def _say(self, text):
+        self.app.stdout.write(f'{text}\n')
+        self.app.stdout.flush()

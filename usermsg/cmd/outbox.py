@@ -1,0 +1,270 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``usermsg-manage outbox``"""
+
+import argparse
+import collections
+import datetime
+import itertools
+
+from cliff import lister
+
+from usermsg.cmd import db as db_command
+from usermsg.cmd import interruptions
+from usermsg.cmd import moment
+from usermsg.cmd import progress
+from usermsg.cmd import stats
+from usermsg import db
+from usermsg.db import clock
+from usermsg.db import models
+from usermsg import exception
+from usermsg.notifications import outbox as notifications
+from usermsg.objects import outbox
+from usermsg import validation
+
+_OPTIONS = ('id', 'driver', 'event_type', 'set_aside', 'waiting', 'since',
+            'before')
+#: Ids that are given at a time at most.
+_IDS = 1000
+_COLUMNS = models.outbox.c
+
+
+def word(column):
+    """What an identifier must be, for argparse, which names the option."""
+    def check(text):
+        try:
+            return validation.identifier(
+                'value', text, _COLUMNS[column].type.length)
+        except exception.InvalidInput as error:
+            raise argparse.ArgumentTypeError(error.reason) from None
+    return check
+
+
+def add_choice(parser):
+    """The options that say which notifications are meant."""
+    group = parser.add_argument_group('which notifications')
+    group.add_argument(
+        '--id', metavar='ID', nargs='+', action='extend', type=word('id'),
+        help=f'those with these ids, the message_id; {_IDS:,} at most')
+    group.add_argument(
+        '--driver', metavar='NAME', action='append', type=word('driver'),
+        help='those for this driver; may be given several times')
+    group.add_argument(
+        '--event-type', metavar='TYPE', type=word('event_type'),
+        help='those of this type, e.g. message.create')
+    state = group.add_mutually_exclusive_group()
+    state.add_argument('--set-aside', action='store_true',
+                       help='those that are not tried any more')
+    state.add_argument('--waiting', action='store_true',
+                       help='those that are not set aside')
+    group.add_argument(
+        '--since', metavar='AGE|TIME', type=moment.parse,
+        help=f'those that have been waiting since then or later: '
+             f'{moment.FORMS}')
+    group.add_argument(
+        '--before', metavar='AGE|TIME', type=moment.parse,
+        help='those that have been waiting since before then: likewise')
+    return group
+
+
+def chosen(arguments, now):
+    """A :class:`usermsg.objects.outbox.Chosen` of the options."""
+    if len(arguments.id or ()) > _IDS:
+        raise exception.InvalidInput(
+            '--id', f'there can be no more than {_IDS:,} at a time.')
+    since, before = (value and moment.before(now, value)
+                     for value in (arguments.since, arguments.before))
+    if since and before and since >= before:
+        raise exception.InvalidInput('--since', 'must be before --before.')
+    return outbox.Chosen(
+        ids=tuple(arguments.id or ()), drivers=tuple(arguments.driver or ()),
+        event_type=arguments.event_type,
+        set_aside=True if arguments.set_aside else
+        False if arguments.waiting else None,
+        since=since, before=before)
+
+
+class List(db_command.Command, lister.Lister):
+    """List the notifications that are still to be delivered.
+
+    In the order of their events. What they hold is not shown.
+    """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        add_choice(parser)
+        parser.add_argument(
+            '--limit', metavar='N', type=stats.number, default=100,
+            help='as many at most, the oldest first: 1 to 100000 (default: '
+                 '100)')
+        return parser
+
+    def take_action(self, parsed_args):
+        database = db.Database(self.app.conf)
+        which = chosen(parsed_args, clock.read(database))
+        limit = parsed_args.limit
+        found = itertools.chain.from_iterable(outbox.pages(database, which))
+        rows = list(itertools.islice(found, limit + 1))
+        if len(rows) > limit:
+            self.app.stderr.write(
+                f'There are more than these {limit:,}: see --limit, or '
+                f'"usermsg-manage stats --by driver".\n')
+        # Programs can tell that there is nothing.
+        nothing = None if parsed_args.formatter in ('json', 'yaml') else ''
+        return (('Id', 'Driver', 'Event type', 'Priority', 'Subject', 'State',
+                 'Attempts', 'Queued', 'Due', 'Reason'),
+                [(row.id, row.driver, row.event_type, row.priority,
+                  row.subject, 'set aside' if row.set_aside else 'waiting',
+                  row.attempts, shown(row.queued_at),
+                  nothing if row.due_at is None else shown(row.due_at),
+                  row.reason or nothing) for row in rows[:limit]])
+
+
+def shown(when):
+    """A time of a row, for people."""
+    return when.replace(tzinfo=datetime.timezone.utc).isoformat(
+        timespec='seconds')
+
+
+class _Change(db_command.Command):
+
+    #: What happens to them.
+    done = would = None
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        group = add_choice(parser)
+        group.add_argument('--all', action='store_true',
+                           help='all of them; only without the others')
+        parser.add_argument('--dry-run', action='store_true',
+                            help='only count them, and change nothing')
+        return parser
+
+    def take_action(self, parsed_args):
+        given = [f'--{name.replace("_", "-")}' for name in _OPTIONS
+                 if getattr(parsed_args, name)]
+        if parsed_args.all and given:
+            raise exception.InvalidInput(
+                '--all', f'cannot be used with {given[0]}.')
+        if not (parsed_args.all or given):
+            raise exception.InvalidInput(
+                '--all', 'is needed to mean all of them; otherwise say '
+                'which, as --help explains.')
+        self._check(parsed_args)
+        conf = self.app.conf
+        database = db.Database(conf)
+        self._pause = conf.reaper.pause
+        now = clock.read(database)
+        which = chosen(parsed_args, now)
+        with interruptions.Interruptions() as self._interruptions:
+            kinds = self._count(outbox.kinds(database, which))
+            if kinds is None:
+                self._say('Interrupted while counting; nothing was changed.')
+                return interruptions.INTERRUPTED
+            if parsed_args.dry_run:
+                for (driver, event_type), number in sorted(kinds.items()):
+                    self._say(f'{number:,} {event_type} for {driver}')
+                self._say(f'{kinds.total():,} notifications {self.would}.')
+            elif not self._change(self._steps(database, which, now),
+                                  kinds.total()):
+                return interruptions.INTERRUPTED
+        self._after({driver for driver, _type in kinds}, conf)
+        return 0
+
+    def _check(self, arguments):
+        """Whether it may be done."""
+
+    def _after(self, drivers, conf):
+        """What else there is to say."""
+
+    def _count(self, steps):
+        """How many of each kind; None if it was interrupted."""
+        kinds = collections.Counter()
+        for step in steps:
+            kinds.update(step)
+            if self._interruptions.came(within=0):
+                return None
+        return kinds
+
+    def _change(self, steps, total):
+        """Returns whether it came to the end."""
+        so_far = progress.Progress(self.app.stdout, total, 'notifications')
+        outcome = 'Failed'
+        try:
+            for number in steps:
+                so_far.advance(number)
+                if self._interruptions.came(within=self._pause):
+                    outcome = 'Interrupted'
+                    return False
+            outcome = ''
+            return True
+        finally:
+            so_far.end()
+            if outcome:
+                self._say(f'{outcome}: {so_far.done:,} of about {total:,} '
+                          f'notifications {self.done}. The same command goes '
+                          f'on from there.')
+            else:
+                self._say(f'{so_far.done:,} notifications {self.done}.')
+
+    def _say(self, text):
+        self.app.stdout.write(f'{text}\n')
+        self.app.stdout.flush()
+
+
+class Retry(_Change):
+    """Have notifications tried again from the beginning, also old ones.
+
+    Usually those that were set aside, when the reason is mended: --set-aside.
+    usermsg-worker delivers them in its next round. In small transactions,
+    with pauses ([reaper] pause); Ctrl-C ends it after the one under way. The
+    exit status is then 130.
+    """
+
+    done, would = 'will be tried again', 'would be tried again'
+
+    def _steps(self, database, which, now):
+        return outbox.retry(database, which, now)
+
+    def _after(self, drivers, conf):
+        for driver in sorted(
+                drivers - set(notifications.configured(conf))):
+            self.app.stderr.write(
+                f'{driver} is not configured, so those for it stay where '
+                f'they are.\n')
+
+
+class Drop(_Change):
+    """Remove notifications without delivering them.
+
+    Nobody is told of them then. In small transactions, with pauses ([reaper]
+    pause); Ctrl-C ends it after the one under way, and the same command goes
+    on from there. The exit status is then 130.
+    """
+
+    done, would = 'have been dropped', 'would be dropped'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--yes', action='store_true',
+                            help='needed to drop them, unless --dry-run is '
+                                 'given')
+        return parser
+
+    def _check(self, arguments):
+        if not (arguments.yes or arguments.dry_run):
+            raise exception.InvalidInput(
+                '--yes', 'is needed to drop notifications for good; --dry-run '
+                'shows which they would be.')
+
+    def _steps(self, database, which, now):
+        return outbox.drop(database, which)

@@ -1,0 +1,79 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Sending at once, without an outbox."""
+
+from usermsg.message import deadline
+from usermsg.notifications import errors
+
+#: Seconds that a driver has. Ours give up earlier; others may never.
+PATIENCE = 60
+
+
+class Direct:
+    """Hands notifications to drivers, and waits for what becomes of them.
+
+    What isn't delivered then is lost, unless whoever sent it tries again. Safe
+    to share between threads.
+
+    :param drivers: of :func:`usermsg.notifications.strategies.load`
+    :param patience: seconds that each driver has at most
+    """
+
+    def __init__(self, drivers, patience=PATIENCE):
+        self._patience = patience
+        # A place of its own each, so that one that hangs stops no other.
+        self._drivers = {name: (driver, deadline.Deadline(
+            patience, name=f'notify-{name}'))
+            for name, driver in drivers.items()}
+
+    def send(self, notification):
+        """Deliver a :class:`usermsg.notifications.notification.Notification`.
+
+        :raises usermsg.notifications.errors.Refused: no driver that did not
+            deliver it ever will; names them
+        :raises usermsg.notifications.errors.NotDelivered: some driver did
+            not; names them. All have been tried.
+        """
+        failures = {name: error
+                    for name, error in self.outcomes(notification)
+                    if error is not None}
+        if not failures:
+            return
+        kind = errors.Refused if all(
+            isinstance(error, errors.Refused)
+            for error in failures.values()) else errors.NotDelivered
+        raise kind('; '.join(f'{name}: {error}'
+                             for name, error in failures.items()))
+
+    def outcomes(self, notification):
+        """Through one driver after the other.
+
+        :returns: an iterator of (name, None or the
+            :class:`usermsg.notifications.errors.NotDelivered`)
+        """
+        body = notification.body()
+        for name, (driver, bound) in self._drivers.items():
+            yield name, self._outcome(driver, bound, body)
+
+    def _outcome(self, driver, bound, body):
+        try:
+            bound.run(lambda: driver.notify(
+                {}, body, body['priority'], 0))
+        except errors.NotDelivered as error:
+            return error
+        except deadline.Expired:
+            return errors.NotDelivered(
+                f'it has said nothing for {self._patience:g} seconds')
+        except Exception as error:
+            # A driver of somebody else's. Its words could hold the payload.
+            return errors.NotDelivered(type(error).__name__)
+        return None

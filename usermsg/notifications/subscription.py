@@ -1,0 +1,150 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Copies of what passes an exchange of RabbitMQ, for whoever looks on."""
+
+import contextlib
+import json
+import time
+
+import amqp
+from kombu import compression
+
+from usermsg.notifications.drivers import publisher
+
+#: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
+_WAITING = 10_000
+_PREFETCHED = 100
+
+#: Seconds: the sign of life that is asked for, and the wait for an answer.
+_HEARTBEAT = 20
+_TIMEOUT = 5
+
+
+class Lost(Exception):
+    """There is no connection; says why."""
+
+
+class Subscription:
+    """Notifications, from the moment at which it is opened.
+
+    Others get all that they would get without it: it has a queue of its own,
+    which belongs to its connection. RabbitMQ removes it with that, however it
+    ends.
+
+    :param broker: a :class:`usermsg.notifications.drivers.broker.Broker`
+    :param exchange: its name
+    :param keys: what is routed with these is copied; ``*`` is any word
+    """
+
+    def __init__(self, broker, exchange, keys):
+        self._broker = broker
+        self._exchange = exchange
+        self._keys = keys
+        self._arrived = []
+        self._connection = self._channel = None
+
+    def open(self):
+        """Connect to the first host that answers.
+
+        :returns: its address
+        :raises Lost: none does
+        """
+        reasons = []
+        for host in self._broker.hosts:
+            try:
+                self._connection = publisher.connect(
+                    self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)
+                self._subscribe()
+                return host.address
+            except Exception as error:
+                self.close()
+                reasons.append(
+                    f'{host.address}: {publisher.reason_of(error)}')
+        raise Lost('; '.join(reasons))
+
+    def _subscribe(self):
+        self._have_exchange()
+        self._channel = channel = self._connection.channel()
+        queue = channel.queue_declare(
+            exclusive=True, auto_delete=True, arguments={
+                'x-max-length': _WAITING, 'x-overflow': 'drop-head'}).queue
+        for key in self._keys:
+            channel.queue_bind(queue, self._exchange, key)
+        channel.basic_qos(0, _PREFETCHED, False)
+        channel.basic_consume(queue, callback=self._arrived.append,
+                              exclusive=True)
+
+    def _have_exchange(self):
+        """As senders would make it, if none has yet."""
+        channel = self._connection.channel()
+        try:
+            channel.exchange_declare(self._exchange, 'topic', passive=True)
+        except amqp.NotFound:
+            channel = self._connection.channel()
+            channel.exchange_declare(
+                self._exchange, 'topic', durable=self._broker.durable,
+                auto_delete=self._broker.auto_delete)
+        channel.close()
+
+    def read(self, seconds):
+        """What has arrived, or does within some seconds.
+
+        :returns: a list of the six attributes of each, as a dict; None for
+            what is no notification
+        :raises Lost: the connection is gone
+        """
+        end = time.monotonic() + seconds
+        try:
+            with contextlib.suppress(TimeoutError):
+                while not self._arrived:
+                    self._connection.drain_events(
+                        timeout=max(end - time.monotonic(), 0.01))
+            self._connection.heartbeat_tick()
+            messages, self._arrived[:] = list(self._arrived), []
+            if messages:
+                self._channel.basic_ack(messages[-1].delivery_tag, True)
+        except Exception as error:
+            self.close()
+            raise Lost(publisher.reason_of(error)) from None
+        return [attributes(message) for message in messages]
+
+    def close(self):
+        connection, self._connection = self._connection, None
+        self._channel = None
+        self._arrived.clear()
+        if connection is not None:
+            with contextlib.suppress(Exception):
+                connection.close()
+
+
+def attributes(message):
+    """Of a message of oslo.messaging's, with or without its envelope.
+
+    Not what it knows of the request that it comes from: there may be a token.
+
+    :param message: an amqp.Message
+    :returns: a dict, or None if it isn't one
+    """
+    body = message.body
+    try:
+        compressed = (message.headers or {}).get('compression')
+        if compressed:
+            body = compression.decompress(body, compressed)
+        content = json.loads(body)
+        if 'oslo.message' in content:
+            content = json.loads(content['oslo.message'])
+        return {name: content[name] for name in (
+            'message_id', 'publisher_id', 'event_type', 'priority',
+            'timestamp', 'payload')}
+    except Exception:
+        # Anybody may send anything, compressed by whatever.
+        return None

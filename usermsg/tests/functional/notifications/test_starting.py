@@ -1,0 +1,84 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What starts only with drivers that can be loaded."""
+
+import os
+import sys
+
+from usermsg import service
+from usermsg.tests import base
+from usermsg.tests.functional.http import standalone
+
+PASSWORD = 'hunter2'
+
+_PROCESSES = (
+    ('usermsg-api', ['-m', 'usermsg.cmd.api']),
+    ('usermsg-worker', ['-m', 'usermsg.cmd.worker']),
+    ('usermsg', ['-c', 'import usermsg.wsgi.api']),
+)
+
+
+class TestStarting(base.TestCase):
+
+    def refusals(self, options, path=(), processes=_PROCESSES):
+        """What each kind of process says instead of starting."""
+        config = self.config_file(
+            api={'auth_strategy': 'noauth', 'port': 0,
+                 'allow_insecure_noauth': 'true'},
+            oslo_messaging_notifications=options)
+        for name, command in processes:
+            status, output = standalone.fail_to_start(
+                [sys.executable, *command],
+                {**os.environ, service.CONFIG_FILES_VARIABLE: config,
+                 'PYTHONPATH': os.pathsep.join(
+                     [*path, *filter(None, sys.path)])})
+            self.assertEqual(1, status, output)
+            self.assertNotIn('Traceback', output)
+            self.assertNotIn(PASSWORD, output)
+            last = output.splitlines()[-1]
+            start = f'{name} cannot start: '
+            self.assertTrue(last.startswith(start), output)
+            yield last.removeprefix(start)
+
+    def test_a_driver_that_does_not_exist_is_named(self):
+        for reason in self.refusals({'driver': 'pigeon'}):
+            self.assertEqual('[oslo_messaging_notifications] driver: there '
+                             'is no driver "pigeon".', reason)
+
+    def test_a_driver_whose_library_is_missing_is_named_with_it(self):
+        self.write('plug/plug-1.dist-info/METADATA',
+                   'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
+        self.write('plug/plug-1.dist-info/entry_points.txt',
+                   '[oslo.messaging.notify.drivers]\n'
+                   'pigeon = pigeons:Driver\n')
+        for reason in self.refusals({'driver': 'pigeon'},
+                                    [str(self.home / 'plug')]):
+            self.assertEqual(
+                '[oslo_messaging_notifications] driver: the driver "pigeon" '
+                "cannot be loaded: ModuleNotFoundError: No module named "
+                "'pigeons'.", reason)
+
+    def test_a_driver_that_cannot_use_its_transport_is_named(self):
+        for reason in self.refusals({
+                'driver': 'rabbit',
+                'transport_url': f'fake://usermsg:{PASSWORD}@mq/'},
+                processes=_PROCESSES[:1]):
+            self.assertIn('"rabbit"', reason)
+            self.assertIn('fake://', reason)
+
+    def test_an_address_that_is_none_is_named_without_the_password(self):
+        for reason in self.refusals({
+                'driver': 'rabbit',
+                'transport_url': f'pigeon://usermsg:{PASSWORD}@mq/'},
+                processes=_PROCESSES[1:2]):
+            self.assertIn(
+                '[oslo_messaging_notifications] transport_url: ', reason)

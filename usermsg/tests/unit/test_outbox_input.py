@@ -1,0 +1,53 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the outbox accepts."""
+
+import datetime
+
+from usermsg import exception
+from usermsg.notifications import notification
+from usermsg.objects import outbox
+from usermsg.tests import base
+
+SECRET = 'hunter2'
+OLD = datetime.datetime(2020, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+class TestSend(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime(
+            oslo_messaging_notifications={'driver': 'rabbit'})
+
+    def send(self, payload, **values):
+        self.service.outbox.send(notification.Notification(
+            'image.upload', payload, **values))
+
+    def test_it_waits_since_it_came_and_not_since_it_happened(self):
+        before = datetime.datetime.now(datetime.timezone.utc)
+        self.send({}, timestamp=OLD, subject='an image')
+        [entry] = outbox.waiting(
+            self.service.db, 'rabbit',
+            next(outbox.shards(self.service.db, 'rabbit')))
+        self.assertEqual(OLD.replace(tzinfo=None), entry.occurred_at)
+        self.assertGreaterEqual(entry.queued_at, before.replace(tzinfo=None))
+
+    def test_what_cannot_be_stored_is_refused_without_repeating_it(self):
+        for payload in ({SECRET: 2 ** 64}, {1: SECRET},
+                        {SECRET: '\ud800'}):
+            error = self.assertRaises(
+                exception.InvalidInput, self.send, payload)
+            self.assertEqual('payload', error.field)
+            self.assertNotIn(SECRET, str(error))
+            self.assertIsNone(error.__cause__)
+        self.assertEqual([], list(outbox.shards(self.service.db, 'rabbit')))
