@@ -52,7 +52,7 @@ class Outbox:
         self._db = db
         self.drivers = tuple(dict.fromkeys(
             name for name in conf.oslo_messaging_notifications.driver
-            if name != NOOP))
+            if name not in ('', NOOP)))
         self._publisher_id = (conf.notifications.publisher_id or
                               socket.gethostname())
 

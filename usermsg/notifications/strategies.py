@@ -34,7 +34,7 @@ def load(conf):
         says which and why
     """
     options = conf.oslo_messaging_notifications
-    names = list(dict.fromkeys(options.driver))
+    names = [name for name in dict.fromkeys(options.driver) if name]
     problems = []
 
     def missing(found):
