@@ -20,6 +20,7 @@ import fixtures
 
 from usermsg.notifications import errors
 from usermsg.notifications import relay
+from usermsg.notifications import strategies
 from usermsg.objects import outbox as entries
 from usermsg.tests import base
 from usermsg.tests import drivers
@@ -427,6 +428,18 @@ class TestRunning(TestCase):
         self.put(*(drivers.entry(number) for number in range(50)))
         self.relay(driver).run(self.stop)
         self.assertLess(len(driver.tried), 70)
+
+    def test_one_that_does_not_end_in_order_keeps_no_other_from_it(self):
+        class Odd(drivers.Driver):
+            def close(self):
+                raise ZeroDivisionError('a secret')
+
+        good = drivers.Window()
+        strategies.close({'odd': Odd(), 'plain': drivers.Driver(),
+                          'good': good})
+        self.assertFalse(good._thread.is_alive())
+        self.assertEqual('ERROR The driver "odd" did not end in order: '
+                         'ZeroDivisionError\n', self.log.output)
 
     def test_no_shard_has_it_to_itself(self):
         self.service.conf.set_override('batch', 1, 'relay')

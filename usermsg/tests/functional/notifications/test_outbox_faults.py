@@ -17,6 +17,7 @@ does the same with as many messages on MariaDB, and prints figures.
 
 from concurrent import futures
 import json
+import signal
 import sys
 import time
 
@@ -122,6 +123,17 @@ class OutboxFaultsTest(databases.TestCase):
         return [json.loads(json.loads(message.body)['oslo.message'])
                 for message in found]
 
+    def assert_it_ends_while_the_broker_is_frozen(self):
+        self.broker.freeze()
+        self.create(300)
+        process = self.worker._popen
+        process.send_signal(signal.SIGTERM)
+        begin = time.monotonic()
+        self.assertEqual(0, process.wait(LONG), self.worker.log()[-4000:])
+        self.ended = time.monotonic() - begin
+        self.assertNotIn('Graceful shutdown timeout', self.worker.log())
+        self.assertNotEqual({}, self.backlog())
+
     def test_nothing_is_lost_and_nobody_waits(self):
         found = self.run_it()
         self.assertNotIn(None, self.made)
@@ -140,6 +152,7 @@ class OutboxFaultsTest(databases.TestCase):
             self.assertLess(firsts['message.create', ident][1],
                             firsts['message.delete', ident][1])
         self.assertIn('cannot deliver them: rabbit: ', self.worker.log())
+        self.assert_it_ends_while_the_broker_is_frozen()
         self.assertNotIn('Traceback', self.worker.log())
         self.assertNotIn(self.broker.password, self.worker.log())
         # No request waited for a broker that was away for seconds.
@@ -148,7 +161,8 @@ class OutboxFaultsTest(databases.TestCase):
             f'{len(self.made)} messages, {len(self.deleted)} deletes, '
             f'{len(found) - len(firsts)} duplicates of {len(found)}; the '
             f'slowest request took {self.slowest:.2f} s; the outbox was '
-            f'empty {self.drained:.1f} s after the last one')
+            f'empty {self.drained:.1f} s after the last one; the worker '
+            f'ended in {self.ended:.1f} s')
 
 
 class Campaign(OutboxFaultsTest):
