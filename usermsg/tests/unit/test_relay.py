@@ -43,7 +43,11 @@ class TestCase(base.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger(
             'usermsg', format='%(levelname)s %(message)s'))
         self.stop = threading.Event()
-        self.service = self.runtime(relay=self.options)
+        self.use()
+
+    def use(self, **options):
+        """A runtime with such options of the relay."""
+        self.service = self.runtime(relay={**self.options, **options})
         self.db = self.service.db
 
     def put(self, *found):
@@ -104,7 +108,7 @@ class TestOrder(TestCase):
         # Committed behind what has been looked at, and its end before it.
         late = [drivers.entry(10, subject='late'),
                 drivers.entry(3590, subject='late')]
-        self.service.conf.set_override('batch', 2, 'relay')
+        self.use(batch=2)
         self.put(*(drivers.entry(number) for number in (20, 21, 22, 23)))
 
         def judge(body):
@@ -173,10 +177,11 @@ class TestFailure(TestCase):
         tries = collections.Counter(driver.tried)
         self.assertEqual([1, 1], [tries[ident] for ident in put[40:42]])
 
-    def hundred(self, driver):
-        bad = range(0, 500, 5)
+    def each_fifth(self, driver):
+        self.use(max_attempts=2)
+        bad = range(0, 250, 5)
         driver.judge = failing(*bad)
-        put = self.put(*(drivers.entry(number) for number in range(500)))
+        put = self.put(*(drivers.entry(number) for number in range(250)))
         poison = put[::5]
         innocent = set(put) - set(poison)
         one = self.relay(driver)
@@ -184,23 +189,24 @@ class TestFailure(TestCase):
         self.assertEqual(sorted(innocent), sorted(driver.ids()))
         self.assertEqual(sorted(poison), self.ids_left(set_aside=False))
         # What comes meanwhile does not wait.
-        for number in range(500, 1000):
+        for number in range(250, 500):
             new, = self.put(drivers.entry(number))
             self.rounds(one)
             self.assertEqual(new, driver.ids()[-1])
-            if len(self.left(set_aside=True)) == 100:
+            if len(self.left(set_aside=True)) == 50:
                 break
         self.assertEqual(sorted(poison), self.ids_left(set_aside=True))
-        self.assertEqual(len(innocent) + number - 499,
+        self.assertEqual(len(innocent) + number - 249,
                          len(driver.delivered))
 
-    def test_a_hundred_among_five_hundred_one_by_one(self):
-        self.hundred(drivers.Driver())
+    def test_each_fifth_of_many_one_by_one(self):
+        self.each_fifth(drivers.Driver())
 
-    def test_a_hundred_among_five_hundred_at_once(self):
-        self.hundred(drivers.Window(together=False))
+    def test_each_fifth_of_many_at_once(self):
+        self.each_fifth(drivers.Window(together=False))
 
     def test_a_shard_where_all_fail_does_not_hold_up_the_others(self):
+        self.use(max_attempts=2)
         for kind in (drivers.Driver, drivers.Window):
             driver = kind(failing(*range(10)))
             one = self.relay(driver)
@@ -212,7 +218,7 @@ class TestFailure(TestCase):
             self.assertEqual(sorted(good), sorted(driver.ids()))
             for number in range(20, 120):
                 self.put(drivers.entry(number, shard=1 + number % 30))
-                self.rounds(one, 2)
+                self.rounds(one)
                 if not self.left(set_aside=False):
                     break
             self.assertLessEqual(set(bad), set(self.ids_left(set_aside=True)))
@@ -262,8 +268,8 @@ class TestFailure(TestCase):
             if kind is drivers.Window:
                 driver = kind(judge, together=False)
             one = self.relay(driver)
-            put = self.put(*(drivers.entry(number) for number in range(200)))
-            for _ in range(40):
+            put = self.put(*(drivers.entry(number) for number in range(100)))
+            for _ in range(25):
                 taken.clear()
                 self.rounds(one)
             self.assertEqual(sorted(put), sorted(driver.ids()))
@@ -422,7 +428,7 @@ class TestRunning(TestCase):
         def judge(body):
             if len(driver.tried) > 60:
                 self.stop.set()
-            failing(*range(0, 50, 2))(body)
+            failing(0)(body)
 
         driver = drivers.Window(judge)
         self.put(*(drivers.entry(number) for number in range(50)))
@@ -442,7 +448,7 @@ class TestRunning(TestCase):
                          'ZeroDivisionError\n', self.log.output)
 
     def test_no_shard_has_it_to_itself(self):
-        self.service.conf.set_override('batch', 1, 'relay')
+        self.use(batch=1)
         self.put(*(drivers.entry(number, shard=1) for number in range(30)),
                  drivers.entry(99, shard=2))
         driver = drivers.Driver()
