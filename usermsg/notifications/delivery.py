@@ -32,29 +32,30 @@ class Delivery:
         self._driver = driver
         self._patience = patience
 
-    def send(self, bodies):
+    def send(self, bodies, stop):
         """Send notifications in their order.
 
         :param bodies: id -> the six fields
+        :param stop: an event; once it is set no other is begun
         :returns: id -> None, if it was delivered, or the
             :class:`usermsg.notifications.errors.NotDelivered`; those that
-            were not tried are not there
+            were not tried are not there, but the first one is
         """
         if hasattr(self._driver, 'submit'):
             return self._all_at_once(bodies)
-        return self._one_by_one(bodies)
+        return self._one_by_one(bodies, stop)
 
-    def _one_by_one(self, bodies):
+    def _one_by_one(self, bodies, stop):
         outcomes = {}
         end = time.monotonic() + self._patience
         for ident, body in bodies.items():
-            outcomes[ident] = _outcome(
+            outcomes[ident] = error = _outcome(
                 self._driver.notify, {}, body, body['priority'], 0)
             # A broker that is away would make each of them wait.
-            if (isinstance(outcomes[ident], errors.NotDelivered) and
-                    not isinstance(outcomes[ident], errors.Refused)):
+            if (isinstance(error, errors.NotDelivered) and
+                    not isinstance(error, errors.Refused)):
                 break
-            if time.monotonic() > end:
+            if stop.is_set() or time.monotonic() > end:
                 break
         return outcomes
 
@@ -65,29 +66,31 @@ class Delivery:
             try:
                 under_way[ident] = self._driver.submit(
                     {}, body, body['priority'])
-            except errors.NotDelivered as error:
-                outcomes[ident] = error
+            except Exception as error:
+                outcomes[ident] = _as_failure(error)
         concurrent.futures.wait(under_way.values(), self._patience)
         for ident, future in under_way.items():
-            if future.done() or not future.cancel():
-                outcomes[ident] = _outcome(
-                    future.result, 0) if future.done() else _unconfirmed()
-            else:
-                outcomes[ident] = _unconfirmed()
+            future.cancel()
+            outcomes[ident] = (_outcome(future.result, 0) if future.done()
+                               else _unconfirmed())
         return outcomes
 
 
 def _outcome(call, *arguments):
     try:
         call(*arguments)
-    except errors.NotDelivered as error:
-        return error
     except concurrent.futures.CancelledError:
         return _unconfirmed()
     except Exception as error:
-        # A driver of somebody else's. Its words could hold the payload.
-        return errors.NotDelivered(type(error).__name__)
+        return _as_failure(error)
     return None
+
+
+def _as_failure(error):
+    if isinstance(error, errors.NotDelivered):
+        return error
+    # A driver of somebody else's. Its words could hold the payload.
+    return errors.NotDelivered(type(error).__name__)
 
 
 def _unconfirmed():

@@ -128,7 +128,7 @@ def configured(conf):
     """The names of the drivers that notifications are stored for."""
     return tuple(dict.fromkeys(
         name for name in conf.oslo_messaging_notifications.driver
-        if name != NOOP))
+        if name not in ('', NOOP)))
 
 
 def shard_of(owner):

@@ -16,10 +16,13 @@ What ``[oslo_messaging_notifications] driver`` names are entry points, ours
 others) and anybody else's.
 """
 
+from oslo_log import log
 import oslo_messaging
 from stevedore import named
 
 from usermsg import exception
+
+LOG = log.getLogger(__name__)
 
 ENTRY_POINTS = 'oslo.messaging.notify.drivers'
 OPTION = '[oslo_messaging_notifications] driver'
@@ -34,7 +37,7 @@ def load(conf):
         says which and why
     """
     options = conf.oslo_messaging_notifications
-    names = list(dict.fromkeys(options.driver))
+    names = [name for name in dict.fromkeys(options.driver) if name]
     problems = {}
 
     def missing(found):
@@ -94,6 +97,12 @@ def check(conf):
 
 def close(drivers):
     """End what drivers have begun: threads and connections."""
-    for driver in drivers.values():
-        if hasattr(driver, 'close'):
+    for name, driver in drivers.items():
+        if not hasattr(driver, 'close'):
+            continue
+        try:
             driver.close()
+        except Exception as error:
+            # Of somebody else's. The others are to be closed all the same.
+            LOG.error('The driver "%s" did not end in order: %s', name,
+                      type(error).__name__)

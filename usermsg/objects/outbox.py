@@ -67,6 +67,9 @@ class Entry:
 
 _INSERT = statement.Insert(_TABLE)
 
+# Behind every id.
+_LAST = '~'
+
 #: What is waiting for a driver, in the order of the index.
 _WAITING = (_TABLE.c.set_aside == 0,
             _TABLE.c.driver == sa.bindparam('driver'))
@@ -104,18 +107,21 @@ def shards(db, driver, set_aside=0):
         yield last
 
 
-def waiting(db, driver, shard, after='', limit=BATCH):
+def waiting(db, driver, shard, after='', limit=BATCH, before=_LAST):
     """Entries that wait for a driver, in their order.
 
     :param after: behind this id
+    :param before: and before this one
     """
     with db.reader() as connection:
         return [Entry(*row) for row in connection.execute(
             walk.force_index(sa.select(_TABLE), _TABLE, _INDEX).where(
                 *_WAITING, _TABLE.c.shard == sa.bindparam('shard'),
-                _TABLE.c.id > sa.bindparam('after'))
+                _TABLE.c.id > sa.bindparam('after'),
+                _TABLE.c.id < sa.bindparam('before'))
             .order_by(_TABLE.c.id).limit(limit),
-            {'driver': driver, 'shard': shard, 'after': after})]
+            {'driver': driver, 'shard': shard, 'after': after,
+             'before': before})]
 
 
 def delete(connection, driver, ids):
@@ -135,7 +141,7 @@ def postpone(connection, driver, ids, due_at, reason):
     """
     connection.execute(_TABLE.update().where(*_named(driver, ids)).values(
         attempts=_TABLE.c.attempts + 1, due_at=_naive(due_at),
-        reason=reason[:255]))
+        reason=words(reason)))
 
 
 def set_aside(connection, driver, ids, reason):
@@ -145,7 +151,7 @@ def set_aside(connection, driver, ids, reason):
     """
     return connection.execute(
         _TABLE.update().where(*_named(driver, ids)).values(
-            set_aside=1, due_at=None, reason=reason[:255])).rowcount
+            set_aside=1, due_at=None, reason=words(reason))).rowcount
 
 
 def _named(driver, ids):
@@ -326,6 +332,12 @@ def _drivers(db):
                 break
             names.add(last)
     return sorted(names)
+
+
+def words(reason):
+    """What every database and log can hold of what a broker said."""
+    return ''.join(
+        letter if letter.isprintable() else ' ' for letter in reason)[:255]
 
 
 def _naive(when):
