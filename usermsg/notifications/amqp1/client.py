@@ -59,7 +59,9 @@ class Client:
         self._pending = 0
         self._bytes = 0
         self._thread = None
+        # The thread sleeps, and there is something new for it.
         self._asleep = False
+        self._stirred = False
         self._end_at = None
         self._waker = self._wakened = None
         # What the thread alone uses.
@@ -67,6 +69,7 @@ class Client:
         self._senders = {}
         self._deadlines = collections.deque()
         self._connection = None
+        self._good = False
         self._connect_at = 0.0
         self._reason = None
 
@@ -119,6 +122,8 @@ class Client:
                 'qpid: no thread can be started to send it.') from None
 
     def _wake(self):
+        """Called with the lock."""
+        self._stirred = True
         if self._asleep:
             self._asleep = False
             with contextlib.suppress(BlockingIOError):
@@ -148,6 +153,9 @@ class Client:
         with selectors.DefaultSelector() as selector:
             selector.register(self._wakened, selectors.EVENT_READ)
             while True:
+                # Before it looks what is new, so as not to miss what comes
+                # after that.
+                self._stirred = False
                 now = time.monotonic()
                 self._take(now)
                 if self._end_at is not None and (
@@ -163,8 +171,7 @@ class Client:
             address, job = self._inbox.popleft()
             if address not in self._senders:
                 self._senders[address] = sender.Sender(
-                    address, self._settings.window,
-                    self._settings.capabilities, self._finish, self._report)
+                    address, self._settings, self._finish, self._report)
             self._senders[address].put(job)
             self._deadlines.append((job, address))
         # All have the same time, so the first to come is the first to go.
@@ -174,11 +181,9 @@ class Client:
             job, address = self._deadlines.popleft()
             if not job.done:
                 late = True
-                reason = self._reason or self._senders[address].reason or (
-                    f'{self._rotation.host()}: {address}: not confirmed')
                 self._finish(job, errors.NotDelivered(
                     f'qpid: not within {self._settings.delivery_timeout:g} s:'
-                    f' {reason}'))
+                    f' {self._reason or self._senders[address].reason()}'))
         if late:
             for each in self._senders.values():
                 each.forget_done()
@@ -233,7 +238,13 @@ class Client:
             self._reason = None
             wake += [each.turn(link, self._proton, now)
                      for each in self._senders.values()]
+            if link.is_good and not self._good:
+                self._good = True
+                self._rotation.worked()
+                self._report.well(str(link.host))
         link.flush()
+        # Some failures show only when there is nothing left to write.
+        link.check(now)
         return min((each for each in wake if each), default=now +
                    _LONGEST_SLEEP)
 
@@ -247,6 +258,7 @@ class Client:
             selector.unregister(self._connection)
             self._connection.free()
             self._connection = None
+            self._good = False
         wait = self._rotation.failed()
         self._connect_at = time.monotonic() + wait
         if wait:
@@ -255,7 +267,7 @@ class Client:
 
     def _sleep(self, selector, wake):
         with self._lock:
-            self._asleep = not self._inbox
+            self._asleep = not self._stirred
             timeout = wake - time.monotonic() if self._asleep else 0
         for key, _events in selector.select(max(0, timeout)):
             if key.fileobj is self._wakened:

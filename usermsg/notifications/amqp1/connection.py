@@ -23,7 +23,9 @@ import socket
 import time
 import uuid
 
+from usermsg import exception
 from usermsg.notifications.amqp1 import problems
+from usermsg.notifications.amqp1 import tls
 
 # The most that is read, or kept for writing, in one go, in bytes.
 _CHUNK = 256 * 1024
@@ -51,11 +53,14 @@ class Connection:
             self._connection = self._make_connection(settings)
             self._transport.bind(self._connection)
             self._connection.open()
-        except proton.ProtonException as error:
+        except (proton.ProtonException,
+                exception.ConfigurationError) as error:
             self._socket.close()
             raise problems.Lost(
                 f'it cannot be set up: {error}') from None
         self.is_open = False
+        #: Whether it has confirmed anything.
+        self.is_good = False
 
     def _make_transport(self, settings):
         transport = self._proton.Transport()
@@ -64,29 +69,11 @@ class Connection:
         sasl.allowed_mechs(' '.join(self._mechanisms))
         sasl.allow_insecure_mechs = settings.allow_plain
         if self.host.tls:
-            transport.ssl(self._make_domain(settings))
+            transport.ssl(tls.domain(self._proton, settings))
             # For the server to choose a certificate, and for us to check
             # that it is this host's.
             transport.ssl().peer_hostname = self.host.name
         return transport
-
-    def _make_domain(self, settings):
-        # One for each connection: Proton keeps the name and the session of
-        # one host in it.
-        domain = self._proton.SSLDomain(self._proton.SSLDomain.MODE_CLIENT)
-        try:
-            if settings.ca_file:
-                domain.set_trusted_ca_db(settings.ca_file)
-            if settings.cert_file:
-                domain.set_credentials(settings.cert_file, settings.key_file,
-                                       settings.key_password)
-            domain.set_peer_authentication(
-                self._proton.SSLDomain.VERIFY_PEER_NAME)
-        except self._proton.SSLException:
-            raise problems.Lost(
-                'ssl_ca_file, ssl_cert_file or ssl_key_file of '
-                '[oslo_messaging_qpid] cannot be used') from None
-        return domain
 
     def _make_connection(self, settings):
         connection = self._proton.Connection()
@@ -138,10 +125,8 @@ class Connection:
         """
         with self._failures():
             wake = self._transport.tick(now)
-        condition = self._transport.condition
-        if condition is not None:
-            raise problems.Lost(problems.of_transport(
-                condition, self.host, self._mechanisms))
+        if self._transport.condition is not None:
+            raise self._lost()
         state = self._connection.state
         if state & self._proton.Endpoint.REMOTE_CLOSED:
             raise problems.Lost('it closed the connection: ' + problems.words(
@@ -183,13 +168,21 @@ class Connection:
             yield
         except BlockingIOError:
             pass
-        except OSError as error:
-            raise problems.Lost(error.strerror or str(error)) from None
-        except self._proton.ProtonException as error:
-            condition = self._transport.condition
-            raise problems.Lost(
-                problems.of_transport(condition, self.host, self._mechanisms)
-                if condition else str(error)) from None
+        except (OSError, self._proton.ProtonException) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error=None):
+        """Why it is of no use any more: what Proton says, or an error."""
+        condition = self._transport.condition
+        if condition is None:
+            reason = getattr(error, 'strerror', None) or str(error)
+        else:
+            reason = problems.of_transport(
+                condition, self.host, self._mechanisms)
+        if not (self.is_open or self.host.tls) and (
+                condition is None or 'amqp:connection' in condition.name):
+            reason += '; does it want TLS (amqps://)?'
+        return problems.Lost(reason)
 
     def close(self):
         """Say good-bye, if the peer listens, and free everything."""
@@ -200,10 +193,17 @@ class Connection:
         self.free()
 
     def free(self):
+        """Free everything, at once and not when the interpreter ends.
+
+        The caller has settled and dropped what it got from the connection:
+        in another order than this Proton reads what it has freed before.
+        """
         self._socket.close()
-        # In this order and now, not when the interpreter ends.
+        with contextlib.suppress(self._proton.ProtonException):
+            self._transport.unbind()
         self._connection.free()
-        self._transport = self._connection = None
+        self._connection = None
+        self._transport = None
 
 
 def _connect(host, timeout):

@@ -51,21 +51,26 @@ def of_transport(condition, host, mechanisms):
     """Why a connection failed, from what Proton says of it.
 
     Proton names the effect; an operator needs the cause.
+
+    :param host: a :class:`.hosts.Host`
+    :param mechanisms: those of SASL that may be used with it
     """
-    said = words(condition, 'the connection ended')
-    description = (condition and condition.description) or ''
-    if 'certificate verify failed' in description:
+    said = words(condition)
+    if 'certificate verify failed' in said:
         return f'its certificate is not trusted, or not for this name: {said}'
-    if 'SSL Failure' in description:
-        return f'no TLS connection; does it speak TLS on this port? {said}'
-    if 'uthentication failed' in description:
-        return ('it does not accept our user name and password, or none of '
-                f'the SASL mechanisms {" ".join(mechanisms)}: {said}')
-    if 'mechanism' in description or 'sasl' in description.lower():
-        return (f'no agreement on how to authenticate; allowed here are '
-                f'{" ".join(mechanisms)}: {said}')
-    if 'protocol header' in description and not host.tls:
-        return f'no AMQP 1.0; does it want TLS (amqps://)? {said}'
+    if 'SSL Failure' in said:
+        return f'no TLS; does it speak TLS on this port? {said}'
+    if '[mech=none]' in said:
+        hint = ''
+        if host.username and 'PLAIN' not in mechanisms:
+            hint = (', and PLAIN only with TLS (amqps://) or '
+                    'allow_plain_without_tls')
+        return ('it offers no SASL mechanism that may be used here, which '
+                f'are {", ".join(mechanisms)}{hint}: {said}')
+    if 'Authentication failed' in said:
+        return f'it does not let us in: {said}'
+    if 'connection aborted' in said or 'protocol header' in said:
+        return f'the connection broke off: {said}'
     return said
 
 

@@ -39,17 +39,17 @@ class Sender:
     """Sends to one node, in the order of the jobs' numbers.
 
     :param address: of the node
-    :param window: the most that are on their way unconfirmed
-    :param capabilities: asked of the node, a tuple of text
+    :param settings: a :class:`.settings.Settings`
     :param finish: called with a job, and an error if it is one, when it is
         known what became of it
     :param report: a :class:`.problems.Report`
     """
 
-    def __init__(self, address, window, capabilities, finish, report):
+    def __init__(self, address, settings, finish, report):
         self.address = address
-        self._window = window
-        self._capabilities = capabilities
+        self._window = settings.window
+        self._capabilities = settings.capabilities
+        self._patience = settings.connect_timeout
         self._finish = finish
         self._report = report
         self._waiting = collections.deque()
@@ -59,8 +59,8 @@ class Sender:
         self._tags = itertools.count()
         self._failures = 0
         self._resume_at = 0.0
-        #: Why what waits has waited, or None.
-        self.reason = None
+        self._attach_by = None
+        self._reason = None
 
     def put(self, job):
         self._waiting.append(job)
@@ -75,10 +75,20 @@ class Sender:
         while self._waiting and self._waiting[0].done:
             self._waiting.popleft()
 
+    def reason(self):
+        """Why what waits has not been confirmed; a text."""
+        if self._reason:
+            return self._reason
+        if self._link is not None and self._link.credit <= 0 and (
+                not self._unsettled):
+            return f'{self.address}: it takes nothing at the moment'
+        return f'{self.address}: it has not confirmed'
+
     def turn(self, connection, proton, now):
         """See what has become of what was sent, and send more.
 
         :returns: when to try again at the latest, None for at the next input
+        :raises .problems.Lost: nobody answers
         """
         if self._link is not None:
             self._settle(connection, proton, now)
@@ -89,6 +99,14 @@ class Sender:
             return self._resume_at
         if self._link is None:
             self._attach(connection, proton)
+            self._attach_by = now + self._patience
+        if self._attach_by is not None:
+            if not self._link.state & proton.Endpoint.REMOTE_ACTIVE:
+                if now >= self._attach_by:
+                    raise problems.Lost(f'no answer about {self.address} '
+                                        f'within {self._patience:g} s')
+                return self._attach_by
+            self._attach_by = None
         self._send(connection)
         return None
 
@@ -140,6 +158,7 @@ class Sender:
                 continue
             state = delivery.remote_state
             if state == proton.Delivery.ACCEPTED:
+                connection.is_good = True
                 self._accepted(job)
             elif state == proton.Delivery.RECEIVED and not delivery.settled:
                 kept.append((delivery, job))
@@ -154,13 +173,12 @@ class Sender:
         self._unsettled = kept
         if again:
             self._pause(now)
-            self._again(again, f'{connection.host}: {self.address} gives it '
-                               'back: it cannot take it now')
+            self._again(again, f'{connection.host}: {self.address}: it gives '
+                               'it back, as it cannot take it now')
 
     def _accepted(self, job):
         self._failures = 0
-        if self.reason:
-            self.reason = None
+        self._reason = None
         self._report.well(self.address)
         if not job.done:
             self._finish(job)
@@ -187,8 +205,7 @@ class Sender:
                 break
         else:
             return
-        jobs = [job for _delivery, job in self._unsettled if not job.done]
-        self._unsettled = []
+        jobs = self._give_up()
         self._link.close()
         self._session.close()
         self._link.free()
@@ -198,10 +215,11 @@ class Sender:
 
     def _ended(self, condition, jobs, host, now):
         name = condition and condition.name
-        reason = f'{host}: {self.address}: {problems.words(condition)}'
+        said = problems.words(condition)
+        reason = f'{host}: {self.address}: {said}'
         self._pause(now)
         if name in problems.PERMANENT:
-            self._report.wrong(self.address, reason)
+            self._report.wrong(self.address, f'{host}: {said}')
             self._again(jobs, reason)
             waiting, self._waiting = self._waiting, collections.deque()
             for job in waiting:
@@ -216,20 +234,29 @@ class Sender:
             self._finish(largest, errors.Refused(f'qpid: {reason}'))
             self._resume_at = 0.0
         else:
-            self._report.wrong(self.address, reason)
+            self._report.wrong(self.address, f'{host}: {said}')
         self._again(jobs, reason)
 
     def lost(self):
         """The connection is gone: what was on its way waits again."""
-        jobs = [job for _delivery, job in self._unsettled if not job.done]
-        self._unsettled = []
+        jobs = self._give_up()
         self._link = self._session = None
         self._resume_at = 0.0
         self._put_back(jobs)
 
+    def _give_up(self):
+        """The jobs that were on their way, and now are not."""
+        jobs = []
+        for delivery, job in self._unsettled:
+            delivery.settle()
+            if not job.done:
+                jobs.append(job)
+        self._unsettled = []
+        return jobs
+
     def failed(self, reason):
         """An attempt has failed, which not all jobs outlive."""
-        self.reason = reason
+        self._reason = reason
         for job in list(self._waiting):
             if job.retries is not None and not job.done:
                 if job.retries <= 0:

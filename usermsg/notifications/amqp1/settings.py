@@ -81,8 +81,8 @@ def read(conf):
 
     :raises usermsg.exception.ConfigurationError: names the option
     """
-    conf.register_group(options.GROUP)
-    conf.register_opts(options.OPTS, group=options.GROUP)
+    # By name: an OptGroup that is registered is shared by all ConfigOpts.
+    conf.register_opts(options.OPTS, group=options.GROUP.name)
     group = conf.oslo_messaging_qpid
     try:
         return _read(group, group.exchange or _control_exchange(conf))

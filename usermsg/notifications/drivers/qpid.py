@@ -23,6 +23,7 @@ from usermsg.notifications.amqp1 import client
 from usermsg.notifications.amqp1 import envelope
 from usermsg.notifications.amqp1 import library
 from usermsg.notifications.amqp1 import settings
+from usermsg.notifications.amqp1 import tls
 from usermsg.notifications import errors
 
 
@@ -49,6 +50,9 @@ class QpidDriver(notifier.Driver):
         super().__init__(conf, topics, transport)
         self._settings = settings.read(conf)
         self._proton = library.load(self._settings.tls, self._settings.sasl)
+        if self._settings.tls:
+            # Files that can't be used are better known now than later.
+            tls.domain(self._proton, self._settings)
         # By process id. Without a lock, which a fork could copy locked.
         self._clients = {}
         self._finalizer = weakref.finalize(
