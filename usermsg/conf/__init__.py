@@ -21,11 +21,12 @@ from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import messages
 from usermsg.conf import metrics
+from usermsg.conf import qpid
 from usermsg.conf import reaper
 from usermsg.conf import share_facade
 from usermsg.conf import volume_facade
 
-_GROUPS = (api, catalogue, messages, metrics, reaper, share_facade,
+_GROUPS = (api, catalogue, messages, metrics, qpid, reaper, share_facade,
            volume_facade)
 
 
