@@ -99,8 +99,10 @@ class Sender:
         self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
         self._link.target.address = self.address
         if self._capabilities:
-            self._link.target.capabilities.put_object([
-                proton.symbol(name) for name in self._capabilities])
+            # An array, as the specification has it: qpidd skips a list.
+            self._link.target.capabilities.put_object(proton.Array(
+                proton.UNDESCRIBED, proton.Data.SYMBOL,
+                *map(proton.symbol, self._capabilities)))
         self._link.open()
 
     def _send(self, connection):
