@@ -74,6 +74,14 @@ class Sender:
         """Let go of what had its deadline."""
         while self._waiting and self._waiting[0].done:
             self._waiting.popleft()
+        kept = []
+        for delivery, job in self._unsettled:
+            if job.done:
+                # Nobody waits for it: it must not fill the window for good.
+                delivery.settle()
+            else:
+                kept.append((delivery, job))
+        self._unsettled = kept
 
     def turn(self, connection, proton, now):
         """See what has become of what was sent, and send more.
