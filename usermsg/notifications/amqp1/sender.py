@@ -74,6 +74,14 @@ class Sender:
         """Let go of what had its deadline."""
         while self._waiting and self._waiting[0].done:
             self._waiting.popleft()
+        kept = []
+        for delivery, job in self._unsettled:
+            if job.done:
+                # Nobody waits for it: it must not fill the window for good.
+                delivery.settle()
+            else:
+                kept.append((delivery, job))
+        self._unsettled = kept
 
     def reason(self):
         """Why what waits has not been confirmed; a text."""
@@ -117,8 +125,10 @@ class Sender:
         self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
         self._link.target.address = self.address
         if self._capabilities:
-            self._link.target.capabilities.put_object([
-                proton.symbol(name) for name in self._capabilities])
+            # An array, as the specification has it: qpidd skips a list.
+            self._link.target.capabilities.put_object(proton.Array(
+                proton.UNDESCRIBED, proton.Data.SYMBOL,
+                *map(proton.symbol, self._capabilities)))
         self._link.open()
 
     def _send(self, connection):

@@ -98,7 +98,8 @@ def _described(message):
     # What Proton makes of a symbol that isn't there.
     for name in ('content_type', 'content_encoding'):
         found[name] = None if found[name] == 'None' else found[name]
-    found['body_type'] = type(message.body).__name__
+    found['body_type'] = ('bytes' if isinstance(message.body, memoryview)
+                          else type(message.body).__name__)
     return found
 
 
