@@ -67,9 +67,9 @@ OPTS = [
         ],
         help='What is around a notification.'),
     cfg.StrOpt(
-        'sasl_mechanisms', default='',
+        'sasl_mechanisms',
         help='The SASL mechanisms that may be used, with blanks between '
-             'them. If it is empty: for a user name SCRAM-SHA-512, '
+             'them. If it is not set: for a user name SCRAM-SHA-512, '
              'SCRAM-SHA-256, SCRAM-SHA-1 and, if it is safe, PLAIN; '
              'EXTERNAL with a certificate of our own; else ANONYMOUS.'),
     cfg.BoolOpt(

@@ -52,8 +52,9 @@ class Client:
         self._settings = settings
         self._rotation = hosts.Rotation(
             settings.hosts, settings.min_backoff, settings.max_backoff)
-        # What all threads use, with the lock.
-        self._lock = threading.Lock()
+        # What all threads use, with the lock. The garbage collector may close
+        # a client in the midst of anything, and so in a thread that has it.
+        self._lock = threading.RLock()
         self._inbox = collections.deque()
         self._number = 0
         self._pending = 0
@@ -87,7 +88,7 @@ class Client:
         """
         with self._lock:
             if self._end_at is not None:
-                raise errors.NotDelivered('qpid: the driver was closed.')
+                raise errors.NotDelivered('qpid: the process ends.')
             if (self._pending >= self._settings.max_pending or
                     self._bytes + len(data) > MOST_BYTES):
                 raise errors.NotDelivered(
@@ -129,25 +130,17 @@ class Client:
             with contextlib.suppress(BlockingIOError):
                 self._waker.send(b'\0')
 
-    def close(self, timeout, wait=True):
-        """Give what is pending some time, then end.
-
-        :param timeout: in seconds
-        :param wait: until it has ended
-        """
+    def close(self, timeout):
+        """Give what is pending some time, in seconds, then end."""
         with self._lock:
             if self._end_at is None:
                 self._end_at = time.monotonic() + timeout
             thread = self._thread
             if thread is not None:
                 self._wake()
-        if wait and thread not in (None, threading.current_thread()):
+        if thread not in (None, threading.current_thread()):
             # One more, in which it says good-bye.
             thread.join(timeout + 1)
-
-    def reason(self):
-        """Why a message that waits may do so; a text."""
-        return self._reason or 'not confirmed in time'
 
     def _run(self):
         with selectors.DefaultSelector() as selector:
@@ -181,9 +174,11 @@ class Client:
             job, address = self._deadlines.popleft()
             if not job.done:
                 late = True
+                reason = self._reason or self._senders[address].reason(
+                    self._rotation.host())
                 self._finish(job, errors.NotDelivered(
                     f'qpid: not within {self._settings.delivery_timeout:g} s:'
-                    f' {self._reason or self._senders[address].reason()}'))
+                    f' {reason}'))
         if late:
             for each in self._senders.values():
                 each.forget_done()

@@ -17,12 +17,9 @@ costs, and its objects would live in threads that may fork.
 """
 
 from collections import abc
-import json
 import struct
 
-from oslo_serialization import jsonutils
-
-from usermsg.notifications import errors
+from usermsg.notifications.drivers import encoding
 
 #: What a context holds that no consumer needs.
 _SECRETS = ('auth_token', 'service_token')
@@ -34,10 +31,6 @@ _PROPERTIES = b'\x00\x53\x73'
 _DATA = b'\x00\x53\x75'
 _VALUE = b'\x00\x53\x77'
 _NULL = b'\x40'
-
-# What isn't a type of JSON is written as oslo.messaging does.
-_to_json = json.JSONEncoder(
-    default=jsonutils.to_primitive, allow_nan=False).encode
 
 
 def amqp1(ctxt, msg):
@@ -65,15 +58,13 @@ def encode(write_body, ctxt, msg, subject):
     :param write_body: one of ``ENVELOPES``
     :raises usermsg.notifications.errors.Refused: JSON can't hold it
     """
-    try:
-        body = write_body(ctxt, msg)
-        return (_HEADER +
-                _properties(str(msg.get('message_id', '')), subject) + body)
-    except (TypeError, ValueError, RecursionError, AttributeError,
-            struct.error):
-        # Without its words, which could repeat the payload.
-        raise errors.Refused(
-            'qpid: it cannot be written as JSON.') from None
+    message_id = str(msg.get('message_id', ''))
+    return (_HEADER + _properties(message_id, subject) +
+            write_body(ctxt, msg))
+
+
+def _to_json(content):
+    return encoding.to_json(content, 'qpid')
 
 
 def _context(ctxt):

@@ -83,14 +83,17 @@ class Sender:
                 kept.append((delivery, job))
         self._unsettled = kept
 
-    def reason(self):
+    def reason(self, host):
         """Why what waits has not been confirmed; a text."""
         if self._reason:
             return self._reason
+        where = f'{host}: {self.address}'
+        if self._attach_by is not None:
+            return f'{where}: no answer'
         if self._link is not None and self._link.credit <= 0 and (
                 not self._unsettled):
-            return f'{self.address}: it takes nothing at the moment'
-        return f'{self.address}: it has not confirmed'
+            return f'{where}: it takes nothing at the moment'
+        return f'{where}: it has not confirmed'
 
     def turn(self, connection, proton, now):
         """See what has become of what was sent, and send more.
@@ -216,6 +219,7 @@ class Sender:
         else:
             return
         jobs = self._give_up()
+        self._attach_by = None
         self._link.close()
         self._session.close()
         self._link.free()
@@ -250,6 +254,7 @@ class Sender:
     def lost(self):
         """The connection is gone: what was on its way waits again."""
         jobs = self._give_up()
+        self._attach_by = None
         self._link = self._session = None
         self._resume_at = 0.0
         self._put_back(jobs)

@@ -140,7 +140,7 @@ def _check_files(group):
 def _mechanisms(host, group):
     """A tuple, never empty: an empty one would allow all that there are."""
     safe = host.tls or group.allow_plain_without_tls
-    named = tuple(group.sasl_mechanisms.upper().split())
+    named = tuple((group.sasl_mechanisms or '').upper().split())
     for name in named:
         if not re.fullmatch(r'[A-Z0-9_-]{1,20}', name):
             raise _bad('sasl_mechanisms: a name can have letters, digits, '

@@ -55,6 +55,7 @@ class QpidDriver(notifier.Driver):
             tls.domain(self._proton, self._settings)
         # By process id. Without a lock, which a fork could copy locked.
         self._clients = {}
+        self._closed = False
         self._finalizer = weakref.finalize(
             self, _close, self._clients, self._settings.drain_timeout)
 
@@ -73,13 +74,14 @@ class QpidDriver(notifier.Driver):
         end = time.monotonic() + self._settings.delivery_timeout
         future = self.submit(ctxt, msg, priority, retry)
         try:
-            # A little longer than the thread, which knows the reason.
+            # A little longer than the thread, which knows the reason, but may
+            # be looking up the name of a host.
             future.result(end - time.monotonic() + 0.5)
         except futures.TimeoutError:
             future.cancel()
             raise errors.NotDelivered(
-                f'qpid: not within {self._settings.delivery_timeout:g} s: '
-                f'{self._client().reason()}') from None
+                'qpid: not confirmed within '
+                f'{self._settings.delivery_timeout:g} s.') from None
 
     def submit(self, ctxt, msg, priority, retry=None):
         """Have one sent, and don't wait.
@@ -109,32 +111,40 @@ class QpidDriver(notifier.Driver):
         return sent[0] if len(sent) == 1 else _together(sent)
 
     def close(self):
-        """Wait for what is pending, at most ``drain_timeout``, and end."""
+        """Wait for what is pending, at most ``drain_timeout``, and end.
+
+        What is sent after that is not delivered.
+        """
+        self._closed = True
         _close(self._clients, self._settings.drain_timeout)
 
     def _client(self):
+        if self._closed:
+            raise errors.NotDelivered('qpid: the driver was closed.')
         pid = os.getpid()
         if pid not in self._clients:
-            for other in list(self._clients):
-                _abandon(self._clients.pop(other, None))
+            _abandon_others(self._clients)
             self._clients.setdefault(
                 pid, client.Client(self._proton, self._settings))
         return self._clients[pid]
 
 
 def _close(clients, timeout):
+    _abandon_others(clients)
     own = clients.get(os.getpid())
     if own is not None:
         own.close(timeout)
 
 
-def _abandon(parents):
-    """Never free what a fork copied.
+def _abandon_others(clients):
+    """Never free what a fork copied, neither now nor when this process ends.
 
     The thread that it belongs to does not exist here, and may have been in
     the middle of something.
     """
-    ctypes.pythonapi.Py_IncRef(ctypes.py_object(parents))
+    for pid in list(clients):
+        if pid != os.getpid() and (found := clients.pop(pid, None)):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
 
 
 def _together(sent):
