@@ -181,9 +181,11 @@ class Client:
             job, address = self._deadlines.popleft()
             if not job.done:
                 late = True
+                reason = self._reason or self._senders[address].reason(
+                    self._rotation.host())
                 self._finish(job, errors.NotDelivered(
                     f'qpid: not within {self._settings.delivery_timeout:g} s:'
-                    f' {self._reason or self._senders[address].reason()}'))
+                    f' {reason}'))
         if late:
             for each in self._senders.values():
                 each.forget_done()

@@ -83,14 +83,14 @@ class Sender:
                 kept.append((delivery, job))
         self._unsettled = kept
 
-    def reason(self):
+    def reason(self, host):
         """Why what waits has not been confirmed; a text."""
         if self._reason:
             return self._reason
         if self._link is not None and self._link.credit <= 0 and (
                 not self._unsettled):
-            return f'{self.address}: it takes nothing at the moment'
-        return f'{self.address}: it has not confirmed'
+            return f'{host}: {self.address}: it takes nothing at the moment'
+        return f'{host}: {self.address}: it has not confirmed'
 
     def turn(self, connection, proton, now):
         """See what has become of what was sent, and send more.
