@@ -22,12 +22,13 @@ from usermsg.conf import catalogue
 from usermsg.conf import messages
 from usermsg.conf import metrics
 from usermsg.conf import qpid
+from usermsg.conf import rabbit
 from usermsg.conf import reaper
 from usermsg.conf import share_facade
 from usermsg.conf import volume_facade
 
-_GROUPS = (api, catalogue, messages, metrics, qpid, reaper, share_facade,
-           volume_facade)
+_GROUPS = (api, catalogue, messages, metrics, qpid, rabbit, reaper,
+           share_facade, volume_facade)
 
 
 def register_opts(conf):

@@ -147,9 +147,13 @@ class RabbitMQ(servers.Process):
             connection.connect()
         socket.create_connection((self.host, self.tls_port), 5).close()
 
-    def url(self, scheme, vhost='/', port=None):
-        """As oslo.messaging and kombu have them."""
-        return (f'{scheme}://{self.user}:{self.password}@{self.host}:'
+    def url(self, scheme, vhost='/', port=None, login=None):
+        """As oslo.messaging and kombu have them.
+
+        :param login: (user, password), if not the one who may do everything
+        """
+        user, password = login or (self.user, self.password)
+        return (f'{scheme}://{user}:{password}@{self.host}:'
                 f'{port or self.port}/{urllib.parse.quote(vhost, safe="")}')
 
     def connection(self, vhost='/', timeout=30):
@@ -217,10 +221,10 @@ class Vhost:
         self.broker = broker
         self.name = name
 
-    def url(self, scheme, tls=False):
-        """As oslo.messaging and kombu have them."""
+    def url(self, scheme, tls=False, login=None):
+        """See :meth:`RabbitMQ.url`."""
         return self.broker.url(
-            scheme, self.name, self.broker.tls_port if tls else None)
+            scheme, self.name, self.broker.tls_port if tls else None, login)
 
     def connection(self):
         """A kombu.Connection, not yet connected; the caller closes it."""
@@ -228,6 +232,18 @@ class Vhost:
 
     def delete(self):
         self.broker.ask('DELETE', f'vhosts/{self.name}')
+
+    def create_user(self, configure='.*', write='.*', read='.*'):
+        """A login of a user who may do less, as patterns of names say.
+
+        :returns: (user, password)
+        """
+        user, password = uuid.uuid4().hex, secrets.token_hex(16)
+        self.broker.ask('PUT', f'users/{user}',
+                        {'password': password, 'tags': ''})
+        self.broker.ask('PUT', f'permissions/{self.name}/{user}', {
+            'configure': configure, 'write': write, 'read': read})
+        return user, password
 
     def declare(self, queue, exchange='', routing_key='', durable=True,
                 kind='topic', arguments=None):

@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The strategy ``logging``: notifications as lines of the process' log."""
+
+import logging
+import sys
+
+from oslo_messaging.notify import notifier
+from oslo_utils import strutils
+
+from usermsg.notifications.drivers import encoding
+from usermsg.notifications import errors
+
+#: The logger, in whatever service: for logging configurations that send
+#: notifications elsewhere than the rest. It doesn't depend on the type of an
+#: event, as a name may come from outside and each one is kept for ever.
+LOGGER = 'usermsg.notification'
+
+_LEVELS = {
+    'debug': logging.DEBUG, 'info': logging.INFO, 'audit': logging.INFO,
+    'sample': logging.INFO, 'warn': logging.WARNING, 'error': logging.ERROR,
+    'critical': logging.CRITICAL}
+
+
+class LoggingDriver(notifier.Driver):
+    """Writes each notification as one line of JSON.
+
+    What oslo.utils knows as secrets by their keys is written as ``***``.
+    """
+
+    def notify(self, ctxt, msg, priority, retry):
+        """Returns when every handler of the logger has written it.
+
+        :raises usermsg.notifications.errors.Refused: JSON can't hold it
+        :raises usermsg.notifications.errors.NotDelivered: a handler could
+            not write it, or there is none
+        """
+        try:
+            masked = strutils.mask_dict_password(msg)
+        except RecursionError:
+            raise errors.Refused('logging: it contains itself') from None
+        logger = logging.getLogger(LOGGER)
+        level = _LEVELS.get(priority.lower(), logging.INFO)
+        # Not through logger.log(): levels of loggers, such as those of
+        # default_log_levels, say what is worth a line. This is.
+        record = logger.makeRecord(
+            LOGGER, level, '(notification)', 0,
+            encoding.to_json(masked, 'logging'), (), None)
+        handlers = [handler for handler in _handlers(logger)
+                    if level >= handler.level]
+        failures = [_write(handler, record) for handler in handlers]
+        if not handlers:
+            raise errors.NotDelivered('logging: there is no log to write to')
+        for failure in filter(None, failures):
+            raise errors.NotDelivered(f'logging: {failure}')
+
+
+def _handlers(logger):
+    """Where the records of a logger go."""
+    while logger:
+        yield from logger.handlers
+        logger = logger.parent if logger.propagate else None
+
+
+def _write(handler, record):
+    """Why a handler can't write, such as a full disk; None if it did.
+
+    Handlers keep that to themselves, and repeat the record on the standard
+    error.
+    """
+    failures = []
+
+    def note(record):
+        error = sys.exception()
+        failures.append(getattr(error, 'strerror', None) or
+                        type(error).__name__)
+
+    handler.acquire()
+    try:
+        handler.handleError = note
+        handler.handle(record)
+    finally:
+        del handler.handleError
+        handler.release()
+    return ', '.join(failures)

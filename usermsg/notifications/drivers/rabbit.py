@@ -1,0 +1,159 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The strategy ``rabbit``: notifications to RabbitMQ, each confirmed.
+
+Listeners of oslo.messaging read them: exchange, routing keys, queues and the
+envelope, version 2.0, are those of its driver ``messagingv2``.
+"""
+
+from concurrent import futures
+import contextlib
+import os
+import time
+import uuid
+
+import amqp
+from kombu import compression
+from oslo_messaging.notify import notifier
+
+from usermsg.conf import rabbit as rabbit_conf
+from usermsg.notifications.drivers import broker
+from usermsg.notifications.drivers import encoding
+from usermsg.notifications.drivers import publisher
+from usermsg.notifications import errors
+
+_PERSISTENT = 2
+
+
+class RabbitDriver(notifier.Driver):
+    """See :class:`oslo_messaging.notify.notifier.Driver`.
+
+    :raises ValueError: the transport can't be used
+    """
+
+    def __init__(self, conf, topics, transport):
+        super().__init__(conf, topics, transport)
+        conf.register_group(rabbit_conf.GROUP)
+        conf.register_opts(rabbit_conf.OPTS, group=rabbit_conf.GROUP)
+        self._options = conf[rabbit_conf.GROUP.name]
+        self._broker = broker.of(transport)
+        # By process id: a forked child can use neither the connection nor
+        # the locks, which another thread may have held at that moment.
+        self._publishers = {}
+
+    def notify(self, ctxt, msg, priority, retry=None):
+        """Returns when RabbitMQ has it in a queue for each topic.
+
+        :param retry: has no meaning: what is tried, is tried within
+            ``[oslo_messaging_rabbit_notify] timeout``
+        :raises usermsg.notifications.errors.NotDelivered: it has not, or
+            doesn't say so
+        :raises usermsg.notifications.errors.Refused: it is too large, or
+            can't be written as JSON
+        """
+        message = self._message(ctxt, msg)
+        deadline = self._deadline()
+        try:
+            self._send(message, priority, deadline)
+        except publisher.Unroutable:
+            # The queue is gone that was there; it is declared anew.
+            self._send(message, priority, deadline)
+
+    def _send(self, message, priority, deadline):
+        connection = self._publisher()
+        for sent in [connection.publish(key, message, deadline)
+                     for key in self._keys(priority)]:
+            connection.wait(sent)
+
+    def submit(self, ctxt, msg, priority):
+        """Send it without waiting until RabbitMQ has it.
+
+        It waits for a connection, and for others to be confirmed if too many
+        are on their way. Where that has failed a moment ago, it fails.
+
+        :returns: a concurrent.futures.Future: None when RabbitMQ has it, or
+            an error as of :meth:`notify`. Its callbacks must not send.
+        """
+        try:
+            message = self._message(ctxt, msg)
+            deadline = self._deadline()
+            connection = self._publisher()
+            sent = [connection.publish(key, message, deadline, patient=False)
+                    for key in self._keys(priority)]
+        except errors.NotDelivered as error:
+            failed = futures.Future()
+            failed.set_exception(error)
+            return failed
+        for each in sent:
+            connection.follow(each)
+        return sent[0] if len(sent) == 1 else _together(sent)
+
+    def close(self):
+        """Wait for confirmations as long as one may take, then end."""
+        found = self._publishers.pop(os.getpid(), None)
+        if found is not None:
+            found.close(self._deadline())
+
+    def _publisher(self):
+        mine = os.getpid()
+        found = self._publishers.get(mine)
+        if found is None:
+            # Forgotten without a farewell, which would end the parent's.
+            for other in [pid for pid in self._publishers if pid != mine]:
+                self._publishers.pop(other, None)
+            found = self._publishers.setdefault(mine, publisher.Publisher(
+                self._broker, self._options.window))
+        return found
+
+    def _deadline(self):
+        return time.monotonic() + self._options.timeout
+
+    def _keys(self, priority):
+        return [f'{topic}.{priority.lower()}' for topic in self.topics]
+
+    def _message(self, ctxt, msg):
+        context = ctxt if isinstance(ctxt, dict) else ctxt.to_dict()
+        content = encoding.to_json({
+            **msg, '_unique_id': uuid.uuid4().hex,
+            **{f'_context_{key}': value for key, value in context.items()},
+        }, 'rabbit')
+        body = encoding.to_json(
+            {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit')
+        headers = {}
+        if self._broker.compression:
+            body, headers['compression'] = compression.compress(
+                body.encode(), self._broker.compression)
+        return amqp.Message(
+            body, application_headers=headers,
+            content_type='application/json', content_encoding='utf-8',
+            delivery_mode=_PERSISTENT, message_id=msg['message_id'])
+
+
+def _together(several):
+    """A Future that is done when all are, and well if all are."""
+    together = futures.Future()
+    together.set_running_or_notify_cancel()
+
+    def look(_):
+        if not all(each.done() for each in several):
+            return
+        found = [error for each in several if (error := each.exception())]
+        # Two threads may see the last one done.
+        with contextlib.suppress(futures.InvalidStateError):
+            if found:
+                together.set_exception(found[0])
+            else:
+                together.set_result(None)
+
+    for each in several:
+        each.add_done_callback(look)
+    return together
