@@ -68,7 +68,10 @@ def of_transport(condition, host, mechanisms):
         return ('it offers no SASL mechanism that may be used here, which '
                 f'are {", ".join(mechanisms)}{hint}: {said}')
     if 'Authentication failed' in said:
-        return f'it does not let us in: {said}'
+        what = 'user name and password' if host.username else 'identity'
+        return f'it does not let us in with our {what}: {said}'
+    if 'protocol header got' in said:
+        return f'it does not speak AMQP 1.0 on this port: {said}'
     if 'connection aborted' in said or 'protocol header' in said:
         return f'the connection broke off: {said}'
     return said

@@ -42,12 +42,15 @@ class QpidCase(base.TestCase):
         self.addCleanup(self._check_log)
 
     def _check_log(self):
-        self.assertNotIn(PAYLOAD, self._logger.output)
-        self.assertNotIn(PASSWORD, self._logger.output)
+        self.assertNotIn(PAYLOAD, self.logged())
+        self.assertNotIn(PASSWORD, self.logged())
+
+    def logged(self):
+        return self._logger.output
 
     def warnings(self):
         """What an operator would read: lines of warnings and errors."""
-        return [line for line in self._logger.output.splitlines()
+        return [line for line in self.logged().splitlines()
                 if line.startswith(('WARNING ', 'ERROR ', 'CRITICAL '))]
 
     def conf(self, *hosts, **options):

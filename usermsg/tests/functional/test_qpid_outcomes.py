@@ -218,9 +218,9 @@ class NodeTest(Case):
 
     def test_a_node_that_never_comes_is_named(self):
         self.peer.tell(ADDRESS, attach='refuse', condition='amqp:not-found')
-        driver = self.driver(self.peer.url(), delivery_timeout=1)
-        self.refusal(errors.NotDelivered, driver, self.host, ADDRESS,
-                     'amqp:not-found')
+        self.refusal(
+            errors.NotDelivered, self.driver(self.peer.url()), self.host,
+            ADDRESS, 'amqp:not-found', retry=1)
 
     def test_what_is_forbidden_is_refused_until_it_is_allowed(self):
         driver = self.driver(self.peer.url())
@@ -233,7 +233,7 @@ class NodeTest(Case):
         self.send(driver)
 
     def test_a_node_that_is_refused_does_not_hold_up_another(self):
-        driver = self.driver(self.peer.url())
+        driver = self.driver(self.peer.url(), drain_timeout=0)
         for how in ('refuse', 'end', 'ignore'):
             self.peer.tell(ADDRESS, attach=how, condition='amqp:not-found')
             _ids, sent = self.submit(driver, 5)
