@@ -19,7 +19,6 @@ not hold up what goes to others.
 import collections
 import heapq
 import itertools
-import random
 import uuid
 
 from usermsg.notifications.amqp1 import problems
@@ -291,8 +290,8 @@ class Sender:
 
     def _pause(self, now):
         self._failures += 1
-        self._resume_at = now + (1 - random.random() / 2) * min(
-            _LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self._failures, 10))
+        self._resume_at = now + min(
+            _LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10))
 
 
 def _number(job):
