@@ -86,6 +86,20 @@ class Metrics:
         self.expired_source_keys = self._counter(
             'usermsg_source_keys_expired',
             'Source keys that were removed because they had expired.')
+        self.notifications_delivered = self._counter(
+            'usermsg_notifications_delivered',
+            'Notifications that a driver has delivered from the outbox.',
+            labels=('driver',))
+        self.notifications_failed = self._counter(
+            'usermsg_notifications_failed',
+            'Attempts that failed while others were delivered.',
+            labels=('driver',))
+        self.notifications_set_aside = self._counter(
+            'usermsg_notifications_set_aside',
+            'Notifications that are not tried any more.', labels=('driver',))
+        self.notifications_away = self._counter(
+            'usermsg_notifications_away',
+            'How often nothing could be delivered.', labels=('driver',))
 
     def _counter(self, name, help_text, labels=()):
         return self._add(Counter(self._make_value, name, help_text, labels))

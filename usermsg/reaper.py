@@ -22,6 +22,7 @@ from oslo_log import log
 from usermsg.db import clock
 from usermsg import exception
 from usermsg import lease
+from usermsg.notifications import event_types
 from usermsg.objects import removal
 from usermsg.objects import statistics
 
@@ -39,6 +40,9 @@ class Reaper:
         self._options = runtime.conf.reaper
         self._limit = runtime.conf.messages.max_per_project
         self._metrics = runtime.metrics
+        self._tellers = {
+            'expired': runtime.outbox.teller(event_types.MESSAGE_EXPIRE),
+            'excess': runtime.outbox.teller(event_types.MESSAGE_DELETE)}
         self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease)
         self._reaps = False
 
@@ -83,7 +87,7 @@ class Reaper:
             for kind, rows in self._all(now, stop):
                 for number in removal.remove(
                         self._db, rows, self._options.batch,
-                        self._lease.guard):
+                        self._lease.guard, self._tellers.get(kind)):
                     removed[kind] += number
                     getattr(self._metrics, kind).inc(number)
                     if stop.wait(self._options.pause):

@@ -26,6 +26,7 @@ from usermsg import exception
 from usermsg.message import catalogue
 from usermsg.message import loader
 from usermsg import metrics
+from usermsg.notifications import outbox
 from usermsg import policy
 
 #: Names the configuration files, separated by semicolons, for processes
@@ -44,6 +45,7 @@ class Runtime:
     db: db.Database
     catalogue: catalogue.Catalogue
     metrics: metrics.Metrics
+    outbox: outbox.Outbox
     policy: policy.Policy | None
 
 
@@ -67,7 +69,13 @@ def prepare(argv=None):
         # journal without its library.
         raise exception.ConfigurationError(
             f'logging cannot be set up: {error}') from None
-    return make_runtime(conf, policy.Policy(conf), _metrics(conf))
+    runtime = make_runtime(conf, policy.Policy(conf), _metrics(conf))
+    if runtime.outbox.drivers:
+        # Here, because it imports libraries; and at all, because nobody
+        # would see that what goes into the outbox never leaves it.
+        from usermsg.notifications import strategies
+        strategies.check(conf)
+    return runtime
 
 
 def prepare_library():
@@ -96,6 +104,9 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     """
     conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
+    # Here, because it imports the library, which chooses a backend.
+    from usermsg.conf import messaging
+    messaging.register_opts(conf)
     if not library:
         # Here, because it imports libraries.
         from usermsg.conf import libraries
@@ -145,12 +156,14 @@ def make_runtime(conf, rules=None, counters=None):
         this runtime alone
     """
     counters = counters or metrics.Metrics()
+    database = db.Database(conf)
     return Runtime(
         conf=conf,
-        db=db.Database(conf),
+        db=database,
         catalogue=loader.load(conf.catalogue.overlay_dir,
                               on_unknown=counters.unknown_events.inc),
         metrics=counters,
+        outbox=outbox.Outbox(database, conf),
         policy=rules)
 
 

@@ -18,6 +18,8 @@ from oslo_service import service as os_service
 
 from usermsg import exception
 from usermsg import exporter
+from usermsg.notifications import relay
+from usermsg.notifications import strategies
 from usermsg import reaper
 from usermsg import service
 
@@ -39,6 +41,7 @@ class Worker(os_service.ServiceBase):
         self._runtime = runtime
         self._stop = threading.Event()
         self._threads = []
+        self._drivers = {}
 
     def start(self):
         try:
@@ -51,9 +54,21 @@ class Worker(os_service.ServiceBase):
         except exception.ConfigurationError as error:
             LOG.error('No figures are served: %s', error)
         thread = threading.Thread(target=reaper.Reaper(self._runtime).run,
-                                  args=(self._stop,))
+                                  args=(self._stop,), name='reaper')
         thread.start()
         self._threads.append(thread)
+        if self._runtime.outbox.drivers:
+            self._relay()
+
+    def _relay(self):
+        try:
+            # Here and not before the fork, over which no connection goes.
+            self._drivers = strategies.load(self._runtime.conf)
+        except exception.ConfigurationError as error:
+            LOG.error('Notifications stay in the outbox: %s', error)
+            return
+        self._threads += relay.Relays(
+            self._runtime, self._drivers).start(self._stop)
 
     def stop(self):
         """Returns when all have ended; oslo.service doesn't wait for ever."""
@@ -63,6 +78,7 @@ class Worker(os_service.ServiceBase):
     def wait(self):
         for thread in self._threads:
             thread.join()
+        strategies.close(self._drivers)
 
     def reset(self):
         """Nothing: oslo.service starts a new process instead."""

@@ -20,6 +20,8 @@ from usermsg.cmd import progress
 from usermsg import db
 from usermsg.db import clock
 from usermsg import exception
+from usermsg.notifications import event_types
+from usermsg.notifications import outbox
 from usermsg.objects import removal
 from usermsg import validation
 
@@ -58,9 +60,10 @@ class Purge(db_command.Command):
         conf = self.app.conf
         self._db = db.Database(conf)
         self._options = conf.reaper
+        told = outbox.Outbox(self._db, conf)
         now = clock.read(self._db)
         with interruptions.Interruptions() as self._interruptions:
-            for what, rows in _kinds(parsed_args, now):
+            for what, rows, event_type in _kinds(parsed_args, now):
                 total = self._count(rows)
                 if total is None:
                     self._say('Interrupted while counting; ',
@@ -69,7 +72,8 @@ class Purge(db_command.Command):
                     return interruptions.INTERRUPTED
                 if parsed_args.dry_run:
                     self._say(f'{total:,} {what} would be removed.')
-                elif not self._remove(what, rows, total):
+                elif not self._remove(what, rows, total,
+                                      told.teller(event_type)):
                     return interruptions.INTERRUPTED
         return 0
 
@@ -82,13 +86,13 @@ class Purge(db_command.Command):
                 return None
         return total
 
-    def _remove(self, what, rows, total):
+    def _remove(self, what, rows, total, tell):
         """Returns whether it came to the end."""
         so_far = progress.Progress(self.app.stdout, total, what)
         outcome = 'Failed'
         try:
-            for number in removal.remove(self._db, rows,
-                                         self._options.batch):
+            for number in removal.remove(
+                    self._db, rows, self._options.batch, tell=tell):
                 so_far.advance(number)
                 if self._interruptions.came(within=self._options.pause):
                     outcome = 'Interrupted'
@@ -110,13 +114,19 @@ class Purge(db_command.Command):
 
 
 def _kinds(arguments, now):
-    """What is removed, in words and as rows, one after the other."""
+    """What is removed, one after the other.
+
+    :returns: of each, what it is called, its rows, and the type of the
+        notification that tells of it
+    """
     if arguments.older_than is None:
         return [('expired messages',
-                 removal.expired(now, arguments.project)),
+                 removal.expired(now, arguments.project),
+                 event_types.MESSAGE_EXPIRE),
                 ('expired source ids',
-                 removal.expired_keys(now, arguments.project))]
+                 removal.expired_keys(now, arguments.project), None)]
     when = moment.before(now, arguments.older_than)
     if when > now:
         raise exception.InvalidInput('--older-than', 'lies in the future.')
-    return [('messages', removal.older(when, arguments.project))]
+    return [('messages', removal.older(when, arguments.project),
+             event_types.MESSAGE_DELETE)]

@@ -42,7 +42,9 @@ def set_defaults():
     It changes the libraries for the whole process: only the generator of
     samples calls it.
     """
-    # Here, because it takes long to import.
+    # Here, because they take long to import.
     from usermsg.conf import authtoken
+    from usermsg.conf import messaging
     authtoken.set_defaults()
+    messaging.set_defaults()
     cors.set_defaults(**_CORS)

@@ -39,6 +39,10 @@ def utc_microseconds():
         mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 
 
+def long_text():
+    return sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+
+
 _TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 messages = sa.Table(
@@ -87,4 +91,29 @@ leases = sa.Table(
     sa.Column('owner', ascii_string(255), nullable=False),
     # By the clock of the database.
     sa.Column('until', utc_microseconds(), nullable=False),
+    **_TABLE)
+
+# A notification that a driver has not delivered yet: a row for each driver,
+# so that one whose broker is away holds up no other and repeats none.
+outbox = sa.Table(
+    'outbox', metadata,
+    # The notification's message_id, a UUIDv7 of the time of the event.
+    sa.Column('id', ascii_string(36), primary_key=True),
+    sa.Column('driver', ascii_string(64), primary_key=True),
+    sa.Column('shard', sa.SmallInteger(), nullable=False),
+    sa.Column('set_aside', sa.SmallInteger(), nullable=False),
+    sa.Column('event_type', ascii_string(64), nullable=False),
+    sa.Column('priority', ascii_string(16), nullable=False),
+    sa.Column('publisher_id', ascii_string(255), nullable=False),
+    # What it is about: the order within a subject is kept.
+    sa.Column('subject', ascii_string(255), nullable=False),
+    sa.Column('occurred_at', utc_microseconds(), nullable=False),
+    # JSON: of messages the columns, of others the payload.
+    sa.Column('content', long_text(), nullable=False),
+    sa.Column('queued_at', utc_microseconds(), nullable=False),
+    # Failures while others were delivered, and when to try again.
+    sa.Column('attempts', sa.SmallInteger(), nullable=False),
+    sa.Column('due_at', utc_microseconds(), nullable=True),
+    sa.Column('reason', sa.String(255), nullable=True),
+    sa.Index('outbox_relay_idx', 'set_aside', 'driver', 'shard', 'id'),
     **_TABLE)

@@ -35,6 +35,7 @@ from oslo_log import log
 from usermsg.db import clock
 from usermsg import exception as errors
 from usermsg.message import deadline
+from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import removal
 from usermsg import service
@@ -67,6 +68,10 @@ class API:
         self._db = runtime.db
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
+        outbox = runtime.outbox
+        self._tell_created = outbox.teller(event_types.MESSAGE_CREATE)
+        self._tell_deleted = outbox.teller(event_types.MESSAGE_DELETE)
+        self._tell_expired = outbox.teller(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
         self._deadline = deadline.Deadline(
             runtime.conf.messages.record_timeout)
@@ -114,7 +119,8 @@ class API:
                                      validation.REQUEST_ID))
         try:
             [(stored, new)] = self._deadline.run(
-                lambda: self._objects.MessageList.record(self._db, [draft]))
+                lambda: self._objects.MessageList.record(
+                    self._db, [draft], self._tell_created))
         except Exception as error:
             message = self._objects.Message.from_row(draft.row)
             self._metrics.not_recorded.inc(
@@ -185,7 +191,8 @@ class API:
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         try:
-            stored = self._objects.MessageList.record(self._db, drafts)
+            stored = self._objects.MessageList.record(
+                self._db, drafts, self._tell_created)
         except errors.DatabaseUnavailable:
             for draft in drafts:
                 self._metrics.not_recorded.inc(1, draft.labels)
@@ -278,7 +285,7 @@ class API:
         """Delete one message for good. See :meth:`get`."""
         self._objects.Message.delete(
             self._db, _message_id(message_id), _scope(context, all_projects),
-            prefix)
+            prefix, self._tell_deleted)
 
     def cleanup_expired_messages(self, context=None):
         """Delete what has expired, and source keys no longer needed.
@@ -291,7 +298,8 @@ class API:
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         now = clock.read(self._db)
-        deleted = sum(removal.remove(self._db, removal.expired(now)))
+        deleted = sum(removal.remove(
+            self._db, removal.expired(now), tell=self._tell_expired))
         for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted

@@ -27,6 +27,7 @@ from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
+from usermsg.objects import removal
 from usermsg.objects import walk
 
 LOG = log.getLogger(__name__)
@@ -158,15 +159,15 @@ class Message(base.UsermsgObject):
         return cls.from_row(rows[0])
 
     @classmethod
-    def delete(cls, db, message_id, project_id=None, prefix=None):
+    def delete(cls, db, message_id, project_id=None, prefix=None,
+               tell=None):
         """Delete the message with an id; see :meth:`get`.
 
         :param prefix: of which namespace it must be; None for any
+        :param tell: see :meth:`MessageList.record`
         """
-        deleted = db.write(lambda connection: connection.execute(
-            _TABLE.delete().where(*_one(
-                message_id, project_id, prefix))).rowcount)
-        if not deleted:
+        if not db.write(lambda connection: removal.delete_messages(
+                connection, _one(message_id, project_id, prefix), tell)):
             raise exception.MessageNotFound(message_id)
 
 
@@ -196,10 +197,12 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, drafts):
+    def record(db, drafts, tell=None):
         """Store messages: all of them or none, and each source id once.
 
         :param drafts: :class:`Draft` objects
+        :param tell: called with the connection and the rows of those that
+            are new, in the transaction that stores them
         :returns: (message, whether it is new) for each draft, in order: what
             was stored under its source id before isn't
         :raises usermsg.exception.SourceConflict: that had another content
@@ -218,7 +221,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 draft.key not in before and firsts[draft.key] is draft)]
             try:
                 if new:
-                    db.write(lambda connection: insert(connection, new))
+                    db.write(lambda connection: insert(
+                        connection, new, tell))
             except db_exception.DBDuplicateEntry:
                 if not firsts:
                     raise
@@ -267,15 +271,21 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def insert(connection, drafts):
-    """Store drafts with their keys, of which none may be there yet."""
+def insert(connection, drafts, tell=None):
+    """Store drafts with their keys, of which none may be there yet.
+
+    :param tell: see :meth:`MessageList.record`
+    """
     # In one order everywhere, so that two batches don't wait for each other.
     keys = [draft.key_row() for draft in
             sorted((draft for draft in drafts if draft.key),
                    key=lambda draft: draft.key)]
     if keys:
         _INSERT_KEYS.execute(connection, keys)
-    _INSERT.execute(connection, [draft.row for draft in drafts])
+    rows = [draft.row for draft in drafts]
+    _INSERT.execute(connection, rows)
+    if tell is not None:
+        tell(connection, rows)
 
 
 _INSERT = statement.Insert(_TABLE)

@@ -110,7 +110,7 @@ def excess(db, project_id, number):
                          (mine, _MESSAGES.c.id <= last))
 
 
-def remove(db, rows, batch=BATCH, guard=None):
+def remove(db, rows, batch=BATCH, guard=None, tell=None):
     """Remove rows, oldest first, a batch with each step of the iterator.
 
     Stopping between two steps leaves nothing half done; whoever removes the
@@ -118,6 +118,7 @@ def remove(db, rows, batch=BATCH, guard=None):
 
     :param guard: called with the connection first in each transaction; what
         it raises ends it all
+    :param tell: of messages: see :func:`delete_messages`
     :returns: an iterator of how many rows each batch really deleted: others
         may have been quicker
     :raises usermsg.exception.DatabaseUnavailable: not now
@@ -130,7 +131,7 @@ def remove(db, rows, batch=BATCH, guard=None):
         keys, last = _choose(db, rows, low, batch)
         if keys:
             yield db.write(lambda connection: _delete(
-                connection, rows, keys, last, guard))
+                connection, rows, keys, last, guard, tell))
         if last is None:
             return
         # What is gone stays in the index for a while: without this, each
@@ -159,7 +160,7 @@ def _choose(db, rows, low, batch):
     return keys, found[-1].position if found else None
 
 
-def _delete(connection, rows, keys, last, guard):
+def _delete(connection, rows, keys, last, guard, tell):
     if guard is not None:
         guard(connection)
     key = rows.table.primary_key.columns.values()
@@ -167,7 +168,27 @@ def _delete(connection, rows, keys, last, guard):
     # last one: by the conditions alone SQLite and PostgreSQL would rather go
     # through all that has expired, once for each batch.
     still = [] if rows.column in key else [rows.column <= last]
-    return connection.execute(rows.table.delete().where(
+    conditions = [
         sa.tuple_(*key).in_(keys) if len(key) > 1 else
         key[0].in_([value for value, in keys]),
-        *still, *rows.still_met())).rowcount
+        *still, *rows.still_met()]
+    if rows.table is _MESSAGES:
+        return delete_messages(connection, conditions, tell)
+    return connection.execute(rows.table.delete().where(*conditions)).rowcount
+
+
+def delete_messages(connection, conditions, tell=None):
+    """Delete messages that meet conditions.
+
+    :param tell: called with the connection and the rows of those that were
+        really deleted, which others may do at the same time
+    :returns: how many were
+    """
+    query = _MESSAGES.delete().where(*conditions)
+    if tell is None:
+        return connection.execute(query).rowcount
+    rows = [tuple(row) for row in connection.execute(
+        query.returning(*_MESSAGES.c))]
+    if rows:
+        tell(connection, rows)
+    return len(rows)

@@ -35,7 +35,6 @@ _HEAD = 'Name', 'Type', 'Required', 'What it is'
 
 def description():
     """The OpenAPI description of the service."""
-    backend.use_threads()
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
         # It connects to nothing.
         file.write('[database]\nconnection = sqlite://\n')
@@ -164,5 +163,8 @@ class Reference(docutils.SphinxDirective):
 
 
 def setup(app):
+    # Before another extension lists options of libraries, oslo.messaging's
+    # among them.
+    backend.use_threads()
     app.add_directive('usermsg-api', Reference)
     return {'parallel_read_safe': True}

@@ -275,7 +275,7 @@ class Client:
         for job, _address in self._deadlines:
             if not job.done:
                 self._finish(job, errors.NotDelivered(
-                    'qpid: the process ended before it was confirmed.'))
+                    'qpid: the driver was closed before it was confirmed.'))
         for each in self._senders.values():
             each.lost()
         if self._connection is not None:

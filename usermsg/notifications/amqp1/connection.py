@@ -59,6 +59,8 @@ class Connection:
             raise problems.Lost(
                 f'it cannot be set up: {error}') from None
         self.is_open = False
+        #: Whether anything came with the last look.
+        self.has_heard = False
         #: Whether it has confirmed anything.
         self.is_good = False
 
@@ -103,6 +105,7 @@ class Connection:
     def receive(self):
         """Take in what has arrived."""
         taken = 0
+        self.has_heard = False
         with self._failures():
             while taken < _CHUNK:
                 capacity = self._transport.capacity()
@@ -113,6 +116,7 @@ class Connection:
                     self._transport.close_tail()
                     return
                 self._transport.push(data)
+                self.has_heard = True
                 taken += len(data)
                 if len(data) < capacity:
                     return

@@ -45,6 +45,8 @@ class Job:
     def finish(self, error=None):
         """Tell whoever waits, if they do; called once."""
         self.done = True
+        # It may be on a list for some more time.
+        self.data = None
         if self.start():
             if error is None:
                 self.future.set_result(None)

@@ -54,7 +54,7 @@ class Sender:
         self._waiting = collections.deque()
         # Of deliveries and jobs, in the order in which they were sent.
         self._unsettled = []
-        self._proton = self._session = self._link = None
+        self._session = self._link = None
         self._tags = itertools.count()
         self._failures = 0
         self._resume_at = 0.0
@@ -63,11 +63,6 @@ class Sender:
 
     def put(self, job):
         self._waiting.append(job)
-
-    def busy(self):
-        """Whether anybody waits for something."""
-        return bool(self._waiting) or any(
-            not job.done for _delivery, job in self._unsettled)
 
     def forget_done(self):
         """Let go of what had its deadline."""
@@ -100,7 +95,7 @@ class Sender:
         :returns: when to try again at the latest, None for at the next input
         :raises .problems.Lost: nobody answers
         """
-        if self._link is not None:
+        if self._link is not None and connection.has_heard:
             self._settle(connection, proton, now)
             self._look_for_end(connection, proton, now)
         if not self._waiting:
@@ -233,9 +228,8 @@ class Sender:
         self._pause(now)
         if name in problems.PERMANENT:
             self._report.wrong(self.address, f'{host}: {said}')
-            self._again(jobs, reason)
             waiting, self._waiting = self._waiting, collections.deque()
-            for job in waiting:
+            for job in itertools.chain(jobs, waiting):
                 if not job.done:
                     self._finish(job, errors.Refused(f'qpid: {reason}'))
             # The next one asks again.
@@ -270,7 +264,6 @@ class Sender:
 
     def failed(self, reason):
         """An attempt has failed, which not all jobs outlive."""
-        self._reason = reason
         for job in list(self._waiting):
             if job.retries is not None and not job.done:
                 if job.retries <= 0:
@@ -279,6 +272,7 @@ class Sender:
                     job.retries -= 1
 
     def _again(self, jobs, reason):
+        self._reason = reason
         self._put_back(jobs)
         self.failed(reason)
 

@@ -30,8 +30,8 @@ Tests that kill it, freeze it or fill it start their own::
     broker = servers.require(rabbitmq.RabbitMQ)
     self.addCleanup(broker.stop)
 
-Its start takes some seven seconds of CPU. ``kill()``, ``shut_down()`` and ``start()`` keep
-what it stored.
+A start takes some seven seconds of CPU. ``kill()``, ``shut_down()`` and
+``start()`` keep what it stored.
 """
 
 import atexit

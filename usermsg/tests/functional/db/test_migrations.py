@@ -76,7 +76,15 @@ _ROWS = {'0001': {
          'expires_at': samples.START.replace(tzinfo=None)}]},
     '0002': {'leases': [
         {'name': 'a lease', 'owner': 'an owner',
-         'until': samples.START.replace(tzinfo=None)}]}}
+         'until': samples.START.replace(tzinfo=None)}]},
+    '0003': {'outbox': [
+        {'id': '0' * 36, 'driver': 'rabbit', 'shard': 31, 'set_aside': 0,
+         'event_type': 'image.create', 'priority': 'INFO',
+         'publisher_id': 'host', 'subject': 'an image',
+         'occurred_at': samples.START.replace(tzinfo=None),
+         'content': '{"name": "\u00e9"}' + ' ' * 70000,
+         'queued_at': samples.START.replace(tzinfo=None), 'attempts': 0,
+         'due_at': None, 'reason': None}]}}
 
 _SYNC = '''
 import sys
@@ -173,18 +181,18 @@ class TestSchema(databases.TestCase):
                               rows)
 
     def test_sync_keeps_what_is_there(self):
-        self.assertEqual((None, '0002'), migration.sync(self.db))
+        self.assertEqual((None, '0003'), migration.sync(self.db))
         samples.insert(self.db, [samples.row()])
-        self.assertEqual(('0002', '0002'), migration.sync(self.db))
+        self.assertEqual(('0003', '0003'), migration.sync(self.db))
         self.assertEqual(1, len(samples.stored(self.db)))
 
     def test_two_can_sync_at_once(self):
         config = str(self.home / 'usermsg.conf')
         ends = processes.run_at_once(_SYNC, [[config]] * 2)
         self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
-        self.assertEqual(['0002 0002', 'None 0002'],
+        self.assertEqual(['0003 0003', 'None 0003'],
                          sorted(output.strip() for _, output, _ in ends))
-        self.assertEqual('0002', migration.version(self.db))
+        self.assertEqual('0003', migration.version(self.db))
 
 
 class Commands:
@@ -203,7 +211,7 @@ class TestCommands(Commands, databases.TestCase):
     scenarios = databases.SCENARIOS[1:]
 
     def test_sync(self):
-        self.manage('sync', 0, 'The database went from nothing to 0002.',
+        self.manage('sync', 0, 'The database went from nothing to 0003.',
                     self.url)
 
     def test_a_wrong_password_is_not_repeated(self):
@@ -220,11 +228,11 @@ class TestSqliteCommands(Commands, base.TestCase):
     def test_before_and_after(self):
         for command, status, pattern in (
                 ('check', 1, 'The database is at nothing, this release needs '
-                 '0002. Run "usermsg-manage db sync".'),
-                ('sync', 0, 'The database went from nothing to 0002.'),
-                ('sync', 0, 'The database is at 0002 already.'),
-                ('version', 0, '0002'),
-                ('check', 0, 'The database is up to date: 0002.')):
+                 '0003. Run "usermsg-manage db sync".'),
+                ('sync', 0, 'The database went from nothing to 0003.'),
+                ('sync', 0, 'The database is at 0003 already.'),
+                ('version', 0, '0003'),
+                ('check', 0, 'The database is up to date: 0003.')):
             self.manage(command, status, pattern, self.sqlite_url())
 
     def test_a_schema_of_a_newer_release(self):

@@ -126,9 +126,10 @@ class RabbitTest(sending.TestCase):
         found = self.queue()
         self.assertEqual((True, False, 'classic'), (
             found['durable'], found['auto_delete'], found['type']))
-        exchange = self.broker.ask(
-            'GET', f'exchanges/{self.vhost.name}/openstack')
-        self.assertTrue(exchange['durable'])
+        with self.vhost.connection() as connection:
+            # Fails unless it is like that.
+            connection.channel().exchange_declare(
+                'openstack', 'topic', durable=True, auto_delete=False)
         [message] = self.vhost.read(sending.QUEUE)
         self.assertEqual(2, message.properties['delivery_mode'])
 

@@ -1,0 +1,45 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""``[relay]``: how notifications leave the outbox."""
+
+from oslo_config import cfg
+
+GROUP = cfg.OptGroup('relay', title='From the outbox to the brokers')
+
+OPTS = [
+    cfg.FloatOpt(
+        'interval', default=1, min=0.05, max=60,
+        help='How many seconds usermsg-worker waits before it looks again, '
+             'when there was nothing to send.'),
+    cfg.IntOpt(
+        'batch', default=500, min=1, max=1000,
+        help='The most notifications that are under way at a time, in each '
+             'shard and for each driver.'),
+    cfg.IntOpt(
+        'lease', default=60, min=10, max=3600,
+        help='After how many seconds another worker may take over from one '
+             'that has frozen. What that had under way is then sent twice, '
+             'with the same message_id.'),
+    cfg.IntOpt(
+        'max_backoff', default=30, min=1, max=3600,
+        help='The most seconds between two attempts while a broker is away; '
+             'it begins with one second.'),
+    cfg.IntOpt(
+        'max_attempts', default=10, min=1, max=1000,
+        help='After how many failures a notification is set aside, if others '
+             'can be delivered meanwhile. While none can it is not counted.'),
+    cfg.IntOpt(
+        'max_age', default=7 * 24 * 3600, min=60, max=366 * 24 * 3600,
+        help='After how many seconds in the outbox a notification is set '
+             'aside. It stays there until "usermsg-manage outbox retry" or '
+             '"outbox drop": nothing else removes it.'),
+]

@@ -1,0 +1,44 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What is sent of an entry of the outbox."""
+
+import datetime
+
+import orjson
+
+from usermsg.notifications import message
+from usermsg.notifications import notification
+from usermsg.objects import message as message_object
+
+_OF_MESSAGES = 'message.'
+
+
+def of(entry, catalogue):
+    """The six fields of a notification: a dict.
+
+    Of a message the outbox holds its columns as they were at that moment;
+    of anything else the payload itself.
+
+    :param entry: a :class:`usermsg.objects.outbox.Entry`
+    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`
+    :raises ValueError, TypeError, KeyError: it can't be understood
+    """
+    payload = orjson.loads(entry.content)
+    if entry.event_type.startswith(_OF_MESSAGES):
+        payload = message.payload(
+            entry.event_type, message_object.Message.from_row(payload),
+            catalogue)
+    return notification.Notification(
+        entry.event_type, payload, entry.subject, entry.priority,
+        entry.publisher_id,
+        entry.occurred_at.replace(tzinfo=datetime.timezone.utc),
+        entry.id).body()

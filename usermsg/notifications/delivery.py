@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Handing notifications to one driver, many at a time."""
+
+import concurrent.futures
+import time
+
+from usermsg.notifications import errors
+
+
+class Delivery:
+    """Sends through a driver and says what became of each.
+
+    A driver with ``submit`` gets all of them at once and confirms them in
+    any order; another gets one after the other.
+
+    :param driver: see :mod:`usermsg.notifications.strategies`
+    :param patience: seconds that sending a batch takes at most, apart from
+        what the driver itself makes us wait
+    """
+
+    def __init__(self, driver, patience):
+        self._driver = driver
+        self._patience = patience
+
+    def send(self, bodies):
+        """Send notifications in their order.
+
+        :param bodies: id -> the six fields
+        :returns: id -> None, if it was delivered, or the
+            :class:`usermsg.notifications.errors.NotDelivered`; those that
+            were not tried are not there
+        """
+        if hasattr(self._driver, 'submit'):
+            return self._all_at_once(bodies)
+        return self._one_by_one(bodies)
+
+    def _one_by_one(self, bodies):
+        outcomes = {}
+        end = time.monotonic() + self._patience
+        for ident, body in bodies.items():
+            outcomes[ident] = _outcome(
+                self._driver.notify, {}, body, body['priority'], 0)
+            # A broker that is away would make each of them wait.
+            if (isinstance(outcomes[ident], errors.NotDelivered) and
+                    not isinstance(outcomes[ident], errors.Refused)):
+                break
+            if time.monotonic() > end:
+                break
+        return outcomes
+
+    def _all_at_once(self, bodies):
+        under_way = {}
+        outcomes = {}
+        for ident, body in bodies.items():
+            try:
+                under_way[ident] = self._driver.submit(
+                    {}, body, body['priority'])
+            except errors.NotDelivered as error:
+                outcomes[ident] = error
+        concurrent.futures.wait(under_way.values(), self._patience)
+        for ident, future in under_way.items():
+            if future.done() or not future.cancel():
+                outcomes[ident] = _outcome(
+                    future.result, 0) if future.done() else _unconfirmed()
+            else:
+                outcomes[ident] = _unconfirmed()
+        return outcomes
+
+
+def _outcome(call, *arguments):
+    try:
+        call(*arguments)
+    except errors.NotDelivered as error:
+        return error
+    except concurrent.futures.CancelledError:
+        return _unconfirmed()
+    except Exception as error:
+        # A driver of somebody else's. Its words could hold the payload.
+        return errors.NotDelivered(type(error).__name__)
+    return None
+
+
+def _unconfirmed():
+    return errors.NotDelivered('no confirmation in time')

@@ -1,0 +1,121 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Where notifications wait until a driver has delivered them.
+
+What the outbox has accepted is never lost: it is stored in one transaction
+with what it tells of, and :mod:`usermsg.notifications.relay` forgets it when
+it was delivered. Nobody who writes here waits for a broker.
+"""
+
+import binascii
+import datetime
+import functools
+import socket
+
+import orjson
+
+from usermsg.db import models
+from usermsg.notifications import event_types
+from usermsg.objects import ids
+from usermsg.objects import outbox as entries
+from usermsg import validation
+
+#: A strategy that sends nothing: nothing is stored for it.
+NOOP = 'noop'
+
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_PROJECT, _CREATED = (models.messages.c.keys().index(name)
+                      for name in ('project_id', 'created_at'))
+_LENGTHS = {name: models.outbox.c[column].type.length for name, column in (
+    ('message_id', 'id'), ('event_type', 'event_type'),
+    ('publisher_id', 'publisher_id'), ('subject', 'subject'))}
+
+
+class Outbox:
+    """Stores notifications for the drivers that are configured.
+
+    :param db: a :class:`usermsg.db.Database`
+    :param conf: where ``[oslo_messaging_notifications] driver`` and
+        ``[notifications]`` are read
+    """
+
+    def __init__(self, db, conf):
+        self._db = db
+        self.drivers = tuple(dict.fromkeys(
+            name for name in conf.oslo_messaging_notifications.driver
+            if name != NOOP))
+        self._publisher_id = (conf.notifications.publisher_id or
+                              socket.gethostname())
+
+    def send(self, notification):
+        """Accept a :class:`usermsg.notifications.notification.Notification`.
+
+        :raises usermsg.exception.InvalidInput: a value can't be stored
+        :raises usermsg.exception.DatabaseUnavailable: not now
+        """
+        if not self.drivers:
+            return
+        subject = notification.subject or notification.message_id
+        for name, longest in _LENGTHS.items():
+            value = getattr(notification, name)
+            if value or name != 'subject':
+                validation.identifier(name, value, longest)
+        when = notification.timestamp.astimezone(
+            datetime.timezone.utc).replace(tzinfo=None)
+        rows = [(notification.message_id, driver,
+                 shard_of(subject), 0, notification.event_type,
+                 notification.priority, notification.publisher_id,
+                 subject, when,
+                 orjson.dumps(notification.payload).decode(), when, 0, None,
+                 None) for driver in self.drivers]
+        self._db.write(lambda connection: entries.insert(connection, rows))
+
+    def teller(self, event_type):
+        """What stores that something happened to messages.
+
+        :param event_type: of :mod:`usermsg.notifications.event_types`
+        :returns: a function of the connection, in whose transaction it
+            happened, and of the messages' rows; None if nothing is to be
+            told
+        """
+        return functools.partial(
+            self._tell, event_type) if self.drivers else None
+
+    def _tell(self, event_type, connection, rows):
+        """Store one notification of each message, for each driver.
+
+        :param rows: the values of all columns, as
+            :class:`usermsg.objects.message.Message` takes them
+        """
+        now = datetime.datetime.now(datetime.timezone.utc).replace(
+            tzinfo=None)
+        told = []
+        for row in rows:
+            project_id, created_at = row[_PROJECT], row[_CREATED]
+            if isinstance(created_at, str):
+                created_at = datetime.datetime.fromisoformat(created_at)
+            # The clock of another host made it, which may be ahead of ours:
+            # what happens to a message comes after it was made.
+            when = (created_at if event_type == event_types.MESSAGE_CREATE else
+                    max(now, created_at + _MICROSECOND))
+            ident = ids.mint(when.replace(tzinfo=datetime.timezone.utc))
+            content = orjson.dumps(row).decode()
+            shard = shard_of(project_id)
+            told += [(ident, driver, shard, 0, event_type, 'INFO',
+                      self._publisher_id, row[0], when, content, now, 0,
+                      None, None) for driver in self.drivers]
+        entries.insert(connection, told)
+
+
+def shard_of(owner):
+    """The shard of a project, or of something that has none."""
+    return binascii.crc32(owner.encode()) % entries.SHARDS
