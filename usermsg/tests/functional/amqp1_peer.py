@@ -48,17 +48,19 @@ class Peer(servers.Process):
     :param key: of the certificate, as PEM
     :param client_ca: as PEM; clients need a certificate from it
     :param idle_timeout: seconds; what it announces
+    :param max_frame_size: bytes, at least 512; what it announces
     """
 
     def __init__(self, *, mechanisms=None, users=None, busy=False,
-                 certificate=None, key=None, client_ca=None, idle_timeout=0):
+                 certificate=None, key=None, client_ca=None, idle_timeout=0,
+                 max_frame_size=None):
         super().__init__(ready=self._answers)
         self._rules = {}
         self._tls = certificate is not None
         self._options = {
             'mechanisms': mechanisms, 'users': users or {}, 'busy': busy,
-            'idle_timeout': idle_timeout, 'record': self.path('record'),
-            'rules': self.path('rules')}
+            'idle_timeout': idle_timeout, 'max_frame_size': max_frame_size,
+            'record': self.path('record'), 'rules': self.path('rules')}
         for name, pem in (('certificate', certificate), ('key', key),
                           ('client_ca', client_ca)):
             self._options[name] = self.write(name, pem) if pem else None
@@ -105,6 +107,8 @@ class Peer(servers.Process):
         :param times: do this so often, and then accept: an outcome for each
             message id, everything else in all
         :param hold: seconds by which outcomes are late
+        :param received: say first that a message was received
+        :param unsettled: leave it to the sender to settle
         :param open: when a connection is opened: ``close`` or ``drop`` it
         :param attach: when a link is made: ``refuse`` it, ``ignore`` it, or
             one of the ends

@@ -220,6 +220,8 @@ class Peer:
         self._connection.container = 'test-peer'
         self._transport = proton.Transport(proton.Transport.SERVER)
         self._transport.idle_timeout = self._options.get('idle_timeout', 0)
+        if self._options.get('max_frame_size'):
+            self._transport.max_frame_size = self._options['max_frame_size']
         self._transport.bind(self._connection)
         self._socket.settimeout(_PAUSE)
         if self._first:
@@ -343,6 +345,8 @@ class Peer:
             settled=delivery.settled, outcome=what, **_described(message))
         link.advance()
         if what in _OUTCOMES:
+            if rule.get('received'):
+                delivery.update(proton.Delivery.RECEIVED)
             if rule.get('hold'):
                 self._held.append(
                     (time.monotonic() + rule['hold'], delivery, what, rule))
@@ -362,7 +366,8 @@ class Peer:
             delivery.local.failed = bool(rule.get('failed'))
             delivery.local.undeliverable = bool(rule.get('undeliverable'))
         delivery.update(_OUTCOMES[what])
-        delivery.settle()
+        if not rule.get('unsettled'):
+            delivery.settle()
 
     def _end(self, rule, what, link):
         """Close the link, its session or all, or let go without a word."""

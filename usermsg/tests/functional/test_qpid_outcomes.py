@@ -167,6 +167,24 @@ class OutcomeTest(Case):
             [(message['id'], message['outcome'])
              for message in self.peer.record('message')])
 
+    def test_what_is_received_is_not_yet_accepted(self):
+        self.peer.tell(ADDRESS, do='release', times=1, received=True,
+                       hold=0.05)
+        body = self.send(self.driver(self.peer.url()))
+        self.assertEqual(
+            [(body['message_id'], 'release'), (body['message_id'], 'accept')],
+            [(message['id'], message['outcome'])
+             for message in self.peer.record('message')])
+
+    def test_what_is_accepted_need_not_be_settled(self):
+        self.peer.tell(ADDRESS, unsettled=True)
+        driver = self.driver(self.peer.url(), window=3)
+        wanted, sent = self.submit(driver, 20)
+        for future in sent:
+            future.result(qpid_case.PATIENCE)
+        self.assertEqual(wanted, [
+            message['id'] for message in self.peer.record('message')])
+
     def test_what_is_always_released_is_given_up_in_time(self):
         self.peer.tell(ADDRESS, do='release')
         driver = self.driver(self.peer.url(), delivery_timeout=1)
@@ -294,6 +312,21 @@ class SizeTest(Case):
             self.refusal(errors.Refused, driver, 'JSON', body=body)
         self.send(driver)
         self.assertEqual(1, len(self.peer.record('message')))
+
+
+class FrameTest(qpid_case.QpidCase):
+
+    def test_large_ones_go_in_small_frames(self):
+        peer = servers.require(
+            lambda: amqp1_peer.Peer(max_frame_size=512))
+        self.addCleanup(peer.stop)
+        driver = self.driver(peer.url())
+        bodies = [qpid_case.note(payload={'x': 'x' * 100_000})
+                  for _ in range(5)]
+        for future in [driver.submit({}, body, 'info') for body in bodies]:
+            future.result(qpid_case.PATIENCE)
+        self.assertEqual([body['message_id'] for body in bodies],
+                         qpid_case.ids(peer.record('message')))
 
 
 class FlowTest(Case):
