@@ -22,14 +22,15 @@ from usermsg.conf import catalogue
 from usermsg.conf import messages
 from usermsg.conf import metrics
 from usermsg.conf import notifications
+from usermsg.conf import qpid
 from usermsg.conf import rabbit
 from usermsg.conf import reaper
 from usermsg.conf import relay
 from usermsg.conf import share_facade
 from usermsg.conf import volume_facade
 
-_GROUPS = (api, catalogue, messages, metrics, notifications, rabbit, reaper,
-           relay, share_facade, volume_facade)
+_GROUPS = (api, catalogue, messages, metrics, notifications, qpid, rabbit,
+           reaper, relay, share_facade, volume_facade)
 
 
 def register_opts(conf):

@@ -1,0 +1,85 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Where a notification goes: addresses of nodes, and subjects."""
+
+import string
+
+from usermsg import exception
+
+_PARTS = ('topic', 'priority', 'exchange', 'vhost')
+
+# Those of the AMQP 1.0 driver that oslo.messaging had, without and with a
+# virtual host.
+_PRESETS = {
+    'legacy': ('unicast.{exchange}.{topic}.{priority}',
+               'unicast.{vhost}.{exchange}.{topic}.{priority}'),
+    'routable': (
+        'openstack.org/om/notify/anycast/{exchange}/{topic}.{priority}',
+        'openstack.org/om/notify/anycast/{vhost}/{exchange}/'
+        '{topic}.{priority}'),
+}
+
+
+class Template:
+    """A text with named parts in braces.
+
+    :param option: the name of the option that it is the value of
+    :param text: ``{{`` and ``}}`` are braces
+    :param known: the names that may be in it
+    :raises usermsg.exception.ConfigurationError: names the option
+    """
+
+    def __init__(self, option, text, known=_PARTS):
+        try:
+            pieces = list(string.Formatter().parse(text))
+        except ValueError as error:
+            raise _bad(option, f'cannot be read: {error}') from None
+        self.parts = set()
+        for _text, name, form, conversion in pieces:
+            if name is None:
+                continue
+            if name not in known or form or conversion:
+                raise _bad(option, 'can have only these parts: ' + ', '.join(
+                    f'{{{part}}}' for part in known))
+            self.parts.add(name)
+        if not text or not text.isprintable():
+            raise _bad(option, 'must be a text that can be printed')
+        self._text = text
+
+    def fill(self, **parts):
+        return self._text.format(**parts)
+
+
+def addresses(text, vhost=None):
+    """The template of addresses.
+
+    :param text: the value of the option: a template, or a preset's name
+    """
+    if text in _PRESETS:
+        text = _PRESETS[text][bool(vhost)]
+    template = Template('address', text)
+    if 'vhost' in template.parts and not vhost:
+        raise _bad('address', 'has {vhost} in it, but vhost is not set')
+    return template
+
+
+def subjects(text, vhost=None):
+    """The template of subjects."""
+    template = Template('subject', text, (*_PARTS, 'event_type'))
+    if 'vhost' in template.parts and not vhost:
+        raise _bad('subject', 'has {vhost} in it, but vhost is not set')
+    return template
+
+
+def _bad(option, reason):
+    return exception.ConfigurationError(
+        f'[oslo_messaging_qpid] {option}: {reason}.')

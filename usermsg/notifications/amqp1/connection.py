@@ -1,0 +1,227 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""One connection to one server: a socket, and Proton's engine.
+
+The engine does no input or output of its own, and reports by its state, which
+is looked at after each input. Its events say the same, but each costs some 60
+microseconds in Python. Only the thread that made a connection may use it.
+"""
+
+import contextlib
+import os
+import selectors
+import socket
+import time
+import uuid
+
+from usermsg import exception
+from usermsg.notifications.amqp1 import problems
+from usermsg.notifications.amqp1 import tls
+
+# The most that is read, or kept for writing, in one go, in bytes.
+_CHUNK = 256 * 1024
+
+
+class Connection:
+    """A connection that is being opened.
+
+    :param proton: the module
+    :param settings: a :class:`.settings.Settings`
+    :param host: a :class:`.hosts.Host`
+    :raises .problems.Lost: nothing answers there
+    """
+
+    def __init__(self, proton, settings, host):
+        self._proton = proton
+        self.host = host
+        self._mechanisms = settings.mechanisms[host]
+        self._timeout = settings.connect_timeout
+        self.deadline = time.monotonic() + self._timeout
+        self._socket = _connect(host, self._timeout)
+        self._written = memoryview(b'')
+        try:
+            self._transport = self._make_transport(settings)
+            self._connection = self._make_connection(settings)
+            self._transport.bind(self._connection)
+            self._connection.open()
+        except (proton.ProtonException,
+                exception.ConfigurationError) as error:
+            self._socket.close()
+            raise problems.Lost(
+                f'it cannot be set up: {error}') from None
+        self.is_open = False
+        #: Whether anything came with the last look.
+        self.has_heard = False
+        #: Whether it has confirmed anything.
+        self.is_good = False
+
+    def _make_transport(self, settings):
+        transport = self._proton.Transport()
+        transport.idle_timeout = settings.idle_timeout
+        sasl = transport.sasl()
+        sasl.allowed_mechs(' '.join(self._mechanisms))
+        sasl.allow_insecure_mechs = settings.allow_plain
+        if self.host.tls:
+            transport.ssl(tls.domain(self._proton, settings))
+            # For the server to choose a certificate, and for us to check
+            # that it is this host's.
+            transport.ssl().peer_hostname = self.host.name
+        return transport
+
+    def _make_connection(self, settings):
+        connection = self._proton.Connection()
+        connection.container = (
+            f'{socket.gethostname()}-{os.getpid()}-{uuid.uuid4()}')
+        connection.hostname = settings.hostname or self.host.name
+        if self.host.username:
+            connection.user = self.host.username
+            connection.password = self.host.password
+        return connection
+
+    def fileno(self):
+        return self._socket.fileno()
+
+    def interest(self):
+        """What to wait for: flags of ``selectors``."""
+        events = 0
+        if self._transport.capacity() > 0:
+            events |= selectors.EVENT_READ
+        if self._written or self._transport.pending() > 0:
+            events |= selectors.EVENT_WRITE
+        return events or selectors.EVENT_READ
+
+    def session(self):
+        return self._connection.session()
+
+    def receive(self):
+        """Take in what has arrived."""
+        taken = 0
+        self.has_heard = False
+        with self._failures():
+            while taken < _CHUNK:
+                capacity = self._transport.capacity()
+                if capacity <= 0:
+                    return
+                data = self._socket.recv(min(capacity, _CHUNK))
+                if not data:
+                    self._transport.close_tail()
+                    return
+                self._transport.push(data)
+                self.has_heard = True
+                taken += len(data)
+                if len(data) < capacity:
+                    return
+
+    def check(self, now):
+        """Find out whether it has opened, or is over.
+
+        :returns: when to look again at the latest, None for never
+        :raises .problems.Lost: it is over
+        """
+        with self._failures():
+            wake = self._transport.tick(now)
+        if self._transport.condition is not None:
+            raise self._lost()
+        state = self._connection.state
+        if state & self._proton.Endpoint.REMOTE_CLOSED:
+            raise problems.Lost('it closed the connection: ' + problems.words(
+                self._connection.remote_condition))
+        if self._transport.closed or self._transport.capacity() < 0:
+            raise problems.Lost('it closed the connection')
+        if not self.is_open:
+            if state & self._proton.Endpoint.REMOTE_ACTIVE:
+                self.is_open = True
+            elif now >= self.deadline:
+                raise problems.Lost('no AMQP connection within '
+                                    f'{self._timeout:g} s')
+            else:
+                wake = min(wake or self.deadline, self.deadline)
+        return wake or None
+
+    def flush(self):
+        """Send what there is, as far as the peer takes it."""
+        with self._failures():
+            while self._written or self._fill():
+                sent = self._socket.send(self._written)
+                self._written = self._written[sent:]
+
+    def _fill(self):
+        parts = []
+        size = 0
+        # Proton gives it out in pieces, and each sending is a system call.
+        while size < _CHUNK and (pending := self._transport.pending()) > 0:
+            parts.append(self._transport.peek(pending))
+            self._transport.pop(pending)
+            size += pending
+        self._written = memoryview(
+            parts[0] if len(parts) == 1 else b''.join(parts))
+        return bool(parts)
+
+    @contextlib.contextmanager
+    def _failures(self):
+        try:
+            yield
+        except BlockingIOError:
+            pass
+        except (OSError, self._proton.ProtonException) as error:
+            raise self._lost(error) from None
+
+    def _lost(self, error=None):
+        """Why it is of no use any more: what Proton says, or an error."""
+        condition = self._transport.condition
+        if condition is None:
+            reason = getattr(error, 'strerror', None) or str(error)
+        else:
+            reason = problems.of_transport(
+                condition, self.host, self._mechanisms)
+        if not (self.is_open or self.host.tls) and (
+                condition is None or 'amqp:connection' in condition.name):
+            reason += '; does it want TLS (amqps://)?'
+        return problems.Lost(reason)
+
+    def close(self):
+        """Say good-bye, if the peer listens, and free everything."""
+        with contextlib.suppress(problems.Lost):
+            if self.is_open:
+                self._connection.close()
+                self.flush()
+        self.free()
+
+    def free(self):
+        """Free everything, at once and not when the interpreter ends.
+
+        The caller has settled and dropped what it got from the connection:
+        in another order than this Proton reads what it has freed before.
+        """
+        self._socket.close()
+        with contextlib.suppress(self._proton.ProtonException):
+            self._transport.unbind()
+        self._connection.free()
+        self._connection = None
+        self._transport = None
+
+
+def _connect(host, timeout):
+    try:
+        sock = socket.create_connection((host.name, host.port), timeout)
+    except socket.gaierror as error:
+        raise problems.Lost(
+            f'its name has no address: {error.strerror}') from None
+    except TimeoutError:
+        raise problems.Lost(f'no answer within {timeout:g} s') from None
+    except (OSError, UnicodeError) as error:
+        raise problems.Lost(
+            getattr(error, 'strerror', None) or str(error)) from None
+    sock.setblocking(False)
+    # Whoever waits for one confirmation would wait for more to send first.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock

@@ -1,0 +1,124 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The servers: their addresses, and when to try which."""
+
+import dataclasses
+import random
+from urllib import parse
+
+from usermsg import exception
+
+_PORTS = {'amqp': 5672, 'amqps': 5671}
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A server, and how to present oneself to it."""
+
+    name: str
+    port: int
+    tls: bool
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+
+    def __str__(self):
+        name = f'[{self.name}]' if ':' in self.name else self.name
+        return f'{"amqps" if self.tls else "amqp"}://{name}:{self.port}'
+
+
+def read(text):
+    """The hosts that the option ``hosts`` lists, a tuple.
+
+    :raises usermsg.exception.ConfigurationError: says which of them is
+        wrong and why, without repeating it: it may hold a password
+    """
+    addresses = [address.strip() for address in text.split(',')]
+    return tuple(_read(address, number)
+                 for number, address in enumerate(addresses, 1))
+
+
+def _read(text, number):
+    try:
+        url = parse.urlsplit(text)
+        port = url.port
+    except ValueError:
+        raise _bad(number, 'is not an address, or its port not a number '
+                           'up to 65535') from None
+    if url.scheme not in _PORTS:
+        raise _bad(number, 'does not begin with amqp:// or amqps://')
+    if not url.hostname or port == 0:
+        raise _bad(number, 'names no host, or port 0')
+    if not text.isprintable() or ' ' in text:
+        raise _bad(number, 'has blanks or control characters in it')
+    if url.path not in ('', '/') or url.query or url.fragment:
+        raise _bad(number, 'has something after the port; for a virtual '
+                           'host there is the option vhost')
+    if bool(url.username) != bool(url.password):
+        raise _bad(number, 'has a user name without a password, or a '
+                           'password without a user name')
+    try:
+        username, password = (
+            value and parse.unquote(value, errors='strict')
+            for value in (url.username, url.password))
+    except UnicodeDecodeError:
+        raise _bad(number, 'has a user name or a password that is not '
+                           'UTF-8') from None
+    if '\0' in (username or '') + (password or ''):
+        raise _bad(number, 'has a zero in its user name or its password')
+    return Host(url.hostname, port or _PORTS[url.scheme],
+                url.scheme == 'amqps', username or None, password or None)
+
+
+def _bad(number, reason):
+    return exception.ConfigurationError(
+        f'[oslo_messaging_qpid] hosts: address number {number} {reason}.')
+
+
+class Rotation:
+    """Which host to try next, and when.
+
+    :param hosts: at least one
+    :param shortest: how many seconds to wait after the first time that all
+        have failed, at most
+    :param longest: how many that becomes
+    :param jitter: a function without arguments; returns 0 to 1
+    """
+
+    def __init__(self, hosts, shortest, longest, jitter=random.random):
+        self._hosts = list(hosts)
+        # Else all processes of a cloud would choose the same host.
+        start = int(jitter() * len(self._hosts)) % len(self._hosts)
+        self._hosts = self._hosts[start:] + self._hosts[:start]
+        self._shortest = shortest
+        self._longest = max(shortest, longest)
+        self._jitter = jitter
+        self._next = 0
+        self._failed = 0
+
+    def host(self):
+        """The one to try now."""
+        return self._hosts[self._next]
+
+    def failed(self):
+        """Take the next one; returns how many seconds to wait before."""
+        self._next = (self._next + 1) % len(self._hosts)
+        self._failed += 1
+        rounds, rest = divmod(self._failed, len(self._hosts))
+        if rest:
+            return 0.0
+        wait = min(self._longest, self._shortest * 2 ** min(rounds - 1, 30))
+        # Up to half less, so that not all come back at once.
+        return wait * (1 - self._jitter() / 2)
+
+    def worked(self):
+        """The present one is good: stay with it."""
+        self._failed = 0

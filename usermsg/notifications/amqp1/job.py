@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""One message to one node, until it is known what became of it."""
+
+from concurrent import futures
+
+
+class Job:
+    """A message that waits or is on its way.
+
+    :param number: jobs are sent in the order of their numbers
+    :param data: the encoded message
+    :param deadline: in monotonic seconds
+    :param retries: how many failures it outlives, None for any number
+    """
+
+    __slots__ = ('number', 'data', 'deadline', 'retries', 'future', 'done',
+                 '_asked', '_wanted')
+
+    def __init__(self, number, data, deadline, retries=None):
+        self.number = number
+        self.data = data
+        self.deadline = deadline
+        self.retries = retries
+        self.future = futures.Future()
+        self.done = False
+        self._asked = self._wanted = False
+
+    def start(self):
+        """Whether it is still to be sent; if so it can't be withdrawn."""
+        if not self._asked:
+            self._asked = True
+            self._wanted = self.future.set_running_or_notify_cancel()
+        return self._wanted
+
+    def finish(self, error=None):
+        """Tell whoever waits, if they do; called once."""
+        self.done = True
+        # It may be on a list for some more time.
+        self.data = None
+        if self.start():
+            if error is None:
+                self.future.set_result(None)
+            else:
+                self.future.set_exception(error)

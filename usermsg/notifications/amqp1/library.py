@@ -1,0 +1,55 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Qpid Proton, which is only there where the driver is used."""
+
+import importlib
+
+from usermsg import exception
+
+_HOW = ('It is built from source when it is installed, which needs gcc and '
+        '(on Debian) the packages python3-dev, pkg-config, libssl-dev, '
+        'libsasl2-dev and libsasl2-modules; without them it is built all the '
+        'same, without TLS and SASL. Install them first, then run: '
+        "pip install --no-cache-dir --force-reinstall 'usermsg[qpid]'")
+
+
+def load(tls, sasl):
+    """The module ``proton``.
+
+    :param tls: whether TLS will be used
+    :param sasl: whether a user name will be given
+    :raises usermsg.exception.ConfigurationError: it is not there, or was
+        built without what is needed
+    """
+    try:
+        proton = importlib.import_module('proton')
+    except ImportError:
+        raise exception.ConfigurationError(
+            'the notification driver qpid needs the Python package '
+            f'python-qpid-proton, which cannot be imported. {_HOW}'
+        ) from None
+    return check(proton, tls, sasl)
+
+
+def check(proton, tls, sasl):
+    """The module again, if it was built with what is needed."""
+    missing = None
+    if tls and not proton.SSL.present():
+        missing = 'TLS, which [oslo_messaging_qpid] hosts asks for (amqps://)'
+    elif sasl and not proton.SASL.extended():
+        missing = ('SASL, which a user name in [oslo_messaging_qpid] hosts '
+                   'needs')
+    if missing:
+        raise exception.ConfigurationError(
+            'the Python package python-qpid-proton was built without '
+            f'{missing}. {_HOW}')
+    return proton

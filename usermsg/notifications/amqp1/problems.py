@@ -1,0 +1,93 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What goes wrong with a server, in words, and said once."""
+
+from oslo_log import log
+
+LOG = log.getLogger(__name__)
+
+#: Conditions that the same attempt would meet again, whenever it is made.
+PERMANENT = frozenset((
+    'amqp:unauthorized-access', 'amqp:not-allowed', 'amqp:invalid-field',
+    'amqp:not-implemented'))
+
+#: Why a server rejects one message that it may take later: for what it has
+#: itself, not for what the message is.
+PASSING = frozenset(('amqp:resource-limit-exceeded', 'amqp:internal-error'))
+
+TOO_LARGE = 'amqp:link:message-size-exceeded'
+
+_LONGEST = 300
+
+
+class Lost(Exception):
+    """A connection is of no use, or there is none.
+
+    :param reason: the end of a sentence that begins with the host
+    """
+
+
+def words(condition, otherwise='without a reason'):
+    """A condition of AMQP as an operator should read it, in bounds."""
+    if condition is None or not condition.name:
+        return otherwise
+    text = condition.name
+    if condition.description:
+        text += f' ({condition.description})'
+    text = ''.join(char if char.isprintable() else ' ' for char in text)
+    return text[:_LONGEST]
+
+
+def of_transport(condition, host, mechanisms):
+    """Why a connection failed, from what Proton says of it.
+
+    Proton names the effect; an operator needs the cause.
+
+    :param host: a :class:`.hosts.Host`
+    :param mechanisms: those of SASL that may be used with it
+    """
+    said = words(condition)
+    if 'certificate verify failed' in said:
+        return f'its certificate is not trusted, or not for this name: {said}'
+    if 'SSL Failure' in said:
+        return f'no TLS; does it speak TLS on this port? {said}'
+    if '[mech=none]' in said:
+        hint = ''
+        if host.username and 'PLAIN' not in mechanisms:
+            hint = (', and PLAIN only with TLS (amqps://) or '
+                    'allow_plain_without_tls')
+        return ('it offers no SASL mechanism that may be used here, which '
+                f'are {", ".join(mechanisms)}{hint}: {said}')
+    if 'Authentication failed' in said:
+        what = 'user name and password' if host.username else 'identity'
+        return f'it does not let us in with our {what}: {said}'
+    if 'protocol header got' in said:
+        return f'it does not speak AMQP 1.0 on this port: {said}'
+    if 'connection aborted' in said or 'protocol header' in said:
+        return f'the connection broke off: {said}'
+    return said
+
+
+class Report:
+    """Says what is wrong once, until it has changed."""
+
+    def __init__(self):
+        self._said = {}
+
+    def wrong(self, subject, reason):
+        if self._said.get(subject) != reason:
+            self._said[subject] = reason
+            LOG.warning('Notifications through qpid: %s: %s', subject, reason)
+
+    def well(self, subject):
+        if self._said.pop(subject, None):
+            LOG.info('Notifications through qpid: %s works again', subject)

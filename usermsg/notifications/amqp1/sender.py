@@ -1,0 +1,292 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""All that goes to one node: what waits, is on its way, and became of it.
+
+It outlives connections, on each of which it has a session and a link. A
+session of its own: some servers end a session for a bad address, which must
+not hold up what goes to others.
+"""
+
+import collections
+import heapq
+import itertools
+import uuid
+
+from usermsg.notifications.amqp1 import problems
+from usermsg.notifications import errors
+
+# How much a link may have for the peer to take, in bytes, before more is
+# given to it.
+_AHEAD = 1024 * 1024
+
+# In seconds: how long a node that gives a message back, or has no link for
+# us, is left alone.
+_SHORTEST_PAUSE = 0.2
+_LONGEST_PAUSE = 10.0
+
+
+class Sender:
+    """Sends to one node, in the order of the jobs' numbers.
+
+    :param address: of the node
+    :param settings: a :class:`.settings.Settings`
+    :param finish: called with a job, and an error if it is one, when it is
+        known what became of it
+    :param report: a :class:`.problems.Report`
+    """
+
+    def __init__(self, address, settings, finish, report):
+        self.address = address
+        self._window = settings.window
+        self._capabilities = settings.capabilities
+        self._patience = settings.connect_timeout
+        self._finish = finish
+        self._report = report
+        self._waiting = collections.deque()
+        # Of deliveries and jobs, in the order in which they were sent.
+        self._unsettled = []
+        self._session = self._link = None
+        self._tags = itertools.count()
+        self._failures = 0
+        self._resume_at = 0.0
+        self._attach_by = None
+        self._reason = None
+
+    def put(self, job):
+        self._waiting.append(job)
+
+    def forget_done(self):
+        """Let go of what had its deadline."""
+        while self._waiting and self._waiting[0].done:
+            self._waiting.popleft()
+        kept = []
+        for delivery, job in self._unsettled:
+            if job.done:
+                # Nobody waits for it: it must not fill the window for good.
+                delivery.settle()
+            else:
+                kept.append((delivery, job))
+        self._unsettled = kept
+
+    def reason(self, host):
+        """Why what waits has not been confirmed; a text."""
+        if self._reason:
+            return self._reason
+        where = f'{host}: {self.address}'
+        if self._attach_by is not None:
+            return f'{where}: no answer'
+        if self._link is not None and self._link.credit <= 0 and (
+                not self._unsettled):
+            return f'{where}: it takes nothing at the moment'
+        return f'{where}: it has not confirmed'
+
+    def turn(self, connection, proton, now):
+        """See what has become of what was sent, and send more.
+
+        :returns: when to try again at the latest, None for at the next input
+        :raises .problems.Lost: nobody answers
+        """
+        if self._link is not None and connection.has_heard:
+            self._settle(connection, proton, now)
+            self._look_for_end(connection, proton, now)
+        if not self._waiting:
+            return None
+        if now < self._resume_at:
+            return self._resume_at
+        if self._link is None:
+            self._attach(connection, proton)
+            self._attach_by = now + self._patience
+        if self._attach_by is not None:
+            if not self._link.state & proton.Endpoint.REMOTE_ACTIVE:
+                if now >= self._attach_by:
+                    raise problems.Lost(f'no answer about {self.address} '
+                                        f'within {self._patience:g} s')
+                return self._attach_by
+            self._attach_by = None
+        self._send(connection)
+        return None
+
+    def _attach(self, connection, proton):
+        self._session = connection.session()
+        self._session.open()
+        self._link = self._session.sender(f'usermsg-{uuid.uuid4()}')
+        self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
+        self._link.target.address = self.address
+        if self._capabilities:
+            # An array, as the specification has it: qpidd skips a list.
+            self._link.target.capabilities.put_object(proton.Array(
+                proton.UNDESCRIBED, proton.Data.SYMBOL,
+                *map(proton.symbol, self._capabilities)))
+        self._link.open()
+
+    def _send(self, connection):
+        free = min(self._link.credit, self._window - len(self._unsettled))
+        largest = self._link.remote_max_message_size
+        while free > 0 and self._waiting:
+            if self._session.outgoing_bytes > _AHEAD:
+                return
+            job = self._waiting.popleft()
+            if job.done:
+                continue
+            if largest and len(job.data) > largest:
+                self._finish(job, errors.Refused(
+                    f'qpid: {connection.host}: it has {len(job.data)} bytes, '
+                    f'and {self.address} takes {largest}.'))
+            elif job.start():
+                delivery = self._link.delivery(str(next(self._tags)))
+                self._link.stream(job.data)
+                self._link.advance()
+                self._unsettled.append((delivery, job))
+                free -= 1
+            else:
+                self._finish(job)
+        if self._link.drain_mode and not self._waiting:
+            self._link.drained()
+
+    def _settle(self, connection, proton, now):
+        """Look at all that is on its way.
+
+        In one pass, rather than by events: see :mod:`.connection`.
+        """
+        again = []
+        kept = []
+        for delivery, job in self._unsettled:
+            if not delivery.updated:
+                kept.append((delivery, job))
+                continue
+            state = delivery.remote_state
+            if state == proton.Delivery.ACCEPTED:
+                connection.is_good = True
+                self._accepted(job)
+            elif state == proton.Delivery.RECEIVED and not delivery.settled:
+                kept.append((delivery, job))
+                continue
+            elif not job.done:
+                error = self._refusal(delivery, state, connection, proton)
+                if error:
+                    self._finish(job, error)
+                else:
+                    again.append(job)
+            delivery.settle()
+        self._unsettled = kept
+        if again:
+            self._pause(now)
+            self._again(again, f'{connection.host}: {self.address}: it gives '
+                               'it back, as it cannot take it now')
+
+    def _accepted(self, job):
+        self._failures = 0
+        self._reason = None
+        self._report.well(self.address)
+        if not job.done:
+            self._finish(job)
+
+    def _refusal(self, delivery, state, connection, proton):
+        """An error, or None if the node may take it another time."""
+        where = f'qpid: {connection.host}: {self.address}'
+        if state == proton.Delivery.REJECTED:
+            condition = delivery.remote.condition
+            if condition is None or condition.name not in problems.PASSING:
+                return errors.Refused(
+                    f'{where} rejects it: {problems.words(condition)}')
+        elif state == proton.Delivery.MODIFIED:
+            if delivery.remote.undeliverable:
+                return errors.Refused(f'{where} cannot take it.')
+        return None
+
+    def _look_for_end(self, connection, proton, now):
+        """Find out whether the peer has ended the link or the session."""
+        for endpoint in (self._session, self._link):
+            if endpoint.state & proton.Endpoint.REMOTE_CLOSED:
+                condition = (endpoint.remote_condition or
+                             self._session.remote_condition)
+                break
+        else:
+            return
+        jobs = self._give_up()
+        self._attach_by = None
+        self._link.close()
+        self._session.close()
+        self._link.free()
+        self._session.free()
+        self._link = self._session = None
+        self._ended(condition, jobs, connection.host, now)
+
+    def _ended(self, condition, jobs, host, now):
+        name = condition and condition.name
+        said = problems.words(condition)
+        reason = f'{host}: {self.address}: {said}'
+        self._pause(now)
+        if name in problems.PERMANENT:
+            self._report.wrong(self.address, f'{host}: {said}')
+            waiting, self._waiting = self._waiting, collections.deque()
+            for job in itertools.chain(jobs, waiting):
+                if not job.done:
+                    self._finish(job, errors.Refused(f'qpid: {reason}'))
+            # The next one asks again.
+            self._resume_at = 0.0
+            return
+        if name == problems.TOO_LARGE and jobs:
+            largest = max(jobs, key=lambda job: len(job.data))
+            jobs.remove(largest)
+            self._finish(largest, errors.Refused(f'qpid: {reason}'))
+            self._resume_at = 0.0
+        else:
+            self._report.wrong(self.address, f'{host}: {said}')
+        self._again(jobs, reason)
+
+    def lost(self):
+        """The connection is gone: what was on its way waits again."""
+        jobs = self._give_up()
+        self._attach_by = None
+        self._link = self._session = None
+        self._resume_at = 0.0
+        self._put_back(jobs)
+
+    def _give_up(self):
+        """The jobs that were on their way, and now are not."""
+        jobs = []
+        for delivery, job in self._unsettled:
+            delivery.settle()
+            if not job.done:
+                jobs.append(job)
+        self._unsettled = []
+        return jobs
+
+    def failed(self, reason):
+        """An attempt has failed, which not all jobs outlive."""
+        for job in list(self._waiting):
+            if job.retries is not None and not job.done:
+                if job.retries <= 0:
+                    self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
+                else:
+                    job.retries -= 1
+
+    def _again(self, jobs, reason):
+        self._reason = reason
+        self._put_back(jobs)
+        self.failed(reason)
+
+    def _put_back(self, jobs):
+        if jobs:
+            # Each is in order already.
+            self._waiting = collections.deque(heapq.merge(
+                sorted(jobs, key=_number), self._waiting, key=_number))
+
+    def _pause(self, now):
+        self._failures += 1
+        self._resume_at = now + min(
+            _LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10))
+
+
+def _number(job):
+    return job.number

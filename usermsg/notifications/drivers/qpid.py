@@ -1,0 +1,175 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The strategy ``qpid``: notifications to a server that speaks AMQP 1.0."""
+
+from concurrent import futures
+import ctypes
+import os
+import time
+import weakref
+
+from oslo_messaging.notify import notifier
+
+from usermsg.notifications.amqp1 import client
+from usermsg.notifications.amqp1 import envelope
+from usermsg.notifications.amqp1 import library
+from usermsg.notifications.amqp1 import settings
+from usermsg.notifications.amqp1 import tls
+from usermsg.notifications import errors
+
+
+class QpidDriver(notifier.Driver):
+    """Sends each notification to a node for each topic, and has it confirmed.
+
+    It can be made and used in any thread, and before or after a fork: each
+    process has a thread and a connection of its own, from its first
+    notification on.
+
+    A notification counts as delivered when the server has ACCEPTED it. What
+    the server RELEASED, or MODIFIED without calling it undeliverable, is sent
+    again after a pause, and what was on its way when a connection broke is
+    sent again on the next: at least once, and in order, but for what came
+    back. What was REJECTED or is undeliverable, and all that goes to a node
+    that the server denies us, is ``Refused``.
+
+    :param conf: any ConfigOpts; gets the group ``oslo_messaging_qpid``
+    :raises usermsg.exception.ConfigurationError: names the option, or the
+        package that is missing
+    """
+
+    def __init__(self, conf, topics, transport=None):
+        super().__init__(conf, topics, transport)
+        self._settings = settings.read(conf)
+        self._proton = library.load(self._settings.tls, self._settings.sasl)
+        if self._settings.tls:
+            # Files that can't be used are better known now than later.
+            tls.domain(self._proton, self._settings)
+        # By process id. Without a lock, which a fork could copy locked.
+        self._clients = {}
+        self._closed = False
+        self._finalizer = weakref.finalize(
+            self, _close, self._clients, self._settings.drain_timeout)
+
+    def notify(self, ctxt, msg, priority, retry=None):
+        """Send one, and wait until the server has confirmed it.
+
+        Not longer than ``delivery_timeout``, whatever ``retry`` says. If it
+        is not confirmed by then it isn't sent any more, but what was on its
+        way may still arrive.
+
+        :param retry: how many failures (all hosts, or one answer that it
+            can't be taken now) it outlives; None or -1 for any number
+        :raises usermsg.notifications.errors.NotDelivered:
+        :raises usermsg.notifications.errors.Refused:
+        """
+        end = time.monotonic() + self._settings.delivery_timeout
+        future = self.submit(ctxt, msg, priority, retry)
+        try:
+            # A little longer than the thread, which knows the reason, but may
+            # be looking up the name of a host.
+            future.result(end - time.monotonic() + 0.5)
+        except futures.TimeoutError:
+            future.cancel()
+            raise errors.NotDelivered(
+                'qpid: not confirmed within '
+                f'{self._settings.delivery_timeout:g} s.') from None
+
+    def submit(self, ctxt, msg, priority, retry=None):
+        """Have one sent, and don't wait.
+
+        :returns: a ``concurrent.futures.Future``; its result is None, or it
+            raises what ``notify`` does, within ``delivery_timeout``. It can
+            be cancelled as long as the notification is not on its way.
+        """
+        retries = None if retry is None or retry < 0 else retry
+        parts = {'priority': priority.lower(), 'vhost': self._settings.vhost,
+                 'exchange': self._settings.exchange}
+        sent = []
+        try:
+            for topic in self.topics:
+                sent.append(self._client().submit(
+                    self._settings.addresses.fill(topic=topic, **parts),
+                    envelope.encode(
+                        self._settings.write_body, ctxt, msg,
+                        self._settings.subjects.fill(
+                            topic=topic, **parts,
+                            event_type=msg.get('event_type', ''))),
+                    retries))
+        except errors.NotDelivered as error:
+            failed = futures.Future()
+            failed.set_exception(error)
+            sent.append(failed)
+        return sent[0] if len(sent) == 1 else _together(sent)
+
+    def close(self):
+        """Wait for what is pending, at most ``drain_timeout``, and end.
+
+        What is sent after that is not delivered.
+        """
+        self._closed = True
+        _close(self._clients, self._settings.drain_timeout)
+
+    def _client(self):
+        if self._closed:
+            raise errors.NotDelivered('qpid: the driver was closed.')
+        pid = os.getpid()
+        if pid not in self._clients:
+            _abandon_others(self._clients)
+            self._clients.setdefault(
+                pid, client.Client(self._proton, self._settings))
+        return self._clients[pid]
+
+
+def _close(clients, timeout):
+    _abandon_others(clients)
+    own = clients.get(os.getpid())
+    if own is not None:
+        own.close(timeout)
+
+
+def _abandon_others(clients):
+    """Never free what a fork copied, neither now nor when this process ends.
+
+    The thread that it belongs to does not exist here, and may have been in
+    the middle of something.
+    """
+    for pid in list(clients):
+        if pid != os.getpid() and (found := clients.pop(pid, None)):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
+
+
+def _together(sent):
+    """One future for several; can be cancelled like each of them."""
+    whole = futures.Future()
+    left = set(sent)
+
+    def done(future):
+        left.discard(future)
+        if left or whole.cancelled():
+            return
+        found = [future.exception() for future in sent
+                 if not future.cancelled()]
+        # Again helps those for which it does.
+        found.sort(key=lambda error: isinstance(error, errors.Refused))
+        problem = next(filter(None, found), None)
+        if whole.set_running_or_notify_cancel():
+            if problem:
+                whole.set_exception(problem)
+            else:
+                whole.set_result(None)
+
+    whole.add_done_callback(
+        lambda future: future.cancelled() and [
+            each.cancel() for each in sent])
+    for each in sent:
+        each.add_done_callback(done)
+    return whole

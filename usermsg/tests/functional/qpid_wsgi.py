@@ -1,0 +1,39 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""An application that sends through ``qpid``, for a server that forks.
+
+It sends one when it is loaded, before the fork, and one for each request.
+"""
+
+import os
+
+from oslo_config import cfg
+
+from usermsg.notifications.drivers import qpid
+from usermsg.notifications import notification
+
+
+def _send(text):
+    sent = notification.Notification('request', text)
+    _driver.notify({}, sent.body(), 'info', -1)
+
+
+def application(environ, start_response):
+    _send(str(os.getpid()))
+    start_response('200 OK', [('Content-Type', 'text/plain')])
+    return [str(os.getpid()).encode()]
+
+
+_conf = cfg.ConfigOpts()
+_conf(['--config-file', os.environ['TEST_QPID_CONF']], project='service')
+_driver = qpid.QpidDriver(_conf, ['notifications'])
+_send('before the fork')

@@ -1,0 +1,258 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The driver ``qpid`` while servers go, come back, or keep silent."""
+
+import contextlib
+import socket
+import threading
+
+from usermsg.notifications import errors
+from usermsg.tests.functional import amqp1_peer
+from usermsg.tests.functional import qpid_case
+from usermsg.tests.functional import servers
+
+ADDRESS = qpid_case.ADDRESS
+
+
+class Case(qpid_case.QpidCase):
+
+    def start_peer(self, **options):
+        peer = servers.require(lambda: amqp1_peer.Peer(**options))
+        self.addCleanup(peer.stop)
+        return peer
+
+    def nowhere(self):
+        """A URL at which nobody listens."""
+        return f'amqp://127.0.0.1:{servers.free_port()}'
+
+    def await_all(self, sent):
+        for future in sent:
+            future.result(qpid_case.PATIENCE)
+
+    def assertArrived(self, wanted, peer):
+        """All, and each for the first time in the order of sending."""
+        self.assertEqual(wanted, qpid_case.ids(peer.record('message')))
+
+
+class BrokenTest(Case):
+
+    def test_all_arrive_over_connections_that_break(self):
+        for what in ('detach', 'end', 'close', 'drop'):
+            peer = self.start_peer()
+            # Confirmations are late, so that each end has some to lose.
+            peer.tell(ADDRESS, do=what, after=40, times=3, hold=0.05,
+                      condition='amqp:connection:forced')
+            driver = self.driver(peer.url())
+            wanted, sent = self.submit(driver, 300)
+            self.await_all(sent)
+            self.assertArrived(wanted, peer)
+            self.assertEqual(3, len(peer.record('message', outcome=what)))
+            driver.close()
+
+    def test_what_was_confirmed_is_not_sent_again(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url())
+        before, sent = self.submit(driver, 50)
+        self.await_all(sent)
+        peer.tell(ADDRESS, now='drop')
+        peer.wait_for(1, 'gone', reason='dropped')
+        peer.tell(ADDRESS)
+        after, sent = self.submit(driver, 50)
+        self.await_all(sent)
+        self.assertEqual(before + after, [
+            message['id'] for message in peer.record('message')])
+
+    def test_what_was_on_its_way_is_sent_again_with_its_id(self):
+        peer = self.start_peer()
+        peer.tell(ADDRESS, do='stall', times=1)
+        driver = self.driver(peer.url())
+        wanted, sent = self.submit(driver, 20)
+        peer.wait_for(20, outcome='stall')
+        peer.tell(ADDRESS, now='drop')
+        peer.wait_for(1, 'gone', reason='dropped')
+        peer.tell(ADDRESS)
+        self.await_all(sent)
+        self.assertEqual(wanted + wanted, [
+            message['id'] for message in peer.record('message')])
+
+    def test_all_arrive_at_a_server_that_is_killed_and_comes_back(self):
+        peer = self.start_peer()
+        peer.tell(ADDRESS, hold=0.02)
+        driver = self.driver(peer.url())
+        wanted, sent = self.submit(driver, 400)
+        for number in (50, 200):
+            peer.wait_for(number)
+            peer.kill()
+            peer.start()
+        self.await_all(sent)
+        self.assertArrived(wanted, peer)
+
+    def test_a_server_that_ends_as_it_should_is_found_again(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url())
+        self.send(driver)
+        peer.tell(ADDRESS, now='close', condition='amqp:connection:forced',
+                  description='maintenance')
+        peer.wait_for(1, 'gone')
+        peer.kill()
+        sent = driver.submit({}, qpid_case.note(), 'info')
+        peer.tell(ADDRESS)
+        peer.start()
+        sent.result(qpid_case.PATIENCE)
+        driver.close()
+        self.assertIn('works again', self.logged())
+
+
+class SilentTest(Case):
+
+    def test_a_frozen_server_is_noticed_and_another_taken(self):
+        first, second = self.start_peer(), self.start_peer()
+        driver = self.driver(first.url(), second.url(), idle_timeout=1)
+        self.send(driver)
+        frozen, other = (first, second) if first.record() else (second, first)
+        frozen.freeze()
+        wanted, sent = self.submit(driver, 20)
+        self.await_all(sent)
+        self.assertArrived(wanted, other)
+
+    def test_all_arrive_when_a_frozen_server_goes_on(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url(), idle_timeout=1, connect_timeout=1)
+        self.send(driver)
+        peer.freeze()
+        wanted, sent = self.submit(driver, 20)
+        self.await_warning(f'127.0.0.1:{peer.port}')
+        peer.thaw()
+        self.await_all(sent)
+        self.assertEqual(
+            set(wanted), {message['id'] for message in
+                          peer.record('message')[1:]})
+
+    def await_warning(self, text):
+        """Until it is logged that something is wrong there."""
+        waited = threading.Event()
+        for _ in range(qpid_case.PATIENCE * 50):
+            if any(text in line for line in self.warnings()):
+                return
+            waited.wait(0.02)
+        self.fail(f'no warning of {text}: {self.logged()}')
+
+    def test_nobody_waits_longer_than_told_for_a_frozen_server(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url(), delivery_timeout=0.5)
+        peer.freeze()
+        self.refusal(errors.NotDelivered, driver, f'127.0.0.1:{peer.port}')
+
+    def test_a_port_that_never_answers_is_given_up(self):
+        peer = self.start_peer()
+        with socket.create_server(('127.0.0.1', 0)) as silent:
+            port = silent.getsockname()[1]
+            for hosts in ([f'amqp://127.0.0.1:{port}', peer.url()],
+                          [peer.url(), f'amqp://127.0.0.1:{port}']):
+                self.send(self.driver(*hosts, connect_timeout=0.5))
+        self.assertEqual(2, len(peer.record('message')))
+
+    def test_a_server_of_another_protocol_is_named_for_it(self):
+        for answer in (b'HTTP/1.0 400 Bad Request\r\n\r\n',
+                       b'AMQP\x00\x00\x09\x01'):
+            with _answering(answer) as port:
+                url = f'amqp://127.0.0.1:{port}'
+                self.refusal(errors.NotDelivered, self.driver(url), url,
+                             'AMQP 1.0', retry=0)
+
+
+class AwayTest(Case):
+
+    def test_a_server_that_never_comes_is_named_with_the_cause(self):
+        url = self.nowhere()
+        driver = self.driver(url)
+        for _ in range(3):
+            self.refusal(errors.NotDelivered, driver, url,
+                         'Connection refused', retry=1)
+        warning, = self.warnings()
+        self.assertIn(url, warning)
+        self.assertIn('Connection refused', warning)
+
+    def test_a_name_that_does_not_exist_is_named(self):
+        self.refusal(
+            errors.NotDelivered, self.driver('amqp://nowhere.invalid'),
+            'nowhere.invalid', 'name', retry=0)
+
+    def test_without_retries_the_first_failure_counts(self):
+        url = self.nowhere()
+        self.refusal(errors.NotDelivered, self.driver(url), url,
+                     'Connection refused', retry=0)
+
+    def test_what_waits_arrives_when_the_server_comes(self):
+        peer = self.start_peer()
+        peer.kill()
+        driver = self.driver(peer.url())
+        wanted, sent = self.submit(driver, 20)
+        self.assertFalse(any(future.done() for future in sent))
+        peer.start()
+        self.await_all(sent)
+        self.assertArrived(wanted, peer)
+
+    def test_all_hosts_are_tried(self):
+        peer = self.start_peer()
+        driver = self.driver(self.nowhere(), peer.url(), self.nowhere())
+        self.send(driver)
+
+    def test_the_next_host_is_taken_when_one_goes(self):
+        first, second = self.start_peer(), self.start_peer()
+        driver = self.driver(first.url(), second.url())
+        self.send(driver)
+        gone, other = (first, second) if first.record() else (second, first)
+        gone.kill()
+        wanted, sent = self.submit(driver, 20)
+        self.await_all(sent)
+        self.assertArrived(wanted, other)
+        other.kill()
+        gone.start()
+        wanted, sent = self.submit(driver, 20)
+        self.await_all(sent)
+        self.assertEqual(wanted, qpid_case.ids(gone.record('message')[1:]))
+
+    def test_a_host_that_lets_nobody_in_now_is_passed_over(self):
+        busy, peer = self.start_peer(busy=True), self.start_peer()
+        closed = self.start_peer()
+        closed.tell('', open='close', condition='amqp:connection:forced')
+        self.send(self.driver(busy.url(), closed.url(), peer.url()))
+
+    def test_a_server_that_is_away_costs_nothing_to_who_does_not_wait(self):
+        driver = self.driver(self.nowhere(), drain_timeout=0)
+        _ids, sent = self.submit(driver, 1000)
+        driver.close()
+        for future in sent:
+            self.assertIsInstance(future.exception(qpid_case.PATIENCE),
+                                  errors.NotDelivered)
+
+
+@contextlib.contextmanager
+def _answering(data):
+    """A port that gives one answer to all, and ends the connection."""
+    with socket.create_server(('127.0.0.1', 0)) as listener:
+        def serve():
+            while True:
+                try:
+                    sock, _address = listener.accept()
+                except OSError:
+                    return
+                with sock, contextlib.suppress(OSError):
+                    sock.recv(8)
+                    sock.sendall(data)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()

@@ -1,0 +1,191 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The driver ``qpid`` in programs that fork, that end, or lack Proton."""
+
+import http.client
+import json
+import subprocess
+import sys
+import textwrap
+
+from usermsg.tests.functional import amqp1_peer
+from usermsg.tests.functional import certificates
+from usermsg.tests.functional import qpid_case
+from usermsg.tests.functional import servers
+
+_BEGIN = '''
+import sys
+from oslo_config import cfg
+from usermsg.notifications import notification
+from usermsg.notifications.drivers import qpid
+
+conf = cfg.ConfigOpts()
+conf(['--config-file', sys.argv[1]], project='service')
+
+def body(number=0):
+    return notification.Notification('an.event', number).body()
+
+def driver():
+    return qpid.QpidDriver(conf, ['notifications'])
+'''
+
+
+class ProgramTest(qpid_case.QpidCase):
+
+    def start_peer(self, **options):
+        peer = servers.require(lambda: amqp1_peer.Peer(**options))
+        self.addCleanup(peer.stop)
+        return peer
+
+    def run_program(self, text, *hosts, **options):
+        """Run it to its end, which must be a good one; what it printed."""
+        self.conf(*hosts, **options)
+        done = subprocess.run(
+            [sys.executable, '-X', 'faulthandler', '-W', 'ignore', '-c',
+             _BEGIN + textwrap.dedent(text), str(self.home / 'qpid.conf')],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, timeout=qpid_case.PATIENCE)
+        self.assertEqual(0, done.returncode, done.stdout)
+        return done.stdout
+
+    def test_an_end_waits_for_what_is_on_its_way(self):
+        authority = certificates.Authority()
+        certificate, key = authority.issue('localhost')
+        tls = self.start_peer(certificate=certificate, key=key)
+        plain = self.start_peer()
+        for peer, url in ((plain, plain.url()),
+                          (tls, tls.url(host='localhost'))):
+            # Not before its last line is anything confirmed.
+            peer.tell(qpid_case.ADDRESS, hold=0.2)
+            said = self.run_program(
+                '''
+                sending = driver()
+                for number in range(1000):
+                    sending.submit({}, body(number), 'info')
+                ''', url, drain_timeout=qpid_case.PATIENCE,
+                ssl_ca_file=self.write('ca.pem', authority.pem))
+            self.assertEqual('', said)
+            numbers = [
+                json.loads(json.loads(message['body'])['request'][
+                    'oslo.message'])['payload']
+                for message in peer.record('message')]
+            self.assertEqual(list(range(1000)), numbers)
+
+    def test_an_end_in_the_midst_of_sending_is_a_good_one(self):
+        peer = self.start_peer()
+        said = self.run_program('''
+            import threading
+            sending = driver()
+            started = threading.Barrier(5)
+
+            def work():
+                sending.notify({}, body(), 'info', -1)
+                started.wait()
+                try:
+                    while True:
+                        sending.notify({}, body(), 'info', -1)
+                except Exception as error:
+                    # No thread can go on once its program has ended.
+                    print(type(error).__name__)
+
+            for _ in range(4):
+                threading.Thread(target=work, daemon=True).start()
+            started.wait()
+            ''', peer.url())
+        self.assertEqual(set(), set(said.split()) - {'NotDelivered'})
+
+    def test_without_proton_it_can_be_imported_but_not_made(self):
+        self.assertIn('python-qpid-proton', self.run_program('''
+            assert 'proton' not in sys.modules
+
+            class Hidden:
+                def find_spec(self, name, path=None, target=None):
+                    if name.partition('.')[0] in ('proton', 'cproton'):
+                        raise ModuleNotFoundError(name=name)
+
+            sys.meta_path.insert(0, Hidden())
+            from usermsg import exception
+            try:
+                driver()
+            except exception.ConfigurationError as error:
+                print(error)
+            ''', 'amqp://host'))
+
+    def test_a_proton_without_tls_serves_only_those_who_want_none(self):
+        without = '''
+            import proton
+            from usermsg import exception
+            proton.SSL.present = staticmethod(lambda: False)
+            try:
+                driver()
+                print('made')
+            except exception.ConfigurationError as error:
+                print(error)
+            '''
+        self.assertEqual('made\n', self.run_program(without, 'amqp://host'))
+        said = self.run_program(without, 'amqp://host', 'amqps://other')
+        for text in ('python-qpid-proton', 'TLS', 'libssl-dev'):
+            self.assertIn(text, said)
+
+    def test_a_proton_without_sasl_serves_only_the_nameless(self):
+        without = '''
+            import proton
+            from usermsg import exception
+            proton.SASL.extended = staticmethod(lambda: False)
+            try:
+                driver()
+                print('made')
+            except exception.ConfigurationError as error:
+                print(error)
+            '''
+        self.assertEqual('made\n', self.run_program(without, 'amqp://host'))
+        said = self.run_program(
+            without, f'amqps://me:{qpid_case.PASSWORD}@host')
+        for text in ('python-qpid-proton', 'SASL', 'libsasl2-dev'):
+            self.assertIn(text, said)
+        self.assertNotIn(qpid_case.PASSWORD, said)
+
+
+class ForkingServerTest(qpid_case.QpidCase):
+
+    def test_workers_of_uwsgi_have_a_connection_each(self):
+        peer = servers.require(amqp1_peer.Peer)
+        self.addCleanup(peer.stop)
+        self.conf(peer.url())
+        server = servers.require(lambda: servers.Uwsgi(
+            'usermsg.tests.functional.qpid_wsgi',
+            env={'TEST_QPID_CONF': str(self.home / 'qpid.conf')},
+            options=['--processes', '3', '--threads', '2']))
+        self.addCleanup(server.stop)
+        answers = []
+        while len(set(answers)) < 3 or len(answers) < 30:
+            answers.append(self.ask(server.port))
+        # One of the process that loaded it, and one of each worker.
+        texts = {}
+        for message in peer.record('message'):
+            sent = json.loads(
+                json.loads(message['body'])['request']['oslo.message'])
+            texts.setdefault(sent['payload'], set()).add(
+                message['connection'])
+        self.assertEqual({'before the fork', *answers}, set(texts))
+        self.assertEqual([1] * 4, [len(each) for each in texts.values()])
+        self.assertEqual(4, len(peer.record('open')))
+
+    def ask(self, port):
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', port, timeout=qpid_case.PATIENCE)
+        self.addCleanup(connection.close)
+        connection.request('GET', '/')
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        self.assertEqual(200, answer.status, text)
+        return text

@@ -1,0 +1,123 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import datetime
+import json
+
+from hypothesis import given
+from hypothesis import strategies
+from oslo_context import context
+import proton
+import testtools
+
+from usermsg.notifications.amqp1 import envelope
+from usermsg.notifications import errors
+from usermsg.notifications import notification
+
+JSON = strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.integers() |
+    strategies.floats(allow_nan=False, allow_infinity=False) |
+    strategies.text(max_size=300),
+    lambda children: strategies.lists(children, max_size=4) |
+    strategies.dictionaries(strategies.text(), children, max_size=4),
+    max_leaves=20)
+
+
+def decoded(data):
+    """What Proton reads from it."""
+    message = proton.Message()
+    message.decode(data)
+    if isinstance(message.body, memoryview):
+        message.body = bytes(message.body)
+    return message
+
+
+class EnvelopeTest(testtools.TestCase):
+
+    def encode(self, name, ctxt=None, subject='notifications.info', **more):
+        body = notification.Notification('image.update', {}).body()
+        return body, decoded(envelope.encode(
+            envelope.ENVELOPES[name], ctxt, {**body, **more}, subject))
+
+    def test_a_message_says_what_it_is(self):
+        for name in ('amqp1', 'none'):
+            body, message = self.encode(name)
+            self.assertTrue(message.durable)
+            self.assertEqual(body['message_id'], message.id)
+            self.assertEqual('notifications.info', message.subject)
+            self.assertEqual('application/json', message.content_type)
+            self.assertIsNone(message.address)
+
+    def test_that_of_the_old_driver(self):
+        body, message = self.encode('amqp1', {'project_id': 'p'})
+        self.assertIsInstance(message.body, str)
+        whole = json.loads(message.body)
+        self.assertEqual({'request', 'context'}, set(whole))
+        self.assertEqual({'project_id': 'p'}, whole['context'])
+        self.assertEqual({'oslo.version', 'oslo.message'},
+                         set(whole['request']))
+        self.assertEqual('2.0', whole['request']['oslo.version'])
+        self.assertEqual(body, json.loads(whole['request']['oslo.message']))
+
+    def test_none_at_all(self):
+        body, message = self.encode('none', {'project_id': 'p'})
+        self.assertIsInstance(message.body, bytes)
+        self.assertEqual(body, json.loads(message.body))
+
+    def test_tokens_stay_here(self):
+        request = context.RequestContext(
+            auth_token='secret', service_token='secret', project_id='p')
+        for ctxt in (request, request.to_dict()):
+            _body, message = self.encode('amqp1', ctxt)
+            self.assertNotIn('secret', message.body)
+            self.assertEqual(
+                'p', json.loads(message.body)['context']['project_id'])
+
+    def test_no_context_is_an_empty_one(self):
+        for ctxt in (None, {}, object()):
+            _body, message = self.encode('amqp1', ctxt)
+            self.assertEqual({}, json.loads(message.body)['context'])
+
+    def test_what_other_services_send_is_written_as_they_do(self):
+        moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+        _body, message = self.encode('none', payload={'at': moment})
+        self.assertEqual('2026-01-02T03:04:05.000000',
+                         json.loads(message.body)['payload']['at'])
+
+    def test_what_json_cannot_hold_is_refused_without_showing_it(self):
+        circle = ['secret']
+        circle.append(circle)
+        deep = []
+        for _ in range(100_000):
+            deep = [deep]
+        for payload in (float('nan'), circle, deep, {b'secret': 1}):
+            error = self.assertRaises(
+                errors.Refused, self.encode, 'amqp1', payload=payload)
+            self.assertNotIn('secret', str(error))
+
+    @given(payload=JSON, subject=strategies.text(max_size=300))
+    def test_whatever_was_sent_is_read(self, payload, subject):
+        for name in ('amqp1', 'none'):
+            _body, message = self.encode(
+                name, subject=subject, payload=payload)
+            whole = json.loads(message.body)
+            if name == 'amqp1':
+                whole = json.loads(whole['request']['oslo.message'])
+            self.assertEqual(payload, whole['payload'])
+            self.assertEqual(subject.split('\0')[0], message.subject)
+
+    def test_long_and_short_ones(self):
+        for length in (0, 1, 255, 256, 70_000):
+            text = 'x' * length
+            _body, message = self.encode(
+                'none', payload=text, message_id=text)
+            self.assertEqual(text, json.loads(message.body)['payload'])
+            self.assertEqual(text, message.id)

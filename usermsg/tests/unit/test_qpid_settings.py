@@ -1,0 +1,187 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import types
+
+from oslo_config import cfg
+from oslo_messaging import conffixture
+
+from usermsg import exception
+from usermsg.notifications.amqp1 import library
+from usermsg.notifications.amqp1 import settings
+from usermsg.notifications.drivers import qpid
+from usermsg.tests import base
+
+
+class Case(base.TestCase):
+
+    def conf(self, **options):
+        """As another service has it, which knows nothing of usermsg."""
+        lines = [f'{name} = {value}\n' for name, value in options.items()]
+        conf = cfg.ConfigOpts()
+        conf(['--config-file', self.write(
+            'other.conf', '[oslo_messaging_qpid]\n' + ''.join(lines))])
+        return conf
+
+    def read(self, **options):
+        return settings.read(self.conf(**options))
+
+    def refused(self, *named, **options):
+        error = self.assertRaises(
+            exception.ConfigurationError, self.read, **options)
+        for text in ('[oslo_messaging_qpid]', *named):
+            self.assertIn(text, str(error))
+        self.assertNotIn('secret', str(error))
+
+
+class SettingsTest(Case):
+
+    def test_the_defaults(self):
+        found = self.read()
+        host, = found.hosts
+        self.assertEqual('amqp://localhost:5672', str(host))
+        self.assertFalse(found.tls or found.sasl)
+        self.assertEqual(('ANONYMOUS',), found.mechanisms[host])
+        self.assertEqual('openstack', found.exchange)
+        self.assertEqual((), found.capabilities)
+
+    def test_passwords_are_not_shown(self):
+        found = self.read(hosts='amqps://me:secret@h',
+                          ssl_key_password='secret')
+        self.assertNotIn('secret', repr(found))
+
+    def test_reading_it_again_is_possible(self):
+        conf = self.conf(window=7)
+        settings.read(conf)
+        self.assertEqual(7, settings.read(conf).window)
+
+    def test_one_configuration_does_not_change_another(self):
+        conf = self.conf()
+        settings.read(conf)
+        conf.set_override('window', 7, 'oslo_messaging_qpid')
+        self.assertEqual(500, self.read().window)
+
+    def test_the_exchange_is_that_of_the_service(self):
+        conf = self.conf()
+        self.useFixture(conffixture.ConfFixture(conf))
+        conf.set_override('control_exchange', 'nova')
+        self.assertEqual('nova', settings.read(conf).exchange)
+        conf.set_override('exchange', 'ours', 'oslo_messaging_qpid')
+        self.assertEqual('ours', settings.read(conf).exchange)
+
+    def test_a_vhost_goes_to_the_address_or_to_the_connection(self):
+        self.assertEqual('east', self.read(vhost='east').hostname)
+        for address in ('legacy', 'routable', '{vhost}/{topic}'):
+            self.assertIsNone(
+                self.read(vhost='east', address=address).hostname)
+
+    def test_a_node_can_be_asked_for(self):
+        for kind in ('queue', 'topic'):
+            self.assertEqual(('create-on-demand', kind),
+                             self.read(create=kind).capabilities)
+
+    def test_what_is_wrong_is_named(self):
+        self.refused('hosts', hosts='amqp://me:secret@h/v')
+        self.refused('address', address='{nobody}')
+        self.refused('subject', subject='{nobody}')
+        self.refused('window', window=0)
+        self.refused('window', window='many')
+        self.refused('envelope', envelope='paper')
+        self.refused('connect_timeout', connect_timeout=0)
+        self.refused('ssl_ca_file', '/nowhere', ssl_ca_file='/nowhere')
+        pem = self.write('a.pem', '')
+        self.refused('ssl_cert_file', 'ssl_key_file', ssl_cert_file=pem)
+        self.refused('ssl_cert_file', 'ssl_key_file', ssl_key_file=pem)
+
+
+class MechanismsTest(Case):
+
+    def mechanisms(self, hosts, **options):
+        found = self.read(hosts=hosts, **options)
+        return [found.mechanisms[host] for host in found.hosts]
+
+    def test_a_password_is_sent_as_it_is_only_where_it_is_safe(self):
+        tls, plain = self.mechanisms(
+            'amqps://me:secret@a,amqp://me:secret@b')
+        self.assertIn('PLAIN', tls)
+        self.assertIn('SCRAM-SHA-256', plain)
+        self.assertNotIn('PLAIN', plain)
+        plain, = self.mechanisms('amqp://me:secret@b',
+                                 allow_plain_without_tls=True)
+        self.assertIn('PLAIN', plain)
+
+    def test_nobody_with_a_name_is_anonymous(self):
+        for found in self.mechanisms('amqps://me:secret@a,amqp://me:secret@b',
+                                     allow_plain_without_tls=True):
+            self.assertNotIn('ANONYMOUS', found)
+            self.assertNotIn('EXTERNAL', found)
+
+    def test_a_certificate_is_a_name(self):
+        pem = self.write('a.pem', '')
+        files = {'ssl_cert_file': pem, 'ssl_key_file': pem}
+        self.assertEqual([('EXTERNAL',), ('ANONYMOUS',)], self.mechanisms(
+            'amqps://a,amqp://b', **files))
+
+    def test_those_that_are_named_are_taken(self):
+        self.assertEqual([('GSSAPI', 'SCRAM-SHA-1')], self.mechanisms(
+            'amqp://me:secret@a', sasl_mechanisms='gssapi  SCRAM-SHA-1'))
+
+    def test_those_that_cannot_be_are_refused(self):
+        self.refused('sasl_mechanisms', 'PLAIN', 'allow_plain_without_tls',
+                     hosts='amqps://me:secret@a,amqp://me:secret@b',
+                     sasl_mechanisms='PLAIN')
+        self.refused('sasl_mechanisms', 'user name', hosts='amqps://a',
+                     sasl_mechanisms='PLAIN')
+        self.refused('sasl_mechanisms', hosts='amqp://a',
+                     sasl_mechanisms='ANONYMOUS,EXTERNAL')
+
+
+class Build:
+    """How python-qpid-proton may have been built."""
+
+    def __init__(self, tls, sasl):
+        self.SSL = types.SimpleNamespace(present=lambda: tls)
+        self.SASL = types.SimpleNamespace(extended=lambda: sasl)
+
+
+class LibraryTest(Case):
+
+    def test_what_was_left_out_is_missed_where_it_is_needed(self):
+        for build, needed, words in (
+                (Build(tls=False, sasl=True), (True, False), 'without TLS'),
+                (Build(tls=True, sasl=False), (False, True), 'without SASL')):
+            error = self.assertRaises(
+                exception.ConfigurationError, library.check, build, *needed)
+            for text in (words, 'python-qpid-proton', "'usermsg[qpid]'",
+                         'libssl-dev', 'libsasl2-dev', 'pkg-config'):
+                self.assertIn(text, str(error))
+
+    def test_what_is_not_needed_may_be_missing(self):
+        build = Build(tls=False, sasl=False)
+        self.assertIs(build, library.check(build, False, False))
+
+    def test_the_tests_have_a_whole_one(self):
+        library.load(tls=True, sasl=True)
+
+
+class DriverTest(Case):
+
+    def test_files_that_hold_something_else_are_refused_at_once(self):
+        path = self.write('a.pem', 'no certificate')
+        for name, options in (
+                ('ssl_ca_file', {'ssl_ca_file': path}),
+                ('ssl_cert_file', {'ssl_cert_file': path,
+                                   'ssl_key_file': path})):
+            error = self.assertRaises(
+                exception.ConfigurationError, qpid.QpidDriver,
+                self.conf(hosts='amqps://h', **options), ['notifications'])
+            self.assertIn(name, str(error))
+            self.assertIn(path, str(error))
