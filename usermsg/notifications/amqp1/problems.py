@@ -24,6 +24,11 @@ PERMANENT = frozenset((
 #: itself, not for what the message is.
 PASSING = frozenset(('amqp:resource-limit-exceeded', 'amqp:internal-error'))
 
+#: With these something ends whatever was sent.
+NOBODYS_FAULT = PASSING | frozenset((
+    None, 'amqp:connection:forced', 'amqp:link:detach-forced',
+    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted'))
+
 TOO_LARGE = 'amqp:link:message-size-exceeded'
 
 _LONGEST = 300
