@@ -22,6 +22,7 @@ import argparse
 from concurrent import futures
 import contextlib
 import dataclasses
+import functools
 import json
 import statistics
 import sys
@@ -37,9 +38,13 @@ from oslo_config import cfg  # noqa: E402
 import oslo_messaging  # noqa: E402
 from oslo_messaging.notify import messaging  # noqa: E402
 from oslo_serialization import jsonutils  # noqa: E402
+import proton_alone  # noqa: E402
 
+from usermsg.conf import qpid as options  # noqa: E402
+from usermsg.notifications.drivers import qpid  # noqa: E402
 from usermsg.notifications.drivers import rabbit  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
+from usermsg.tests.functional import amqp1_brokers  # noqa: E402
 from usermsg.tests.functional import rabbitmq  # noqa: E402
 from usermsg.tests.functional import servers  # noqa: E402
 
@@ -164,9 +169,72 @@ def rabbit_part():
         ], empty
 
 
+@contextlib.contextmanager
+def qpid_part(place):
+    """The driver "qpid", next to Proton alone, on a broker for AMQP 1.0.
+
+    :param place: a context manager that gives the arguments of
+        :class:`proton_alone.Sender`, but for ``make``, and what is to be
+        called after each turn
+    """
+    with place() as (target, empty), contextlib.ExitStack() as stack:
+        alone = proton_alone.Sender(
+            make=lambda: make().body(), **target)
+        stack.callback(alone.close)
+        login = ':'.join(target.get('login', ()))
+        conf = cfg.ConfigOpts()
+        conf([], project='benchmark', default_config_files=[])
+        conf.register_opts(options.OPTS, group=options.GROUP.name)
+        for name, value in {
+                'hosts': f'amqp://{login}{login and "@"}{target["host"]}:'
+                         f'{target["port"]}',
+                'address': target['address'], 'vhost': target.get('vhost'),
+                'allow_plain_without_tls': True,
+                'window': proton_alone.WINDOW}.items():
+            conf.set_override(name, value, options.GROUP.name)
+        ours = qpid.QpidDriver(conf, topics=['notifications'])
+        stack.callback(ours.close)
+        executor = stack.enter_context(futures.ThreadPoolExecutor(THREADS))
+        yield [
+            Way('Proton alone', alone.send, at_once=500),
+            Way('qpid, submitted', all_at_once(ours), at_once=500,
+                other='Proton alone'),
+            Way('qpid', one_by_one(ours)),
+            Way('qpid, 16 threads', by_threads(ours, executor),
+                at_once=20 * THREADS),
+        ], empty
+
+
+@contextlib.contextmanager
+def in_memory():
+    """Proton's example in C. It keeps all that it gets, in memory."""
+    with amqp1_brokers.CBroker() as broker:
+        yield {'host': broker.host, 'port': broker.port,
+               'address': 'measured'}, lambda: None
+
+
+@contextlib.contextmanager
+def durable():
+    """RabbitMQ with its plug-in."""
+    with rabbitmq.RabbitMQ() as broker:
+        vhost = broker.create_vhost()
+        vhost.declare('measured', 'bare', 'notifications.info')
+
+        def empty():
+            with vhost.connection() as other:
+                other.channel().queue_purge('measured')
+
+        yield {'host': broker.host, 'port': broker.port,
+               'address': '/amq/queue/measured',
+               'login': (broker.user, broker.password),
+               'vhost': f'vhost:{vhost.name}'}, empty
+
+
 #: name -> a context manager that gives the ways to compare, on a broker of
 #: its own, and a function that empties that after each turn.
-PARTS = {'rabbit': rabbit_part}
+PARTS = {'rabbit': rabbit_part,
+         'qpid': functools.partial(qpid_part, in_memory),
+         'qpid-rabbitmq': functools.partial(qpid_part, durable)}
 
 
 def measure(part, rounds, seconds):

@@ -84,6 +84,7 @@ class Publisher:
         self._lock = threading.Lock()
         self._reading = threading.Lock()
         self._follower = None
+        self._followed = queue.SimpleQueue()
         self._connection = self._channel = None
         self._sent = {}  # by the numbers that the channel gives them
         self._number = 0
@@ -95,32 +96,37 @@ class Publisher:
         self._pause_reason = ''
         self._warned = set()
 
-    def publish(self, key, message, deadline, patient=True):
+    def publish(self, key, message, deadline):
         """Send a message; a Future that ends with its confirmation.
 
-        Whoever wants that calls :meth:`wait`, or has it followed: nothing is
-        read before.
+        Whoever wants that calls :meth:`wait`: nothing is read before.
 
         :param key: the routing key, and the name of the queue that is there
             for those who come later
         :param message: an amqp.Message with a ``message_id``
         :param deadline: of ``time.monotonic()``, also for its confirmation
-        :param patient: whether to try although it has just failed, and to
-            wait for room: who sends many would wait for each
         :raises usermsg.notifications.errors.NotDelivered: it isn't sent
         """
         with self._locked(deadline):
-            if not patient and time.monotonic() < self._pause_ends:
+            return self._send(key, message, deadline, patient=True)
+
+    def submit(self, key, message, deadline):
+        """As :meth:`publish`, but a thread waits for the confirmation.
+
+        It fails at once where another has just failed, or where there is no
+        room: who sends many would otherwise wait for each.
+        """
+        with self._locked(deadline):
+            if time.monotonic() < self._pause_ends:
                 raise errors.NotDelivered(self._pause_reason)
-            while len(self._sent) >= self._window:
-                self._read(next(iter(self._sent.values())))
-            try:
-                return self._connect_and_publish(
-                    key, message, deadline, patient)
-            except errors.NotDelivered as error:
-                self._pause_ends = time.monotonic() + _PAUSE
-                self._pause_reason = str(error)
-                raise
+            sent = self._send(key, message, deadline, patient=False)
+            if self._follower is None:
+                self._follower = threading.Thread(
+                    target=self._follow, daemon=True,
+                    name='rabbit-confirmations')
+                self._follower.start()
+        self._followed.put(sent)
+        return sent
 
     def wait(self, sent):
         """Read until a message is confirmed or lost, or its time is over.
@@ -132,45 +138,29 @@ class Publisher:
             if self._reading.acquire(
                     timeout=max(_left(sent.deadline), _LEAST)):
                 try:
-                    while not sent.done():
-                        self._until_readable(_left(sent.deadline))
-                        with self._locked(sent.deadline):
-                            if not sent.done():
-                                self._read(sent)
+                    self._read_until_done(sent)
                 finally:
                     self._reading.release()
             elif not sent.done():
                 raise errors.NotDelivered(self._words(NO_ANSWER))
         return sent.result()
 
-    def follow(self, sent):
-        """Let a thread wait for a message."""
-        if self._follower is None:
-            self._follower = queue.SimpleQueue()
-            threading.Thread(target=self._follow, daemon=True,
-                             name='rabbit-confirmations').start()
-        self._follower.put(sent)
+    def _read_until_done(self, sent):
+        while not sent.done():
+            left = _left(sent.deadline)
+            # Without the lock, so that others can send meanwhile. They read
+            # too when they do, and it may be for this one.
+            if _readable(self._connection, min(left, _SLICE)) or not left:
+                with self._locked(sent.deadline):
+                    if not sent.done():
+                        self._read(sent)
 
     def _follow(self):
-        while (sent := self._follower.get()) is not None:
+        while (sent := self._followed.get()) is not None:
             while not sent.done():
                 # The Future has it, sooner or later.
                 with contextlib.suppress(errors.NotDelivered):
                     self.wait(sent)
-
-    def _until_readable(self, seconds):
-        """Wait without the lock, so that others can send meanwhile."""
-        connection = self._connection
-        try:
-            sock = connection.transport.sock
-            if getattr(sock, 'pending', int)():
-                return  # TLS has read it already
-            poll = select.poll()
-            poll.register(sock, select.POLLIN)
-        except (AttributeError, OSError, ValueError):
-            return  # another thread has just closed it
-        # Who sends also reads, and it may be for this one.
-        poll.poll(min(seconds, _SLICE) * 1000)
 
     def close(self, deadline):
         """Wait for what is on its way, then end the connection."""
@@ -178,10 +168,12 @@ class Publisher:
             sent.deadline = min(sent.deadline, deadline)
             with contextlib.suppress(errors.NotDelivered):
                 self.wait(sent)
-        if self._follower is not None:
-            self._follower.put(None)
-        with self._locked(deadline):
-            self._drop(None)
+        with contextlib.suppress(errors.NotDelivered):
+            with self._locked(deadline):
+                self._drop(None)
+                if self._follower is not None:
+                    self._followed.put(None)
+                    self._follower = None
 
     @contextlib.contextmanager
     def _locked(self, deadline):
@@ -193,6 +185,18 @@ class Publisher:
             self._lock.release()
 
     # What follows is called with the lock.
+
+    def _send(self, key, message, deadline, patient):
+        while len(self._sent) >= self._window:
+            self._read(next(iter(self._sent.values())))
+        try:
+            sent = self._connect_and_publish(key, message, deadline, patient)
+        except errors.NotDelivered as error:
+            self._pause_ends = time.monotonic() + _PAUSE
+            self._pause_reason = str(error)
+            raise
+        self._pause_ends = 0.0
+        return sent
 
     def _connect_and_publish(self, key, message, deadline, patient):
         for again in (True, False):
@@ -327,7 +331,9 @@ class Publisher:
     def _read(self, sent):
         """Read once, or give a message up whose time is over."""
         try:
-            if self._read_one(sent.deadline):
+            # Another may have read it since there was something.
+            if self._read_one(min(sent.deadline,
+                                  time.monotonic() + _LEAST)):
                 return
         except Exception as error:
             self._drop(error)
@@ -432,6 +438,19 @@ def _left(deadline):
     return max(deadline - time.monotonic(), 0)
 
 
+def _readable(connection, seconds):
+    """Whether there is something to read within that time."""
+    try:
+        sock = connection.transport.sock
+        if getattr(sock, 'pending', int)():
+            return True  # TLS has read it already
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+    except (AttributeError, OSError, ValueError):
+        return True  # another thread has just closed it
+    return bool(poll.poll(seconds * 1000))
+
+
 def _end(connection):
     """Close a connection without waiting for somebody who isn't there."""
     with contextlib.suppress(Exception):
@@ -448,7 +467,8 @@ def _reason(error):
         case None:
             return 'the connection was closed'
         case amqp.AMQPError():
-            return f'{error.reply_code} {error.reply_text}'
+            return ' '.join(str(part) for part in (
+                error.reply_code, error.reply_text) if part)
         case ssl.SSLCertVerificationError():
             return f'its certificate is not trusted: {error.verify_message}'
         case ssl.SSLError(reason='WRONG_VERSION_NUMBER'):

@@ -78,7 +78,7 @@ class RabbitDriver(notifier.Driver):
         """Send it without waiting until RabbitMQ has it.
 
         It waits for a connection, and for others to be confirmed if too many
-        are on their way. Where that has failed a moment ago, it fails.
+        are on their way. Where another has just failed to be sent, it fails.
 
         :returns: a concurrent.futures.Future: None when RabbitMQ has it, or
             an error as of :meth:`notify`. Its callbacks must not send.
@@ -87,14 +87,12 @@ class RabbitDriver(notifier.Driver):
             message = self._message(ctxt, msg)
             deadline = self._deadline()
             connection = self._publisher()
-            sent = [connection.publish(key, message, deadline, patient=False)
+            sent = [connection.submit(key, message, deadline)
                     for key in self._keys(priority)]
         except errors.NotDelivered as error:
             failed = futures.Future()
             failed.set_exception(error)
             return failed
-        for each in sent:
-            connection.follow(each)
         return sent[0] if len(sent) == 1 else _together(sent)
 
     def close(self):
@@ -121,7 +119,8 @@ class RabbitDriver(notifier.Driver):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]
 
     def _message(self, ctxt, msg):
-        context = ctxt if isinstance(ctxt, dict) else ctxt.to_dict()
+        context = (ctxt if isinstance(ctxt, dict) else
+                   ctxt.to_dict() if ctxt else {})
         content = encoding.to_json({
             **msg, '_unique_id': uuid.uuid4().hex,
             **{f'_context_{key}': value for key, value in context.items()},

@@ -40,6 +40,7 @@ from usermsg.db import migration
 from usermsg.message import api
 from usermsg.message import catalogue
 from usermsg.message import loader
+from usermsg.notifications import strategies
 from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional import environments
@@ -150,6 +151,23 @@ class DocumentationTest(base.TestCase):
             for group in shown.sections():
                 for name in shown[group]:
                     self.assertIn((group, name), known)
+
+    def test_the_notifications_page_configures_drivers_that_load(self):
+        found = set()
+        for block in _blocks('doc/source/admin/notifications.rst', 'ini'):
+            block = re.sub(r'(?m)^(log_file|ssl_ca_file) = .*',
+                           rf'\1 = {self.write("file", "")}', block)
+            conf = service.load_config(
+                ['--config-file', self.write('usermsg.conf', block)])
+            shown = configparser.ConfigParser(default_section=None)
+            shown.read_string(block)
+            for group in shown.sections():
+                for name in shown[group]:
+                    (conf if group == 'DEFAULT' else conf[group])[name]
+            drivers = strategies.load(conf)
+            found.update(drivers)
+            strategies.close(drivers)
+        self.assertLessEqual({'logging', 'rabbit'}, found)
 
     def test_the_identity_page_makes_an_account_that_works(self):
         identity = keystone.shared()
