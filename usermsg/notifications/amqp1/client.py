@@ -248,7 +248,7 @@ class Client:
         self._reason = f'{host}: {reason}'
         self._report.wrong(str(host), reason)
         for each in self._senders.values():
-            each.lost()
+            each.lost(self._reason)
         if self._connection is not None:
             selector.unregister(self._connection)
             self._connection.free()

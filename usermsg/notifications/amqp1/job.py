@@ -24,7 +24,7 @@ class Job:
     """
 
     __slots__ = ('number', 'data', 'deadline', 'retries', 'future', 'done',
-                 '_asked', '_wanted')
+                 'blamed', '_asked', '_wanted')
 
     def __init__(self, number, data, deadline, retries=None):
         self.number = number
@@ -33,6 +33,8 @@ class Job:
         self.retries = retries
         self.future = futures.Future()
         self.done = False
+        #: How often something ended while this alone was on its way.
+        self.blamed = 0
         self._asked = self._wanted = False
 
     def start(self):

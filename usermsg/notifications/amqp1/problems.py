@@ -24,6 +24,11 @@ PERMANENT = frozenset((
 #: itself, not for what the message is.
 PASSING = frozenset(('amqp:resource-limit-exceeded', 'amqp:internal-error'))
 
+#: With these something ends whatever was sent.
+NOBODYS_FAULT = PASSING | frozenset((
+    None, 'amqp:connection:forced', 'amqp:link:detach-forced',
+    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted'))
+
 TOO_LARGE = 'amqp:link:message-size-exceeded'
 
 _LONGEST = 300
@@ -72,6 +77,8 @@ def of_transport(condition, host, mechanisms):
         return f'it does not let us in with our {what}: {said}'
     if 'protocol header got' in said:
         return f'it does not speak AMQP 1.0 on this port: {said}'
+    if 'local-idle-timeout' in said:
+        return f'no sign of life within idle_timeout: {said}'
     if 'connection aborted' in said or 'protocol header' in said:
         return f'the connection broke off: {said}'
     return said

@@ -33,6 +33,12 @@ _AHEAD = 1024 * 1024
 _SHORTEST_PAUSE = 0.2
 _LONGEST_PAUSE = 10.0
 
+# How often an end may come while one message alone is on its way until that
+# is to blame: when the server gives a reason that can be the message's, and
+# when it doesn't.
+_BLAMED = 2
+_UNLUCKY = 5
+
 
 class Sender:
     """Sends to one node, in the order of the jobs' numbers.
@@ -47,6 +53,8 @@ class Sender:
     def __init__(self, address, settings, finish, report):
         self.address = address
         self._window = settings.window
+        # How much of it is used; little after an end of something.
+        self._allowed = settings.window
         self._capabilities = settings.capabilities
         self._patience = settings.connect_timeout
         self._finish = finish
@@ -129,7 +137,7 @@ class Sender:
         self._link.open()
 
     def _send(self, connection):
-        free = min(self._link.credit, self._window - len(self._unsettled))
+        free = min(self._link.credit, self._allowed - len(self._unsettled))
         largest = self._link.remote_max_message_size
         while free > 0 and self._waiting:
             if self._session.outgoing_bytes > _AHEAD:
@@ -185,6 +193,7 @@ class Sender:
 
     def _accepted(self, job):
         self._failures = 0
+        self._allowed = min(self._allowed + 1, self._window)
         self._reason = None
         self._report.well(self.address)
         if not job.done:
@@ -226,10 +235,10 @@ class Sender:
         said = problems.words(condition)
         reason = f'{host}: {self.address}: {said}'
         self._pause(now)
-        if name in problems.PERMANENT:
+        if name in problems.PERMANENT and not jobs:
             self._report.wrong(self.address, f'{host}: {said}')
             waiting, self._waiting = self._waiting, collections.deque()
-            for job in itertools.chain(jobs, waiting):
+            for job in waiting:
                 if not job.done:
                     self._finish(job, errors.Refused(f'qpid: {reason}'))
             # The next one asks again.
@@ -242,11 +251,46 @@ class Sender:
             self._resume_at = 0.0
         else:
             self._report.wrong(self.address, f'{host}: {said}')
+            if name in problems.NOBODYS_FAULT:
+                jobs = self._blame(
+                    jobs, _UNLUCKY, errors.NotDelivered(f'qpid: {reason}'))
+            else:
+                jobs = self._blame(
+                    jobs, _BLAMED, errors.Refused(f'qpid: {reason}'))
         self._again(jobs, reason)
 
-    def lost(self):
-        """The connection is gone: what was on its way waits again."""
+    def _blame(self, jobs, limit, error):
+        """Put aside the message that a server can't stand.
+
+        Some end a link, a session or a connection for one message, without a
+        word about which. All that was on its way with it would be sent again
+        with it, for ever. So the next goes alone, and then more and more.
+
+        :param jobs: that were on their way
+        :param limit: how often one may have been alone
+        :param error: what it gets then
+        :returns: those to send again
+        """
+        if not jobs:
+            return jobs
+        self._allowed = 1
+        if len(jobs) > 1:
+            return jobs
+        jobs[0].blamed += 1
+        if jobs[0].blamed < limit:
+            return jobs
+        self._finish(jobs[0], error)
+        return []
+
+    def lost(self, reason=None):
+        """The connection is gone: what was on its way waits again.
+
+        :param reason: if we didn't want it to
+        """
         jobs = self._give_up()
+        if reason:
+            jobs = self._blame(
+                jobs, _UNLUCKY, errors.NotDelivered(f'qpid: {reason}'))
         self._attach_by = None
         self._link = self._session = None
         self._resume_at = 0.0

@@ -49,7 +49,7 @@ class BrokenTest(Case):
         for what in ('detach', 'end', 'close', 'drop'):
             peer = self.start_peer()
             # Confirmations are late, so that each end has some to lose.
-            peer.tell(ADDRESS, do=what, after=40, times=3, hold=0.05,
+            peer.tell(ADDRESS, do=what, after=40, times=3, hold=0.02,
                       condition='amqp:connection:forced')
             driver = self.driver(peer.url())
             wanted, sent = self.submit(driver, 300)
@@ -112,6 +112,40 @@ class BrokenTest(Case):
         self.assertIn('works again', self.logged())
 
 
+class PoisonTest(Case):
+    """One message for which a server ends what all are sent over."""
+
+    def find(self, kind, what, **more):
+        peer = self.start_peer()
+        driver = self.driver(peer.url())
+        body = qpid_case.note()
+        peer.tell(ADDRESS, do=what, only=[body['message_id']], hold=0.01,
+                  **more)
+        before, sent_before = self.submit(driver, 20)
+        poison = driver.submit({}, body, 'info')
+        after, sent_after = self.submit(driver, 40)
+        self.await_all(sent_before + sent_after)
+        error = poison.exception(qpid_case.PATIENCE)
+        self.assertIs(kind, type(error))
+        self.assertIn(str(peer.port), str(error))
+        self.assertEqual(before + after, qpid_case.ids(
+            peer.record('message', outcome='accept')))
+        return str(error)
+
+    def test_what_ends_its_session_is_refused_and_the_others_go_on(self):
+        self.assertIn('too much of it', self.find(
+            errors.Refused, 'end', condition='amqp:precondition-failed',
+            description='too much of it'))
+
+    def test_what_ends_its_link_is_refused_and_the_others_go_on(self):
+        for condition in ('amqp:decode-error', 'amqp:not-allowed'):
+            self.assertIn(condition, self.find(
+                errors.Refused, 'detach', condition=condition))
+
+    def test_what_breaks_each_connection_does_not_hold_up_the_others(self):
+        self.find(errors.NotDelivered, 'drop')
+
+
 class SilentTest(Case):
 
     def test_a_frozen_server_is_noticed_and_another_taken(self):
@@ -130,7 +164,7 @@ class SilentTest(Case):
         self.send(driver)
         peer.freeze()
         wanted, sent = self.submit(driver, 20)
-        self.await_warning(f'127.0.0.1:{peer.port}')
+        self.await_warning(f'127.0.0.1:{peer.port}: no sign of life')
         peer.thaw()
         self.await_all(sent)
         self.assertEqual(
