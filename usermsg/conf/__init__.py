@@ -15,6 +15,8 @@ Nothing is registered by importing: :func:`register_opts` does it on the
 ConfigOpts that it is given, so that one process can hold several.
 """
 
+import copy
+
 from oslo_db import options as db_options
 
 from usermsg.conf import api
@@ -35,7 +37,9 @@ _GROUPS = (api, catalogue, messages, metrics, notifications, qpid, rabbit,
 
 def register_opts(conf):
     for module in _GROUPS:
-        conf.register_group(module.GROUP)
+        # A copy: all ConfigOpts would share what oslo.config keeps in it,
+        # overridden values too.
+        conf.register_group(copy.deepcopy(module.GROUP))
         conf.register_opts(module.OPTS, group=module.GROUP)
     conf.register_opts(db_options.database_opts, group='database')
 

@@ -42,8 +42,7 @@ class RabbitDriver(notifier.Driver):
 
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
-        conf.register_group(rabbit_conf.GROUP)
-        conf.register_opts(rabbit_conf.OPTS, group=rabbit_conf.GROUP)
+        conf.register_opts(rabbit_conf.OPTS, group=rabbit_conf.GROUP.name)
         self._options = conf.oslo_messaging_rabbit_notify
         self._broker = broker.of(transport)
         # By process id: a forked child can use neither the connection nor

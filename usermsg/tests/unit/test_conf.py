@@ -50,6 +50,15 @@ class OptionsTest(testtools.TestCase):
             for option in options:
                 yield group, option
 
+    def test_what_is_overridden_in_one_is_not_in_another(self):
+        first, second = cfg.ConfigOpts(), cfg.ConfigOpts()
+        for conf in (first, second):
+            usermsg_conf.register_opts(conf)
+            conf([])
+        first.set_override('max_limit', 7, 'api')
+        self.assertEqual(7, first.api.max_limit)
+        self.assertNotEqual(7, second.api.max_limit)
+
     def test_every_option_is_read(self):
         read = set(attributes())
         for group, option in self.options():
