@@ -30,6 +30,8 @@ for something else. The texts are written for users: they hold nothing but
 what the caller sent and words of ours.
 """
 
+import traceback
+
 
 class UsermsgError(Exception):
     code = 'internal'
@@ -138,3 +140,15 @@ class DatabaseUnavailable(UsermsgError):
     def __init__(self):
         super().__init__('The service cannot reach its database at the '
                          'moment. Try again later.')
+
+
+def words_of(error, known=()):
+    """What a log may say of an exception.
+
+    :param known: more classes whose texts are ours; those of all others
+        could hold anything, so it is said where they come from
+    """
+    if isinstance(error, (UsermsgError, *known)):
+        return f'{type(error).__name__}: {error}'
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    return f'{type(error).__name__} at {place.filename}:{place.lineno}'

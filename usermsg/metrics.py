@@ -69,6 +69,11 @@ class Metrics:
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '
             'in the catalogue of this host.')
+        self.notifications_not_sent = self._counter(
+            'usermsg_notifications_not_sent',
+            'Notifications of images that were given up, as nothing took '
+            'them.',
+            labels=('event_type', 'priority'))
         self.requests = self._counter(
             'usermsg_http_requests', 'Requests that were answered.',
             labels=('method', 'route', 'status'))

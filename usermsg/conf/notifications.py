@@ -12,6 +12,7 @@
 """``[notifications]``: what notifications say."""
 
 from oslo_config import cfg
+from oslo_config import types
 
 GROUP = cfg.OptGroup('notifications', title='What notifications say')
 
@@ -20,4 +21,10 @@ OPTS = [
         'publisher_id', max_length=255, regex='[!-~]+',
         help='Who notifications say they come from. The name of the host, if '
              'nothing is set.'),
+    cfg.ListOpt(
+        'image_properties', item_type=types.String(max_length=255),
+        default=[],
+        help='The only properties of images that notifications tell: others '
+             'may hold what is nobody else\'s business. It counts for '
+             'services that tell of images through this library.'),
 ]

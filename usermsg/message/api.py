@@ -28,7 +28,6 @@ import datetime
 import hashlib
 import json
 import sys
-import traceback
 
 from oslo_log import log
 
@@ -126,9 +125,9 @@ class API:
             self._metrics.not_recorded.inc(
                 1, (message.prefix, message.message_level))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
-                      '%s: %s', message.request_id, message.event_id,
+                      '%s', message.request_id, message.event_id,
                       message.resource_type, message.resource_uuid,
-                      type(error).__name__, _own_words(error))
+                      errors.words_of(error, (deadline.Expired,)))
             return None
         self._count([(stored, new)])
         return stored
@@ -361,14 +360,3 @@ def _from_context(context, name, max_length):
 def _digest(*content):
     """Of what was said, not of who said it under which request."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def _own_words(error):
-    """Of an exception whose text is ours; others could hold anything.
-
-    For those, where they come from.
-    """
-    if isinstance(error, (errors.UsermsgError, deadline.Expired)):
-        return str(error)
-    code = traceback.extract_tb(error.__traceback__)[-1]
-    return f'at {code.filename}:{code.lineno}'

@@ -73,7 +73,9 @@ class OptionsTest(testtools.TestCase):
         for group, option in self.options():
             value = conf[group.name][option.dest]
             if value is not None:
-                self.assertEqual(value, option.type(str(value)))
+                self.assertEqual(value, option.type(
+                    ','.join(value) if isinstance(value, list) else
+                    str(value)))
 
     def test_registering_is_possible_more_than_once(self):
         conf = cfg.ConfigOpts()
@@ -116,7 +118,7 @@ class SampleTest(base.TestCase):
             lines = sections[f'[{group.name}]']
             text = ' '.join(line.lstrip('# ') for line in lines)
             for option in options:
-                self.assertTrue(any(line.startswith(f'#{option.name} = ')
+                self.assertTrue(any(line.startswith(f'#{option.name} =')
                                     for line in lines), option.name)
                 self.assertIn(option.help[:40], text)
 

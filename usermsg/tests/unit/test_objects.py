@@ -26,8 +26,10 @@ from usermsg.tests import base as test_base
 
 # A change here needs a new VERSION: other hosts may run the older code.
 FINGERPRINTS = {
+    'Image': '1.0-9d70ac8bf9770690bb6f525f20b8b5b6',
     'Message': '1.0-86048e013637ed116f5bc6b6de439cfe',
     'MessageList': '1.0-15ecf022a68ddbb8c2a6739cfc9f8f5e',
+    'MessagePayload': '1.0-5dba8014d22c780618cc06e9978866a0',
 }
 
 TEXT = strategies.text(strategies.characters(codec='ascii'), max_size=10)

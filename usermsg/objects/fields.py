@@ -1,0 +1,116 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Types of fields that what we tell other systems is made of."""
+
+import datetime
+import re
+
+from oslo_versionedobjects import fields
+
+#: Characters that an identifier or a text has at most.
+LENGTH = 255
+
+#: What no text holds: it breaks lines of logs, or can't be stored or encoded.
+_UNFIT = re.compile(r'[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]')
+
+_UUID = re.compile('[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
+
+
+def text(value, length=LENGTH):
+    """A string, without control characters and cut to a length."""
+    # Cut first: what comes from outside may be long.
+    return _UNFIT.sub('\ufffd', value[:length])
+
+
+class Text(fields.String):
+    """Words of users: what doesn't fit is cut off."""
+
+    def coerce(self, obj, attr, value):
+        return text(super().coerce(obj, attr, value))
+
+    def get_schema(self):
+        return {'type': ['string'], 'maxLength': LENGTH}
+
+
+class Identifier(fields.String):
+    """Stands for something, so it is refused rather than cut."""
+
+    def coerce(self, obj, attr, value):
+        if (not isinstance(value, str) or not 0 < len(value) <= LENGTH or
+                _UNFIT.search(value)):
+            raise ValueError()
+        return value
+
+    def get_schema(self):
+        return {'type': ['string'], 'minLength': 1, 'maxLength': LENGTH}
+
+
+class Uuid(fields.String):
+    """Kept as it is. The library's own type warns, and takes anything."""
+
+    def coerce(self, obj, attr, value):
+        if not isinstance(value, str) or not _UUID.fullmatch(value):
+            raise ValueError()
+        return value
+
+    def get_schema(self):
+        return {'type': ['string'], 'format': 'uuid',
+                'pattern': f'^{_UUID.pattern}$'}
+
+
+class Moment(fields.DateTime):
+    """Microseconds in UTC: ``2026-01-31T12:00:00.123456+00:00``.
+
+    The library's own type leaves out the fraction.
+    """
+
+    def to_primitive(self, obj, attr, value):
+        return written(value)
+
+    def from_primitive(self, obj, attr, value):
+        return datetime.datetime.fromisoformat(value)
+
+    def stringify(self, value):
+        return written(value)
+
+    def get_schema(self):
+        return {'type': ['string'], 'format': 'date-time',
+                'pattern': r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$'}
+
+
+def written(moment):
+    """A datetime in UTC as text."""
+    return moment.isoformat(timespec='microseconds')
+
+
+class TextField(fields.AutoTypedField):
+    AUTO_TYPE = Text()
+
+
+class IdentifierField(fields.AutoTypedField):
+    AUTO_TYPE = Identifier()
+
+
+class UuidField(fields.AutoTypedField):
+    AUTO_TYPE = Uuid()
+
+
+class MomentField(fields.AutoTypedField):
+    AUTO_TYPE = Moment(tzinfo_aware=True)
+
+
+class ListOfTextsField(fields.AutoTypedField):
+    AUTO_TYPE = fields.List(Text())
+
+
+class DictOfTextsField(fields.AutoTypedField):
+    AUTO_TYPE = fields.Dict(Text(), nullable=True)

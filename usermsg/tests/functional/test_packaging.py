@@ -1,0 +1,42 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""A release has all that the service reads."""
+
+import pathlib
+import subprocess
+import zipfile
+
+from usermsg.tests import base
+from usermsg.tests.functional import environments
+
+_ROOT = pathlib.Path(__file__).parents[3]
+
+
+class PackagingTest(base.TestCase):
+
+    def test_a_wheel_has_the_code_and_all_that_it_reads(self):
+        packaging = environments.get('packaging')
+        # First the source, of the clone; then the wheel, of that source.
+        subprocess.run(
+            [packaging.program('python'), '-m', 'build', '--no-isolation',
+             '--outdir', self.home, _ROOT], check=True,
+            env=packaging.variables(), capture_output=True, timeout=300)
+        [wheel] = self.home.glob('*.whl')
+        with zipfile.ZipFile(wheel) as archive:
+            packed = set(archive.namelist())
+        for pattern, number in (
+                ('*.py', 80), ('languages/*.yaml', 2), ('*.mako', 1),
+                ('schemas/*.json', 10)):
+            needed = {str(path.relative_to(_ROOT)) for path in
+                      (_ROOT / 'usermsg').rglob(pattern)}
+            self.assertGreaterEqual(len(needed), number)
+            self.assertEqual(set(), needed - packed)

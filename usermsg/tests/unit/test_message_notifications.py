@@ -1,0 +1,94 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import datetime
+import json
+
+import hypothesis
+
+from usermsg.message import catalogue
+from usermsg.message import loader
+from usermsg.notifications import event_types
+from usermsg.notifications import message as notifications
+from usermsg.objects import message
+from usermsg.objects import message_payload
+from usermsg.tests import base
+from usermsg.tests.unit import test_objects
+
+ROW = ('01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'VOLUME', 'red', 'bob', None,
+       'VOLUME', 'some-volume', 'VOLUME_VOLUME_002_021', '002', '021',
+       'ERROR', datetime.datetime(2026, 11, 21, 22, 4, 3),
+       datetime.datetime(2026, 12, 21, 22, 4, 3, 563295))
+ENGLISH = catalogue.Catalogue([])
+
+
+class PayloadTest(base.TestCase):
+
+    def test_it_is_all_of_a_message_and_its_text(self):
+        known = loader.load(None)
+        self.assertEqual({
+            'usermsg_object.name': 'MessagePayload',
+            'usermsg_object.namespace': 'usermsg',
+            'usermsg_object.version': '1.0',
+            'usermsg_object.data': {
+                'id': '01a20023-4e6b-74b8-8e8c-e1c6aa724b8f',
+                'prefix': 'VOLUME', 'project_id': 'red', 'user_id': 'bob',
+                'request_id': None, 'resource_type': 'VOLUME',
+                'resource_uuid': 'some-volume',
+                'event_id': 'VOLUME_VOLUME_002_021', 'action_id': '002',
+                'detail_id': '021', 'message_level': 'ERROR',
+                'created_at': '2026-11-21T22:04:03.000000+00:00',
+                'expires_at': '2026-12-21T22:04:03.563295+00:00',
+                'user_message': known.describe(
+                    'VOLUME_VOLUME_002_021').user_message,
+                'sequence': 1,
+            }}, notifications.payload(
+                event_types.MESSAGE_CREATE, message.Message.from_row(ROW),
+                known))
+
+    def test_the_sequence_tells_which_came_first(self):
+        found = message.Message.from_row(ROW)
+        self.assertEqual({
+            'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
+            event_type: notifications.payload(event_type, found, ENGLISH)[
+                'usermsg_object.data']['sequence']
+            for event_type in vars(event_types).values()
+            if isinstance(event_type, str) and
+            event_type.startswith('message.')})
+
+    def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
+        told = notifications.payload(
+            event_types.MESSAGE_DELETE, message.Message.from_row(ROW), ENGLISH)
+        self.assertEqual(catalogue.UNKNOWN_EVENT,
+                         told['usermsg_object.data']['user_message'])
+
+    def test_it_has_all_columns(self):
+        fields = message_payload.MessagePayload.fields
+        for name, field in message.Message.fields.items():
+            self.assertEqual(field.nullable, fields[name].nullable, name)
+        self.assertEqual({'user_message', 'sequence'},
+                         set(fields) - set(message.Message.fields))
+
+    @hypothesis.given(test_objects.ROWS)
+    def test_the_quick_form_is_that_of_the_object(self, row):
+        found = message.Message.from_row(row)
+        slow = message_payload.MessagePayload(
+            user_message='some text', sequence=2, **{
+                name: getattr(found, name) for name in message.Message.fields})
+        slow.obj_reset_changes()
+        quick = message_payload.MessagePayload.primitive_of(
+            found, 'some text', 2)
+        self.assertEqual(slow.obj_to_primitive(), quick)
+        # What a consumer does with it.
+        back = message_payload.MessagePayload.obj_from_primitive(
+            json.loads(json.dumps(quick)))
+        for name in message_payload.MessagePayload.fields:
+            self.assertEqual(getattr(slow, name), getattr(back, name), name)

@@ -1,0 +1,181 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What the pages about notifications show is what is really sent."""
+
+import datetime
+import importlib.resources
+import json
+import pathlib
+import re
+import textwrap
+
+import fixtures
+import jsonschema
+import sqlalchemy as sa
+
+from usermsg import context
+from usermsg.db import models
+from usermsg.notifications import event_types
+from usermsg.notifications import image
+from usermsg.notifications import message as message_notifications
+from usermsg.notifications import notification
+from usermsg.objects import message
+from usermsg import service
+from usermsg.tests import base
+
+_PAGES = pathlib.Path(__file__).parents[3] / 'doc' / 'source'
+_USERS = _PAGES / 'user' / 'notifications.rst'
+_DEVELOPERS = _PAGES / 'developer' / 'notifications.rst'
+
+IMAGE = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
+PROJECT = '81617689350b460aa78c857f82de9d11'
+USER = 'af57084ab0054d0b85924b8e09547108'
+CREATED = '2026-11-21T20:08:58Z'
+
+
+class StorageFull(Exception):
+    """Its name is in the catalogue."""
+
+
+class Sink:
+    def __init__(self):
+        self.bodies = []
+
+    def send(self, found):
+        self.bodies.append(found.body())
+
+
+def blocks(page, language):
+    """The code blocks of one language in a page."""
+    found = re.findall(
+        rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)',
+        page.read_text(encoding='utf-8'), re.M)
+    return [textwrap.dedent(block) for block in found]
+
+
+class UsersPageTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.catalogue = self.runtime(tables=False).catalogue
+
+    def samples(self):
+        """What the page shows, in its order."""
+        sink = Sink()
+        notifier = image.ImageNotifier(
+            sink, self.catalogue, properties=['os_distro'])
+        metadata = {
+            'id': IMAGE, 'name': 'cirros', 'status': 'active',
+            'created_at': CREATED, 'updated_at': '2026-11-21T20:09:01Z',
+            'checksum': '79e89d497098889a5bb7b7c427334e5d', 'owner': PROJECT,
+            'disk_format': 'raw', 'container_format': 'bare', 'size': 65536,
+            'virtual_size': 65536, 'visibility': 'shared',
+            'properties': {'os_distro': 'cirros'}, 'tags': ['small']}
+        notifier.activate(metadata)
+        notifier.failed(image.UPLOAD, IMAGE, exception=StorageFull())
+        with notifier.download(
+                metadata, context.RequestContext(
+                    project_id=PROJECT, user_id=USER),
+                '192.0.2.7') as download:
+            download.add(32768)
+        found = message.Message.from_row((
+            '01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'IMAGE', PROJECT, USER,
+            'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70', 'IMAGE', IMAGE,
+            'IMAGE_IMAGE_003_002', '003', '002', 'ERROR',
+            datetime.datetime(2026, 11, 21, 22, 4, 3, 563295),
+            datetime.datetime(2026, 12, 21, 22, 4, 3, 563295)))
+        deletion = notification.Notification(
+            image.DELETE, IMAGE, IMAGE, publisher_id='image.cloud1',
+            timestamp=datetime.datetime(2026, 11, 21, 20, 9, 19, 482038,
+                                        tzinfo=datetime.timezone.utc),
+            message_id='01a1ffba-437a-709b-b05c-5cc868f0c816')
+        return [deletion.body(),
+                *(body['payload'] for body in sink.bodies),
+                message_notifications.payload(
+                    event_types.MESSAGE_CREATE, found, self.catalogue)]
+
+    def test_the_samples_are_what_is_sent(self):
+        shown = [json.loads(block) for block in blocks(_USERS, 'json')]
+        self.assertEqual(self.samples(), shown)
+
+    def test_the_samples_are_written_as_what_is_sent(self):
+        for sample, block in zip(self.samples(), blocks(_USERS, 'json')):
+            # Also the order of the keys.
+            self.assertEqual(json.dumps(sample, indent=2), block.strip())
+
+    def test_the_schemas_are_those_of_the_package(self):
+        schemas = importlib.resources.files('usermsg.notifications').joinpath(
+            'schemas')
+        page = _USERS.read_text(encoding='utf-8')
+        linked = re.findall(r':download:`(.*) <(.*)>`', page)
+        self.assertEqual({path.name for path in schemas.iterdir()},
+                         {f'{name}.json' for name, _path in linked})
+        for name, path in linked:
+            self.assertEqual(
+                schemas.joinpath(f'{name}.json').read_bytes(),
+                (_USERS.parent / path).resolve().read_bytes())
+            self.assertRegex(page, rf'\n``{name}``  ')
+
+    def test_the_calls_of_the_page_work(self):
+        take, load = blocks(_USERS, 'python')
+        names = {}
+        exec(load, names)
+        jsonschema.Draft202012Validator.check_schema(names['schema'])
+        self.assertEqual('image.create', names['schema']['title'])
+
+        handled = []
+        names = {'handle': handled.append}
+        exec(take, names)
+        late = [
+            {'payload': {'usermsg_object.data': {
+                'id': ident, 'sequence': int(sequence)}}}
+            for ident, sequence in ('a1', 'a1', 'b1', 'a2', 'a1', 'a2', 'b2')]
+        for each in late:
+            names['take'](each)
+        self.assertEqual([late[0], late[2], late[3], late[6]], handled)
+
+
+class DevelopersPageTest(base.TestCase):
+
+    def test_the_calls_of_the_page_work(self):
+        configured = self.runtime(
+            notifications={'image_properties': 'os_distro'},
+            oslo_messaging_notifications={'driver': 'log'})
+        self.useFixture(fixtures.EnvironmentVariable(
+            service.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
+        names = {
+            'context': context.RequestContext(project_id=PROJECT,
+                                              user_id=USER),
+            'data': b'abcdef', 'blocks': lambda metadata: [b'abc', b'def'],
+            'store': lambda data: (len(data), '79e89d497098889a')}
+        for block in blocks(_DEVELOPERS, 'python'):
+            exec(block, names)
+        self.addCleanup(names['runtime'].db.dispose)
+        for _block in names['body']({**names['metadata'], 'size': 6},
+                                    names['context'], '192.0.2.7'):
+            pass
+
+        table = models.outbox
+        with configured.db.reader() as connection:
+            told = connection.execute(sa.select(
+                table.c.event_type, table.c.priority, table.c.subject,
+                table.c.content).order_by(table.c.id)).all()
+        self.assertEqual([
+            ('image.create', 'INFO', IMAGE), ('image.prepare', 'INFO', IMAGE),
+            ('image.upload', 'INFO', IMAGE), ('image.activate', 'INFO', IMAGE),
+            ('image.delete', 'ERROR', IMAGE), ('image.send', 'INFO', IMAGE)],
+            [tuple(row[:3]) for row in told])
+        self.assertEqual({'os_distro': 'cirros'},
+                         json.loads(told[0].content)['properties'])
+        self.assertEqual(('active', 6), tuple(
+            json.loads(told[3].content)[name] for name in ('status', 'size')))
+        self.assertIn('in use', told[4].content)

@@ -1,0 +1,240 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""The published schemas say what is really sent."""
+
+import datetime
+import json
+import pathlib
+import runpy
+
+import jsonschema
+
+import usermsg
+from usermsg.notifications import image
+from usermsg.notifications import message as message_notifications
+from usermsg.notifications import notification
+from usermsg.objects import image as image_object
+from usermsg.objects import message
+from usermsg.objects import message_payload
+from usermsg.tests.unit import test_image_notifications as images
+from usermsg.tests.unit import test_message_notifications as messages
+
+_PACKAGE = pathlib.Path(usermsg.__file__).parent
+_TOOL = _PACKAGE.parent / 'tools' / 'notification_schemas.py'
+_ALL = ('INFO', 'WARN', 'ERROR')
+
+
+def schemas():
+    """Event type -> its schema, of all that are published."""
+    return {path.stem: json.loads(path.read_text(encoding='utf-8'))
+            for path in (_PACKAGE / 'notifications' / 'schemas').iterdir()}
+
+
+class SchemaTest(images.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.schemas = schemas()
+        self.validators = {
+            event_type: jsonschema.Draft202012Validator(schema)
+            for event_type, schema in self.schemas.items()}
+
+    def errors(self, body):
+        return [error.message for error in
+                self.validators[body['event_type']].iter_errors(body)]
+
+    def is_valid(self, body):
+        return self.validators[body['event_type']].is_valid(body)
+
+    def one_of_each(self):
+        """A notification of each type and form, with all that can be."""
+        found = {}
+        for body in self.bodies():
+            found.setdefault(
+                (body['event_type'], type(body['payload'])), body)
+        return found.values()
+
+    def bodies(self):
+        """At least one real notification of each type and priority."""
+        full = {
+            **images.METADATA, 'size': 65536, 'virtual_size': 65536,
+            'checksum': '79e89d497098889a5bb7b7c427334e5d',
+            'tags': ['one', 'two'], 'deleted': True,
+            'deleted_at': images.TIME, 'visibility': 'public'}
+        # Of the rest there is nothing, which must be permitted too.
+        empty = {name: images.METADATA[name] for name in (
+            'id', 'status', 'created_at', 'updated_at')}
+        for metadata in (full, empty):
+            self.notifier.create(metadata)
+            with self.notifier.upload(metadata):
+                pass
+            self.notifier.update(metadata)
+        self.notifier.delete(images.ID)
+        for event_type in image.ACTIONS:
+            for priority in ('WARN', 'ERROR'):
+                self.notifier.failed(event_type, images.ID,
+                                     priority=priority)
+        for priority in _ALL:
+            self.notifier.sent(full, self.receiver, 65536, '192.0.2.7',
+                               priority)
+            self.notifier.sent(empty, None, 0, priority=priority)
+        nulls = {'user_id', 'request_id', 'resource_type', 'resource_uuid',
+                 'action_id', 'detail_id'}
+        rows = [messages.ROW, tuple(
+            None if name in nulls else value for name, value in
+            zip(message.Message.fields, messages.ROW))]
+        for event_type in message_notifications.SEQUENCE:
+            for row in rows:
+                self.sink.send(notification.Notification(
+                    event_type, message_notifications.payload(
+                        event_type, message.Message.from_row(row),
+                        self.configured.catalogue), row[0]))
+        # As they arrive.
+        return [json.loads(json.dumps(sent.body()))
+                for sent in self.sink.sent]
+
+    def test_they_are_made_of_the_objects(self):
+        tool = runpy.run_path(str(_TOOL))
+        tool['write'](self.home)
+        self.assertEqual(
+            self.schemas,
+            {path.stem: json.loads(path.read_text(encoding='utf-8'))
+             for path in self.home.glob('*.json')},
+            'run tools/notification_schemas.py')
+
+    def test_they_are_schemas(self):
+        self.assertEqual(10, len(self.schemas))
+        for event_type, schema in self.schemas.items():
+            jsonschema.Draft202012Validator.check_schema(schema)
+            self.assertEqual(event_type, schema['title'])
+
+    def test_each_has_all_fields_of_its_object(self):
+        for event_type, schema in self.schemas.items():
+            if event_type in (image.SEND, image.DELETE):
+                continue
+            family = event_type.partition('.')[0]
+            if family == 'image':
+                cls = image_object.Image
+                payload = schema['then']['properties']['payload']
+            else:
+                cls = message_payload.MessagePayload
+                payload = schema['properties']['payload']['properties'][
+                    'usermsg_object.data']
+            self.assertEqual(list(cls.fields), payload['required'])
+            self.assertEqual(list(cls.fields), list(payload['properties']))
+            self.assertIn(cls.VERSION, schema['$id'])
+            for name, field in cls.fields.items():
+                types = payload['properties'][name]['type']
+                self.assertEqual(field.nullable, 'null' in types, name)
+
+    def test_what_is_sent_is_valid(self):
+        bodies = self.bodies()
+        for body in bodies:
+            self.assertEqual([], self.errors(body), body)
+        self.assertEqual(
+            {(event_type, priority) for event_type in self.schemas
+             for priority in _ALL
+             if event_type.startswith('image') or priority == 'INFO'},
+            {(body['event_type'], body['priority']) for body in bodies})
+
+    def test_what_a_transport_adds_is_valid(self):
+        for body in self.bodies():
+            self.assertEqual([], self.errors({**body, '_unique_id': 'x'}))
+
+    def test_the_payload_goes_with_the_priority(self):
+        bodies = self.bodies()
+        for body in bodies:
+            event_type = body['event_type']
+            if event_type.startswith('message'):
+                others = ('WARN', 'ERROR', 'CRITICAL')
+            elif event_type == image.SEND:
+                others = ('CRITICAL', 'info')
+            elif body['priority'] == 'INFO':
+                others = ('WARN', 'ERROR', 'CRITICAL')
+            else:
+                others = ('INFO', 'CRITICAL')
+            for priority in others:
+                self.assertNotEqual(
+                    [], self.errors({**body, 'priority': priority}),
+                    (body, priority))
+
+    def test_what_lacks_a_key_or_has_another_one_is_not_valid(self):
+        for body in self.one_of_each():
+            for path in keys(body):
+                if 'properties' in path[:-1]:
+                    continue  # nobody knows their names
+                broken, parent = at(body, path)
+                parent['location'] = 'file:///var/lib/images'
+                self.assertFalse(self.is_valid(broken), path)
+                if path != ['event_type']:
+                    broken, parent = at(body, path)
+                    del parent[path[-1]]
+                    self.assertFalse(self.is_valid(broken), path)
+
+    def test_a_value_of_another_type_is_not_valid(self):
+        for body in self.one_of_each():
+            for path in keys(body):
+                if path == ['event_type']:
+                    continue
+                _same, parent = at(body, path)
+                for wrong in self.others(parent[path[-1]]):
+                    broken, parent = at(body, path)
+                    parent[path[-1]] = wrong
+                    self.assertFalse(self.is_valid(broken), (path, wrong))
+
+    def others(self, value):
+        yield from (1.5, [1])
+        if not isinstance(value, dict):
+            yield {'location': 'file:///var/lib/images'}
+        if not isinstance(value, bool):
+            yield False
+        if isinstance(value, str):
+            yield 7
+        elif value is not None:
+            yield 'x'
+
+    def test_what_is_too_long_is_not_valid(self):
+        unbounded = {'event_type', 'priority', 'user_message', 'payload'}
+        for body in self.one_of_each():
+            for path in keys(body):
+                broken, parent = at(body, path)
+                if (isinstance(parent[path[-1]], str) and
+                        path[-1] not in unbounded):
+                    parent[path[-1]] += 'x' * 256
+                    self.assertFalse(self.is_valid(broken), path)
+
+    def test_a_time_of_another_form_is_not_valid(self):
+        now = datetime.datetime.now(datetime.timezone.utc)
+        for body in self.one_of_each():
+            for path in keys(body):
+                if path[-1].endswith('_at') or path == ['timestamp']:
+                    for wrong in (now.isoformat()[:-6], 'now', ''):
+                        broken, parent = at(body, path)
+                        parent[path[-1]] = wrong
+                        self.assertFalse(self.is_valid(broken), path)
+
+
+def keys(value, path=()):
+    """The path of every key of nested dicts."""
+    for name, inner in value.items():
+        yield [*path, name]
+        if isinstance(inner, dict):
+            yield from keys(inner, [*path, name])
+
+
+def at(body, path):
+    """(a copy, the dict in it in which the last key of a path is)."""
+    body = json.loads(json.dumps(body))
+    parent = body
+    for name in path[:-1]:
+        parent = parent[name]
+    return body, parent
