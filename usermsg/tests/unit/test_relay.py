@@ -447,6 +447,15 @@ class TestRunning(TestCase):
         self.assertEqual('ERROR The driver "odd" did not end in order: '
                          'ZeroDivisionError\n', self.log.output)
 
+    def test_it_goes_on_at_once_while_more_waits(self):
+        self.use(batch=2)
+        self.put(*(drivers.entry(number) for number in
+                   (1, 2, 3, 3596, 3597, 3598, 3599)))
+        one = self.relay(drivers.Driver())
+        while self.left():
+            self.assertTrue(one.round(self.stop))
+        self.assertFalse(one.round(self.stop))
+
     def test_no_shard_has_it_to_itself(self):
         self.use(batch=1)
         self.put(*(drivers.entry(number, shard=1) for number in range(30)),
