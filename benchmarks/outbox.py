@@ -79,14 +79,20 @@ def costs(case, apps, rounds, seconds, numbers):
 
 def relayed(runtime):
     """How many entries were relayed, and in how many seconds."""
-    with runtime.db.reader() as connection:
-        number = connection.scalar(
-            sa.select(sa.func.count()).select_from(models.outbox))
+    number = waiting(runtime)
     one = relay.Relay(runtime, 'logging', Nothing())
     begin = time.perf_counter()
     while one.round(threading.Event()):
         pass
-    return number, time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    return number - waiting(runtime), seconds
+
+
+def waiting(runtime):
+    """How many entries there are."""
+    with runtime.db.reader() as connection:
+        return connection.scalar(
+            sa.select(sa.func.count()).select_from(models.outbox))
 
 
 def multiply(runtime, least):

@@ -215,8 +215,10 @@ class _Sweep:
         :returns: whether more waits that could be sent at once
         :raises Away: nothing can be delivered
         """
-        sent = 0
+        sent, more = 0, False
         for found in self._batches():
+            # What is left to the next time is behind a full one.
+            more |= len(found) == self._options.batch
             before = self._seen.now
             now = clock.read(self._db)
             old = {entry.id for entry in found
@@ -229,7 +231,7 @@ class _Sweep:
             sent += self._seen.now > before
             if stop.is_set() or sent == _BATCHES:
                 break
-        return sent > 0 and len(found) == self._options.batch
+        return more and sent > 0
 
     def _batches(self):
         """What waits, a batch each.

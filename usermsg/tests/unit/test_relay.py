@@ -70,8 +70,9 @@ class TestCase(base.TestCase):
 
     def left(self, set_aside=None, driver=None):
         """What is still there."""
-        return entries.page(self.db, entries.Chosen(
-            set_aside=set_aside, driver=driver), limit=10_000)
+        return [one for page in entries.pages(self.db, entries.Chosen(
+            set_aside=set_aside, drivers=(driver,) if driver else ()))
+            for one in page]
 
     def ids_left(self, **chosen):
         return [one.id for one in self.left(**chosen)]
@@ -446,6 +447,15 @@ class TestRunning(TestCase):
         self.assertFalse(good._thread.is_alive())
         self.assertEqual('ERROR The driver "odd" did not end in order: '
                          'ZeroDivisionError\n', self.log.output)
+
+    def test_it_goes_on_at_once_while_more_waits(self):
+        self.use(batch=2)
+        self.put(*(drivers.entry(number) for number in
+                   (1, 2, 3, 3596, 3597, 3598, 3599)))
+        one = self.relay(drivers.Driver())
+        while self.left():
+            self.assertTrue(one.round(self.stop))
+        self.assertFalse(one.round(self.stop))
 
     def test_no_shard_has_it_to_itself(self):
         self.use(batch=1)
