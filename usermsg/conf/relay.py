@@ -25,7 +25,7 @@ OPTS = [
         help='The most notifications that are under way at a time, in each '
              'shard and for each driver.'),
     cfg.IntOpt(
-        'lease', default=60, min=10, max=3600,
+        'lease', default=60, min=30, max=3600,
         help='After how many seconds another worker may take over from one '
              'that has frozen. What that had under way is then sent twice, '
              'with the same message_id.'),

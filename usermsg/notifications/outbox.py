@@ -33,6 +33,9 @@ from usermsg import validation
 #: A strategy that sends nothing: nothing is stored for it.
 NOOP = 'noop'
 
+#: Bytes of a payload, as JSON, at most: many are read at a time.
+MAX_PAYLOAD = 256 * 1024
+
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _PROJECT, _CREATED = (models.messages.c.keys().index(name)
                       for name in ('project_id', 'created_at'))
@@ -75,6 +78,9 @@ class Outbox:
             # example. Without its words, which could repeat the payload.
             raise exception.InvalidInput(
                 'payload', 'cannot be stored as JSON.') from None
+        if len(content.encode()) > MAX_PAYLOAD:
+            raise exception.InvalidInput(
+                'payload', f'must not be longer than {MAX_PAYLOAD} bytes.')
         when = notification.timestamp.astimezone(
             datetime.timezone.utc).replace(tzinfo=None)
         rows = [(notification.message_id, driver,

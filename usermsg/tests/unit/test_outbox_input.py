@@ -15,6 +15,7 @@ import datetime
 
 from usermsg import exception
 from usermsg.notifications import notification
+from usermsg.notifications import outbox as box
 from usermsg.objects import outbox
 from usermsg.tests import base
 
@@ -44,10 +45,17 @@ class TestSend(base.TestCase):
 
     def test_what_cannot_be_stored_is_refused_without_repeating_it(self):
         for payload in ({SECRET: 2 ** 64}, {1: SECRET},
-                        {SECRET: '\ud800'}):
+                        {SECRET: '\ud800'}, SECRET * 2 ** 18):
             error = self.assertRaises(
                 exception.InvalidInput, self.send, payload)
             self.assertEqual('payload', error.field)
             self.assertNotIn(SECRET, str(error))
             self.assertIsNone(error.__cause__)
+        self.send('x' * (box.MAX_PAYLOAD - 2), subject='large')
+        self.assertEqual(1, len(list(outbox.shards(
+            self.service.db, 'rabbit'))))
+
+    def test_nothing_is_stored_of_what_is_refused(self):
+        self.assertRaises(exception.InvalidInput, self.send,
+                          'x' * (box.MAX_PAYLOAD - 1))
         self.assertEqual([], list(outbox.shards(self.service.db, 'rabbit')))

@@ -21,6 +21,7 @@ import fixtures
 from usermsg.notifications import errors
 from usermsg.notifications import relay
 from usermsg.notifications import strategies
+from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 from usermsg.tests import base
 from usermsg.tests import drivers
@@ -63,7 +64,7 @@ class TestCase(base.TestCase):
         for _ in range(number):
             drivers.clear_pauses(self.db)
             good = False
-            with contextlib.suppress(relay.Away):
+            with contextlib.suppress(sweep.Away):
                 one.round(self.stop)
                 good = True
         return good
@@ -282,7 +283,7 @@ class TestFailure(TestCase):
         driver = drivers.Driver()
         self.rounds(self.relay(driver))
         self.assertEqual([put[1]], driver.ids())
-        self.assertEqual([(put[0], relay.TOO_OLD)], [
+        self.assertEqual([(put[0], sweep.TOO_OLD)], [
             (one.id, one.reason) for one in self.left(set_aside=True)])
 
     def test_what_cannot_be_read_is_set_aside(self):
@@ -299,7 +300,7 @@ class TestFailure(TestCase):
         self.assertTrue(self.rounds(self.relay(driver)))
         self.assertEqual(put[-1:], driver.ids())
         self.assertEqual(
-            [(ident, relay.UNREADABLE) for ident in put[:-1]],
+            [(ident, sweep.UNREADABLE) for ident in put[:-1]],
             [(one.id, one.reason) for one in self.left(set_aside=True)])
         self.assertNotIn('Traceback', self.log.output)
 
@@ -344,7 +345,7 @@ class TestFailure(TestCase):
                 return super().submit(ctxt, msg, priority)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.notifications.relay._PATIENCE', 0.05))
+            'usermsg.notifications.sweep.PATIENCE', 0.05))
         driver = Silent()
         put = self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -401,7 +402,7 @@ class TestRunning(TestCase):
     def test_having_nothing_to_send_does_not_mean_that_it_works(self):
         one = self.relay(drivers.Driver(failing(0)))
         self.put(drivers.entry(0))
-        one._away(relay.Away('a reason'))
+        one._away(sweep.Away('a reason'))
         self.service.db.write(lambda connection: entries.postpone(
             connection, 'one', self.ids_left(),
             datetime.datetime.now(datetime.timezone.utc) +

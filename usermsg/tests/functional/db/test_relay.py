@@ -23,6 +23,7 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg.notifications import errors
 from usermsg.notifications import relay
+from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 from usermsg.tests import drivers
 from usermsg.tests.functional import databases
@@ -36,6 +37,7 @@ import os, sys, threading
 from usermsg import backend
 backend.use_threads()
 from usermsg.notifications import relay
+from usermsg.notifications import sweep
 from usermsg import service
 runtime = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]]))
@@ -223,7 +225,7 @@ class TestRelay(databases.TestCase):
         self.put(4)
         one = relay.Relay(self.service, 'one', drivers.Driver(judge))
         one._seen.now = 1  # as if it had delivered something
-        with contextlib.suppress(relay.Away):
+        with contextlib.suppress(sweep.Away):
             one.round(self.stop)
         self.assertEqual(
             {'a  \U0001f4a3' + 'é' * 251},

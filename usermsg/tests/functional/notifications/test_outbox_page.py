@@ -21,7 +21,7 @@ import textwrap
 import yaml
 
 from usermsg.notifications import backlog
-from usermsg.notifications import relay
+from usermsg.notifications import sweep
 from usermsg.tests import base
 from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import processes
@@ -58,7 +58,7 @@ class TestOutbox(base.TestCase):
             outbox_samples.entry(5, id=ID.format(1), **made),
             outbox_samples.entry(6, id=ID.format(2), **made),
             outbox_samples.entry(6, id=ID.format(3), set_aside=1,
-                                 reason=relay.TOO_OLD, **made),
+                                 reason=sweep.TOO_OLD, **made),
             outbox_samples.entry(7, id=ID.format(4), driver='qpid', **made)])
         number = 0
         for arguments, expected in shown():
