@@ -20,7 +20,6 @@ from usermsg import exception
 from usermsg import exporter
 from usermsg.notifications import backlog
 from usermsg.notifications import relay
-from usermsg.notifications import strategies
 from usermsg import reaper
 from usermsg import service
 
@@ -42,7 +41,6 @@ class Worker(os_service.ServiceBase):
         self._runtime = runtime
         self._stop = threading.Event()
         self._threads = []
-        self._drivers = {}
 
     def start(self):
         try:
@@ -62,17 +60,11 @@ class Worker(os_service.ServiceBase):
         thread.start()
         self._threads.append(thread)
         if self._runtime.outbox.drivers:
-            self._relay()
-
-    def _relay(self):
-        try:
-            # Here and not before the fork, over which no connection goes.
-            self._drivers = strategies.load(self._runtime.conf)
-        except exception.ConfigurationError as error:
-            LOG.error('Notifications stay in the outbox: %s', error)
-            return
-        self._threads += relay.Relays(
-            self._runtime, self._drivers).start(self._stop)
+            thread = threading.Thread(
+                target=relay.Relays(self._runtime).run, args=(self._stop,),
+                name='relays')
+            thread.start()
+            self._threads.append(thread)
 
     def stop(self):
         """Returns when all have ended; oslo.service doesn't wait for ever."""
@@ -82,7 +74,6 @@ class Worker(os_service.ServiceBase):
     def wait(self):
         for thread in self._threads:
             thread.join()
-        strategies.close(self._drivers)
 
     def reset(self):
         """Nothing: oslo.service starts a new process instead."""

@@ -34,9 +34,12 @@ OPTS = [
         help='The most seconds between two attempts while a broker is away; '
              'it begins with one second.'),
     cfg.IntOpt(
-        'max_attempts', default=10, min=1, max=1000,
+        'max_attempts', default=100, min=1, max=10000,
         help='After how many failures a notification is set aside, if others '
-             'can be delivered meanwhile. While none can it is not counted.'),
+             'could be delivered meanwhile; while none can it is not '
+             'counted. The pauses between them grow up to ten times '
+             'max_backoff, so that a queue that is full for some hours sets '
+             'nothing aside.'),
     cfg.IntOpt(
         'max_age', default=7 * 24 * 3600, min=60, max=366 * 24 * 3600,
         help='After how many seconds in the outbox a notification is set '

@@ -81,7 +81,8 @@ def _outcome(call, *arguments):
         call(*arguments)
     except concurrent.futures.CancelledError:
         return _unconfirmed()
-    except Exception as error:
+    except BaseException as error:
+        # Also what would end this thread without a word.
         return _as_failure(error)
     return None
 

@@ -25,6 +25,7 @@ import orjson
 
 from usermsg.db import models
 from usermsg import exception
+from usermsg.message import deadline
 from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
@@ -55,6 +56,8 @@ class Outbox:
     def __init__(self, db, conf):
         self._db = db
         self.drivers = configured(conf)
+        self._deadline = deadline.Deadline(conf.messages.record_timeout,
+                                           name='usermsg-outbox')
         self._publisher_id = (conf.notifications.publisher_id or
                               socket.gethostname())
 
@@ -62,7 +65,8 @@ class Outbox:
         """Accept a :class:`usermsg.notifications.notification.Notification`.
 
         :raises usermsg.exception.InvalidInput: a value can't be stored
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :raises usermsg.exception.DatabaseUnavailable: not within ``[messages]
+            record_timeout`` seconds; it may be stored all the same
         """
         if not self.drivers:
             return
@@ -88,7 +92,12 @@ class Outbox:
                  notification.priority, notification.publisher_id,
                  subject, when, content, _now(), 0, None, None)
                 for driver in self.drivers]
-        self._db.write(lambda connection: entries.insert(connection, rows))
+        try:
+            self._deadline.run(lambda: self._db.write(
+                lambda connection: entries.insert(connection, rows)))
+        except deadline.Expired:
+            # A frozen database would hold up the caller's own task.
+            raise exception.DatabaseUnavailable() from None
 
     def teller(self, event_type):
         """What stores that something happened to messages.

@@ -23,12 +23,14 @@ leaves it to be sent again, with the same ``message_id``.
 
 import random
 import threading
+import time
 
 from oslo_log import log
 
 from usermsg import exception
 from usermsg import lease
 from usermsg.notifications import delivery
+from usermsg.notifications import strategies
 from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 
@@ -36,6 +38,9 @@ LOG = log.getLogger(__name__)
 
 #: Seconds; each attempt while there is no database is logged.
 _DATABASE_PAUSE = 5
+
+#: Seconds between two complaints that nothing can be delivered.
+_QUIET = 600
 
 
 class Relay:
@@ -57,6 +62,8 @@ class Relay:
             driver, min(self._options.lease / 3, sweep.PATIENCE))
         self._random = random.Random()  # nosec B311
         self._failures = 0
+        self._said = False
+        self._quiet_until = 0
         self._seen = sweep.Seen()
         self._shard = -1
 
@@ -83,7 +90,11 @@ class Relay:
     def _away(self, away):
         """How long to wait, the longer the oftener."""
         self._failures += 1
-        if self._failures == 1:
+        # One that can't be delivered may fail again and again, while others
+        # are delivered in between.
+        if time.monotonic() > self._quiet_until:
+            self._quiet_until = time.monotonic() + _QUIET
+            self._said = True
             LOG.error('Notifications wait in the outbox, as %s cannot '
                       'deliver them: %s', self.name, away)
         self._metrics.notifications_away.inc(1, (self.name,))
@@ -92,8 +103,9 @@ class Relay:
         return longest * (0.5 + self._random.random() / 2)
 
     def _back(self):
-        if self._failures:
+        if self._said:
             LOG.info('%s delivers again', self.name)
+        self._said = False
         self._failures = 0
 
     def round(self, stop):
@@ -152,21 +164,39 @@ class Relays:
     """The relays of all drivers, each in a thread of its own.
 
     :param runtime: a :class:`usermsg.service.Runtime`
-    :param drivers: of :func:`usermsg.notifications.strategies.load`
     """
 
-    def __init__(self, runtime, drivers):
-        self._relays = [Relay(runtime, name, drivers[name])
-                        for name in runtime.outbox.drivers]
+    def __init__(self, runtime):
+        self._runtime = runtime
 
-    def start(self, stop):
-        """Start the threads, which end when an event is set.
-
-        :returns: the threads
-        """
+    def run(self, stop):
+        """Relay until an event is set."""
+        drivers = self._load(stop)
+        relays = [Relay(self._runtime, name, drivers[name])
+                  for name in self._runtime.outbox.drivers if name in drivers]
         threads = [threading.Thread(target=relay.run, args=(stop,),
                                     name=f'relay-{relay.name}')
-                   for relay in self._relays]
+                   for relay in relays]
         for thread in threads:
             thread.start()
-        return threads
+        for thread in threads:
+            thread.join()
+        strategies.close(drivers)
+
+    def _load(self, stop):
+        """The drivers, or none if the event is set before.
+
+        They could be loaded when the worker was started. What is missing
+        now, perhaps a certificate that is just being replaced, may come back.
+        """
+        said = None
+        while not stop.is_set():
+            try:
+                # In this process: no connection goes over a fork.
+                return strategies.load(self._runtime.conf)
+            except exception.ConfigurationError as error:
+                if str(error) != said:
+                    said = str(error)
+                    LOG.error('Notifications stay in the outbox: %s', error)
+            stop.wait(self._runtime.conf.relay.max_backoff)
+        return {}

@@ -153,10 +153,6 @@ class Sweep:
         wave = [entry for entry in wave if entry.id in bodies]
         outcomes = {}
         away = self._deliver(wave, bodies, outcomes, stop)
-        if not self._seen.lately:
-            # While nothing goes through, it is nobody's own fault.
-            outcomes = {ident: outcome for ident, outcome in outcomes.items()
-                        if not _failed(outcome)}
         self._finish(wave, outcomes)
         if away is not None:
             raise Away(entries.words(str(away)))
@@ -260,11 +256,16 @@ class Sweep:
             attempts = entry.attempts + 1
             if isinstance(error, errors.Refused):
                 refused.setdefault(str(error), []).append(entry.id)
+            elif not self._seen.lately:
+                # While nothing goes through, it is nobody's own fault. But
+                # others that come meanwhile are not to wait for its sake.
+                failed.append((entry, str(error), 0))
+                self._blocked.add(entry.subject)
             elif attempts >= self._options.max_attempts:
                 refused.setdefault(f'It failed {attempts} times: {error}',
                                    []).append(entry.id)
             else:
-                failed.append((entry, str(error)))
+                failed.append((entry, str(error), 1))
                 self._blocked.add(entry.subject)
         now = clock.read(self._db)
 
@@ -272,10 +273,11 @@ class Sweep:
             self._lease.guard(connection)
             if delivered:
                 entries.delete(connection, self._name, delivered)
-            for entry, reason in failed:
+            for entry, reason, counted in failed:
                 entries.postpone(
-                    connection, self._name, [entry.id], now + _pause(
-                        entry.attempts, self._options.max_backoff), reason)
+                    connection, self._name, [entry.id],
+                    now + self._pause(entry.attempts, counted), reason,
+                    counted)
 
         if delivered or failed:
             self._db.write(write)
@@ -285,6 +287,11 @@ class Sweep:
         self._metrics.notifications_failed.inc(len(failed), (self._name,))
         for reason, idents in refused.items():
             self._set_aside(idents, reason)
+
+    def _pause(self, attempts, counted):
+        longest = self._options.max_backoff
+        return datetime.timedelta(seconds=min(
+            2 ** min(attempts, 12), 10 * longest) if counted else longest)
 
     def _set_aside(self, idents, reason):
         if not idents:
@@ -309,10 +316,6 @@ def _failed(error):
 
 def _delivered(outcomes):
     return sum(outcome is None for outcome in outcomes.values())
-
-
-def _pause(attempts, longest):
-    return datetime.timedelta(seconds=min(2 ** min(attempts, 12), longest))
 
 
 def _aware(when):

@@ -133,14 +133,15 @@ def delete(connection, driver, ids):
         _TABLE.delete().where(*_named(driver, ids))).rowcount
 
 
-def postpone(connection, driver, ids, due_at, reason):
-    """Count a failure, and try again later.
+def postpone(connection, driver, ids, due_at, reason, failures=1):
+    """Try again later.
 
     :param due_at: aware datetime
     :param reason: of the failure, in words of ours
+    :param failures: how many to count
     """
     connection.execute(_TABLE.update().where(*_named(driver, ids)).values(
-        attempts=_TABLE.c.attempts + 1, due_at=_naive(due_at),
+        attempts=_TABLE.c.attempts + failures, due_at=_naive(due_at),
         reason=words(reason)))
 
 

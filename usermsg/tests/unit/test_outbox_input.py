@@ -12,6 +12,8 @@
 """What the outbox accepts."""
 
 import datetime
+import sqlite3
+import time
 
 from usermsg import exception
 from usermsg.notifications import notification
@@ -59,3 +61,19 @@ class TestSend(base.TestCase):
         self.assertRaises(exception.InvalidInput, self.send,
                           'x' * (box.MAX_PAYLOAD - 1))
         self.assertEqual([], list(outbox.shards(self.service.db, 'rabbit')))
+
+    def test_a_database_that_does_not_answer_holds_nobody_up(self):
+        self.service = self.runtime(
+            messages={'record_timeout': 0.2},
+            oslo_messaging_notifications={'driver': 'rabbit'})
+        other = sqlite3.connect(self.home / 'usermsg.sqlite',
+                                isolation_level=None)
+        other.execute('BEGIN IMMEDIATE')
+        self.assertRaises(exception.DatabaseUnavailable, self.send, {})
+        # Still being tried: nobody had waited for the end of it.
+        other.execute('ROLLBACK')
+        other.close()
+        end = time.monotonic() + 60
+        while not list(outbox.shards(self.service.db, 'rabbit')):
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)

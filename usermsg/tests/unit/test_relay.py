@@ -15,6 +15,7 @@ import collections
 import contextlib
 import datetime
 import threading
+import time
 
 import fixtures
 
@@ -25,6 +26,7 @@ from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 from usermsg.tests import base
 from usermsg.tests import drivers
+from usermsg.tests.functional import certificates
 
 
 def failing(*contents, error=errors.NotDelivered):
@@ -480,3 +482,31 @@ def _after(method, *then):
             for each in then:
                 each() if callable(each) else each.set()
     return call
+
+    def test_drivers_that_cannot_be_loaded_now_are_loaded_later(self):
+        path = self.home / 'authorities.pem'
+        service = self.runtime(
+            relay={'max_backoff': 1, 'interval': 0.05},
+            oslo_messaging_notifications={'driver': 'qpid'},
+            oslo_messaging_qpid={'hosts': 'amqps://localhost:1',
+                                 'ssl_ca_file': path})
+        thread = threading.Thread(target=relay.Relays(service).run,
+                                  args=(self.stop,))
+        thread.start()
+        self.addCleanup(thread.join, 60)
+        self.addCleanup(self.stop.set)
+        self.wait_until(lambda: 'stay in the outbox' in self.log.output)
+        self.assertNotIn('relay-qpid', _threads())
+        path.write_text(certificates.Authority().pem)
+        self.wait_until(lambda: 'relay-qpid' in _threads())
+        self.assertEqual(1, self.log.output.count('stay in the outbox'))
+
+    def wait_until(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end, self.log.output)
+            time.sleep(0.02)
+
+
+def _threads():
+    return {thread.name for thread in threading.enumerate()}
