@@ -149,12 +149,7 @@ def _broker(conf):
             f'{strategies.OPTION} is qpid, which sends over AMQP 1.0. There '
             f'is nothing here that listens to that: use the tools of that '
             f'broker, or set transport_url to listen to RabbitMQ.')
-    try:
-        return broker.of(strategies.transport(conf))
-    except ValueError as error:
-        raise exception.ConfigurationError(
-            f'[oslo_messaging_notifications] transport_url: '
-            f'{error}.') from None
+    return broker.of(strategies.transport(conf))
 
 
 def _line(notification):

@@ -30,6 +30,8 @@ Nobody's task fails because it can't be told of: whatever prevents a
 notification, wrong metadata for example, is logged and counted.
 """
 
+import contextlib
+
 from oslo_log import log
 
 from usermsg import exception as errors
@@ -130,7 +132,7 @@ class ImageNotifier:
 
     def delete(self, image_id):
         """It is gone."""
-        self._send(DELETE, image_id, lambda: image_id)
+        self._send(DELETE, {'id': image_id}, lambda: image_id)
 
     def failed(self, event_type, image_id, *, detail=None, exception=None,
                priority=notification.ERROR):
@@ -143,7 +145,7 @@ class ImageNotifier:
         :param priority: ``ERROR``, or ``WARN`` if the task goes on, to try
             it again for instance
         """
-        self._send(event_type, image_id, lambda: self._text(
+        self._send(event_type, {'id': image_id}, lambda: self._text(
             event_type, image_id, detail, exception), priority)
 
     def sent(self, image, receiver, bytes_sent, destination_ip=None,
@@ -155,7 +157,7 @@ class ImageNotifier:
         :param priority: ``INFO`` if that was all of it, else ``ERROR``, or
             ``WARN`` if it goes on, from another store for instance
         """
-        self._send(SEND, image.get('id'), lambda: {
+        self._send(SEND, image, lambda: {
             'image_id': image['id'],
             'owner_id': self._known(image.get('owner')),
             'receiver_tenant_id': self._known(
@@ -186,24 +188,30 @@ class ImageNotifier:
 
         :param why: ``detail`` and ``exception``; see :meth:`failed`
         """
-        if self._messages is None or not image.get('owner'):
+        if self._messages is None:
             return
+        image_id = None
         try:
-            self._messages.create(
-                context, project_id=image['owner'], action=ACTIONS[UPLOAD],
-                resource_type=resource_types.IMAGE,
-                resource_uuid=image.get('id'), **why)
+            attributes = _mapping(image)
+            image_id = attributes.get('id')
+            if attributes.get('owner'):
+                self._messages.create(
+                    context, project_id=attributes['owner'],
+                    action=ACTIONS[UPLOAD], resource_uuid=image_id,
+                    resource_type=resource_types.IMAGE, **why)
         except Exception as error:
             LOG.error('The owner of image %s gets no message: %s',
-                      self._known(image.get('id')), errors.words_of(error))
+                      self._known(image_id), errors.words_of(error))
 
     def _tell(self, event_type, image):
-        self._send(event_type, image.get('id'), lambda: (
+        self._send(event_type, image, lambda: (
             self._objects.Image.of(image, self._properties).payload()))
 
-    def _send(self, event_type, image_id, make_payload,
+    def _send(self, event_type, image, make_payload,
               priority=notification.INFO):
+        image_id = None
         try:
+            image_id = _mapping(image).get('id')
             validation.uuid('id', image_id)
             self._sink.send(notification.Notification(
                 event_type, make_payload(), image_id, priority,
@@ -229,6 +237,12 @@ class ImageNotifier:
         return None if value is None else self._fields.text(str(value))
 
 
+def _mapping(image):
+    if not hasattr(image, 'get'):
+        raise errors.InvalidInput('image', 'must be a mapping.')
+    return image
+
+
 class Upload:
     """What becomes of an image while its data is stored.
 
@@ -244,7 +258,10 @@ class Upload:
         self._context = context
         self._step = UPLOAD
         #: What it is now.
-        self.image = dict(image)
+        self.image = {}
+        # What is no mapping tells nothing; each step logs that.
+        with contextlib.suppress(Exception):
+            self.image = dict(image)
 
     def update(self, **attributes):
         """Attributes that have changed meanwhile."""
@@ -291,7 +308,11 @@ class Download:
         self._image = image
         self._receiver = receiver
         self._destination_ip = destination_ip
-        self._size = image.get('size') if size is None else size
+        self._size = size
+        if size is None:
+            # What is no mapping is logged when it is to be told.
+            with contextlib.suppress(Exception):
+                self._size = _mapping(image).get('size')
         self.bytes_sent = 0
 
     def count(self, blocks):

@@ -49,7 +49,7 @@ def load(conf):
         problems[entry_point.name] = (
             str(error) if isinstance(error, exception.ConfigurationError)
             else f'the driver "{entry_point.name}" cannot be loaded: '
-                 f'{type(error).__name__}: {error}.')
+                 f'{_reason(error)}.')
 
     found = named.NamedExtensionManager(
         ENTRY_POINTS, names, name_order=True, invoke_on_load=True,
@@ -70,13 +70,32 @@ def transport(conf):
     """
     try:
         return oslo_messaging.get_notification_transport(conf)
-    except (oslo_messaging.DriverLoadFailure,
-            oslo_messaging.InvalidTransportURL):
-        # Without its words: the address may hold a password.
-        raise exception.ConfigurationError(
-            '[oslo_messaging_notifications] transport_url: is not an address '
-            'that oslo.messaging can use, such as rabbit://USER:PASSWORD@HOST'
-            ':5672/.') from None
+    except ImportError as error:
+        raise _unusable(
+            conf, f'its driver cannot be loaded: {_reason(error)}.') from None
+    except Exception:
+        # Whatever parsing meets, and drivers make of what follows the "?".
+        # Without its words: they may be a part of the password.
+        raise _unusable(
+            conf, 'is not an address that oslo.messaging can use, such as '
+            'rabbit://USER:PASSWORD@HOST:5672/. In the password a / or @ must '
+            'be written as %2F or %40, and other such characters likewise; '
+            'after a ? there can only be options of the driver, with values '
+            'that they accept.') from None
+
+
+def _unusable(conf, reason):
+    # Without one of its own, the transport of everything else counts.
+    group = ('oslo_messaging_notifications'
+             if conf.oslo_messaging_notifications.transport_url else 'DEFAULT')
+    return exception.ConfigurationError(f'[{group}] transport_url: {reason}')
+
+
+def _reason(error):
+    """Why a driver can't be loaded, but not in words that aren't ours."""
+    if isinstance(error, ImportError) and error.name:
+        return f'the module "{error.name}" cannot be imported'
+    return exception.words_of(error)
 
 
 def reports(driver):

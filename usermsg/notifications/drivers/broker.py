@@ -22,6 +22,8 @@ import ssl
 
 from oslo_utils import netutils
 
+from usermsg import exception
+
 _SCHEMES = ('rabbit', 'kombu')
 _DEFAULT_PORT = 5672
 
@@ -69,17 +71,18 @@ def of(transport):
     """The broker of a transport.
 
     :param transport: an oslo_messaging.Transport
-    :raises ValueError: it isn't one of RabbitMQ, or its options contradict
-        each other
+    :raises usermsg.exception.ConfigurationError: it isn't one of RabbitMQ,
+        or its options can't be used or contradict each other
     """
     # There is no other way to learn which URL a service has given to
     # get_notification_transport(), with the options in its query.
     driver = transport._driver
     url = driver._url
     if url.transport not in _SCHEMES:
-        raise ValueError('the notification driver "rabbit" needs a '
-                         'transport_url that begins with "rabbit://", not '
-                         f'"{url.transport}://"')
+        raise exception.ConfigurationError(
+            '[oslo_messaging_notifications] transport_url: the notification '
+            'driver "rabbit" needs one that begins with "rabbit://", not '
+            f'"{url.transport}://".')
     options = driver.conf.oslo_messaging_rabbit
     return Broker(
         hosts=_hosts(url),
@@ -115,23 +118,21 @@ def _tls(options):
         path = options[option]
         if path:
             if not os.access(path, os.R_OK):
-                raise ValueError(f'[oslo_messaging_rabbit] {option}: '
-                                 f'{path} cannot be read')
+                raise _bad(f'{option}: {path} cannot be read.')
             found[ours] = path
     if options.ssl_version:
         wanted = f'PROTOCOL_{options.ssl_version}'.lower()
         names = [name for name in dir(ssl) if name.lower() == wanted]
         if not names:
-            raise ValueError('[oslo_messaging_rabbit] ssl_version: there is '
-                             f'no version "{options.ssl_version}" here')
+            raise _bad('ssl_version: there is no such version here.')
         found['ssl_version'] = getattr(ssl, names[0])
     return found
 
 
 def _arguments(options):
     if options.rabbit_ha_queues and options.rabbit_quorum_queue:
-        raise ValueError('[oslo_messaging_rabbit] rabbit_ha_queues and '
-                         'rabbit_quorum_queue cannot both be true')
+        raise _bad('rabbit_ha_queues and rabbit_quorum_queue cannot both be '
+                   'true.')
     found = {}
     if options.rabbit_ha_queues:
         found['x-ha-policy'] = 'all'
@@ -146,3 +147,7 @@ def _arguments(options):
             if theirs:
                 found[ours] = theirs
     return found
+
+
+def _bad(reason):
+    return exception.ConfigurationError(f'[oslo_messaging_rabbit] {reason}')

@@ -30,6 +30,12 @@ _LEVELS = {
     'sample': logging.INFO, 'warn': logging.WARNING, 'error': logging.ERROR,
     'critical': logging.CRITICAL}
 
+_WRITTEN = ''
+_NOWHERE = (
+    'logging: no log takes it; set log_file, or in log_config_append give the '
+    f'logger "{LOGGER}" or the root logger a handler that is no NullHandler '
+    'and whose level and filters let it through')
+
 
 class LoggingDriver(notifier.Driver):
     """Writes each notification as one line of JSON.
@@ -38,11 +44,11 @@ class LoggingDriver(notifier.Driver):
     """
 
     def notify(self, ctxt, msg, priority, retry):
-        """Returns when every handler of the logger has written it.
+        """Returns when every handler that takes it has written it.
 
         :raises usermsg.notifications.errors.Refused: JSON can't hold it
         :raises usermsg.notifications.errors.NotDelivered: a handler could
-            not write it, or there is none
+            not write it, or none takes it
         """
         try:
             masked = strutils.mask_dict_password(msg)
@@ -55,13 +61,13 @@ class LoggingDriver(notifier.Driver):
         record = logger.makeRecord(
             LOGGER, level, '(notification)', 0,
             encoding.to_json(masked, 'logging'), (), None)
-        handlers = [handler for handler in _handlers(logger)
+        handlers = _handlers(logger) if logger.filter(record) else ()
+        outcomes = [_write(handler, record) for handler in handlers
                     if level >= handler.level]
-        failures = [_write(handler, record) for handler in handlers]
-        if not handlers:
-            raise errors.NotDelivered('logging: there is no log to write to')
-        for failure in filter(None, failures):
+        for failure in filter(None, outcomes):
             raise errors.NotDelivered(f'logging: {failure}')
+        if _WRITTEN not in outcomes:
+            raise errors.NotDelivered(_NOWHERE)
 
 
 def _handlers(logger):
@@ -72,10 +78,13 @@ def _handlers(logger):
 
 
 def _write(handler, record):
-    """Why a handler can't write, such as a full disk; None if it did.
+    """What a handler makes of a record.
 
-    Handlers keep that to themselves, and repeat the record on the standard
-    error.
+    Handlers keep to themselves why they can't write, such as a full disk, and
+    repeat the record on the standard error.
+
+    :returns: ``_WRITTEN``; None if the handler doesn't take it, as a filter
+        rejects it or as it is a NullHandler; or why it can't write it
     """
     failures = []
 
@@ -87,8 +96,8 @@ def _write(handler, record):
     handler.acquire()
     try:
         handler.handleError = note
-        handler.handle(record)
+        taken = handler.handle(record)
     finally:
         del handler.handleError
         handler.release()
-    return ', '.join(failures)
+    return ', '.join(failures) or (_WRITTEN if taken else None)

@@ -37,7 +37,7 @@ _PERSISTENT = 2
 class RabbitDriver(notifier.Driver):
     """See :class:`oslo_messaging.notify.notifier.Driver`.
 
-    :raises ValueError: the transport can't be used
+    :raises usermsg.exception.ConfigurationError: the transport can't be used
     """
 
     def __init__(self, conf, topics, transport):

@@ -273,6 +273,48 @@ class FaultTest(TestCase):
             self.log._output.truncate(0)
             self.log._output.seek(0)
 
+    def test_what_is_no_image_fails_no_task(self):
+        class Gone:
+            """As a record that can't be loaded any more."""
+
+            def get(self, name):
+                raise RuntimeError('s3cr3t')
+
+        messages = []
+        notifier = image.ImageNotifier(
+            self.sink, self.configured.catalogue, messages=messages,
+            metrics=self.configured.metrics)
+        for wrong in (None, object(), Gone(), 7, 'nonsense', [METADATA]):
+            for tell in (notifier.create, notifier.prepare, notifier.uploaded,
+                         notifier.activate, notifier.update, notifier.delete):
+                tell(wrong)
+            notifier.failed(image.UPDATE, wrong)
+            notifier.sent(wrong, self.receiver, 1)
+            notifier.tell_owner(wrong, self.receiver)
+            with notifier.upload(wrong) as upload:
+                upload.stored(size=7)
+                upload.update(status='active')
+            with notifier.download(wrong, self.receiver) as sending:
+                list(sending.count([b'a']))
+
+            def fail(block):
+                with block:
+                    raise StorageFull
+            for block in (notifier.upload(wrong, self.receiver),
+                          notifier.download(wrong, self.receiver)):
+                self.assertRaises(StorageFull, fail, block)
+        self.assertEqual([], self.sink.sent)
+        self.assertEqual({
+            (image.CREATE, 'INFO'): 6, (image.PREPARE, 'INFO'): 18,
+            (image.UPLOAD, 'INFO'): 12, (image.ACTIVATE, 'INFO'): 12,
+            (image.UPDATE, 'INFO'): 6, (image.DELETE, 'INFO'): 6,
+            (image.UPDATE, 'ERROR'): 6, (image.UPLOAD, 'ERROR'): 6,
+            (image.SEND, 'INFO'): 12, (image.SEND, 'ERROR'): 6},
+            self.not_sent())
+        self.assertIn('could not be sent: InvalidInput: image: must be a '
+                      'mapping.', self.log.output)
+        self.assertNotIn('s3cr3t', self.log.output)
+
     def test_without_the_uuid_of_an_image_nothing_is_told(self):
         for ident in (None, 7, 'nonsense', f'{ID}x'):
             self.notifier.delete(ident)

@@ -85,6 +85,32 @@ class LoggingDriverTest(base.TestCase):
         self.handle(level=logging.ERROR)
         self.assertRaises(errors.NotDelivered, self.notify)
 
+    def test_what_no_handler_takes_is_not_delivered(self):
+        deaf = self.handle()
+        deaf.addFilter(lambda record: False)
+        self.logger.addHandler(logging.NullHandler())
+        error = self.assertRaises(errors.NotDelivered, self.notify)
+        self.assertIn(log.LOGGER, str(error))
+        self.assertIn('log_config_append', str(error))
+        self.assertEqual([], deaf.lines)
+
+    def test_one_that_takes_it_is_enough(self):
+        self.handle().addFilter(lambda record: False)
+        handler = self.handle()
+        self.logger.addHandler(logging.NullHandler())
+        self.notify()
+        self.assertEqual(1, len(handler.lines))
+
+    def test_filters_of_the_logger_count(self):
+        def reject(record):
+            return False
+
+        handler = self.handle()
+        self.addCleanup(self.logger.removeFilter, reject)
+        self.logger.addFilter(reject)
+        self.assertRaises(errors.NotDelivered, self.notify)
+        self.assertEqual([], handler.lines)
+
     def test_what_json_cannot_hold_is_refused(self):
         handler = self.handle()
         circle = {}

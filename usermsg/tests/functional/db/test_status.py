@@ -227,12 +227,14 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.assertNotIn(PASSWORD, outcome.end.stdout)
 
     def test_an_address_that_cannot_be_used_is_a_failure(self):
-        outcome = self.check(oslo_messaging_notifications={
-            'driver': 'log', 'transport_url': f'pigeon://u:{PASSWORD}@mq/'})
-        self.assertChecked(outcome, notification=FAILURE)
-        self.assertIn('[oslo_messaging_notifications] transport_url: ',
-                      outcome.details['Notification drivers'])
-        self.assertNotIn(PASSWORD, outcome.end.stdout)
+        for url in (f'pigeon://u:{PASSWORD}@mq/',
+                    f'rabbit://u:{PASSWORD}/x@mq/'):
+            outcome = self.check(oslo_messaging_notifications={
+                'driver': 'log', 'transport_url': url})
+            self.assertChecked(outcome, notification=FAILURE)
+            self.assertIn('[oslo_messaging_notifications] transport_url: ',
+                          outcome.details['Notification drivers'])
+            self.assertNotIn(PASSWORD, outcome.end.stdout + outcome.end.stderr)
 
     def test_drivers_that_cannot_be_loaded_are_named_with_the_reason(self):
         self.write('plug/plug-1.dist-info/METADATA',

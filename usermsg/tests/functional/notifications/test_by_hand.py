@@ -85,6 +85,25 @@ class TestNotify(TestCase):
         # Where the service would have written it, not among the output.
         self.assertIn(found[1], log.read_text(encoding='utf-8'))
 
+    def test_a_log_that_goes_nowhere_delivers_nothing(self):
+        log = self.home / 'service.log'
+        for handler, status, expected in (
+                ('null', 1, 'logging: failed: logging: no log takes it; '),
+                ('file', 0, 'logging: delivered')):
+            self.configure('logging', log_config_append=self.write(
+                'logging.conf', '\n'.join([
+                    '[loggers]', 'keys = root',
+                    '[handlers]', 'keys = null, file',
+                    '[formatters]', 'keys =',
+                    '[logger_root]', f'handlers = {handler}',
+                    '[handler_null]', 'class = logging.NullHandler',
+                    'args = ()',
+                    '[handler_file]', 'class = FileHandler',
+                    f'args = ({str(log)!r}, "a", None, True)', ''])))
+            output, _errors = self.manage('notify', status=status)
+            self.assertIn(f'\n{expected}', output)
+            self.assertEqual(status == 0, log.exists())
+
     def test_what_is_sent_can_be_chosen(self):
         self.configure('rabbit', url=self.closed())
         end = subprocess.run(

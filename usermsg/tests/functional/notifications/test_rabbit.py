@@ -20,6 +20,7 @@ import oslo_messaging
 from oslo_messaging.notify import notifier
 
 from usermsg import context
+from usermsg import exception
 from usermsg.notifications import errors
 from usermsg.notifications import notification
 from usermsg.tests.functional.notifications import sending
@@ -337,12 +338,13 @@ class RabbitTest(sending.TestCase):
                 self.send(self.driver(url), self.notification()))
 
     def test_only_rabbitmq_will_do(self):
-        error = self.assertRaises(ValueError, self.driver, 'fake://')
+        error = self.assertRaises(
+            exception.ConfigurationError, self.driver, 'fake://')
         self.assertIn('transport_url', str(error))
 
     def test_a_missing_certificate_file_is_named(self):
         error = self.assertRaises(
-            ValueError, self.driver, self.url, ssl='true',
+            exception.ConfigurationError, self.driver, self.url, ssl='true',
             ssl_ca_file='/nowhere/ca.pem')
         self.assertIn('ssl_ca_file: /nowhere/ca.pem', str(error))
 

@@ -54,18 +54,35 @@ class TestStarting(base.TestCase):
             self.assertEqual('[oslo_messaging_notifications] driver: there '
                              'is no driver "pigeon".', reason)
 
-    def test_a_driver_whose_library_is_missing_is_named_with_it(self):
+    def plug_in(self):
+        """Installs a driver "pigeon", but not its module."""
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
         self.write('plug/plug-1.dist-info/entry_points.txt',
                    '[oslo.messaging.notify.drivers]\n'
                    'pigeon = pigeons:Driver\n')
+
+    def test_a_driver_is_not_quoted(self):
+        self.plug_in()
+        self.write('plug/pigeons.py', (
+            'def Driver(conf, topics, transport):\n'
+            '    raise RuntimeError('
+            'conf.oslo_messaging_notifications.transport_url)\n'))
+        for reason in self.refusals(
+                {'driver': 'pigeon',
+                 'transport_url': f'rabbit://usermsg:{PASSWORD}@mq/'},
+                [str(self.home / 'plug')], _PROCESSES[:1]):
+            self.assertRegex(reason, '"pigeon" cannot be loaded: RuntimeError '
+                                     r'at .*/pigeons\.py:2\.$')
+
+    def test_a_driver_whose_library_is_missing_is_named_with_it(self):
+        self.plug_in()
         for reason in self.refusals({'driver': 'pigeon'},
                                     [str(self.home / 'plug')]):
             self.assertEqual(
                 '[oslo_messaging_notifications] driver: the driver "pigeon" '
-                "cannot be loaded: ModuleNotFoundError: No module named "
-                "'pigeons'.", reason)
+                'cannot be loaded: the module "pigeons" cannot be imported.',
+                reason)
 
     def test_a_driver_that_cannot_use_its_transport_is_named(self):
         for reason in self.refusals({
@@ -74,6 +91,14 @@ class TestStarting(base.TestCase):
                 processes=_PROCESSES[:1]):
             self.assertIn('"rabbit"', reason)
             self.assertIn('fake://', reason)
+
+    def test_a_password_that_cuts_its_address_short_is_not_repeated(self):
+        for reason in self.refusals({
+                'driver': 'rabbit',
+                'transport_url': f'rabbit://usermsg:{PASSWORD}/x@mq/'}):
+            self.assertIn(
+                '[oslo_messaging_notifications] transport_url: ', reason)
+            self.assertIn('%2F', reason)
 
     def test_an_address_that_is_none_is_named_without_the_password(self):
         for reason in self.refusals({
