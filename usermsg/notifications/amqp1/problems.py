@@ -117,6 +117,14 @@ class Report:
             self._said[subject] = reason
             LOG.warning('Notifications through qpid: %s: %s', subject, reason)
 
+    def broken(self, subject, error):
+        """An exception that nobody expected and that is being handled."""
+        reason = type(error).__name__
+        if self._said.get(subject) != reason:
+            self._said[subject] = reason
+            LOG.exception('Notifications through qpid: the connection to %s '
+                          'failed', subject)
+
     def well(self, subject):
         if self._said.pop(subject, None):
             LOG.info('Notifications through qpid: %s works again', subject)
