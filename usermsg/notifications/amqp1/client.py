@@ -18,8 +18,6 @@ import socket
 import threading
 import time
 
-from oslo_log import log
-
 from usermsg.notifications.amqp1 import connection
 from usermsg.notifications.amqp1 import hosts
 from usermsg.notifications.amqp1 import job as jobs
@@ -27,14 +25,16 @@ from usermsg.notifications.amqp1 import problems
 from usermsg.notifications.amqp1 import sender
 from usermsg.notifications import errors
 
-LOG = log.getLogger(__name__)
-
 #: The most that all pending messages can have, in bytes.
 MOST_BYTES = 256 * 1024 * 1024
 
 # In seconds: the longest that anything is waited for at a time, so that
 # clocks and peers that misbehave are noticed.
 _LONGEST_SLEEP = 60.0
+
+# How long nothing is done after an error that nobody expected: it may come
+# again at once.
+_STUMBLE = 0.5
 
 
 class Client:
@@ -59,7 +59,7 @@ class Client:
         self._number = 0
         self._pending = 0
         self._bytes = 0
-        self._thread = None
+        self._thread = self._selector = None
         # The thread sleeps, and there is something new for it.
         self._asleep = False
         self._stirred = False
@@ -107,20 +107,29 @@ class Client:
         return job.future
 
     def _start(self):
-        self._waker, self._wakened = socket.socketpair()
-        self._waker.setblocking(False)
-        self._wakened.setblocking(False)
-        self._thread = threading.Thread(
-            target=self._run, name='usermsg-qpid', daemon=True)
         try:
+            self._selector = selectors.DefaultSelector()
+            self._waker, self._wakened = socket.socketpair()
+            self._waker.setblocking(False)
+            self._wakened.setblocking(False)
+            self._selector.register(self._wakened, selectors.EVENT_READ)
+            self._thread = threading.Thread(
+                target=self._run, name='usermsg-qpid', daemon=True)
             self._thread.start()
-        except RuntimeError:
-            # The interpreter is about to end, or there are too many.
+        except (OSError, RuntimeError) as error:
+            # The interpreter is about to end, or there are too many threads
+            # or open files. The next one tries again.
             self._thread = None
-            self._waker.close()
-            self._wakened.close()
+            self._close_files()
             raise errors.NotDelivered(
-                'qpid: no thread can be started to send it.') from None
+                'qpid: no thread can be started to send it: '
+                f'{getattr(error, "strerror", None) or error}') from None
+
+    def _close_files(self):
+        for each in (self._selector, self._waker, self._wakened):
+            if each is not None:
+                each.close()
+        self._selector = self._waker = self._wakened = None
 
     def _wake(self):
         """Called with the lock."""
@@ -143,20 +152,40 @@ class Client:
             thread.join(timeout + 1)
 
     def _run(self):
-        with selectors.DefaultSelector() as selector:
-            selector.register(self._wakened, selectors.EVENT_READ)
-            while True:
-                # Before it looks what is new, so as not to miss what comes
-                # after that.
-                self._stirred = False
-                now = time.monotonic()
-                self._take(now)
-                if self._end_at is not None and (
-                        not self._pending or now >= self._end_at):
-                    break
-                wake = self._work(selector, now)
-                self._sleep(selector, wake)
-            self._leave(selector)
+        more = True
+        while more:
+            try:
+                more = self._turn()
+            except Exception as error:
+                # A defect of ours or Proton's must not leave everybody
+                # waiting, nor end the thread: nobody would start another.
+                self._stumble(error)
+        self._leave()
+
+    def _turn(self):
+        """Do what there is, and sleep until there is more.
+
+        :returns: False when it is time to end
+        """
+        # Before it looks what is new, so as not to miss what comes after
+        # that.
+        self._stirred = False
+        now = time.monotonic()
+        self._take(now)
+        if self._end_at is not None and (
+                not self._pending or now >= self._end_at):
+            return False
+        self._sleep(self._work(now))
+        return True
+
+    def _stumble(self, error):
+        host = self._rotation.host()
+        self._report.broken(str(host), error)
+        try:
+            self._lose(type(error).__name__)
+        except Exception as another:
+            self._report.broken(str(host), another)
+        time.sleep(_STUMBLE)
 
     def _take(self, now):
         """Sort in what has come, and sort out what has had its time."""
@@ -189,7 +218,7 @@ class Client:
             self._bytes -= len(job.data)
         job.finish(error)
 
-    def _work(self, selector, now):
+    def _work(self, now):
         """Do what can be done at this moment.
 
         :returns: when there may be more at the latest, in monotonic seconds
@@ -205,25 +234,21 @@ class Client:
                     return min(wake)
                 if now < self._connect_at:
                     return min(*wake, self._connect_at)
-                self._connect(selector)
+                self._connect()
                 now = time.monotonic()
             wake.append(self._converse(now))
-            selector.modify(self._connection, self._connection.interest())
+            self._selector.modify(
+                self._connection, self._connection.interest())
         except problems.Lost as lost:
-            self._lose(selector, str(lost))
-            wake.append(self._connect_at)
-        except Exception as error:
-            # A defect of ours or Proton's must not leave everybody waiting.
-            LOG.exception('Notifications through qpid: the connection to %s '
-                          'failed', self._rotation.host())
-            self._lose(selector, type(error).__name__)
+            self._report.wrong(str(self._rotation.host()), str(lost))
+            self._lose(str(lost))
             wake.append(self._connect_at)
         return min(wake)
 
-    def _connect(self, selector):
+    def _connect(self):
         self._connection = connection.Connection(
             self._proton, self._settings, self._rotation.host())
-        selector.register(self._connection, selectors.EVENT_READ)
+        self._selector.register(self._connection, selectors.EVENT_READ)
 
     def _converse(self, now):
         link = self._connection
@@ -243,34 +268,39 @@ class Client:
         return min((each for each in wake if each), default=now +
                    _LONGEST_SLEEP)
 
-    def _lose(self, selector, reason):
-        host = self._rotation.host()
-        self._reason = f'{host}: {reason}'
-        self._report.wrong(str(host), reason)
+    def _lose(self, reason):
+        """The connection is of no use any more, or there is none."""
+        self._reason = f'{self._rotation.host()}: {reason}'
+        wait = self._rotation.failed()
+        self._connect_at = time.monotonic() + wait
         for each in self._senders.values():
             each.lost(self._reason)
         if self._connection is not None:
-            selector.unregister(self._connection)
-            self._connection.free()
-            self._connection = None
-            self._good = False
-        wait = self._rotation.failed()
-        self._connect_at = time.monotonic() + wait
+            self._forget().free()
         if wait:
             for each in self._senders.values():
                 each.failed(self._reason)
 
-    def _sleep(self, selector, wake):
+    def _forget(self):
+        """Have no connection any more; returns it, to be freed."""
+        link, self._connection = self._connection, None
+        self._good = False
+        # It is not there if that is what failed.
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(link)
+        return link
+
+    def _sleep(self, wake):
         with self._lock:
             self._asleep = not self._stirred
             timeout = wake - time.monotonic() if self._asleep else 0
-        for key, _events in selector.select(max(0, timeout)):
+        for key, _events in self._selector.select(max(0, timeout)):
             if key.fileobj is self._wakened:
                 self._wakened.recv(64)
         with self._lock:
             self._asleep = False
 
-    def _leave(self, selector):
+    def _leave(self):
         self._take(time.monotonic())
         for job, _address in self._deadlines:
             if not job.done:
@@ -279,9 +309,7 @@ class Client:
         for each in self._senders.values():
             each.lost()
         if self._connection is not None:
-            selector.unregister(self._connection)
-            self._connection.close()
-            self._connection = None
+            self._forget().close()
         with self._lock:
-            self._waker.close()
-            self._wakened.close()
+            self._asleep = False
+            self._close_files()

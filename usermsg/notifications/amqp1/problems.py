@@ -15,8 +15,9 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-#: Conditions that the same attempt would meet again, whenever it is made.
-PERMANENT = frozenset((
+#: For these a node takes nothing from us until an operator has changed
+#: something: there, or in our configuration.
+DENIED = frozenset((
     'amqp:unauthorized-access', 'amqp:not-allowed', 'amqp:invalid-field',
     'amqp:not-implemented'))
 
@@ -24,12 +25,20 @@ PERMANENT = frozenset((
 #: itself, not for what the message is.
 PASSING = frozenset(('amqp:resource-limit-exceeded', 'amqp:internal-error'))
 
+TOO_LARGE = 'amqp:link:message-size-exceeded'
+
+#: What a message itself is to blame for, whenever it is sent.
+ITS_OWN = frozenset((
+    TOO_LARGE, 'amqp:decode-error', 'amqp:invalid-field',
+    'amqp:not-implemented', 'amqp:precondition-failed'))
+
+# In what RabbitMQ adds to a condition: the state of a queue, not of a message.
+_OF_A_QUEUE = frozenset(('maxlen', 'unavailable'))
+
 #: With these something ends whatever was sent.
 NOBODYS_FAULT = PASSING | frozenset((
     None, 'amqp:connection:forced', 'amqp:link:detach-forced',
     'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted'))
-
-TOO_LARGE = 'amqp:link:message-size-exceeded'
 
 _LONGEST = 300
 
@@ -84,6 +93,19 @@ def of_transport(condition, host, mechanisms):
     return said
 
 
+def is_its_own(condition):
+    """Whether a message was rejected for what it is.
+
+    Only if the server says so: many give no reason, or one that we don't
+    know, when a queue is full or away for a moment.
+    """
+    if condition is None or condition.name not in ITS_OWN:
+        return False
+    info = condition.info
+    reason = info.get('reason') if isinstance(info, dict) else None
+    return str(reason) not in _OF_A_QUEUE
+
+
 class Report:
     """Says what is wrong once, until it has changed."""
 
@@ -94,6 +116,14 @@ class Report:
         if self._said.get(subject) != reason:
             self._said[subject] = reason
             LOG.warning('Notifications through qpid: %s: %s', subject, reason)
+
+    def broken(self, subject, error):
+        """An exception that nobody expected and that is being handled."""
+        reason = type(error).__name__
+        if self._said.get(subject) != reason:
+            self._said[subject] = reason
+            LOG.exception('Notifications through qpid: the connection to %s '
+                          'failed', subject)
 
     def well(self, subject):
         if self._said.pop(subject, None):

@@ -205,7 +205,9 @@ class Sender:
         if state == proton.Delivery.REJECTED:
             condition = delivery.remote.condition
             if condition is None or condition.name not in problems.PASSING:
-                return errors.Refused(
+                kind = (errors.Refused if problems.is_its_own(condition)
+                        else errors.NotDelivered)
+                return kind(
                     f'{where} rejects it: {problems.words(condition)}')
         elif state == proton.Delivery.MODIFIED:
             if delivery.remote.undeliverable:
@@ -235,12 +237,14 @@ class Sender:
         said = problems.words(condition)
         reason = f'{host}: {self.address}: {said}'
         self._pause(now)
-        if name in problems.PERMANENT and not jobs:
+        if name in problems.DENIED and not jobs:
+            # None of them is to blame: when the operator has given us the
+            # right, all can go.
             self._report.wrong(self.address, f'{host}: {said}')
             waiting, self._waiting = self._waiting, collections.deque()
             for job in waiting:
                 if not job.done:
-                    self._finish(job, errors.Refused(f'qpid: {reason}'))
+                    self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
             # The next one asks again.
             self._resume_at = 0.0
             return
@@ -251,12 +255,11 @@ class Sender:
             self._resume_at = 0.0
         else:
             self._report.wrong(self.address, f'{host}: {said}')
-            if name in problems.NOBODYS_FAULT:
-                jobs = self._blame(
-                    jobs, _UNLUCKY, errors.NotDelivered(f'qpid: {reason}'))
-            else:
-                jobs = self._blame(
-                    jobs, _BLAMED, errors.Refused(f'qpid: {reason}'))
+            kind = (errors.Refused if name in problems.ITS_OWN
+                    else errors.NotDelivered)
+            jobs = self._blame(
+                jobs, _UNLUCKY if name in problems.NOBODYS_FAULT else _BLAMED,
+                kind(f'qpid: {reason}'))
         self._again(jobs, reason)
 
     def _blame(self, jobs, limit, error):

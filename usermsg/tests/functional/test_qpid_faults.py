@@ -12,9 +12,14 @@
 """The driver ``qpid`` while servers go, come back, or keep silent."""
 
 import contextlib
+import errno
+import selectors
 import socket
 import threading
 
+import fixtures
+
+from usermsg.notifications.amqp1 import connection
 from usermsg.notifications import errors
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional import qpid_case
@@ -138,12 +143,64 @@ class PoisonTest(Case):
             description='too much of it'))
 
     def test_what_ends_its_link_is_refused_and_the_others_go_on(self):
-        for condition in ('amqp:decode-error', 'amqp:not-allowed'):
-            self.assertIn(condition, self.find(
-                errors.Refused, 'detach', condition=condition))
+        self.assertIn('amqp:decode-error', self.find(
+            errors.Refused, 'detach', condition='amqp:decode-error'))
+
+    def test_what_ends_its_link_for_a_right_may_go_later(self):
+        self.assertIn('amqp:not-allowed', self.find(
+            errors.NotDelivered, 'detach', condition='amqp:not-allowed'))
 
     def test_what_breaks_each_connection_does_not_hold_up_the_others(self):
         self.find(errors.NotDelivered, 'drop')
+
+
+class UnexpectedTest(Case):
+    """What no server does: errors of this host, and defects."""
+
+    def fail(self, name, times, error, when=lambda *arguments: True):
+        """Have a method of selectors fail so often.
+
+        :param when: told its arguments; whether it is meant
+        """
+        method = getattr(selectors.DefaultSelector, name)
+        left = [error] * times
+
+        def instead(selector, *arguments):
+            if left and when(*arguments):
+                raise left.pop()
+            return method(selector, *arguments)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            f'selectors.DefaultSelector.{name}', instead))
+
+    def assertOvercome(self, driver, peer):
+        for future in [driver.submit({}, qpid_case.note(), 'info')
+                       for _ in range(3)]:
+            future.result(qpid_case.PATIENCE)
+        self.send(driver)
+        driver.close()
+        self.assertEqual(1, self.logged().count('Traceback'))
+        self.assertEqual(1, len(self.warnings()))
+        self.assertIn(f'127.0.0.1:{peer.port} works again', self.logged())
+
+    def test_a_connection_that_cannot_be_watched_is_made_again(self):
+        peer = self.start_peer()
+        self.fail('register', 2, OSError(errno.ENOSPC, 'no watches left'),
+                  lambda found, *_: isinstance(found, connection.Connection))
+        self.assertOvercome(self.driver(peer.url()), peer)
+
+    def test_an_unexpected_error_is_said_once_and_ends_no_thread(self):
+        peer = self.start_peer()
+        self.fail('select', 2, RuntimeError('a defect'), lambda *_: (
+            threading.current_thread().name == 'usermsg-qpid'))
+        self.assertOvercome(self.driver(peer.url()), peer)
+
+    def test_without_files_to_open_it_is_not_delivered_and_later_is(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url())
+        self.fail('__init__', 1, OSError(errno.EMFILE, 'too many files'))
+        self.refusal(errors.NotDelivered, driver, 'too many files')
+        self.send(driver)
 
 
 class SilentTest(Case):

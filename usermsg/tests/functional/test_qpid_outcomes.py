@@ -122,10 +122,43 @@ class OutcomeTest(Case):
             [(message['outcome'], message['id'] != body['message_id'])
              for message in self.peer.record('message')])
 
-    def test_a_rejection_needs_no_reason(self):
+    def test_what_is_rejected_for_what_it_is_is_refused(self):
+        driver = self.driver(self.peer.url())
+        for condition in ('amqp:link:message-size-exceeded',
+                          'amqp:invalid-field', 'amqp:precondition-failed',
+                          'amqp:not-implemented'):
+            self.peer.tell(ADDRESS, do='reject', condition=condition)
+            self.refusal(errors.Refused, driver, self.host, ADDRESS,
+                         condition)
+
+    def test_what_is_rejected_without_a_reason_may_go_later(self):
         self.peer.tell(ADDRESS, do='reject')
-        self.refusal(errors.Refused, self.driver(self.peer.url()), self.host,
-                     ADDRESS)
+        driver = self.driver(self.peer.url())
+        self.refusal(errors.NotDelivered, driver, self.host, ADDRESS,
+                     'without a reason')
+        self.assertEqual(1, len(self.peer.record('message')))
+        self.peer.tell(ADDRESS)
+        self.send(driver)
+
+    def test_what_is_rejected_for_a_reason_of_others_may_go_later(self):
+        driver = self.driver(self.peer.url())
+        for condition in ('amqp:unauthorized-access', 'amqp:not-allowed',
+                          'amqp:not-found', 'acme:full'):
+            self.peer.tell(ADDRESS, do='reject', condition=condition)
+            self.refusal(errors.NotDelivered, driver, self.host, ADDRESS,
+                         condition)
+
+    def test_what_is_rejected_for_its_queue_may_go_later(self):
+        driver = self.driver(self.peer.url())
+        for reason in ('maxlen', 'unavailable'):
+            self.peer.tell(
+                ADDRESS, do='reject', condition='amqp:precondition-failed',
+                info={'queue': 'audit', 'reason': reason})
+            self.refusal(errors.NotDelivered, driver, self.host, ADDRESS)
+        self.peer.tell(
+            ADDRESS, do='reject', condition='amqp:precondition-failed',
+            info={'queue': 'audit', 'reason': 'anything else'})
+        self.refusal(errors.Refused, driver, self.host, ADDRESS)
 
     def test_what_is_rejected_for_now_is_sent_again(self):
         self.peer.tell(ADDRESS, do='reject', times=1,
@@ -240,13 +273,31 @@ class NodeTest(Case):
             errors.NotDelivered, self.driver(self.peer.url()), self.host,
             ADDRESS, 'amqp:not-found', retry=1)
 
-    def test_what_is_forbidden_is_refused_until_it_is_allowed(self):
+    def test_what_is_forbidden_is_said_once_until_it_is_allowed(self):
         driver = self.driver(self.peer.url())
-        for condition in ('amqp:unauthorized-access', 'amqp:not-allowed',
-                          'amqp:invalid-field'):
-            self.peer.tell(ADDRESS, attach='refuse', condition=condition)
-            self.refusal(errors.Refused, driver, self.host, ADDRESS,
-                         condition)
+        for number, condition in enumerate((
+                'amqp:unauthorized-access', 'amqp:not-allowed',
+                'amqp:invalid-field', 'amqp:not-implemented')):
+            for how in ('refuse', 'end'):
+                self.peer.tell(ADDRESS, attach=how, condition=condition)
+                self.refusal(errors.NotDelivered, driver, self.host, ADDRESS,
+                             condition)
+            warnings = self.warnings()
+            self.assertEqual(number + 1, len(warnings))
+            for text in (self.host, ADDRESS, condition):
+                self.assertIn(text, warnings[-1])
+        self.peer.tell(ADDRESS)
+        self.send(driver)
+        driver.close()
+        self.assertIn(f'{ADDRESS} works again', self.logged())
+
+    def test_a_right_taken_away_is_not_the_fault_of_what_is_sent(self):
+        driver = self.driver(self.peer.url())
+        self.send(driver)
+        self.peer.tell(ADDRESS, do='end',
+                       condition='amqp:unauthorized-access')
+        self.refusal(errors.NotDelivered, driver, self.host, ADDRESS,
+                     'amqp:unauthorized-access')
         self.peer.tell(ADDRESS)
         self.send(driver)
 

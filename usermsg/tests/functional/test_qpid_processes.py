@@ -102,7 +102,7 @@ class ThreadTest(Case):
         self.send(driver)
 
     def test_a_notification_goes_to_all_topics_or_fails(self):
-        self.peer.tell('b.info', do='reject')
+        self.peer.tell('b.info', do='reject', condition='amqp:decode-error')
         driver = self.driver(self.peer.url(), topics=('a', 'b'))
         self.refusal(errors.Refused, driver, 'b.info')
         self.peer.tell('b.info')
