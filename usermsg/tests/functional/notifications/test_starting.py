@@ -107,3 +107,11 @@ class TestStarting(base.TestCase):
                 processes=_PROCESSES[1:2]):
             self.assertIn(
                 '[oslo_messaging_notifications] transport_url: ', reason)
+
+    def test_without_proton_the_package_is_named(self):
+        self.write('hidden/proton/__init__.py',
+                   'raise ImportError("hidden", name="proton")\n')
+        for reason in self.refusals({'driver': 'qpid'},
+                                    [str(self.home / 'hidden')]):
+            self.assertIn('python-qpid-proton', reason)
+            self.assertIn('usermsg[qpid]', reason)
