@@ -322,9 +322,9 @@ class Database(Process):
         return (f'{self.driver}://{login or self.name}:{self._password}'
                 f'@127.0.0.1:{self.port}/{database}{self.query}')
 
-    def _execute(self, *statements, timeout=60):
+    def _execute(self, *statements, timeout=60, login=None):
         engine = sqlalchemy.create_engine(
-            self.url(self.maintenance, self._login),
+            self.url(self.maintenance, login or self._login),
             connect_args=dict.fromkeys(self.timeouts, timeout),
             poolclass=pool.NullPool, isolation_level='AUTOCOMMIT')
         with engine.connect() as connection:
@@ -447,7 +447,10 @@ class PostgreSQL(Database):
     def drop_database(self, url):
         """Drop a database, whatever connections a test left open to it."""
         database = sqlalchemy.make_url(url).database
-        self._execute(f'DROP DATABASE {database} WITH (FORCE)')
+        # Nobody else may end the server's own processes, such as one that
+        # just looks what can be vacuumed there.
+        self._execute(f'DROP DATABASE {database} WITH (FORCE)',
+                      login='postgres')
 
 
 class Uwsgi(Process):
