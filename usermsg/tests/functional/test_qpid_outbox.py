@@ -17,7 +17,6 @@ import time
 from usermsg.db import models
 from usermsg.notifications import notification
 from usermsg.notifications import relay
-from usermsg.notifications import strategies
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import qpid_case
@@ -44,11 +43,11 @@ class QpidOutboxTest(qpid_case.QpidCase):
                 'hosts': self.peer.url(), 'delivery_timeout': 1,
                 'connect_timeout': qpid_case.PATIENCE,
                 'min_backoff': 0.05, 'max_backoff': 0.2})
-        drivers = strategies.load(self.service.conf)
-        self.addCleanup(strategies.close, drivers)
         stop = threading.Event()
-        for thread in relay.Relays(self.service, drivers).start(stop):
-            self.addCleanup(thread.join, qpid_case.PATIENCE)
+        thread = threading.Thread(
+            target=relay.Relays(self.service).run, args=(stop,))
+        thread.start()
+        self.addCleanup(thread.join, qpid_case.PATIENCE)
         self.addCleanup(stop.set)
 
     def put(self, number):
