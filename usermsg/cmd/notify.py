@@ -13,7 +13,6 @@
 
 import argparse
 import json
-import socket
 import sys
 
 from cliff import command
@@ -95,8 +94,7 @@ class Notify(command.Command):
         told = notification.Notification(
             parsed_args.event_type, parsed_args.payload,
             priority=parsed_args.priority,
-            publisher_id=conf.notifications.publisher_id or
-            socket.gethostname())
+            publisher_id=outbox.publisher_id(conf))
         with logs.as_configured(conf):
             drivers = self._load(conf, parsed_args.driver)
             try:

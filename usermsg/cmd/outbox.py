@@ -197,24 +197,9 @@ class _Change(db_command.Command):
 
     def _change(self, steps, total):
         """Returns whether it came to the end."""
-        so_far = progress.Progress(self.app.stdout, total, 'notifications')
-        outcome = 'Failed'
-        try:
-            for number in steps:
-                so_far.advance(number)
-                if self._interruptions.came(within=self._pause):
-                    outcome = 'Interrupted'
-                    return False
-            outcome = ''
-            return True
-        finally:
-            so_far.end()
-            if outcome:
-                self._say(f'{outcome}: {so_far.done:,} of about {total:,} '
-                          f'notifications {self.done}. The same command goes '
-                          f'on from there.')
-            else:
-                self._say(f'{so_far.done:,} notifications {self.done}.')
+        return progress.follow(
+            steps, self.app.stdout, total, 'notifications', self.done,
+            lambda: self._interruptions.came(within=self._pause))
 
     def _say(self, text):
         self.app.stdout.write(f'{text}\n')

@@ -79,3 +79,31 @@ def _duration(seconds):
     if hours:
         return f'{hours} h {minutes} min'
     return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
+
+
+def follow(steps, stream, total, what, done, interrupted):
+    """Go through steps, show how far it has come, and say how it ended.
+
+    :param steps: an iterator of how many each step has changed
+    :param what: in words, such as ``messages``
+    :param done: what has become of them, such as ``have been removed``
+    :param interrupted: called after each step: whether it was the last
+    :returns: whether it came to the end
+    """
+    so_far = Progress(stream, total, what)
+    outcome = 'Failed'
+    try:
+        for number in steps:
+            so_far.advance(number)
+            if interrupted():
+                outcome = 'Interrupted'
+                return False
+        outcome = ''
+        return True
+    finally:
+        so_far.end()
+        stream.write(
+            f'{outcome}: {so_far.done:,} of about {total:,} {what} {done}. '
+            'The same command goes on from there.\n' if outcome else
+            f'{so_far.done:,} {what} {done}.\n')
+        stream.flush()

@@ -88,25 +88,10 @@ class Purge(db_command.Command):
 
     def _remove(self, what, rows, total, tell):
         """Returns whether it came to the end."""
-        so_far = progress.Progress(self.app.stdout, total, what)
-        outcome = 'Failed'
-        try:
-            for number in removal.remove(
-                    self._db, rows, self._options.batch, tell=tell):
-                so_far.advance(number)
-                if self._interruptions.came(within=self._options.pause):
-                    outcome = 'Interrupted'
-                    return False
-            outcome = ''
-            return True
-        finally:
-            so_far.end()
-            if outcome:
-                self._say(f'{outcome}: {so_far.done:,} of about {total:,} '
-                          f'{what} have been removed. The same command goes '
-                          f'on from there.')
-            else:
-                self._say(f'{so_far.done:,} {what} have been removed.')
+        return progress.follow(
+            removal.remove(self._db, rows, self._options.batch, tell=tell),
+            self.app.stdout, total, what, 'have been removed',
+            lambda: self._interruptions.came(within=self._options.pause))
 
     def _say(self, *words):
         self.app.stdout.write(f'{"".join(words)}\n')

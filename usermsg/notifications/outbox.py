@@ -58,8 +58,7 @@ class Outbox:
         self.drivers = configured(conf)
         self._deadline = deadline.Deadline(conf.messages.record_timeout,
                                            name='usermsg-outbox')
-        self._publisher_id = (conf.notifications.publisher_id or
-                              socket.gethostname())
+        self._publisher_id = publisher_id(conf)
 
     def send(self, notification):
         """Accept a :class:`usermsg.notifications.notification.Notification`.
@@ -137,6 +136,11 @@ class Outbox:
 
 def _now():
     return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def publisher_id(conf):
+    """Who notifications of this host come from."""
+    return conf.notifications.publisher_id or socket.gethostname()
 
 
 def configured(conf):

@@ -122,8 +122,7 @@ class Subscription:
         self._channel = None
         self._arrived.clear()
         if connection is not None:
-            with contextlib.suppress(Exception):
-                connection.close()
+            publisher.end(connection)
 
 
 def attributes(message):

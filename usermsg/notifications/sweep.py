@@ -284,7 +284,9 @@ class Sweep:
             self._renewed = time.monotonic()
         self._metrics.notifications_delivered.inc(
             len(delivered), (self._name,))
-        self._metrics.notifications_failed.inc(len(failed), (self._name,))
+        self._metrics.notifications_failed.inc(
+            sum(counted for _entry, _reason, counted in failed),
+            (self._name,))
         for reason, idents in refused.items():
             self._set_aside(idents, reason)
 

@@ -16,13 +16,9 @@ that takes some 60 microseconds, a third of all that sending a notification
 costs, and its objects would live in threads that may fork.
 """
 
-from collections import abc
 import struct
 
 from usermsg.notifications.drivers import encoding
-
-#: What a context holds that no consumer needs.
-_SECRETS = ('auth_token', 'service_token')
 
 # Sections (AMQP 1.0, part 3): the header with durable = true, and the
 # descriptors of the others.
@@ -41,7 +37,7 @@ def amqp1(ctxt, msg):
     """
     return _VALUE + _text(_to_json({
         'request': {'oslo.version': '2.0', 'oslo.message': _to_json(msg)},
-        'context': _context(ctxt)}))
+        'context': encoding.context(ctxt)}))
 
 
 def bare(ctxt, msg):
@@ -65,17 +61,6 @@ def encode(write_body, ctxt, msg, subject):
 
 def _to_json(content):
     return encoding.to_json(content, 'qpid')
-
-
-def _context(ctxt):
-    if hasattr(ctxt, 'redacted_copy'):
-        ctxt = ctxt.redacted_copy()
-    if hasattr(ctxt, 'to_dict'):
-        ctxt = ctxt.to_dict()
-    if not isinstance(ctxt, abc.Mapping):
-        return {}
-    return {name: value for name, value in ctxt.items()
-            if name not in _SECRETS}
 
 
 def _properties(message_id, subject):

@@ -9,11 +9,16 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""A notification as text."""
+"""A notification as text, and what goes with it."""
+
+from collections import abc
 
 from oslo_serialization import jsonutils
 
 from usermsg.notifications import errors
+
+# What a context holds that no consumer needs.
+_SECRETS = ('auth_token', 'service_token')
 
 
 def to_json(content, strategy):
@@ -31,3 +36,18 @@ def to_json(content, strategy):
         # Without the reason, which may repeat the payload.
         raise errors.Refused(
             f'{strategy}: it cannot be written as JSON') from None
+
+
+def context(ctxt):
+    """What a consumer may know of the request: a dict.
+
+    :param ctxt: a RequestContext, a dict or None
+    """
+    if hasattr(ctxt, 'redacted_copy'):
+        ctxt = ctxt.redacted_copy()
+    if hasattr(ctxt, 'to_dict'):
+        ctxt = ctxt.to_dict()
+    if not isinstance(ctxt, abc.Mapping):
+        return {}
+    return {name: value for name, value in ctxt.items()
+            if name not in _SECRETS}

@@ -258,7 +258,7 @@ class Publisher:
             channel = connection.channel()
             channel.confirm_select()
         except BaseException:
-            _end(connection)
+            end(connection)
             raise
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
@@ -416,7 +416,7 @@ class Publisher:
         self._declared.clear()
         self._blocked = False
         if connection is not None:
-            _end(connection)
+            end(connection)
 
     def _words(self, reason):
         return f'rabbit: {self._hosts[0].address}: {reason}'
@@ -445,7 +445,7 @@ def _readable(connection, seconds):
     return bool(poll.poll(seconds * 1000))
 
 
-def _end(connection):
+def end(connection):
     """Close a connection without waiting for somebody who isn't there."""
     with contextlib.suppress(Exception):
         if connection.connected:
@@ -480,7 +480,7 @@ def connect(broker, host, timeout, **options):
         connection.connect()
         connection.transport.sock.settimeout(timeout)
     except BaseException as error:
-        _end(connection)
+        end(connection)
         if tls is None and _cut_off(error):
             raise ConnectionError(
                 'it closed the connection without a word; does it want '

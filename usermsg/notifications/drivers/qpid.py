@@ -24,6 +24,7 @@ from usermsg.notifications.amqp1 import envelope
 from usermsg.notifications.amqp1 import library
 from usermsg.notifications.amqp1 import settings
 from usermsg.notifications.amqp1 import tls
+from usermsg.notifications.drivers import together
 from usermsg.notifications import errors
 
 
@@ -38,8 +39,9 @@ class QpidDriver(notifier.Driver):
     the server RELEASED, or MODIFIED without calling it undeliverable, is sent
     again after a pause, and what was on its way when a connection broke is
     sent again on the next: at least once, and in order, but for what came
-    back. What was REJECTED or is undeliverable, and all that goes to a node
-    that the server denies us, is ``Refused``.
+    back. What it REJECTED for what it is, or calls undeliverable, is
+    ``Refused``; for what goes to a node that it denies us, and whatever else
+    it rejects, trying again later may help.
 
     :param conf: any ConfigOpts; gets the group ``oslo_messaging_qpid``
     :raises usermsg.exception.ConfigurationError: names the option, or the
@@ -108,7 +110,7 @@ class QpidDriver(notifier.Driver):
             failed = futures.Future()
             failed.set_exception(error)
             sent.append(failed)
-        return sent[0] if len(sent) == 1 else _together(sent)
+        return together.together(sent)
 
     def close(self):
         """Wait for what is pending, at most ``drain_timeout``, and end.
@@ -145,31 +147,3 @@ def _abandon_others(clients):
     for pid in list(clients):
         if pid != os.getpid() and (found := clients.pop(pid, None)):
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
-
-
-def _together(sent):
-    """One future for several; can be cancelled like each of them."""
-    whole = futures.Future()
-    left = set(sent)
-
-    def done(future):
-        left.discard(future)
-        if left or whole.cancelled():
-            return
-        found = [future.exception() for future in sent
-                 if not future.cancelled()]
-        # Again helps those for which it does.
-        found.sort(key=lambda error: isinstance(error, errors.Refused))
-        problem = next(filter(None, found), None)
-        if whole.set_running_or_notify_cancel():
-            if problem:
-                whole.set_exception(problem)
-            else:
-                whole.set_result(None)
-
-    whole.add_done_callback(
-        lambda future: future.cancelled() and [
-            each.cancel() for each in sent])
-    for each in sent:
-        each.add_done_callback(done)
-    return whole

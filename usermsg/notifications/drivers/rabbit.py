@@ -16,7 +16,6 @@ envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
 from concurrent import futures
-import contextlib
 import os
 import time
 import uuid
@@ -29,6 +28,7 @@ from usermsg.conf import rabbit as rabbit_conf
 from usermsg.notifications.drivers import broker
 from usermsg.notifications.drivers import encoding
 from usermsg.notifications.drivers import publisher
+from usermsg.notifications.drivers import together
 from usermsg.notifications import errors
 
 _PERSISTENT = 2
@@ -92,7 +92,7 @@ class RabbitDriver(notifier.Driver):
             failed = futures.Future()
             failed.set_exception(error)
             return failed
-        return sent[0] if len(sent) == 1 else _together(sent)
+        return together.together(sent)
 
     def close(self):
         """Wait for confirmations as long as one may take, then end."""
@@ -118,11 +118,10 @@ class RabbitDriver(notifier.Driver):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]
 
     def _message(self, ctxt, msg):
-        context = (ctxt if isinstance(ctxt, dict) else
-                   ctxt.to_dict() if ctxt else {})
         content = encoding.to_json({
             **msg, '_unique_id': uuid.uuid4().hex,
-            **{f'_context_{key}': value for key, value in context.items()},
+            **{f'_context_{key}': value
+               for key, value in encoding.context(ctxt).items()},
         }, 'rabbit')
         body = encoding.to_json(
             {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit')
@@ -134,24 +133,3 @@ class RabbitDriver(notifier.Driver):
             body, application_headers=headers,
             content_type='application/json', content_encoding='utf-8',
             delivery_mode=_PERSISTENT, message_id=msg['message_id'])
-
-
-def _together(several):
-    """A Future that is done when all are, and well if all are."""
-    together = futures.Future()
-    together.set_running_or_notify_cancel()
-
-    def look(_):
-        if not all(each.done() for each in several):
-            return
-        found = [error for each in several if (error := each.exception())]
-        # Two threads may see the last one done.
-        with contextlib.suppress(futures.InvalidStateError):
-            if found:
-                together.set_exception(found[0])
-            else:
-                together.set_result(None)
-
-    for each in several:
-        each.add_done_callback(look)
-    return together

@@ -123,36 +123,30 @@ class ProgramTest(qpid_case.QpidCase):
                 print(error)
             ''', 'amqp://host'))
 
-    def test_a_proton_without_tls_serves_only_those_who_want_none(self):
-        without = '''
+    def without(self, part, *hosts):
+        """What is said of a Proton that lacks a part: "made", or why not."""
+        return self.run_program(f'''
             import proton
             from usermsg import exception
-            proton.SSL.present = staticmethod(lambda: False)
+            proton.{part} = staticmethod(lambda: False)
             try:
                 driver()
                 print('made')
             except exception.ConfigurationError as error:
                 print(error)
-            '''
-        self.assertEqual('made\n', self.run_program(without, 'amqp://host'))
-        said = self.run_program(without, 'amqp://host', 'amqps://other')
+            ''', *hosts)
+
+    def test_a_proton_without_tls_serves_only_those_who_want_none(self):
+        self.assertEqual('made\n', self.without('SSL.present', 'amqp://host'))
+        said = self.without('SSL.present', 'amqp://host', 'amqps://other')
         for text in ('python-qpid-proton', 'TLS', 'libssl-dev'):
             self.assertIn(text, said)
 
     def test_a_proton_without_sasl_serves_only_the_nameless(self):
-        without = '''
-            import proton
-            from usermsg import exception
-            proton.SASL.extended = staticmethod(lambda: False)
-            try:
-                driver()
-                print('made')
-            except exception.ConfigurationError as error:
-                print(error)
-            '''
-        self.assertEqual('made\n', self.run_program(without, 'amqp://host'))
-        said = self.run_program(
-            without, f'amqps://me:{qpid_case.PASSWORD}@host')
+        self.assertEqual('made\n',
+                         self.without('SASL.extended', 'amqp://host'))
+        said = self.without('SASL.extended',
+                            f'amqps://me:{qpid_case.PASSWORD}@host')
         for text in ('python-qpid-proton', 'SASL', 'libsasl2-dev'):
             self.assertIn(text, said)
         self.assertNotIn(qpid_case.PASSWORD, said)

@@ -417,6 +417,26 @@ class TestRunning(TestCase):
         self.assertTrue(ended.is_set())
         self.assertNotIn('delivers again', self.log.output)
 
+    def test_one_that_is_stuck_holds_up_no_other(self):
+        driver = drivers.Driver(failing(0))
+        one = self.relay(driver)
+        stuck = self.put(drivers.entry(0))
+        self.assertRaises(sweep.Away, one.round, self.stop)
+        for number in (1, 2):
+            self.put(drivers.entry(number))
+            # And it isn't said each time that nothing is delivered.
+            one.round(self.stop)
+        self.assertEqual([1, 2], [body['payload']
+                                  for body in driver.delivered])
+        self.assertEqual([(stuck[0], 0, 0)], [
+            (each.id, each.attempts, each.set_aside)
+            for each in self.left()])
+        self.assertEqual([], [
+            sample for metric in self.service.metrics.registry.collect()
+            for sample in metric.samples
+            if sample.name == 'usermsg_notifications_failed_total' and
+            sample.value])
+
     def test_it_stops_within_a_batch(self):
         def judge(body):
             if body['payload'] == 2:

@@ -1,0 +1,76 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""Several notifications as one, and what goes with each."""
+
+from concurrent import futures
+
+import testtools
+
+from usermsg import context
+from usermsg.notifications.drivers import encoding
+from usermsg.notifications.drivers import together
+from usermsg.notifications import errors
+
+SECRET = 'hunter2'
+
+
+class TestTogether(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.sent = [futures.Future() for _ in range(3)]
+
+    def test_it_is_done_when_all_are(self):
+        whole = together.together(self.sent)
+        for each in self.sent:
+            self.assertFalse(whole.done())
+            each.set_result(None)
+        self.assertIsNone(whole.result(0))
+
+    def test_what_helps_by_trying_again_counts_most(self):
+        whole = together.together(self.sent)
+        self.sent[0].set_exception(errors.Refused('large'))
+        self.sent[1].set_exception(errors.NotDelivered('away'))
+        self.assertFalse(whole.done())
+        self.sent[2].set_result(None)
+        self.assertIs(errors.NotDelivered, type(whole.exception(0)))
+
+    def test_it_is_cancelled_with_all_that_can_be(self):
+        self.sent[0].set_running_or_notify_cancel()
+        whole = together.together(self.sent)
+        self.assertTrue(whole.cancel())
+        self.assertEqual([False, True, True],
+                         [each.cancelled() for each in self.sent])
+        self.sent[0].set_result(None)
+        self.assertTrue(whole.cancelled())
+
+    def test_some_may_be_done_before(self):
+        for each in self.sent:
+            each.set_result(None)
+        self.assertIsNone(together.together(self.sent).result(0))
+
+    def test_one_is_itself(self):
+        self.assertIs(self.sent[0], together.together(self.sent[:1]))
+
+
+class TestContext(testtools.TestCase):
+
+    def test_no_token_goes_out(self):
+        known = {'project_id': 'red', 'auth_token': SECRET,
+                 'service_token': SECRET}
+        for ctxt in (known, context.RequestContext(**known)):
+            found = encoding.context(ctxt)
+            self.assertEqual('red', found['project_id'])
+            self.assertNotIn(SECRET, str(found))
+
+    def test_nothing_is_known_of_none(self):
+        self.assertEqual({}, encoding.context(None))
