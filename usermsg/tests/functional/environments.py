@@ -81,6 +81,8 @@ def get(name):
             _run(sys.executable, '-m', 'venv', directory)
             _run(directory / 'bin' / 'python', '-m', 'pip', 'install',
                  '--quiet', '--disable-pip-version-check', '--retries', '10',
+                 # Most of what is installed is never imported.
+                 '--no-compile',
                  '--requirement', requirements, cwd=_REPOSITORY)
             made_of.write_text(digest)
     return Environment(directory)

@@ -43,8 +43,8 @@ from usermsg.message import foreign
 from usermsg.message import revisions
 from usermsg.objects import removal
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import environments
 from usermsg.tests.functional import origins
@@ -528,8 +528,8 @@ class TestOrigin(Importing, base.TestCase):
         for options, where in (
                 ((), ('--from', source.url)),
                 (('--debug', '-vv'), ('--from-config', source.config))):
-            end = processes.manage(*options, 'import', 'volume', *where,
-                                   config=self.config)
+            end = commands.manage(*options, 'import', 'volume', *where,
+                                  config=self.config)
             self.assertEqual((1, ''), (end.returncode, end.stdout))
             self.assertNotIn('a-secret', end.stderr)
             self.assertIn('The database of block storage cannot be used: '
@@ -598,8 +598,8 @@ class TestOrigin(Importing, base.TestCase):
                 ('DROP TABLE alembic_version', 'unknown', silent)):
             source.execute(statement)
             self.refused(source, words)
-            end = processes.manage('import', 'volume', '--from', source.url,
-                                   config=self.config)
+            end = commands.manage('import', 'volume', '--from', source.url,
+                                  config=self.config)
             self.assertEqual((1, ''), (end.returncode, end.stdout))
             self.assertIn(words, end.stderr)
             self.assertEqual(1, len(end.stderr.splitlines()))
@@ -633,8 +633,8 @@ class TestOrigin(Importing, base.TestCase):
         source = origins.cinder_on_sqlite(self.home)
         source.insert(origins.volume_row())
         models.metadata.drop_all(self.service.db.engine())
-        end = processes.manage('import', 'volume', '--from', source.url,
-                               config=self.config)
+        end = commands.manage('import', 'volume', '--from', source.url,
+                              config=self.config)
         self.assertEqual(1, end.returncode)
         self.assertIn('no such table', end.stderr)
 
@@ -803,7 +803,7 @@ class TestOrigin(Importing, base.TestCase):
                 origins.volume_row(deleted=number % 4 == 0)
                 for number in range(20)])
         path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
-        end = processes.manage(
+        end = commands.manage(
             'import', 'volume', '--from-config', path, '--batch-size', '3',
             '--any-revision', config=self.config)
         self.assertEqual(

@@ -9,16 +9,11 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Processes of ours, as an operator or another service starts them."""
+"""Python processes, as another service starts them."""
 
-import contextlib
-import io
-import logging
 import subprocess
 import sys
 import threading
-
-from usermsg.cmd import manage as manage_command
 
 
 def start(code, *arguments):
@@ -61,35 +56,3 @@ def run_at_once(code, arguments, before=lambda: None, deadline=120):
             process.wait()
     return [(process.returncode, *end)
             for process, end in zip(processes, ends)]
-
-
-def manage(*arguments, config=None):
-    """Run ``usermsg-manage``."""
-    return subprocess.run(
-        [sys.executable, '-m', 'usermsg.cmd.manage',
-         *(['--config-file', config] if config else []), *arguments],
-        text=True, capture_output=True, timeout=120)
-
-
-def manage_here(*arguments, config):
-    """The same in this process, for what is decided before anything is done.
-
-    A process takes a second to start.
-    """
-    loggers = [logging.getLogger(name)
-               for name in (None, 'alembic', 'usermsg.db')]
-    before = [(logger.level, list(logger.handlers)) for logger in loggers]
-    output, errors = io.StringIO(), io.StringIO()
-    try:
-        with (contextlib.redirect_stdout(output),
-              contextlib.redirect_stderr(errors)):
-            status = manage_command.main(
-                ['--config-file', config, *arguments])
-    except SystemExit as error:
-        status = error.code
-    finally:
-        for logger, (level, handlers) in zip(loggers, before):
-            logger.setLevel(level)
-            logger.handlers[:] = handlers
-    return subprocess.CompletedProcess(
-        arguments, status, output.getvalue(), errors.getvalue())

@@ -16,8 +16,8 @@ import re
 
 from usermsg.message import loader
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional import servers
 
 PASSWORD = 'hunter2'
@@ -45,7 +45,7 @@ BAD_LINE = 5
 class TestManage(base.TestCase):
 
     def manage(self, *arguments, **groups):
-        return processes.manage(*arguments, config=self.config_file(**groups))
+        return commands.manage(*arguments, config=self.config_file(**groups))
 
     def overlay(self, text):
         self.write('overlay/a.yaml', text)
@@ -101,7 +101,7 @@ class TestManage(base.TestCase):
 
     def test_the_catalogue_needs_no_database_and_no_configuration(self):
         number = len(list(loader.built_in().words()))
-        end = processes.manage('catalogue', 'validate')
+        end = commands.manage('catalogue', 'validate')
         self.assertGood(end)
         self.assertRegex(end.stdout, f'^The catalogue is valid: {number} .*'
                          'COMPUTE, IMAGE, SHARE, VOLUME; languages en, .*\n$')
@@ -110,7 +110,7 @@ class TestManage(base.TestCase):
     def test_validate_a_good_overlay(self):
         number = len(list(loader.built_in().words())) + 1
         overlay = self.overlay(GOOD)
-        for end in (processes.manage('catalogue', 'validate', overlay),
+        for end in (commands.manage('catalogue', 'validate', overlay),
                     self.manage('catalogue', 'validate',
                                 catalogue={'overlay_dir': overlay})):
             self.assertGood(end)
@@ -135,7 +135,7 @@ class TestManage(base.TestCase):
         missing = str(self.home / 'missing')
         reason = f'{re.escape(missing)}: the directory cannot be read: .*'
         self.assertOneLine(
-            reason, processes.manage('catalogue', 'validate', missing))
+            reason, commands.manage('catalogue', 'validate', missing))
         self.assertOneLine(reason, self.manage(
             'catalogue', 'list', catalogue={'overlay_dir': missing}))
 
@@ -144,18 +144,18 @@ class TestManage(base.TestCase):
         for command in (('catalogue', 'list'), ('db', 'check')):
             self.assertOneLine(
                 f'{re.escape(missing)}: the configuration file does not '
-                f'exist.*', processes.manage(*command, config=missing))
+                f'exist.*', commands.manage(*command, config=missing))
 
     def test_a_configuration_file_that_cannot_be_parsed(self):
         path = self.write('usermsg.conf', f'[database]\n{PASSWORD}\n')
-        end = processes.manage('db', 'check', config=path)
+        end = commands.manage('db', 'check', config=path)
         self.assertOneLine(f'{re.escape(path)}:2: .*', end)
         self.assertNotIn(PASSWORD, end.stderr)
 
     def test_no_database_is_configured(self):
         path = self.write('usermsg.conf', '[api]\n')
-        for end in (processes.manage('db', 'sync', config=path),
-                    processes.manage('db', 'check')):
+        for end in (commands.manage('db', 'sync', config=path),
+                    commands.manage('db', 'check')):
             self.assertOneLine(
                 r'\[database\] connection is not set; for example: .*', end)
 
@@ -175,7 +175,7 @@ class TestUnreachable(databases.TestCase):
 
     def test_it_is_said_in_one_line_without_the_password(self):
         for command in ('version', 'check'):
-            end = processes.manage('db', command, config=self.config)
+            end = commands.manage('db', command, config=self.config)
             self.assertEqual((1, ''), (end.returncode, end.stdout))
             self.assertRegex(
                 end.stderr,
@@ -184,7 +184,7 @@ class TestUnreachable(databases.TestCase):
             self.assertNotIn(PASSWORD, end.stderr)
 
     def test_a_traceback_has_no_password_either(self):
-        end = processes.manage('--debug', 'db', 'sync', config=self.config)
+        end = commands.manage('--debug', 'db', 'sync', config=self.config)
         self.assertEqual(1, end.returncode)
         self.assertIn('Traceback', end.stderr)
         self.assertNotIn(PASSWORD, end.stdout + end.stderr)

@@ -21,6 +21,7 @@ from usermsg.db import migration
 from usermsg.db import models
 from usermsg import exception
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
@@ -200,7 +201,7 @@ class Commands:
     def manage(self, command, status, pattern, url):
         """Run a command that writes one line; it is matched."""
         config = self.config_file(database={'connection': url})
-        end = processes.manage('db', command, config=config)
+        end = commands.manage('db', command, config=config)
         self.assertEqual(status, end.returncode, end)
         self.assertRegex(end.stdout + end.stderr, f'^{pattern}\n$')
 
@@ -242,11 +243,11 @@ class TestSqliteCommands(Commands, base.TestCase):
             connection.execute(sa.text(
                 "UPDATE alembic_version SET version_num = '9999'"))
         config = str(self.home / 'usermsg.conf')
-        check = processes.manage('db', 'check', config=config)
+        check = commands.manage('db', 'check', config=config)
         self.assertEqual(1, check.returncode)
         self.assertIn('9999', check.stdout)
         self.assertNotIn('sync', check.stdout)
-        sync = processes.manage('db', 'sync', config=config)
+        sync = commands.manage('db', 'sync', config=config)
         self.assertEqual(1, sync.returncode)
         self.assertRegex(sync.stderr, '^[^\n]*9999[^\n]*\n$')
 
@@ -263,7 +264,7 @@ class TestSqliteCommands(Commands, base.TestCase):
             self.assertIn(reason, str(error))
             self.assertIn('[database] connection', str(error))
             self.assertNotIn(PASSWORD, str(error))
-        end = processes.manage('db', 'check',
-                               config=str(self.home / 'usermsg.conf'))
+        end = commands.manage('db', 'check',
+                              config=str(self.home / 'usermsg.conf'))
         self.assertEqual((1, '', f'{error}\n'),
                          (end.returncode, end.stdout, end.stderr))

@@ -22,8 +22,8 @@ from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.objects import brought
 from usermsg import reaper
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_reaper
 
@@ -227,8 +227,8 @@ class TestEnd(TestCase):
         old = self.insert(test_reaper.rows(120, 2 * DAY))
         self.insert(test_reaper.rows(2, DAY))
         for arguments in (('--dry-run',), (), ('--older-than', '36h')):
-            end = processes.manage('purge', *arguments,
-                                   config=str(self.home / 'usermsg.conf'))
+            end = commands.manage('purge', *arguments,
+                                  config=str(self.home / 'usermsg.conf'))
             self.assertEqual(0, end.returncode, end.stderr)
             if '--dry-run' in arguments:
                 self.assertEqual([], self.told())

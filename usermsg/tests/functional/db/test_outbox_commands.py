@@ -20,9 +20,9 @@ import time
 from usermsg.db import migration
 from usermsg.objects import outbox
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import outbox_samples
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import test_status
 
 entry = outbox_samples.entry
@@ -31,8 +31,6 @@ DRIVERS = {'driver': 'rabbit'}
 
 
 class Commands:
-
-    run_manage = staticmethod(processes.manage)
 
     def prepare(self, **groups):
         groups.setdefault('oslo_messaging_notifications', DRIVERS)
@@ -48,7 +46,7 @@ class Commands:
 
     def manage(self, *arguments, status=0, errors=''):
         """Run it; returns what it wrote."""
-        end = self.run_manage(*arguments, config=self.config)
+        end = commands.manage(*arguments, config=self.config)
         self.assertEqual((status, errors), (end.returncode, end.stderr),
                          end.stdout)
         self.assertNotIn(outbox_samples.SECRET, end.stdout)
@@ -154,8 +152,6 @@ class TestInterruption(Commands, base.TestCase):
 
 class TestInput(Commands, base.TestCase):
 
-    run_manage = staticmethod(processes.manage_here)
-
     def setUp(self):
         super().setUp()
         self.prepare()
@@ -195,7 +191,7 @@ class TestInput(Commands, base.TestCase):
         for option, value in (
                 ('--id', 'x' * 37), ('--driver', 'ä'), ('--limit', '0'),
                 ('--since', 'yesterday'), ('--event-type', '')):
-            end = self.run_manage('outbox', 'list', option, value,
+            end = commands.manage('outbox', 'list', option, value,
                                   config=self.config)
             self.assertEqual(2, end.returncode, end)
             self.assertIn(f'argument {option}: ', end.stderr)
@@ -210,6 +206,6 @@ class TestInput(Commands, base.TestCase):
     def test_a_database_without_tables_is_said_in_one_line(self):
         config = self.config_file('other.conf', database={
             'connection': self.sqlite_url('other.sqlite')})
-        end = self.run_manage('outbox', 'list', config=config)
+        end = commands.manage('outbox', 'list', config=config)
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertRegex(end.stderr, '^The database cannot be used: .*\n$')

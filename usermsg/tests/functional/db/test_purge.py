@@ -28,8 +28,8 @@ import sqlalchemy as sa
 from usermsg.db import models
 from usermsg.message import api as message_api
 from usermsg.objects import statistics
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_reaper
 
@@ -54,7 +54,7 @@ class TestCase(databases.TestCase):
 
     def manage(self, *arguments, status=0):
         """Run it; returns what it wrote."""
-        end = processes.manage(*arguments, config=self.config)
+        end = commands.manage(*arguments, config=self.config)
         self.assertEqual(status, end.returncode, end)
         if status == 0:
             self.assertEqual('', end.stderr)

@@ -29,6 +29,7 @@ from usermsg.message import api
 from usermsg.notifications import strategies
 from usermsg import service
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
 from usermsg.tests.functional import servers
 
@@ -37,15 +38,6 @@ PASSWORD = 'hunter2'
 CHECKS = ('Database driver', 'Schema', 'Catalogue', 'Policy',
           'Notification drivers', 'Outbox')
 SUCCESS, WARNING, FAILURE = upgradecheck.Code
-
-
-def status(*arguments, config=None, **environment):
-    """Run ``usermsg-status``."""
-    return subprocess.run(
-        [sys.executable, '-m', 'usermsg.cmd.status',
-         *(['--config-file', config] if config else []), *arguments],
-        text=True, capture_output=True, timeout=120,
-        env={**os.environ, **environment})
 
 
 class Checked:
@@ -60,8 +52,8 @@ class Checked:
 
 
 def checked(config=None, **environment):
-    return Checked(status('upgrade', 'check', '--json', config=config,
-                          **environment))
+    return Checked(commands.status('upgrade', 'check', '--json',
+                                   config=config, **environment))
 
 
 class StatusTestCase:
@@ -163,7 +155,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         return checked(self.config_file(**groups))
 
     def test_the_table_is_for_people(self):
-        end = status('upgrade', 'check', config=self.config_file())
+        end = commands.status('upgrade', 'check', config=self.config_file())
         self.assertEqual((0, ''), (end.returncode, end.stderr))
         for name in CHECKS:
             self.assertRegex(end.stdout,
@@ -245,8 +237,12 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         with open(path, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_notifications]\n'
                          'driver = noop\ndriver = pigeon\ndriver = smoke\n')
-        outcome = checked(path, PYTHONPATH=os.pathsep.join(
-            [str(self.home / 'plug'), *filter(None, sys.path)]))
+        # What is installed is known from a Python's start.
+        outcome = Checked(subprocess.run(
+            [sys.executable, '-m', 'usermsg.cmd.status', '--config-file', path,
+             'upgrade', 'check', '--json'], text=True, capture_output=True,
+            timeout=120, env={**os.environ, 'PYTHONPATH': os.pathsep.join(
+                [str(self.home / 'plug'), *filter(None, sys.path)])}))
         self.assertChecked(outcome, notification=FAILURE)
         details = outcome.details['Notification drivers']
         self.assertIn('there is no driver "smoke".', details)
@@ -268,22 +264,22 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         missing = str(self.home / 'missing.conf')
         broken = self.write('broken.conf', f'[database]\n{PASSWORD}\n')
         for end, pattern in (
-                (status('upgrade', 'check', config=missing),
+                (commands.status('upgrade', 'check', config=missing),
                  f'{re.escape(missing)}: the configuration file does not'),
-                (status('upgrade', 'check',
-                        **{service.CONFIG_FILES_VARIABLE: missing}),
+                (commands.status('upgrade', 'check', **{
+                    service.CONFIG_FILES_VARIABLE: missing}),
                  f'{re.escape(missing)}: the configuration file does not'),
-                (status('upgrade', 'check', config=broken),
+                (commands.status('upgrade', 'check', config=broken),
                  f'{re.escape(broken)}:2: '),
-                (status('upgrade', 'check',
-                        config=self.config_file(messages={'ttl': 'long'})),
+                (commands.status('upgrade', 'check', config=self.config_file(
+                    messages={'ttl': 'long'})),
                  r'\[messages] ttl is not valid')):
             self.assertNotChecked(pattern, end)
             self.assertNotIn(PASSWORD, end.stderr)
 
     def test_another_word_than_check_is_refused(self):
         self.assertNotChecked('there is no command "upgrade chekc"',
-                              status('upgrade', 'chekc'))
+                              commands.status('upgrade', 'chekc'))
 
     def test_the_command_is_installed(self):
         found, = importlib.metadata.entry_points(

@@ -21,7 +21,7 @@ import time
 import amqp
 
 from usermsg.tests import base
-from usermsg.tests.functional.db import processes
+from usermsg.tests.functional import commands
 from usermsg.tests.functional import rabbitmq
 from usermsg.tests.functional import servers
 
@@ -30,8 +30,6 @@ MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 
 
 class TestCase(base.TestCase):
-
-    run_manage = staticmethod(processes.manage)
 
     def configure(self, *drivers, url=None, **options):
         lines = [f'driver = {driver}' for driver in drivers]
@@ -46,7 +44,7 @@ class TestCase(base.TestCase):
 
     def manage(self, *arguments, status=0):
         """Run it; returns its two outputs."""
-        end = self.run_manage(*arguments, config=self.config)
+        end = commands.manage(*arguments, config=self.config)
         self.assertEqual(status, end.returncode, end)
         self.assertNotIn('Traceback', end.stderr)
         self.assertNotIn(PASSWORD, end.stdout + end.stderr)
@@ -236,8 +234,6 @@ class TestWithRabbitMQ(TestCase):
 
 
 class TestInput(TestCase):
-
-    run_manage = staticmethod(processes.manage_here)
 
     def test_what_cannot_be_is_named_by_its_option(self):
         self.configure('logging')

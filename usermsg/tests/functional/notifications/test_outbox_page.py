@@ -23,8 +23,8 @@ import yaml
 from usermsg.notifications import backlog
 from usermsg.notifications import sweep
 from usermsg.tests import base
+from usermsg.tests.functional import commands
 from usermsg.tests.functional.db import outbox_samples
-from usermsg.tests.functional.db import processes
 from usermsg.tests.functional import rabbitmq
 from usermsg.tests.functional import servers
 
@@ -65,7 +65,7 @@ class TestOutbox(base.TestCase):
             if arguments[0] not in ('stats', 'outbox'):
                 continue
             number += 1
-            end = processes.manage_here(
+            end = commands.manage(
                 *arguments, config=str(self.home / 'usermsg.conf'))
             self.assertEqual(expected, end.stdout + end.stderr, arguments)
         self.assertEqual(8, number)
@@ -90,7 +90,7 @@ class TestOutbox(base.TestCase):
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         output = process.stderr.readline()
-        end = processes.manage_here(*notify, config=config)
+        end = commands.manage(*notify, config=config)
         self.assertEqual((0, self.general(told)),
                          (end.returncode, self.general(end.stdout)))
         output += ''.join(process.communicate(timeout=120))
