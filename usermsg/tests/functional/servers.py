@@ -124,6 +124,22 @@ def _stat(pid):
     return state, int(parent)
 
 
+def wait_until_frozen(pid):
+    """After SIGSTOP, which stops all threads once one of them has run.
+
+    Until then, on a busy machine for a while, the others go on.
+    """
+    while True:
+        states = set()
+        for path in glob.glob(f'/proc/{pid}/task/*/stat'):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                with open(path, encoding='utf-8') as stream:
+                    states.add(stream.read().rpartition(')')[2].split()[0])
+        if states <= {'T', 't', 'Z', 'X'}:
+            return
+        time.sleep(0.01)
+
+
 def _children(pid):
     processes = (int(path[6:]) for path in glob.glob('/proc/[0-9]*'))
     return [child for child in processes if _stat(child)[1] == pid]
@@ -263,7 +279,8 @@ class Process:
 
     def freeze(self):
         """Let the server answer nothing, with its connections open."""
-        self._signal(signal.SIGSTOP)
+        for pid in self._signal(signal.SIGSTOP):
+            wait_until_frozen(pid)
 
     def thaw(self):
         self._signal(signal.SIGCONT)

@@ -23,6 +23,7 @@ from usermsg import lease
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import servers
 
 #: Long enough for every test, and short enough for the clean-up.
 LONG = 300
@@ -191,6 +192,7 @@ class TestProcesses(TestCase):
         if where == 'inside':
             self.assertEqual('inside\n', process.stdout.readline())
         process.send_signal(signal.SIGSTOP)
+        servers.wait_until_frozen(process.pid)
         return process
 
     def end(self, process):

@@ -29,6 +29,7 @@ from usermsg.tests import drivers
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
+from usermsg.tests.functional import servers
 
 # Writes what it delivers into a file. With "hold" it says so after the third
 # one, and waits for a line.
@@ -170,6 +171,7 @@ class TestRelay(databases.TestCase):
         put = self.put(100)
         process = self.hold()
         process.send_signal(signal.SIGSTOP)
+        servers.wait_until_frozen(process.pid)
         self.run_out()
         sent = self.delivered()
 
