@@ -84,6 +84,19 @@ class CBroker(_Broker):
         return [self.path('broker'), self.host, str(port)]
 
 
+class CppBroker(_Broker):
+    """The example in C++, which has several threads too."""
+
+    def prepare(self):
+        compiler = servers.find('g++', "Debian's package g++")
+        self.run([compiler, '-w', '-o', self.path('broker'),
+                  _example('cpp/broker.cpp'), '-lqpid-proton-cpp',
+                  '-lpthread'])
+
+    def serve(self, port):
+        return [self.path('broker'), f'--address={self.host}:{port}']
+
+
 class PythonBroker(_Broker):
     """The example in Python."""
 

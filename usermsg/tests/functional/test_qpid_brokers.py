@@ -39,7 +39,8 @@ class Case(qpid_case.QpidCase):
 class ProtonTest(Case):
 
     def test_many_pass_through_proton_s_brokers(self):
-        for kind in (amqp1_brokers.CBroker, amqp1_brokers.PythonBroker):
+        for kind in (amqp1_brokers.CBroker, amqp1_brokers.CppBroker,
+                     amqp1_brokers.PythonBroker):
             broker = self.start(kind)
             wanted, sent = self.submit(self.driver(broker.url()), 500)
             self.await_all(sent)
