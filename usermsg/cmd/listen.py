@@ -22,10 +22,10 @@ from cliff import command
 from usermsg.cmd import interruptions
 from usermsg.cmd import stats
 from usermsg import exception
-from usermsg.notifications.drivers import broker
+from usermsg.notifications.amqp091 import broker
+from usermsg.notifications.amqp091 import subscription
 from usermsg.notifications import outbox
 from usermsg.notifications import strategies
-from usermsg.notifications import subscription
 
 #: The parts of a routing key that oslo.messaging knows.
 PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')

@@ -18,7 +18,7 @@ costs, and its objects would live in threads that may fork.
 
 import struct
 
-from usermsg.notifications.drivers import encoding
+from usermsg.notifications import encoding
 
 # Sections (AMQP 1.0, part 3): the header with durable = true, and the
 # descriptors of the others.

@@ -17,7 +17,7 @@ import sys
 from oslo_messaging.notify import notifier
 from oslo_utils import strutils
 
-from usermsg.notifications.drivers import encoding
+from usermsg.notifications import encoding
 from usermsg.notifications import errors
 
 #: The logger, in whatever service: for logging configurations that send

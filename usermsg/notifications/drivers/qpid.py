@@ -24,8 +24,8 @@ from usermsg.notifications.amqp1 import envelope
 from usermsg.notifications.amqp1 import library
 from usermsg.notifications.amqp1 import settings
 from usermsg.notifications.amqp1 import tls
-from usermsg.notifications.drivers import together
 from usermsg.notifications import errors
+from usermsg.notifications import together
 
 
 class QpidDriver(notifier.Driver):

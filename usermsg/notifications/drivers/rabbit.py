@@ -25,11 +25,11 @@ from kombu import compression
 from oslo_messaging.notify import notifier
 
 from usermsg.conf import rabbit as rabbit_conf
-from usermsg.notifications.drivers import broker
-from usermsg.notifications.drivers import encoding
-from usermsg.notifications.drivers import publisher
-from usermsg.notifications.drivers import together
+from usermsg.notifications.amqp091 import broker
+from usermsg.notifications.amqp091 import publisher
+from usermsg.notifications import encoding
 from usermsg.notifications import errors
+from usermsg.notifications import together
 
 _PERSISTENT = 2
 

@@ -16,9 +16,9 @@ from concurrent import futures
 import testtools
 
 from usermsg import context
-from usermsg.notifications.drivers import encoding
-from usermsg.notifications.drivers import together
+from usermsg.notifications import encoding
 from usermsg.notifications import errors
+from usermsg.notifications import together
 
 SECRET = 'hunter2'
 

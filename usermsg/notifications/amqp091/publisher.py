@@ -20,24 +20,20 @@ saying so; and it logs a line, or a payload, for each attempt.
 import collections
 from concurrent import futures
 import contextlib
-import os
 import queue
 import re
 import select
-import socket
-import ssl
-import sys
 import threading
 import time
 
 import amqp
 from oslo_log import log as logging
 
+from usermsg.notifications.amqp091 import connection as connections
 from usermsg.notifications import errors
 
 LOG = logging.getLogger(__name__)
 
-NO_ANSWER = 'it does not answer'
 FULL = 'it takes no messages: its memory or disk is full'
 
 # Seconds. The shortest time that anything is waited for; the longest that a
@@ -74,7 +70,7 @@ class Publisher:
     It is made when something is to be sent, again when it was lost, to
     another host when one doesn't answer.
 
-    :param broker: a :class:`usermsg.notifications.drivers.broker.Broker`
+    :param broker: a :class:`usermsg.notifications.amqp091.broker.Broker`
     :param window: how many messages may be on their way
     """
 
@@ -142,7 +138,8 @@ class Publisher:
         try:
             return sent.result(_left(sent.deadline) + _GRACE)
         except futures.TimeoutError:
-            raise errors.NotDelivered(self._words(NO_ANSWER)) from None
+            raise errors.NotDelivered(
+                self._words(connections.NO_ANSWER)) from None
 
     def _follow(self, sent):
         """Let a thread read until a message is confirmed."""
@@ -189,7 +186,7 @@ class Publisher:
     @contextlib.contextmanager
     def _locked(self, deadline):
         if not self._lock.acquire(timeout=max(_left(deadline), _LEAST)):
-            raise errors.NotDelivered(self._words(NO_ANSWER))
+            raise errors.NotDelivered(self._words(connections.NO_ANSWER))
         try:
             yield
         finally:
@@ -246,19 +243,20 @@ class Publisher:
                 self._used = time.monotonic()
                 return True
             except Exception as error:
-                reasons.append(f'{host.address}: {reason_of(error)}')
+                reasons.append(
+                    f'{host.address}: {connections.reason_of(error)}')
                 self._hosts.rotate(-1)
         raise errors.NotDelivered(f'rabbit: {"; ".join(reasons)}')
 
     def _open(self, host, timeout):
-        connection = connect(
+        connection = connections.connect(
             self._broker, host, timeout, on_blocked=self._on_blocked,
             on_unblocked=self._on_unblocked)
         try:
             channel = connection.channel()
             channel.confirm_select()
         except BaseException:
-            end(connection)
+            connections.end(connection)
             raise
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
@@ -394,7 +392,7 @@ class Publisher:
 
     def _drop(self, error):
         """Give the connection up, and what isn't confirmed; says why."""
-        reason = self._words(reason_of(error))
+        reason = self._words(connections.reason_of(error))
         sent = list(self._sent.values())
         self._discard()
         large = _too_large(error, sent)
@@ -416,7 +414,7 @@ class Publisher:
         self._declared.clear()
         self._blocked = False
         if connection is not None:
-            end(connection)
+            connections.end(connection)
 
     def _words(self, reason):
         return f'rabbit: {self._hosts[0].address}: {reason}'
@@ -443,76 +441,6 @@ def _readable(connection, seconds):
     except (AttributeError, OSError, ValueError):
         return True  # another thread has just closed it
     return bool(poll.poll(seconds * 1000))
-
-
-def end(connection):
-    """Close a connection without waiting for somebody who isn't there."""
-    with contextlib.suppress(Exception):
-        if connection.connected:
-            connection.transport.sock.settimeout(_LEAST)
-            connection.close()
-    with contextlib.suppress(Exception):
-        connection.collect()
-
-
-def connect(broker, host, timeout, **options):
-    """A connection to one host, as amqp.Connection.
-
-    :param broker: a :class:`usermsg.notifications.drivers.broker.Broker`
-    :param timeout: seconds for each wait of it, also later
-    :param options: of amqp.Connection
-    :raises Exception: see :func:`reason_of`
-    """
-    tls = broker.tls
-    if tls is not None and broker.verify_names:
-        tls = {**tls, 'server_hostname': host.name}
-    connection = amqp.Connection(
-        host.address, host.user, host.password,
-        login_method=broker.login_method,
-        virtual_host=broker.virtual_host, ssl=tls or False,
-        connect_timeout=timeout,
-        client_properties={'connection_name': (
-            f'{os.path.basename(sys.argv[0])}:{os.getpid()}:'
-            'notifications')},
-        socket_settings={
-            socket.TCP_USER_TIMEOUT: int(timeout * 1000) + 1}, **options)
-    try:
-        connection.connect()
-        connection.transport.sock.settimeout(timeout)
-    except BaseException as error:
-        end(connection)
-        if tls is None and _cut_off(error):
-            raise ConnectionError(
-                'it closed the connection without a word; does it want '
-                'TLS, [oslo_messaging_rabbit] ssl?') from None
-        raise
-    return connection
-
-
-def reason_of(error):
-    """An error in words; no library's words repeat a message or password."""
-    match error:
-        case None:
-            return 'the connection was closed'
-        case amqp.AMQPError():
-            return ' '.join(str(part) for part in (
-                error.reply_code, error.reply_text) if part)
-        case ssl.SSLCertVerificationError():
-            return f'its certificate is not trusted: {error.verify_message}'
-        case ssl.SSLError(reason='WRONG_VERSION_NUMBER'):
-            return 'it does not speak TLS on this port'
-        case TimeoutError():
-            return NO_ANSWER
-        case OSError():
-            return error.strerror or str(error)
-    return type(error).__name__
-
-
-def _cut_off(error):
-    """Whether the peer ended a connection before it said anything."""
-    return isinstance(error, ConnectionResetError) or (
-        isinstance(error, OSError) and error.errno is None and
-        not isinstance(error, TimeoutError))
 
 
 def _too_large(error, sent):
