@@ -37,16 +37,18 @@ class Connection:
     :param proton: the module
     :param settings: a :class:`.settings.Settings`
     :param host: a :class:`.hosts.Host`
+    :param turn: how often all hosts have failed: it tries the addresses of
+        a name in turns
     :raises .problems.Lost: nothing answers there
     """
 
-    def __init__(self, proton, settings, host):
+    def __init__(self, proton, settings, host, turn=0):
         self._proton = proton
         self.host = host
         self._mechanisms = settings.mechanisms[host]
         self._timeout = settings.connect_timeout
         self.deadline = time.monotonic() + self._timeout
-        self._socket = _connect(host, self._timeout)
+        self._socket = _connect(host, self.deadline, turn)
         self._written = memoryview(b'')
         try:
             self._transport = self._make_transport(settings)
@@ -210,18 +212,43 @@ class Connection:
         self._transport = None
 
 
-def _connect(host, timeout):
+def _connect(host, deadline, turn):
     try:
-        sock = socket.create_connection((host.name, host.port), timeout)
+        found = socket.getaddrinfo(
+            host.name, host.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise problems.Lost(
             f'its name has no address: {error.strerror}') from None
-    except TimeoutError:
-        raise problems.Lost(f'no answer within {timeout:g} s') from None
     except (OSError, UnicodeError) as error:
         raise problems.Lost(
             getattr(error, 'strerror', None) or str(error)) from None
-    sock.setblocking(False)
-    # Whoever waits for one confirmation would wait for more to send first.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # One of them may answer, but be of no use: each comes first in its turn.
+    first = turn % len(found)
+    found = found[first:] + found[:first]
+    said = []
+    for number, (*kind, _name, address) in enumerate(found):
+        left = max(deadline - time.monotonic(), 0.01)
+        try:
+            return _connected(kind, address, left / (len(found) - number))
+        except TimeoutError:
+            reason = 'no answer in time'
+        except OSError as error:
+            reason = error.strerror or str(error)
+        said.append(
+            reason if len(found) == 1 else f'{address[0]}: {reason}')
+    raise problems.Lost('; '.join(sorted(said)))
+
+
+def _connected(kind, address, timeout):
+    sock = socket.socket(*kind)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        sock.setblocking(False)
+        # Whoever waits for one confirmation would wait for more to send
+        # first.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
     return sock

@@ -16,6 +16,7 @@ import errno
 import selectors
 import socket
 import threading
+import uuid
 
 import fixtures
 
@@ -301,6 +302,27 @@ class AwayTest(Case):
     def test_the_next_host_is_taken_when_one_goes(self):
         first, second = self.start_peer(), self.start_peer()
         driver = self.driver(first.url(), second.url())
+    def test_all_addresses_of_a_name_are_tried(self):
+        closed, peer = self.start_peer(), self.start_peer()
+        closed.tell('', open='close', condition='amqp:connection:forced')
+        with socket.create_server(('127.0.0.1', 0)) as silent, _full() as full:
+            for port in (servers.free_port(), silent.getsockname()[1], full,
+                         closed.port):
+                name = self.name(port, peer.port)
+                self.send(self.driver(f'amqp://{name}', connect_timeout=2))
+        self.assertEqual(4, len(peer.record('message')))
+
+    def name(self, *ports):
+        """A name of several addresses, here with a port each."""
+        name, known = f'{uuid.uuid4()}.example', socket.getaddrinfo
+        self.useFixture(fixtures.MonkeyPatch(
+            'socket.getaddrinfo', lambda asked, *args, **kwargs: [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, '',
+                 ('127.0.0.1', port))
+                for port in ports] if asked == name else known(
+                    asked, *args, **kwargs)))
+        return name
+
         self.send(driver)
         gone, other = (first, second) if first.record() else (second, first)
         gone.kill()
@@ -347,3 +369,16 @@ def _answering(data):
         yield listener.getsockname()[1]
         listener.shutdown(socket.SHUT_RDWR)
         thread.join()
+@contextlib.contextmanager
+def _full():
+    """A port that takes no connection, nor refuses one."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(
+            ('127.0.0.1', 0), backlog=0))
+        for _ in range(4):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
