@@ -185,8 +185,8 @@ class Connection:
         else:
             reason = problems.of_transport(
                 condition, self.host, self._mechanisms)
-        if not (self.is_open or self.host.tls) and (
-                condition is None or 'amqp:connection' in condition.name):
+        heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
+        if not (heard or self.host.tls) and problems.may_be_tls(condition):
             reason += '; does it want TLS (amqps://)?'
         return problems.Lost(reason)
 
