@@ -16,7 +16,9 @@ is looked at after each input. Its events say the same, but each costs some 60
 microseconds in Python. Only the thread that made a connection may use it.
 """
 
+import collections
 import contextlib
+import importlib
 import os
 import selectors
 import socket
@@ -50,6 +52,11 @@ class Connection:
         self.deadline = time.monotonic() + self._timeout
         self._socket = _connect(host, self.deadline, turn)
         self._written = memoryview(b'')
+        self._events = _Events(proton)
+        # How many links use which session.
+        self._sessions = collections.Counter()
+        #: The names of links that the peer has detached, but not closed.
+        self.detached = set()
         try:
             self._transport = self._make_transport(settings)
             self._connection = self._make_connection(settings)
@@ -81,6 +88,7 @@ class Connection:
 
     def _make_connection(self, settings):
         connection = self._proton.Connection()
+        self._events.watch(connection)
         connection.container = (
             f'{socket.gethostname()}-{os.getpid()}-{uuid.uuid4()}')
         connection.hostname = settings.hostname or self.host.name
@@ -102,7 +110,29 @@ class Connection:
         return events or selectors.EVENT_READ
 
     def session(self):
-        return self._connection.session()
+        """A session for one more link; give it back with ``leave``.
+
+        Of its own, as long as the server has channels for it.
+        """
+        most = min(self._transport.channel_max,
+                   self._transport.remote_channel_max) + 1
+        usable = [
+            session for session in self._sessions
+            if not session.state & self._proton.Endpoint.REMOTE_CLOSED]
+        if len(self._sessions) >= most and usable:
+            session = min(usable, key=self._sessions.get)
+        else:
+            session = self._connection.session()
+            session.open()
+        self._sessions[session] += 1
+        return session
+
+    def leave(self, session):
+        self._sessions[session] -= 1
+        if not self._sessions[session]:
+            del self._sessions[session]
+            session.close()
+            session.free()
 
     def receive(self):
         """Take in what has arrived."""
@@ -118,6 +148,7 @@ class Connection:
                     self._transport.close_tail()
                     return
                 self._transport.push(data)
+                self.detached.update(self._events.detached())
                 self.has_heard = True
                 taken += len(data)
                 if len(data) < capacity:
@@ -136,7 +167,7 @@ class Connection:
         state = self._connection.state
         if state & self._proton.Endpoint.REMOTE_CLOSED:
             raise problems.Lost('it closed the connection: ' + problems.words(
-                self._connection.remote_condition))
+                problems.read(self._connection)))
         if self._transport.closed or self._transport.capacity() < 0:
             raise problems.Lost('it closed the connection')
         if not self.is_open:
@@ -207,9 +238,36 @@ class Connection:
         self._socket.close()
         with contextlib.suppress(self._proton.ProtonException):
             self._transport.unbind()
+        self._sessions.clear()
         self._connection.free()
         self._connection = None
         self._transport = None
+        self._events = None
+
+
+class _Events:
+    """The one event of Proton that no state tells of.
+
+    A peer may detach a link without closing it. Events are taken from below
+    Python's classes, which would make several objects for each.
+    """
+
+    def __init__(self, proton):
+        self._lower = importlib.import_module('cproton')
+        self._collector = proton.Collector()
+
+    def watch(self, connection):
+        connection.collect(self._collector)
+
+    def detached(self):
+        """The names of links."""
+        lower, queue = self._lower, self._collector._impl
+        names = []
+        while event := lower.pn_collector_peek(queue):
+            if lower.pn_event_type(event) == lower.PN_LINK_REMOTE_DETACH:
+                names.append(self._collector.peek().link.name)
+            lower.pn_collector_pop(queue)
+        return names
 
 
 def _connect(host, deadline, turn):

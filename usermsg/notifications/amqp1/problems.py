@@ -11,6 +11,7 @@
 # under the License.
 """What goes wrong with a server, in words, and said once."""
 
+import dataclasses
 import ipaddress
 import re
 
@@ -57,6 +58,24 @@ class Lost(Exception):
 
     :param reason: the end of a sentence that begins with the host
     """
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unreadable:
+    name: str = 'an error that cannot be read'
+    description: None = None
+    info: None = None
+
+
+def read(of, name='remote_condition'):
+    """What a peer says was wrong, of an endpoint or a disposition.
+
+    Proton fails where a text is not UTF-8, or a map not one for Python.
+    """
+    try:
+        return getattr(of, name)
+    except (ValueError, TypeError):
+        return _Unreadable()
 
 
 def words(condition, otherwise='without a reason'):
