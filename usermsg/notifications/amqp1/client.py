@@ -247,7 +247,8 @@ class Client:
 
     def _connect(self):
         self._connection = connection.Connection(
-            self._proton, self._settings, self._rotation.host())
+            self._proton, self._settings, self._rotation.host(),
+            self._rotation.rounds)
         self._selector.register(self._connection, selectors.EVENT_READ)
 
     def _converse(self, now):

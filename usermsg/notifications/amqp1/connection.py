@@ -16,7 +16,9 @@ is looked at after each input. Its events say the same, but each costs some 60
 microseconds in Python. Only the thread that made a connection may use it.
 """
 
+import collections
 import contextlib
+import importlib
 import os
 import selectors
 import socket
@@ -37,17 +39,24 @@ class Connection:
     :param proton: the module
     :param settings: a :class:`.settings.Settings`
     :param host: a :class:`.hosts.Host`
+    :param turn: how often all hosts have failed: it tries the addresses of
+        a name in turns
     :raises .problems.Lost: nothing answers there
     """
 
-    def __init__(self, proton, settings, host):
+    def __init__(self, proton, settings, host, turn=0):
         self._proton = proton
         self.host = host
         self._mechanisms = settings.mechanisms[host]
         self._timeout = settings.connect_timeout
         self.deadline = time.monotonic() + self._timeout
-        self._socket = _connect(host, self._timeout)
+        self._socket = _connect(host, self.deadline, turn)
         self._written = memoryview(b'')
+        self._events = _Events(proton)
+        # How many links use which session.
+        self._sessions = collections.Counter()
+        #: The names of links that the peer has detached, but not closed.
+        self.detached = set()
         try:
             self._transport = self._make_transport(settings)
             self._connection = self._make_connection(settings)
@@ -79,6 +88,7 @@ class Connection:
 
     def _make_connection(self, settings):
         connection = self._proton.Connection()
+        self._events.watch(connection)
         connection.container = (
             f'{socket.gethostname()}-{os.getpid()}-{uuid.uuid4()}')
         connection.hostname = settings.hostname or self.host.name
@@ -100,7 +110,29 @@ class Connection:
         return events or selectors.EVENT_READ
 
     def session(self):
-        return self._connection.session()
+        """A session for one more link; give it back with ``leave``.
+
+        Of its own, as long as the server has channels for it.
+        """
+        most = min(self._transport.channel_max,
+                   self._transport.remote_channel_max) + 1
+        usable = [
+            session for session in self._sessions
+            if not session.state & self._proton.Endpoint.REMOTE_CLOSED]
+        if len(self._sessions) >= most and usable:
+            session = min(usable, key=self._sessions.get)
+        else:
+            session = self._connection.session()
+            session.open()
+        self._sessions[session] += 1
+        return session
+
+    def leave(self, session):
+        self._sessions[session] -= 1
+        if not self._sessions[session]:
+            del self._sessions[session]
+            session.close()
+            session.free()
 
     def receive(self):
         """Take in what has arrived."""
@@ -116,6 +148,7 @@ class Connection:
                     self._transport.close_tail()
                     return
                 self._transport.push(data)
+                self.detached.update(self._events.detached())
                 self.has_heard = True
                 taken += len(data)
                 if len(data) < capacity:
@@ -134,7 +167,7 @@ class Connection:
         state = self._connection.state
         if state & self._proton.Endpoint.REMOTE_CLOSED:
             raise problems.Lost('it closed the connection: ' + problems.words(
-                self._connection.remote_condition))
+                problems.read(self._connection)))
         if self._transport.closed or self._transport.capacity() < 0:
             raise problems.Lost('it closed the connection')
         if not self.is_open:
@@ -183,8 +216,8 @@ class Connection:
         else:
             reason = problems.of_transport(
                 condition, self.host, self._mechanisms)
-        if not (self.is_open or self.host.tls) and (
-                condition is None or 'amqp:connection' in condition.name):
+        heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
+        if not (heard or self.host.tls) and problems.may_be_tls(condition):
             reason += '; does it want TLS (amqps://)?'
         return problems.Lost(reason)
 
@@ -205,23 +238,75 @@ class Connection:
         self._socket.close()
         with contextlib.suppress(self._proton.ProtonException):
             self._transport.unbind()
+        self._sessions.clear()
         self._connection.free()
         self._connection = None
         self._transport = None
+        self._events = None
 
 
-def _connect(host, timeout):
+class _Events:
+    """The one event of Proton that no state tells of.
+
+    A peer may detach a link without closing it. Events are taken from below
+    Python's classes, which would make several objects for each.
+    """
+
+    def __init__(self, proton):
+        self._lower = importlib.import_module('cproton')
+        self._collector = proton.Collector()
+
+    def watch(self, connection):
+        connection.collect(self._collector)
+
+    def detached(self):
+        """The names of links."""
+        lower, queue = self._lower, self._collector._impl
+        names = []
+        while event := lower.pn_collector_peek(queue):
+            if lower.pn_event_type(event) == lower.PN_LINK_REMOTE_DETACH:
+                names.append(self._collector.peek().link.name)
+            lower.pn_collector_pop(queue)
+        return names
+
+
+def _connect(host, deadline, turn):
     try:
-        sock = socket.create_connection((host.name, host.port), timeout)
+        found = socket.getaddrinfo(
+            host.name, host.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
         raise problems.Lost(
             f'its name has no address: {error.strerror}') from None
-    except TimeoutError:
-        raise problems.Lost(f'no answer within {timeout:g} s') from None
     except (OSError, UnicodeError) as error:
         raise problems.Lost(
             getattr(error, 'strerror', None) or str(error)) from None
-    sock.setblocking(False)
-    # Whoever waits for one confirmation would wait for more to send first.
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # One of them may answer, but be of no use: each comes first in its turn.
+    first = turn % len(found)
+    found = found[first:] + found[:first]
+    said = []
+    for number, (*kind, _name, address) in enumerate(found):
+        left = max(deadline - time.monotonic(), 0.01)
+        try:
+            return _connected(kind, address, left / (len(found) - number))
+        except TimeoutError:
+            reason = 'no answer in time'
+        except OSError as error:
+            reason = error.strerror or str(error)
+        said.append(
+            reason if len(found) == 1 else f'{address[0]}: {reason}')
+    raise problems.Lost('; '.join(sorted(said)))
+
+
+def _connected(kind, address, timeout):
+    sock = socket.socket(*kind)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(address)
+        sock.setblocking(False)
+        # Whoever waits for one confirmation would wait for more to send
+        # first.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
     return sock

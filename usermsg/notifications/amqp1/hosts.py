@@ -108,6 +108,11 @@ class Rotation:
         """The one to try now."""
         return self._hosts[self._next]
 
+    @property
+    def rounds(self):
+        """How often all have failed since one worked."""
+        return self._failed // len(self._hosts)
+
     def failed(self):
         """Take the next one; returns how many seconds to wait before."""
         self._next = (self._next + 1) % len(self._hosts)

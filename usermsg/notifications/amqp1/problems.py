@@ -11,6 +11,10 @@
 # under the License.
 """What goes wrong with a server, in words, and said once."""
 
+import dataclasses
+import ipaddress
+import re
+
 from oslo_log import log
 
 LOG = log.getLogger(__name__)
@@ -42,12 +46,36 @@ NOBODYS_FAULT = PASSING | frozenset((
 
 _LONGEST = 300
 
+# What has a digit in it is a time, a port or a number of its own.
+_VARYING = re.compile(r'\S*\d\S*')
+
+# How many reasons are remembered of each that something is wrong with.
+_MOST = 10
+
 
 class Lost(Exception):
     """A connection is of no use, or there is none.
 
     :param reason: the end of a sentence that begins with the host
     """
+
+
+@dataclasses.dataclass(frozen=True)
+class _Unreadable:
+    name: str = 'an error that cannot be read'
+    description: None = None
+    info: None = None
+
+
+def read(of, name='remote_condition'):
+    """What a peer says was wrong, of an endpoint or a disposition.
+
+    Proton fails where a text is not UTF-8, or a map not one for Python.
+    """
+    try:
+        return getattr(of, name)
+    except (ValueError, TypeError):
+        return _Unreadable()
 
 
 def words(condition, otherwise='without a reason'):
@@ -71,7 +99,10 @@ def of_transport(condition, host, mechanisms):
     """
     said = words(condition)
     if 'certificate verify failed' in said:
-        return f'its certificate is not trusted, or not for this name: {said}'
+        hint = (' (an IP address must be among its names)'
+                if _is_address(host.name) else '')
+        return ('its certificate is not trusted, or not for this name'
+                f'{hint}: {said}')
     if 'SSL Failure' in said:
         return f'no TLS; does it speak TLS on this port? {said}'
     if '[mech=none]' in said:
@@ -84,6 +115,8 @@ def of_transport(condition, host, mechanisms):
     if 'Authentication failed' in said:
         what = 'user name and password' if host.username else 'identity'
         return f'it does not let us in with our {what}: {said}'
+    if 'protocol header got: AMQP 1.0' in said:
+        return f'it does without SASL, which it must not: {said}'
     if 'protocol header got' in said:
         return f'it does not speak AMQP 1.0 on this port: {said}'
     if 'local-idle-timeout' in said:
@@ -91,6 +124,23 @@ def of_transport(condition, host, mechanisms):
     if 'connection aborted' in said or 'protocol header' in said:
         return f'the connection broke off: {said}'
     return said
+
+
+def may_be_tls(condition):
+    """Whether one who wants TLS may have ended a connection without it."""
+    if condition is None:
+        return True
+    said = words(condition)
+    # Those who answer so understood us, or at least not for TLS.
+    return 'amqp:connection' in condition.name and (
+        'AMQP TLS' in said or "['AMQP" not in said and "['HTTP" not in said)
+
+
+def _is_address(name):
+    try:
+        return bool(ipaddress.ip_address(name))
+    except ValueError:
+        return False
 
 
 def is_its_own(condition):
@@ -107,23 +157,29 @@ def is_its_own(condition):
 
 
 class Report:
-    """Says what is wrong once, until it has changed."""
+    """Says what is wrong once, until all is well."""
 
     def __init__(self):
         self._said = {}
 
     def wrong(self, subject, reason):
-        if self._said.get(subject) != reason:
-            self._said[subject] = reason
+        if self._is_new(subject, reason):
             LOG.warning('Notifications through qpid: %s: %s', subject, reason)
 
     def broken(self, subject, error):
         """An exception that nobody expected and that is being handled."""
-        reason = type(error).__name__
-        if self._said.get(subject) != reason:
-            self._said[subject] = reason
+        if self._is_new(subject, type(error).__name__):
             LOG.exception('Notifications through qpid: the connection to %s '
                           'failed', subject)
+
+    def _is_new(self, subject, reason):
+        said = self._said.setdefault(subject, [])
+        kind = _VARYING.sub('', reason)
+        if kind in said:
+            return False
+        said.append(kind)
+        del said[:-_MOST]
+        return True
 
     def well(self, subject):
         if self._said.pop(subject, None):

@@ -106,6 +106,13 @@ class Sender:
         if self._link is not None and connection.has_heard:
             self._settle(connection, proton, now)
             self._look_for_end(connection, proton, now)
+        wake = self._go_on(connection, proton, now)
+        if self._link is not None and self._link.drain_mode:
+            # The peer gives none anew before it has the rest back.
+            self._link.drained()
+        return wake
+
+    def _go_on(self, connection, proton, now):
         if not self._waiting:
             return None
         if now < self._resume_at:
@@ -125,7 +132,6 @@ class Sender:
 
     def _attach(self, connection, proton):
         self._session = connection.session()
-        self._session.open()
         self._link = self._session.sender(f'usermsg-{uuid.uuid4()}')
         self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
         self._link.target.address = self.address
@@ -157,8 +163,6 @@ class Sender:
                 free -= 1
             else:
                 self._finish(job)
-        if self._link.drain_mode and not self._waiting:
-            self._link.drained()
 
     def _settle(self, connection, proton, now):
         """Look at all that is on its way.
@@ -175,7 +179,10 @@ class Sender:
             if state == proton.Delivery.ACCEPTED:
                 connection.is_good = True
                 self._accepted(job)
-            elif state == proton.Delivery.RECEIVED and not delivery.settled:
+            elif not delivery.settled and state not in (
+                    proton.Delivery.REJECTED, proton.Delivery.RELEASED,
+                    proton.Delivery.MODIFIED):
+                # RECEIVED, or what we don't know: the outcome is to come.
                 kept.append((delivery, job))
                 continue
             elif not job.done:
@@ -203,7 +210,7 @@ class Sender:
         """An error, or None if the node may take it another time."""
         where = f'qpid: {connection.host}: {self.address}'
         if state == proton.Delivery.REJECTED:
-            condition = delivery.remote.condition
+            condition = problems.read(delivery.remote, 'condition')
             if condition is None or condition.name not in problems.PASSING:
                 kind = (errors.Refused if problems.is_its_own(condition)
                         else errors.NotDelivered)
@@ -216,25 +223,30 @@ class Sender:
 
     def _look_for_end(self, connection, proton, now):
         """Find out whether the peer has ended the link or the session."""
-        for endpoint in (self._session, self._link):
-            if endpoint.state & proton.Endpoint.REMOTE_CLOSED:
-                condition = (endpoint.remote_condition or
-                             self._session.remote_condition)
-                break
+        link, session = self._link, self._session
+        end = link.close
+        if session.state & proton.Endpoint.REMOTE_CLOSED:
+            condition = problems.read(session)
+        elif link.state & proton.Endpoint.REMOTE_CLOSED:
+            condition = problems.read(link)
+        elif link.name in connection.detached:
+            condition = problems.read(link)
+            connection.detached.remove(link.name)
+            # To close it here would be an answer to what wasn't said.
+            end = link.detach
         else:
             return
         jobs = self._give_up()
         self._attach_by = None
-        self._link.close()
-        self._session.close()
-        self._link.free()
-        self._session.free()
+        end()
+        link.free()
+        connection.leave(session)
         self._link = self._session = None
         self._ended(condition, jobs, connection.host, now)
 
     def _ended(self, condition, jobs, host, now):
         name = condition and condition.name
-        said = problems.words(condition)
+        said = problems.words(condition, 'it ended the link without a reason')
         reason = f'{host}: {self.address}: {said}'
         self._pause(now)
         if name in problems.DENIED and not jobs:

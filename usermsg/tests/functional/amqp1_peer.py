@@ -49,17 +49,19 @@ class Peer(servers.Process):
     :param client_ca: as PEM; clients need a certificate from it
     :param idle_timeout: seconds; what it announces
     :param max_frame_size: bytes, at least 512; what it announces
+    :param channel_max: one less than the sessions that it can have
     """
 
     def __init__(self, *, mechanisms=None, users=None, busy=False,
                  certificate=None, key=None, client_ca=None, idle_timeout=0,
-                 max_frame_size=None):
+                 max_frame_size=None, channel_max=None):
         super().__init__(ready=self._answers)
         self._rules = {}
         self._tls = certificate is not None
         self._options = {
             'mechanisms': mechanisms, 'users': users or {}, 'busy': busy,
             'idle_timeout': idle_timeout, 'max_frame_size': max_frame_size,
+            'channel_max': channel_max,
             'record': self.path('record'), 'rules': self.path('rules')}
         for name, pem in (('certificate', certificate), ('key', key),
                           ('client_ca', client_ca)):
@@ -108,6 +110,9 @@ class Peer(servers.Process):
             message id, everything else in all
         :param hold: seconds by which outcomes are late
         :param received: say first that a message was received
+        :param noticed: say first something of it that nobody knows
+        :param drain: ask links that there are, once, to use their credit or
+            to give it back, and give no more until then
         :param unsettled: leave it to the sender to settle
         :param open: when a connection is opened: ``close`` or ``drop`` it
         :param attach: when a link is made: ``refuse`` it, ``ignore`` it, or
@@ -115,11 +120,13 @@ class Peer(servers.Process):
         :param now: an end for links that there are, once
         :param condition: symbol of an error, such as ``amqp:not-found``, for
             ``reject``, ``refuse`` and the ends
-        :param description: of the error
+        :param description: of the error; bytes that are not UTF-8 are
+            surrogates in it
         :param info: of the error, a dict
 
-        The ends are ``detach`` (of the link), ``end`` (of its session),
-        ``close`` (of the connection) and ``drop`` (of TCP, by a reset).
+        The ends are ``detach`` (of the link), ``suspend`` (the same, but
+        not for good), ``end`` (of its session), ``close`` (of the connection)
+        and ``drop`` (of TCP, by a reset).
         """
         self._rules[address] = {'name': uuid.uuid4().hex, **rule}
         self._publish()
@@ -133,7 +140,8 @@ class Peer(servers.Process):
 
         :param kind: ``accepted`` (a connection of TCP), ``login`` (an attempt
             with SASL), ``open`` (a connection of AMQP), ``link``, ``message``
-            (each delivery, with what was done as its outcome), ``gone``
+            (each delivery, with what was done as its outcome), ``drained``
+            (a link, as it was asked to), ``unlinked``, ``gone``
         :param like: values that entries must have
         """
         try:

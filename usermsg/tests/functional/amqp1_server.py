@@ -34,6 +34,8 @@ _OK, _AUTH, _TEMPORARY = 0, 1, 4
 _OUTCOMES = {
     'accept': proton.Delivery.ACCEPTED, 'reject': proton.Delivery.REJECTED,
     'release': proton.Delivery.RELEASED, 'modify': proton.Delivery.MODIFIED}
+#: The code of a state of a delivery that no specification has.
+_NOTHING = 0x7f
 #: How often a connection looks for new rules when nothing arrives, seconds.
 _PAUSE = 0.02
 
@@ -116,6 +118,7 @@ class Peer:
         self._first = b''
         self._taken = collections.Counter()
         self._held = []
+        self._suspended = []
 
     def serve(self):
         if not self._socket.recv(1, socket.MSG_PEEK):
@@ -220,8 +223,9 @@ class Peer:
         self._connection.container = 'test-peer'
         self._transport = proton.Transport(proton.Transport.SERVER)
         self._transport.idle_timeout = self._options.get('idle_timeout', 0)
-        if self._options.get('max_frame_size'):
-            self._transport.max_frame_size = self._options['max_frame_size']
+        for name in ('max_frame_size', 'channel_max'):
+            if self._options.get(name) is not None:
+                setattr(self._transport, name, self._options[name])
         self._transport.bind(self._connection)
         self._socket.settimeout(_PAUSE)
         if self._first:
@@ -267,6 +271,9 @@ class Peer:
                 self._deliver(event.delivery)
             elif kind in (proton.Event.LINK_REMOTE_CLOSE,
                           proton.Event.LINK_REMOTE_DETACH):
+                self._board.write(
+                    'unlinked', connection=self._number,
+                    address=event.link.remote_target.address)
                 event.link.close()
             elif kind == proton.Event.SESSION_REMOTE_CLOSE:
                 event.session.close()
@@ -316,13 +323,19 @@ class Peer:
         self._grant(link, rule)
 
     def _grant(self, link, rule):
+        if link.drain_mode:
+            if link.draining():
+                return
+            self._board.write('drained', connection=self._number,
+                              address=link.remote_target.address)
         lacking = rule.get('credit', 1000) - link.credit
         if lacking > 0:
             link.flow(lacking)
 
     def _deliver(self, delivery):
         link = delivery.link
-        if not delivery.readable or delivery.partial:
+        if (not delivery.readable or delivery.partial or
+                link in self._suspended):
             return
         address = link.remote_target.address
         rule = self._board.rule(address)
@@ -347,6 +360,8 @@ class Peer:
         if what in _OUTCOMES:
             if rule.get('received'):
                 delivery.update(proton.Delivery.RECEIVED)
+            if rule.get('noticed'):
+                delivery.update(_NOTHING)
             if rule.get('hold'):
                 self._held.append(
                     (time.monotonic() + rule['hold'], delivery, what, rule))
@@ -375,6 +390,11 @@ class Peer:
             self._socket.setsockopt(
                 socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
             raise _Gone('dropped')
+        if what == 'suspend':
+            self._suspended.append(link)
+            _because(link, rule)
+            link.detach()
+            return
         endpoint = {'detach': link, 'close': self._connection}.get(what)
         if what == 'end':
             endpoint = link.session
@@ -397,6 +417,9 @@ class Peer:
             if rule.get('now'):
                 if self._board.applies({**rule, 'times': 1}, 'now'):
                     self._end(rule, rule['now'], link)
+            elif rule.get('drain') and self._board.applies(
+                    {**rule, 'times': 1}, 'drain'):
+                link.drain(0)
             elif link.is_receiver:
                 self._grant(link, rule)
             link = link.next(proton.Endpoint.LOCAL_ACTIVE)
@@ -415,7 +438,15 @@ def _condition(rule):
     if not rule.get('condition'):
         return None
     return proton.Condition(
-        rule['condition'], rule.get('description'), rule.get('info'))
+        rule['condition'], _Text(rule.get('description', '')),
+        rule.get('info'))
+
+
+class _Text(str):
+    """A text with bytes in it, as surrogates, that are not UTF-8."""
+
+    def encode(self, encoding='utf-8', errors='surrogateescape'):
+        return super().encode(encoding, errors)
 
 
 def _because(endpoint, rule):

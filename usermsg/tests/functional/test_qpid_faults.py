@@ -16,6 +16,7 @@ import errno
 import selectors
 import socket
 import threading
+import uuid
 
 import fixtures
 
@@ -257,8 +258,31 @@ class SilentTest(Case):
                        b'AMQP\x00\x00\x09\x01'):
             with _answering(answer) as port:
                 url = f'amqp://127.0.0.1:{port}'
-                self.refusal(errors.NotDelivered, self.driver(url), url,
-                             'AMQP 1.0', retry=0)
+                said = self.refusal(errors.NotDelivered, self.driver(url),
+                                    url, 'AMQP 1.0', retry=0)
+                self.assertNotIn('TLS', said)
+
+    def test_a_server_without_sasl_is_named_for_it(self):
+        with _answering(b'AMQP\x00\x01\x00\x00') as port:
+            said = self.refusal(
+                errors.NotDelivered, self.driver(f'amqp://127.0.0.1:{port}'),
+                'without SASL', retry=0)
+        self.assertNotIn('TLS', said)
+
+    def test_what_differs_in_numbers_only_is_said_once(self):
+        peer = self.start_peer()
+        driver = self.driver(peer.url())
+        for where, how in (('', 'open'), (ADDRESS, 'attach')):
+            for number in range(3):
+                for why in ('amqp:not-found', 'amqp:internal-error'):
+                    peer.tell(where, **{how: 'close'}, condition=why,
+                              description=f'at {number}:17, id {uuid.uuid4()}')
+                    self.refusal(errors.NotDelivered, driver, why, retry=0)
+            peer.tell(where)
+        self.assertEqual(2, len(self.warnings()))
+        self.send(driver)
+        driver.close()
+        self.assertIn('works again', self.logged())
 
 
 class AwayTest(Case):
@@ -277,6 +301,27 @@ class AwayTest(Case):
         self.refusal(
             errors.NotDelivered, self.driver('amqp://nowhere.invalid'),
             'nowhere.invalid', 'name', retry=0)
+
+    def test_all_addresses_of_a_name_are_tried(self):
+        closed, peer = self.start_peer(), self.start_peer()
+        closed.tell('', open='close', condition='amqp:connection:forced')
+        with socket.create_server(('127.0.0.1', 0)) as silent, _full() as full:
+            for port in (servers.free_port(), silent.getsockname()[1], full,
+                         closed.port):
+                name = self.name(port, peer.port)
+                self.send(self.driver(f'amqp://{name}', connect_timeout=2))
+        self.assertEqual(4, len(peer.record('message')))
+
+    def name(self, *ports):
+        """A name of several addresses, here with a port each."""
+        name, known = f'{uuid.uuid4()}.example', socket.getaddrinfo
+        self.useFixture(fixtures.MonkeyPatch(
+            'socket.getaddrinfo', lambda asked, *args, **kwargs: [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, '',
+                 ('127.0.0.1', port))
+                for port in ports] if asked == name else known(
+                    asked, *args, **kwargs)))
+        return name
 
     def test_without_retries_the_first_failure_counts(self):
         url = self.nowhere()
@@ -326,6 +371,19 @@ class AwayTest(Case):
         for future in sent:
             self.assertIsInstance(future.exception(qpid_case.PATIENCE),
                                   errors.NotDelivered)
+
+
+@contextlib.contextmanager
+def _full():
+    """A port that takes no connection, nor refuses one."""
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(
+            ('127.0.0.1', 0), backlog=0))
+        for _ in range(4):
+            sock = stack.enter_context(socket.socket())
+            sock.setblocking(False)
+            sock.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
 
 
 @contextlib.contextmanager

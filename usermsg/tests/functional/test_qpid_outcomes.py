@@ -209,6 +209,22 @@ class OutcomeTest(Case):
             [(message['id'], message['outcome'])
              for message in self.peer.record('message')])
 
+    def test_what_nobody_knows_is_not_yet_an_outcome(self):
+        self.peer.tell(ADDRESS, noticed=True, hold=0.05)
+        self.send(self.driver(self.peer.url()))
+        self.assertEqual(1, len(self.peer.record('message')))
+
+    def test_a_reason_that_is_no_text_is_not_repeated(self):
+        driver = self.driver(self.peer.url(), drain_timeout=0)
+        for what in ('reject', 'detach', 'end', 'close'):
+            self.peer.tell(ADDRESS, do=what, condition='amqp:not-allowed',
+                           description='no \udcff\udcfe text')
+            self.refusal(errors.NotDelivered, driver, self.host,
+                         'cannot be read', retry=0)
+        self.assertNotIn('Traceback', self.logged())
+        self.peer.tell(ADDRESS)
+        self.send(driver)
+
     def test_what_is_accepted_need_not_be_settled(self):
         self.peer.tell(ADDRESS, unsettled=True)
         driver = self.driver(self.peer.url(), window=3)
@@ -313,10 +329,20 @@ class NodeTest(Case):
         self.assertEqual(1, len(opened))
 
     def test_an_end_without_a_reason_is_got_over(self):
-        for what in ('detach', 'end', 'close', 'drop'):
+        for what in ('detach', 'suspend', 'end', 'close', 'drop'):
             driver = self.driver(self.peer.url())
             self.peer.tell(ADDRESS, do=what, times=1)
             self.send(driver)
+
+    def test_a_link_that_is_suspended_is_made_again(self):
+        driver = self.driver(self.peer.url())
+        self.send(driver)
+        self.peer.tell(ADDRESS, now='suspend',
+                       condition='amqp:link:detach-forced')
+        self.peer.wait_for(1, 'unlinked')
+        self.send(driver)
+        self.assertEqual(2, len(self.peer.record('link')))
+        self.assertEqual(1, len(self.peer.record('open')))
 
     def test_a_node_that_does_not_answer_is_given_up_in_time(self):
         self.peer.tell(ADDRESS, attach='ignore')
@@ -411,6 +437,35 @@ class FlowTest(Case):
         # What was given up isn't sent any more.
         self.assertEqual([body['message_id']],
                          qpid_case.ids(self.peer.record('message')))
+
+    def test_credit_that_is_asked_for_is_given_back(self):
+        driver = self.driver(self.peer.url())
+        self.send(driver)
+        self.peer.tell(ADDRESS, drain=True)
+        self.peer.wait_for(1, 'drained')
+        wanted, sent = self.submit(driver, 20)
+        for future in sent:
+            future.result(qpid_case.PATIENCE)
+
+    def test_credit_beyond_the_window_is_given_back(self):
+        self.peer.tell(ADDRESS, do='stall')
+        driver = self.driver(self.peer.url(), window=3, drain_timeout=0)
+        self.submit(driver, 5)
+        self.peer.wait_for(3)
+        self.peer.tell(ADDRESS, do='stall', drain=True)
+        self.peer.wait_for(1, 'drained')
+
+    def test_a_server_with_one_channel_gets_all(self):
+        peer = servers.require(lambda: amqp1_peer.Peer(channel_max=0))
+        self.addCleanup(peer.stop)
+        driver = self.driver(peer.url())
+        for what in (None, 'detach', 'end', 'suspend'):
+            peer.tell(OTHER, do=what or 'accept', times=1)
+            sent = [self.submit(driver, 20, priority)[1]
+                    for priority in ('INFO', 'ERROR', 'WARN')]
+            for future in sum(sent, []):
+                future.result(qpid_case.PATIENCE)
+        self.assertEqual(1, len(peer.record('open')))
 
     def test_many_are_on_their_way_at_once(self):
         self.peer.tell(ADDRESS, do='stall')
