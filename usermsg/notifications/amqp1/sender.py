@@ -76,14 +76,22 @@ class Sender:
         """Let go of what had its deadline."""
         while self._waiting and self._waiting[0].done:
             self._waiting.popleft()
+        # What is on its way is the server's to settle, though nobody waits for
+        # it: RabbitMQ 3 ends the session of who does it first, and all else
+        # that it has would be sent again. But not more and more of it.
+        surplus = len(self._unsettled) - self._awaited() - self._window
         kept = []
         for delivery, job in self._unsettled:
-            if job.done:
-                # Nobody waits for it: it must not fill the window for good.
+            if job.done and surplus > 0:
                 delivery.settle()
+                surplus -= 1
             else:
                 kept.append((delivery, job))
         self._unsettled = kept
+
+    def _awaited(self):
+        """How many are on their way that somebody waits for."""
+        return sum(not job.done for _delivery, job in self._unsettled)
 
     def reason(self, host):
         """Why what waits has not been confirmed; a text."""
@@ -143,7 +151,7 @@ class Sender:
         self._link.open()
 
     def _send(self, connection):
-        free = min(self._link.credit, self._allowed - len(self._unsettled))
+        free = min(self._link.credit, self._allowed - self._awaited())
         largest = self._link.remote_max_message_size
         while free > 0 and self._waiting:
             if self._session.outgoing_bytes > _AHEAD:

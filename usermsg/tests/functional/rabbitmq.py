@@ -25,7 +25,7 @@ virtual host of its own::
 AMQP 1.0 has no path in its URLs: there, the host name that a client gives
 when it opens is ``vhost:NAME``.
 
-Tests that kill it, freeze it or fill it start their own::
+Tests that kill it, fill it or freeze it for long start their own::
 
     broker = servers.require(rabbitmq.RabbitMQ)
     self.addCleanup(broker.stop)

@@ -11,12 +11,14 @@
 # under the License.
 """The driver ``qpid`` with brokers, and with those who read from them."""
 
+import contextlib
 import json
 import queue
 
 from oslo_config import cfg
 import oslo_messaging
 
+from usermsg.notifications import errors
 from usermsg.tests.functional import amqp1_brokers
 from usermsg.tests.functional import old_driver
 from usermsg.tests.functional import qpid_case
@@ -209,6 +211,33 @@ class RabbitTest(Case):
         message, = vhost.read('errors')
         self.assertEqual(body['message_id'], message.properties['message_id'])
         self.assertIsNotNone(waiting.exception(qpid_case.PATIENCE))
+
+    def test_giving_one_up_does_not_end_the_session_of_others(self):
+        broker, vhost = self.shared()
+        driver = self.driver(
+            self.url(broker), delivery_timeout=3,
+            **self.options(broker, vhost))
+        self.deliver(driver)
+        broker.freeze()
+        self.addCleanup(broker.thaw)
+        overdue, sent = self.submit(driver, 20)
+        for future in sent:
+            self.assertIsInstance(future.exception(qpid_case.PATIENCE),
+                                  errors.NotDelivered)
+        broker.thaw()
+        self.deliver(driver)
+        self.assertEqual([], self.warnings())
+        arrived = [message.properties['message_id'] for message in
+                   vhost.read('images', vhost.count('images'))]
+        self.assertEqual(
+            [1] * 20, [arrived.count(ident) for ident in overdue])
+
+    def deliver(self, driver):
+        """Send one, as often as it takes on a busy machine."""
+        for _ in range(20):
+            with contextlib.suppress(errors.NotDelivered):
+                return self.send(driver)
+        self.fail('it was never delivered')
 
     def test_all_survive_a_broker_that_is_killed(self):
         broker = self.start(rabbitmq.RabbitMQ)

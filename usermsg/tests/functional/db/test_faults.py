@@ -55,6 +55,19 @@ input()
 print(samples.record(api))
 '''
 
+# Reads as a list does, and logs as a process of usermsg's own.
+_READ = '''
+import sys
+from usermsg import backend
+backend.use_threads()
+from usermsg import service
+runtime = service.prepare(['--config-file', sys.argv[1]])
+with runtime.db.reader() as connection:
+    connection.connection.cursor().execute('SELECT 1')
+    print('ready', flush=True)
+    input()
+'''
+
 # A file may not grow beyond the limit, as if the disk was full.
 _FULL_DISK = '''
 import resource, sys
@@ -237,6 +250,17 @@ class TestServer(Faults, databases.TestCase):
         finally:
             self.running.start()
         self.assertWorks()
+
+    def test_killed_before_a_connection_is_given_back(self):
+        try:
+            (status, output, errors), = processes.run_at_once(
+                _READ, [[str(self.home / 'usermsg.conf')]],
+                self.running.kill)
+        finally:
+            self.running.kill()
+            self.running.start()
+        # What was read is there. The next to read will say what is wrong.
+        self.assertEqual((0, '', ''), (status, output, errors))
 
     def test_restarted_between_two_messages(self):
         self.assertWorks()
