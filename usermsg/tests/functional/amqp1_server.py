@@ -293,6 +293,7 @@ class Peer:
         self._board.write(
             'link', connection=self._number, name=link.name, address=address,
             capabilities=_plain(_values(link.remote_target.capabilities)),
+            properties=_plain(_values(link.remote_target.properties)),
             durability=link.remote_target.durability,
             expiry=link.remote_target.expiry_policy,
             snd_settle_mode=link.remote_snd_settle_mode,
