@@ -182,7 +182,7 @@ class Connection:
             reason = getattr(error, 'strerror', None) or str(error)
         else:
             reason = problems.of_transport(
-                condition, self.host, self._mechanisms)
+                condition, self.host, self._mechanisms, self.is_open)
         if not (self.is_open or self.host.tls) and (
                 condition is None or 'amqp:connection' in condition.name):
             reason += '; does it want TLS (amqps://)?'

@@ -150,6 +150,10 @@ class Peer:
         subject = (self._socket.getpeercert() or {}).get('subject', ())
         self._who['certificate'] = dict(
             pair for group in subject for pair in group).get('commonName')
+        if options.get('hangs_up'):
+            # What has not been read would make a reset of the end.
+            self._read(len(_SASL))
+            raise _Gone('told to hang up')
 
     def _read(self, size):
         data = b''
