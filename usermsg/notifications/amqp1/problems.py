@@ -38,7 +38,9 @@ _OF_A_QUEUE = frozenset(('maxlen', 'unavailable'))
 #: With these something ends whatever was sent.
 NOBODYS_FAULT = PASSING | frozenset((
     None, 'amqp:connection:forced', 'amqp:link:detach-forced',
-    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted'))
+    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted',
+    # Of routers, when the broker behind them is gone.
+    'qd:routed-link-lost'))
 
 _LONGEST = 300
 

@@ -116,6 +116,13 @@ class BrokenTest(Case):
         driver.close()
         self.assertIn('works again', self.logged())
 
+    def test_a_router_that_loses_its_broker_does_not_blame_a_message(self):
+        peer = self.start_peer()
+        peer.tell(ADDRESS, do='detach', times=4,
+                  condition='qd:routed-link-lost')
+        self.assertArrived(
+            [self.send(self.driver(peer.url()))['message_id']], peer)
+
 
 class PoisonTest(Case):
     """One message for which a server ends what all are sent over."""
