@@ -54,7 +54,7 @@ OPTS = [
             ('no', 'The node must exist, or the server makes it by rules of '
              'its own.'),
             ('queue', 'A server that knows "create-on-demand", such as '
-             'qpidd, makes a queue.'),
+             'qpidd, makes a durable queue.'),
             ('topic', 'The same, with a topic.'),
         ],
         help='What happens if the node does not exist.'),

@@ -239,11 +239,13 @@ class Client:
             wake.append(self._converse(now))
             self._selector.modify(
                 self._connection, self._connection.interest())
+            return min(wake)
         except problems.Lost as lost:
-            self._report.wrong(str(self._rotation.host()), str(lost))
-            self._lose(str(lost))
-            wake.append(self._connect_at)
-        return min(wake)
+            reason = str(lost)
+        # Not while the exception is handled: oslo.log would add it.
+        self._report.wrong(str(self._rotation.host()), reason)
+        self._lose(reason)
+        return min(*wake, self._connect_at)
 
     def _connect(self):
         self._connection = connection.Connection(

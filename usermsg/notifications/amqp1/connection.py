@@ -210,13 +210,13 @@ class Connection:
 
     def _lost(self, error=None):
         """Why it is of no use any more: what Proton says, or an error."""
+        heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
         condition = self._transport.condition
         if condition is None:
             reason = getattr(error, 'strerror', None) or str(error)
         else:
             reason = problems.of_transport(
-                condition, self.host, self._mechanisms)
-        heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
+                condition, self.host, self._mechanisms, bool(heard))
         if not (heard or self.host.tls) and problems.may_be_tls(condition):
             reason += '; does it want TLS (amqps://)?'
         return problems.Lost(reason)

@@ -42,7 +42,9 @@ _OF_A_QUEUE = frozenset(('maxlen', 'unavailable'))
 #: With these something ends whatever was sent.
 NOBODYS_FAULT = PASSING | frozenset((
     None, 'amqp:connection:forced', 'amqp:link:detach-forced',
-    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted'))
+    'amqp:link:stolen', 'amqp:not-found', 'amqp:resource-deleted',
+    # Of routers, when the broker behind them is gone.
+    'qd:routed-link-lost'))
 
 _LONGEST = 300
 
@@ -89,13 +91,14 @@ def words(condition, otherwise='without a reason'):
     return text[:_LONGEST]
 
 
-def of_transport(condition, host, mechanisms):
+def of_transport(condition, host, mechanisms, was_open):
     """Why a connection failed, from what Proton says of it.
 
     Proton names the effect; an operator needs the cause.
 
     :param host: a :class:`.hosts.Host`
     :param mechanisms: those of SASL that may be used with it
+    :param was_open: whether AMQP had got as far as that
     """
     said = words(condition)
     if 'certificate verify failed' in said:
@@ -103,11 +106,17 @@ def of_transport(condition, host, mechanisms):
                 if _is_address(host.name) else '')
         return ('its certificate is not trusted, or not for this name'
                 f'{hint}: {said}')
+    if 'unexpected eof' in said:
+        if was_open:
+            return f'the connection broke off: {said}'
+        return ('the connection broke off; does it speak TLS on this port, '
+                'and want a certificate that it trusts (ssl_cert_file)? '
+                f'{said}')
     if 'SSL Failure' in said:
         return f'no TLS; does it speak TLS on this port? {said}'
     if '[mech=none]' in said:
         hint = ''
-        if host.username and 'PLAIN' not in mechanisms:
+        if host.username and not host.tls and 'PLAIN' not in mechanisms:
             hint = (', and PLAIN only with TLS (amqps://) or '
                     'allow_plain_without_tls')
         return ('it offers no SASL mechanism that may be used here, which '

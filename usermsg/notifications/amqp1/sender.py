@@ -148,6 +148,10 @@ class Sender:
             self._link.target.capabilities.put_object(proton.Array(
                 proton.UNDESCRIBED, proton.Data.SYMBOL,
                 *map(proton.symbol, self._capabilities)))
+            # Else qpidd makes a node that is gone when it starts again, with
+            # all that it has confirmed.
+            self._link.target.properties.put_dict(
+                {proton.symbol('durable'): True})
         self._link.open()
 
     def _send(self, connection):

@@ -47,21 +47,23 @@ class Peer(servers.Process):
     :param certificate: speak TLS only: its certificate as PEM
     :param key: of the certificate, as PEM
     :param client_ca: as PEM; clients need a certificate from it
+    :param hangs_up: end each connection when it has TLS, without a word, as
+        routers do if they want a certificate and get none
     :param idle_timeout: seconds; what it announces
     :param max_frame_size: bytes, at least 512; what it announces
     :param channel_max: one less than the sessions that it can have
     """
 
     def __init__(self, *, mechanisms=None, users=None, busy=False,
-                 certificate=None, key=None, client_ca=None, idle_timeout=0,
-                 max_frame_size=None, channel_max=None):
+                 certificate=None, key=None, client_ca=None, hangs_up=False,
+                 idle_timeout=0, max_frame_size=None, channel_max=None):
         super().__init__(ready=self._answers)
         self._rules = {}
         self._tls = certificate is not None
         self._options = {
             'mechanisms': mechanisms, 'users': users or {}, 'busy': busy,
-            'idle_timeout': idle_timeout, 'max_frame_size': max_frame_size,
-            'channel_max': channel_max,
+            'hangs_up': hangs_up, 'idle_timeout': idle_timeout,
+            'max_frame_size': max_frame_size, 'channel_max': channel_max,
             'record': self.path('record'), 'rules': self.path('rules')}
         for name, pem in (('certificate', certificate), ('key', key),
                           ('client_ca', client_ca)):

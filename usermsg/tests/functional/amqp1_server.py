@@ -153,6 +153,10 @@ class Peer:
         subject = (self._socket.getpeercert() or {}).get('subject', ())
         self._who['certificate'] = dict(
             pair for group in subject for pair in group).get('commonName')
+        if options.get('hangs_up'):
+            # What has not been read would make a reset of the end.
+            self._read(len(_SASL))
+            raise _Gone('told to hang up')
 
     def _read(self, size):
         data = b''
@@ -300,6 +304,7 @@ class Peer:
         self._board.write(
             'link', connection=self._number, name=link.name, address=address,
             capabilities=_plain(_values(link.remote_target.capabilities)),
+            properties=_plain(_values(link.remote_target.properties)),
             durability=link.remote_target.durability,
             expiry=link.remote_target.expiry_policy,
             snd_settle_mode=link.remote_snd_settle_mode,

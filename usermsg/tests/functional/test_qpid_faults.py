@@ -13,12 +13,17 @@
 
 import contextlib
 import errno
+import io
+import logging
 import selectors
 import socket
 import threading
 import uuid
 
 import fixtures
+from oslo_config import cfg
+from oslo_log import formatters
+from oslo_log import log
 
 from usermsg.notifications.amqp1 import connection
 from usermsg.notifications import errors
@@ -116,6 +121,13 @@ class BrokenTest(Case):
         sent.result(qpid_case.PATIENCE)
         driver.close()
         self.assertIn('works again', self.logged())
+
+    def test_a_router_that_loses_its_broker_does_not_blame_a_message(self):
+        peer = self.start_peer()
+        peer.tell(ADDRESS, do='detach', times=4,
+                  condition='qd:routed-link-lost')
+        self.assertArrived(
+            [self.send(self.driver(peer.url()))['message_id']], peer)
 
 
 class PoisonTest(Case):
@@ -296,6 +308,20 @@ class AwayTest(Case):
         warning, = self.warnings()
         self.assertIn(url, warning)
         self.assertIn('Connection refused', warning)
+
+    def test_the_cause_is_said_once_in_the_log_of_a_service(self):
+        conf = cfg.ConfigOpts()
+        log.register_options(conf)
+        conf([], project='service', default_config_files=[])
+        handler = logging.StreamHandler(io.StringIO())
+        handler.setFormatter(formatters.ContextFormatter(config=conf))
+        logger = logging.getLogger('usermsg')
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+        url = self.nowhere()
+        self.refusal(errors.NotDelivered, self.driver(url), retry=0)
+        line, = handler.stream.getvalue().splitlines()
+        self.assertEqual('Connection refused', line.rpartition(f'{url}: ')[2])
 
     def test_a_name_that_does_not_exist_is_named(self):
         self.refusal(

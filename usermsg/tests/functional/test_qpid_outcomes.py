@@ -105,6 +105,13 @@ class MessageTest(Case):
         self.send(self.driver(self.peer.url(), create='queue'))
         link, = self.peer.record('link')
         self.assertEqual(['create-on-demand', 'queue'], link['capabilities'])
+        # Else what is in it is gone when the server starts again.
+        self.assertEqual([{'durable': True}], link['properties'])
+
+    def test_nothing_is_said_of_a_node_that_exists(self):
+        self.send(self.driver(self.peer.url()))
+        link, = self.peer.record('link')
+        self.assertEqual(([], []), (link['capabilities'], link['properties']))
 
 
 class OutcomeTest(Case):

@@ -202,6 +202,28 @@ class TlsTest(Case):
             peer, peer.url(), ssl_ca_file=self.ca,
             **self.own(certificates.Authority('Unknown authority')))
 
+    def test_a_server_that_ends_tls_may_want_a_certificate(self):
+        peer = self.start_tls(hangs_up=True)
+        self.assertTurnedAway(peer, peer.url(), 'TLS', 'certificate',
+                              ssl_ca_file=self.ca)
+        self.assertNotIn('no TLS', self.logged())
+
+    def test_a_server_that_dies_is_not_said_to_have_no_tls(self):
+        peer = self.start_tls()
+        driver = self.driver(peer.url(), ssl_ca_file=self.ca)
+        self.send(driver)
+        peer.kill()
+        self.refusal(errors.NotDelivered, driver, retry=1)
+        self.assertIn('the connection broke off: ', self.logged())
+        self.assertNotIn('speak TLS', self.logged())
+
+    def test_who_has_tls_is_not_told_to_use_it(self):
+        peer = self.start_tls(mechanisms=['PLAIN'], users=USERS)
+        self.assertTurnedAway(
+            peer, peer.url(LOGIN), 'SASL mechanism', 'SCRAM-SHA-256',
+            ssl_ca_file=self.ca, sasl_mechanisms='SCRAM-SHA-256')
+        self.assertNotIn('amqps://)', self.logged())
+
     def test_hosts_with_and_without_tls_can_be_mixed(self):
         tls, plain = self.start_tls('localhost'), self.start_peer()
         tls.kill()
