@@ -22,6 +22,7 @@ from concurrent import futures
 import contextlib
 import os
 import queue
+import random
 import re
 import select
 import socket
@@ -82,6 +83,8 @@ class Publisher:
         self._broker = broker
         self._window = window
         self._hosts = collections.deque(broker.hosts)
+        # Here, in the process that connects: not all to the same.
+        random.shuffle(self._hosts)
         # Of all below. Nobody holds it while waiting for a confirmation.
         self._lock = threading.Lock()
         self._reading = threading.Lock()
