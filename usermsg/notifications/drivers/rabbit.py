@@ -25,6 +25,7 @@ from kombu import compression
 from oslo_messaging.notify import notifier
 
 from usermsg.conf import rabbit as rabbit_conf
+from usermsg.conf import values
 from usermsg.notifications.drivers import broker
 from usermsg.notifications.drivers import encoding
 from usermsg.notifications.drivers import publisher
@@ -37,13 +38,15 @@ _PERSISTENT = 2
 class RabbitDriver(notifier.Driver):
     """See :class:`oslo_messaging.notify.notifier.Driver`.
 
-    :raises usermsg.exception.ConfigurationError: the transport can't be used
+    :raises usermsg.exception.ConfigurationError: the transport can't be used,
+        or an option; names it
     """
 
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
-        conf.register_opts(rabbit_conf.OPTS, group=rabbit_conf.GROUP.name)
-        self._options = conf.oslo_messaging_rabbit_notify
+        values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
+        options = conf.oslo_messaging_rabbit_notify
+        self._timeout, self._window = options.timeout, options.window
         self._broker = broker.of(transport)
         # By process id: a forked child can use neither the connection nor
         # the locks, which another thread may have held at that moment.
@@ -108,11 +111,11 @@ class RabbitDriver(notifier.Driver):
             for other in [pid for pid in self._publishers if pid != mine]:
                 self._publishers.pop(other, None)
             found = self._publishers.setdefault(mine, publisher.Publisher(
-                self._broker, self._options.window))
+                self._broker, self._window))
         return found
 
     def _deadline(self):
-        return time.monotonic() + self._options.timeout
+        return time.monotonic() + self._timeout
 
     def _keys(self, priority):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]

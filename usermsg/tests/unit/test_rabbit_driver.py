@@ -18,6 +18,7 @@ import re
 from oslo_config import cfg
 import oslo_messaging
 
+from usermsg import exception
 from usermsg.notifications.drivers import rabbit
 from usermsg.notifications import errors
 from usermsg.notifications import notification
@@ -43,6 +44,19 @@ class TestCase(base.TestCase):
                                      transport=transport)
         self.addCleanup(driver.close)
         return driver
+
+
+class TestOptions(TestCase):
+
+    def test_what_is_wrong_is_named_with_file_and_line(self):
+        for name, value in (('timeout', 'soon'), ('timeout', '0'),
+                            ('window', 'wide')):
+            error = self.assertRaises(
+                exception.ConfigurationError, self.driver, **{name: value})
+            self.assertTrue(str(error).startswith(
+                f'{self.home}/other.conf:2: [oslo_messaging_rabbit_notify] '
+                f'{name} is not valid: '), error)
+            self.assertNotIn('Locations', str(error))
 
 
 class TestHosts(TestCase):
