@@ -42,11 +42,13 @@ class RabbitDriver(notifier.Driver):
         or an option; names it
     """
 
+    patience_option = f'[{rabbit_conf.GROUP.name}] timeout'
+
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
         values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
         options = conf.oslo_messaging_rabbit_notify
-        self._timeout, self._window = options.timeout, options.window
+        self.patience, self._window = options.timeout, options.window
         self._broker = broker.of(transport)
         # By process id: a forked child can use neither the connection nor
         # the locks, which another thread may have held at that moment.
@@ -115,7 +117,7 @@ class RabbitDriver(notifier.Driver):
         return found
 
     def _deadline(self):
-        return time.monotonic() + self._timeout
+        return time.monotonic() + self.patience
 
     def _keys(self, priority):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]
