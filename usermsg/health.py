@@ -25,8 +25,8 @@ from oslo_log import log
 import sqlalchemy
 
 from usermsg.db import migration
+from usermsg import deadline
 from usermsg import exception
-from usermsg.message import deadline
 
 LOG = log.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from oslo_log import log
 from prometheus_client import core
 
 from usermsg.db import clock
+from usermsg import deadline
 from usermsg import exception
-from usermsg.message import deadline
 from usermsg.objects import outbox
 
 LOG = log.getLogger(__name__)

@@ -11,7 +11,7 @@
 # under the License.
 """Sending at once, without an outbox."""
 
-from usermsg.message import deadline
+from usermsg import deadline
 from usermsg.notifications import errors
 from usermsg.notifications import strategies
 
