@@ -111,9 +111,7 @@ class QpidDriver(notifier.Driver):
                             event_type=msg.get('event_type', ''))),
                     retries))
         except errors.NotDelivered as error:
-            failed = futures.Future()
-            failed.set_exception(error)
-            sent.append(failed)
+            sent.append(together.failed(error))
         return together.together(sent)
 
     def close(self):

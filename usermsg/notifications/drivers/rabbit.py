@@ -15,7 +15,6 @@ Listeners of oslo.messaging read them: exchange, routing keys, queues and the
 envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
-from concurrent import futures
 import os
 import time
 import uuid
@@ -94,9 +93,7 @@ class RabbitDriver(notifier.Driver):
             sent = [connection.submit(key, message, deadline)
                     for key in self._keys(priority)]
         except errors.NotDelivered as error:
-            failed = futures.Future()
-            failed.set_exception(error)
-            return failed
+            return together.failed(error)
         return together.together(sent)
 
     def close(self):
