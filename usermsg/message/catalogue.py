@@ -371,7 +371,8 @@ class Catalogue:
         detail = _pick('detail', detail, namespace.details, namespace.prefix)
         if exception is not None:
             if not isinstance(exception, (BaseException, type)):
-                raise errors.NotPermitted('exception', 'is none.')
+                raise errors.NotPermitted(
+                    'exception', 'must be an exception or its class.')
             detail = namespace.detail_of(exception) or detail
         return Outcome(
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',

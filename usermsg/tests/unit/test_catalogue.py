@@ -300,7 +300,8 @@ class ExceptionTest(base.TestCase):
             error = self.assertRaises(
                 exception.NotPermitted, loader.built_in().outcome,
                 action='CREATE', resource_type='IMAGE', exception=value)
-            self.assertEqual('exception', error.field)
+            self.assertEqual('exception: must be an exception or its class.',
+                             str(error))
 
     def setUp(self):
         super().setUp()
