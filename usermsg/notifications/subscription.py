@@ -18,7 +18,7 @@ import time
 import amqp
 from kombu import compression
 
-from usermsg.notifications.drivers import publisher
+from usermsg.notifications.drivers import rabbitmq
 
 #: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
 _WAITING = 10_000
@@ -61,14 +61,14 @@ class Subscription:
         reasons = []
         for host in self._broker.hosts:
             try:
-                self._connection = publisher.connect(
+                self._connection = rabbitmq.connect(
                     self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)
                 self._subscribe()
                 return host.address
             except Exception as error:
                 self.close()
                 reasons.append(
-                    f'{host.address}: {publisher.reason_of(error)}')
+                    f'{host.address}: {rabbitmq.reason_of(error)}')
         raise Lost('; '.join(reasons))
 
     def _subscribe(self):
@@ -114,7 +114,7 @@ class Subscription:
                 self._channel.basic_ack(messages[-1].delivery_tag, True)
         except Exception as error:
             self.close()
-            raise Lost(publisher.reason_of(error)) from None
+            raise Lost(rabbitmq.reason_of(error)) from None
         return [attributes(message) for message in messages]
 
     def close(self):
@@ -122,7 +122,7 @@ class Subscription:
         self._channel = None
         self._arrived.clear()
         if connection is not None:
-            publisher.end(connection)
+            rabbitmq.end(connection)
 
 
 def attributes(message):

@@ -20,32 +20,26 @@ saying so; and it logs a line, or a payload, for each attempt.
 import collections
 from concurrent import futures
 import contextlib
-import os
 import queue
 import random
 import re
-import select
-import socket
-import ssl
-import sys
 import threading
 import time
 
 import amqp
 from oslo_log import log as logging
 
+from usermsg.notifications.drivers import rabbitmq
 from usermsg.notifications import errors
 
 LOG = logging.getLogger(__name__)
 
-NO_ANSWER = 'it does not answer'
 FULL = 'it takes no messages: its memory or disk is full'
 
-# Seconds. The shortest time that anything is waited for; the longest that a
-# thread waits for the socket without looking whether another has read; and
-# how long a failure counts for those who don't want to wait for another; and
-# what a thread that reads for others may take longer than they wait.
-_LEAST = 0.05
+# Seconds. The longest that a thread waits for the socket without looking
+# whether another has read; how long a failure counts for those who don't want
+# to wait for another; and what a thread that reads for others may take longer
+# than they wait.
 _SLICE = 0.02
 _PAUSE = 1
 _GRACE = 0.5
@@ -145,7 +139,8 @@ class Publisher:
         try:
             return sent.result(_left(sent.deadline) + _GRACE)
         except futures.TimeoutError:
-            raise errors.NotDelivered(self._words(NO_ANSWER)) from None
+            raise errors.NotDelivered(
+                self._words(rabbitmq.NO_ANSWER)) from None
 
     def _follow(self, sent):
         """Let a thread read until a message is confirmed."""
@@ -170,7 +165,8 @@ class Publisher:
             left = _left(sent.deadline)
             # Without the lock, so that others can send meanwhile. They read
             # too when they do, and it may be for this one.
-            if _readable(self._connection, min(left, _SLICE)) or not left:
+            if rabbitmq.readable(
+                    self._connection, min(left, _SLICE)) or not left:
                 with self._locked(sent.deadline):
                     if not sent.done():
                         self._read(sent)
@@ -191,8 +187,9 @@ class Publisher:
 
     @contextlib.contextmanager
     def _locked(self, deadline):
-        if not self._lock.acquire(timeout=max(_left(deadline), _LEAST)):
-            raise errors.NotDelivered(self._words(NO_ANSWER))
+        if not self._lock.acquire(
+                timeout=max(_left(deadline), rabbitmq.LEAST)):
+            raise errors.NotDelivered(self._words(rabbitmq.NO_ANSWER))
         try:
             yield
         finally:
@@ -245,23 +242,23 @@ class Publisher:
             host = self._hosts[0]
             try:
                 self._connection, self._channel = self._open(
-                    host, max(_left(deadline) / left, _LEAST))
+                    host, max(_left(deadline) / left, rabbitmq.LEAST))
                 self._used = time.monotonic()
                 return True
             except Exception as error:
-                reasons.append(f'{host.address}: {reason_of(error)}')
+                reasons.append(f'{host.address}: {rabbitmq.reason_of(error)}')
                 self._hosts.rotate(-1)
         raise errors.NotDelivered(f'rabbit: {"; ".join(reasons)}')
 
     def _open(self, host, timeout):
-        connection = connect(
+        connection = rabbitmq.connect(
             self._broker, host, timeout, on_blocked=self._on_blocked,
             on_unblocked=self._on_unblocked)
         try:
             channel = connection.channel()
             channel.confirm_select()
         except BaseException:
-            end(connection)
+            rabbitmq.end(connection)
             raise
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
@@ -270,7 +267,8 @@ class Publisher:
 
     def _within(self, seconds):
         """Bound each single wait for the broker."""
-        self._connection.transport.sock.settimeout(max(seconds, _LEAST))
+        self._connection.transport.sock.settimeout(
+            max(seconds, rabbitmq.LEAST))
 
     def _publish(self, key, message, deadline, patient):
         while self._blocked:
@@ -330,7 +328,7 @@ class Publisher:
         try:
             # Another may have read it since there was something.
             if self._read_one(min(sent.deadline,
-                                  time.monotonic() + _LEAST)):
+                                  time.monotonic() + rabbitmq.LEAST)):
                 return
         except Exception as error:
             self._drop(error)
@@ -351,7 +349,7 @@ class Publisher:
         """Whether there was something to read."""
         try:
             self._connection.drain_events(
-                timeout=max(_left(deadline), _LEAST))
+                timeout=max(_left(deadline), rabbitmq.LEAST))
         except TimeoutError:
             return False
         self._used = time.monotonic()
@@ -397,7 +395,7 @@ class Publisher:
 
     def _drop(self, error):
         """Give the connection up, and what isn't confirmed; says why."""
-        reason = self._words(reason_of(error))
+        reason = self._words(rabbitmq.reason_of(error))
         sent = list(self._sent.values())
         self._discard()
         large = _too_large(error, sent)
@@ -419,7 +417,7 @@ class Publisher:
         self._declared.clear()
         self._blocked = False
         if connection is not None:
-            end(connection)
+            rabbitmq.end(connection)
 
     def _words(self, reason):
         return f'rabbit: {self._hosts[0].address}: {reason}'
@@ -433,89 +431,6 @@ class Publisher:
 
 def _left(deadline):
     return max(deadline - time.monotonic(), 0)
-
-
-def _readable(connection, seconds):
-    """Whether there is something to read within that time."""
-    try:
-        sock = connection.transport.sock
-        if getattr(sock, 'pending', int)():
-            return True  # TLS has read it already
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-    except (AttributeError, OSError, ValueError):
-        return True  # another thread has just closed it
-    return bool(poll.poll(seconds * 1000))
-
-
-def end(connection):
-    """Close a connection without waiting for somebody who isn't there."""
-    with contextlib.suppress(Exception):
-        if connection.connected:
-            connection.transport.sock.settimeout(_LEAST)
-            connection.close()
-    with contextlib.suppress(Exception):
-        connection.collect()
-
-
-def connect(broker, host, timeout, **options):
-    """A connection to one host, as amqp.Connection.
-
-    :param broker: a :class:`usermsg.notifications.drivers.broker.Broker`
-    :param timeout: seconds for each wait of it, also later
-    :param options: of amqp.Connection
-    :raises Exception: see :func:`reason_of`
-    """
-    tls = broker.tls
-    if tls is not None and broker.verify_names:
-        tls = {**tls, 'server_hostname': host.name}
-    connection = amqp.Connection(
-        host.address, host.user, host.password,
-        login_method=broker.login_method,
-        virtual_host=broker.virtual_host, ssl=tls or False,
-        connect_timeout=timeout,
-        client_properties={'connection_name': (
-            f'{os.path.basename(sys.argv[0])}:{os.getpid()}:'
-            'notifications')},
-        socket_settings={
-            socket.TCP_USER_TIMEOUT: int(timeout * 1000) + 1}, **options)
-    try:
-        connection.connect()
-        connection.transport.sock.settimeout(timeout)
-    except BaseException as error:
-        end(connection)
-        if tls is None and _cut_off(error):
-            raise ConnectionError(
-                'it closed the connection without a word; does it want '
-                'TLS, [oslo_messaging_rabbit] ssl?') from None
-        raise
-    return connection
-
-
-def reason_of(error):
-    """An error in words; no library's words repeat a message or password."""
-    match error:
-        case None:
-            return 'the connection was closed'
-        case amqp.AMQPError():
-            return ' '.join(str(part) for part in (
-                error.reply_code, error.reply_text) if part)
-        case ssl.SSLCertVerificationError():
-            return f'its certificate is not trusted: {error.verify_message}'
-        case ssl.SSLError(reason='WRONG_VERSION_NUMBER'):
-            return 'it does not speak TLS on this port'
-        case TimeoutError():
-            return NO_ANSWER
-        case OSError():
-            return error.strerror or str(error)
-    return type(error).__name__
-
-
-def _cut_off(error):
-    """Whether the peer ended a connection before it said anything."""
-    return isinstance(error, ConnectionResetError) or (
-        isinstance(error, OSError) and error.errno is None and
-        not isinstance(error, TimeoutError))
 
 
 def _too_large(error, sent):
