@@ -118,8 +118,6 @@ class ConfigurationError(UsermsgError):
     :param line: counted from 1, None when it can't be told
     """
 
-    code = 'configuration'
-
     def __init__(self, reason, path=None, line=None):
         place = ':'.join(str(part) for part in (path, line) if part)
         super().__init__(f'{place}: {reason}' if place else reason)
@@ -130,8 +128,6 @@ class OriginUnusable(UsermsgError):
 
     :param reason: why, in sentences that speak of "it"; for an operator
     """
-
-    code = 'origin_unusable'
 
 
 class DatabaseUnavailable(UsermsgError):

@@ -17,16 +17,15 @@ for the database. Only deadline.py knows that drivers may wait for ever.
 """
 
 import dataclasses
-import os
-import threading
 import time
 
 from oslo_log import log
 import sqlalchemy
 
 from usermsg.db import migration
+from usermsg import deadline
 from usermsg import exception
-from usermsg.message import deadline
+from usermsg import recent
 
 LOG = log.getLogger(__name__)
 
@@ -61,57 +60,14 @@ class DatabaseHealth:
 
     def __init__(self, database, kept=KEPT, patience=PATIENCE):
         self._database = database
-        self._kept = kept
-        self._patience = patience
-        self._checks = {}
+        self._recent = recent.Recent(self._ask, _failed, kept, patience,
+                                     name='usermsg-health')
 
     def state(self):
         """A :class:`DatabaseState`, a second old at most."""
-        # By process: in one that was forked the lock could be held by a
-        # thread that isn't there.
-        pid = os.getpid()
-        check = self._checks.get(pid)
-        if check is None:
-            check = self._checks.setdefault(
-                pid, _Check(self._database, self._kept, self._patience))
-        return check.state()
-
-
-class _Check:
-
-    def __init__(self, database, kept, patience):
-        self._database = database
-        self._kept = kept
-        self._deadline = deadline.Deadline(patience, places=1,
-                                           name='usermsg-health')
-        self._lock = threading.Lock()
-        self._under_way = False
-        self._state = None
-        self._good_until = 0
-
-    def state(self):
-        # Who waits here waits for the answer of another, which then is new.
-        with self._lock:
-            # A call that was given up may hang for long. Until it ends, the
-            # database hasn't answered, and nobody else need wait for that.
-            if not self._under_way and time.monotonic() >= self._good_until:
-                self._state = self._ask()
-                self._good_until = time.monotonic() + self._kept
-            return self._state
+        return self._recent.get()
 
     def _ask(self):
-        self._under_way = True
-        try:
-            return self._deadline.run(self._call)
-        except deadline.Expired:
-            LOG.error('The database does not answer.')
-            return DatabaseState('timeout')
-        except Exception:
-            self._under_way = False  # there may have been no thread for it
-            LOG.exception('The database cannot be asked.')
-            return DatabaseState('error')
-
-    def _call(self):
         failure = 'connection'
         try:
             began = time.monotonic()
@@ -124,5 +80,11 @@ class _Check:
                     None, latency, migration.revision_of(connection))
         except exception.DatabaseUnavailable:  # has been logged
             return DatabaseState(failure)
-        finally:
-            self._under_way = False
+
+
+def _failed(error, _before):
+    if isinstance(error, deadline.Expired):
+        LOG.error('The database does not answer.')
+        return DatabaseState('timeout')
+    LOG.exception('The database cannot be asked.')
+    return DatabaseState('error')

@@ -45,7 +45,7 @@ class Metrics:
     :param shared: add up the figures of all processes that were given the
         same directory in the environment; they survive a process that ends
     :raises OSError: the directory can't be written
-    :raises ValueError: it is none
+    :raises ValueError: it is no directory
     """
 
     def __init__(self, shared=False):

@@ -21,6 +21,7 @@ from oslo_log import log
 from oslo_policy import opts as policy_opts
 
 from usermsg import conf as usermsg_conf
+from usermsg.conf import values
 from usermsg import db
 from usermsg import exception
 from usermsg.message import catalogue
@@ -211,54 +212,7 @@ def _undecodable(names):
 def _check_values(conf):
     """Read each value once: oslo.config looks at them only when asked."""
     for name in conf:
-        value = _checked(conf, 'DEFAULT', name)
+        value = values.checked(conf, 'DEFAULT', name)
         if isinstance(value, cfg.ConfigOpts.GroupAttr):
             for option in value:
-                _checked(value, name, option)
-
-
-def _checked(options, group, name):
-    try:
-        return options[name]
-    except cfg.ConfigSourceValueError as error:
-        text = str(error)
-        variable = (f'OS_{name}' if group == 'DEFAULT' else
-                    f'OS_{group}__{name}').upper()
-        if 'Locations.environment' in text or variable in os.environ:
-            raise exception.ConfigurationError(
-                f'the environment variable {variable} is not valid: '
-                f'{text.rpartition(" is not valid: ")[2]}') from None
-        found = re.search(r"detail='([^']+)'", text)
-        path = found[1] if found else None
-        reason = text.rpartition(' is not valid: ')[2]
-        raise exception.ConfigurationError(
-            f'[{group}] {name} is not valid: {reason}', path,
-            _line_of(path, group, name)) from None
-    except (cfg.NoSuchOptError, cfg.NoSuchGroupError,
-            cfg.TemplateSubstitutionError):
-        # What follows the "$" isn't repeated: it may be half a password.
-        raise exception.ConfigurationError(
-            f'[{group}] {name}: a "$" refers to another option, but there is '
-            f'none of that name; for the character itself write "$$".'
-        ) from None
-    except cfg.Error as error:
-        raise exception.ConfigurationError(
-            f'[{group}] {name}: {error}') from None
-
-
-def _line_of(path, group, name):
-    """Where an option stands in a file; oslo.config doesn't remember it."""
-    if path is None or not pathlib.Path(path).is_file():
-        return None
-    section = 'DEFAULT'
-    found = None
-    lines = pathlib.Path(path).read_text(encoding='utf-8').splitlines()
-    for number, line in enumerate(lines, start=1):
-        header = re.match(r'\[([^]]+)]', line)
-        if header:
-            section = header[1]
-        elif section == group:
-            key = re.split('[:=]', line, maxsplit=1)[0].strip()
-            if key.replace('-', '_') == name:
-                found = number  # the last one counts
-    return found
+                values.checked(value, name, option)

@@ -27,7 +27,8 @@ from usermsg.api import errors
 class Route:
     """One way into the API.
 
-    :param path: ``{name}`` stands for one segment of it
+    :param path: ``{name}`` stands for one segment of it, and ``<name>`` for
+        an attribute of the handler's controller
     :param rule: the policy rule that the handler asks first; None for what
         needs no token
     :param query: name -> JSON schema of each key that the query may have
@@ -45,6 +46,12 @@ class Route:
     answers: collections.abc.Mapping = dataclasses.field(
         default_factory=dict)
     text: str = ''
+
+    def of(self, controller):
+        """The same, with what a controller has in its attributes."""
+        return dataclasses.replace(self, path=re.sub(
+            r'<(\w+)>', lambda found: getattr(controller, found[1]),
+            self.path))
 
 
 def handle(method, *paths, rule=None, query=(), body=None, answers=()):
@@ -76,7 +83,8 @@ class Table:
         for controller in controllers:
             for name in dir(type(controller)):
                 handler = getattr(controller, name)
-                for route in getattr(handler, 'routes', ()):
+                for declared in getattr(handler, 'routes', ()):
+                    route = declared.of(controller)
                     self.routes.append(route)
                     shape = self._by_shape.setdefault(
                         _segments(route.path), {})

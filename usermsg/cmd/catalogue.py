@@ -14,6 +14,7 @@
 from cliff import command
 from cliff import lister
 
+from usermsg import exception
 from usermsg.message import catalogue
 from usermsg.message import loader
 
@@ -36,8 +37,9 @@ class List(lister.Lister):
                 (parsed_args.prefix, known.namespaces, '--prefix'),
                 (parsed_args.language, known.languages, '--language')):
             if given is not None and given not in allowed:
-                raise ValueError(f'{name}: there is no {given}; there are '
-                                 f'{", ".join(sorted(allowed))}.')
+                raise exception.InvalidInput(
+                    name, f'there is no {given}; there are '
+                          f'{", ".join(sorted(allowed))}.')
         return (('Prefix', 'Kind', 'Id', 'Constant', 'Text', 'Remedy'),
                 known.words(parsed_args.language, parsed_args.prefix))
 

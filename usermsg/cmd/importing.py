@@ -11,12 +11,12 @@
 # under the License.
 """``usermsg-manage import``"""
 
-import argparse
 import collections
 import contextlib
 
 from oslo_config import cfg
 
+from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import progress
@@ -129,7 +129,8 @@ class _Import(db_command.Command):
             help='go on if the revision of its tables is unknown, but the '
                  'columns are known')
         parser.add_argument(
-            '--batch-size', metavar='N', type=batch_size, default=BATCH,
+            '--batch-size', metavar='N', type=arguments.number(1, 1000),
+            default=BATCH,
             help='rows that are stored in one transaction at most: 1 to 1000 '
                  f'(default: {BATCH})')
         return parser
@@ -155,17 +156,17 @@ class _Import(db_command.Command):
                 f'The database of {self.kind.title} cannot be used: {error}'
             ) from None
 
-    def _import(self, url, arguments, stop):
+    def _import(self, url, parsed_args, stop):
         with origin.connect(url, self.kind,
-                            arguments.any_revision) as table:
+                            parsed_args.any_revision) as table:
             total = table.count()
             self._say(f'{total:,} rows, revision '
                       f'{table.revision or "unknown"}.')
             so_far = progress.Progress(self.app.stdout, total, 'rows')
             outcome = 'Failed'
             try:
-                for rows in table.batches(arguments.batch_size):
-                    self._bring(rows, arguments.dry_run)
+                for rows in table.batches(parsed_args.batch_size):
+                    self._bring(rows, parsed_args.dry_run)
                     so_far.advance(len(rows))
                     if stop.came(within=0):
                         outcome = 'Interrupted'
@@ -178,7 +179,7 @@ class _Import(db_command.Command):
                     self._say(f'{outcome} after {so_far.done:,} of about '
                               f'{total:,} rows. The same command goes on '
                               f'from there.')
-                for line in self._report.lines(arguments.dry_run):
+                for line in self._report.lines(parsed_args.dry_run):
                     self._say(line)
 
     def _bring(self, rows, dry_run):
@@ -236,12 +237,6 @@ class Share(_Import):
 
     __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
     kind = foreign.SHARE
-
-
-def batch_size(text):
-    if text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= 1000:
-        return int(text)
-    raise argparse.ArgumentTypeError('is not a number from 1 to 1000')
 
 
 def configured(path):

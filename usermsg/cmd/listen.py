@@ -19,8 +19,8 @@ import time
 
 from cliff import command
 
+from usermsg.cmd import arguments
 from usermsg.cmd import interruptions
-from usermsg.cmd import stats
 from usermsg import exception
 from usermsg.notifications.amqp091 import broker
 from usermsg.notifications.amqp091 import subscription
@@ -61,10 +61,10 @@ class Listen(command.Command):
             help='at this exchange; that of glance, for instance, is glance '
                  '(default: [DEFAULT] control_exchange)')
         parser.add_argument(
-            '--count', metavar='N', type=stats.number,
+            '--count', metavar='N', type=arguments.number(1, 100_000),
             help='end after as many: 1 to 100000')
         parser.add_argument(
-            '--timeout', metavar='SECONDS', type=_seconds,
+            '--timeout', metavar='SECONDS', type=arguments.seconds,
             help='end after that time; the exit status is then 1 if there '
                  'were less than --count')
         parser.add_argument(
@@ -167,14 +167,3 @@ def _word(text):
         raise argparse.ArgumentTypeError(
             'it must be printable ASCII, not longer than 200 characters')
     return text
-
-
-def _seconds(text):
-    try:
-        found = float(text)
-    except ValueError:
-        found = 0
-    if not 0 < found <= 1_000_000:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not a number of seconds')
-    return found

@@ -11,6 +11,7 @@
 # under the License.
 """``usermsg-manage``: what an operator does by hand."""
 
+import functools
 import importlib.metadata
 import logging
 import sys
@@ -26,7 +27,7 @@ from usermsg import service  # noqa: E402
 
 
 class Manage(app.App):
-    """Commands find the configuration in ``app.conf``."""
+    """Commands find the configuration in ``app.conf``, read when needed."""
 
     def __init__(self):
         super().__init__(
@@ -51,7 +52,7 @@ class Manage(app.App):
         logging.getLogger('alembic').setLevel(logging.WARNING)
         logging.getLogger('usermsg.db').setLevel(logging.CRITICAL)
 
-    @property
+    @functools.cached_property
     def conf(self):
         arguments = []
         for path in self.options.config_file:

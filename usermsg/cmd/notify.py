@@ -17,8 +17,8 @@ import sys
 
 from cliff import command
 
+from usermsg.cmd import arguments
 from usermsg.cmd import logs
-from usermsg.cmd import outbox as outbox_command
 from usermsg import exception
 from usermsg.notifications import direct
 from usermsg.notifications import notification
@@ -64,7 +64,7 @@ class Notify(command.Command):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--event-type', metavar='TYPE', default='usermsg.test',
-            type=outbox_command.word('event_type'),
+            type=arguments.event_type,
             help='what has happened (default: usermsg.test)')
         parser.add_argument(
             '--priority', type=str.upper, default=notification.INFO,
@@ -76,7 +76,7 @@ class Notify(command.Command):
                  'a short text)')
         parser.add_argument(
             '--driver', metavar='NAME', action='append',
-            type=outbox_command.word('driver'),
+            type=arguments.driver,
             help='through this driver, whether it is configured or not; may '
                  'be given several times')
         return parser
@@ -87,8 +87,9 @@ class Notify(command.Command):
             conf.set_override('driver', parsed_args.driver,
                               'oslo_messaging_notifications')
         if not outbox.configured(conf):
+            option = '--driver' if parsed_args.driver else strategies.OPTION
             self._say(
-                f'{strategies.OPTION} names none that sends anything (noop '
+                f'{option} names none that sends anything (noop '
                 f'does not): nothing was sent.')
             return 1
         told = notification.Notification(

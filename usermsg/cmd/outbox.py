@@ -11,55 +11,41 @@
 # under the License.
 """``usermsg-manage outbox``"""
 
-import argparse
 import collections
 import datetime
 import itertools
 
 from cliff import lister
 
+from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import moment
 from usermsg.cmd import progress
-from usermsg.cmd import stats
 from usermsg import db
 from usermsg.db import clock
-from usermsg.db import models
 from usermsg import exception
 from usermsg.notifications import outbox as notifications
 from usermsg.objects import outbox
-from usermsg import validation
 
 _OPTIONS = ('id', 'driver', 'event_type', 'set_aside', 'waiting', 'since',
             'before')
 #: Ids that are given at a time at most.
 _IDS = 1000
-_COLUMNS = models.outbox.c
-
-
-def word(column):
-    """What an identifier must be, for argparse, which names the option."""
-    def check(text):
-        try:
-            return validation.identifier(
-                'value', text, _COLUMNS[column].type.length)
-        except exception.InvalidInput as error:
-            raise argparse.ArgumentTypeError(error.reason) from None
-    return check
 
 
 def add_choice(parser):
     """The options that say which notifications are meant."""
     group = parser.add_argument_group('which notifications')
     group.add_argument(
-        '--id', metavar='ID', nargs='+', action='extend', type=word('id'),
+        '--id', metavar='ID', nargs='+', action='extend',
+        type=arguments.message_id,
         help=f'those with these ids, the message_id; {_IDS:,} at most')
     group.add_argument(
-        '--driver', metavar='NAME', action='append', type=word('driver'),
+        '--driver', metavar='NAME', action='append', type=arguments.driver,
         help='those for this driver; may be given several times')
     group.add_argument(
-        '--event-type', metavar='TYPE', type=word('event_type'),
+        '--event-type', metavar='TYPE', type=arguments.event_type,
         help='those of this type, e.g. message.create')
     state = group.add_mutually_exclusive_group()
     state.add_argument('--set-aside', action='store_true',
@@ -76,20 +62,21 @@ def add_choice(parser):
     return group
 
 
-def chosen(arguments, now):
+def chosen(parsed_args, now):
     """A :class:`usermsg.objects.outbox.Chosen` of the options."""
-    if len(arguments.id or ()) > _IDS:
+    if len(parsed_args.id or ()) > _IDS:
         raise exception.InvalidInput(
             '--id', f'there can be no more than {_IDS:,} at a time.')
     since, before = (value and moment.before(now, value)
-                     for value in (arguments.since, arguments.before))
+                     for value in (parsed_args.since, parsed_args.before))
     if since and before and since >= before:
         raise exception.InvalidInput('--since', 'must be before --before.')
     return outbox.Chosen(
-        ids=tuple(arguments.id or ()), drivers=tuple(arguments.driver or ()),
-        event_type=arguments.event_type,
-        set_aside=True if arguments.set_aside else
-        False if arguments.waiting else None,
+        ids=tuple(parsed_args.id or ()),
+        drivers=tuple(parsed_args.driver or ()),
+        event_type=parsed_args.event_type,
+        set_aside=True if parsed_args.set_aside else
+        False if parsed_args.waiting else None,
         since=since, before=before)
 
 
@@ -103,7 +90,8 @@ class List(db_command.Command, lister.Lister):
         parser = super().get_parser(prog_name)
         add_choice(parser)
         parser.add_argument(
-            '--limit', metavar='N', type=stats.number, default=100,
+            '--limit', metavar='N', type=arguments.number(1, 100_000),
+            default=100,
             help='as many at most, the oldest first: 1 to 100000 (default: '
                  '100)')
         return parser
@@ -180,7 +168,7 @@ class _Change(db_command.Command):
         self._after({driver for driver, _type in kinds}, conf)
         return 0
 
-    def _check(self, arguments):
+    def _check(self, parsed_args):
         """Whether it may be done."""
 
     def _after(self, drivers, conf):
@@ -245,8 +233,8 @@ class Drop(_Change):
                                  'given')
         return parser
 
-    def _check(self, arguments):
-        if not (arguments.yes or arguments.dry_run):
+    def _check(self, parsed_args):
+        if not (parsed_args.yes or parsed_args.dry_run):
             raise exception.InvalidInput(
                 '--yes', 'is needed to drop notifications for good; --dry-run '
                 'shows which they would be.')

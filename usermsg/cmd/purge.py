@@ -11,8 +11,7 @@
 # under the License.
 """``usermsg-manage purge``"""
 
-import argparse
-
+from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import moment
@@ -23,14 +22,6 @@ from usermsg import exception
 from usermsg.notifications import event_types
 from usermsg.notifications import outbox
 from usermsg.objects import removal
-from usermsg import validation
-
-
-def project(text):
-    try:
-        return validation.identifier('project', text, validation.PROJECT_ID)
-    except exception.InvalidInput as error:
-        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 class Purge(db_command.Command):
@@ -52,7 +43,7 @@ class Purge(db_command.Command):
             help='remove all messages that were recorded before, whether '
                  f'they have expired or not: {moment.FORMS}. Their source '
                  'ids stay used until they expire.')
-        parser.add_argument('--project', metavar='ID', type=project,
+        parser.add_argument('--project', metavar='ID', type=arguments.project,
                             help='only what belongs to this project')
         return parser
 
@@ -98,20 +89,20 @@ class Purge(db_command.Command):
         self.app.stdout.flush()
 
 
-def _kinds(arguments, now):
+def _kinds(parsed_args, now):
     """What is removed, one after the other.
 
     :returns: of each, what it is called, its rows, and the type of the
         notification that tells of it
     """
-    if arguments.older_than is None:
+    if parsed_args.older_than is None:
         return [('expired messages',
-                 removal.expired(now, arguments.project),
+                 removal.expired(now, parsed_args.project),
                  event_types.MESSAGE_EXPIRE),
                 ('expired source ids',
-                 removal.expired_keys(now, arguments.project), None)]
-    when = moment.before(now, arguments.older_than)
+                 removal.expired_keys(now, parsed_args.project), None)]
+    when = moment.before(now, parsed_args.older_than)
     if when > now:
         raise exception.InvalidInput('--older-than', 'lies in the future.')
-    return [('messages', removal.older(when, arguments.project),
+    return [('messages', removal.older(when, parsed_args.project),
              event_types.MESSAGE_DELETE)]

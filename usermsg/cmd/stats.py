@@ -11,15 +11,14 @@
 # under the License.
 """``usermsg-manage stats``"""
 
-import argparse
 import collections
 import heapq
 
 from cliff import lister
 
+from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import moment
-from usermsg.cmd import purge
 from usermsg import db
 from usermsg.db import clock
 from usermsg import exception
@@ -47,13 +46,14 @@ class Stats(db_command.Command, lister.Lister):
         parser.add_argument(
             '--by', choices=('project', 'prefix', 'level', 'day', 'driver'),
             default='project', help='what to count by (default: project)')
-        parser.add_argument('--project', metavar='ID', type=purge.project,
+        parser.add_argument('--project', metavar='ID', type=arguments.project,
                             help='only messages of this project')
         parser.add_argument(
             '--since', metavar='AGE|TIME', type=moment.parse,
             help=f'only messages recorded since then: {moment.FORMS}')
         parser.add_argument(
-            '--limit', metavar='N', type=number, default=20,
+            '--limit', metavar='N', type=arguments.number(1, 100_000),
+            default=20,
             help='as many rows at most: those with most messages, or the '
                  'last days (default: 20)')
         return parser
@@ -89,34 +89,22 @@ class Stats(db_command.Command, lister.Lister):
             (value, number, '#' * -(-BAR * number // most))
             for value, number in rows]
 
-    def _outbox(self, database, arguments, conf):
+    def _outbox(self, database, parsed_args, conf):
         for name in ('project', 'since'):
-            if getattr(arguments, name) is not None:
+            if getattr(parsed_args, name) is not None:
                 raise exception.InvalidInput(
                     f'--{name}', 'cannot be used with --by driver.')
         found = outbox.backlog(database)
         configured = notifications.configured(conf)
         nothing = outbox.Backlog(0, 0, None)
         rows = []
-        for name in sorted({*found, *configured})[:arguments.limit]:
+        for name in sorted({*found, *configured})[:parsed_args.limit]:
             backlog = found.get(name, nothing)
             rows.append((
                 name, 'yes' if name in configured else 'no', backlog.waiting,
                 backlog.set_aside, backlog.oldest and
                 backlog.oldest.isoformat(timespec='seconds')))
-        if arguments.formatter not in ('json', 'yaml'):
+        if parsed_args.formatter not in ('json', 'yaml'):
             rows = [(*row[:-1], row[-1] or '') for row in rows]
         return ('Driver', 'Configured', 'Waiting', 'Set aside',
                 'Oldest waits since'), rows
-
-
-def number(text):
-    """How many rows, for argparse, which names the option."""
-    try:
-        found = int(text)
-    except ValueError:
-        found = 0
-    if not 1 <= found <= 100_000:
-        raise argparse.ArgumentTypeError(
-            f'{text!r} is not a number from 1 to 100000')
-    return found

@@ -111,7 +111,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _notification_drivers(self):
         try:
-            drivers = strategies.load(self.conf)
+            drivers = strategies.load_for_relay(self.conf)
         except exception.ConfigurationError as error:
             return _failure(error)
         try:

@@ -18,7 +18,7 @@ the whole process when it is imported.
 from oslo_config import cfg
 from oslo_messaging import opts
 
-GROUP = 'oslo_messaging_notifications'
+_NOTIFICATIONS = 'oslo_messaging_notifications'
 _RABBIT = 'oslo_messaging_rabbit'
 
 # What RabbitMQ has confirmed shall outlive its restart. The library's own
@@ -28,7 +28,7 @@ _DURABLE = {'amqp_durable_queues': True}
 
 def register_opts(conf):
     for group, options in opts.list_opts():
-        if group in (GROUP, _RABBIT):
+        if group in (_NOTIFICATIONS, _RABBIT):
             conf.register_opts(options, group=group)
     for name, value in _DURABLE.items():
         conf.set_default(name, value, group=_RABBIT)

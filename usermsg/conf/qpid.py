@@ -110,7 +110,8 @@ OPTS = [
         help='How many seconds a notification has until the server has '
              'confirmed it. After that whoever sent it is told that it was '
              'not delivered. It is not sent any more then, but if it was on '
-             'its way already it may still arrive.'),
+             'its way already it may still arrive. Where usermsg-worker '
+             'sends them, a third of [relay] lease at most.'),
     cfg.FloatOpt(
         'drain_timeout', default=5.0, min=0, max=300,
         help='How many seconds a process that ends gives to what is still '

@@ -19,9 +19,11 @@ GROUP = cfg.OptGroup('oslo_messaging_rabbit_notify',
 OPTS = [
     cfg.FloatOpt(
         'timeout', default=10.0, min=0.1, max=3600.0,
-        help='Seconds until a notification that RabbitMQ has not confirmed '
-             'counts as not delivered. Connecting is part of it, to all '
-             'hosts of transport_url together.'),
+        help='How many seconds a notification has until RabbitMQ has '
+             'confirmed it. After that it counts as not delivered. '
+             'Connecting is part of it, to all hosts of transport_url '
+             'together. Where usermsg-worker sends them, a third of [relay] '
+             'lease at most.'),
     cfg.IntOpt(
         'window', default=500, min=1, max=65535,
         help='How many notifications may be on their way, sent and not yet '

@@ -28,11 +28,12 @@ OPTS = [
         'lease', default=60, min=30, max=3600,
         help='After how many seconds another worker may take over from one '
              'that has frozen. What that had under way is then sent twice, '
-             'with the same message_id.'),
+             'with the same message_id. A driver can wait for confirmations '
+             'for a third of it at most.'),
     cfg.IntOpt(
         'max_backoff', default=30, min=1, max=3600,
-        help='The most seconds between two attempts while a broker is away; '
-             'it begins with one second.'),
+        help='How many seconds pass, at most, between two attempts while a '
+             'broker is away. It begins with one.'),
     cfg.IntOpt(
         'max_attempts', default=100, min=1, max=10000,
         help='After how many failures a notification is set aside, if others '

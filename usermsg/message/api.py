@@ -32,8 +32,8 @@ import sys
 from oslo_log import log
 
 from usermsg.db import clock
+from usermsg import deadline
 from usermsg import exception as errors
-from usermsg.message import deadline
 from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import removal

@@ -15,21 +15,22 @@ A caller names an entry, never a text. So whatever a user reads was written
 here, in a plug-in or in an operator's overlay, and nothing that a failing
 operation knows (paths, hosts, credentials) can reach a user by accident.
 
-This module knows the shape of entries and how to find them. Where they come
-from is left to :mod:`usermsg.message.loader`.
+This module knows how to find entries. Their shape is left to
+:mod:`usermsg.message.entries`, and where they come from to
+:mod:`usermsg.message.loader`.
 """
 
 import dataclasses
 import functools
 import itertools
 import operator
-import re
 import threading
 import types
 
 from oslo_log import log
 
 from usermsg import exception as errors
+from usermsg.message import entries
 from usermsg import validation
 
 LOG = log.getLogger(__name__)
@@ -42,190 +43,6 @@ BARE_PREFIX = 'VOLUME'
 
 UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
                  'Ask your operator, giving the event id and request id.')
-
-_PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
-_RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
-_CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
-_PART_ID = re.compile(r'[0-9]{3}')
-_LINK = re.compile(r'https://[^\s/"\'<>]+(/[^\s"\'<>]*)?')
-_BARE_ID = re.compile(r'[0-9]{6}')
-# Surrogates too: half a character, which can't be sent as UTF-8.
-_CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Constant:
-    """An entry that is declared as an attribute of a class."""
-
-    constant: str = dataclasses.field(default='', kw_only=True)
-
-    def __set_name__(self, owner, name):
-        # The attribute's name is the constant: written once, the two can't
-        # differ. It happens while the class body is executed, before
-        # anybody can have seen the entry, so "frozen" still holds.
-        object.__setattr__(self, 'constant', name)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Action(_Constant):
-    """What was being done: the first half of a composed message.
-
-    :param id: three digits, unique among the prefix's actions
-    :param text: a short phrase without a full stop, "attach volume"
-    """
-
-    id: str
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Detail(_Constant):
-    """Why it ended so: the second half of a composed message.
-
-    :param id: three digits, unique among the prefix's details
-    :param text: one or two sentences
-    :param remedy: what the reader can do now, None when there is nothing
-    :param user_fixable: the reader can remove the cause without an operator
-    :param retryable: the same request, unchanged, may succeed later
-    :param link: https address of a page that says more
-    :param exceptions: class names, bare or with their module, that mean
-        this detail when a caller passes ``exception=``
-    """
-
-    id: str
-    text: str
-    remedy: str | None = None
-    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
-    retryable: bool = dataclasses.field(default=False, kw_only=True)
-    link: str | None = dataclasses.field(default=None, kw_only=True)
-    exceptions: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Event(_Constant):
-    """A whole message under one id, ``VOLUME_000002``.
-
-    :param id: the prefix, an underscore and six digits
-
-    The other parameters are those of :class:`Detail`.
-    """
-
-    id: str
-    text: str
-    remedy: str | None = None
-    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
-    retryable: bool = dataclasses.field(default=False, kw_only=True)
-    link: str | None = dataclasses.field(default=None, kw_only=True)
-
-
-#: The three kinds of entry; also what a file calls them.
-KINDS = {'events': Event, 'actions': Action, 'details': Detail}
-KINDS_OF = {entry_type: kind for kind, entry_type in KINDS.items()}
-
-
-def short_id(entry):
-    """An entry's id without the prefix: what a file calls it."""
-    return entry.id.rpartition('_')[2]
-
-
-class Namespace:
-    """All entries of one prefix; checked when it is made, then frozen.
-
-    :param prefix: upper case, without underscore: ``VOLUME``
-    :param resource_types: names of the types whose actions stand here
-    :param events: :class:`Event` entries: a class that declares them, or
-        any iterable; so too the next two
-    :param actions: :class:`Action` entries
-    :param details: :class:`Detail` entries; with actions there must be the
-        detail ``001``, for when nothing better is known
-    :raises usermsg.exception.ConfigurationError: an entry is malformed, or
-        an id, constant or exception stands twice
-    """
-
-    UNKNOWN_DETAIL = '001'
-
-    def __init__(self, prefix, *, resource_types=(), events=(), actions=(),
-                 details=()):
-        self.prefix = prefix
-        self.resource_types = tuple(resource_types)
-        self._require(_PREFIX.fullmatch(prefix), 'not a valid prefix')
-        for name in self.resource_types:
-            self._require(_RESOURCE_TYPE.fullmatch(name),
-                          f'{name!r} is not a valid resource type')
-            self._require(self.resource_types.count(name) == 1,
-                          f'the resource type {name} stands twice')
-        event_id = re.compile(re.escape(prefix) + '_' + _BARE_ID.pattern)
-        self.events = self._index('event', Event, events, event_id)
-        self.actions = self._index('action', Action, actions, _PART_ID)
-        self.details = self._index('detail', Detail, details, _PART_ID)
-        self._require(not self.actions or self.UNKNOWN_DETAIL in self.details,
-                      'it has actions, so it needs the detail 001')
-        self._require(not self.actions or self.resource_types,
-                      'it has actions, so it needs resource types')
-        self._exceptions = {}
-        for detail in self.details.values():
-            for name in detail.exceptions:
-                self._require(name not in self._exceptions,
-                              f'the exception {name} means two details')
-                self._exceptions[name] = detail
-
-    def _require(self, condition, problem):
-        if not condition:
-            raise errors.ConfigurationError(
-                f'catalogue {self.prefix}: {problem}.')
-
-    def _index(self, kind, entry_type, entries, valid_id):
-        if isinstance(entries, type):
-            entries = [value for value in vars(entries).values()
-                       if isinstance(value, _Constant)]
-        by_id, constants = {}, set()
-        for entry in entries:
-            self._require(isinstance(entry, entry_type),
-                          f'{entry!r} is not one of the {kind}s')
-            name = f'{kind} {entry.id}'
-            self._require(valid_id.fullmatch(entry.id),
-                          f'{name}: the id is not of the form '
-                          f'{valid_id.pattern}')
-            self._require(entry.id not in by_id, f'{name} stands twice')
-            self._require(_CONSTANT.fullmatch(entry.constant),
-                          f'{name}: {entry.constant!r} is not a constant')
-            self._require(entry.constant not in constants,
-                          f'{name}: {entry.constant} stands twice')
-            for attribute in ('text', 'remedy', 'link'):
-                problem = text_problem(attribute,
-                                       getattr(entry, attribute, None))
-                self._require(not problem, f'{name}: {problem}')
-            self._require(entry.text, f'{name}: the text is missing')
-            by_id[entry.id] = entry
-            constants.add(entry.constant)
-        return types.MappingProxyType(by_id)
-
-    def detail_of(self, exception):
-        """The detail that an exception (or its class) means, or None.
-
-        Classes are known by name, since the catalogue can't import those of
-        every service. The nearest in the method resolution order wins.
-        """
-        if not isinstance(exception, type):
-            exception = type(exception)
-        for cls in exception.__mro__:
-            for name in (f'{cls.__module__}.{cls.__name__}', cls.__name__):
-                if name in self._exceptions:
-                    return self._exceptions[name]
-        return None
-
-
-def text_problem(attribute, value):
-    """Why a value can't be the text, remedy or link of an entry, or None."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not value.strip():
-        return f'the {attribute} is empty or not a string'
-    if _CONTROL.search(value):
-        return f'the {attribute} holds a line break or a control character'
-    if attribute == 'link' and not _LINK.fullmatch(value):
-        return 'the link is not an address that begins with https://'
-    return None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -262,7 +79,7 @@ class Description:
 class Catalogue:
     """Every permitted message, in every language; frozen, so thread-safe.
 
-    :param namespaces: an iterable of :class:`Namespace`
+    :param namespaces: an iterable of :class:`.entries.Namespace`
     :param translations: language -> (prefix, kind, id) -> {'text': ...,
         'remedy': ...}, where kind is ``events``, ``actions`` or
         ``details``
@@ -309,8 +126,8 @@ class Catalogue:
         """The ids of what a caller says has happened.
 
         :param event_id: whole or composed; exactly one of it and ``action``
-        :param action: an :class:`Action`, its id or its constant
-        :param detail: a :class:`Detail`, its id or its constant
+        :param action: an :class:`.entries.Action`, its id or its constant
+        :param detail: a :class:`.entries.Detail`, its id or its constant
         :param exception: an exception or its class; where the catalogue
             maps it to a detail, that one wins over ``detail``
         :param resource_type: in any case; required with ``action``
@@ -342,7 +159,7 @@ class Catalogue:
 
     def event_id(self, event_id):
         """The full form of an event id: a bare one gets its prefix."""
-        if isinstance(event_id, str) and _BARE_ID.fullmatch(event_id):
+        if isinstance(event_id, str) and entries.BARE_ID.fullmatch(event_id):
             return f'{BARE_PREFIX}_{event_id}'
         return event_id
 
@@ -367,11 +184,12 @@ class Catalogue:
         namespace = self._by_resource_type[resource_type]
         action = _pick('action', action, namespace.actions, namespace.prefix)
         if detail is None:
-            detail = Namespace.UNKNOWN_DETAIL
+            detail = entries.Namespace.UNKNOWN_DETAIL
         detail = _pick('detail', detail, namespace.details, namespace.prefix)
         if exception is not None:
             if not isinstance(exception, (BaseException, type)):
-                raise errors.NotPermitted('exception', 'is none.')
+                raise errors.NotPermitted(
+                    'exception', 'must be an exception or its class.')
             detail = namespace.detail_of(exception) or detail
         return Outcome(
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',
@@ -460,7 +278,7 @@ class Catalogue:
         """(prefix, kind, id, constant, text, remedy) of every entry."""
         for namespace in self.namespaces.values():
             if prefix in (None, namespace.prefix):
-                for kind in KINDS:
+                for kind in entries.KINDS:
                     for entry in getattr(namespace, kind).values():
                         yield (namespace.prefix, kind[:-1], entry.id,
                                entry.constant,
@@ -469,7 +287,8 @@ class Catalogue:
     def _words(self, namespace, entry, language):
         """(text, remedy) of an entry; in English what isn't translated."""
         words = self._translations.get(language, {}).get(
-            (namespace.prefix, KINDS_OF[type(entry)], short_id(entry)), {})
+            (namespace.prefix, entries.KINDS_OF[type(entry)],
+             entries.short_id(entry)), {})
         return (words.get('text', entry.text),
                 words.get('remedy', getattr(entry, 'remedy', None)))
 
@@ -490,19 +309,19 @@ class Catalogue:
             language, self._unknown_texts[ENGLISH]))
 
 
-def _pick(field, given, entries, prefix):
+def _pick(field, given, known, prefix):
     """The entry that is meant by an id, a constant or an entry."""
-    if isinstance(given, _Constant):
-        entry = entries.get(given.id)
+    if isinstance(given, entries.Constant):
+        entry = known.get(given.id)
         # An entry of another prefix may have the same id.
         if entry is not None and entry.constant == given.constant:
             return entry
         given = given.constant
     elif isinstance(given, str):
-        if given in entries:
-            return entries[given]
+        if given in known:
+            return known[given]
         constant = validation.upper_case(given)
-        for entry in entries.values():
+        for entry in known.values():
             if entry.constant == constant:
                 return entry
     raise errors.NotPermitted(

@@ -13,7 +13,7 @@
 
 A plug-in is an entry point in the group ``usermsg.catalogue`` whose name is
 its prefix and whose object is a
-:class:`usermsg.message.catalogue.Namespace`.
+:class:`usermsg.message.entries.Namespace`.
 
 Translations and an operator's overlay are YAML files of one form::
 
@@ -43,6 +43,7 @@ from stevedore import extension
 
 from usermsg import exception
 from usermsg.message import catalogue
+from usermsg.message import entries
 from usermsg import yamlfile
 
 ENTRY_POINTS = 'usermsg.catalogue'
@@ -104,7 +105,7 @@ def _plug_ins():
     for plug_in in extension.ExtensionManager(
             ENTRY_POINTS, on_load_failure_callback=fail):
         namespace = plug_in.plugin
-        if not isinstance(namespace, catalogue.Namespace):
+        if not isinstance(namespace, entries.Namespace):
             raise exception.ConfigurationError(
                 f'The catalogue plug-in {plug_in.name} '
                 f'({plug_in.entry_point_target}) is not a Namespace.')
@@ -153,7 +154,7 @@ class _Document:
                       f'{self.language!r} is not a language tag such as de '
                       f'or pt-BR')
         self.unknown_event = content.get('unknown_event')
-        problem = catalogue.text_problem('text', self.unknown_event)
+        problem = entries.text_problem('text', self.unknown_event)
         if problem:
             self.fail(content, 'unknown_event', problem)
         self.prefixes = self.mapping(content, 'prefixes')
@@ -195,7 +196,7 @@ class _Draft:
                     catalogue.ENGLISH: document.unknown_event}
         for prefix in document.prefixes:
             content = document.mapping(document.prefixes, prefix)
-            document.keys(content, ('resource_types', *catalogue.KINDS))
+            document.keys(content, ('resource_types', *entries.KINDS))
             if document.language != catalogue.ENGLISH:
                 self._translate(document, prefix, content)
             elif prefix in self.namespaces:
@@ -208,16 +209,16 @@ class _Draft:
 
     def _entries(self, document, prefix, content, allowed):
         """(kind, id, the mapping, its place) of every entry in a file."""
-        for kind in catalogue.KINDS:
-            entries = document.mapping(content, kind)
-            for entry_id in entries:
-                values = document.mapping(entries, entry_id)
+        for kind in entries.KINDS:
+            found = document.mapping(content, kind)
+            for entry_id in found:
+                values = document.mapping(found, entry_id)
                 document.keys(values, allowed[kind])
                 for attribute, value in values.items():
                     problem = _value_problem(attribute, value)
                     if problem:
                         document.fail(values, attribute, problem)
-                yield kind, entry_id, values, entries
+                yield kind, entry_id, values, found
 
     def _existing(self, document, prefix, kind, entry_id, place):
         key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
@@ -249,7 +250,7 @@ class _Draft:
                           f'of your own')
         namespace = self.namespaces[prefix]
         reworded = {kind: dict(getattr(namespace, kind))
-                    for kind in catalogue.KINDS}
+                    for kind in entries.KINDS}
         for kind, entry_id, values, place in self._entries(
                 document, prefix, content, _REWORDABLE):
             entry = self._existing(document, prefix, kind, entry_id, place)
@@ -260,17 +261,17 @@ class _Draft:
                 words = language.get((prefix, kind, entry_id), {})
                 for attribute in values:
                     words.pop(attribute, None)
-        self.namespaces[prefix] = catalogue.Namespace(
+        self.namespaces[prefix] = entries.Namespace(
             prefix, resource_types=namespace.resource_types,
-            **{kind: entries.values()
-               for kind, entries in reworded.items()})
+            **{kind: found.values()
+               for kind, found in reworded.items()})
 
     def _declare(self, document, prefix, content):
         declarable = {
             kind: ('constant', *attributes,
                    *(('exceptions',) if kind == 'details' else ()))
             for kind, attributes in _REWORDABLE.items()}
-        declared = {kind: [] for kind in catalogue.KINDS}
+        declared = {kind: [] for kind in entries.KINDS}
         for kind, entry_id, values, place in self._entries(
                 document, prefix, content, declarable):
             for attribute in ('constant', 'text'):
@@ -281,7 +282,7 @@ class _Draft:
                 values = {**values,
                           'exceptions': tuple(values['exceptions'])}
             key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
-            declared[kind].append(catalogue.KINDS[kind](key, **values))
+            declared[kind].append(entries.KINDS[kind](key, **values))
         resource_types = content.get('resource_types') or ()
         if not _is_list_of_strings(resource_types):
             document.fail(content, 'resource_types',
@@ -292,7 +293,7 @@ class _Draft:
                     document.fail(content, 'resource_types',
                                   f'{name} belongs to {other.prefix}')
         try:
-            self.namespaces[prefix] = catalogue.Namespace(
+            self.namespaces[prefix] = entries.Namespace(
                 prefix, resource_types=resource_types, **declared)
         except exception.ConfigurationError as error:
             raise exception.ConfigurationError(
@@ -308,7 +309,7 @@ def _value_problem(attribute, value):
                 'this must be a list of class names')
     if value is None:
         return f'the {attribute} is empty'
-    return catalogue.text_problem(attribute, value)
+    return entries.text_problem(attribute, value)
 
 
 def _is_list_of_strings(value):

@@ -11,16 +11,18 @@
 # under the License.
 """Figures of the outbox, which are in the database, for Prometheus."""
 
-import threading
+import datetime
 import time
+import typing
 
 from oslo_log import log
 from prometheus_client import core
 
 from usermsg.db import clock
+from usermsg import deadline
 from usermsg import exception
-from usermsg.message import deadline
 from usermsg.objects import outbox
+from usermsg import recent
 
 LOG = log.getLogger(__name__)
 
@@ -47,25 +49,20 @@ class Figures:
                  stale=STALE):
         self._db = db
         self._drivers = drivers
-        self._kept = kept
         self._stale = stale
-        self._deadline = deadline.Deadline(patience, places=1,
-                                           name='usermsg-outbox-figures')
-        self._lock = threading.Lock()
-        self._under_way = False
-        self._ask_at = 0
-        # What was found, when the database said it was, and when that was.
-        self._found = None, None, 0
+        self._recent = recent.Recent(self._ask, _failed, kept, patience,
+                                     name='usermsg-outbox-figures')
 
     def describe(self):
         """Their names; a registry would collect them otherwise."""
         return self._families()
 
     def collect(self):
-        found, now, moment = self._current()
+        known = self._recent.get()
         waiting, set_aside, oldest = families = self._families()
-        if found is None or time.monotonic() - moment > self._stale:
+        if known is None or time.monotonic() - known.moment > self._stale:
             return families
+        found, now, _moment = known
         for name in sorted({*found, *self._drivers}):
             backlog = found.get(name) or outbox.Backlog(0, 0, None)
             waiting.add_metric([name], backlog.waiting)
@@ -83,26 +80,22 @@ class Figures:
                 ('oldest_seconds', 'For how long the first of those that '
                  'wait has done so; 0 if none does.'))]
 
-    def _current(self):
-        with self._lock:
-            # A count that was given up goes on, and is there the next time.
-            if not self._under_way and time.monotonic() >= self._ask_at:
-                self._under_way = True
-                try:
-                    self._deadline.run(self._ask)
-                except deadline.Expired:
-                    pass
-                except Exception:
-                    self._under_way = False  # there may have been no thread
-                    LOG.exception('The outbox cannot be counted.')
-            return self._found
-
     def _ask(self):
-        try:
-            self._found = (outbox.backlog(self._db), clock.read(self._db),
-                           time.monotonic())
-        except exception.DatabaseUnavailable:
-            pass  # has been logged
-        finally:
-            self._ask_at = time.monotonic() + self._kept
-            self._under_way = False
+        return _Known(outbox.backlog(self._db), clock.read(self._db),
+                      time.monotonic())
+
+
+class _Known(typing.NamedTuple):
+    """What was found, when the database said it was, and when that was."""
+
+    found: dict
+    now: datetime.datetime
+    moment: float
+
+
+def _failed(error, before):
+    # DatabaseUnavailable has been logged.
+    if not isinstance(error, (deadline.Expired,
+                              exception.DatabaseUnavailable)):
+        LOG.exception('The outbox cannot be counted.')
+    return before

@@ -17,6 +17,17 @@ import time
 from usermsg.notifications import errors
 
 
+def longest(lease):
+    """Seconds that a batch may take: a third of what its lease lasts.
+
+    As long can have passed since that was renewed, and a driver can make us
+    wait as long before it has taken the last one.
+
+    :param lease: seconds
+    """
+    return lease / 3
+
+
 class Delivery:
     """Sends through a driver and says what became of each.
 
@@ -25,7 +36,7 @@ class Delivery:
 
     :param driver: see :mod:`usermsg.notifications.strategies`
     :param patience: seconds that sending a batch takes at most, apart from
-        what the driver itself makes us wait
+        what the driver itself makes us wait for one of them
     """
 
     def __init__(self, driver, patience):
@@ -62,7 +73,11 @@ class Delivery:
     def _all_at_once(self, bodies):
         under_way = {}
         outcomes = {}
+        end = time.monotonic() + self._patience
         for ident, body in bodies.items():
+            # The driver may take one only when it has room again.
+            if (under_way or outcomes) and time.monotonic() > end:
+                break
             try:
                 under_way[ident] = self._driver.submit(
                     {}, body, body['priority'])

@@ -11,11 +11,16 @@
 # under the License.
 """Sending at once, without an outbox."""
 
-from usermsg.message import deadline
+from usermsg import deadline
 from usermsg.notifications import errors
+from usermsg.notifications import strategies
 
-#: Seconds that a driver has. Ours give up earlier; others may never.
+#: Seconds that a driver has. Ours say if they may take longer; others may
+#: never give up.
 PATIENCE = 60
+
+#: Seconds that one of ours has for saying so when it has given up.
+_GRACE = 5
 
 
 class Direct:
@@ -25,15 +30,18 @@ class Direct:
     to share between threads.
 
     :param drivers: of :func:`usermsg.notifications.strategies.load`
-    :param patience: seconds that each driver has at most
+    :param patience: seconds that each driver has at most, unless it says that
+        it may take longer
     """
 
     def __init__(self, drivers, patience=PATIENCE):
-        self._patience = patience
         # A place of its own each, so that one that hangs stops no other.
-        self._drivers = {name: (driver, deadline.Deadline(
-            patience, name=f'notify-{name}'))
-            for name, driver in drivers.items()}
+        self._drivers = {}
+        for name, driver in drivers.items():
+            own = strategies.patience(driver)
+            seconds = max(patience, own + _GRACE) if own else patience
+            self._drivers[name] = driver, seconds, deadline.Deadline(
+                seconds, name=f'notify-{name}')
 
     def send(self, notification):
         """Deliver a :class:`usermsg.notifications.notification.Notification`.
@@ -61,10 +69,10 @@ class Direct:
             :class:`usermsg.notifications.errors.NotDelivered`)
         """
         body = notification.body()
-        for name, (driver, bound) in self._drivers.items():
-            yield name, self._outcome(driver, bound, body)
+        for name, (driver, seconds, bound) in self._drivers.items():
+            yield name, self._outcome(driver, seconds, bound, body)
 
-    def _outcome(self, driver, bound, body):
+    def _outcome(self, driver, seconds, bound, body):
         try:
             bound.run(lambda: driver.notify(
                 {}, body, body['priority'], 0))
@@ -72,7 +80,7 @@ class Direct:
             return error
         except deadline.Expired:
             return errors.NotDelivered(
-                f'it has said nothing for {self._patience:g} seconds')
+                f'it has said nothing for {seconds:g} seconds')
         except Exception as error:
             # A driver of somebody else's. Its words could hold the payload.
             return errors.NotDelivered(type(error).__name__)

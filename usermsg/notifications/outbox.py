@@ -24,8 +24,8 @@ import socket
 import orjson
 
 from usermsg.db import models
+from usermsg import deadline
 from usermsg import exception
-from usermsg.message import deadline
 from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries

@@ -57,9 +57,9 @@ class Relay:
         self._db = runtime.db
         self._options = runtime.conf.relay
         self._metrics = runtime.metrics
-        # A batch must be over before its lease is.
-        self._delivery = delivery.Delivery(
-            driver, min(self._options.lease / 3, sweep.PATIENCE))
+        self._delivery = delivery.Delivery(driver, max(
+            min(delivery.longest(self._options.lease), sweep.PATIENCE),
+            strategies.patience(driver)))
         self._random = random.Random()  # nosec B311
         self._failures = 0
         self._said = False
@@ -193,7 +193,7 @@ class Relays:
         while not stop.is_set():
             try:
                 # In this process: no connection goes over a fork.
-                return strategies.load(self._runtime.conf)
+                return strategies.load_for_relay(self._runtime.conf)
             except exception.ConfigurationError as error:
                 if str(error) != said:
                     said = str(error)

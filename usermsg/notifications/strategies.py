@@ -21,6 +21,7 @@ import oslo_messaging
 from stevedore import named
 
 from usermsg import exception
+from usermsg.notifications import delivery
 
 LOG = log.getLogger(__name__)
 
@@ -32,7 +33,9 @@ def load(conf):
     """All drivers that are configured. None of them connects yet.
 
     :returns: name -> driver, in the order of the option; its
-        ``notify(ctxt, msg, priority, retry)`` sends
+        ``notify(ctxt, msg, priority, retry)`` sends. One of ours says in
+        ``patience`` how many seconds that takes at most, and in
+        ``patience_option`` where that is set.
     :raises usermsg.exception.ConfigurationError: one of them can't be used;
         says which and why
     """
@@ -61,6 +64,34 @@ def load(conf):
         raise exception.ConfigurationError(
             f'{OPTION}: {" ".join(problems.values())}')
     return {extension.name: extension.obj for extension in found}
+
+
+def load_for_relay(conf):
+    """As :func:`load`, for who relays, which has a lease for some time only.
+
+    A driver that we can't wait for would deliver the same again and again.
+
+    :raises usermsg.exception.ConfigurationError: also, if one may take too
+        long
+    """
+    drivers = load(conf)
+    most = delivery.longest(conf.relay.lease)
+    for driver in drivers.values():
+        if patience(driver) > most:
+            close(drivers)
+            raise exception.ConfigurationError(
+                f'{driver.patience_option}: {driver.patience:g} seconds are '
+                f'too many for usermsg-worker, which can wait for a third of '
+                f'[relay] lease at most: {most:g} seconds.')
+    return drivers
+
+
+def patience(driver):
+    """After how many seconds a driver of ours gives a notification up.
+
+    0 if the driver doesn't say.
+    """
+    return getattr(driver, 'patience', 0)
 
 
 def transport(conf):
@@ -110,8 +141,8 @@ def reports(driver):
 
 
 def check(conf):
-    """See :func:`load`, for whoever only wants to know."""
-    close(load(conf))
+    """See :func:`load_for_relay`, for whoever only wants to know."""
+    close(load_for_relay(conf))
 
 
 def close(drivers):

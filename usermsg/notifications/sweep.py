@@ -24,6 +24,7 @@ from oslo_log import log
 
 from usermsg.db import clock
 from usermsg.notifications import body
+from usermsg.notifications import delivery
 from usermsg.notifications import errors
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
@@ -33,8 +34,8 @@ LOG = log.getLogger(__name__)
 #: How many must fail one after the other before nothing seems to work.
 PROBES = 3
 
-#: Seconds that sending a batch takes at most, apart from what a driver itself
-#: makes us wait, and after which no more are tried alone.
+#: Seconds that sending a batch takes at most, unless its driver says that it
+#: may take longer, and after which no more are tried alone.
 PATIENCE = 20
 
 #: Batches that are sent before another shard has its turn.
@@ -239,7 +240,8 @@ class Sweep:
 
     def _keep(self):
         """Renew the lease, before it is needed."""
-        if time.monotonic() - self._renewed > self._options.lease / 3:
+        if time.monotonic() - self._renewed > delivery.longest(
+                self._options.lease):
             self._lease.renew()
             self._renewed = time.monotonic()
 

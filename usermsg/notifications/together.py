@@ -17,6 +17,13 @@ import threading
 from usermsg.notifications import errors
 
 
+def failed(error):
+    """A Future of what could not even be sent."""
+    future = futures.Future()
+    future.set_exception(error)
+    return future
+
+
 def together(sent):
     """One Future for several; it can be cancelled like each of them.
 

@@ -23,10 +23,15 @@ from usermsg.api import errors
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api import query
+from usermsg.api import route
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
 from usermsg import validation
+
+_COLLECTION = ('/<segment>/<major>/messages',
+               '/<segment>/<major>/{project_id}/messages')
+_ELEMENT = tuple(f'{path}/{{message_id}}' for path in _COLLECTION)
 
 
 @dataclasses.dataclass
@@ -90,7 +95,17 @@ class Messages:
         """
         raise NotImplementedError()
 
-    def list_versions(self, request, response, status):
+    @route.handle('GET', '/<segment>')
+    def versions(self, request, response):
+        """List the versions, as the service does."""
+        return self._versions(request, response, 300)
+
+    @route.handle('GET', '/<segment>/<major>')
+    def version(self, request, response):
+        """Show the version, as the service does."""
+        return self._versions(request, response, 200)
+
+    def _versions(self, request, response, status):
         response.status = status
         return convention.written(response, {'versions': [{
             'id': f'v{convention.text(self.convention.minimum)}',
@@ -107,7 +122,9 @@ class Messages:
                              'type': self.media_type}],
         }]})
 
-    def list_messages(self, request, response):
+    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
+    def list(self, request, response):
+        """List the messages, as the service does."""
         context = self._enter(request, rules.GET_ALL)
         values = listing.values_of(request)
         wanted = self.wanted(request, values)
@@ -133,7 +150,9 @@ class Messages:
             context, marker, prefix=self.prefix,
             all_projects=context.can(rules.READ_ALL_PROJECTS))
 
-    def show_message(self, request, response):
+    @route.handle('GET', *_ELEMENT, rule=rules.GET)
+    def show(self, request, response):
+        """Show a message, as the service does."""
         context = self._enter(request, rules.GET)
         message = self._api.get(
             context, request.path_value('message_id'), prefix=self.prefix,
@@ -142,7 +161,9 @@ class Messages:
             request, response,
             {'message': self._views(request, [message])[0]})
 
-    def delete_message(self, request, response):
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
+    def delete(self, request, response):
+        """Delete a message."""
         context = self._enter(request, self.before_delete)
         message = self._api.get(
             context, request.path_value('message_id'), prefix=self.prefix,

@@ -16,7 +16,6 @@ from oslo_utils import strutils
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
-from usermsg.api import route
 from usermsg import exception
 from usermsg.message.catalogues import share
 from usermsg.policies import messages as rules
@@ -25,9 +24,6 @@ from usermsg import validation
 SEGMENT = 'share'
 
 _ROOT = '/share'
-_COLLECTION = '/share/v2/messages', '/share/v2/{project_id}/messages'
-_ELEMENT = ('/share/v2/messages/{message_id}',
-            '/share/v2/{project_id}/messages/{message_id}')
 
 #: What each version brought, as far as messages go.
 _MESSAGES = (2, 37)
@@ -104,31 +100,6 @@ class Share(messages.Messages):
 
     def __init__(self, runtime):
         super().__init__(runtime, runtime.conf.share_facade)
-
-    @route.handle('GET', '/share')
-    def versions(self, request, response):
-        """List the versions, as shared file systems do."""
-        return self.list_versions(request, response, 300)
-
-    @route.handle('GET', '/share/v2')
-    def version(self, request, response):
-        """Show the version, as shared file systems do."""
-        return self.list_versions(request, response, 200)
-
-    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
-    def list(self, request, response):
-        """List the messages of shared file systems, as they do."""
-        return self.list_messages(request, response)
-
-    @route.handle('GET', *_ELEMENT, rule=rules.GET)
-    def show(self, request, response):
-        """Show a message of shared file systems, as they do."""
-        return self.show_message(request, response)
-
-    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
-    def delete(self, request, response):
-        """Delete a message of shared file systems."""
-        return self.delete_message(request, response)
 
     def wanted(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)

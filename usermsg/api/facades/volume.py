@@ -15,7 +15,6 @@ from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.api import query
-from usermsg.api import route
 from usermsg import exception
 from usermsg.message.catalogues import volume
 from usermsg.policies import messages as rules
@@ -24,9 +23,6 @@ from usermsg import validation
 SEGMENT = 'volume'
 
 _ROOTS = '/volume', '/volume/v3'
-_COLLECTION = '/volume/v3/messages', '/volume/v3/{project_id}/messages'
-_ELEMENT = ('/volume/v3/messages/{message_id}',
-            '/volume/v3/{project_id}/messages/{message_id}')
 
 #: What each version brought, as far as messages go.
 _MESSAGES = (3, 3)
@@ -96,31 +92,6 @@ class Volume(messages.Messages):
 
     def __init__(self, runtime):
         super().__init__(runtime, runtime.conf.volume_facade)
-
-    @route.handle('GET', '/volume')
-    def versions(self, request, response):
-        """List the versions, as block storage does."""
-        return self.list_versions(request, response, 300)
-
-    @route.handle('GET', '/volume/v3')
-    def version(self, request, response):
-        """Show the version, as block storage does."""
-        return self.list_versions(request, response, 200)
-
-    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
-    def list(self, request, response):
-        """List the messages of block storage, as it does."""
-        return self.list_messages(request, response)
-
-    @route.handle('GET', *_ELEMENT, rule=rules.GET)
-    def show(self, request, response):
-        """Show a message of block storage, as it does."""
-        return self.show_message(request, response)
-
-    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
-    def delete(self, request, response):
-        """Delete a message of block storage."""
-        return self.delete_message(request, response)
 
     def wanted(self, request, values):
         paged = (CONVENTION.stated(request) is None or

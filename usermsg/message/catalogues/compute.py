@@ -11,7 +11,7 @@
 # under the License.
 """Messages of compute."""
 
-from usermsg.message import catalogue
+from usermsg.message import entries
 from usermsg.message import resource_types
 
 _TRY_AGAIN = (
@@ -20,85 +20,85 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    CREATE = catalogue.Action(
+    CREATE = entries.Action(
         '001', 'create instance')
-    DELETE = catalogue.Action(
+    DELETE = entries.Action(
         '002', 'delete instance')
-    START = catalogue.Action(
+    START = entries.Action(
         '003', 'start instance')
-    STOP = catalogue.Action(
+    STOP = entries.Action(
         '004', 'stop instance')
-    REBOOT = catalogue.Action(
+    REBOOT = entries.Action(
         '005', 'reboot instance')
-    REBUILD = catalogue.Action(
+    REBUILD = entries.Action(
         '006', 'rebuild instance')
-    RESIZE = catalogue.Action(
+    RESIZE = entries.Action(
         '007', 'resize instance')
-    CONFIRM_RESIZE = catalogue.Action(
+    CONFIRM_RESIZE = entries.Action(
         '008', 'confirm resize')
-    REVERT_RESIZE = catalogue.Action(
+    REVERT_RESIZE = entries.Action(
         '009', 'revert resize')
-    MIGRATE = catalogue.Action(
+    MIGRATE = entries.Action(
         '010', 'migrate instance')
-    LIVE_MIGRATE = catalogue.Action(
+    LIVE_MIGRATE = entries.Action(
         '011', 'live-migrate instance')
-    EVACUATE = catalogue.Action(
+    EVACUATE = entries.Action(
         '012', 'evacuate instance')
-    ATTACH_VOLUME = catalogue.Action(
+    ATTACH_VOLUME = entries.Action(
         '013', 'attach volume')
-    DETACH_VOLUME = catalogue.Action(
+    DETACH_VOLUME = entries.Action(
         '014', 'detach volume')
-    SWAP_VOLUME = catalogue.Action(
+    SWAP_VOLUME = entries.Action(
         '015', 'replace attached volume')
-    EXTEND_VOLUME = catalogue.Action(
+    EXTEND_VOLUME = entries.Action(
         '016', 'extend attached volume')
-    ATTACH_INTERFACE = catalogue.Action(
+    ATTACH_INTERFACE = entries.Action(
         '017', 'attach network interface')
-    DETACH_INTERFACE = catalogue.Action(
+    DETACH_INTERFACE = entries.Action(
         '018', 'detach network interface')
-    ATTACH_SHARE = catalogue.Action(
+    ATTACH_SHARE = entries.Action(
         '019', 'attach share')
-    DETACH_SHARE = catalogue.Action(
+    DETACH_SHARE = entries.Action(
         '020', 'detach share')
-    CREATE_SNAPSHOT = catalogue.Action(
+    CREATE_SNAPSHOT = entries.Action(
         '021', 'create snapshot of instance')
-    BACKUP = catalogue.Action(
+    BACKUP = entries.Action(
         '022', 'back up instance')
-    SHELVE = catalogue.Action(
+    SHELVE = entries.Action(
         '023', 'shelve instance')
-    SHELVE_OFFLOAD = catalogue.Action(
+    SHELVE_OFFLOAD = entries.Action(
         '024', 'free resources of shelved instance')
-    UNSHELVE = catalogue.Action(
+    UNSHELVE = entries.Action(
         '025', 'unshelve instance')
-    RESCUE = catalogue.Action(
+    RESCUE = entries.Action(
         '026', 'rescue instance')
-    UNRESCUE = catalogue.Action(
+    UNRESCUE = entries.Action(
         '027', 'end rescue of instance')
-    PAUSE = catalogue.Action(
+    PAUSE = entries.Action(
         '028', 'pause instance')
-    UNPAUSE = catalogue.Action(
+    UNPAUSE = entries.Action(
         '029', 'unpause instance')
-    SUSPEND = catalogue.Action(
+    SUSPEND = entries.Action(
         '030', 'suspend instance')
-    RESUME = catalogue.Action(
+    RESUME = entries.Action(
         '031', 'resume instance')
-    SOFT_DELETE = catalogue.Action(
+    SOFT_DELETE = entries.Action(
         '032', 'soft-delete instance')
-    RESTORE = catalogue.Action(
+    RESTORE = entries.Action(
         '033', 'restore deleted instance')
-    CHANGE_PASSWORD = catalogue.Action(
+    CHANGE_PASSWORD = entries.Action(
         '034', 'change administrator password')
-    TRIGGER_CRASH_DUMP = catalogue.Action(
+    TRIGGER_CRASH_DUMP = entries.Action(
         '035', 'trigger crash dump')
 
 
 class Details:
-    UNKNOWN_ERROR = catalogue.Detail(
+    UNKNOWN_ERROR = entries.Detail(
         '001',
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
-    NO_VALID_HOST = catalogue.Detail(
+    NO_VALID_HOST = entries.Detail(
         '002',
         'No host was found that can take the instance with the requested '
         'flavor and options.',
@@ -106,19 +106,19 @@ class Details:
         'later.',
         user_fixable=True, retryable=True,
         exceptions=('NoValidHost', 'RequestFilterFailed'))
-    RETRIES_EXHAUSTED = catalogue.Detail(
+    RETRIES_EXHAUSTED = entries.Detail(
         '003',
         'The operation failed on each host that was tried for the instance.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('MaxRetriesExceeded',))
-    NOT_ENOUGH_RESOURCES = catalogue.Detail(
+    NOT_ENOUGH_RESOURCES = entries.Detail(
         '004',
         'The host chosen for the instance no longer had enough resources.',
         'Try again, or choose a smaller flavor.',
         user_fixable=True, retryable=True,
         exceptions=('ComputeResourcesUnavailable', 'AllocationCreateFailed'))
-    OVER_QUOTA = catalogue.Detail(
+    OVER_QUOTA = entries.Detail(
         '005',
         'The operation would exceed a quota of your project.',
         'Delete resources that you no longer need or ask your operator for a '
@@ -126,7 +126,7 @@ class Details:
         user_fixable=True,
         exceptions=('OverQuota', 'TooManyInstances', 'MetadataLimitExceeded',
                     'GroupMemberLimitExceeded', 'SecurityGroupLimitExceeded'))
-    PORT_QUOTA_EXCEEDED = catalogue.Detail(
+    PORT_QUOTA_EXCEEDED = entries.Detail(
         '006',
         'The instance needs another network port, but the port quota of your '
         'project is used up.',
@@ -134,14 +134,14 @@ class Details:
         'larger quota, then try again.',
         user_fixable=True,
         exceptions=('PortLimitExceeded',))
-    IMAGE_NOT_ACTIVE = catalogue.Detail(
+    IMAGE_NOT_ACTIVE = entries.Detail(
         '007',
         'The image is not active, so it cannot be used.',
         'Wait until the image is active or choose another one, then try '
         'again.',
         user_fixable=True, retryable=True,
         exceptions=('ImageNotActive',))
-    IMAGE_NOT_FOUND = catalogue.Detail(
+    IMAGE_NOT_FOUND = entries.Detail(
         '008',
         'The image needed for the operation does not exist, or you may not '
         'use it.',
@@ -150,7 +150,7 @@ class Details:
         user_fixable=True,
         exceptions=('ImageNotFound', 'ImageNotAuthorized', 'InvalidImageRef',
                     'UnshelveException'))
-    IMAGE_NOT_USABLE = catalogue.Detail(
+    IMAGE_NOT_USABLE = entries.Detail(
         '009',
         'The image is damaged, or its format or properties are not accepted.',
         'Check the disk format and the properties of the image, or choose '
@@ -158,7 +158,7 @@ class Details:
         user_fixable=True,
         exceptions=('ImageUnacceptable', 'InvalidImageFormat',
                     'InvalidDiskFormat', 'UnsupportedImageModel'))
-    IMAGE_SERVICE_FAILED = catalogue.Detail(
+    IMAGE_SERVICE_FAILED = entries.Detail(
         '010',
         'The image could not be read from the image service or written to '
         'it.',
@@ -166,14 +166,14 @@ class Details:
         retryable=True,
         exceptions=('GlanceConnectionFailed', 'CouldNotFetchImage',
                     'CouldNotUploadImage'))
-    IMAGE_SPACE_EXHAUSTED = catalogue.Detail(
+    IMAGE_SPACE_EXHAUSTED = entries.Detail(
         '011',
         'There is not enough quota or space left to store the new image.',
         'Delete images that you no longer need or ask your operator for a '
         'larger quota, then try again.',
         user_fixable=True,
         exceptions=('ImageQuotaExceeded',))
-    IMAGE_SIGNATURE_INVALID = catalogue.Detail(
+    IMAGE_SIGNATURE_INVALID = entries.Detail(
         '012',
         'The signature of the image could not be verified.',
         'Check the signature properties of the image and the trusted '
@@ -181,39 +181,39 @@ class Details:
         user_fixable=True,
         exceptions=('CertificateValidationFailed',
                     'SignatureVerificationError'))
-    IMAGE_TOO_LARGE = catalogue.Detail(
+    IMAGE_TOO_LARGE = entries.Detail(
         '013',
         'The image is larger than the disk of the flavor.',
         'Choose a flavor with a larger disk or a smaller image, or boot from '
         'a volume that is large enough.',
         user_fixable=True,
         exceptions=('FlavorDiskSmallerThanImage',))
-    FLAVOR_DISK_TOO_SMALL = catalogue.Detail(
+    FLAVOR_DISK_TOO_SMALL = entries.Detail(
         '014',
         'The disk of the flavor is smaller than the image requires.',
         'Choose a flavor with a larger disk, or another image.',
         user_fixable=True,
         exceptions=('FlavorDiskTooSmall', 'FlavorDiskSmallerThanMinDisk'))
-    FLAVOR_MEMORY_TOO_SMALL = catalogue.Detail(
+    FLAVOR_MEMORY_TOO_SMALL = entries.Detail(
         '015',
         'The flavor has less memory than the image requires.',
         'Choose a flavor with more memory, or another image.',
         user_fixable=True,
         exceptions=('FlavorMemoryTooSmall',))
-    BOOT_VOLUME_TOO_SMALL = catalogue.Detail(
+    BOOT_VOLUME_TOO_SMALL = entries.Detail(
         '016',
         'The boot volume is smaller than the image requires.',
         'Ask for a larger boot volume, or choose another image.',
         user_fixable=True,
         exceptions=('VolumeSmallerThanMinDisk',))
-    BOOT_VOLUME_REQUIRED = catalogue.Detail(
+    BOOT_VOLUME_REQUIRED = entries.Detail(
         '017',
         'The flavor has no disk of its own, so the instance must boot from a '
         'volume.',
         'Boot from a volume, or choose a flavor with a disk.',
         user_fixable=True,
         exceptions=('BootFromVolumeRequiredForZeroDiskFlavor',))
-    FLAVOR_IMAGE_CONFLICT = catalogue.Detail(
+    FLAVOR_IMAGE_CONFLICT = entries.Detail(
         '018',
         'Properties of the image contradict the flavor or go beyond what it '
         'permits.',
@@ -229,7 +229,7 @@ class Details:
                     'ImageVCPUTopologyRangeExceeded',
                     'ImageSerialPortNumberExceedFlavorValue',
                     'RequestedVRamTooHigh'))
-    NETWORK_NOT_USABLE = catalogue.Detail(
+    NETWORK_NOT_USABLE = entries.Detail(
         '019',
         'The requested network cannot be used for the instance, or the '
         'request does not make clear which network to use.',
@@ -241,7 +241,7 @@ class Details:
                     'UnableToAutoAllocateNetwork',
                     'InterfaceAttachFailedNoNetwork',
                     'SecurityGroupCannotBeApplied'))
-    NETWORK_SETUP_FAILED = catalogue.Detail(
+    NETWORK_SETUP_FAILED = entries.Detail(
         '020',
         'The network connection of the instance could not be set up.',
         _TRY_AGAIN,
@@ -249,26 +249,26 @@ class Details:
         exceptions=('VirtualInterfaceCreateException',
                     'VirtualInterfacePlugException',
                     'VirtualInterfaceMacAddressException'))
-    NO_MORE_FIXED_IPS = catalogue.Detail(
+    NO_MORE_FIXED_IPS = entries.Detail(
         '021',
         'The network has no free IP address left.',
         'Free addresses in the network or choose another network, then try '
         'again.',
         user_fixable=True, retryable=True,
         exceptions=('NoMoreFixedIps',))
-    ADDRESS_IN_USE = catalogue.Detail(
+    ADDRESS_IN_USE = entries.Detail(
         '022',
         'The requested IP address is already in use.',
         'Choose another address, or leave the choice open.',
         user_fixable=True,
         exceptions=('FixedIpAlreadyInUse',))
-    PORT_IN_USE = catalogue.Detail(
+    PORT_IN_USE = entries.Detail(
         '023',
         'The requested network port is already in use.',
         'Detach the port from where it is used now, or choose another port.',
         user_fixable=True,
         exceptions=('PortInUse',))
-    PORT_NOT_USABLE = catalogue.Detail(
+    PORT_NOT_USABLE = entries.Detail(
         '024',
         'The requested network port does not exist or cannot be used for '
         'this instance.',
@@ -277,21 +277,21 @@ class Details:
         user_fixable=True,
         exceptions=('PortNotFound', 'PortNotUsable', 'PortNotUsableDNS',
                     'PortRequiresFixedIP', 'AttachSRIOVPortNotSupported'))
-    PORT_BINDING_FAILED = catalogue.Detail(
+    PORT_BINDING_FAILED = entries.Detail(
         '025',
         'A network port of the instance could not be bound to its host.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('PortBindingFailed', 'PortBindingActivationFailed',
                     'PortUpdateFailed'))
-    INTERFACE_ATTACH_FAILED = catalogue.Detail(
+    INTERFACE_ATTACH_FAILED = entries.Detail(
         '026',
         'The network interface could not be attached to the instance.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('InterfaceAttachFailed',
                     'InterfaceAttachResourceAllocationFailed'))
-    DEVICE_DETACH_FAILED = catalogue.Detail(
+    DEVICE_DETACH_FAILED = entries.Detail(
         '027',
         'A device could not be detached from the instance.',
         'Make sure that the guest no longer uses the device (unmount a '
@@ -299,7 +299,7 @@ class Details:
         user_fixable=True, retryable=True,
         exceptions=('DeviceDetachFailed', 'VolumeDetachFailed',
                     'InterfaceDetachFailed', 'PciDeviceDetachFailed'))
-    VOLUME_NOT_USABLE = catalogue.Detail(
+    VOLUME_NOT_USABLE = entries.Detail(
         '028',
         'A volume does not exist, is not in a suitable state or does not '
         'suit the instance.',
@@ -308,7 +308,7 @@ class Details:
         user_fixable=True, retryable=True,
         exceptions=('InvalidVolume', 'VolumeNotFound',
                     'MismatchVolumeAZException'))
-    VOLUME_CREATE_FAILED = catalogue.Detail(
+    VOLUME_CREATE_FAILED = entries.Detail(
         '029',
         'A volume for the instance could not be created, or not in the time '
         'allowed.',
@@ -316,20 +316,20 @@ class Details:
         'from it when it is available.',
         retryable=True,
         exceptions=('VolumeNotCreated',))
-    VOLUME_ATTACH_FAILED = catalogue.Detail(
+    VOLUME_ATTACH_FAILED = entries.Detail(
         '030',
         'A volume could not be attached to the instance.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('VolumeAttachFailed', 'StaleVolumeMount'))
-    VOLUME_SERVICE_FAILED = catalogue.Detail(
+    VOLUME_SERVICE_FAILED = entries.Detail(
         '031',
         'The block storage service could not be reached or did not do its '
         'part of the operation.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('CinderConnectionFailed', 'ReimageException'))
-    BLOCK_DEVICE_INVALID = catalogue.Detail(
+    BLOCK_DEVICE_INVALID = entries.Detail(
         '032',
         'The disks and volumes requested for the instance are not valid or '
         'do not fit together.',
@@ -343,14 +343,14 @@ class Details:
                     'InvalidBDMForLegacy', 'InvalidBDMVolumeNotBootable',
                     'InvalidBDMDiskBus', 'InvalidDevicePath',
                     'DevicePathInUse'))
-    TOO_MANY_DISKS = catalogue.Detail(
+    TOO_MANY_DISKS = entries.Detail(
         '033',
         'The instance would have more disks than it can hold.',
         'Detach volumes that you no longer need, or use fewer but larger '
         'volumes.',
         user_fixable=True,
         exceptions=('TooManyDiskDevices',))
-    MULTIATTACH_UNSUPPORTED = catalogue.Detail(
+    MULTIATTACH_UNSUPPORTED = entries.Detail(
         '034',
         'The volume can be attached to several instances, which this '
         'operation does not support.',
@@ -360,7 +360,7 @@ class Details:
                     'MultiattachToShelvedNotSupported',
                     'MultiattachSwapVolumeNotSupported',
                     'VolumeBDMIsMultiAttach'))
-    SHARE_CONNECTION_FAILED = catalogue.Detail(
+    SHARE_CONNECTION_FAILED = entries.Detail(
         '035',
         'A share could not be connected to the instance or disconnected from '
         'it.',
@@ -373,7 +373,7 @@ class Details:
                     'ShareMountError', 'ShareUmountError',
                     'ShareAccessNotFound', 'ShareAccessGrantError',
                     'ShareAccessRemovalError', 'ManilaConnectionFailed'))
-    PCI_DEVICE_UNAVAILABLE = catalogue.Detail(
+    PCI_DEVICE_UNAVAILABLE = entries.Detail(
         '036',
         'No suitable PCI device was free for the instance.',
         'Try again later, or choose a flavor or a network port that needs no '
@@ -382,7 +382,7 @@ class Details:
         exceptions=('PciDeviceRequestFailed', 'PciDevicePoolEmpty',
                     'PciDeviceNotFound', 'PciDeviceNotFoundById',
                     'InterfaceAttachPciClaimFailed'))
-    ACCELERATOR_UNAVAILABLE = catalogue.Detail(
+    ACCELERATOR_UNAVAILABLE = entries.Detail(
         '037',
         'The accelerator that the flavor or the port asks for could not be '
         'provided.',
@@ -392,7 +392,7 @@ class Details:
         user_fixable=True, retryable=True,
         exceptions=('AcceleratorRequestOpFailed',
                     'AcceleratorRequestBindingFailed', 'DeviceProfileError'))
-    CPU_POLICY_NOT_SATISFIABLE = catalogue.Detail(
+    CPU_POLICY_NOT_SATISFIABLE = entries.Detail(
         '038',
         'The CPU, NUMA or memory page layout that the flavor or image asks '
         'for is not possible.',
@@ -412,21 +412,21 @@ class Details:
                     'ImageNUMATopologyCPUsUnassigned',
                     'ImageNUMATopologyMemoryOutOfRange',
                     'ImageNUMATopologyRebuildConflict'))
-    AFFINITY_VIOLATED = catalogue.Detail(
+    AFFINITY_VIOLATED = entries.Detail(
         '039',
         'The place found for the instance would break the affinity rule of '
         'its server group.',
         'Try again later, or use a server group with a softer affinity rule.',
         user_fixable=True, retryable=True,
         exceptions=('GroupAffinityViolation',))
-    HOST_UNAVAILABLE = catalogue.Detail(
+    HOST_UNAVAILABLE = entries.Detail(
         '040',
         'A host needed for the operation is down or did not answer.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('ComputeServiceUnavailable', 'HypervisorUnavailable',
                     'VirtDriverNotReady', 'MessagingTimeout'))
-    HYPERVISOR_ERROR = catalogue.Detail(
+    HYPERVISOR_ERROR = entries.Detail(
         '041',
         'The hypervisor could not carry out the operation.',
         _TRY_AGAIN,
@@ -437,7 +437,7 @@ class Details:
                     'InstanceRebootFailure', 'InstanceSuspendFailure',
                     'InstanceResumeFailure', 'InstanceTerminationFailure',
                     'InstanceRescueFailure', 'InstanceUnRescueFailure'))
-    RESCUE_NOT_POSSIBLE = catalogue.Detail(
+    RESCUE_NOT_POSSIBLE = entries.Detail(
         '042',
         'The instance cannot be rescued in the requested way.',
         'Use another rescue image, or check the rescue properties of the '
@@ -445,7 +445,7 @@ class Details:
         user_fixable=True,
         exceptions=('InstanceNotRescuable', 'UnsupportedRescueImage',
                     'UnsupportedRescueBus', 'UnsupportedRescueDevice'))
-    MIGRATION_PRECHECK_FAILED = catalogue.Detail(
+    MIGRATION_PRECHECK_FAILED = entries.Detail(
         '043',
         'The instance was not moved because it does not meet a condition of '
         'the move, or the destination does not.',
@@ -455,7 +455,7 @@ class Details:
                     'InvalidHypervisorType', 'DestinationHypervisorTooOld',
                     'DestinationDiskExists', 'InvalidSharedStorage',
                     'InvalidLocalStorage'))
-    MIGRATION_FAILED = catalogue.Detail(
+    MIGRATION_FAILED = entries.Detail(
         '044',
         'The instance could not be moved to another host.',
         _TRY_AGAIN,
@@ -463,25 +463,25 @@ class Details:
         exceptions=('MigrationError', 'MigrationSchedulerRPCError',
                     'LiveMigrationNotSubmitted',
                     'LiveMigrationURINotAvailable'))
-    LIVE_MIGRATION_TIMED_OUT = catalogue.Detail(
+    LIVE_MIGRATION_TIMED_OUT = entries.Detail(
         '045',
         'The live migration did not finish in the time allowed and was given '
         'up.',
         'Reduce the load in the instance, or stop it, and have the migration '
         'tried again.',
         user_fixable=True, retryable=True)
-    LIVE_MIGRATION_ABORTED = catalogue.Detail(
+    LIVE_MIGRATION_ABORTED = entries.Detail(
         '046',
         'The live migration was aborted. The instance stays where it was.',
         retryable=True)
-    RESIZE_NOT_POSSIBLE = catalogue.Detail(
+    RESIZE_NOT_POSSIBLE = entries.Detail(
         '047',
         'The disks of the instance cannot be changed to suit the new flavor.',
         'Choose a flavor whose disks are at least as large as those of the '
         'present one.',
         user_fixable=True,
         exceptions=('ResizeError', 'CannotResizeDisk'))
-    OPERATION_NOT_SUPPORTED = catalogue.Detail(
+    OPERATION_NOT_SUPPORTED = entries.Detail(
         '048',
         'The operation is not supported for this instance or with the '
         'options given.',
@@ -506,7 +506,7 @@ class Details:
                     'InstanceEvacuateNotSupported',
                     'SetAdminPasswdNotSupported',
                     'TriggerCrashDumpNotSupported'))
-    INSTANCE_WRONG_STATE = catalogue.Detail(
+    INSTANCE_WRONG_STATE = entries.Detail(
         '049',
         'The instance is not in a state that permits the operation, or '
         'another operation is under way.',
@@ -518,24 +518,24 @@ class Details:
                     'InstanceNotInRescueMode', 'InvalidMigrationState',
                     'InstanceUpdateConflict', 'UnknownInstanceUpdateConflict',
                     'UnexpectedTaskStateError'))
-    INSTANCE_LOCKED = catalogue.Detail(
+    INSTANCE_LOCKED = entries.Detail(
         '050',
         'The instance is locked against changes.',
         'Unlock the instance and try again; if you are not permitted to '
         'unlock it, ask your operator.',
         user_fixable=True,
         exceptions=('InstanceIsLocked',))
-    INSTANCE_NOT_FOUND = catalogue.Detail(
+    INSTANCE_NOT_FOUND = entries.Detail(
         '051',
         'The instance does not exist, or it was being deleted during the '
         'operation.',
         exceptions=('InstanceNotFound', 'UnexpectedDeletingTaskStateError'))
-    SNAPSHOT_NOT_SUPPORTED = catalogue.Detail(
+    SNAPSHOT_NOT_SUPPORTED = entries.Detail(
         '052',
         'Snapshots are not supported for this instance.',
         'Back up the data from within the instance, or take snapshots of its '
         'volumes.')
-    GUEST_AGENT_UNAVAILABLE = catalogue.Detail(
+    GUEST_AGENT_UNAVAILABLE = entries.Detail(
         '053',
         'The agent in the guest that the operation needs is not enabled or '
         'did not do its part.',
@@ -545,7 +545,7 @@ class Details:
         exceptions=('InstanceAgentNotEnabled', 'QemuGuestAgentNotEnabled',
                     'InstanceQuiesceNotSupported', 'InstanceQuiesceFailed',
                     'InstancePasswordSetFailed'))
-    KEY_MANAGER_FAILED = catalogue.Detail(
+    KEY_MANAGER_FAILED = entries.Detail(
         '054',
         'A key or secret of the instance could not be stored or read.',
         'Check that the secret still exists and that you have access to it, '
@@ -554,7 +554,7 @@ class Details:
         user_fixable=True, retryable=True,
         exceptions=('KeyManagerError', 'EphemeralEncryptionSecretNotFound',
                     'VTPMSecretNotFound', 'VTPMSecretForbidden'))
-    USER_DATA_INVALID = catalogue.Detail(
+    USER_DATA_INVALID = entries.Detail(
         '055',
         'The user data, files or config drive settings for the instance are '
         'not valid or too large.',
@@ -564,13 +564,13 @@ class Details:
                     'InstanceUserDataMalformed', 'OnsetFileLimitExceeded',
                     'OnsetFilePathLimitExceeded',
                     'OnsetFileContentLimitExceeded'))
-    NOT_ENOUGH_DISK_SPACE = catalogue.Detail(
+    NOT_ENOUGH_DISK_SPACE = entries.Detail(
         '056',
         'There was not enough disk space for the operation.',
         'Try again later, or choose a flavor or image that needs less disk '
         'space.',
         user_fixable=True, retryable=True)
-    OPERATION_TIMED_OUT = catalogue.Detail(
+    OPERATION_TIMED_OUT = entries.Detail(
         '057',
         'The operation did not finish in the time allowed.',
         _TRY_AGAIN,
@@ -578,7 +578,7 @@ class Details:
         exceptions=('InstanceEventTimeout',))
 
 
-NAMESPACE = catalogue.Namespace(
+NAMESPACE = entries.Namespace(
     'COMPUTE',
     resource_types=(resource_types.INSTANCE,),
     actions=Actions, details=Details)

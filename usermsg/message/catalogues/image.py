@@ -11,7 +11,7 @@
 # under the License.
 """Messages of the image service."""
 
-from usermsg.message import catalogue
+from usermsg.message import entries
 from usermsg.message import resource_types
 
 _TRY_AGAIN = (
@@ -20,60 +20,60 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    CREATE = catalogue.Action(
+    CREATE = entries.Action(
         '001', 'create image')
-    IMPORT = catalogue.Action(
+    IMPORT = entries.Action(
         '002', 'import image')
-    UPLOAD = catalogue.Action(
+    UPLOAD = entries.Action(
         '003', 'upload image data')
-    DOWNLOAD = catalogue.Action(
+    DOWNLOAD = entries.Action(
         '004', 'download image data')
-    COPY = catalogue.Action(
+    COPY = entries.Action(
         '005', 'copy image')
-    DELETE = catalogue.Action(
+    DELETE = entries.Action(
         '006', 'delete image')
-    UPDATE_MEMBERS = catalogue.Action(
+    UPDATE_MEMBERS = entries.Action(
         '007', 'update image members')
-    UPDATE = catalogue.Action(
+    UPDATE = entries.Action(
         '008', 'update image')
-    STAGE = catalogue.Action(
+    STAGE = entries.Action(
         '009', 'stage image data')
-    ADD_LOCATION = catalogue.Action(
+    ADD_LOCATION = entries.Action(
         '010', 'add image location')
 
 
 class Details:
-    UNKNOWN_ERROR = catalogue.Detail(
+    UNKNOWN_ERROR = entries.Detail(
         '001',
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
-    STORE_FULL = catalogue.Detail(
+    STORE_FULL = entries.Detail(
         '002',
         'The image store has no room left for the image data.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('StorageFull',))
-    OVER_QUOTA = catalogue.Detail(
+    OVER_QUOTA = entries.Detail(
         '003',
         'The image quota of your project leaves no room for this request.',
         'Delete images that are no longer needed, or ask your operator for '
         'a larger quota.',
         user_fixable=True,
         exceptions=('StorageQuotaFull', 'LimitExceeded'))
-    IMAGE_TOO_LARGE = catalogue.Detail(
+    IMAGE_TOO_LARGE = entries.Detail(
         '004',
         'The image is larger than this cloud accepts.',
         'Make the image smaller, or use a format that takes less space.',
         user_fixable=True,
         exceptions=('ImageSizeLimitExceeded',))
-    STORE_READ_ONLY = catalogue.Detail(
+    STORE_READ_ONLY = entries.Detail(
         '005',
         'The image store accepts no new data.',
         'Ask for another image store if there is one, or give your operator '
         'the request id.',
         exceptions=('StorageWriteDenied', 'StoreAddDisabled'))
-    STORE_UNAVAILABLE = catalogue.Detail(
+    STORE_UNAVAILABLE = entries.Detail(
         '006',
         'The image store is not available.',
         _TRY_AGAIN,
@@ -81,43 +81,43 @@ class Details:
         exceptions=('RemoteServiceUnavailable', 'NoServiceEndpoint',
                     'HostNotInitialized', 'BadStoreConfiguration',
                     'DriverLoadFailure'))
-    STORE_UNKNOWN = catalogue.Detail(
+    STORE_UNKNOWN = entries.Detail(
         '007',
         'This cloud has no image store of the requested name or kind.',
         'List the image stores on offer, and ask for one of them.',
         user_fixable=True,
         exceptions=('UnknownScheme',))
-    STORE_COPY_FAILED = catalogue.Detail(
+    STORE_COPY_FAILED = entries.Detail(
         '008',
         'The image data could not be saved in every requested image store.',
         'Check which stores hold the image, and copy it to those that are '
         'missing; if that fails too, give your operator the request id.',
         retryable=True,
         exceptions=('_NoStoresSucceeded',))
-    ALREADY_IN_STORE = catalogue.Detail(
+    ALREADY_IN_STORE = entries.Detail(
         '009',
         'The requested image store holds this image already.',
         'Use the image as it is, or choose another image store.',
         user_fixable=True,
         exceptions=('glance_store.exceptions.Duplicate',))
-    STAGING_AREA_FULL = catalogue.Detail(
+    STAGING_AREA_FULL = entries.Detail(
         '010',
         'There is no room left for image data that waits to be imported.',
         _TRY_AGAIN,
         retryable=True)
-    NO_STAGED_DATA = catalogue.Detail(
+    NO_STAGED_DATA = entries.Detail(
         '011',
         'No data was staged for this image, so there was nothing to import.',
         'Stage the image data, then import it again.',
         user_fixable=True)
-    SOURCE_UNREACHABLE = catalogue.Detail(
+    SOURCE_UNREACHABLE = entries.Detail(
         '012',
         'The source of the image data could not be reached.',
         'Check the address or region and that the source is running, then '
         'try again.',
         user_fixable=True, retryable=True,
         exceptions=('GlanceEndpointNotFound', 'urllib.error.URLError'))
-    SOURCE_REFUSED = catalogue.Detail(
+    SOURCE_REFUSED = entries.Detail(
         '013',
         'The source does not have the image or does not hand it out.',
         'Check the address, and that the image there is ready and may be '
@@ -125,26 +125,26 @@ class Details:
         user_fixable=True,
         exceptions=('_InvalidGlanceDownloadImageStatus',
                     'urllib.error.HTTPError'))
-    SOURCE_NOT_ALLOWED = catalogue.Detail(
+    SOURCE_NOT_ALLOWED = entries.Detail(
         '014',
         'This cloud does not take image data from the given address.',
         'Use another address, or download the data and upload it yourself.',
         user_fixable=True,
         exceptions=('BadStoreUri',))
-    FORMAT_NOT_SUPPORTED = catalogue.Detail(
+    FORMAT_NOT_SUPPORTED = entries.Detail(
         '015',
         'This cloud does not support the disk format or container format of '
         'the image.',
         'Use the image in a format that is supported here.',
         user_fixable=True)
-    FORMAT_MISMATCH = catalogue.Detail(
+    FORMAT_MISMATCH = entries.Detail(
         '016',
         'The image data is not in the format that was declared for it.',
         'Declare the format that the data really has, or send data in the '
         'declared format.',
         user_fixable=True,
         exceptions=('InvalidImageData', 'ImageFormatError'))
-    UNSAFE_CONTENT = catalogue.Detail(
+    UNSAFE_CONTENT = entries.Detail(
         '017',
         'The image uses features that are not safe here, for example a '
         'backing file or another reference to data outside it.',
@@ -152,103 +152,103 @@ class Details:
         'use that one.',
         user_fixable=True,
         exceptions=('SafetyCheckFailed', 'SafetyViolation'))
-    SIGNATURE_VERIFICATION_FAILED = catalogue.Detail(
+    SIGNATURE_VERIFICATION_FAILED = entries.Detail(
         '018',
         'The signature of the image could not be confirmed.',
         'Check the signature properties and the data of the image, or sign '
         'the image again.',
         user_fixable=True,
         exceptions=('SignatureVerificationError',))
-    SIGNING_CERTIFICATE_UNUSABLE = catalogue.Detail(
+    SIGNING_CERTIFICATE_UNUSABLE = entries.Detail(
         '019',
         'The certificate for the signature of the image is missing, expired '
         'or not trusted.',
         'Sign the image again with a certificate that is valid and that this '
         'cloud trusts.',
         user_fixable=True)
-    CHECKSUM_MISMATCH = catalogue.Detail(
+    CHECKSUM_MISMATCH = entries.Detail(
         '020',
         'The checksum of the image data is not the expected one.',
         'Check the data and the expected checksum, then try again.',
         user_fixable=True, retryable=True)
-    SIZE_MISMATCH = catalogue.Detail(
+    SIZE_MISMATCH = entries.Detail(
         '021',
         'The amount of image data is not the one that was announced.',
         'Check that the data is complete and the size is right, then try '
         'again.',
         user_fixable=True, retryable=True)
-    TRANSFER_INTERRUPTED = catalogue.Detail(
+    TRANSFER_INTERRUPTED = entries.Detail(
         '022',
         'The transfer of the image data broke off before it was complete.',
         'Start the transfer again; if it keeps breaking off, check the '
         'network connection.',
         retryable=True)
-    DECOMPRESSION_FAILED = catalogue.Detail(
+    DECOMPRESSION_FAILED = entries.Detail(
         '023',
         'The compressed image data could not be unpacked.',
         'Check that the archive is intact and holds just one file, or use '
         'the image uncompressed.',
         user_fixable=True)
-    CONVERSION_FAILED = catalogue.Detail(
+    CONVERSION_FAILED = entries.Detail(
         '024',
         'The image could not be converted to the format that is used here.',
         'Try again, or convert the image yourself first; if it keeps '
         'failing, give your operator the request id.',
         user_fixable=True, retryable=True)
-    CONVERSION_UNSUPPORTED = catalogue.Detail(
+    CONVERSION_UNSUPPORTED = entries.Detail(
         '025',
         'This cloud cannot convert images from this format.',
         'Convert the image to a suitable format yourself, and use that one.',
         user_fixable=True)
-    IMAGE_IN_USE = catalogue.Detail(
+    IMAGE_IN_USE = entries.Detail(
         '026',
         'The image is still in use, for example by a volume or server made '
         'from it.',
         'Delete what depends on the image, then try again.',
         user_fixable=True, retryable=True,
         exceptions=('InUseByStore', 'HasSnapshot'))
-    IMAGE_PROTECTED = catalogue.Detail(
+    IMAGE_PROTECTED = entries.Detail(
         '027',
         'The image is protected against deletion.',
         'Remove the protection from the image, then delete it again.',
         user_fixable=True,
         exceptions=('ProtectedImageDelete',))
-    IMAGE_INVALID_STATE = catalogue.Detail(
+    IMAGE_INVALID_STATE = entries.Detail(
         '028',
         'The status of the image does not allow this operation.',
         'Check the status of the image, and try again once it has changed.',
         retryable=True,
         exceptions=('InvalidImageStatusTransition',))
-    IMAGE_DEACTIVATED = catalogue.Detail(
+    IMAGE_DEACTIVATED = entries.Detail(
         '029',
         'The image was deactivated, so its data cannot be used.',
         'Use another image, or ask your operator why this one was '
         'deactivated.')
-    IMAGE_DELETED = catalogue.Detail(
+    IMAGE_DELETED = entries.Detail(
         '030',
         'The image does not exist any more.',
         'Create the image again if you still need it.',
         user_fixable=True,
         exceptions=('glance.common.exception.ImageNotFound',))
-    IMAGE_DATA_MISSING = catalogue.Detail(
+    IMAGE_DATA_MISSING = entries.Detail(
         '031',
         'The data of the image was not found in the image store.',
         'Give your operator the request id, or create the image again from '
         'a copy of your own.',
         exceptions=('glance_store.exceptions.NotFound',))
-    IMAGE_BUSY = catalogue.Detail(
+    IMAGE_BUSY = entries.Detail(
         '032',
         'Another operation on the same image got in the way.',
         'Wait until no other operation runs on the image, then try again.',
         user_fixable=True, retryable=True,
         exceptions=('TaskAbortedError',))
-    MEMBER_LIMIT = catalogue.Detail(
+    MEMBER_LIMIT = entries.Detail(
         '033',
         'The image would be shared with more projects than is allowed.',
         'Remove members that no longer need the image, then try again.',
         user_fixable=True,
         exceptions=('ImageMemberLimitExceeded',))
-    METADATA_LIMIT = catalogue.Detail(
+    METADATA_LIMIT = entries.Detail(
         '034',
         'The image would have more properties, tags or locations than is '
         'allowed.',
@@ -256,26 +256,26 @@ class Details:
         user_fixable=True,
         exceptions=('ImagePropertyLimitExceeded', 'ImageTagLimitExceeded',
                     'ImageLocationLimitExceeded'))
-    ENCRYPTION_KEY_UNAVAILABLE = catalogue.Detail(
+    ENCRYPTION_KEY_UNAVAILABLE = entries.Detail(
         '035',
         'The encryption key of the image could not be obtained.',
         'Check that the key exists and that your project may use it, then '
         'try again.',
         user_fixable=True, retryable=True,
         exceptions=('KeyManagerError', 'ManagedObjectNotFoundError'))
-    NOT_PERMITTED = catalogue.Detail(
+    NOT_PERMITTED = entries.Detail(
         '036',
         'You are not permitted to do this with the image.',
         'Ask the owner of the image or your operator for the permission.',
         exceptions=('ForbiddenPublicImage', 'ReadonlyProperty',
                     'ReservedProperty'))
-    AUTHORIZATION_EXPIRED = catalogue.Detail(
+    AUTHORIZATION_EXPIRED = entries.Detail(
         '037',
         'Your authorization expired before the operation was complete.',
         'Sign in again, then repeat the operation.',
         user_fixable=True, retryable=True,
         exceptions=('NotAuthenticated',))
-    TIMED_OUT = catalogue.Detail(
+    TIMED_OUT = entries.Detail(
         '038',
         'The operation took too long and was given up.',
         _TRY_AGAIN,
@@ -283,7 +283,7 @@ class Details:
         exceptions=('builtins.TimeoutError',))
 
 
-NAMESPACE = catalogue.Namespace(
+NAMESPACE = entries.Namespace(
     'IMAGE',
     resource_types=(resource_types.IMAGE,),
     actions=Actions, details=Details)

@@ -11,7 +11,7 @@
 # under the License.
 """Messages of the shared file systems."""
 
-from usermsg.message import catalogue
+from usermsg.message import entries
 from usermsg.message import resource_types
 
 _TRY_AGAIN = (
@@ -20,43 +20,43 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    ALLOCATE_HOST = catalogue.Action(
+    ALLOCATE_HOST = entries.Action(
         '001', 'allocate storage')
-    CREATE = catalogue.Action(
+    CREATE = entries.Action(
         '002', 'create')
-    DELETE_ACCESS_RULES = catalogue.Action(
+    DELETE_ACCESS_RULES = entries.Action(
         '003', 'remove access rules')
-    PROMOTE = catalogue.Action(
+    PROMOTE = entries.Action(
         '004', 'promote to active replica')
-    UPDATE = catalogue.Action(
+    UPDATE = entries.Action(
         '005', 'update')
-    REVERT_TO_SNAPSHOT = catalogue.Action(
+    REVERT_TO_SNAPSHOT = entries.Action(
         '006', 'revert to a snapshot')
-    DELETE = catalogue.Action(
+    DELETE = entries.Action(
         '007', 'delete')
-    EXTEND = catalogue.Action(
+    EXTEND = entries.Action(
         '008', 'extend')
-    SHRINK = catalogue.Action(
+    SHRINK = entries.Action(
         '009', 'shrink')
-    UPDATE_ACCESS_RULES = catalogue.Action(
+    UPDATE_ACCESS_RULES = entries.Action(
         '010', 'change access rules')
-    ADD_UPDATE_SECURITY_SERVICE = catalogue.Action(
+    ADD_UPDATE_SECURITY_SERVICE = entries.Action(
         '011', 'add or change security service')
-    TRANSFER_ACCEPT = catalogue.Action(
+    TRANSFER_ACCEPT = entries.Action(
         '026', 'accept transfer')
-    UPDATE_METADATA = catalogue.Action(
+    UPDATE_METADATA = entries.Action(
         '027', 'change metadata')
-    RESTORE_BACKUP = catalogue.Action(
+    RESTORE_BACKUP = entries.Action(
         '028', 'restore a backup')
 
 
 class Details:
-    UNKNOWN_ERROR = catalogue.Detail(
+    UNKNOWN_ERROR = entries.Detail(
         '001',
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
-    NO_VALID_HOST = catalogue.Detail(
+    NO_VALID_HOST = entries.Detail(
         '002',
         'No storage system was found that meets all conditions of this '
         'request.',
@@ -64,14 +64,14 @@ class Details:
         'zone, or try again later.',
         user_fixable=True, retryable=True,
         exceptions=('NoValidHost',))
-    UNEXPECTED_NETWORK = catalogue.Detail(
+    UNEXPECTED_NETWORK = entries.Detail(
         '003',
         'A share network was given, but the storage system chosen for the '
         'share does not use share networks.',
         'Leave out the share network, or choose a share type that uses one.',
         user_fixable=True,
         exceptions=('InvalidDriverMode',))
-    NO_SHARE_SERVER = catalogue.Detail(
+    NO_SHARE_SERVER = entries.Detail(
         '004',
         'The share network has no usable share server, and none could be set '
         'up.',
@@ -80,118 +80,118 @@ class Details:
         'operator the request id.',
         user_fixable=True, retryable=True,
         exceptions=('ShareServerNotCreated', 'ShareServerNotReady'))
-    NO_ACTIVE_AVAILABLE_REPLICA = catalogue.Detail(
+    NO_ACTIVE_AVAILABLE_REPLICA = entries.Detail(
         '005',
         'A replica can be added only while the active replica of the share '
         'is available, and it is not.',
         'Wait until the active replica is available, then try again; if it '
         'does not recover, give your operator the request id.',
         retryable=True)
-    NO_ACTIVE_REPLICA = catalogue.Detail(
+    NO_ACTIVE_REPLICA = entries.Detail(
         '006',
         'None of the replicas of the share is active.',
         'Give your operator the request id.')
-    FILTER_AVAILABILITY = catalogue.Detail(
+    FILTER_AVAILABILITY = entries.Detail(
         '007',
         'No storage system for this request is available in the requested '
         'availability zone.',
         'Choose another availability zone or leave the choice open, or try '
         'again later.',
         user_fixable=True, retryable=True)
-    FILTER_CAPABILITIES = catalogue.Detail(
+    FILTER_CAPABILITIES = entries.Detail(
         '008',
         'No storage system has all the features that the share type demands.',
         'Choose another share type.',
         user_fixable=True)
-    FILTER_CAPACITY = catalogue.Detail(
+    FILTER_CAPACITY = entries.Detail(
         '009',
         'No storage system has enough free space for this request.',
         'Ask for less space or another share type, or try again later.',
         user_fixable=True, retryable=True)
-    FILTER_DRIVER = catalogue.Detail(
+    FILTER_DRIVER = entries.Detail(
         '010',
         'None of the storage systems that were considered accepts a request '
         'like this one.',
         'Try another size or share type; if that does not help, give your '
         'operator the request id.',
         user_fixable=True)
-    FILTER_IGNORE = catalogue.Detail(
+    FILTER_IGNORE = entries.Detail(
         '011',
         'Every storage system that suits this request was already tried '
         'without success.',
         _TRY_AGAIN,
         retryable=True)
-    FILTER_JSON = catalogue.Detail(
+    FILTER_JSON = entries.Detail(
         '012',
         'No storage system matches the query in the scheduler hint of this '
         'request.',
         'Change the query in the scheduler hint, or leave it out.',
         user_fixable=True)
-    FILTER_RETRY = catalogue.Detail(
+    FILTER_RETRY = entries.Detail(
         '013',
         'Earlier attempts failed, and no other storage system is left to try '
         'for this request.',
         _TRY_AGAIN,
         retryable=True)
-    FILTER_REPLICATION = catalogue.Detail(
+    FILTER_REPLICATION = entries.Detail(
         '014',
         'No storage system is able to hold a further replica of this share.',
         'Choose another availability zone for the replica, or delete a '
         'replica that you no longer need.',
         user_fixable=True)
-    DRIVER_FAILED_EXTEND = catalogue.Detail(
+    DRIVER_FAILED_EXTEND = entries.Detail(
         '015',
         'The storage system failed to extend the share, which now has an '
         'error status.',
         'Give your operator the request id; the status must be cleared '
         'before the share can be extended.',
         exceptions=('ShareExtendingError',))
-    FILTER_CREATE_FROM_SNAPSHOT = catalogue.Detail(
+    FILTER_CREATE_FROM_SNAPSHOT = entries.Detail(
         '016',
         'No storage system can create a share from this snapshot as '
         'requested.',
         'Use the share type and the availability zone of the share from '
         'which the snapshot was taken.',
         user_fixable=True)
-    DRIVER_FAILED_CREATING_FROM_SNAP = catalogue.Detail(
+    DRIVER_FAILED_CREATING_FROM_SNAP = entries.Detail(
         '017',
         'The storage system could not complete the new share from the '
         'snapshot.',
         'Delete the new share and create it from the snapshot once more; if '
         'that fails too, give your operator the request id.',
         retryable=True)
-    DRIVER_REFUSED_SHRINK = catalogue.Detail(
+    DRIVER_REFUSED_SHRINK = entries.Detail(
         '018',
         'The share holds more data than the new size has room for. It keeps '
         'its old size.',
         'Ask for a larger size, or first delete files in the share.',
         user_fixable=True,
         exceptions=('ShareShrinkingPossibleDataLoss',))
-    DRIVER_FAILED_SHRINK = catalogue.Detail(
+    DRIVER_FAILED_SHRINK = entries.Detail(
         '019',
         'The storage system of this share cannot shrink shares.',
         'Create a smaller share, copy the data to it and delete this one.')
-    FORBIDDEN_CLIENT_ACCESS = catalogue.Detail(
+    FORBIDDEN_CLIENT_ACCESS = entries.Detail(
         '020',
         'The storage system does not permit access for the client named in '
         'the access rule.',
         'Delete the access rule and create one that names another client.',
         user_fixable=True)
-    UNSUPPORTED_CLIENT_ACCESS = catalogue.Detail(
+    UNSUPPORTED_CLIENT_ACCESS = entries.Detail(
         '021',
         'The share cannot be accessed with the type or level that the access '
         'rule asks for.',
         'Delete the access rule and create one with another type or level.',
         user_fixable=True,
         exceptions=('InvalidShareAccessLevel', 'InvalidShareAccessType'))
-    UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = catalogue.Detail(
+    UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = entries.Detail(
         '022',
         'A security service of the share network was not accepted. Its type '
         'is not supported, or its settings are wrong.',
         'Correct the settings of the security service or use one of another '
         'type, then try again.',
         user_fixable=True)
-    SECURITY_SERVICE_FAILED_AUTH = catalogue.Detail(
+    SECURITY_SERVICE_FAILED_AUTH = entries.Detail(
         '023',
         'The share could not be set up because the user of the security '
         'service could not log in or lacks rights.',
@@ -199,20 +199,20 @@ class Details:
         'security service, or extend the rights of the user, then try again.',
         user_fixable=True,
         exceptions=('SecurityServiceFailedAuth',))
-    NO_DEFAULT_SHARE_TYPE = catalogue.Detail(
+    NO_DEFAULT_SHARE_TYPE = entries.Detail(
         '024',
         'The request names no share type, and this cloud has no default one.',
         'Name a share type in the request.',
         user_fixable=True,
         exceptions=('DefaultShareTypeNotConfigured',))
-    MISSING_SECURITY_SERVICE = catalogue.Detail(
+    MISSING_SECURITY_SERVICE = entries.Detail(
         '025',
         'The protocol of the share needs a security service that the share '
         'network does not have.',
         'Add a security service of the right type to the share network, then '
         'create the share again.',
         user_fixable=True)
-    DRIVER_FAILED_TRANSFER_ACCEPT = catalogue.Detail(
+    DRIVER_FAILED_TRANSFER_ACCEPT = entries.Detail(
         '026',
         'The share still has access rules, and its storage system can hand '
         'it over only without them.',
@@ -220,7 +220,7 @@ class Details:
         'them removed first.',
         user_fixable=True,
         exceptions=('DriverCannotTransferShareWithRules',))
-    SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = catalogue.Detail(
+    SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = entries.Detail(
         '027',
         'The share network needs another network port, but the port quota is '
         'used up.',
@@ -228,56 +228,56 @@ class Details:
         'larger quota, then try again.',
         user_fixable=True,
         exceptions=('PortLimitExceeded',))
-    SHARE_BACKEND_NOT_READY_YET = catalogue.Detail(
+    SHARE_BACKEND_NOT_READY_YET = entries.Detail(
         '028',
         'The storage system for shares is not ready at the moment.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('WillNotSchedule',))
-    UPDATE_METADATA_SUCCESS = catalogue.Detail(
+    UPDATE_METADATA_SUCCESS = entries.Detail(
         '029',
         'The storage system has applied the changed metadata.')
-    UPDATE_METADATA_FAILURE = catalogue.Detail(
+    UPDATE_METADATA_FAILURE = entries.Detail(
         '030',
         'The storage system could not apply the changed metadata.',
         'Check the keys and values and set them again; if it keeps failing, '
         'give your operator the request id.',
         user_fixable=True, retryable=True)
-    UPDATE_METADATA_NOT_DELETED = catalogue.Detail(
+    UPDATE_METADATA_NOT_DELETED = entries.Detail(
         '031',
         'Metadata that the storage system uses was deleted, but deletions '
         'are not passed on to the storage system.',
         'If the storage system should behave differently, set the key again '
         'with the value that you want.',
         user_fixable=True)
-    TARGETED_RESTORE_UNSUPPORTED = catalogue.Detail(
+    TARGETED_RESTORE_UNSUPPORTED = entries.Detail(
         '032',
         'The storage system can restore this backup only to the share from '
         'which it was taken.',
         'Restore the backup to its original share.',
         user_fixable=True)
-    NEUTRON_SUBNET_FULL = catalogue.Detail(
+    NEUTRON_SUBNET_FULL = entries.Detail(
         '033',
         'The subnet of the share network has no free IP address left.',
         'Free addresses in the subnet, or use a share network with another '
         'subnet, then try again.',
         user_fixable=True, retryable=True,
         exceptions=('IpAddressGenerationFailureClient',))
-    UNSUPPORTED_REPLICA_CREATE_CONFIG = catalogue.Detail(
+    UNSUPPORTED_REPLICA_CREATE_CONFIG = entries.Detail(
         '034',
         'The storage system cannot replicate the share in its present '
         'configuration.',
         'Delete snapshots of the share that you no longer need, or use a '
         'share of another share type.',
         user_fixable=True)
-    DRIVER_FAILED_REVERTING_TO_SNAPSHOT = catalogue.Detail(
+    DRIVER_FAILED_REVERTING_TO_SNAPSHOT = entries.Detail(
         '035',
         'The storage system could not revert the share to the snapshot.',
         _TRY_AGAIN,
         retryable=True)
 
 
-NAMESPACE = catalogue.Namespace(
+NAMESPACE = entries.Namespace(
     'SHARE',
     resource_types=(resource_types.SHARE,
                     resource_types.SHARE_GROUP,

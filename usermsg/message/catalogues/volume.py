@@ -11,8 +11,8 @@
 # under the License.
 """Messages of block storage."""
 
-from usermsg.message import catalogue
 from usermsg.message import defined_messages
+from usermsg.message import entries
 from usermsg.message import resource_types
 
 _TRY_AGAIN = (
@@ -21,30 +21,30 @@ _TRY_AGAIN = (
 
 
 class Events:
-    UNKNOWN_ERROR = catalogue.Event(
+    UNKNOWN_ERROR = entries.Event(
         defined_messages.EventIds.UNKNOWN_ERROR,
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
-    UNABLE_TO_ALLOCATE = catalogue.Event(
+    UNABLE_TO_ALLOCATE = entries.Event(
         defined_messages.EventIds.UNABLE_TO_ALLOCATE,
         'No storage could be allocated for this volume request.',
         'Ask for a smaller volume or another volume type or availability '
         'zone, or try again later.',
         user_fixable=True, retryable=True)
-    ATTACH_READONLY_VOLUME = catalogue.Event(
+    ATTACH_READONLY_VOLUME = entries.Event(
         defined_messages.EventIds.ATTACH_READONLY_VOLUME,
         'The volume allows reading only, so it was not attached for writing.',
         'Attach it in read-only mode, or remove its read-only flag first.',
         user_fixable=True)
-    IMAGE_FROM_VOLUME_OVER_QUOTA = catalogue.Event(
+    IMAGE_FROM_VOLUME_OVER_QUOTA = entries.Event(
         defined_messages.EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
         'No image was made from the volume because your image quota is used '
         'up.',
         'Remove images that are no longer needed, or ask your operator for '
         'a larger quota.',
         user_fixable=True)
-    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = catalogue.Event(
+    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = entries.Event(
         defined_messages.EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
         'An encrypted volume cannot be taken out of management.',
         'Copy the data to an unencrypted volume, and unmanage that one.',
@@ -52,72 +52,72 @@ class Events:
 
 
 class Actions:
-    SCHEDULE_ALLOCATE_VOLUME = catalogue.Action(
+    SCHEDULE_ALLOCATE_VOLUME = entries.Action(
         '001', 'schedule allocate volume')
-    ATTACH_VOLUME = catalogue.Action(
+    ATTACH_VOLUME = entries.Action(
         '002', 'attach volume')
-    COPY_VOLUME_TO_IMAGE = catalogue.Action(
+    COPY_VOLUME_TO_IMAGE = entries.Action(
         '003', 'copy volume to image')
-    UPDATE_ATTACHMENT = catalogue.Action(
+    UPDATE_ATTACHMENT = entries.Action(
         '004', 'update attachment')
-    COPY_IMAGE_TO_VOLUME = catalogue.Action(
+    COPY_IMAGE_TO_VOLUME = entries.Action(
         '005', 'copy image to volume')
-    UNMANAGE_VOLUME = catalogue.Action(
+    UNMANAGE_VOLUME = entries.Action(
         '006', 'unmanage volume')
-    EXTEND_VOLUME = catalogue.Action(
+    EXTEND_VOLUME = entries.Action(
         '007', 'extend volume')
-    CREATE_VOLUME_FROM_BACKEND = catalogue.Action(
+    CREATE_VOLUME_FROM_BACKEND = entries.Action(
         '008', 'create volume on the storage system')
-    SNAPSHOT_CREATE = catalogue.Action(
+    SNAPSHOT_CREATE = entries.Action(
         '009', 'create snapshot')
-    SNAPSHOT_DELETE = catalogue.Action(
+    SNAPSHOT_DELETE = entries.Action(
         '010', 'delete snapshot')
-    SNAPSHOT_UPDATE = catalogue.Action(
+    SNAPSHOT_UPDATE = entries.Action(
         '011', 'update snapshot')
-    SNAPSHOT_METADATA_UPDATE = catalogue.Action(
+    SNAPSHOT_METADATA_UPDATE = entries.Action(
         '012', 'update snapshot metadata')
-    BACKUP_CREATE = catalogue.Action(
+    BACKUP_CREATE = entries.Action(
         '013', 'create backup')
-    BACKUP_DELETE = catalogue.Action(
+    BACKUP_DELETE = entries.Action(
         '014', 'delete backup')
-    BACKUP_RESTORE = catalogue.Action(
+    BACKUP_RESTORE = entries.Action(
         '015', 'restore backup')
-    REIMAGE_VOLUME = catalogue.Action(
+    REIMAGE_VOLUME = entries.Action(
         '016', 'reimage volume')
 
 
 class Details:
-    UNKNOWN_ERROR = catalogue.Detail(
+    UNKNOWN_ERROR = entries.Detail(
         '001',
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
-    DRIVER_NOT_INITIALIZED = catalogue.Detail(
+    DRIVER_NOT_INITIALIZED = entries.Detail(
         '002',
         'The storage system is not ready to take requests.',
         _TRY_AGAIN,
         retryable=True,
         exceptions=('DriverNotInitialized',))
-    NO_BACKEND_AVAILABLE = catalogue.Detail(
+    NO_BACKEND_AVAILABLE = entries.Detail(
         '003',
         'No storage system can take this request.',
         'Ask for a smaller size or another volume type or availability '
         'zone, or try again later.',
         user_fixable=True, retryable=True,
         exceptions=('NoValidBackend',))
-    FAILED_TO_UPLOAD_VOLUME = catalogue.Detail(
+    FAILED_TO_UPLOAD_VOLUME = entries.Detail(
         '004',
         'The contents of the volume could not be saved as an image.',
         _TRY_AGAIN,
         retryable=True)
-    VOLUME_ATTACH_MODE_INVALID = catalogue.Detail(
+    VOLUME_ATTACH_MODE_INVALID = entries.Detail(
         '005',
         'The volume cannot be attached in the requested mode.',
         'Ask for a mode that the volume allows, such as read-only for a '
         'volume that must not be written.',
         user_fixable=True,
         exceptions=('InvalidVolumeAttachMode',))
-    QUOTA_EXCEED = catalogue.Detail(
+    QUOTA_EXCEED = entries.Detail(
         '006',
         'The quota of your project leaves no room for this request.',
         'Delete what is no longer needed, or ask your operator for a larger '
@@ -125,7 +125,7 @@ class Details:
         user_fixable=True,
         exceptions=('ImageLimitExceeded', 'BackupLimitExceeded',
                     'SnapshotLimitExceeded'))
-    NOT_ENOUGH_SPACE_FOR_IMAGE = catalogue.Detail(
+    NOT_ENOUGH_SPACE_FOR_IMAGE = entries.Detail(
         '007',
         'The image needs more space than there is for making a volume from '
         'it.',
@@ -133,134 +133,134 @@ class Details:
         'your operator the request id.',
         user_fixable=True, retryable=True,
         exceptions=('ImageTooBig',))
-    UNMANAGE_ENC_NOT_SUPPORTED = catalogue.Detail(
+    UNMANAGE_ENC_NOT_SUPPORTED = entries.Detail(
         '008',
         'The volume is encrypted, so it cannot be taken out of management.',
         'Copy the data to an unencrypted volume, and unmanage that one.',
         user_fixable=True)
-    NOTIFY_COMPUTE_SERVICE_FAILED = catalogue.Detail(
+    NOTIFY_COMPUTE_SERVICE_FAILED = entries.Detail(
         '009',
         'The server that uses the volume could not be told about its new '
         'size.',
         'Check the size inside the server; if it is still the old one, '
         'detach the volume and attach it again.',
         user_fixable=True)
-    DRIVER_FAILED_EXTEND = catalogue.Detail(
+    DRIVER_FAILED_EXTEND = entries.Detail(
         '010',
         'The storage system could not enlarge the volume.',
         'Ask your operator to check the volume, and give the request id.')
-    SIGNATURE_VERIFICATION_FAILED = catalogue.Detail(
+    SIGNATURE_VERIFICATION_FAILED = entries.Detail(
         '011',
         'The signature of the image could not be confirmed.',
         'Check the signature properties of the image, or use another image.',
         user_fixable=True)
-    DRIVER_FAILED_CREATE = catalogue.Detail(
+    DRIVER_FAILED_CREATE = entries.Detail(
         '012',
         'The storage system could not make the volume.',
         'Delete the failed volume and create it again; if that fails too, '
         'give your operator the request id.',
         retryable=True)
-    SNAPSHOT_CREATE_ERROR = catalogue.Detail(
+    SNAPSHOT_CREATE_ERROR = entries.Detail(
         '013',
         'The storage system could not take the snapshot.',
         'Delete the failed snapshot and create it again; if that fails too, '
         'give your operator the request id.',
         retryable=True)
-    SNAPSHOT_UPDATE_METADATA_FAILED = catalogue.Detail(
+    SNAPSHOT_UPDATE_METADATA_FAILED = entries.Detail(
         '014',
         'The metadata of the snapshot could not be saved.',
         'Check the snapshot; if its status is error, delete it and create '
         'it again.',
         retryable=True)
-    SNAPSHOT_IS_BUSY = catalogue.Detail(
+    SNAPSHOT_IS_BUSY = entries.Detail(
         '015',
         'The snapshot is still needed, for example by a volume made from it.',
         'Delete what depends on the snapshot or wait for it to finish, then '
         'try again.',
         user_fixable=True, retryable=True,
         exceptions=('SnapshotIsBusy',))
-    SNAPSHOT_DELETE_ERROR = catalogue.Detail(
+    SNAPSHOT_DELETE_ERROR = entries.Detail(
         '016',
         'The storage system could not remove the snapshot.',
         'Ask your operator to check the snapshot, and give the request id.')
-    BACKUP_INVALID_STATE = catalogue.Detail(
+    BACKUP_INVALID_STATE = entries.Detail(
         '017',
         'The status of the backup does not allow this operation.',
         'Wait until nothing else is done with the backup, then check its '
         'status and try again.',
         retryable=True)
-    BACKUP_SERVICE_DOWN = catalogue.Detail(
+    BACKUP_SERVICE_DOWN = entries.Detail(
         '018',
         'The service that handles this backup is not available.',
         _TRY_AGAIN,
         retryable=True)
-    BACKUP_CREATE_DEVICE_ERROR = catalogue.Detail(
+    BACKUP_CREATE_DEVICE_ERROR = entries.Detail(
         '019',
         'The volume could not be opened to read its data for the backup.',
         _TRY_AGAIN,
         retryable=True)
-    BACKUP_CREATE_DRIVER_ERROR = catalogue.Detail(
+    BACKUP_CREATE_DRIVER_ERROR = entries.Detail(
         '020',
         'The data could not be written to the backup storage.',
         _TRY_AGAIN,
         retryable=True)
-    ATTACH_ERROR = catalogue.Detail(
+    ATTACH_ERROR = entries.Detail(
         '021',
         'No connection to the volume could be made.',
         _TRY_AGAIN,
         retryable=True)
-    DETACH_ERROR = catalogue.Detail(
+    DETACH_ERROR = entries.Detail(
         '022',
         'The connection to the volume could not be closed.',
         'Check the status of the volume; if it is available, try again, '
         'otherwise give your operator the request id.',
         retryable=True)
-    BACKUP_CREATE_CLEANUP_ERROR = catalogue.Detail(
+    BACKUP_CREATE_CLEANUP_ERROR = entries.Detail(
         '023',
         'Temporary data that was needed for the backup could not be removed.',
         'Check the status of the backup, and give your operator the request '
         'id so that the leftovers are removed.')
-    BACKUP_SCHEDULE_ERROR = catalogue.Detail(
+    BACKUP_SCHEDULE_ERROR = entries.Detail(
         '024',
         'No backup service was found that can take this request.',
         _TRY_AGAIN,
         retryable=True)
-    BACKUP_DELETE_DRIVER_ERROR = catalogue.Detail(
+    BACKUP_DELETE_DRIVER_ERROR = entries.Detail(
         '025',
         'The data could not be removed from the backup storage.',
         _TRY_AGAIN,
         retryable=True)
-    BACKUP_RESTORE_ERROR = catalogue.Detail(
+    BACKUP_RESTORE_ERROR = entries.Detail(
         '026',
         'The data of the backup could not be written to the volume.',
         'Treat the contents of that volume as incomplete, and restore the '
         'backup again, if possible to a new volume.',
         retryable=True)
-    VOLUME_INVALID_STATE = catalogue.Detail(
+    VOLUME_INVALID_STATE = entries.Detail(
         '027',
         'The status of the volume does not allow this operation.',
         'Wait until nothing else is done with the volume, then check its '
         'status and try again.',
         retryable=True)
-    REIMAGE_VOLUME_FAILED = catalogue.Detail(
+    REIMAGE_VOLUME_FAILED = entries.Detail(
         '028',
         'The volume could not be overwritten with the image.',
         'Treat the contents of the volume as incomplete, and try again; if '
         'it keeps failing, give your operator the request id.',
         retryable=True)
-    IMAGE_FORMAT_UNACCEPTABLE = catalogue.Detail(
+    IMAGE_FORMAT_UNACCEPTABLE = entries.Detail(
         '029',
         'The format of the image cannot be used with this volume.',
         'Choose another image format, for example raw, or use another image.',
         user_fixable=True)
-    INCREMENTAL_BACKUP_FORCES_FULL_BACKUP = catalogue.Detail(
+    INCREMENTAL_BACKUP_FORCES_FULL_BACKUP = entries.Detail(
         '030',
         'No earlier backup was a suitable base, so a full backup is made '
         'instead of an incremental one.',
         'Allow for a larger backup that takes longer.')
 
 
-NAMESPACE = catalogue.Namespace(
+NAMESPACE = entries.Namespace(
     'VOLUME',
     resource_types=(resource_types.VOLUME,
                     resource_types.VOLUME_SNAPSHOT,

@@ -17,7 +17,6 @@ listeners declare them.
 
 import dataclasses
 import os
-import random
 import ssl
 
 from oslo_utils import netutils
@@ -46,6 +45,7 @@ class Host:
 class Broker:
     """What a publisher needs to know.
 
+    :param hosts: as they are configured: who connects chooses
     :param tls: options of TLS as py-amqp takes them; None without TLS
     :param verify_names: whether the certificate must have the host's name
     :param durable: whether exchanges and queues outlive the broker
@@ -100,13 +100,11 @@ def of(transport):
 
 
 def _hosts(url):
-    hosts = [Host(host.hostname or 'localhost', host.port or _DEFAULT_PORT,
-                  host.username or '', host.password or '')
-             for host in url.hosts]
-    # Not all processes to the same.
-    random.shuffle(hosts)
-    return tuple(hosts) or (
-        Host('localhost', _DEFAULT_PORT, 'guest', 'guest'),)
+    return tuple(
+        Host(host.hostname or 'localhost', host.port or _DEFAULT_PORT,
+             host.username or '', host.password or '')
+        for host in url.hosts) or (
+            Host('localhost', _DEFAULT_PORT, 'guest', 'guest'),)
 
 
 def _tls(options):

@@ -9,10 +9,11 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""Connections to RabbitMQ that end in time, and why they could not be had."""
+"""Connections to RabbitMQ, and what went wrong with one in words."""
 
 import contextlib
 import os
+import select
 import socket
 import ssl
 import sys
@@ -21,18 +22,8 @@ import amqp
 
 NO_ANSWER = 'it does not answer'
 
-# Seconds that the end of a connection may take.
-_LEAST = 0.05
-
-
-def end(connection):
-    """Close a connection without waiting for somebody who isn't there."""
-    with contextlib.suppress(Exception):
-        if connection.connected:
-            connection.transport.sock.settimeout(_LEAST)
-            connection.close()
-    with contextlib.suppress(Exception):
-        connection.collect()
+#: Seconds: the shortest time that anything is waited for.
+LEAST = 0.05
 
 
 def connect(broker, host, timeout, **options):
@@ -67,6 +58,29 @@ def connect(broker, host, timeout, **options):
                 'TLS, [oslo_messaging_rabbit] ssl?') from None
         raise
     return connection
+
+
+def end(connection):
+    """Close a connection without waiting for somebody who isn't there."""
+    with contextlib.suppress(Exception):
+        if connection.connected:
+            connection.transport.sock.settimeout(LEAST)
+            connection.close()
+    with contextlib.suppress(Exception):
+        connection.collect()
+
+
+def readable(connection, seconds):
+    """Whether there is something to read within that time."""
+    try:
+        sock = connection.transport.sock
+        if getattr(sock, 'pending', int)():
+            return True  # TLS has read it already
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+    except (AttributeError, OSError, ValueError):
+        return True  # another thread has just closed it
+    return bool(poll.poll(seconds * 1000))
 
 
 def reason_of(error):

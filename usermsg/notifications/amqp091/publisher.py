@@ -21,8 +21,8 @@ import collections
 from concurrent import futures
 import contextlib
 import queue
+import random
 import re
-import select
 import threading
 import time
 
@@ -36,11 +36,10 @@ LOG = logging.getLogger(__name__)
 
 FULL = 'it takes no messages: its memory or disk is full'
 
-# Seconds. The shortest time that anything is waited for; the longest that a
-# thread waits for the socket without looking whether another has read; and
-# how long a failure counts for those who don't want to wait for another; and
-# what a thread that reads for others may take longer than they wait.
-_LEAST = 0.05
+# Seconds. The longest that a thread waits for the socket without looking
+# whether another has read; how long a failure counts for those who don't want
+# to wait for another; and what a thread that reads for others may take longer
+# than they wait.
 _SLICE = 0.02
 _PAUSE = 1
 _GRACE = 0.5
@@ -78,6 +77,8 @@ class Publisher:
         self._broker = broker
         self._window = window
         self._hosts = collections.deque(broker.hosts)
+        # Here, in the process that connects: not all to the same.
+        random.shuffle(self._hosts)
         # Of all below. Nobody holds it while waiting for a confirmation.
         self._lock = threading.Lock()
         self._reading = threading.Lock()
@@ -164,7 +165,8 @@ class Publisher:
             left = _left(sent.deadline)
             # Without the lock, so that others can send meanwhile. They read
             # too when they do, and it may be for this one.
-            if _readable(self._connection, min(left, _SLICE)) or not left:
+            if connections.readable(
+                    self._connection, min(left, _SLICE)) or not left:
                 with self._locked(sent.deadline):
                     if not sent.done():
                         self._read(sent)
@@ -185,7 +187,8 @@ class Publisher:
 
     @contextlib.contextmanager
     def _locked(self, deadline):
-        if not self._lock.acquire(timeout=max(_left(deadline), _LEAST)):
+        if not self._lock.acquire(
+                timeout=max(_left(deadline), connections.LEAST)):
             raise errors.NotDelivered(self._words(connections.NO_ANSWER))
         try:
             yield
@@ -239,7 +242,7 @@ class Publisher:
             host = self._hosts[0]
             try:
                 self._connection, self._channel = self._open(
-                    host, max(_left(deadline) / left, _LEAST))
+                    host, max(_left(deadline) / left, connections.LEAST))
                 self._used = time.monotonic()
                 return True
             except Exception as error:
@@ -265,7 +268,8 @@ class Publisher:
 
     def _within(self, seconds):
         """Bound each single wait for the broker."""
-        self._connection.transport.sock.settimeout(max(seconds, _LEAST))
+        self._connection.transport.sock.settimeout(
+            max(seconds, connections.LEAST))
 
     def _publish(self, key, message, deadline, patient):
         while self._blocked:
@@ -325,7 +329,7 @@ class Publisher:
         try:
             # Another may have read it since there was something.
             if self._read_one(min(sent.deadline,
-                                  time.monotonic() + _LEAST)):
+                                  time.monotonic() + connections.LEAST)):
                 return
         except Exception as error:
             self._drop(error)
@@ -346,7 +350,7 @@ class Publisher:
         """Whether there was something to read."""
         try:
             self._connection.drain_events(
-                timeout=max(_left(deadline), _LEAST))
+                timeout=max(_left(deadline), connections.LEAST))
         except TimeoutError:
             return False
         self._used = time.monotonic()
@@ -428,19 +432,6 @@ class Publisher:
 
 def _left(deadline):
     return max(deadline - time.monotonic(), 0)
-
-
-def _readable(connection, seconds):
-    """Whether there is something to read within that time."""
-    try:
-        sock = connection.transport.sock
-        if getattr(sock, 'pending', int)():
-            return True  # TLS has read it already
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-    except (AttributeError, OSError, ValueError):
-        return True  # another thread has just closed it
-    return bool(poll.poll(seconds * 1000))
 
 
 def _too_large(error, sent):

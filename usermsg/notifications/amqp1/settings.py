@@ -19,6 +19,7 @@ from typing import Callable
 from oslo_config import cfg
 
 from usermsg.conf import qpid as options
+from usermsg.conf import values
 from usermsg import exception
 from usermsg.notifications.amqp1 import address
 from usermsg.notifications.amqp1 import envelope
@@ -81,16 +82,8 @@ def read(conf):
 
     :raises usermsg.exception.ConfigurationError: names the option
     """
-    # By name: an OptGroup that is registered is shared by all ConfigOpts.
-    conf.register_opts(options.OPTS, group=options.GROUP.name)
+    values.register(conf, options.GROUP, options.OPTS)
     group = conf.oslo_messaging_qpid
-    try:
-        return _read(group, group.exchange or _control_exchange(conf))
-    except cfg.ConfigFileValueError as error:
-        raise _bad(str(error).partition('\n')[0]) from None
-
-
-def _read(group, exchange):
     found = hosts.read(group.hosts)
     addresses = address.addresses(group.address, group.vhost)
     _check_files(group)
@@ -98,7 +91,7 @@ def _read(group, exchange):
         hosts=found,
         addresses=addresses,
         subjects=address.subjects(group.subject, group.vhost),
-        exchange=exchange,
+        exchange=group.exchange or _control_exchange(conf),
         vhost=group.vhost or '',
         hostname=None if 'vhost' in addresses.parts else group.vhost or None,
         capabilities=() if group.create == 'no' else (

@@ -19,6 +19,7 @@ import weakref
 
 from oslo_messaging.notify import notifier
 
+from usermsg.conf import qpid as options
 from usermsg.notifications.amqp1 import client
 from usermsg.notifications.amqp1 import envelope
 from usermsg.notifications.amqp1 import library
@@ -48,9 +49,12 @@ class QpidDriver(notifier.Driver):
         package that is missing
     """
 
+    patience_option = f'[{options.GROUP.name}] delivery_timeout'
+
     def __init__(self, conf, topics, transport=None):
         super().__init__(conf, topics, transport)
         self._settings = settings.read(conf)
+        self.patience = self._settings.delivery_timeout
         self._proton = library.load(self._settings.tls, self._settings.sasl)
         if self._settings.tls:
             # Files that can't be used are better known now than later.
@@ -73,7 +77,7 @@ class QpidDriver(notifier.Driver):
         :raises usermsg.notifications.errors.NotDelivered:
         :raises usermsg.notifications.errors.Refused:
         """
-        end = time.monotonic() + self._settings.delivery_timeout
+        end = time.monotonic() + self.patience
         future = self.submit(ctxt, msg, priority, retry)
         try:
             # A little longer than the thread, which knows the reason, but may
@@ -82,8 +86,8 @@ class QpidDriver(notifier.Driver):
         except futures.TimeoutError:
             future.cancel()
             raise errors.NotDelivered(
-                'qpid: not confirmed within '
-                f'{self._settings.delivery_timeout:g} s.') from None
+                f'qpid: not confirmed within {self.patience:g} s.'
+            ) from None
 
     def submit(self, ctxt, msg, priority, retry=None):
         """Have one sent, and don't wait.
@@ -107,9 +111,7 @@ class QpidDriver(notifier.Driver):
                             event_type=msg.get('event_type', ''))),
                     retries))
         except errors.NotDelivered as error:
-            failed = futures.Future()
-            failed.set_exception(error)
-            sent.append(failed)
+            sent.append(together.failed(error))
         return together.together(sent)
 
     def close(self):

@@ -15,7 +15,6 @@ Listeners of oslo.messaging read them: exchange, routing keys, queues and the
 envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
-from concurrent import futures
 import os
 import time
 import uuid
@@ -25,6 +24,7 @@ from kombu import compression
 from oslo_messaging.notify import notifier
 
 from usermsg.conf import rabbit as rabbit_conf
+from usermsg.conf import values
 from usermsg.notifications.amqp091 import broker
 from usermsg.notifications.amqp091 import publisher
 from usermsg.notifications import encoding
@@ -37,13 +37,17 @@ _PERSISTENT = 2
 class RabbitDriver(notifier.Driver):
     """See :class:`oslo_messaging.notify.notifier.Driver`.
 
-    :raises usermsg.exception.ConfigurationError: the transport can't be used
+    :raises usermsg.exception.ConfigurationError: the transport can't be used,
+        or an option; names it
     """
+
+    patience_option = f'[{rabbit_conf.GROUP.name}] timeout'
 
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
-        conf.register_opts(rabbit_conf.OPTS, group=rabbit_conf.GROUP.name)
-        self._options = conf.oslo_messaging_rabbit_notify
+        values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
+        options = conf.oslo_messaging_rabbit_notify
+        self.patience, self._window = options.timeout, options.window
         self._broker = broker.of(transport)
         # By process id: a forked child can use neither the connection nor
         # the locks, which another thread may have held at that moment.
@@ -89,9 +93,7 @@ class RabbitDriver(notifier.Driver):
             sent = [connection.submit(key, message, deadline)
                     for key in self._keys(priority)]
         except errors.NotDelivered as error:
-            failed = futures.Future()
-            failed.set_exception(error)
-            return failed
+            return together.failed(error)
         return together.together(sent)
 
     def close(self):
@@ -108,11 +110,11 @@ class RabbitDriver(notifier.Driver):
             for other in [pid for pid in self._publishers if pid != mine]:
                 self._publishers.pop(other, None)
             found = self._publishers.setdefault(mine, publisher.Publisher(
-                self._broker, self._options.window))
+                self._broker, self._window))
         return found
 
     def _deadline(self):
-        return time.monotonic() + self._options.timeout
+        return time.monotonic() + self.patience
 
     def _keys(self, priority):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]

@@ -36,6 +36,7 @@ from usermsg.message.catalogues import image
 from usermsg.message.catalogues import share
 from usermsg.message.catalogues import volume
 from usermsg.message import defined_messages
+from usermsg.message import entries
 from usermsg.message import loader
 from usermsg.message import resource_types
 from usermsg.tests import base
@@ -46,27 +47,27 @@ VOLUME_CATALOGUE = pathlib.Path(__file__).parent / 'data' / (
 
 
 class RobotActions:
-    START = catalogue.Action('001', 'start the robot')
-    STOP = catalogue.Action('002', 'stop the robot')
+    START = entries.Action('001', 'start the robot')
+    STOP = entries.Action('002', 'stop the robot')
 
 
 class RobotDetails:
-    UNKNOWN_ERROR = catalogue.Detail('001', 'Nobody knows why.')
-    NO_POWER = catalogue.Detail(
+    UNKNOWN_ERROR = entries.Detail('001', 'Nobody knows why.')
+    NO_POWER = entries.Detail(
         '002', 'It has no power.', 'Plug it in.', user_fixable=True,
         retryable=True, link='https://robots.example.org/power',
         exceptions=('PowerFailure', 'robots.errors.Empty'))
-    STUCK = catalogue.Detail('003', 'It is stuck.',
-                             exceptions=('Stuck',))
+    STUCK = entries.Detail('003', 'It is stuck.',
+                           exceptions=('Stuck',))
 
 
 class RobotEvents:
-    LOST = catalogue.Event('ACME_000001', 'The robot is lost.',
-                           'Look under the sofa.')
+    LOST = entries.Event('ACME_000001', 'The robot is lost.',
+                         'Look under the sofa.')
 
 
 def acme(**changes):
-    return catalogue.Namespace('ACME', **{
+    return entries.Namespace('ACME', **{
         'resource_types': ['ROBOT'], 'events': RobotEvents,
         'actions': RobotActions, 'details': RobotDetails, **changes})
 
@@ -272,7 +273,7 @@ JUNK = strategies.one_of(
             volume.Actions.ATTACH_VOLUME, volume.Details.ATTACH_ERROR,
             volume.Events.UNABLE_TO_ALLOCATE, 'VOLUME', 'VOLUME_000002',
             'VOLUME_VOLUME_002_021', '000002', '001',
-            catalogue.Action('001', 'x'), catalogue.Detail('001', 'x'))]),
+            entries.Action('001', 'x'), entries.Detail('001', 'x'))]),
     strategies.one_of(
         strategies.text(strategies.characters()), strategies.integers(),
         strategies.floats(), strategies.binary(),
@@ -300,7 +301,8 @@ class ExceptionTest(base.TestCase):
             error = self.assertRaises(
                 exception.NotPermitted, loader.built_in().outcome,
                 action='CREATE', resource_type='IMAGE', exception=value)
-            self.assertEqual('exception', error.field)
+            self.assertEqual('exception: must be an exception or its class.',
+                             str(error))
 
     def setUp(self):
         super().setUp()
@@ -333,10 +335,10 @@ class ExceptionTest(base.TestCase):
 
     def test_module_and_name_win_over_the_name(self):
         class Details:
-            UNKNOWN_ERROR = catalogue.Detail('001', 'Nobody knows.')
-            ANY = catalogue.Detail('002', 'Any.', exceptions=('Empty',))
-            OURS = catalogue.Detail('003', 'Ours.',
-                                    exceptions=('robots.errors.Empty',))
+            UNKNOWN_ERROR = entries.Detail('001', 'Nobody knows.')
+            ANY = entries.Detail('002', 'Any.', exceptions=('Empty',))
+            OURS = entries.Detail('003', 'Ours.',
+                                  exceptions=('robots.errors.Empty',))
         self.catalogue = catalogue.Catalogue([acme(details=Details)])
         self.assertEqual('003', self.detail(
             exception_of('robots.errors', 'Empty')()))
@@ -584,7 +586,7 @@ class NamespaceTest(testtools.TestCase):
     def refused(self, reason, prefix='ACME', **changes):
         error = self.assertRaises(
             exception.ConfigurationError,
-            catalogue.Namespace, prefix, **{
+            entries.Namespace, prefix, **{
                 'resource_types': ['ROBOT'], 'events': RobotEvents,
                 'actions': RobotActions, 'details': RobotDetails, **changes})
         self.assertThat(str(error),
@@ -605,7 +607,7 @@ class NamespaceTest(testtools.TestCase):
                           'text', 'anything')
 
     def test_entries_from_an_iterable(self):
-        found = acme(actions=iter([catalogue.Action(
+        found = acme(actions=iter([entries.Action(
             '007', 'dance', constant='DANCE')]))
         self.assertEqual('dance', found.actions['007'].text)
 
@@ -626,27 +628,27 @@ class NamespaceTest(testtools.TestCase):
     def test_a_bad_id(self):
         for bad in ('1', '0001', 'abc', '', '\u0660\u0660\u0661'):
             self.refused('the id is not of the form', actions=[
-                catalogue.Action(bad, 'x', constant='X')])
+                entries.Action(bad, 'x', constant='X')])
             self.refused('the id is not of the form', details=[
-                catalogue.Detail(bad, 'x', constant='X')])
+                entries.Detail(bad, 'x', constant='X')])
         for bad in ('000001', 'ACME_1', 'VOLUME_000001', 'ACME_0000001'):
             self.refused('the id is not of the form', events=[
-                catalogue.Event(bad, 'x', constant='X')])
+                entries.Event(bad, 'x', constant='X')])
 
     def test_an_id_that_stands_twice(self):
         self.refused('action 001 stands twice', actions=[
-            catalogue.Action('001', 'x', constant='X'),
-            catalogue.Action('001', 'y', constant='Y')])
+            entries.Action('001', 'x', constant='X'),
+            entries.Action('001', 'y', constant='Y')])
 
     def test_a_constant_that_stands_twice(self):
         self.refused('X stands twice', actions=[
-            catalogue.Action('001', 'x', constant='X'),
-            catalogue.Action('002', 'y', constant='X')])
+            entries.Action('001', 'x', constant='X'),
+            entries.Action('002', 'y', constant='X')])
 
     def test_a_bad_constant(self):
         for constant in ('', 'lower', '1X', 'A-B', 'X '):
             self.refused('is not a constant', actions=[
-                catalogue.Action('001', 'x', constant=constant)])
+                entries.Action('001', 'x', constant=constant)])
 
     def test_an_entry_of_another_kind(self):
         self.refused('is not one of the actions', actions=RobotDetails)
@@ -656,21 +658,21 @@ class NamespaceTest(testtools.TestCase):
         for text in ('', ' ', 5, 'two\nlines', 'a\tb', '\x7f', '\x9b',
                      'a\u2028b', '\ud800'):
             self.refused('the text', actions=[
-                catalogue.Action('001', text, constant='X')])
+                entries.Action('001', text, constant='X')])
             self.refused('the remedy', events=[
-                catalogue.Event('ACME_000001', 'x', text, constant='X')])
+                entries.Event('ACME_000001', 'x', text, constant='X')])
         self.refused('the text is missing', actions=[
-            catalogue.Action('001', None, constant='X')])
+            entries.Action('001', None, constant='X')])
 
     def test_a_bad_link(self):
         for link in ('http://example.org/', 'example.org', '',
                      'https://example.org/\n', 'javascript:alert(1)'):
-            self.refused('the link', events=[catalogue.Event(
+            self.refused('the link', events=[entries.Event(
                 'ACME_000001', 'x', link=link, constant='X')])
 
     def test_actions_need_the_unknown_detail(self):
         self.refused('it needs the detail 001', details=[
-            catalogue.Detail('002', 'x', constant='X')])
+            entries.Detail('002', 'x', constant='X')])
         self.refused('it needs the detail 001', details=[])
 
     def test_actions_need_resource_types(self):
@@ -678,9 +680,9 @@ class NamespaceTest(testtools.TestCase):
 
     def test_an_exception_that_means_two_details(self):
         self.refused('the exception Boom means two details', details=[
-            catalogue.Detail('001', 'x', constant='X', exceptions=('Boom',)),
-            catalogue.Detail('002', 'y', constant='Y',
-                             exceptions=('Boom',))])
+            entries.Detail('001', 'x', constant='X', exceptions=('Boom',)),
+            entries.Detail('002', 'y', constant='Y',
+                           exceptions=('Boom',))])
 
 
 def _set_item(mapping, key, value):
@@ -698,8 +700,8 @@ class CatalogueTest(testtools.TestCase):
     def test_a_resource_type_of_two_prefixes(self):
         error = self.assertRaises(
             exception.ConfigurationError, catalogue.Catalogue,
-            [acme(), catalogue.Namespace('OTHER',
-                                         resource_types=['ROBOT'])])
+            [acme(), entries.Namespace('OTHER',
+                                       resource_types=['ROBOT'])])
         for name in ('ROBOT', 'ACME', 'OTHER'):
             self.assertIn(name, str(error))
 
@@ -732,14 +734,14 @@ class BuiltInTest(base.TestCase):
     def entries(self):
         for prefix in ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE'):
             namespace = self.catalogue.namespaces[prefix]
-            for kind in catalogue.KINDS:
+            for kind in entries.KINDS:
                 for entry in getattr(namespace, kind).values():
                     yield prefix, kind, entry
 
     def test_the_ids_and_names_of_the_volume_catalogue(self):
         expected = yaml.safe_load(VOLUME_CATALOGUE.read_text())
         namespace = self.catalogue.namespaces['VOLUME']
-        for kind in catalogue.KINDS:
+        for kind in entries.KINDS:
             self.assertEqual(
                 expected[kind],
                 {entry.id: entry.constant
@@ -835,7 +837,7 @@ class BuiltInTest(base.TestCase):
             for prefix, kind, entry in self.entries():
                 name = f'{path.name} {prefix} {kind} {entry.id}'
                 words = document['prefixes'][prefix][kind].get(
-                    catalogue.short_id(entry), {})
+                    entries.short_id(entry), {})
                 self.assertTrue(words.get('text'), name)
                 self.assertEqual(bool(getattr(entry, 'remedy', None)),
                                  bool(words.get('remedy')), name)

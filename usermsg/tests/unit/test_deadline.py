@@ -17,7 +17,7 @@ import types
 import fixtures
 from oslotest import base
 
-from usermsg.message import deadline
+from usermsg import deadline
 
 #: Far longer than anything here takes; only what is broken takes so long.
 LONG = 60
@@ -91,7 +91,7 @@ class DeadlineTest(base.BaseTestCase):
     def test_the_deadline_is_for_the_place_and_the_call_together(self):
         # A clock by which it took 1,000 seconds to get a place.
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.message.deadline.time',
+            'usermsg.deadline.time',
             types.SimpleNamespace(monotonic=iter([0, 1000]).__next__)))
         self.assertRaises(deadline.Expired, deadline.Deadline(LONG).run,
                           self.hang)

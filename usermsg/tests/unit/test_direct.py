@@ -91,3 +91,10 @@ class TestDirect(base.TestCase):
         self.assertEqual('stuck: it has said nothing for 0.05 seconds',
                          str(error))
         self.assertEqual(1, len(drivers['second'].seen))
+
+    def test_one_that_may_take_longer_is_waited_for(self):
+        # Not before others would have been given up.
+        slow = Driver(lambda: threading.Event().wait(0.3))
+        slow.patience = 60
+        direct.Direct({'slow': slow}, patience=0.05).send(self.told)
+        self.assertEqual(1, len(slow.seen))

@@ -9,7 +9,6 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-import argparse
 
 from usermsg.cmd import importing
 from usermsg import exception
@@ -90,14 +89,3 @@ class ConfiguredTest(base.TestCase):
             error = self.assertRaises(exception.ConfigurationError,
                                       importing.configured, str(path))
             self.assertIn(words, str(error))
-
-
-class OptionsTest(base.TestCase):
-
-    def test_sizes_of_batches(self):
-        for text in ('1', '500', '1000'):
-            self.assertEqual(int(text), importing.batch_size(text))
-        for text in ('0', '1001', '-1', '', 'x', '1.5', '\u0665',
-                     '1' * 5000):
-            self.assertRaises(argparse.ArgumentTypeError,
-                              importing.batch_size, text)

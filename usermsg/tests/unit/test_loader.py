@@ -421,39 +421,39 @@ class DeclareErrorTest(RefusedTestCase):
 SITES = {
     'none': ({}, {}),
     'good': ({'ACME': 'acme_catalogue:NAMESPACE'}, {'acme_catalogue': '''
-        from usermsg.message import catalogue
+        from usermsg.message import entries
 
         class Events:
-            LOST = catalogue.Event('ACME_000001', 'The robot is lost.')
+            LOST = entries.Event('ACME_000001', 'The robot is lost.')
 
-        NAMESPACE = catalogue.Namespace('ACME', events=Events)
+        NAMESPACE = entries.Namespace('ACME', events=Events)
         '''}),
     'import fails': ({'ACME': 'acme_broken:NAMESPACE'}, {'acme_broken': '''
         raise RuntimeError('no robots today')
         '''}),
     'entry refused': ({'ACME': 'acme_empty:NAMESPACE'}, {'acme_empty': '''
-        from usermsg.message import catalogue
+        from usermsg.message import entries
 
-        NAMESPACE = catalogue.Namespace('ACME', events=[
-            catalogue.Event('ACME_1', '', constant='X')])
+        NAMESPACE = entries.Namespace('ACME', events=[
+            entries.Event('ACME_1', '', constant='X')])
         '''}),
     'no such module': ({'ACME': 'acme_nowhere:NAMESPACE'}, {}),
     'no such name': ({'ACME': 'json:NAMESPACE'}, {}),
     'other name': ({'ROBOTS': 'acme_other:NAMESPACE'}, {'acme_other': '''
-        from usermsg.message import catalogue
+        from usermsg.message import entries
 
-        NAMESPACE = catalogue.Namespace('ACME')
+        NAMESPACE = entries.Namespace('ACME')
         '''}),
     'no namespace': ({'ACME': 'json:dumps'}, {}),
     'prefix taken': ({'VOLUME': 'acme_volume:NAMESPACE'}, {'acme_volume': '''
-        from usermsg.message import catalogue
+        from usermsg.message import entries
 
-        NAMESPACE = catalogue.Namespace('VOLUME')
+        NAMESPACE = entries.Namespace('VOLUME')
         '''}),
     'type taken': ({'ACME': 'acme_type:NAMESPACE'}, {'acme_type': '''
-        from usermsg.message import catalogue
+        from usermsg.message import entries
 
-        NAMESPACE = catalogue.Namespace('ACME', resource_types=['VOLUME'])
+        NAMESPACE = entries.Namespace('ACME', resource_types=['VOLUME'])
         '''}),
 }
 

@@ -11,6 +11,7 @@
 # under the License.
 import types
 
+import fixtures
 from oslo_config import cfg
 from oslo_messaging import conffixture
 
@@ -100,6 +101,22 @@ class SettingsTest(Case):
         pem = self.write('a.pem', '')
         self.refused('ssl_cert_file', 'ssl_key_file', ssl_cert_file=pem)
         self.refused('ssl_cert_file', 'ssl_key_file', ssl_key_file=pem)
+
+    def test_what_cannot_be_read_is_named_with_file_and_line(self):
+        error = self.assertRaises(
+            exception.ConfigurationError, self.read, connect_timeout='soon')
+        self.assertTrue(str(error).startswith(
+            f'{self.home}/other.conf:2: [oslo_messaging_qpid] '
+            'connect_timeout is not valid: '), error)
+        self.assertNotIn('Locations', str(error))
+
+    def test_a_variable_that_cannot_be_read_is_named(self):
+        self.useFixture(fixtures.EnvironmentVariable(
+            'OS_OSLO_MESSAGING_QPID__WINDOW', 'many'))
+        error = self.assertRaises(exception.ConfigurationError, self.read)
+        self.assertTrue(str(error).startswith(
+            'the environment variable OS_OSLO_MESSAGING_QPID__WINDOW is not '
+            'valid: '), error)
 
 
 class MechanismsTest(Case):

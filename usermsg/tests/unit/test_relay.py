@@ -19,6 +19,7 @@ import time
 
 import fixtures
 
+from usermsg.notifications import delivery
 from usermsg.notifications import errors
 from usermsg.notifications import relay
 from usermsg.notifications import strategies
@@ -354,6 +355,40 @@ class TestFailure(TestCase):
         self.assertEqual([put[0], put[2]], driver.ids())
         self.assertEqual(['no confirmation in time'],
                          [one.reason for one in self.left()])
+
+    def test_a_driver_that_may_take_longer_is_waited_for(self):
+        class Slow(drivers.Window):
+            patience = 60
+
+            def _confirm(self, window):
+                self.tried += [body['message_id'] for _future, body in window]
+                # Not before the relay would have given others up.
+                threading.Event().wait(0.3)
+                for future, body in window:
+                    self.delivered.append(body)
+                    future.set_result(None)
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'usermsg.notifications.sweep.PATIENCE', 0.05))
+        driver = Slow()
+        put = self.put(*(drivers.entry(number) for number in range(3)))
+        self.assertTrue(self.rounds(self.relay(driver)))
+        self.assertEqual(put, sorted(driver.tried))
+        self.assertEqual([], self.left())
+
+    def test_one_that_takes_long_to_take_them_gets_no_more(self):
+        class Narrow(drivers.Window):
+            def submit(self, ctxt, msg, priority):
+                # For longer than a batch may take.
+                threading.Event().wait(0.1)
+                return super().submit(ctxt, msg, priority)
+
+        driver = Narrow()
+        self.addCleanup(driver.close)
+        bodies = {f'{number}': {'message_id': f'{number}', 'priority': 'INFO',
+                                'payload': number} for number in range(3)}
+        found = delivery.Delivery(driver, 0.05).send(bodies, self.stop)
+        self.assertEqual(['0'], list(found))
 
     def test_whatever_a_broker_says_can_be_stored(self):
         driver = drivers.Driver(failing(

@@ -26,11 +26,10 @@ class StrategiesTest(base.TestCase):
         return service.load_config(
             ['--config-file', self.config_file(**groups)])
 
-    def refused(self, **groups):
+    def refused(self, load=strategies.load, **groups):
         """In which words."""
         error = self.assertRaises(
-            exception.ConfigurationError, strategies.load,
-            self.conf(**groups))
+            exception.ConfigurationError, load, self.conf(**groups))
         self.assertNotIn(SECRET, str(error))
         self.assertIsNone(error.__cause__)
         self.assertTrue(error.__suppress_context__ or
@@ -74,3 +73,24 @@ class StrategiesTest(base.TestCase):
             words = self.refused(oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': url})
             self.assertIn(f'[oslo_messaging_rabbit] {name}', words)
+
+    def test_a_relay_waits_no_longer_than_its_lease_allows(self):
+        for driver, group, name in (
+                ('rabbit', 'oslo_messaging_rabbit_notify', 'timeout'),
+                ('qpid', 'oslo_messaging_qpid', 'delivery_timeout')):
+            notifications = {'driver': driver,
+                             'transport_url': 'rabbit://127.0.0.1:1/'}
+            self.assertEqual(
+                f'[{group}] {name}: 20.5 seconds are too many for '
+                f'usermsg-worker, which can wait for a third of [relay] '
+                f'lease at most: 20 seconds.',
+                self.refused(strategies.load_for_relay, **{
+                    'oslo_messaging_notifications': notifications,
+                    group: {name: 20.5}}))
+            strategies.check(self.conf(**{
+                'oslo_messaging_notifications': notifications,
+                group: {name: 20.5}, 'relay': {'lease': 62}}))
+            # Without a relay there is no lease.
+            strategies.close(strategies.load(self.conf(**{
+                'oslo_messaging_notifications': notifications,
+                group: {name: 3600}})))

@@ -23,9 +23,9 @@ import sqlalchemy as sa
 import testscenarios
 
 from usermsg.db import models
+from usermsg import deadline
 from usermsg import exception
 from usermsg.message import api as message_api
-from usermsg.message import deadline
 from usermsg.tests import base
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
@@ -91,7 +91,7 @@ print(*[message and message.id for message in made + [samples.record(api)]])
 # The only place is taken by a thread that the fork leaves behind.
 _FORK = '''
 import os, threading
-from usermsg.message import deadline
+from usermsg import deadline
 bound = deadline.Deadline(60, places=1)
 held, go_on = threading.Event(), threading.Event()
 def hold():

@@ -228,6 +228,15 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                           outcome.details['Notification drivers'])
             self.assertNotIn(PASSWORD, outcome.end.stdout + outcome.end.stderr)
 
+    def test_a_driver_that_takes_longer_than_a_lease_allows_is_a_failure(self):
+        outcome = self.check(
+            oslo_messaging_notifications={
+                'driver': 'rabbit', 'transport_url': 'rabbit://mq/'},
+            oslo_messaging_rabbit_notify={'timeout': 25})
+        self.assertChecked(outcome, notification=FAILURE)
+        self.assertIn('[oslo_messaging_rabbit_notify] timeout: 25 seconds',
+                      outcome.details['Notification drivers'])
+
     def test_drivers_that_cannot_be_loaded_are_named_with_the_reason(self):
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')

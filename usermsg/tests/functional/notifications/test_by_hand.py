@@ -64,6 +64,9 @@ class TestNotify(TestCase):
             self.assertEqual(
                 '[oslo_messaging_notifications] driver names none that sends '
                 'anything (noop does not): nothing was sent.\n', output)
+        output, _errors = self.manage('notify', '--driver', 'noop', status=1)
+        self.assertEqual('--driver names none that sends anything (noop does '
+                         'not): nothing was sent.\n', output)
 
     def test_each_driver_says_what_became_of_it(self):
         log = self.home / 'service.log'
@@ -240,6 +243,8 @@ class TestInput(TestCase):
         for arguments, status, expected in (
                 (['--driver', 'pigeon'], 1,
                  '--driver: there is no driver "pigeon".\n'),
+                (['--event-type', ''], 2,
+                 'argument --event-type: must not be empty.\n'),
                 (['--payload', '{"a'], 2,
                  'argument --payload: it is not JSON (line 1, column 2)\n'),
                 (['--payload', 'NaN'], 2,

@@ -1,0 +1,87 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What is asked for seldom, however many want to know."""
+
+import os
+import threading
+import time
+
+from usermsg import deadline
+
+
+class Recent:
+    """What a call has said lately. Safe to share between threads, and to fork.
+
+    However many ask, one thread at most calls, and nobody waits for it for
+    longer than is said here. A call that was given up goes on: until it ends
+    nobody waits for it any more, and then what it says counts.
+
+    :param call: returns what there is to know
+    :param failed: called with what that raised, or with a
+        :class:`usermsg.deadline.Expired`, and with what was known before,
+        None at first; returns what is to be known instead
+    :param kept: seconds for which either is good
+    :param patience: seconds that somebody waits
+    :param name: of the thread that calls
+    """
+
+    def __init__(self, call, failed, kept, patience, name):
+        self._arguments = call, failed, kept, patience, name
+        self._processes = {}
+
+    def get(self):
+        # By process: in one that was forked the lock could be held by a
+        # thread that isn't there.
+        pid = os.getpid()
+        found = self._processes.get(pid)
+        if found is None:
+            found = self._processes.setdefault(
+                pid, _Process(*self._arguments))
+        return found.get()
+
+
+class _Process:
+
+    def __init__(self, call, failed, kept, patience, name):
+        self._call = call
+        self._failed = failed
+        self._kept = kept
+        self._deadline = deadline.Deadline(patience, places=1, name=name)
+        self._lock = threading.Lock()
+        self._under_way = False
+        self._good_until = 0
+        self._known = self._meanwhile = None
+
+    def get(self):
+        # Who waits here waits for the answer of another, which then is new.
+        with self._lock:
+            if not self._under_way and time.monotonic() >= self._good_until:
+                self._under_way = True
+                try:
+                    self._deadline.run(self._run)
+                except deadline.Expired as error:
+                    self._meanwhile = self._failed(error, self._known)
+                except Exception as error:  # there is no thread for it
+                    self._end(self._failed(error, self._known))
+            return self._meanwhile if self._under_way else self._known
+
+    def _run(self):
+        try:
+            found = self._call()
+        except BaseException as error:  # else it were under way for ever
+            found = self._failed(error, self._known)
+        self._end(found)
+
+    def _end(self, found):
+        self._known = found
+        self._good_until = time.monotonic() + self._kept
+        self._under_way = False

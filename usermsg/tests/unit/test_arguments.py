@@ -1,0 +1,54 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+"""What options may hold."""
+
+import argparse
+
+import testtools
+
+from usermsg.cmd import arguments
+
+
+class ArgumentsTest(testtools.TestCase):
+
+    def refused(self, kind, text):
+        """In which words."""
+        return str(self.assertRaises(
+            argparse.ArgumentTypeError, kind, text))
+
+    def test_numbers(self):
+        kind = arguments.number(1, 1000)
+        for text in ('1', '500', '1000', '007'):
+            self.assertEqual(int(text), kind(text))
+        for text in ('0', '1001', '-1', '', 'x', '1.5', '1_0', ' 1',
+                     '\u0665'):
+            self.assertEqual(f'{text!r} is not a number from 1 to 1000',
+                             self.refused(kind, text))
+        self.assertIn(' is not a number from ',
+                      self.refused(kind, '1' * 5000))
+
+    def test_seconds(self):
+        for text, found in (('0.5', 0.5), ('1000000', 1e6)):
+            self.assertEqual(found, arguments.seconds(text))
+        for text in ('0', '-1', '', 'soon', 'nan', 'inf', '1000001'):
+            self.assertEqual(f'{text!r} is not a number of seconds up to '
+                             '1000000', self.refused(arguments.seconds, text))
+
+    def test_identifiers(self):
+        kind = arguments.identifier(4)
+        self.assertEqual('a b', kind('a b'))
+        for text, words in (
+                ('', 'must not be empty.'),
+                ('abcde', 'must not be longer than 4 characters.'),
+                ('\xe4', 'must be printable ASCII without a blank at either '
+                         'end.')):
+            self.assertEqual(words, self.refused(kind, text))
