@@ -127,6 +127,11 @@ class BrokenConfigurationTest(base.TestCase):
             self.refused(options(DEFAULT={name: 'perhaps'}),
                          f'[DEFAULT] {name}', line=4)
 
+    def test_a_publisher_that_cannot_be_stored(self):
+        for value in ('h\xf6st', 'a b', 'a' * 256, '"a\xa0b"', ''):
+            self.refused(options(notifications={'publisher_id': value}),
+                         '[notifications] publisher_id', line=4)
+
     def test_the_address_is_no_address(self):
         self.refused(options(api={'public_endpoint': 'ftp://example.org/'}),
                      '[api] public_endpoint', line=4)
