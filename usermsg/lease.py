@@ -19,13 +19,13 @@ their own, those must not differ by as much as a lease lasts.
 
 import os
 import secrets
-import socket
 
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from usermsg.db import clock
 from usermsg.db import models
+from usermsg import host
 
 _TABLE = models.leases
 
@@ -48,8 +48,7 @@ class Lease:
         self._seconds = seconds
         # Host and process are for whoever looks; the rest makes it unique,
         # also where a process is started again under the same number.
-        host = socket.gethostname().encode('ascii', 'replace').decode()
-        self.owner = f'{host[:200]}:{os.getpid()}:{secrets.token_hex(8)}'
+        self.owner = f'{host.name()}:{os.getpid()}:{secrets.token_hex(8)}'
 
     def acquire(self):
         """Take it, if it is free, has run out or is already ours.

@@ -29,6 +29,7 @@ from usermsg.message import loader
 from usermsg import metrics
 from usermsg.notifications import outbox
 from usermsg import policy
+from usermsg import version
 
 #: Names the configuration files, separated by semicolons, for processes
 #: without a command line of their own: WSGI servers and the library.
@@ -50,17 +51,20 @@ class Runtime:
     policy: policy.Policy | None
 
 
-def prepare(argv=None):
+def prepare(argv=None, several=False):
     """The runtime of a process of usermsg's own; sets up its logging.
 
     :param argv: command line arguments without the program's name; None
         for a process whose command line belongs to somebody else
+    :param several: this is one of several processes that serve the API, and
+        add up their figures if ``[metrics] path`` shows them
     :raises usermsg.exception.ConfigurationError: says which file, which
         line where it can be told, and why
     """
     conf = load_config(argv)
     set_up_logging(conf)
-    runtime = make_runtime(conf, policy.Policy(conf), _metrics(conf))
+    runtime = make_runtime(conf, policy.Policy(conf),
+                           _metrics(conf, several))
     if runtime.outbox.drivers:
         # Here, because it imports libraries; and at all, because nobody
         # would see that what goes into the outbox never leaves it.
@@ -131,9 +135,11 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     policy_opts.set_defaults(conf)
     try:
         conf(argv or [], project='usermsg',
+             version=(None if argv is None else
+                      f'%(prog)s {version.installed()}'),
              # A process that isn't ours must not bring its own files in.
              prog='usermsg' if argv is None else None,
-             default_config_files=_config_files(), use_env=not library)
+             use_env=not library, **_config_files())
     except cfg.ConfigFileParseError as error:
         # Without the line itself, which may hold a password.
         found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
@@ -177,10 +183,14 @@ def make_runtime(conf, rules=None, counters=None):
         policy=rules)
 
 
-def _metrics(conf):
-    """Shared by the processes of a server, if it is set up for that."""
+def _metrics(conf, several):
+    """Shared by the processes of a server, if it is set up for that.
+
+    Others may have the variable in their environment as well, and must not
+    add to figures that aren't theirs.
+    """
     directory = os.environ.get(metrics.SHARED_DIRECTORY_VARIABLE)
-    if not directory or not (conf.metrics.path or conf.metrics.port):
+    if not (directory and several and conf.metrics.path):
         return metrics.Metrics()
     try:
         return metrics.Metrics(shared=True)
@@ -192,8 +202,15 @@ def _metrics(conf):
 
 
 def _config_files():
+    """What is read if the command line doesn't say it."""
     names = os.environ.get(CONFIG_FILES_VARIABLE)
-    return [name for name in names.split(';') if name] if names else None
+    if not names:
+        return {}
+    # Those files and no others: what lies in the usual directories would be
+    # read after them.
+    return {'default_config_files': [name for name in names.split(';')
+                                     if name],
+            'default_config_dirs': []}
 
 
 def _undecodable(names):

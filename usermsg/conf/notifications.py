@@ -18,9 +18,11 @@ GROUP = cfg.OptGroup('notifications', title='What notifications say')
 
 OPTS = [
     cfg.StrOpt(
-        'publisher_id', max_length=255, regex='[!-~]+',
-        help='Who notifications say they come from. The name of the host, if '
-             'nothing is set.'),
+        # oslo.config searches for it: without anchors a part would do.
+        'publisher_id', max_length=255, regex=r'\A[!-~]+\Z',
+        help='Who notifications say they come from: up to 255 characters of '
+             'ASCII, no blanks. The name of the host, if nothing is set; '
+             'what cannot be stored in it becomes a question mark.'),
     cfg.ListOpt(
         'image_properties', item_type=types.String(max_length=255),
         default=[],

@@ -14,9 +14,9 @@
 import dataclasses
 import datetime
 import json
-import socket
 
 from usermsg import exception
+from usermsg import host
 from usermsg.objects import ids
 
 INFO = 'INFO'
@@ -49,7 +49,7 @@ class Notification:
     payload: object
     subject: str = ''
     priority: str = INFO
-    publisher_id: str = dataclasses.field(default_factory=socket.gethostname)
+    publisher_id: str = dataclasses.field(default_factory=host.name)
     timestamp: datetime.datetime = dataclasses.field(default_factory=_now)
     message_id: str = ''
 

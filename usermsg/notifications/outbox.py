@@ -19,13 +19,13 @@ it was delivered. Nobody who writes here waits for a broker.
 import binascii
 import datetime
 import functools
-import socket
 
 import orjson
 
 from usermsg.db import models
 from usermsg import deadline
 from usermsg import exception
+from usermsg import host
 from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
@@ -140,7 +140,7 @@ def _now():
 
 def publisher_id(conf):
     """Who notifications of this host come from."""
-    return conf.notifications.publisher_id or socket.gethostname()
+    return conf.notifications.publisher_id or host.name()
 
 
 def configured(conf):

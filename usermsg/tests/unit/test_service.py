@@ -127,6 +127,11 @@ class BrokenConfigurationTest(base.TestCase):
             self.refused(options(DEFAULT={name: 'perhaps'}),
                          f'[DEFAULT] {name}', line=4)
 
+    def test_a_publisher_that_cannot_be_stored(self):
+        for value in ('h\xf6st', 'a b', 'a' * 256, '"a\xa0b"', ''):
+            self.refused(options(notifications={'publisher_id': value}),
+                         '[notifications] publisher_id', line=4)
+
     def test_the_address_is_no_address(self):
         self.refused(options(api={'public_endpoint': 'ftp://example.org/'}),
                      '[api] public_endpoint', line=4)
@@ -251,6 +256,21 @@ class LibraryTest(base.TestCase):
                 self.write('b.conf', '[messages]\nttl = 400\n'), ''])))
         runtime = service.prepare_library()
         self.assertEqual(400, runtime.conf.messages.ttl)
+
+    def test_other_files_count_only_without_the_variable(self):
+        self.write('.usermsg/usermsg.conf.d/a.conf',
+                   options(messages={'ttl': 300}))
+        self.write('.usermsg/usermsg.conf.d/b.conf',
+                   options(messages={'ttl': 400}))
+        loads = (service.prepare_library,
+                 lambda: service.make_runtime(service.load_config([])))
+        for load in loads:
+            self.assertEqual(400, load().conf.messages.ttl)
+        self.useFixture(fixtures.EnvironmentVariable(
+            service.CONFIG_FILES_VARIABLE, self.write(
+                'named.conf', options(messages={'ttl': 200}))))
+        for load in loads:
+            self.assertEqual(200, load().conf.messages.ttl)
 
     def test_it_authorises_nothing_and_leaves_logging_alone(self):
         logger = self.useFixture(fixtures.FakeLogger())

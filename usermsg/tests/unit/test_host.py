@@ -1,0 +1,37 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import socket
+
+import fixtures
+
+from usermsg import host
+from usermsg.notifications import notification
+from usermsg.notifications import outbox
+from usermsg.tests import base
+
+
+class HostTest(base.TestCase):
+
+    def test_what_it_is_called_is_its_name(self):
+        self.assertEqual(socket.gethostname(), host.name())
+
+    def test_a_name_that_cannot_be_stored_is_changed(self):
+        for given, expected in (
+                ('h\xf6st', 'h?st'), ('a b\n', 'a?b?'), ('', 'unnamed'),
+                ('h\udcf6st', 'h?st'), ('a' * 300, 'a' * 200)):
+            self.useFixture(fixtures.MonkeyPatch('socket.gethostname',
+                                                 lambda found=given: found))
+            self.assertEqual(expected, host.name())
+            self.assertEqual(expected, outbox.publisher_id(
+                self.runtime(tables=False).conf))
+            self.assertEqual(expected, notification.Notification(
+                'a.type', {}).publisher_id)
