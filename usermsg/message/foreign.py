@@ -22,6 +22,7 @@ import datetime
 import hashlib
 import re
 
+from usermsg.db import clock
 from usermsg import exception
 from usermsg.message import revisions
 from usermsg.objects import ids
@@ -134,8 +135,8 @@ class Converter:
             action_id,
             detail_id,
             level,
-            made.replace(tzinfo=None),
-            expires_at.replace(tzinfo=None))
+            clock.naive(made),
+            clock.naive(expires_at))
         return message.Draft(values, self._source_id(row), _digest(values))
 
 
