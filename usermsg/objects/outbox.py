@@ -20,6 +20,7 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg.db import statement
 from usermsg.objects import walk
+from usermsg import printable
 
 _TABLE = models.outbox
 _INDEX = 'outbox_relay_idx'
@@ -338,5 +339,4 @@ def _drivers(db):
 
 def words(reason):
     """What every database and log can hold of what a broker said."""
-    return ''.join(
-        letter if letter.isprintable() else ' ' for letter in reason)[:255]
+    return printable.line(reason, 255)
