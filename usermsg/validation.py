@@ -34,7 +34,11 @@ RESERVED_SOURCES = ('notification:', 'import:')
 
 # The columns are ASCII, compared byte by byte.
 _IDENTIFIER = re.compile(r'[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?')
-_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+
+#: As they are written here, and as others may write them.
+UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
+UUID_OF_ANY_CASE = re.compile(
+    r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 
 
 def identifier(field, value, max_length):
@@ -93,7 +97,7 @@ def uuid(field, value):
     """A UUID of the form 8-4-4-4-12, in lower case."""
     lower = value.lower() if isinstance(value, str) else ''
     # casefold of non-ASCII letters never gives a hex digit.
-    if not _UUID.fullmatch(lower):
+    if not UUID.fullmatch(lower):
         raise exception.InvalidInput(field, 'must be a UUID.')
     return lower
 

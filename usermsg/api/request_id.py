@@ -11,18 +11,16 @@
 # under the License.
 """The outermost layer: a request id in every answer."""
 
-import re
-
 from oslo_context import context
 from oslo_log import log
 
 from usermsg.api import conventions
 from usermsg.api import errors
+from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
-_GLOBAL_ID = re.compile(r'req-[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-'
-                        r'[0-9a-fA-F]{12}')
+_PREFIX = 'req-'
 
 
 class RequestId:
@@ -45,7 +43,8 @@ class RequestId:
         for name in ('REQUEST_METHOD', 'PATH_INFO'):
             environ.setdefault(name, '')
         given = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')
-        if _GLOBAL_ID.fullmatch(given):
+        if given.startswith(_PREFIX) and validation.UUID_OF_ANY_CASE.fullmatch(
+                given, len(_PREFIX)):
             environ['openstack.global_request_id'] = given
 
         def start(status, headers, exc_info=None):

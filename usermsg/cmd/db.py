@@ -22,7 +22,7 @@ def why_unusable(error):
     """What a DatabaseUnavailable is about, in one line for an operator."""
     return 'The database cannot be used: ' + (
         db.driver_words(error.__cause__) if error.__cause__ else
-        'another process is upgrading it.')
+        'another process is upgrading it. Try again when that is done.')
 
 
 def comparison(version):

@@ -28,6 +28,7 @@ from usermsg.message import api as message_api
 from usermsg.message import foreign
 from usermsg.message import loader
 from usermsg.objects import brought
+from usermsg import printable
 
 #: Rows that are read and stored at a time.
 BATCH = 500
@@ -57,7 +58,7 @@ class Report:
         found = self._skipped.setdefault(reason, [0, []])
         found[0] += 1
         if len(found[1]) < NAMED:
-            found[1].append(ascii(old_id)[:80].strip("'"))
+            found[1].append(printable.short(old_id))
 
     def unknown(self, event_id):
         """Count a row of an event that isn't in the catalogue."""

@@ -12,7 +12,6 @@
 """``usermsg-manage outbox``"""
 
 import collections
-import datetime
 import itertools
 
 from cliff import lister
@@ -119,8 +118,7 @@ class List(db_command.Command, lister.Lister):
 
 def shown(when):
     """A time of a row, for people."""
-    return when.replace(tzinfo=datetime.timezone.utc).isoformat(
-        timespec='seconds')
+    return clock.aware(when).isoformat(timespec='seconds')
 
 
 class _Change(db_command.Command):

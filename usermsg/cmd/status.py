@@ -54,21 +54,27 @@ NOT_CHECKED = 255
 
 class Checks(upgradecheck.UpgradeCommands):
 
-    #: What the checks look at; set when the command line was read.
-    conf = None
+    #: What the checks look at; set when the command line was read. There is
+    #: no database if an error says why.
+    conf = database = no_database = None
+
+    def use(self, conf):
+        self.conf = conf
+        try:
+            self.database = db.Database(conf)
+        except exception.ConfigurationError as error:
+            self.no_database = error
 
     def _database_driver(self):
-        try:
-            database = db.Database(self.conf)
-        except exception.ConfigurationError as error:
-            return _failure(error)
-        return _success(database.dialect)
+        if self.no_database:
+            return _failure(self.no_database)
+        return _success(self.database.dialect)
 
     def _schema(self):
-        try:
-            version = migration.version(db.Database(self.conf))
-        except exception.ConfigurationError:
+        if self.no_database:
             return _failure('There is no database to look at.')
+        try:
+            version = migration.version(self.database)
         except exception.DatabaseUnavailable as error:
             return _failure(db_command.why_unusable(error))
         words = db_command.comparison(version)
@@ -83,12 +89,14 @@ class Checks(upgradecheck.UpgradeCommands):
             known = loader.load(self.conf.catalogue.overlay_dir)
         except exception.ConfigurationError as error:
             return _failure(error)
+        unknown = _warning('It is valid. Whether it holds the events of the '
+                           'stored messages could not be looked up.')
+        if self.no_database:
+            return unknown
         try:
-            rows, stored = message.newest_event_ids(
-                db.Database(self.conf), NEWEST)
-        except (exception.ConfigurationError, exception.DatabaseUnavailable):
-            return _warning('It is valid. Whether it holds the events of the '
-                            'stored messages could not be looked up.')
+            rows, stored = message.newest_event_ids(self.database, NEWEST)
+        except exception.DatabaseUnavailable:
+            return unknown
         missing = sorted(event_id for event_id in stored
                          if not _holds(known, event_id))
         if not missing:
@@ -127,12 +135,14 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(', '.join(drivers) or 'None is configured.')
 
     def _outbox(self):
+        unknown = _warning('It could not be looked into.')
+        if self.no_database:
+            return unknown
         try:
-            database = db.Database(self.conf)
-            found = outbox.backlog(database)
-            now = clock.read(database)
-        except (exception.ConfigurationError, exception.DatabaseUnavailable):
-            return _warning('It could not be looked into.')
+            found = outbox.backlog(self.database)
+            now = clock.read(self.database)
+        except exception.DatabaseUnavailable:
+            return unknown
         configured = notifications.configured(self.conf)
         details, problems = [], []
         for name, backlog in found.items():
@@ -196,10 +206,10 @@ def main(argv=None):
     logging.disable()
     checks = Checks()
     try:
-        checks.conf = service.load_config(
+        checks.use(service.load_config(
             sys.argv[1:] if argv is None else argv,
             register=lambda conf: upgradecheck.register_cli_options(
-                conf, checks))
+                conf, checks)))
     except exception.ConfigurationError as error:
         print(f'usermsg-status cannot check anything: {error}',
               file=sys.stderr)

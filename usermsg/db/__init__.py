@@ -72,6 +72,7 @@ class Database:
     """
 
     def __init__(self, conf):
+        self._conf = conf
         self._options = dict(conf.database)
         self._url = usable_url(self._options['connection'])
         # It would end each use of a connection with time.sleep(0), for the
@@ -93,6 +94,32 @@ class Database:
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
             exception_checker=_is_locked)(self._write_once)
+
+    @contextlib.contextmanager
+    def patient(self):
+        """The same database, for the length of a ``with`` block.
+
+        It has connections of its own, on which MariaDB may take as long for
+        an answer as it needs. They are closed at the end, and with them ends
+        what MariaDB keeps for a connection.
+        """
+        other = Database(self._conf)
+        other._wait_for_answers()
+        try:
+            yield other
+        finally:
+            other.dispose()
+
+    def _wait_for_answers(self):
+        # Nobody answers but who was asked, so there is nothing to read
+        # before a statement ends.
+        url = self._url.difference_update_query(['read_timeout'])
+        self._options.update(
+            connection=url.render_as_string(hide_password=False),
+            connection_parameters='&'.join(
+                part for part in
+                self._options['connection_parameters'].split('&')
+                if part.partition('=')[0] != 'read_timeout'))
 
     @property
     def dialect(self):

@@ -47,5 +47,14 @@ def now(dialect, later=0):
 def read(db):
     """What time it is there: an aware datetime."""
     with db.reader() as connection:
-        return connection.scalar(sa.select(now(db.dialect))).replace(
-            tzinfo=datetime.timezone.utc)
+        return aware(connection.scalar(sa.select(now(db.dialect))))
+
+
+def aware(when):
+    """A time of the tables, which is UTC without a zone, with its zone."""
+    return when.replace(tzinfo=datetime.timezone.utc)
+
+
+def naive(when):
+    """An aware datetime, of any zone, as the tables hold it."""
+    return when.astimezone(datetime.timezone.utc).replace(tzinfo=None)

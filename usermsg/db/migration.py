@@ -11,8 +11,8 @@
 # under the License.
 """The schema's version, and how to bring it up to date."""
 
-import contextlib
 import pathlib
+import time
 
 import alembic.command
 import alembic.config
@@ -59,49 +59,66 @@ def revision_of(connection):
         connection).get_current_revision()
 
 
-def sync(database: db.Database):
+def sync(database: db.Database, patience=25):
     """Upgrade to the newest revision. Safe to repeat, and to run twice.
 
+    It takes as long as it needs once it has begun.
+
+    :param patience: whole seconds to wait until no other process upgrades,
+        and for a table that others use
     :returns: the revision before and the one after
-    :raises usermsg.exception.DatabaseUnavailable: not now, or another
-        process is at it for too long
+    :raises usermsg.exception.DatabaseUnavailable: not now; without a cause
+        if another process is at it for too long
     """
-    before = database.write(_upgrade)
-    return before, version(database)
+    with database.patient() as own:
+        before = own.write(
+            lambda connection: _upgrade(connection, patience))
+        return before, version(own)
 
 
-def _upgrade(connection):
-    with _alone(connection):
-        before = revision_of(connection)
-        alembic.command.upgrade(_config(connection), 'head')
-        return before
+def _upgrade(connection, patience):
+    _LOCKS[connection.dialect.name](connection, patience)
+    before = revision_of(connection)
+    alembic.command.upgrade(_config(connection), 'head')
+    return before
 
 
-@contextlib.contextmanager
-def _alone(connection):
-    """Wait until no other process upgrades the same database."""
-    if connection.dialect.name == 'postgresql':
-        # Until the end of the transaction.
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        # A large table takes longer than any request may.
-        connection.execute(sa.text('SET LOCAL statement_timeout = 0'))
-        yield
-    elif connection.dialect.name in ('mysql', 'mariadb'):
-        # Of the server, not of the database; and it outlives a transaction.
-        name = sa.func.concat('usermsg.', sa.func.md5(sa.func.database()))
-        if not connection.scalar(sa.select(sa.func.get_lock(name, 25))):
+# Each waits until no other process upgrades the same database.
+
+def _lock_postgresql(connection, patience):
+    # It ends with the transaction.
+    lock = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK))
+    end = time.monotonic() + patience
+    while not connection.scalar(lock):
+        if time.monotonic() > end:
             raise exception.DatabaseUnavailable()
-        try:
-            yield
-            # What the next one reads must be there when it is let in.
-            connection.exec_driver_sql('COMMIT')
-        finally:
-            connection.execute(sa.select(sa.func.release_lock(name)))
-    else:
-        # The lock of a writer, for the transaction, before anything is read.
-        connection.execute(sa.text('PRAGMA user_version = 0'))
-        yield
+        time.sleep(0.1)
+    # A large table takes longer than any request may. But who waits for a
+    # table makes all others wait who come later.
+    connection.execute(sa.text('SET LOCAL statement_timeout = 0'))
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}s'"))
 
+
+def _lock_mariadb(connection, patience):
+    # Of the server, not of the database. It ends with the connection: it
+    # outlives the transaction, and each change of a table ends that.
+    name = sa.func.concat('usermsg.', sa.func.md5(sa.func.database()))
+    if not connection.scalar(sa.select(sa.func.get_lock(name, patience))):
+        raise exception.DatabaseUnavailable()
+    # A table that others use is waited for again some five times, as after
+    # any deadlock, and meanwhile nobody waits behind this one.
+    connection.execute(sa.text(
+        f'SET lock_wait_timeout = {max(patience // 5, 1)}'))
+
+
+def _lock_sqlite(connection, _patience):
+    # The lock of a writer, for the transaction, before anything is read. It
+    # is waited for as in any transaction.
+    connection.execute(sa.text('PRAGMA user_version = 0'))
+
+
+_LOCKS = {'sqlite': _lock_sqlite, 'mysql': _lock_mariadb,
+          'mariadb': _lock_mariadb, 'postgresql': _lock_postgresql}
 
 #: Any number that nobody else would lock.
 _LOCK = 0x757365726d7367

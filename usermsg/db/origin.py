@@ -27,6 +27,7 @@ from sqlalchemy import pool
 
 from usermsg import db
 from usermsg import exception
+from usermsg import printable
 
 TABLE = 'messages'
 
@@ -70,7 +71,7 @@ class Origin:
                 sa.table(_REVISIONS)).limit(10)).all()
         # Of any characters.
         return ', '.join(sorted(
-            ascii(revision)[:80].strip("'") for revision in found)) or None
+            printable.short(revision) for revision in found)) or None
 
     def _check_revision(self):
         """Whether the table means what its columns say.

@@ -19,6 +19,8 @@ each dialect, and the rows are the driver's.
 import datetime
 import itertools
 
+from usermsg.db import clock
+
 
 class Select:
     """A SELECT of SQLAlchemy's with named parameters.
@@ -91,7 +93,7 @@ def time_of(value):
     """A time of a row, which is UTC without a zone or text, with its zone."""
     if isinstance(value, str):
         return datetime.datetime.fromisoformat(value + '+00:00')
-    return value.replace(tzinfo=datetime.timezone.utc)
+    return clock.aware(value)
 
 
 def _text_of(value):

@@ -138,7 +138,8 @@ class API:
               created_at=None):
         """What :meth:`record` stores, checked. Touches no database.
 
-        :param created_at: aware datetime; now if left out
+        :param created_at: a datetime, in UTC if it has no zone; now if left
+            out
         :returns: a :class:`usermsg.objects.message.Draft`
         :raises usermsg.exception.InvalidInput: names the parameter
 
@@ -151,7 +152,9 @@ class API:
             validation.source_id(source_id)
         if created_at is None:
             created_at = datetime.datetime.now(datetime.timezone.utc)
-        made = created_at.replace(tzinfo=None)
+        else:
+            created_at = validation.time('created_at', created_at)
+        made = clock.naive(created_at)
         level = validation.level('level', level)
         resource_uuid = validation.optional_identifier(
             'resource_uuid', resource_uuid, validation.RESOURCE_UUID)

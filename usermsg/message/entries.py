@@ -24,9 +24,9 @@ from usermsg import exception as errors
 BARE_ID = re.compile(r'[0-9]{6}')
 
 _PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
-_RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
+RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
-_PART_ID = re.compile(r'[0-9]{3}')
+PART_ID = re.compile(r'[0-9]{3}')
 _LINK = re.compile(r'https://[^\s/"\'<>]+(/[^\s"\'<>]*)?')
 # Surrogates too: half a character, which can't be sent as UTF-8.
 _CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
@@ -129,14 +129,14 @@ class Namespace:
         self.resource_types = tuple(resource_types)
         self._require(_PREFIX.fullmatch(prefix), 'not a valid prefix')
         for name in self.resource_types:
-            self._require(_RESOURCE_TYPE.fullmatch(name),
+            self._require(RESOURCE_TYPE.fullmatch(name),
                           f'{name!r} is not a valid resource type')
             self._require(self.resource_types.count(name) == 1,
                           f'the resource type {name} stands twice')
         event_id = re.compile(re.escape(prefix) + '_' + BARE_ID.pattern)
         self.events = self._index('event', Event, events, event_id)
-        self.actions = self._index('action', Action, actions, _PART_ID)
-        self.details = self._index('detail', Detail, details, _PART_ID)
+        self.actions = self._index('action', Action, actions, PART_ID)
+        self.details = self._index('detail', Detail, details, PART_ID)
         self._require(not self.actions or self.UNKNOWN_DETAIL in self.details,
                       'it has actions, so it needs the detail 001')
         self._require(not self.actions or self.resource_types,

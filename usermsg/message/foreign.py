@@ -22,7 +22,9 @@ import datetime
 import hashlib
 import re
 
+from usermsg.db import clock
 from usermsg import exception
+from usermsg.message import entries
 from usermsg.message import revisions
 from usermsg.objects import ids
 from usermsg.objects import message
@@ -33,10 +35,9 @@ from usermsg import validation
 _TOO_LATE = datetime.datetime(9000, 1, 1, tzinfo=datetime.timezone.utc)
 _TOO_EARLY = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
-_RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
-_PART_ID = re.compile(r'[0-9]{3}')
 _VOLUME_EVENT = re.compile(
-    r'VOLUME_(?:[0-9]{6}|([A-Z][A-Z0-9_]{1,63})_([0-9]{3})_([0-9]{3}))')
+    rf'VOLUME_(?:[0-9]{{6}}|({entries.RESOURCE_TYPE.pattern})_'
+    rf'({entries.PART_ID.pattern})_({entries.PART_ID.pattern}))')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -134,8 +135,8 @@ class Converter:
             action_id,
             detail_id,
             level,
-            made.replace(tzinfo=None),
-            expires_at.replace(tzinfo=None))
+            clock.naive(made),
+            clock.naive(expires_at))
         return message.Draft(values, self._source_id(row), _digest(values))
 
 
@@ -178,7 +179,7 @@ def _resource_type(value):
     if not value:
         return None
     upper = validation.upper_case(value)
-    if upper is None or not _RESOURCE_TYPE.fullmatch(upper):
+    if upper is None or not entries.RESOURCE_TYPE.fullmatch(upper):
         raise exception.InvalidInput('resource_type', 'is not of the form of '
                                      'a resource type.')
     return upper
@@ -204,7 +205,8 @@ def _share_outcome(row, _catalogue):
         detail_id = '001'  # what the service then shows: the unknown cause
     for field, value in (('action_id', row.action_id),
                          ('detail_id', detail_id)):
-        if not isinstance(value, str) or not _PART_ID.fullmatch(value):
+        if not (isinstance(value, str) and
+                entries.PART_ID.fullmatch(value)):
             raise exception.InvalidInput(field, 'is not three digits.')
     resource_type = _resource_type(row.resource_type)
     return (resource_type,

@@ -11,10 +11,9 @@
 # under the License.
 """What is sent of an entry of the outbox."""
 
-import datetime
-
 import orjson
 
+from usermsg.db import clock
 from usermsg.notifications import message
 from usermsg.notifications import notification
 from usermsg.objects import message as message_object
@@ -40,5 +39,4 @@ def of(entry, catalogue):
     return notification.Notification(
         entry.event_type, payload, entry.subject, entry.priority,
         entry.publisher_id,
-        entry.occurred_at.replace(tzinfo=datetime.timezone.utc),
-        entry.id).body()
+        clock.aware(entry.occurred_at), entry.id).body()

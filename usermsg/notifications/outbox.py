@@ -22,6 +22,7 @@ import functools
 
 import orjson
 
+from usermsg.db import clock
 from usermsg.db import models
 from usermsg import deadline
 from usermsg import exception
@@ -84,8 +85,7 @@ class Outbox:
         if len(content.encode()) > MAX_PAYLOAD:
             raise exception.InvalidInput(
                 'payload', f'must not be longer than {MAX_PAYLOAD} bytes.')
-        when = notification.timestamp.astimezone(
-            datetime.timezone.utc).replace(tzinfo=None)
+        when = clock.naive(notification.timestamp)
         rows = [(notification.message_id, driver,
                  shard_of(subject), 0, notification.event_type,
                  notification.priority, notification.publisher_id,
@@ -125,7 +125,7 @@ class Outbox:
             # what happens to a message comes after it was made.
             when = (created_at if event_type == event_types.MESSAGE_CREATE else
                     max(now, created_at + _MICROSECOND))
-            ident = ids.mint(when.replace(tzinfo=datetime.timezone.utc))
+            ident = ids.mint(clock.aware(when))
             content = orjson.dumps(row).decode()
             shard = shard_of(project_id)
             told += [(ident, driver, shard, 0, event_type, 'INFO',
@@ -135,7 +135,7 @@ class Outbox:
 
 
 def _now():
-    return datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    return clock.naive(datetime.datetime.now(datetime.timezone.utc))
 
 
 def publisher_id(conf):

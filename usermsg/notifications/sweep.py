@@ -103,7 +103,7 @@ class Sweep:
             before = self._seen.now
             now = clock.read(self._db)
             old = {entry.id for entry in found
-                   if _aware(entry.queued_at) + self._max_age < now}
+                   if clock.aware(entry.queued_at) + self._max_age < now}
             self._set_aside(sorted(old), TOO_OLD)
             left = [entry for entry in found if entry.id not in old]
             while left and not stop.is_set():
@@ -142,7 +142,7 @@ class Sweep:
         """
         wave, rest, subjects = [], [], set()
         for entry in left:
-            if entry.due_at is not None and _aware(entry.due_at) > now:
+            if entry.due_at is not None and clock.aware(entry.due_at) > now:
                 self._blocked.add(entry.subject)
             if entry.subject in self._blocked:
                 continue
@@ -320,7 +320,3 @@ def _failed(error):
 
 def _delivered(outcomes):
     return sum(outcome is None for outcome in outcomes.values())
-
-
-def _aware(when):
-    return when.replace(tzinfo=datetime.timezone.utc)

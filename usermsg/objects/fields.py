@@ -16,13 +16,13 @@ import re
 
 from oslo_versionedobjects import fields
 
+from usermsg import validation
+
 #: Characters that an identifier or a text has at most.
 LENGTH = 255
 
 #: What no text holds: it breaks lines of logs, or can't be stored or encoded.
 _UNFIT = re.compile(r'[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]')
-
-_UUID = re.compile('[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 
 
 def text(value, length=LENGTH):
@@ -58,13 +58,14 @@ class Uuid(fields.String):
     """Kept as it is. The library's own type warns, and takes anything."""
 
     def coerce(self, obj, attr, value):
-        if not isinstance(value, str) or not _UUID.fullmatch(value):
+        if not (isinstance(value, str) and
+                validation.UUID_OF_ANY_CASE.fullmatch(value)):
             raise ValueError()
         return value
 
     def get_schema(self):
         return {'type': ['string'], 'format': 'uuid',
-                'pattern': f'^{_UUID.pattern}$'}
+                'pattern': f'^{validation.UUID_OF_ANY_CASE.pattern}$'}
 
 
 class Moment(fields.DateTime):

@@ -24,16 +24,16 @@ of ids and needs no other column. The layout::
 
 import datetime
 import hashlib
-import re
 import secrets
 import uuid
+
+from usermsg import validation
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _VERSION = 0x7 << 76
 _VARIANT = 0x2 << 62
 _LAST_MILLISECOND = (1 << 48) - 1
-_UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 def mint(when):
@@ -50,7 +50,7 @@ def derive(when, old_id):
     microsecond may still give the same id, though hardly ever.
     """
     digest = int.from_bytes(hashlib.sha256(old_id.encode()).digest(), 'big')
-    order = (uuid.UUID(old_id).int >> 98 if _UUID.fullmatch(old_id)
+    order = (uuid.UUID(old_id).int >> 98 if validation.UUID.fullmatch(old_id)
              else digest >> 226)
     return _made_of(when, order << 32 | digest & 0xffffffff)
 

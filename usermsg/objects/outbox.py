@@ -16,9 +16,11 @@ import datetime
 
 import sqlalchemy as sa
 
+from usermsg.db import clock
 from usermsg.db import models
 from usermsg.db import statement
 from usermsg.objects import walk
+from usermsg import printable
 
 _TABLE = models.outbox
 _INDEX = 'outbox_relay_idx'
@@ -141,7 +143,7 @@ def postpone(connection, driver, ids, due_at, reason, failures=1):
     :param failures: how many to count
     """
     connection.execute(_TABLE.update().where(*_named(driver, ids)).values(
-        attempts=_TABLE.c.attempts + failures, due_at=_naive(due_at),
+        attempts=_TABLE.c.attempts + failures, due_at=clock.naive(due_at),
         reason=words(reason)))
 
 
@@ -190,9 +192,9 @@ class Chosen:
         if self.set_aside is not None:
             found.append(_TABLE.c.set_aside + 0 == int(self.set_aside))
         if self.since is not None:
-            found.append(_TABLE.c.queued_at >= _naive(self.since))
+            found.append(_TABLE.c.queued_at >= clock.naive(self.since))
         if self.before is not None:
-            found.append(_TABLE.c.queued_at < _naive(self.before))
+            found.append(_TABLE.c.queued_at < clock.naive(self.before))
         return found
 
     def narrow(self):
@@ -256,7 +258,7 @@ def retry(db, chosen, now):
     """
     return _change(db, chosen, _TABLE.update().values(
         set_aside=0, attempts=0, due_at=None, reason=None,
-        queued_at=_naive(now)))
+        queued_at=clock.naive(now)))
 
 
 def drop(db, chosen):
@@ -304,7 +306,7 @@ def backlog(db):
                                for shard in shards(db, driver)])
         oldest = min(firsts, default=None)
         found[driver] = Backlog(
-            *counts, oldest and oldest.replace(tzinfo=datetime.timezone.utc))
+            *counts, oldest and clock.aware(oldest))
     return found
 
 
@@ -337,9 +339,4 @@ def _drivers(db):
 
 def words(reason):
     """What every database and log can hold of what a broker said."""
-    return ''.join(
-        letter if letter.isprintable() else ' ' for letter in reason)[:255]
-
-
-def _naive(when):
-    return when.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    return printable.line(reason, 255)

@@ -16,10 +16,10 @@ reaper, ``usermsg-manage purge`` and the library.
 """
 
 import dataclasses
-import datetime
 
 import sqlalchemy as sa
 
+from usermsg.db import clock
 from usermsg.db import models
 from usermsg.objects import ids
 from usermsg.objects import walk
@@ -78,7 +78,7 @@ def expired_keys(now, project_id=None):
 
 def _expired(table, column, project_index, now, project_id):
     expires_at = table.c.expires_at
-    now = now.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    now = clock.naive(now)
     if project_id is None:
         return Rows(expires_at, f'{table.name}_expires_at_idx',
                     (expires_at < now,))

@@ -17,6 +17,8 @@ import re
 
 from oslo_log import log
 
+from usermsg import printable
+
 LOG = log.getLogger(__name__)
 
 #: For these a node takes nothing from us until an operator has changed
@@ -87,8 +89,7 @@ def words(condition, otherwise='without a reason'):
     text = condition.name
     if condition.description:
         text += f' ({condition.description})'
-    text = ''.join(char if char.isprintable() else ' ' for char in text)
-    return text[:_LONGEST]
+    return printable.line(text, _LONGEST)
 
 
 def of_transport(condition, host, mechanisms, was_open):

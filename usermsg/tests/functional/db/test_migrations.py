@@ -11,12 +11,16 @@
 # under the License.
 """The schema: models, migrations and the databases agree."""
 
+from concurrent import futures
+import time
+
 import alembic.autogenerate
 import alembic.command
 import alembic.migration
 import alembic.script
 import sqlalchemy as sa
 
+from usermsg.cmd import db as db_command
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg import exception
@@ -194,6 +198,89 @@ class TestSchema(databases.TestCase):
         self.assertEqual(['0003 0003', 'None 0003'],
                          sorted(output.strip() for _, output, _ in ends))
         self.assertEqual('0003', migration.version(self.db))
+
+
+class TestOthers(databases.TestCase):
+    """Who has what an upgrade needs."""
+
+    # SQLite's is the lock of any writer.
+    scenarios = databases.SCENARIOS[1:]
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime(tables=False).db
+
+    def sync(self):
+        error = self.assertRaises(exception.DatabaseUnavailable,
+                                  migration.sync, self.db, patience=1)
+        return db_command.why_unusable(error)
+
+    def test_an_upgrade_that_takes_too_long(self):
+        with self.db.engine().connect() as other:
+            migration._LOCKS[self.db.dialect](other, 1)
+            self.assertIn('another process is upgrading it', self.sync())
+            other.invalidate()
+        self.assertEqual((None, '0003'), migration.sync(self.db))
+
+    def test_a_table_that_is_used_for_too_long(self):
+        migration.sync(self.db)
+        with self.db.engine().connect() as other:
+            other.execute(sa.text(
+                'LOCK TABLES alembic_version WRITE'
+                if self.db.dialect == 'mysql' else
+                'LOCK TABLE alembic_version IN ACCESS EXCLUSIVE MODE'))
+            self.assertRegex(self.sync(), '^[^\n]*[Ll]ock[^\n]* timeout')
+            other.invalidate()
+
+
+class TestSlow(databases.TestCase):
+    """An upgrade that waits for an answer, here because of a lock."""
+
+    scenarios = [databases.SCENARIOS[1]]
+
+    def setUp(self):
+        super().setUp()
+        migration.sync(self.runtime(tables=False).db)
+        self.other = sa.create_engine(self.url).connect()
+        self.addCleanup(self.other.invalidate)
+        self.other.execute(sa.text('LOCK TABLES alembic_version WRITE'))
+
+    def sync(self, **database):
+        threads = futures.ThreadPoolExecutor(1)
+        self.addCleanup(threads.shutdown)
+        return threads.submit(commands.manage, 'db', 'sync',
+                              config=self.config_file(database=database))
+
+    def wait_for_it(self, milliseconds=0):
+        """Until it has been waiting for so long; returns its id."""
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if found := self.other.scalar(sa.text(
+                    'SELECT id FROM information_schema.processlist WHERE '
+                    "db = database() AND time_ms > :time AND state LIKE "
+                    "'%table metadata lock'"), {'time': milliseconds}):
+                return found
+        self.fail('it does not wait')
+
+    def test_it_may_take_longer_than_any_request(self):
+        ends = [self.sync(connection=f'{self.url}&read_timeout=1'),
+                self.sync(connection=self.url, connection_parameters=(
+                    'read_timeout=1&write_timeout=9'))]
+        self.wait_for_it(milliseconds=1500)
+        self.other.execute(sa.text('UNLOCK TABLES'))
+        for end in ends:
+            self.assertEqual(
+                (0, 'The database is at 0003 already.\n', ''),
+                (end.result().returncode, end.result().stdout,
+                 end.result().stderr))
+
+    def test_the_reason_is_said_when_the_connection_ends(self):
+        end = self.sync(connection=self.url)
+        self.other.execute(sa.text(f'KILL {self.wait_for_it()}'))
+        self.assertEqual(1, end.result().returncode)
+        self.assertRegex(
+            end.result().stderr,
+            '^The database cannot be used: [^\n]*Lost connection[^\n]*\n$')
 
 
 class Commands:
