@@ -102,6 +102,11 @@ class Connection:
     def session(self):
         return self._connection.session()
 
+    def product(self):
+        """What the peer calls itself, None if it doesn't say."""
+        said = self._connection.remote_properties
+        return said.get('product') if isinstance(said, dict) else None
+
     def receive(self):
         """Take in what has arrived."""
         taken = 0
