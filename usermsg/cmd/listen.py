@@ -104,6 +104,8 @@ class Listen(command.Command):
         except arrived.Lost as error:
             raise RuntimeError(
                 f'{self._name} cannot be used: {error}') from None
+        except arrived.Harmful as error:
+            raise RuntimeError(str(error)) from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -31,8 +31,8 @@ class Lost(Exception):
     """There is no connection; says why."""
 
 
-class Taken(Exception):
-    """What would be shown would be taken from others; says what to do."""
+class Harmful(Exception):
+    """To listen there would do harm to others; says what to do instead."""
 
 
 def attributes(body, compressed=None):

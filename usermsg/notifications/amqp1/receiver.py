@@ -16,13 +16,11 @@ import uuid
 from usermsg.notifications import arrived
 
 # No server knows it. One that says that it has it repeats what it is asked,
-# whatever it does then: RabbitMQ, ActiveMQ and the router of Qpid.
+# whatever it does then: ActiveMQ, RabbitMQ and the router of Qpid.
 _UNKNOWN = 'usermsg:repeated'
 
-# Where those put copies into a queue of our own, by what they call
-# themselves.
-_OF_OUR_OWN = {'RabbitMQ': ('/exchange/', '/topic/'),
-               'ActiveMQ': 'topic://'}
+# Addresses where a server gives copies, by what it calls itself.
+_TOPICS = {'ActiveMQ': 'topic://'}
 # It tells how a queue is read. At an exchange there is nothing to tell.
 _QPIDD = 'qpid-cpp'
 
@@ -77,7 +75,7 @@ class Receiver:
         terminus = self._proton.Terminus
         source = self._link.remote_source
         mode = source.distribution_mode
-        if self.address.startswith(_OF_OUR_OWN.get(product, ())):
+        if self.address.startswith(_TOPICS.get(product, ())):
             return False
         if product == _QPIDD and mode == terminus.DIST_MODE_UNSPECIFIED:
             return False

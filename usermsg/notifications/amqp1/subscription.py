@@ -13,7 +13,6 @@
 
 import fnmatch
 import glob
-import re
 import selectors
 import time
 
@@ -34,10 +33,10 @@ _AHEAD = 20
 # Seconds that the servers have to answer that a link is closed.
 _GOOD_BYE = 1
 
-# RabbitMQ knows patterns in these, and takes an exchange alone for one from
-# which nothing is wanted.
-_PATTERNS = ('/exchange/', '/topic/')
-_EXCHANGE_ALONE = re.compile('/exchange/[^/]+')
+# It takes from queues, even if it says that it copies. At an exchange it makes
+# a queue that nobody ever removes, and that gets all that comes.
+_RABBITMQ = 'RabbitMQ'
+_EXCHANGES = ('/exchange/', '/topic/')
 
 
 class Subscription:
@@ -71,7 +70,7 @@ class Subscription:
         :returns: what it listens to, a text
         :raises usermsg.notifications.arrived.Lost: none does, or none has
             any of the nodes
-        :raises usermsg.notifications.arrived.Taken: it would not get copies
+        :raises usermsg.notifications.arrived.Harmful: it would not get copies
         """
         reasons = []
         for _ in self._settings.hosts:
@@ -86,6 +85,9 @@ class Subscription:
             self._proton, self._settings, host)
         while not self._connection.is_open:
             self._turn(self._connection.deadline)
+        product = self._connection.product()
+        if product == _RABBITMQ:
+            self._check_rabbitmq(host)
         self._receivers = [
             receiver.Receiver(self._connection, self._proton, each,
                               copies=not self._take)
@@ -103,22 +105,32 @@ class Subscription:
             each for each in self._receivers if not each.ended()]
         if not self._receivers:
             raise problems.Lost('; '.join(refused))
-        self._check(host)
+        self._check(host, product)
         return '; not to '.join([
             f'{host}, {", ".join(each.address for each in self._receivers)}',
             *refused])
 
-    def _check(self, host):
-        product = self._connection.product()
+    def _check_rabbitmq(self, host):
+        """Before there is a link, which can be all it takes."""
+        if not self._take or any(
+                each.startswith(_EXCHANGES) for each in self._addresses):
+            raise arrived.Harmful(
+                f'{host} is RabbitMQ, which gives no copies over AMQP 1.0: '
+                'from a queue it would take what is printed, and at an '
+                'exchange leave a queue behind that grows for ever. Listen '
+                'with --driver rabbit and [oslo_messaging_notifications] '
+                'transport_url, or to a queue with --address and --take.')
+
+    def _check(self, host, product):
         taken = [each.address for each in self._receivers
                  if each.takes(product)]
         if taken and not self._take:
-            raise arrived.Taken(
+            raise arrived.Harmful(
                 f'{host} does not grant copies of what comes to '
-                f'{", ".join(taken)}: what would be printed here would be '
-                'taken from whoever else reads it. Listen to an exchange or '
-                'a topic, or to a queue of your own that is bound to one, '
-                'with --address; or say --take.')
+                f'{", ".join(taken)}: what would be printed would be taken '
+                'from whoever else reads it. Listen to an exchange or a '
+                'topic with --address, or, where nobody misses anything, '
+                'with --take.')
 
     def read(self, seconds):
         """What has arrived, or does within some seconds.
@@ -233,11 +245,10 @@ def of(conf, topics=None, priorities=None, exchange=None, node=None,
     _check(settings, template, topics, priorities, exchange, take)
     parts = {'exchange': exchange or settings.exchange,
              'vhost': settings.vhost}
-    every = template.fill(topic='', priority='', **parts).startswith(_PATTERNS)
     names = topics or conf.oslo_messaging_notifications.topics
     found = [template.fill(topic=topic, priority=priority, **parts)
-             for topic in names for priority in priorities or (
-                 '*' if every else arrived.PRIORITIES)]
+             for topic in names
+             for priority in priorities or arrived.PRIORITIES]
     subjects = None
     if 'topic' not in template.parts and not take and (topics or not node):
         subjects = [settings.subjects.fill(
@@ -251,9 +262,8 @@ def of(conf, topics=None, priorities=None, exchange=None, node=None,
             (not (subjects and subject) or
              any(fnmatch.fnmatchcase(subject, each) for each in subjects)))
 
-    return Subscription(proton, settings, tuple(dict.fromkeys(
-        f'{each}/#' if _EXCHANGE_ALONE.fullmatch(each) else each
-        for each in found)), wanted, take, most)
+    return Subscription(proton, settings, tuple(dict.fromkeys(found)), wanted,
+                        take, most)
 
 
 def _check(settings, template, topics, priorities, exchange, take):

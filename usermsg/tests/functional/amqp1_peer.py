@@ -49,17 +49,19 @@ class Peer(servers.Process):
     :param client_ca: as PEM; clients need a certificate from it
     :param idle_timeout: seconds; what it announces
     :param max_frame_size: bytes, at least 512; what it announces
+    :param product: what it calls itself
     """
 
     def __init__(self, *, mechanisms=None, users=None, busy=False,
                  certificate=None, key=None, client_ca=None, idle_timeout=0,
-                 max_frame_size=None):
+                 max_frame_size=None, product=None):
         super().__init__(ready=self._answers)
         self._rules = {}
         self._tls = certificate is not None
         self._options = {
             'mechanisms': mechanisms, 'users': users or {}, 'busy': busy,
             'idle_timeout': idle_timeout, 'max_frame_size': max_frame_size,
+            'product': product,
             'record': self.path('record'), 'rules': self.path('rules')}
         for name, pem in (('certificate', certificate), ('key', key),
                           ('client_ca', client_ca)):
@@ -118,6 +120,13 @@ class Peer(servers.Process):
         :param description: of the error
         :param info: of the error, a dict
 
+        Who reads from an address is given
+
+        :param has: a list of messages, dicts as ``proton.Message`` has them;
+            each link gets all of them
+        :param mode: how, it says: as ``copy`` or ``move`` (if left out),
+            ``untold``, or ``repeated``: as it was asked, word for word
+
         The ends are ``detach`` (of the link), ``end`` (of its session),
         ``close`` (of the connection) and ``drop`` (of TCP, by a reset).
         """
@@ -133,7 +142,8 @@ class Peer(servers.Process):
 
         :param kind: ``accepted`` (a connection of TCP), ``login`` (an attempt
             with SASL), ``open`` (a connection of AMQP), ``link``, ``message``
-            (each delivery, with what was done as its outcome), ``gone``
+            (each delivery, with what was done as its outcome), ``given``
+            and ``outcome`` (of what it had), ``gone``
         :param like: values that entries must have
         """
         try:
