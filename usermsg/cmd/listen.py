@@ -24,11 +24,14 @@ from usermsg.cmd import interruptions
 from usermsg import exception
 from usermsg.notifications.amqp091 import broker
 from usermsg.notifications.amqp091 import subscription
+from usermsg.notifications.amqp1 import subscription as amqp1_subscription
+from usermsg.notifications import arrived
 from usermsg.notifications import outbox
 from usermsg.notifications import strategies
 
-#: The parts of a routing key that oslo.messaging knows.
-PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')
+RABBIT, QPID = 'rabbit', 'qpid'
+# Those of oslo.messaging, which send to transport_url too.
+_ALSO_RABBIT = ('messaging', 'messagingv2', 'routing')
 
 #: Seconds between two attempts to connect again, and between two looks at
 #: whether it shall end.
@@ -37,29 +40,44 @@ _LOOK = 0.3
 
 
 class Listen(command.Command):
-    """Print the notifications that arrive at RabbitMQ, until Ctrl-C.
+    """Print the notifications that arrive at a broker, until Ctrl-C.
 
-    Those of [oslo_messaging_notifications] transport_url and topics, by
-    whatever service they are sent. It gets copies, in a queue of its own that
-    is gone when it ends: nobody else misses any. It doesn't see what was sent
-    before it began.
+    By whatever service they are sent: at RabbitMQ those of
+    [oslo_messaging_notifications] transport_url and topics, at a server of
+    AMQP 1.0 (--driver qpid) those that [oslo_messaging_qpid] addresses. It
+    gets copies, so that nobody else misses any; where a server does not grant
+    that, it refuses. It doesn't see what RabbitMQ got before it began.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
+        parser.add_argument(
+            '--driver', choices=(RABBIT, QPID),
+            help='where this driver sends, whether it is configured or not '
+                 '(default: qpid if that is configured and none that sends '
+                 'to RabbitMQ, otherwise rabbit)')
         parser.add_argument(
             '--topic', metavar='NAME', action='append', type=_word,
             help='of this topic, rather than of those that are configured; '
                  'may be given several times')
         parser.add_argument(
             '--priority', action='append', type=str.lower,
-            choices=PRIORITIES,
+            choices=arrived.PRIORITIES,
             help='of this priority; may be given several times (default: '
                  'all)')
         parser.add_argument(
             '--exchange', metavar='NAME', type=_word,
             help='at this exchange; that of glance, for instance, is glance '
                  '(default: [DEFAULT] control_exchange)')
+        parser.add_argument(
+            '--address', metavar='NODE', type=_word,
+            help='at this node of a server of AMQP 1.0, rather than at those '
+                 'of [oslo_messaging_qpid] address')
+        parser.add_argument(
+            '--take', action='store_true',
+            help='listen even where a server of AMQP 1.0 grants no copies: '
+                 'what arrives here is then TAKEN AWAY from whoever should '
+                 'have it')
         parser.add_argument(
             '--count', metavar='N', type=arguments.number(1, 100_000),
             help='end after as many: 1 to 100000')
@@ -73,15 +91,8 @@ class Listen(command.Command):
         return parser
 
     def take_action(self, parsed_args):
-        conf = self.app.conf
-        found = _broker(conf)
-        exchange = parsed_args.exchange or found.exchange
-        keys = [f'{topic}.{priority}'
-                for topic in (parsed_args.topic or
-                              conf.oslo_messaging_notifications.topics)
-                for priority in parsed_args.priority or '*']
-        self._subscription = subscription.Subscription(found, exchange, keys)
-        self._where = f'exchange {exchange}, {", ".join(keys)}'
+        self._name, self._subscription = _subscription(
+            self.app.conf, parsed_args)
         self._left = parsed_args.count
         self._show = json.dumps if parsed_args.format == 'json' else _line
         self._end = (None if parsed_args.timeout is None else
@@ -90,8 +101,11 @@ class Listen(command.Command):
             with interruptions.Interruptions() as self._interruptions:
                 self._open()
                 return self._listen()
-        except subscription.Lost as error:
-            raise RuntimeError(f'RabbitMQ cannot be used: {error}') from None
+        except arrived.Lost as error:
+            raise RuntimeError(
+                f'{self._name} cannot be used: {error}') from None
+        except arrived.Harmful as error:
+            raise RuntimeError(str(error)) from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -112,21 +126,22 @@ class Listen(command.Command):
                     self._open()
                     connected = True
                 self._print(self._subscription.read(_LOOK))
-            except subscription.Lost as error:
+            except arrived.Lost as error:
                 if connected:
-                    self._hint(f'RabbitMQ is gone: {error}. What is sent '
+                    self._hint(f'{self._name} is gone: {error}. What is sent '
                                f'until it is back is not shown.')
                 connected = False
         return 0
 
     def _open(self):
-        address = self._subscription.open()
-        self._hint(f'Listening to {address}, {self._where}. Ctrl-C ends it.')
+        where = self._subscription.open()
+        self._hint(f'Listening to {where}. Ctrl-C ends it.')
 
     def _print(self, arrived):
         for notification in arrived:
             if notification is None:
-                self._hint('Something came that is no notification.')
+                self._hint('Something came that is no notification, or '
+                           'longer than 16 MiB.')
                 continue
             self.app.stdout.write(f'{self._show(notification)}\n')
             if self._left is not None:
@@ -141,15 +156,32 @@ class Listen(command.Command):
         self.app.stderr.flush()
 
 
-def _broker(conf):
-    options = conf.oslo_messaging_notifications
+def _subscription(conf, parsed_args):
+    """What it listens to, a name, and what does it."""
+    driver = parsed_args.driver or _driver(conf)
+    if driver == QPID:
+        return 'The server of AMQP 1.0', amqp1_subscription.of(
+            conf, parsed_args.topic, parsed_args.priority,
+            parsed_args.exchange, parsed_args.address, parsed_args.take,
+            parsed_args.count)
+    for option, given in (('--address', parsed_args.address),
+                          ('--take', parsed_args.take)):
+        if given:
+            raise exception.ConfigurationError(
+                f'{option}: only with --driver {QPID}.')
+    found = broker.of(strategies.transport(conf))
+    keys = [f'{topic}.{priority}'
+            for topic in (parsed_args.topic or
+                          conf.oslo_messaging_notifications.topics)
+            for priority in parsed_args.priority or '*']
+    return 'RabbitMQ', subscription.Subscription(
+        found, parsed_args.exchange or found.exchange, keys)
+
+
+def _driver(conf):
     configured = outbox.configured(conf)
-    if configured == ('qpid',) and not options.transport_url:
-        raise exception.ConfigurationError(
-            f'{strategies.OPTION} is qpid, which sends over AMQP 1.0. There '
-            f'is nothing here that listens to that: use the tools of that '
-            f'broker, or set transport_url to listen to RabbitMQ.')
-    return broker.of(strategies.transport(conf))
+    return QPID if QPID in configured and not set(configured) & {
+        RABBIT, *_ALSO_RABBIT} else RABBIT
 
 
 def _line(notification):

@@ -12,13 +12,12 @@
 """Copies of what passes an exchange of RabbitMQ, for whoever looks on."""
 
 import contextlib
-import json
 import time
 
 import amqp
-from kombu import compression
 
 from usermsg.notifications.amqp091 import connection as connections
+from usermsg.notifications import arrived
 
 #: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
 _WAITING = 10_000
@@ -27,10 +26,6 @@ _PREFETCHED = 100
 #: Seconds: the sign of life that is asked for, and the wait for an answer.
 _HEARTBEAT = 20
 _TIMEOUT = 5
-
-
-class Lost(Exception):
-    """There is no connection; says why."""
 
 
 class Subscription:
@@ -55,8 +50,8 @@ class Subscription:
     def open(self):
         """Connect to the first host that answers.
 
-        :returns: its address
-        :raises Lost: none does
+        :returns: what it listens to, a text
+        :raises usermsg.notifications.arrived.Lost: none does
         """
         reasons = []
         for host in self._broker.hosts:
@@ -64,12 +59,13 @@ class Subscription:
                 self._connection = connections.connect(
                     self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)
                 self._subscribe()
-                return host.address
+                return (f'{host.address}, exchange {self._exchange}, '
+                        f'{", ".join(self._keys)}')
             except Exception as error:
                 self.close()
                 reasons.append(
                     f'{host.address}: {connections.reason_of(error)}')
-        raise Lost('; '.join(reasons))
+        raise arrived.Lost('; '.join(reasons))
 
     def _subscribe(self):
         self._have_exchange()
@@ -100,7 +96,7 @@ class Subscription:
 
         :returns: a list of the six attributes of each, as a dict; None for
             what is no notification
-        :raises Lost: the connection is gone
+        :raises usermsg.notifications.arrived.Lost: the connection is gone
         """
         end = time.monotonic() + seconds
         try:
@@ -114,8 +110,10 @@ class Subscription:
                 self._channel.basic_ack(messages[-1].delivery_tag, True)
         except Exception as error:
             self.close()
-            raise Lost(connections.reason_of(error)) from None
-        return [attributes(message) for message in messages]
+            raise arrived.Lost(connections.reason_of(error)) from None
+        return [arrived.attributes(
+            message.body, (message.headers or {}).get('compression'))
+            for message in messages]
 
     def close(self):
         connection, self._connection = self._connection, None
@@ -123,27 +121,3 @@ class Subscription:
         self._arrived.clear()
         if connection is not None:
             connections.end(connection)
-
-
-def attributes(message):
-    """Of a message of oslo.messaging's, with or without its envelope.
-
-    Not what it knows of the request that it comes from: there may be a token.
-
-    :param message: an amqp.Message
-    :returns: a dict, or None if it isn't one
-    """
-    body = message.body
-    try:
-        compressed = (message.headers or {}).get('compression')
-        if compressed:
-            body = compression.decompress(body, compressed)
-        content = json.loads(body)
-        if 'oslo.message' in content:
-            content = json.loads(content['oslo.message'])
-        return {name: content[name] for name in (
-            'message_id', 'publisher_id', 'event_type', 'priority',
-            'timestamp', 'payload')}
-    except Exception:
-        # Anybody may send anything, compressed by whatever.
-        return None

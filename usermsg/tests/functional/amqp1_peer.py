@@ -52,11 +52,13 @@ class Peer(servers.Process):
     :param idle_timeout: seconds; what it announces
     :param max_frame_size: bytes, at least 512; what it announces
     :param channel_max: one less than the sessions that it can have
+    :param product: what it calls itself
     """
 
     def __init__(self, *, mechanisms=None, users=None, busy=False,
                  certificate=None, key=None, client_ca=None, hangs_up=False,
-                 idle_timeout=0, max_frame_size=None, channel_max=None):
+                 idle_timeout=0, max_frame_size=None, channel_max=None,
+                 product=None):
         super().__init__(ready=self._answers)
         self._rules = {}
         self._tls = certificate is not None
@@ -64,6 +66,7 @@ class Peer(servers.Process):
             'mechanisms': mechanisms, 'users': users or {}, 'busy': busy,
             'hangs_up': hangs_up, 'idle_timeout': idle_timeout,
             'max_frame_size': max_frame_size, 'channel_max': channel_max,
+            'product': product,
             'record': self.path('record'), 'rules': self.path('rules')}
         for name, pem in (('certificate', certificate), ('key', key),
                           ('client_ca', client_ca)):
@@ -126,6 +129,13 @@ class Peer(servers.Process):
             surrogates in it
         :param info: of the error, a dict
 
+        Who reads from an address is given
+
+        :param has: a list of messages, dicts as ``proton.Message`` has them;
+            each link gets all of them
+        :param mode: how, it says: as ``copy`` or ``move`` (if left out),
+            ``untold``, or ``repeated``: as it was asked, word for word
+
         The ends are ``detach`` (of the link), ``suspend`` (the same, but
         not for good), ``end`` (of its session), ``close`` (of the connection)
         and ``drop`` (of TCP, by a reset).
@@ -142,8 +152,9 @@ class Peer(servers.Process):
 
         :param kind: ``accepted`` (a connection of TCP), ``login`` (an attempt
             with SASL), ``open`` (a connection of AMQP), ``link``, ``message``
-            (each delivery, with what was done as its outcome), ``drained``
-            (a link, as it was asked to), ``unlinked``, ``gone``
+            (each delivery, with what was done as its outcome), ``given``
+            and ``outcome`` (of what it had), ``drained`` (a link, as it was
+            asked to), ``unlinked``, ``gone``
         :param like: values that entries must have
         """
         try:

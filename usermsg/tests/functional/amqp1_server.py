@@ -9,7 +9,7 @@
 # WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
 # License for the specific language governing permissions and limitations
 # under the License.
-"""The program behind ``amqp1_peer.Peer``: takes messages over AMQP 1.0.
+"""The program behind ``amqp1_peer.Peer``: takes and gives over AMQP 1.0.
 
 Proton speaks AMQP here, each connection in a thread of its own. TLS and SASL
 are Python's and this file's, so that they are another's than the driver's.
@@ -36,6 +36,10 @@ _OUTCOMES = {
     'release': proton.Delivery.RELEASED, 'modify': proton.Delivery.MODIFIED}
 #: The code of a state of a delivery that no specification has.
 _NOTHING = 0x7f
+_NAMES = {state: name for name, state in _OUTCOMES.items()}
+_MODES = {'copy': proton.Terminus.DIST_MODE_COPY,
+          'move': proton.Terminus.DIST_MODE_MOVE,
+          'untold': proton.Terminus.DIST_MODE_UNSPECIFIED}
 #: How often a connection looks for new rules when nothing arrives, seconds.
 _PAUSE = 0.02
 
@@ -86,6 +90,12 @@ def _plain(value):
     if value is None or isinstance(value, (bool, int, float)):
         return value
     return str(value)
+
+
+def _address(link):
+    """Of the node that is written to, or read from."""
+    return (link.remote_source if link.is_sender else
+            link.remote_target).address
 
 
 def _described(message):
@@ -225,6 +235,9 @@ class Peer:
         self._connection = proton.Connection()
         self._connection.collect(self._collector)
         self._connection.container = 'test-peer'
+        if self._options.get('product'):
+            self._connection.properties = {
+                proton.symbol('product'): self._options['product']}
         self._transport = proton.Transport(proton.Transport.SERVER)
         self._transport.idle_timeout = self._options.get('idle_timeout', 0)
         for name in ('max_frame_size', 'channel_max'):
@@ -299,7 +312,7 @@ class Peer:
             connection.open()
 
     def _attach(self, link):
-        address = link.remote_target.address
+        address = _address(link)
         rule = self._board.rule(address)
         self._board.write(
             'link', connection=self._number, name=link.name, address=address,
@@ -324,8 +337,24 @@ class Peer:
         link.target.copy(link.remote_target)
         if rule.get('max_message_size'):
             link.max_message_size = rule['max_message_size']
+        if link.is_sender and rule.get('mode', 'move') != 'repeated':
+            link.source.capabilities.clear()
+            link.source.distribution_mode = _MODES[rule.get('mode', 'move')]
         link.open()
-        self._grant(link, rule)
+        if link.is_receiver:
+            self._grant(link, rule)
+
+    def _give(self, link, rule):
+        """Send what it has and has not sent through this link."""
+        for entry in rule.get('has', ())[self._taken[link.name]:]:
+            if link.credit <= 0:
+                return
+            link.delivery(str(self._taken[link.name]))
+            link.send(proton.Message(**entry).encode())
+            link.advance()
+            self._board.write('given', connection=self._number,
+                              address=_address(link))
+            self._taken[link.name] += 1
 
     def _grant(self, link, rule):
         if link.drain_mode:
@@ -339,10 +368,18 @@ class Peer:
 
     def _deliver(self, delivery):
         link = delivery.link
+        if link.is_sender:
+            if delivery.updated:
+                self._board.write(
+                    'outcome', connection=self._number,
+                    address=_address(link), tag=delivery.tag,
+                    outcome=_NAMES.get(delivery.remote_state))
+                delivery.settle()
+            return
         if (not delivery.readable or delivery.partial or
                 link in self._suspended):
             return
-        address = link.remote_target.address
+        address = _address(link)
         rule = self._board.rule(address)
         data = link.recv(delivery.pending)
         message = proton.Message()
@@ -418,7 +455,7 @@ class Peer:
             self._settle(*held)
         link = self._connection.link_head(proton.Endpoint.LOCAL_ACTIVE)
         while link is not None:
-            rule = self._board.rule(link.remote_target.address)
+            rule = self._board.rule(_address(link))
             if rule.get('now'):
                 if self._board.applies({**rule, 'times': 1}, 'now'):
                     self._end(rule, rule['now'], link)
@@ -427,6 +464,8 @@ class Peer:
                 link.drain(0)
             elif link.is_receiver:
                 self._grant(link, rule)
+            else:
+                self._give(link, rule)
             link = link.next(proton.Endpoint.LOCAL_ACTIVE)
 
 

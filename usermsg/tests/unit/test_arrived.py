@@ -1,0 +1,57 @@
+# Licensed under the Apache License, Version 2.0 (the "License"); you may
+# not use this file except in compliance with the License. You may obtain
+# a copy of the License at
+#
+#      http://www.apache.org/licenses/LICENSE-2.0
+#
+# Unless required by applicable law or agreed to in writing, software
+# distributed under the License is distributed on an "AS IS" BASIS, WITHOUT
+# WARRANTIES OR CONDITIONS OF ANY KIND, either express or implied. See the
+# License for the specific language governing permissions and limitations
+# under the License.
+import json
+
+from kombu import compression
+
+from usermsg.notifications.amqp1 import envelope
+from usermsg.notifications import arrived
+from usermsg.notifications import notification
+from usermsg.tests import base
+
+
+class TestAttributes(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.body = notification.Notification('x.y', {'a': 'ü'}).body()
+        self.text = json.dumps(self.body)
+
+    def test_they_are_found_in_each_envelope(self):
+        wrapped = {'oslo.version': '2.0', 'oslo.message': self.text}
+        for content in (
+                self.body, wrapped, {'request': wrapped, 'context': {}},
+                {**self.body, '_context_auth_token': 'secret'}):
+            text = json.dumps(content)
+            for body in (text, text.encode()):
+                self.assertEqual(self.body, arrived.attributes(body))
+
+    def test_so_they_are_in_what_an_amqp_1_0_sender_wrote(self):
+        for size in (1, 1000):
+            self.body['payload'] = 'x' * size
+            self.assertEqual(self.body, arrived.attributes(
+                envelope.amqp1({'auth_token': 'secret'}, self.body)))
+        short = b'\x00\x53\x77\xa1' + bytes([len('{"a": 1}')]) + b'{"a": 1}'
+        self.assertIsNone(arrived.attributes(short))
+
+    def test_they_may_be_compressed(self):
+        for name in ('gzip', 'bzip2'):
+            self.assertEqual(self.body, arrived.attributes(
+                *compression.compress(self.text, name)))
+
+    def test_nothing_else_is_one(self):
+        for body in ('', '{', '[]', '1', 'null', '{}', b'\xff',
+                     b'\x00\x53\x77', '{"request": 1}', '[' * 100_000,
+                     '{"oslo.message": 1}', None, {'a': 'map'}, 7,
+                     self.text + ' ' * arrived.LONGEST):
+            self.assertIsNone(arrived.attributes(body), str(body)[:20])
+        self.assertIsNone(arrived.attributes(self.text, 'pigeon'))
