@@ -146,9 +146,10 @@ def connect(url, kind, any_revision=False):
     with _translated():
         try:
             connection = engine.connect()
-        except (TypeError, ValueError, RuntimeError) as error:
-            # A parameter that the driver doesn't take, or a module that it
-            # needs for the way in which the server wants the password.
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
+            # A parameter that the driver doesn't take, a file that holds no
+            # certificate, or a module that it needs for the way in which the
+            # server wants the password.
             raise exception.OriginUnusable(
                 f'{db.driver_words(error)}.') from None
         with connection, connection.begin():
