@@ -406,11 +406,12 @@ class TestDocumentation(TestCase):
         recorded = client.record(
             service.runtime, self.project_id, resource_type='VOLUME',
             resource_uuid=VOLUME)
+        text = service.runtime.catalogue.describe('VOLUME_000002').text
         [block] = [block for block in self.blocks['sh']
                    if block.startswith('openstack ')]
         where = 'http://127.0.0.1:9797'
         commands = [line.replace(where, service.url)
-                    for line in block.splitlines()]
+                    for line in block.split('\n') if line]
         self.assertIn(f'{where}/v3/', block)
         for command in [*commands, *(
                 command.replace('--all-projects',
@@ -420,8 +421,8 @@ class TestDocumentation(TestCase):
                 _COMMAND, *shlex.split(command)[1:], directory=self.home,
                 variables=self.environment.variables())
             self.assertEqual('', shown['err'])
-            self.assertIn(recorded.user_message if 'why' in command else
-                          recorded.id, shown['out'])
+            self.assertIn(text if ' why ' in command else recorded.id,
+                          shown['out'])
 
     def test_without_keystone_an_id_is_enough_to_record(self):
         service = standalone.shared()
