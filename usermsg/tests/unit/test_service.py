@@ -229,6 +229,22 @@ class BrokenConfigurationTest(base.TestCase):
                     DEFAULT={'log_config_append': path}))])
             self.assertTrue(str(error).startswith(f'{path}: '), str(error))
 
+    def test_a_log_file_that_cannot_be_opened_is_named(self):
+        directory = self.home / 'nowhere'
+        for values, option, path in (
+                ({'log_file': directory / 'a.log'}, 'log_file',
+                 directory / 'a.log'),
+                ({'log_file': self.home}, 'log_file', self.home),
+                ({'log_file': 'a.log', 'log_dir': directory}, 'log_dir',
+                 directory / 'a.log')):
+            error = self.assertRaises(
+                exception.ConfigurationError, service.prepare,
+                ['--config-file', self.write('usermsg.conf', options(
+                    DEFAULT=values))])
+            self.assertTrue(str(error).startswith(
+                f'[DEFAULT] {option}: {path} cannot be written: '),
+                str(error))
+
 
 class LibraryTest(base.TestCase):
 
