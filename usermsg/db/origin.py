@@ -20,6 +20,7 @@ from writing.
 import contextlib
 import os
 import pathlib
+import re
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
@@ -33,6 +34,9 @@ TABLE = 'messages'
 _REVISIONS = 'alembic_version'
 
 #: Of texts of SQLite, and how to keep what isn't of it.
+#: In the words of MariaDB and PostgreSQL: this account may not read a table.
+_DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
+
 _ENCODING = ('utf-8', 'surrogateescape')
 
 #: Seconds for which an SQLite file may be locked by the service that owns it,
@@ -62,6 +66,16 @@ class Origin:
             self._check_revision()
 
     def _revision(self, inspector):
+        try:
+            # PostgreSQL ends a transaction that meets an error.
+            with self._connection.begin_nested():
+                return self._read_revision(inspector)
+        except sa_exception.DBAPIError as error:
+            if _DENIED.search(db.driver_words(error)):
+                return None
+            raise
+
+    def _read_revision(self, inspector):
         if not inspector.has_table(_REVISIONS):
             return None
         # More than one would be of branches, which no known one is.
