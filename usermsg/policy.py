@@ -17,6 +17,7 @@ found out by users; here the process doesn't start, and one that runs keeps
 the rules from before.
 """
 
+import ast
 import importlib.metadata
 import operator
 import os
@@ -25,6 +26,7 @@ import re
 import time
 
 from oslo_config import cfg
+from oslo_context import context
 from oslo_log import log
 from oslo_policy import policy
 
@@ -104,9 +106,7 @@ class _Rules:
     def __init__(self, conf):
         self._enforcer = make_enforcer(conf)
         self._decided = {}
-        asks_elsewhere = {entry.name for entry in
-                          importlib.metadata.entry_points(
-                              group='oslo.policy.rule_checks')}
+        asks_elsewhere = _plugged_in()
         self._remember = not any(
             asks_elsewhere.intersection(_KIND.findall(str(check)))
             for check in self._enforcer.rules.values())
@@ -129,6 +129,41 @@ class _Rules:
             self._decided.clear()
         self._decided[key] = allowed
         return allowed
+
+
+def _plugged_in():
+    """Kinds of checks that packages bring, such as "http"."""
+    return {entry.name for entry in importlib.metadata.entry_points(
+        group='oslo.policy.rule_checks')}
+
+
+def doubts(conf):
+    """What stands in an operator's files and never matches, in sentences.
+
+    It isn't refused: a rule that is the same for several services may hold
+    what only some of them know.
+
+    :raises usermsg.exception.ConfigurationError: as :class:`Policy`
+    """
+    known = {'role', 'rule', *_plugged_in(),
+             *context.RequestContext().to_policy_values()}
+    for path in _policy_files(conf):
+        content = _read(path)
+        for name, rule in content.items():
+            for kind in _KIND.findall(rule):
+                if kind not in known and not _is_literal(kind):
+                    yield (f'{path}:{content.line_of(name)}: {name}: '
+                           f'"{kind}:" is no kind of check, and nothing that '
+                           f'is known of who asks: it never matches.')
+
+
+def _is_literal(kind):
+    """Whether a check compares a value that it holds itself."""
+    try:
+        ast.literal_eval(kind)
+    except (SyntaxError, ValueError):
+        return False
+    return True
 
 
 def _state(conf):

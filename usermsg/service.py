@@ -84,9 +84,16 @@ def set_up_logging(conf):
         raise exception.ConfigurationError(
             f'the logging configuration cannot be used: {error.err_msg}',
             error.log_config) from None
-    except (OSError, TypeError, RuntimeError) as error:
-        # A log file that can't be written, a facility that doesn't exist, a
-        # journal without its library.
+    except OSError as error:
+        if error.filename is None:  # of the socket of syslog, for example
+            raise exception.ConfigurationError(
+                f'logging cannot be set up: {error}') from None
+        raise exception.ConfigurationError(
+            f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}: '
+            f'{error.filename} cannot be written: {error.strerror}.'
+        ) from None
+    except (TypeError, RuntimeError) as error:
+        # A facility that doesn't exist, a journal without its library.
         raise exception.ConfigurationError(
             f'logging cannot be set up: {error}') from None
 

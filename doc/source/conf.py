@@ -20,6 +20,7 @@ extensions = [
     'openstackdocstheme',
     'oslo_config.sphinxext',
     'oslo_policy.sphinxext',
+    'sphinx.ext.autodoc',
     'usermsg_api',
 ]
 

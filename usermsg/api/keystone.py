@@ -27,12 +27,15 @@ import dataclasses
 import functools
 import hashlib
 import operator
+import os
+import re
 import threading
 import time
 
 import cachetools
 from keystoneauth1 import access
 from keystoneauth1 import exceptions
+from keystoneauth1 import loading
 from keystonemiddleware import auth_token
 import orjson
 from oslo_log import log
@@ -55,6 +58,8 @@ _TOKEN_SIZE = 4096
 _CACHED_TOKENS = 10_000
 _CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
 
+_ADDRESS = re.compile('https?://[^/?#]', re.IGNORECASE)
+
 _SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
             'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
             'USER_DOMAIN_NAME', 'DOMAIN_ID', 'DOMAIN_NAME', 'ROLES')
@@ -75,6 +80,10 @@ def protect(app, conf):
     :raises usermsg.exception.ConfigurationError: of ``[keystone_authtoken]``
     """
     authtoken.register_opts(conf)
+    options = conf.keystone_authtoken
+    if options.auth_section:
+        # Which keystonemiddleware reads, but doesn't register.
+        loading.register_auth_conf_options(conf, options.auth_section)
     try:
         protocol = _Protocol(app, {'oslo_config_config': conf,
                                    'delay_auth_decision': True,
@@ -83,13 +92,44 @@ def protect(app, conf):
     except Exception as error:  # each of its libraries has its own
         raise exception.ConfigurationError(
             f'[keystone_authtoken] cannot be used: {error}') from error
-    options = conf.keystone_authtoken
-    if not (options.auth_type or options.auth_section):
+    if protocol._auth is None:
         # It would start, and then fail on every token.
         raise exception.ConfigurationError(
-            '[keystone_authtoken] auth_type is not set; the service needs '
-            'an account of its own to check tokens.')
+            f'[{options.auth_section or "keystone_authtoken"}] auth_type is '
+            f'not set; the service needs an account of its own to check '
+            f'tokens.')
+    _check_options(conf, getattr(protocol._auth, 'auth_url', None))
     return protocol
+
+
+def _check_options(conf, auth_url):
+    """Look at what would be looked at when the first token comes.
+
+    :param auth_url: of the account, wherever it is configured
+    :raises usermsg.exception.ConfigurationError: of an option
+    """
+    options = conf.keystone_authtoken
+    section = options.auth_section or 'keystone_authtoken'
+    for name in ('cafile', 'certfile', 'keyfile'):
+        path = options[name]
+        # A cafile may be a directory, too.
+        if path and not os.access(path, os.R_OK):
+            raise exception.ConfigurationError(
+                f'[keystone_authtoken] {name} cannot be read: {path}')
+    for group, name, address in (
+            (section, 'auth_url', auth_url),
+            ('keystone_authtoken', 'www_authenticate_uri',
+             options.www_authenticate_uri)):
+        # Not repeated: some have a password in it.
+        if address and not _ADDRESS.match(address):
+            raise exception.ConfigurationError(
+                f'[{group}] {name} is not the address of a Keystone: it '
+                f'begins with http:// or https:// and a host.')
+    account = conf[section]
+    if (account.auth_type in ('password', 'v3password') and
+            account.password is None):
+        raise exception.ConfigurationError(
+            f'[{section}] password is not set.')
 
 
 class _Unavailable(Exception):

@@ -42,7 +42,7 @@ from usermsg import service  # noqa: E402
 #: events, and a table may hold millions.
 NEWEST = 10000
 
-#: How many unknown events are named.
+#: How many unknown events, or checks of the policy, are named.
 NAMED = 10
 
 #: Seconds after which a notification has been waiting for long.
@@ -113,9 +113,13 @@ class Checks(upgradecheck.UpgradeCommands):
     def _policy(self):
         try:
             policy.Policy(self.conf)
+            doubts = list(policy.doubts(self.conf))
         except exception.ConfigurationError as error:
             return _failure(error)
-        return common_checks.check_policy_json(self, self.conf)
+        result = common_checks.check_policy_json(self, self.conf)
+        if doubts and result.code == upgradecheck.Code.SUCCESS:
+            return _warning(' '.join(doubts[:NAMED]))
+        return result
 
     def _notification_drivers(self):
         try:

@@ -50,6 +50,10 @@ _PARAMETERS = {
     'sqlite': {'timeout': 2},
 }
 
+#: Parameters that name a file.
+_FILES = ('ssl_ca', 'ssl_cert', 'ssl_key', 'sslrootcert', 'sslcert', 'sslkey',
+          'sslcrl')
+
 #: Milliseconds; unless an operator sets it with "options".
 _STATEMENT_TIMEOUT = 'statement_timeout=30000'
 
@@ -60,6 +64,7 @@ _DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
 
 # In the words of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of
 # some statements.
+_NO_FILE = 'unable to open database file'
 _MISSING_TABLE = re.compile(r'no such table|\(1146,|UndefinedTable')
 
 
@@ -68,7 +73,8 @@ class Database:
 
     :param conf: where ``[database]`` is read
     :raises usermsg.exception.ConfigurationError: the address is missing or
-        can't be understood, or its driver isn't installed
+        can't be understood, its driver isn't installed, or a file that it
+        names can't be read
     """
 
     def __init__(self, conf):
@@ -81,8 +87,10 @@ class Database:
         # oslo.db would try for minutes before it says that there is no
         # database; a request or a recording service can't wait that long.
         self._options['max_retries'] = 0
+        configured = self._options['connection_parameters']
+        _check_files(_given(configured), '[database] connection_parameters')
         self._options['connection_parameters'] = parameters(
-            self._url, self._options['connection_parameters'])
+            self._url, configured)
         # oslo.db hands it to a pool that doesn't take it.
         self._pool_timeout = self._options.pop('pool_timeout', None) if (
             self.dialect == 'sqlite') else None
@@ -210,11 +218,22 @@ class Database:
         with self._forks.inside():
             try:
                 connection = self.engine().connect()
-            except (TypeError, ValueError) as error:
-                # A parameter in the address that the driver doesn't take.
+            except (OSError, TypeError, ValueError) as error:
+                # A parameter in the address that the driver doesn't take, or
+                # a file named there that holds no certificate.
                 raise db_exception.DBConnectionError(error) from error
+            except (db_exception.DBError, sa_exception.DBAPIError) as error:
+                raise self._with_path(error) from error
             with connection:
                 yield connection
+
+    def _with_path(self, error):
+        """The same error; SQLite doesn't say which file it can't open."""
+        words = driver_words(error)
+        if self.dialect != 'sqlite' or not words.endswith(_NO_FILE):
+            return error
+        return db_exception.DBConnectionError(sqlite3.OperationalError(
+            f'{_NO_FILE} {self._url.database} ([database] connection)'))
 
     def write(self, work):
         """Run ``work(connection)`` in one transaction; return its result.
@@ -316,7 +335,8 @@ def usable_url(text, name='[database] connection'):
     :param name: where the text stands; errors say that, never the text
         itself, which may hold a password
     :raises usermsg.exception.ConfigurationError: it is missing or can't be
-        understood, or its driver isn't installed
+        understood, its driver isn't installed, or a file that it names can't
+        be read
     """
     if not text:
         raise exception.ConfigurationError(
@@ -349,7 +369,28 @@ def usable_url(text, name='[database] connection'):
         raise exception.ConfigurationError(
             f'{name}: the driver {error.name} is not installed. '
             f'{_driver_advice(backend, error.name)}') from None
+    _check_files(url.query, name)
     return url
+
+
+def _check_files(values, name):
+    """Whether the certificates and keys that parameters name can be read.
+
+    Drivers look at them when they connect. Some then fail as if it was our
+    error, without the name of the file; some go on without it.
+    """
+    for parameter in _FILES:
+        path = values.get(parameter)
+        # Also the authorities of the system, and keys in a token.
+        if (not isinstance(path, str) or not path or path == 'system' or
+                parameter == 'sslkey' and ':' in path):
+            continue
+        try:
+            open(path, 'rb').close()
+        except OSError as error:
+            raise exception.ConfigurationError(
+                f'{name}: the file {path} of "{parameter}" cannot be read: '
+                f'{error.strerror}.') from None
 
 
 def _driver_advice(backend, missing):
@@ -366,10 +407,15 @@ def parameters(url, configured=''):
 
     :param configured: what is appended already, in that form
     """
-    given = dict(part.partition('=')[::2]
-                 for part in configured.split('&') if part)
+    given = _given(configured)
     return '&'.join(
         [configured] * bool(configured) +
         [f'{name}={value}'
          for name, value in _PARAMETERS[url.get_backend_name()].items()
          if name not in url.query and name not in given])
+
+
+def _given(configured):
+    """name -> value, of parameters in the form of a query string."""
+    return dict(part.partition('=')[::2]
+                for part in configured.split('&') if part)

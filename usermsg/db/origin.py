@@ -20,6 +20,7 @@ from writing.
 import contextlib
 import os
 import pathlib
+import re
 
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
@@ -34,6 +35,9 @@ TABLE = 'messages'
 _REVISIONS = 'alembic_version'
 
 #: Of texts of SQLite, and how to keep what isn't of it.
+#: In the words of MariaDB and PostgreSQL: this account may not read a table.
+_DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
+
 _ENCODING = ('utf-8', 'surrogateescape')
 
 #: Seconds for which an SQLite file may be locked by the service that owns it,
@@ -63,6 +67,16 @@ class Origin:
             self._check_revision()
 
     def _revision(self, inspector):
+        try:
+            # PostgreSQL ends a transaction that meets an error.
+            with self._connection.begin_nested():
+                return self._read_revision(inspector)
+        except sa_exception.DBAPIError as error:
+            if _DENIED.search(db.driver_words(error)):
+                return None
+            raise
+
+    def _read_revision(self, inspector):
         if not inspector.has_table(_REVISIONS):
             return None
         # More than one would be of branches, which no known one is.
@@ -147,9 +161,10 @@ def connect(url, kind, any_revision=False):
     with _translated():
         try:
             connection = engine.connect()
-        except (TypeError, ValueError, RuntimeError) as error:
-            # A parameter that the driver doesn't take, or a module that it
-            # needs for the way in which the server wants the password.
+        except (OSError, TypeError, ValueError, RuntimeError) as error:
+            # A parameter that the driver doesn't take, a file that holds no
+            # certificate, or a module that it needs for the way in which the
+            # server wants the password.
             raise exception.OriginUnusable(
                 f'{db.driver_words(error)}.') from None
         with connection, connection.begin():

@@ -180,7 +180,8 @@ class Catalogue:
 
     def _composed(self, action, detail, exception, resource_type):
         if resource_type is None:
-            raise errors.NotPermitted('resource_type', 'goes with action.')
+            raise errors.NotPermitted(
+                'resource_type', 'is required with action.')
         namespace = self._by_resource_type[resource_type]
         action = _pick('action', action, namespace.actions, namespace.prefix)
         if detail is None:

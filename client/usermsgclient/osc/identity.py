@@ -38,6 +38,13 @@ def user_id(manager, name_or_id, domain=None):
 
 
 def _find(manager, kind, name_or_id, domain):
+    if manager.auth_ref is None:
+        # The service itself stands where Keystone would be asked for.
+        if _ID.fullmatch(name_or_id):
+            return name_or_id
+        raise exceptions.CommandError(
+            f'Names cannot be looked up without Keystone; give the ID of the '
+            f'{kind} {name_or_id}.')
     try:
         scope = {}
         if domain is not None:
@@ -76,8 +83,6 @@ def _look_up(manager, kind, name_or_id, **scope):
 def _own(manager, kind, domain):
     """Name and id of one's own -> its id."""
     reference = manager.auth_ref
-    if reference is None:
-        return {}
     if domain not in (None, getattr(reference, f'{kind}_domain_id', None),
                       getattr(reference, f'{kind}_domain_name', None)):
         return {}

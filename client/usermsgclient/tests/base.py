@@ -126,10 +126,12 @@ class CommandTestCase(TestCase):
     def setUp(self):
         super().setUp()
         connection = self.connection()
-        #: As of somebody without a token, who has no names of its own.
+        #: As of somebody whose own names are no others'.
         self.manager = types.SimpleNamespace(
             sdk_connection=connection, user_message=connection.user_message,
-            auth_ref=None)
+            auth_ref=types.SimpleNamespace(
+                project_id='own', project_name='own', user_id='own',
+                username='own'))
 
     def run_command(self, command, *arguments):
         """Run a command; returns what it writes to its output."""

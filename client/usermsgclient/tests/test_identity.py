@@ -104,3 +104,20 @@ class TestIdentity(base.CommandTestCase):
             'p1', identity.project_id(self.manager, 'red', 'Default'))
         self.assertEqual('u1', identity.user_id(self.manager, 'alice'))
         self.assertIn('You may not look up', self.refusal_of('red', 'other'))
+
+    def test_without_keystone_an_id_is_not_looked_up(self):
+        self.manager.auth_ref = None
+        for ident in (base.PROJECT, base.VOLUME):
+            self.assertEqual(
+                ident, identity.project_id(self.manager, ident))
+            self.assertEqual(
+                ident, identity.user_id(self.manager, ident, 'Default'))
+        self.assertEqual([], [request.url for request in
+                              self.cloud.request_history
+                              if request.url.startswith(base.IDENTITY)])
+
+    def test_without_keystone_there_are_no_names(self):
+        self.manager.auth_ref = None
+        self.assertEqual(
+            'Names cannot be looked up without Keystone; give the ID of the '
+            'project red.', self.refusal_of('red'))

@@ -88,8 +88,9 @@ class DocumentationTest(base.TestCase):
         names = {'self': Service, 'volume_id': 'some-volume',
                  'context': context.RequestContext(project_id='p')}
         exec('from usermsg.message import resource_types', names)
-        first, second, _over_http, _plug_in = _blocks(
+        threads, first, second, _over_http, _plug_in = _blocks(
             'doc/source/developer/index.rst', 'python')
+        exec(threads)
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
 
@@ -99,7 +100,7 @@ class DocumentationTest(base.TestCase):
 
     def test_the_call_over_http_of_the_developers_page_works(self):
         server = standalone.shared()
-        over_http = _blocks('doc/source/developer/index.rst', 'python')[2]
+        over_http = _blocks('doc/source/developer/index.rst', 'python')[3]
         project = uuid.uuid4().hex
         user = context.RequestContext(project_id=project, user_id='somebody')
         names = {

@@ -54,11 +54,13 @@ class PolicyTestCase(base.TestCase):
         self.path = str(self.home / 'policy.yaml')
         self._changes = 0
 
-    def policy(self, **options):
+    def conf(self, **options):
         options.setdefault('policy_file', self.path)
-        return policy.Policy(service.load_config(
-            ['--config-file', self.config_file(oslo_policy=options)]),
-            look_every=0)
+        return service.load_config(
+            ['--config-file', self.config_file(oslo_policy=options)])
+
+    def policy(self, **options):
+        return policy.Policy(self.conf(**options), look_every=0)
 
     def write(self, name, text):
         """As ever, with a time of its own however quickly we write."""
@@ -263,6 +265,29 @@ class FileTest(PolicyTestCase):
                      'rule:boss or rule:bos'):
             self.refused(2, 'there is no rule bos',
                          f'boss: role:boss\nmessage:get: {rule}\n')
+
+    def doubts(self, text):
+        self.write('policy.yaml', text)
+        return list(policy.doubts(self.conf()))
+
+    def test_a_check_that_never_matches_is_doubtful(self):
+        for rule, kind in (('rol:admin', 'rol'),
+                           ('role:x or (not prject_id:%(project_id)s)',
+                            'prject_id'),
+                           ('tenant:%(project_id)s', 'tenant'),
+                           ('is_admin:True', 'is_admin'),
+                           ('1a:x', '1a')):
+            [doubt] = self.doubts(f'\nmessage:get: "{rule}"\n')
+            self.assertTrue(doubt.startswith(
+                f'{self.path}:2: message:get: "{kind}:" '), doubt)
+
+    def test_checks_that_may_match_are_not_doubtful(self):
+        self.assertEqual([], self.doubts(
+            'boss: role:boss\n'
+            'message:get: rule:boss or project_id:%(project_id)s\n'
+            'message:delete: http://h:1/a or https://h/b or role:a:b\n'
+            'message:get_all: user_id:u or (service_roles:s) or "@"\n'
+            "message:create: \"'one':%(project_id)s or @\"\n"))
 
     def test_rules_that_refer_to_each_other(self):
         self.write('policy.yaml', 'a: rule:b\nb: rule:a\n'

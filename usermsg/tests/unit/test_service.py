@@ -180,6 +180,31 @@ class BrokenConfigurationTest(base.TestCase):
             self.refused(options(database={'connection': url}),
                          'not installed', f'Write {advice}')
 
+    def test_a_file_of_the_address_that_cannot_be_read(self):
+        nowhere = self.home / 'ca.pem'
+        for driver, names in (
+                ('mysql+pymysql', ('ssl_ca', 'ssl_cert', 'ssl_key')),
+                ('postgresql+psycopg2', ('sslrootcert', 'sslcert',
+                                         'sslkey'))):
+            url = f'{driver}://u:{PASSWORD}@h/x'
+            for name in names:
+                self.refused(
+                    options(database={
+                        'connection': f'{url}?{name}={nowhere}'}),
+                    f'[database] connection: the file {nowhere} of "{name}"')
+                self.refused(
+                    options(database={
+                        'connection': url,
+                        'connection_parameters': f'{name}={nowhere}'}),
+                    f'[database] connection_parameters: the file {nowhere}')
+
+    def test_authorities_and_keys_that_are_no_files(self):
+        for parameter in ('sslrootcert=system', 'sslkey=pkcs11:token',
+                          'sslcert='):
+            self.write('usermsg.conf', options(database={
+                'connection': f'postgresql+psycopg2://u@h/x?{parameter}'}))
+            service.prepare_library()
+
     def test_a_dollar_in_a_password(self):
         for url in (f'mysql+pymysql://u:a${PASSWORD}@h/x',
                     f'mysql+pymysql://u:a${{{PASSWORD}}}@h/x',
@@ -208,6 +233,22 @@ class BrokenConfigurationTest(base.TestCase):
                 ['--config-file', self.write('usermsg.conf', options(
                     DEFAULT={'log_config_append': path}))])
             self.assertTrue(str(error).startswith(f'{path}: '), str(error))
+
+    def test_a_log_file_that_cannot_be_opened_is_named(self):
+        directory = self.home / 'nowhere'
+        for values, option, path in (
+                ({'log_file': directory / 'a.log'}, 'log_file',
+                 directory / 'a.log'),
+                ({'log_file': self.home}, 'log_file', self.home),
+                ({'log_file': 'a.log', 'log_dir': directory}, 'log_dir',
+                 directory / 'a.log')):
+            error = self.assertRaises(
+                exception.ConfigurationError, service.prepare,
+                ['--config-file', self.write('usermsg.conf', options(
+                    DEFAULT=values))])
+            self.assertTrue(str(error).startswith(
+                f'[DEFAULT] {option}: {path} cannot be written: '),
+                str(error))
 
 
 class LibraryTest(base.TestCase):

@@ -139,6 +139,16 @@ class TestAddress(testscenarios.WithScenarios, base.TestCase):
         self.assertIn('odd', log.output)
         self.assertNotIn('secret', log.output)
 
+    def test_an_authority_that_is_none(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        name = 'ssl_ca' if 'mysql' in self.url else 'sslrootcert'
+        path = self.write('ca.pem', 'no certificate')
+        runtime = self.runtime(tables=False, database={
+            'connection': f'{self.url}?{name}={path}'})
+        self.assertRaises(exception.DatabaseUnavailable,
+                          message_api.API(runtime).get_all, samples.request())
+        self.assertNotIn('secret', log.output)
+
 
 class Faults:
 
@@ -342,7 +352,9 @@ class TestFile(Faults, base.TestCase):
         url = f'sqlite:///{self.home}/later/usermsg.sqlite'
         self.use(self.runtime(tables=False, database={'connection': url}))
         self.assertFails('The service cannot reach its database')
-        self.assertIn('unable to open database file', self.log.output)
+        self.assertIn(
+            f'unable to open database file {self.home}/later/usermsg.sqlite '
+            f'([database] connection)', self.log.output)
         self.assertUnavailable()
         (self.home / 'later').mkdir()
         models.metadata.create_all(self.service.db.engine())

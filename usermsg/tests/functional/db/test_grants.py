@@ -23,7 +23,10 @@ from sqlalchemy import exc as sa_exception
 
 from usermsg.db import clock
 from usermsg.db import models
+from usermsg.db import origin
+from usermsg import exception
 from usermsg.message import api as message_api
+from usermsg.message import foreign
 from usermsg.objects import outbox
 from usermsg.objects import removal
 from usermsg import reaper
@@ -131,6 +134,27 @@ class TestGrants(base.TestCase):
             self.assertRegex(
                 str(error.orig), 'denied|must be owner', forbidden)
 
+    def assertNotEnoughToImport(self, owner, account, name):
+        """An account that may read the messages of another service alone.
+
+        :param owner: URL of the database, as who may grant
+        :param account: the same, as the account
+        :param name: the account, in a statement
+        """
+        self.execute(owner, 'CREATE TABLE messages ({})'.format(', '.join(
+            f'{column} VARCHAR(36)' for column in foreign.VOLUME.columns)),
+            'CREATE TABLE alembic_version (version_num VARCHAR(32))',
+            f'GRANT SELECT ON messages TO {name}')
+        error = self.assertRaises(
+            exception.OriginUnusable,
+            lambda: self.enterContext(origin.connect(account,
+                                                     foreign.VOLUME)))
+        self.assertIn('or this account may not read it. If it is that of an '
+                      'older release of block storage, --any-revision goes '
+                      'on', str(error))
+        with origin.connect(account, foreign.VOLUME, True) as table:
+            self.assertEqual((None, 0), (table.revision, table.count()))
+
     def stored(self, owner, table):
         return samples.stored(self.runtime(tables=False, database={
             'connection': owner.render_as_string(False)}).db, table)
@@ -172,24 +196,44 @@ class TestGrants(base.TestCase):
               for statement in statements))
         self.assertEnoughToReap(owner, owner.set(username='reaper'))
 
+        self.execute(owner.set(username='admin'), 'CREATE DATABASE theirs',
+                     f"CREATE USER 'importer'@'%' IDENTIFIED BY "
+                     f"'{owner.password}'")
+        theirs = owner.set(database='theirs')
+        self.assertNotEnoughToImport(
+            theirs.set(username='admin'), theirs.set(username='importer'),
+            "'importer'@'%'")
+
     def test_postgresql(self):
         server = servers.require(servers.postgresql)
         owner = self.database(server)
         self.assertEnough(owner, self.granted(owner, 'cinder', 'index.rst'))
         self.assertEnoughToReap(
             owner, self.granted(owner, 'reaper', 'reaper.rst'))
+        theirs = sa.make_url(server.create_database())
+        self.addCleanup(server.drop_database, theirs)
+        importer = self.role(theirs, 'importer')
+        self.assertNotEnoughToImport(
+            theirs, importer, importer.username)
 
-    def granted(self, owner, name, page):
-        """An account of PostgreSQL with what a page grants to a name."""
+    def role(self, owner, name):
+        """The URL of a new account of PostgreSQL."""
         role = f'{name}_{uuid.uuid4().hex}'
         admin = owner.set(username='postgres')
-        statements = documented('PostgreSQL', page)
-        self.assertIn(len(statements), (2, 3), statements)
         self.execute(
             admin, f"CREATE ROLE {role} LOGIN PASSWORD '{owner.password}'")
         # Run last, when the database is dropped that refers to it.
         self._cleanups.insert(0, (self.execute, (
             admin.set(database='postgres'), f'DROP ROLE {role}'), {}))
+        return owner.set(username=role)
+
+    def granted(self, owner, name, page):
+        """An account of PostgreSQL with what a page grants to a name."""
+        account = self.role(owner, name)
+        role = account.username
+        admin = owner.set(username='postgres')
+        statements = documented('PostgreSQL', page)
+        self.assertIn(len(statements), (2, 3), statements)
         self.execute(admin, *(re.sub(rf'\b{name}\b', role, statement)
                               for statement in statements))
-        return owner.set(username=role)
+        return account

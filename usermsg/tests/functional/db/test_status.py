@@ -190,6 +190,13 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.assertChecked(outcome, policy=FAILURE)
         self.assertIn(f'{path}:2: message:get: ', outcome.details['Policy'])
 
+    def test_a_check_of_a_policy_that_never_matches_is_a_warning(self):
+        path = self.write('policy.yaml', '"message:get_all": "rol:admin"\n')
+        outcome = self.check(oslo_policy={'policy_file': path})
+        self.assertChecked(outcome, policy=WARNING)
+        self.assertIn(f'{path}:1: message:get_all: "rol:" ',
+                      outcome.details['Policy'])
+
     def test_a_policy_in_json_is_a_failure(self):
         path = self.write('policy.json', '{"message:get": "role:reader"}')
         outcome = self.check(oslo_policy={'policy_file': path})

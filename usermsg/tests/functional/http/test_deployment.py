@@ -17,6 +17,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import time
 import unittest
 import uuid
@@ -150,7 +151,7 @@ class TestBehindNginx(TestCase):
         with self.front.connect() as sock:
             sock.sendall(b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n' +
                          b'a:\r\n' * 11000 + b'\r\n')
-            self.assertRegex(sock.makefile('rb').readline(), b' (4|502)')
+            self.assertRegex(sock.makefile('rb').readline(), b' (4|503)')
         self.assertEqual(200, self.ask()[0].status)
 
     def test_a_body_that_is_too_large_is_refused(self):
@@ -256,8 +257,11 @@ class TestFiles(TestCase):
              for line in lines})
         status, output = front.check()
         self.assertEqual(0, status, output)
-        for expected in (502, 502, 429):
-            self.assertError(expected, front.ask('/'))
+        for expected in (503, 503, 429):
+            asked = front.ask('/')
+            self.assertError(expected, asked)
+            self.assertEqual(expected == 503,
+                             'Retry-After' in asked[0].headers)
 
     def test_uwsgi_ends_on_sigterm_and_leaves_nothing(self):
         server = self.uwsgi()
@@ -285,9 +289,21 @@ class TestFiles(TestCase):
             self.assertIn('Respawned uWSGI worker', server.log())
             self.assertEqual({200}, set(pool.map(ask, range(100))))
 
-    def test_without_uwsgi_it_is_a_bad_gateway(self):
-        self.assertError(502, self.nginx(
-            self.home / 'nobody.socket').ask('/v3/messages'))
+    def test_without_uwsgi_it_is_not_available_for_now(self):
+        asked = self.nginx(self.home / 'nobody.socket').ask('/v3/messages')
+        self.assertError(503, asked)
+        self.assertEqual(['10'], asked[0].headers.get_all('Retry-After'))
+
+    def test_a_uwsgi_that_says_nothing_is_not_available_for_now(self):
+        path = str(self.home / 'silent.socket')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            asked = self.nginx(path, {
+                'uwsgi_read_timeout 120s;': 'uwsgi_read_timeout 1s;'}).ask(
+                    '/v3/messages')
+        self.assertError(503, asked)
+        self.assertEqual('10', asked[0].headers['Retry-After'])
 
     def test_a_reload_reads_the_configuration_again(self):
         server = self.uwsgi()

@@ -168,6 +168,9 @@ class TestTokens(base.TestCase):
             self.assertEqual(403, answer.status_int)
 
 
+ACCOUNT = client.KEYSTONE['keystone_authtoken']
+
+
 class TestKeystoneOptions(base.TestCase):
 
     def error_of(self, **options):
@@ -184,6 +187,43 @@ class TestKeystoneOptions(base.TestCase):
 
     def test_what_the_account_lacks_is_named(self):
         self.assertIn('auth_url', self.error_of(auth_type='password'))
+
+    def test_an_account_without_a_password_is_refused(self):
+        options = {**ACCOUNT}
+        del options['password']
+        self.assertEqual('[keystone_authtoken] password is not set.',
+                         self.error_of(**options))
+
+    def test_an_address_that_is_none_is_named(self):
+        for name in ('auth_url', 'www_authenticate_uri'):
+            for address in ('htp:/keystone', 'keystone:5000', 'https://'):
+                self.assertEqual(
+                    f'[keystone_authtoken] {name} is not the address of a '
+                    f'Keystone: it begins with http:// or https:// and a '
+                    f'host.', self.error_of(**{**ACCOUNT, name: address}))
+
+    def test_an_account_may_stand_in_a_section_of_its_own(self):
+        for section, found in (
+                (ACCOUNT, None),
+                ({}, '[asking] auth_type is not set'),
+                ({**ACCOUNT, 'auth_url': 'nowhere'}, '[asking] auth_url is'),
+                ({'auth_type': 'password', 'auth_url': ACCOUNT['auth_url']},
+                 '[asking] password is')):
+            runtime = self.runtime(
+                api={'auth_strategy': 'keystone'}, asking=section,
+                keystone_authtoken={'auth_section': 'asking'})
+            if found is None:
+                app.make_app(runtime)
+            else:
+                self.assertIn(found, str(self.assertRaises(
+                    exception.ConfigurationError, app.make_app, runtime)))
+
+    def test_a_certificate_that_cannot_be_read_is_named(self):
+        path = str(self.home / 'nowhere.pem')
+        for name in ('cafile', 'certfile', 'keyfile'):
+            self.assertEqual(
+                f'[keystone_authtoken] {name} cannot be read: {path}',
+                self.error_of(**{**ACCOUNT, name: path}))
 
     def test_memcached_without_its_package_is_named(self):
         path = self.config_file(

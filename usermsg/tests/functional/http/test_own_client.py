@@ -403,17 +403,36 @@ class TestDocumentation(TestCase):
 
     def test_a_service_without_keystone_is_reached_as_the_page_shows(self):
         service = standalone.shared()
-        recorded = client.record(service.runtime, self.project_id)
-        [command] = [shlex.split(block) for block in self.blocks['sh']
-                     if block.startswith('openstack ')]
+        recorded = client.record(
+            service.runtime, self.project_id, resource_type='VOLUME',
+            resource_uuid=VOLUME)
+        text = service.runtime.catalogue.describe('VOLUME_000002').text
+        [block] = [block for block in self.blocks['sh']
+                   if block.startswith('openstack ')]
         where = 'http://127.0.0.1:9797'
-        self.assertIn(f'{where}/v3/', command)
+        commands = [line.replace(where, service.url)
+                    for line in block.split('\n') if line]
+        self.assertIn(f'{where}/v3/', block)
+        for command in [*commands, *(
+                command.replace('--all-projects',
+                                f'--project {self.project_id}')
+                for command in commands)]:
+            shown = _python().run(
+                _COMMAND, *shlex.split(command)[1:], directory=self.home,
+                variables=self.environment.variables())
+            self.assertEqual('', shown['err'])
+            self.assertIn(text if ' why ' in command else recorded.id,
+                          shown['out'])
+
+    def test_without_keystone_an_id_is_enough_to_record(self):
+        service = standalone.shared()
         shown = _python().run(
-            _COMMAND, *[word.replace(where, service.url)
-                        for word in command[1:]], directory=self.home,
-            variables=self.environment.variables())
-        self.assertEqual('', shown['err'])
-        self.assertIn(recorded.id, shown['out'])
+            _COMMAND, '--os-auth-type', 'none', '--os-endpoint',
+            f'{service.url}/v3/', *shlex.split(
+                f'user message create --project {self.project_id} '
+                f'--event-id VOLUME_000002 -f value -c event_id'),
+            directory=self.home, variables=self.environment.variables())
+        self.assertEqual('VOLUME_000002\n', shown['out'], shown['err'])
 
 
 class TestSdk(TestCase):
