@@ -11,6 +11,7 @@
 # under the License.
 """What runs beside the API: a service of oslo.service."""
 
+import contextlib
 import threading
 
 from oslo_log import log
@@ -29,39 +30,52 @@ LOG = log.getLogger(__name__)
 class Worker(os_service.ServiceBase):
     """Runs in a process of its own, forked by oslo.service's launcher.
 
-    SIGHUP ends that process, and a new one is forked, which reads the
-    configuration anew.
+    SIGHUP ends that process, and a new one is forked. The launcher's process
+    stays, and reads the configuration for all of them: it has what was in
+    force last if that can't be used any more.
 
     :param argv: the command line, see :func:`usermsg.service.prepare`
-    :param runtime: what the launcher's process could make of it
+    :ivar runtime: what is in force
+    :raises usermsg.exception.ConfigurationError: see there
     """
 
-    def __init__(self, argv, runtime):
+    def __init__(self, argv):
         self._argv = argv
-        self._runtime = runtime
+        self.runtime = service.prepare(argv)
         self._stop = threading.Event()
         self._threads = []
 
-    def start(self):
+    def reload(self):
+        """Read the configuration anew, in the launcher's process."""
         try:
-            self._runtime = service.prepare(self._argv)
+            self.runtime = service.prepare(self._argv)
         except exception.ConfigurationError as error:
+            self._set_up_logging()
             LOG.error('The configuration stays as it was: %s', error)
-        # Here, as it has a thread, which no fork would bring along.
-        self._runtime.metrics.registry.register(backlog.Figures(
-            self._runtime.db, self._runtime.outbox.drivers))
+
+    def _set_up_logging(self):
+        # What was read once may refer to a file that can't be used any more.
+        with contextlib.suppress(exception.ConfigurationError):
+            service.set_up_logging(self.runtime.conf)
+
+    def start(self):
+        # Here, as what logs may have threads, which no fork brings along.
+        self._set_up_logging()
+        # Likewise.
+        self.runtime.metrics.registry.register(backlog.Figures(
+            self.runtime.db, self.runtime.outbox.drivers))
         try:
-            exporter.serve(self._runtime,
-                           self._runtime.conf.metrics.worker_port)
+            exporter.serve(self.runtime,
+                           self.runtime.conf.metrics.worker_port)
         except exception.ConfigurationError as error:
             LOG.error('No figures are served: %s', error)
-        thread = threading.Thread(target=reaper.Reaper(self._runtime).run,
+        thread = threading.Thread(target=reaper.Reaper(self.runtime).run,
                                   args=(self._stop,), name='reaper')
         thread.start()
         self._threads.append(thread)
-        if self._runtime.outbox.drivers:
+        if self.runtime.outbox.drivers:
             thread = threading.Thread(
-                target=relay.Relays(self._runtime).run, args=(self._stop,),
+                target=relay.Relays(self.runtime).run, args=(self._stop,),
                 name='relays')
             thread.start()
             self._threads.append(thread)

@@ -30,35 +30,36 @@ LOG = log.getLogger(__name__)
 
 
 def main():
-    argv = sys.argv[1:]
     try:
-        runtime = service.prepare(argv)
-        options = _launcher_options(runtime.conf)
+        made = worker.Worker(sys.argv[1:])
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-worker cannot start: {error}')
     LOG.info('Starting the worker')
     sys.exit(os_service.launch(
-        options, worker.Worker(argv, runtime),
-        restart_method='mutate').wait())
+        _launcher_options(made), made, restart_method='mutate').wait())
 
 
-def _launcher_options(conf):
+def _launcher_options(made):
     """What the launcher needs of the configuration, and without its files.
 
     On SIGHUP the launcher reads them again, and what it can't parse it
     repeats in its log, be it a password. The worker does it instead.
     """
-    service_opts.register_service_opts(conf)
     options = cfg.ConfigOpts()
     service_opts.register_service_opts(options)
     options([], default_config_files=[], default_config_dirs=[])
-    try:
-        options.set_override('graceful_shutdown_timeout',
-                             conf.graceful_shutdown_timeout)
-    except ValueError as error:
-        raise exception.ConfigurationError(
-            f'[DEFAULT] graceful_shutdown_timeout: {error}') from None
     options.set_override('log_options', False)
+
+    def take():
+        options.set_override('graceful_shutdown_timeout',
+                             made.runtime.conf.graceful_shutdown_timeout)
+
+    def reload(_options, _changed):
+        made.reload()
+        take()
+
+    take()
+    options.register_mutate_hook(reload)
     return options
 
 

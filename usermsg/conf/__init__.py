@@ -30,6 +30,7 @@ from usermsg.conf import reaper
 from usermsg.conf import relay
 from usermsg.conf import share_facade
 from usermsg.conf import volume_facade
+from usermsg.conf import worker
 
 _GROUPS = (api, catalogue, messages, metrics, notifications, qpid, rabbit,
            reaper, relay, share_facade, volume_facade)
@@ -41,9 +42,14 @@ def register_opts(conf):
         # overridden values too.
         conf.register_group(copy.deepcopy(module.GROUP))
         conf.register_opts(module.OPTS, group=module.GROUP)
+    conf.register_opts(worker.OPTS)
     conf.register_opts(db_options.database_opts, group='database')
 
 
 def list_opts():
-    """Of this project only; the libraries list theirs themselves."""
-    return [(module.GROUP, module.OPTS) for module in _GROUPS]
+    """Of this project only; the libraries list theirs themselves.
+
+    :returns: a list of groups, each with its options; None is ``[DEFAULT]``
+    """
+    return [(None, worker.OPTS),
+            *((module.GROUP, module.OPTS) for module in _GROUPS)]

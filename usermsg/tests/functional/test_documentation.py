@@ -139,7 +139,7 @@ class DocumentationTest(base.TestCase):
     def test_the_options_of_the_operators_pages_exist(self):
         known = {(group, option) for group, options in (
             *auth_opts.list_auth_token_opts(), ('cors', cors.OPTS),
-            *((group.name, options)
+            *((group and group.name, options)
               for group, options in usermsg_conf.list_opts()))
             for option in [each.dest for each in options]}
         known |= {('keystone_authtoken', option.dest) for option in

@@ -79,6 +79,16 @@ class TestWorker(databases.TestCase):
             self.reaps(worker)
         samples.insert(self.db, test_reaper.rows(8, test_reaper.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
+        # What stays is what was last read, not what it was started with.
+        before = worker.log()
+        self.write('usermsg.conf', 's3cret\n')
+        worker._popen.send_signal(signal.SIGHUP)
+        self.wait_for(lambda: 'stays as it was: ' in
+                      worker.log()[len(before):], worker)
+        self.wait_for(lambda: ' reaps' in worker.log()[len(before):], worker)
+        samples.insert(self.db, test_reaper.rows(8, test_reaper.DAY))
+        self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
+        self.assertNotIn('s3cret', worker.log())
 
         worker._popen.send_signal(signal.SIGTERM)
         self.assertEqual(0, worker._popen.wait(60), worker.log())
