@@ -28,12 +28,10 @@ def serve(runtime, port):
     if not port:
         return
     host = runtime.conf.metrics.host
-    metrics = runtime.metrics
-    if not metrics.shared:
-        prometheus_client.ProcessCollector(registry=metrics.registry)
+    registry = runtime.metrics.registry
+    prometheus_client.ProcessCollector(registry=registry)
     try:
-        prometheus_client.start_http_server(
-            port, host, metrics.registry)
+        prometheus_client.start_http_server(port, host, registry)
     except OSError as error:
         raise exception.ConfigurationError(
             f'[metrics] it cannot listen on {host} port {port}: '

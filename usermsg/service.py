@@ -49,17 +49,20 @@ class Runtime:
     policy: policy.Policy | None
 
 
-def prepare(argv=None):
+def prepare(argv=None, several=False):
     """The runtime of a process of usermsg's own; sets up its logging.
 
     :param argv: command line arguments without the program's name; None
         for a process whose command line belongs to somebody else
+    :param several: this is one of several processes that serve the API, and
+        add up their figures if ``[metrics] path`` shows them
     :raises usermsg.exception.ConfigurationError: says which file, which
         line where it can be told, and why
     """
     conf = load_config(argv)
     set_up_logging(conf)
-    runtime = make_runtime(conf, policy.Policy(conf), _metrics(conf))
+    runtime = make_runtime(conf, policy.Policy(conf),
+                           _metrics(conf, several))
     if runtime.outbox.drivers:
         # Here, because it imports libraries; and at all, because nobody
         # would see that what goes into the outbox never leaves it.
@@ -175,10 +178,14 @@ def make_runtime(conf, rules=None, counters=None):
         policy=rules)
 
 
-def _metrics(conf):
-    """Shared by the processes of a server, if it is set up for that."""
+def _metrics(conf, several):
+    """Shared by the processes of a server, if it is set up for that.
+
+    Others may have the variable in their environment as well, and must not
+    add to figures that aren't theirs.
+    """
     directory = os.environ.get(metrics.SHARED_DIRECTORY_VARIABLE)
-    if not directory or not (conf.metrics.path or conf.metrics.port):
+    if not (directory and several and conf.metrics.path):
         return metrics.Metrics()
     try:
         return metrics.Metrics(shared=True)

@@ -30,7 +30,7 @@ from usermsg import service  # noqa: E402
 
 def _application():
     try:
-        runtime = service.prepare()
+        runtime = service.prepare(several=True)
         app.refuse_noauth(runtime.conf)
         made = app.make_app(runtime)
     except exception.ConfigurationError as error:

@@ -116,12 +116,19 @@ class SharedMetricsTest(MetricsTest):
         self.count(metrics.Metrics())
         self.assertEqual([], list(self.directory.iterdir()))
 
-    def prepare(self, **options):
-        service.prepare(['--config-file', self.config_file(
-            metrics=options, DEFAULT={'use_stderr': 'false'})])
+    def prepare(self, several=True, **options):
+        service.prepare(
+            ['--config-file', self.config_file(
+                metrics=options, DEFAULT={'use_stderr': 'false'})],
+            several=several)
 
     def test_a_service_that_shows_none_shares_none(self):
         self.prepare()
+        self.prepare(port=9798, worker_port=9799)
+        self.assertEqual([], list(self.directory.iterdir()))
+
+    def test_a_service_of_one_process_shares_none(self):
+        self.prepare(several=False, path='/metrics', port=9798)
         self.assertEqual([], list(self.directory.iterdir()))
 
     def test_a_service_that_shows_them_shares_them(self):
