@@ -41,17 +41,28 @@ class Worker(os_service.ServiceBase):
 
     def __init__(self, argv):
         self._argv = argv
-        self.runtime = service.prepare(argv)
+        self.runtime = None
+        self.runtime = self._read()
         self._stop = threading.Event()
         self._threads = []
 
     def reload(self):
         """Read the configuration anew, in the launcher's process."""
         try:
-            self.runtime = service.prepare(self._argv)
+            self.runtime = self._read()
         except exception.ConfigurationError as error:
             self._set_up_logging()
             LOG.error('The configuration stays as it was: %s', error)
+
+    def _read(self):
+        runtime = service.prepare(self._argv)
+        port = runtime.conf.metrics.worker_port
+        # Here, since a process that ended for it would be followed by others
+        # without end. The one that runs has the port that is in force.
+        if (self.runtime is None or
+                port != self.runtime.conf.metrics.worker_port):
+            exporter.check(runtime.conf, port)
+        return runtime
 
     def _set_up_logging(self):
         # What was read once may refer to a file that can't be used any more.

@@ -23,7 +23,6 @@ from oslo_service import opts as service_opts  # noqa: E402
 from oslo_service import service as os_service  # noqa: E402
 
 from usermsg import exception  # noqa: E402
-from usermsg import service  # noqa: E402
 from usermsg import worker  # noqa: E402
 
 LOG = log.getLogger(__name__)

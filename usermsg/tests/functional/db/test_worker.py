@@ -12,6 +12,7 @@
 """``usermsg-worker`` as a process."""
 
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -66,7 +67,12 @@ class TestWorker(databases.TestCase):
         # SIGHUP: a new process, with what is configured now; a file that
         # can't be used changes nothing.
         good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')
+        taken = self.taken_port()
         for text, expected in (
+                (good.replace(f'worker_port = {self.port}',
+                              f'worker_port = {taken}'),
+                 'The configuration stays as it was: [metrics] it cannot '
+                 f'listen on 127.0.0.1 port {taken}: '),
                 ('[messages]\nttl = hunter2\n',
                  'The configuration stays as it was: '),
                 ('hunter2\n', 'The configuration stays as it was: '),
@@ -99,6 +105,22 @@ class TestWorker(databases.TestCase):
             samples.stored(self.db, test_reaper.models.leases)[0]['until'],
             clock.read(self.db).replace(tzinfo=None))
         self.assertTrue(lease.Lease(self.db, 'reaper', 60).acquire())
+
+    def taken_port(self):
+        sock = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(sock.close)
+        return sock.getsockname()[1]
+
+    def test_a_port_that_is_taken_is_said_in_one_line(self):
+        port = self.taken_port()
+        self.runtime(tables=False, metrics={'worker_port': port})
+        end = subprocess.run([*COMMAND, str(self.home / 'usermsg.conf')],
+                             text=True, timeout=120, capture_output=True)
+        self.assertEqual((1, ''), (end.returncode, end.stdout))
+        self.assertEqual(
+            'usermsg-worker cannot start: [metrics] it cannot listen on '
+            f'127.0.0.1 port {port}: Address already in use',
+            end.stderr.splitlines()[-1])
 
     def test_what_cannot_be_used_is_said_in_one_line(self):
         path = self.write('bad.conf', '[reaper]\nbatch = 501\n')
