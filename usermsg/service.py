@@ -134,7 +134,7 @@ def load_config(argv=None, library=False, register=lambda conf: None):
         conf(argv or [], project='usermsg',
              # A process that isn't ours must not bring its own files in.
              prog='usermsg' if argv is None else None,
-             default_config_files=_config_files(), use_env=not library)
+             use_env=not library, **_config_files())
     except cfg.ConfigFileParseError as error:
         # Without the line itself, which may hold a password.
         found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
@@ -197,8 +197,15 @@ def _metrics(conf, several):
 
 
 def _config_files():
+    """What is read if the command line doesn't say it."""
     names = os.environ.get(CONFIG_FILES_VARIABLE)
-    return [name for name in names.split(';') if name] if names else None
+    if not names:
+        return {}
+    # Those files and no others: what lies in the usual directories would be
+    # read after them.
+    return {'default_config_files': [name for name in names.split(';')
+                                     if name],
+            'default_config_dirs': []}
 
 
 def _undecodable(names):

@@ -257,6 +257,21 @@ class LibraryTest(base.TestCase):
         runtime = service.prepare_library()
         self.assertEqual(400, runtime.conf.messages.ttl)
 
+    def test_other_files_count_only_without_the_variable(self):
+        self.write('.usermsg/usermsg.conf.d/a.conf',
+                   options(messages={'ttl': 300}))
+        self.write('.usermsg/usermsg.conf.d/b.conf',
+                   options(messages={'ttl': 400}))
+        loads = (service.prepare_library,
+                 lambda: service.make_runtime(service.load_config([])))
+        for load in loads:
+            self.assertEqual(400, load().conf.messages.ttl)
+        self.useFixture(fixtures.EnvironmentVariable(
+            service.CONFIG_FILES_VARIABLE, self.write(
+                'named.conf', options(messages={'ttl': 200}))))
+        for load in loads:
+            self.assertEqual(200, load().conf.messages.ttl)
+
     def test_it_authorises_nothing_and_leaves_logging_alone(self):
         logger = self.useFixture(fixtures.FakeLogger())
         before = sys.excepthook
