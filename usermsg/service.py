@@ -28,6 +28,7 @@ from usermsg.message import loader
 from usermsg import metrics
 from usermsg.notifications import outbox
 from usermsg import policy
+from usermsg import version
 
 #: Names the configuration files, separated by semicolons, for processes
 #: without a command line of their own: WSGI servers and the library.
@@ -132,6 +133,8 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     policy_opts.set_defaults(conf)
     try:
         conf(argv or [], project='usermsg',
+             version=(None if argv is None else
+                      f'%(prog)s {version.installed()}'),
              # A process that isn't ours must not bring its own files in.
              prog='usermsg' if argv is None else None,
              use_env=not library, **_config_files())

@@ -11,7 +11,6 @@
 # under the License.
 """``usermsg-manage``: what an operator does by hand."""
 
-import importlib.metadata
 import logging
 import sys
 
@@ -23,6 +22,7 @@ from cliff import app  # noqa: E402
 from cliff import commandmanager  # noqa: E402
 
 from usermsg import service  # noqa: E402
+from usermsg import version  # noqa: E402
 
 
 class Manage(app.App):
@@ -31,7 +31,7 @@ class Manage(app.App):
     def __init__(self):
         super().__init__(
             description='Set up and look after the user-messages service.',
-            version=importlib.metadata.version('usermsg'),
+            version=version.installed(),
             command_manager=commandmanager.CommandManager('usermsg.manage'),
             deferred_help=True)
 

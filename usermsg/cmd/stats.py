@@ -32,9 +32,7 @@ BAR = 40
 
 
 class Stats(db_command.Command, lister.Lister):
-    """Count the messages: by project, prefix, level or day.
-
-    Or, by driver, the notifications in the outbox.
+    """Count messages by project, prefix, level or day; the outbox by driver.
 
     In small steps, which harm nobody. By project, by day and by driver it
     goes through an index of all that are counted; by prefix and by level it
