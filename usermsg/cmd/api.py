@@ -31,6 +31,8 @@ LOG = log.getLogger(__name__)
 
 
 def main():
+    # It is for what can read its configuration anew; this would be its end.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         runtime = service.prepare(sys.argv[1:])
         server = api_server.make_server(runtime)

@@ -123,3 +123,17 @@ class ContentsTest(base.TestCase):
         self.assertIn(f'socket = /run/{service["RuntimeDirectory"]}/', ini)
         for key, name in (('uid', 'User'), ('gid', 'Group')):
             self.assertIn(f'\n{key} = {service[name]}\n', ini)
+
+    def test_the_documented_log_file_has_a_place(self):
+        page = _ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
+        found = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
+                          page.read_text(encoding='utf-8'), re.M)
+        for name, unit in self.units():
+            self.assertEqual(found[1], unit['Service']['LogsDirectory'], name)
+
+    def test_what_reads_its_configuration_anew_can_be_told_to(self):
+        self.assertEqual(
+            {'usermsg-uwsgi.service', 'usermsg-worker.service'},
+            {name for name, unit in self.units()
+             if unit['Service'].get('ExecReload') ==
+             '/bin/kill -HUP $MAINPID'})

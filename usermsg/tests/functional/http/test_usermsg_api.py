@@ -209,6 +209,10 @@ class TestEnding(base.TestCase):
         self.assertEqual(0, self.server.end(deadline=15))
         self.assertNotIn(TRACEBACK, self.server.log())
 
+    def test_sighup_does_not_end_it(self):
+        self.server._popen.send_signal(signal.SIGHUP)
+        self.assertEqual(0, self.server.end())
+
     def test_sigint_ends_it_too(self):
         self.assertEqual(0, self.server.end(signal.SIGINT))
         self.assertNotIn(TRACEBACK, self.server.log())
