@@ -18,6 +18,7 @@ has the lease, and does it for all.
 import time
 
 from oslo_log import log
+from prometheus_client import core
 
 from usermsg.db import clock
 from usermsg import exception
@@ -32,6 +33,8 @@ LOG = log.getLogger(__name__)
 class Reaper:
     """Removes expired messages and source keys, and what exceeds a limit.
 
+    It is a collector of Prometheus too, for what only this process knows.
+
     :param runtime: a :class:`usermsg.service.Runtime`
     """
 
@@ -45,6 +48,13 @@ class Reaper:
             'excess': runtime.outbox.teller(event_types.MESSAGE_DELETE)}
         self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease)
         self._reaps = False
+        self._finished = 0
+
+    def collect(self):
+        yield core.GaugeMetricFamily(
+            'usermsg_reaper_last_round_timestamp_seconds',
+            'When this worker last finished a round of removing, in seconds '
+            'since 1970; 0 if it never did.', self._finished)
 
     def run(self, stop):
         """Reap until an event is set; then end after the batch under way.
@@ -100,6 +110,7 @@ class Reaper:
                          removed)
         # Until the next round is over: for the others, this one was theirs.
         self._lease.renew(self._options.interval + self._options.lease)
+        self._finished = time.time()
         return removed
 
     def _all(self, now, stop):

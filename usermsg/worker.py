@@ -73,15 +73,18 @@ class Worker(os_service.ServiceBase):
         # Here, as what logs may have threads, which no fork brings along.
         self._set_up_logging()
         # Likewise.
-        self.runtime.metrics.registry.register(backlog.Figures(
+        registry = self.runtime.metrics.registry
+        registry.register(backlog.Figures(
             self.runtime.db, self.runtime.outbox.drivers))
+        reaps = reaper.Reaper(self.runtime)
+        registry.register(reaps)
         try:
             exporter.serve(self.runtime,
                            self.runtime.conf.metrics.worker_port)
         except exception.ConfigurationError as error:
             LOG.error('No figures are served: %s', error)
-        thread = threading.Thread(target=reaper.Reaper(self.runtime).run,
-                                  args=(self._stop,), name='reaper')
+        thread = threading.Thread(target=reaps.run, args=(self._stop,),
+                                  name='reaper')
         thread.start()
         self._threads.append(thread)
         if self.runtime.outbox.drivers:

@@ -17,6 +17,7 @@ import threading
 import time
 
 import fixtures
+from prometheus_client import core
 import sqlalchemy as sa
 
 from usermsg.db import clock
@@ -113,6 +114,28 @@ class TestRound(TestCase):
         self.assertIn(f'INFO Removed {MANY} expired messages, 0 messages '
                       f'beyond max_per_project and 1 expired source keys',
                       self.log.output)
+
+    def test_it_shows_when_it_last_finished_a_round(self):
+        other, reap = self.reaper(tables=True), self.reaper(batch=100)
+        samples.insert(self.service.db, rows(150, 31 * DAY))
+        self.assertEqual(0, self.shown(reap))
+        # A round that something ended early isn't one.
+        self.stop.set()
+        reap.reap(self.stop)
+        self.assertEqual(0, self.shown(reap))
+        self.stop.clear()
+        before = time.time()
+        reap.reap(self.stop)
+        self.assertTrue(before <= self.shown(reap) <= time.time())
+        # It was another's.
+        other.reap(self.stop)
+        self.assertEqual(0, self.shown(other))
+
+    def shown(self, reap):
+        registry = core.CollectorRegistry()
+        registry.register(reap)
+        return registry.get_sample_value(
+            'usermsg_reaper_last_round_timestamp_seconds')
 
     def test_no_transaction_removes_more_than_a_batch(self):
         reap = self.reaper(tables=True, batch=100)

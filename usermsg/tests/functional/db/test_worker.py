@@ -51,6 +51,13 @@ class TestWorker(databases.TestCase):
             self.assertLess(time.monotonic(), end, worker.log())
             time.sleep(0.05)
 
+    def figures(self):
+        """Name and labels, as they are served, to value."""
+        with urllib.request.urlopen(
+                f'http://127.0.0.1:{self.port}/', timeout=60) as answer:
+            return dict(line.rsplit(' ', 1) for line in
+                        answer.read().decode().splitlines())
+
     def reaps(self, worker):
         samples.insert(self.db, test_reaper.rows(3, 31 * test_reaper.DAY))
         self.wait_for(lambda: not samples.stored(self.db), worker)
@@ -59,11 +66,12 @@ class TestWorker(databases.TestCase):
         outbox_samples.insert(self.db, [outbox_samples.entry()])
         worker = self.start()
         self.reaps(worker)
-        with urllib.request.urlopen(
-                f'http://127.0.0.1:{self.port}/', timeout=60) as answer:
-            figures = answer.read().decode().splitlines()
-        self.assertIn('usermsg_messages_expired_total 3.0', figures)
-        self.assertIn('usermsg_outbox_waiting{driver="rabbit"} 1.0', figures)
+        self.wait_for(lambda: self.figures()[
+            'usermsg_reaper_last_round_timestamp_seconds'] != '0.0', worker)
+        figures = self.figures()
+        self.assertEqual('3.0', figures['usermsg_messages_expired_total'])
+        self.assertEqual(
+            '1.0', figures['usermsg_outbox_waiting{driver="rabbit"}'])
         # SIGHUP: a new process, with what is configured now; a file that
         # can't be used changes nothing.
         good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')

@@ -22,6 +22,7 @@ import yaml
 
 from usermsg.notifications import backlog
 from usermsg.notifications import sweep
+from usermsg import reaper
 from usermsg.tests import base
 from usermsg.tests.functional import commands
 from usermsg.tests.functional.db import outbox_samples
@@ -107,6 +108,7 @@ class TestOutbox(base.TestCase):
         runtime = self.runtime()
         runtime.metrics.registry.register(
             backlog.Figures(runtime.db, ('rabbit',)))
+        runtime.metrics.registry.register(reaper.Reaper(runtime))
         known = set()
         for family in runtime.metrics.registry.collect():
             known.add(family.name + (
@@ -118,4 +120,4 @@ class TestOutbox(base.TestCase):
             name for name in known
             if name.startswith('usermsg_outbox_')} - told)
         [alerts] = map(yaml.safe_load, _blocks('yaml'))
-        self.assertEqual(3, len(alerts['groups'][0]['rules']))
+        self.assertEqual(4, len(alerts['groups'][0]['rules']))
