@@ -25,8 +25,10 @@ OPTS = [
              'usermsg-worker and by "usermsg-manage purge".'),
     cfg.FloatOpt(
         'pause', default=0.05, min=0, max=60,
-        help='How many seconds both wait between two transactions, in which '
-             'the database and its replicas serve others.'),
+        help='How many seconds usermsg-worker and the commands purge, outbox '
+             'retry and outbox drop of usermsg-manage wait between two '
+             'transactions, in which the database and its replicas serve '
+             'others.'),
     cfg.IntOpt(
         'lease', default=60, min=10, max=3600,
         help='After how many seconds another host may take over from a '
