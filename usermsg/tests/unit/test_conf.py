@@ -70,20 +70,19 @@ class Reads:
             for tree in trees:
                 self._follow(tree, {}, None)
 
-    def _define(self, tree):
-        for node in ast.walk(tree):
-            if isinstance(node, ast.FunctionDef):
-                self._callables.setdefault(node.name, []).append((node, False))
-            elif isinstance(node, ast.ClassDef):
-                self._bases[node.name] = [
+    def _define(self, tree, owner=None):
+        for node in ast.iter_child_nodes(tree):
+            inside = None
+            if isinstance(node, ast.ClassDef):
+                inside = node.name
+                self._bases[inside] = [
                     getattr(base, 'attr', getattr(base, 'id', None))
                     for base in node.bases]
-                for each in node.body:
-                    if isinstance(each, ast.FunctionDef):
-                        name = (node.name if each.name == '__init__' else
-                                each.name)
-                        self._callables.setdefault(name, []).append(
-                            (each, True))
+            elif isinstance(node, ast.FunctionDef):
+                self._callables.setdefault(
+                    owner if node.name == '__init__' else node.name, []
+                ).append((node, owner is not None))
+            self._define(node, inside)
 
     def _follow(self, node, names, owner):
         """Look into a tree.
@@ -103,7 +102,7 @@ class Reads:
                     isinstance(node.iter, (ast.Tuple, ast.List))):
                 names[node.target.id] = {
                     f"'{each.value}'" for each in node.iter.elts
-                    if isinstance(each, ast.Constant)}
+                    if getattr(each, 'value', None) in self._groups}
         for child in ast.iter_child_nodes(node):
             self._follow(child, names, owner)
         if isinstance(node, ast.Assign):
@@ -264,7 +263,9 @@ class OptionsTest(testtools.TestCase):
 
     def test_every_option_is_read(self):
         for group, option in self.options():
-            self.assertIn((name_of(group), option.dest), read_options())
+            self.assertTrue(
+                (name_of(group), option.dest) in read_options(),
+                f'nobody reads [{name_of(group)}] {option.name}')
 
     def test_every_group_has_a_title(self):
         for group, _options in usermsg_conf.list_opts():
