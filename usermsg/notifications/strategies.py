@@ -89,9 +89,10 @@ def load_for_relay(conf):
 def patience(driver):
     """After how many seconds a driver of ours gives a notification up.
 
-    0 if the driver doesn't say.
+    0 if the driver doesn't say. One of somebody else's may mean something
+    else by the word.
     """
-    return getattr(driver, 'patience', 0)
+    return driver.patience if hasattr(driver, 'patience_option') else 0
 
 
 def transport(conf):

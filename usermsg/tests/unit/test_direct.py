@@ -95,6 +95,6 @@ class TestDirect(base.TestCase):
     def test_one_that_may_take_longer_is_waited_for(self):
         # Not before others would have been given up.
         slow = Driver(lambda: threading.Event().wait(0.3))
-        slow.patience = 60
+        slow.patience, slow.patience_option = 60, 'an option'
         direct.Direct({'slow': slow}, patience=0.05).send(self.told)
         self.assertEqual(1, len(slow.seen))

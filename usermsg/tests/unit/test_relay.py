@@ -358,7 +358,7 @@ class TestFailure(TestCase):
 
     def test_a_driver_that_may_take_longer_is_waited_for(self):
         class Slow(drivers.Window):
-            patience = 60
+            patience, patience_option = 60, 'an option'
 
             def _confirm(self, window):
                 self.tried += [body['message_id'] for _future, body in window]
