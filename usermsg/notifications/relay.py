@@ -71,18 +71,23 @@ class Relay:
         """Relay until an event is set; then end what is under way."""
         while not stop.is_set():
             pause = self._options.interval
+            away = lost = None
             try:
                 if self.round(stop):
                     pause = 0
-            except sweep.Away as away:
-                pause = self._away(away)
+            except sweep.Away as error:
+                away = str(error)
             except exception.DatabaseUnavailable:
                 pause = max(pause, _DATABASE_PAUSE)  # has been logged
             except lease.Lost as error:
-                LOG.warning('Relaying to %s ends early: %s.', self.name,
-                            error)
+                lost = str(error)
             except Exception:
                 LOG.exception('A round of the relay to %s failed', self.name)
+            # Not while they are handled: oslo.log would say them twice.
+            if away is not None:
+                pause = self._away(away)
+            elif lost is not None:
+                LOG.warning('Relaying to %s ends early: %s.', self.name, lost)
             if self._seen.now:
                 self._back()
             stop.wait(pause)

@@ -14,10 +14,13 @@
 import collections
 import contextlib
 import datetime
+import io
+import logging
 import threading
 import time
 
 import fixtures
+from oslo_log import formatters
 
 from usermsg.notifications import delivery
 from usermsg.notifications import errors
@@ -421,10 +424,18 @@ class TestRunning(TestCase):
 
         driver = drivers.Driver(judge)
         put = self.put(drivers.entry(0))
+        # As the log of a service has it.
+        handler = logging.StreamHandler(io.StringIO())
+        handler.setFormatter(formatters.ContextFormatter(
+            config=self.service.conf))
+        logger = logging.getLogger('usermsg')
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
         thread = self.run_it(self.relay(driver))
         for _ in range(3):
             self.assertTrue(tried.acquire(timeout=60))
         self.assertNotIn('delivers again', self.log.output)
+        self.assertEqual(1, handler.stream.getvalue().count('a reason'))
         go.append(1)
         while not driver.delivered:
             self.assertTrue(tried.acquire(timeout=60))
