@@ -32,10 +32,13 @@ class Deadline:
     :param places: how many calls may be under way; when all hang, further
         callers wait for a place and no threads pile up
     :param name: of the threads
+    :param clock: what tells the seconds
     """
 
-    def __init__(self, seconds, places=16, name='usermsg-record'):
+    def __init__(self, seconds, places=16, name='usermsg-record',
+                 clock=time.monotonic):
         self._name = name
+        self._clock = clock
         self._seconds = seconds
         self._places = places
         self._reset()
@@ -53,7 +56,7 @@ class Deadline:
         if self._pid != os.getpid():
             # Forked: the threads exist in the parent only.
             self._reset()
-        end = time.monotonic() + self._seconds
+        end = self._clock() + self._seconds
         free, idle = self._free, self._idle
         if not free.acquire(timeout=self._seconds):
             raise Expired(f'no free place within {self._seconds} seconds')
@@ -68,7 +71,7 @@ class Deadline:
                 free.release()
                 raise
         worker.calls.put(outcome)
-        if not outcome.done.wait(max(0, end - time.monotonic())):
+        if not outcome.done.wait(max(0, end - self._clock())):
             raise Expired(f'no answer within {self._seconds} seconds')
         if outcome.error is not None:
             raise outcome.error

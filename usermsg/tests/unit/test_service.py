@@ -173,9 +173,11 @@ class BrokenConfigurationTest(base.TestCase):
                      '[database] connection', 'not installed')
 
     def test_a_driver_that_is_not_ours(self):
-        # What SQLAlchemy takes if the address doesn't name a driver.
+        # What SQLAlchemy takes if the address doesn't name a driver; and for
+        # PostgreSQL it does only since 2.1.
         for scheme, advice in (('mysql', 'mysql+pymysql://'),
-                               ('postgresql', 'postgresql+psycopg2://')):
+                               ('postgresql+psycopg',
+                                'postgresql+psycopg2://')):
             url = f'{scheme}://u:{PASSWORD}@h/x'
             self.refused(options(database={'connection': url}),
                          'not installed', f'Write {advice}')

@@ -75,7 +75,7 @@ def before_next_delete(database, work):
     sa.event.listen(database.engine(), 'before_cursor_execute', intervene)
 
 
-class TestMessages(databases.TestCase):
+class TestCase(databases.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -85,8 +85,8 @@ class TestMessages(databases.TestCase):
     def ids(self):
         return {row['id'] for row in samples.stored(self.db)}
 
-    def test_nothing_stored_is_nothing_deleted(self):
-        self.assertEqual(0, self.api.cleanup_expired_messages())
+
+class TestMessages(TestCase):
 
     def test_only_what_has_expired_goes_and_is_counted(self):
         kept = expiring([now() + DAY, now() + 600 * SECOND])
@@ -95,21 +95,6 @@ class TestMessages(databases.TestCase):
         self.assertEqual(4, self.api.cleanup_expired_messages())
         self.assertEqual({row['id'] for row in kept} | {made.id}, self.ids())
         self.assertEqual(0, self.api.cleanup_expired_messages())
-
-    def test_the_context_that_other_services_pass_is_no_scope(self):
-        samples.insert(self.db, [
-            {**row, 'project_id': samples.OTHER_PROJECT}
-            for row in expired(2)])
-        self.assertEqual(
-            2, self.api.cleanup_expired_messages(samples.request()))
-
-    def test_an_expired_message_is_shown_until_it_is_reaped(self):
-        made = samples.record(self.api)
-        make_older(self.db, 31 * DAY)
-        self.assertEqual(
-            made.id, self.api.get(samples.request(), made.id).id)
-        self.assertEqual(1, self.api.cleanup_expired_messages())
-        self.assertEqual([], self.api.get_all(samples.request()).objects)
 
     def test_more_than_one_batch(self):
         kept = expiring(now() + DAY * index for index in range(1, 20))
@@ -120,12 +105,6 @@ class TestMessages(databases.TestCase):
     def test_many_that_expired_at_the_same_moment(self):
         samples.insert(self.db, expired(MANY, step=0 * SECOND))
         self.assertEqual(MANY, self.api.cleanup_expired_messages())
-        self.assertEqual(set(), self.ids())
-
-    def test_exactly_one_batch(self):
-        samples.insert(self.db, expired(removal.BATCH))
-        self.assertEqual(removal.BATCH,
-                         self.api.cleanup_expired_messages())
         self.assertEqual(set(), self.ids())
 
     def test_it_goes_on_where_it_was_interrupted(self):
@@ -152,6 +131,36 @@ class TestMessages(databases.TestCase):
                 self.db, removal.expired(now().astimezone(zone)))), hours)
         self.assertEqual([1], list(removal.remove(self.db, removal.expired(
             (now() + 3601 * SECOND).astimezone(zone)))))
+
+
+class TestSteps(TestCase):
+    """What is the same for every database."""
+
+    scenarios = databases.SCENARIOS[:1]
+
+    def test_nothing_stored_is_nothing_deleted(self):
+        self.assertEqual(0, self.api.cleanup_expired_messages())
+
+    def test_the_context_that_other_services_pass_is_no_scope(self):
+        samples.insert(self.db, [
+            {**row, 'project_id': samples.OTHER_PROJECT}
+            for row in expired(2)])
+        self.assertEqual(
+            2, self.api.cleanup_expired_messages(samples.request()))
+
+    def test_an_expired_message_is_shown_until_it_is_reaped(self):
+        made = samples.record(self.api)
+        make_older(self.db, 31 * DAY)
+        self.assertEqual(
+            made.id, self.api.get(samples.request(), made.id).id)
+        self.assertEqual(1, self.api.cleanup_expired_messages())
+        self.assertEqual([], self.api.get_all(samples.request()).objects)
+
+    def test_exactly_one_batch(self):
+        samples.insert(self.db, expired(removal.BATCH))
+        self.assertEqual(removal.BATCH,
+                         self.api.cleanup_expired_messages())
+        self.assertEqual(set(), self.ids())
 
 
 class TestSourceKeys(databases.TestCase):

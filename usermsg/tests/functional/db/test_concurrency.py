@@ -23,17 +23,35 @@ from usermsg.tests.functional.db import samples
 
 EACH = 50
 
-# Prints the ids of as many messages as the second argument says.
-_RECORD = '''
-import sys
+# Each of four processes prints the ids of as many messages as the second
+# argument says. They have in common what was imported, and nothing else.
+_RECORD = r'''
+import os, sys
 from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
-api = message_api.API(service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])))
+ready, tell = os.pipe()
+begin, close = os.pipe()
+children = []
+for _ in range(4):
+    child = os.fork()
+    if child == 0:
+        os.close(close)
+        api = message_api.API(service.make_runtime(
+            service.load_config(['--config-file', sys.argv[1]])))
+        os.write(tell, b'!')
+        os.read(begin, 1)
+        for _ in range(int(sys.argv[2])):
+            os.write(1, f'{samples.record(api).id}\n'.encode())
+        sys.exit(0)
+    children.append(child)
+os.close(tell)
+for _ in children:
+    os.read(ready, 1)
 print('ready', flush=True)
 input()
-print(*[samples.record(api).id for _ in range(int(sys.argv[2]))])
+os.close(close)
+sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 '''
 
 # Forks while its connections are open and, with the third argument, while a
@@ -136,26 +154,25 @@ class TestConcurrency(databases.TestCase):
         self.assertEqual(8 * EACH,
                          samples.counted(self.service, 'recorded'))
 
-    def assertRecorded(self, count, code, processes_, *arguments):
-        arguments = [str(self.home / 'usermsg.conf'), str(EACH), *arguments]
-        ends = processes.run_at_once(code, [arguments] * processes_)
-        for status, _output, errors in ends:
-            self.assertEqual((0, ''), (status, errors))
-        ids = ' '.join(output for _, output, _ in ends).split()
+    def assertRecorded(self, count, code):
+        (status, output, errors), = processes.run_at_once(
+            code, [[str(self.home / 'usermsg.conf'), str(EACH)]])
+        self.assertEqual((0, ''), (status, errors))
+        ids = output.split()
         self.assertEqual(count, len(ids))
         self.assertStored(ids)
 
     def test_processes(self):
-        self.assertRecorded(4 * EACH, _RECORD, 4)
+        self.assertRecorded(4 * EACH, _RECORD)
 
     def test_processes_that_were_forked_from_one_that_records(self):
-        self.assertRecorded(1 + 6 * EACH, _FORK, 1)
+        self.assertRecorded(1 + 6 * EACH, _FORK)
 
     def test_a_process_that_outlives_the_one_it_was_forked_from(self):
         # SQLite tidies up when the last one closes the file, which mustn't
         # be this process.
         self.service.db.dispose()
-        self.assertRecorded(2 + EACH, _ORPHAN, 1)
+        self.assertRecorded(2 + EACH, _ORPHAN)
 
     def test_one_key_at_once_is_one_message(self):
         for number in range(3):

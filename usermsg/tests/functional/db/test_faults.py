@@ -426,20 +426,6 @@ class TestDeadline(base.TestCase):
                 return self.assertEqual(1, bound.run(lambda: 1))
         self.fail('no place came back')
 
-    def test_waiting_for_a_place_counts(self):
-        bound = deadline.Deadline(8, places=1)
-        held = threading.Event()
-
-        def hold():
-            held.set()
-            time.sleep(7.5)
-
-        threading.Thread(target=bound.run, args=(hold,)).start()
-        self.assertTrue(held.wait(60))
-        before = time.monotonic()
-        self.assertRaises(deadline.Expired, bound.run, self.hang)
-        self.assertLess(time.monotonic() - before, 15)
-
     def test_a_forked_child_has_places_of_its_own(self):
         (status, output, errors), = processes.run_at_once(_FORK, [[]])
         self.assertEqual((0, '7\n', ''), (status, output, errors))

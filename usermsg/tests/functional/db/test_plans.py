@@ -191,9 +191,10 @@ class TestNewDatabase(TestCase):
 
 class TestSession(TestCase):
 
+    # The others are told in the query.
+    scenarios = [databases.SCENARIOS[2]]
+
     def test_settings_of_postgresql(self):
-        if self.db.dialect != 'postgresql':
-            return  # the others are told in the query
         with self.db.reader() as connection:
             settings = {name: connection.scalar(sa.text(f'SHOW {name}'))
                         for name in ('enable_seqscan', 'random_page_cost',
