@@ -303,6 +303,5 @@ class TestCommand(PeerCase):
 
     def test_rabbit_has_nothing_to_take(self):
         self.configure('rabbit')
-        for option, *value in (['--take'], ['--address', 'x']):
-            _output, errors = self.manage('listen', option, *value, status=1)
-            self.assertEqual(f'{option}: only with --driver qpid.\n', errors)
+        _output, errors = self.manage('listen', '--take', status=1)
+        self.assertEqual('--take: only with --driver qpid.\n', errors)
