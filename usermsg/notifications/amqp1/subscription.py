@@ -149,15 +149,15 @@ class Subscription:
             while more is None and time.monotonic() < end:
                 self._turn(end)
                 more = self._next()
+            while more is not None:
+                subject, attributes = self._decode(more)
+                if attributes is None or self._wanted(subject, attributes):
+                    if attributes is not None and self._left:
+                        self._left -= 1
+                    yield attributes
+                more = self._next()
         except problems.Lost as error:
             raise arrived.Lost(self._lost(error)) from None
-        while more is not None:
-            subject, attributes = self._decode(more)
-            if attributes is None or self._wanted(subject, attributes):
-                if attributes is not None and self._left:
-                    self._left -= 1
-                yield attributes
-            more = self._next()
 
     def _next(self):
         """The bytes of one more message, None if there is none."""
