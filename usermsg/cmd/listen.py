@@ -137,8 +137,8 @@ class Listen(command.Command):
         where = self._subscription.open()
         self._hint(f'Listening to {where}. Ctrl-C ends it.')
 
-    def _print(self, arrived):
-        for notification in arrived:
+    def _print(self, notifications):
+        for notification in notifications:
             if notification is None:
                 self._hint('Something came that is no notification, or '
                            'longer than 16 MiB.')

@@ -33,10 +33,11 @@ _AHEAD = 20
 # Seconds that the servers have to answer that a link is closed.
 _GOOD_BYE = 1
 
-# It takes from queues, even if it says that it copies. At an exchange it makes
-# a queue that nobody ever removes, and that gets all that comes.
+# It takes from queues, even if it says that it copies. At other addresses it
+# makes a queue that nobody ever removes, at an exchange one that gets all that
+# comes.
 _RABBITMQ = 'RabbitMQ'
-_EXCHANGES = ('/exchange/', '/topic/')
+_QUEUES = ('/amq/queue/', '/queues/')
 
 
 class Subscription:
@@ -111,15 +112,16 @@ class Subscription:
             *refused])
 
     def _check_rabbitmq(self, host):
-        """Before there is a link, which can be all it takes."""
-        if not self._take or any(
-                each.startswith(_EXCHANGES) for each in self._addresses):
+        """Before there is a link: to make one can do the harm."""
+        if not self._take or not all(
+                each.startswith(_QUEUES) for each in self._addresses):
             raise arrived.Harmful(
                 f'{host} is RabbitMQ, which gives no copies over AMQP 1.0: '
                 'from a queue it would take what is printed, and at an '
                 'exchange leave a queue behind that grows for ever. Listen '
                 'with --driver rabbit and [oslo_messaging_notifications] '
-                'transport_url, or to a queue with --address and --take.')
+                'transport_url; or take from a queue, with --address '
+                '/amq/queue/NAME --take.')
 
     def _check(self, host, product):
         taken = [each.address for each in self._receivers
@@ -147,15 +149,15 @@ class Subscription:
             while more is None and time.monotonic() < end:
                 self._turn(end)
                 more = self._next()
+            while more is not None:
+                subject, attributes = self._decode(more)
+                if attributes is None or self._wanted(subject, attributes):
+                    if attributes is not None and self._left:
+                        self._left -= 1
+                    yield attributes
+                more = self._next()
         except problems.Lost as error:
             raise arrived.Lost(self._lost(error)) from None
-        while more is not None:
-            subject, attributes = self._decode(more)
-            if attributes is None or self._wanted(subject, attributes):
-                if attributes is not None and self._left:
-                    self._left -= 1
-                yield attributes
-            more = self._next()
 
     def _next(self):
         """The bytes of one more message, None if there is none."""
@@ -178,7 +180,7 @@ class Subscription:
             message.decode(data)
             body = message.body
             return message.subject, arrived.attributes(
-                body if isinstance(body, str) else bytes(body),
+                bytes(body) if isinstance(body, memoryview) else body,
                 (message.properties or {}).get('compression'))
         except Exception:
             # Anybody may send anything.
