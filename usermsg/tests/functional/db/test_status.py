@@ -225,6 +225,20 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                       outcome.details['Notification drivers'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
 
+    def test_a_driver_of_a_broker_without_an_address_is_a_warning(self):
+        for driver in ('rabbit', 'messagingv2'):
+            outcome = self.check(
+                oslo_messaging_notifications={'driver': driver})
+            self.assertChecked(outcome, notification=WARNING)
+            self.assertIn(
+                f'{driver}: no transport_url is set, so localhost:5672 is '
+                f'asked.', outcome.details['Notification drivers'])
+        self.assertChecked(self.check(
+            DEFAULT={'transport_url': 'rabbit://u:p@mq/'},
+            oslo_messaging_notifications={'driver': 'rabbit'}))
+        self.assertChecked(self.check(
+            oslo_messaging_notifications={'driver': 'noop'}))
+
     def test_an_address_that_cannot_be_used_is_a_failure(self):
         for url in (f'pigeon://u:{PASSWORD}@mq/',
                     f'rabbit://u:{PASSWORD}/x@mq/'):
