@@ -89,7 +89,7 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
                            outbox=WARNING)
         self.assertRegex(outcome.details['Schema'],
-                         'at nothing.* Run "usermsg-manage db sync"')
+                         'has no tables yet.* Run "usermsg-manage db sync"')
 
     def test_after_db_sync_all_is_well(self):
         migration.sync(self.service.db)
