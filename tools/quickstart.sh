@@ -31,8 +31,16 @@ done
 . tools/python.sh
 python=$(find_python) || exit 1
 make_venv "$python" .venv || exit 1
-echo "Installing usermsg into .venv ..."
-.venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
+# What is installed runs from here: only what it needs can have changed.
+made_of=$({ pwd; .venv/bin/python -VV
+            cat pyproject.toml requirements.txt setup.cfg setup.py; } | cksum)
+if [ "$(cat .venv/made-of 2>/dev/null)" != "$made_of" ] ||
+        [ ! -x .venv/bin/usermsg-api ]; then
+    echo "Installing usermsg into .venv ..."
+    rm -f .venv/made-of
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
+    echo "$made_of" > .venv/made-of
+fi
 
 # Whoever has set this means it for another installation.
 unset OS_USERMSG_CONFIG_FILES
@@ -108,6 +116,17 @@ with urllib.request.urlopen(sys.argv[1]) as answer:
     print(json.dumps(json.load(answer), indent=4))
 EOF
 
+if $once; then
+    cat <<EOF
+
+See what else may be said to the users of volumes:
+   .venv/bin/usermsg-manage catalogue list --prefix VOLUME
+
+Without --once it goes on serving, for requests of your own.
+EOF
+    exit
+fi
+
 cat <<EOF
 
 Three things to try next, from this directory:
@@ -121,11 +140,6 @@ Three things to try next, from this directory:
 3. See what else may be said to the users of volumes:
    .venv/bin/usermsg-manage catalogue list --prefix VOLUME
 
+Serving $url/v3/messages; Ctrl-C ends it.
 EOF
-
-if $once; then
-    echo "The first two need the service: tools/quickstart.sh keeps it running."
-else
-    echo "Serving $url/v3/messages; Ctrl-C ends it."
-    wait "$api"
-fi
+wait "$api"

@@ -33,8 +33,8 @@ def comparison(version):
     advice = ('Run "usermsg-manage db sync".'
               if migration.is_known(version) else
               'A newer release has upgraded it.')
-    return (f'The database is at {version or "nothing"}, this release needs '
-            f'{head}. {advice}')
+    found = f'is at {version}' if version else 'has no tables yet'
+    return f'The database {found}, this release needs {head}. {advice}'
 
 
 class Command(command.Command):
@@ -56,7 +56,9 @@ class Sync(Command):
             self.app.stdout.write(f'The database is at {after} already.\n')
         else:
             self.app.stdout.write(
-                f'The database went from {before or "nothing"} to {after}.\n')
+                f'The database went from {before} to {after}.\n' if before
+                else f'The database had no tables yet, and is at {after} '
+                     f'now.\n')
 
 
 class Version(Command):

@@ -79,6 +79,8 @@ class Stats(db_command.Command, lister.Lister):
             # Most first, and the same order each time.
             rows = heapq.nsmallest(parsed_args.limit, found,
                                    key=lambda row: (-row[1], row[0]))
+        if not rows:
+            self.app.stderr.write('There are no such messages.\n')
         columns = (by.capitalize(), 'Messages')
         if parsed_args.formatter != 'table':
             return columns, rows
@@ -102,6 +104,9 @@ class Stats(db_command.Command, lister.Lister):
                 name, 'yes' if name in configured else 'no', backlog.waiting,
                 backlog.set_aside, backlog.oldest and
                 backlog.oldest.isoformat(timespec='seconds')))
+        if not rows:
+            self.app.stderr.write('Nothing is in the outbox, and no driver '
+                                  'is configured.\n')
         if parsed_args.formatter not in ('json', 'yaml'):
             rows = [(*row[:-1], row[-1] or '') for row in rows]
         return ('Driver', 'Configured', 'Waiting', 'Set aside',

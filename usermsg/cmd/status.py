@@ -127,15 +127,20 @@ class Checks(upgradecheck.UpgradeCommands):
         except exception.ConfigurationError as error:
             return _failure(error)
         try:
-            silent = [name for name, driver in drivers.items()
-                      if not strategies.reports(driver)]
+            problems = [
+                f'{name}: does not say when it could not deliver, so what '
+                'its broker does not take is lost. Use "rabbit", whose '
+                'messages are the same.'
+                for name, driver in drivers.items()
+                if not strategies.reports(driver)]
+            problems += [
+                f'{name}: no transport_url is set, so localhost:5672 is '
+                'asked.' for name, driver in drivers.items()
+                if strategies.lacks_address(self.conf, driver)]
         finally:
             strategies.close(drivers)
-        if silent:
-            return _warning(
-                f'{", ".join(silent)}: does not say when it could not '
-                'deliver, so what its broker does not take is lost. '
-                'Use "rabbit", whose messages are the same.')
+        if problems:
+            return _warning(' '.join(problems))
         return _success(', '.join(drivers) or 'None is configured.')
 
     def _outbox(self):

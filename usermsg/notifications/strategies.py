@@ -26,6 +26,8 @@ from usermsg.notifications import delivery
 LOG = log.getLogger(__name__)
 
 ENTRY_POINTS = 'oslo.messaging.notify.drivers'
+_OF_RABBITMQ = ('oslo_messaging.notify.messaging',
+                'usermsg.notifications.drivers.rabbit')
 OPTION = '[oslo_messaging_notifications] driver'
 
 
@@ -139,6 +141,14 @@ def reports(driver):
     return type(driver).__module__ not in (
         'oslo_messaging.notify.messaging',
         'oslo_messaging.notify._impl_routing')
+
+
+def lacks_address(conf, driver):
+    """Whether a driver sends to RabbitMQ, and nobody has said where."""
+    return (type(driver).__module__ in _OF_RABBITMQ and
+            not conf.oslo_messaging_notifications.transport_url and
+            # The default of oslo.messaging, with no host in it.
+            conf.transport_url == 'rabbit://')
 
 
 def check(conf):

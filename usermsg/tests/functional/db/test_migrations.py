@@ -299,8 +299,8 @@ class TestCommands(Commands, databases.TestCase):
     scenarios = databases.SCENARIOS[1:]
 
     def test_sync(self):
-        self.manage('sync', 0, 'The database went from nothing to 0003.',
-                    self.url)
+        self.manage('sync', 0, 'The database had no tables yet, and is at '
+                    '0003 now.', self.url)
 
     def test_a_wrong_password_is_not_repeated(self):
         url = sa.make_url(self.url).set(password=PASSWORD)
@@ -315,9 +315,10 @@ class TestSqliteCommands(Commands, base.TestCase):
 
     def test_before_and_after(self):
         for command, status, pattern in (
-                ('check', 1, 'The database is at nothing, this release needs '
-                 '0003. Run "usermsg-manage db sync".'),
-                ('sync', 0, 'The database went from nothing to 0003.'),
+                ('check', 1, 'The database has no tables yet, this release '
+                 'needs 0003. Run "usermsg-manage db sync".'),
+                ('sync', 0, 'The database had no tables yet, and is at 0003 '
+                 'now.'),
                 ('sync', 0, 'The database is at 0003 already.'),
                 ('version', 0, '0003'),
                 ('check', 0, 'The database is up to date: 0003.')):

@@ -89,7 +89,7 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
                            outbox=WARNING)
         self.assertRegex(outcome.details['Schema'],
-                         'at nothing.* Run "usermsg-manage db sync"')
+                         'has no tables yet.* Run "usermsg-manage db sync"')
 
     def test_after_db_sync_all_is_well(self):
         migration.sync(self.service.db)
@@ -224,6 +224,20 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.assertIn('messagingv2: does not say when it could not deliver',
                       outcome.details['Notification drivers'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
+
+    def test_a_driver_of_a_broker_without_an_address_is_a_warning(self):
+        for driver in ('rabbit', 'messagingv2'):
+            outcome = self.check(
+                oslo_messaging_notifications={'driver': driver})
+            self.assertChecked(outcome, notification=WARNING)
+            self.assertIn(
+                f'{driver}: no transport_url is set, so localhost:5672 is '
+                f'asked.', outcome.details['Notification drivers'])
+        self.assertChecked(self.check(
+            DEFAULT={'transport_url': 'rabbit://u:p@mq/'},
+            oslo_messaging_notifications={'driver': 'rabbit'}))
+        self.assertChecked(self.check(
+            oslo_messaging_notifications={'driver': 'noop'}))
 
     def test_an_address_that_cannot_be_used_is_a_failure(self):
         for url in (f'pigeon://u:{PASSWORD}@mq/',

@@ -98,6 +98,12 @@ class TestServing(base.TestCase):
         self.assertIn(f'Serving http://127.0.0.1:{self.server.port}/v3/mess',
                       self.server.log())
 
+    def test_a_look_at_the_database_is_no_line_of_the_log(self):
+        self.headers['X-Roles'] = 'admin'
+        _answer, content = self.ask(self.connect(), '/healthcheck')
+        self.assertIn('checks', content)
+        self.assertNotIn('alembic', self.server.log())
+
     def test_what_is_no_request_gets_json_too(self):
         for request, status in (
                 (b'nonsense', 400),
