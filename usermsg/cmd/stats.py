@@ -96,6 +96,9 @@ class Stats(db_command.Command, lister.Lister):
                     f'--{name}', 'cannot be used with --by driver.')
         found = outbox.backlog(database)
         configured = notifications.configured(conf)
+        if not (found or configured):
+            self.app.stderr.write('Nothing is in the outbox, and no driver '
+                                  'is configured.\n')
         nothing = outbox.Backlog(0, 0, None)
         rows = []
         for name in sorted({*found, *configured})[:parsed_args.limit]:
@@ -104,9 +107,6 @@ class Stats(db_command.Command, lister.Lister):
                 name, 'yes' if name in configured else 'no', backlog.waiting,
                 backlog.set_aside, backlog.oldest and
                 backlog.oldest.isoformat(timespec='seconds')))
-        if not rows:
-            self.app.stderr.write('Nothing is in the outbox, and no driver '
-                                  'is configured.\n')
         if parsed_args.formatter not in ('json', 'yaml'):
             rows = [(*row[:-1], row[-1] or '') for row in rows]
         return ('Driver', 'Configured', 'Waiting', 'Set aside',

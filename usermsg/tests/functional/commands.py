@@ -26,6 +26,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 #: What a command and what it is about to load has in common.
@@ -37,6 +38,9 @@ _IMPORTED = ('usermsg.cmd.manage', 'usermsg.cmd.status', 'cliff.lister',
              'usermsg.cmd.notify', 'usermsg.cmd.outbox', 'usermsg.cmd.purge',
              'usermsg.cmd.stats')
 _LONGEST = 1 << 16
+
+# Of several threads that start the first command, one starts the starter.
+_FIRST = threading.Lock()
 
 
 def run(command, *arguments, config=None, timeout=120, **environment):
@@ -57,7 +61,9 @@ def run(command, *arguments, config=None, timeout=120, **environment):
           tempfile.TemporaryFile('w+') as output,
           tempfile.TemporaryFile('w+') as errors):
         connection.settimeout(timeout)
-        connection.connect(_starter())
+        with _FIRST:
+            name = _starter()
+        connection.connect(name)
         socket.send_fds(connection, [request],
                         [output.fileno(), errors.fileno()])
         pid = int(connection.recv(_LONGEST))

@@ -10,6 +10,8 @@
 # License for the specific language governing permissions and limitations
 # under the License.
 import datetime
+import importlib
+import pkgutil
 
 import hypothesis
 from hypothesis import strategies
@@ -19,6 +21,7 @@ import sqlalchemy as sa
 import testtools
 
 from usermsg.db import models
+from usermsg import objects
 from usermsg.objects import base
 from usermsg.objects import ids
 from usermsg.objects import message
@@ -59,6 +62,8 @@ def row_of(found):
 class FingerprintTest(testtools.TestCase):
 
     def test_no_object_changes_without_its_version(self):
+        for module in pkgutil.iter_modules(objects.__path__):
+            importlib.import_module(f'{objects.__name__}.{module.name}')
         classes = {
             name: found for name, found in
             vo_base.VersionedObjectRegistry.obj_classes().items()
