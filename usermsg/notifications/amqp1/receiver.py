@@ -13,6 +13,7 @@
 
 import uuid
 
+from usermsg.notifications.amqp1 import problems
 from usermsg.notifications import arrived
 
 # No server knows it. One that says that it has it repeats what it is asked,
@@ -26,7 +27,7 @@ _QPIDD = 'qpid-cpp'
 
 
 class Receiver:
-    """Gets messages from one node. It has a session of its own.
+    """Gets messages from one node.
 
     :param connection: a :class:`.connection.Connection` that is open
     :param proton: the module
@@ -37,8 +38,8 @@ class Receiver:
     def __init__(self, connection, proton, address, copies):
         self.address = address
         self._proton = proton
+        self._detached = connection.detached
         self._session = connection.session()
-        self._session.open()
         self._link = self._session.receiver(f'usermsg-{uuid.uuid4()}')
         self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
         source = self._link.source
@@ -60,12 +61,13 @@ class Receiver:
             self._link.remote_source.type != self._proton.Terminus.UNSPECIFIED)
 
     def ended(self):
-        return (self._link.state | self._session.state
-                ) & self._proton.Endpoint.REMOTE_CLOSED
+        return self._link.name in self._detached or (
+            (self._link.state | self._session.state) &
+            self._proton.Endpoint.REMOTE_CLOSED)
 
     def condition(self):
         """Why it was ended, a ``proton.Condition`` or None."""
-        return self._link.remote_condition or self._session.remote_condition
+        return problems.read(self._link) or problems.read(self._session)
 
     def takes(self, product):
         """Whether what arrives here may be missing elsewhere.

@@ -83,7 +83,7 @@ class Subscription:
 
     def _open(self, host):
         self._connection = connection.Connection(
-            self._proton, self._settings, host)
+            self._proton, self._settings, host, self._rotation.rounds)
         while not self._connection.is_open:
             self._turn(self._connection.deadline)
         product = self._connection.product()

@@ -242,15 +242,16 @@ class TestAnswers(PeerCase):
 
     def test_a_node_that_is_deleted_is_told(self):
         peer = self.start_peer()
-        peer.tell('all', mode='copy')
-        self.configure_qpid(peer.url(), address='all')
-        found = self.subscribe()
-        found.open()
-        peer.tell('all', now='detach', condition='amqp:resource-deleted')
-        error = self.assertRaises(
-            arrived.Lost, lambda: self.numbers(found, 1))
-        self.assertEqual(f'{peer.url()}: all: amqp:resource-deleted',
-                         str(error))
+        for how, expected in (('detach', 'amqp:resource-deleted'),
+                              ('suspend', 'without a reason')):
+            peer.tell('all', mode='copy')
+            self.configure_qpid(peer.url(), address='all')
+            found = self.subscribe()
+            found.open()
+            peer.tell('all', now=how, condition='amqp:resource-deleted')
+            error = self.assertRaises(
+                arrived.Lost, lambda found=found: self.numbers(found, 1))
+            self.assertEqual(f'{peer.url()}: all: {expected}', str(error))
 
     def test_what_cannot_be_kept_is_refused(self):
         for address, how, expected in (
