@@ -118,6 +118,11 @@ class List(db_command.Command, lister.Lister):
             self.app.stderr.write(
                 f'There are more than these {limit:,}: see --limit, or '
                 f'"usermsg-manage stats --by driver".\n')
+        if not rows:
+            self.app.stderr.write(
+                'Nothing in the outbox is like that.\n' if any(
+                    getattr(parsed_args, name) for name in _OPTIONS)
+                else 'Nothing is in the outbox.\n')
         # Programs can tell that there is nothing.
         nothing = None if parsed_args.formatter in ('json', 'yaml') else ''
         return (('Id', 'Driver', 'Event type', 'Priority', 'Subject', 'State',

@@ -81,6 +81,8 @@ class Stats(db_command.Command, lister.Lister):
             # Most first, and the same order each time.
             rows = heapq.nsmallest(parsed_args.limit, found,
                                    key=lambda row: (-row[1], row[0]))
+        if not rows:
+            self.app.stderr.write('There are no such messages.\n')
         columns = (by.capitalize(), 'Messages')
         if parsed_args.formatter != 'table':
             return columns, rows
@@ -96,6 +98,9 @@ class Stats(db_command.Command, lister.Lister):
                     f'--{name}', 'cannot be used with --by driver.')
         found = outbox.backlog(database)
         configured = notifications.configured(conf)
+        if not (found or configured):
+            self.app.stderr.write('Nothing is in the outbox, and no driver '
+                                  'is configured.\n')
         nothing = outbox.Backlog(0, 0, None)
         rows = []
         for name in sorted({*found, *configured})[:arguments.limit]:

@@ -170,6 +170,21 @@ class TestInput(Commands, base.TestCase):
                       table)
         self.assertNotIn('None', table)
 
+    def test_that_there_is_nothing_is_said(self):
+        self.assertEqual([], self.json(
+            'outbox', 'list', '--driver', 'pigeon',
+            errors='Nothing in the outbox is like that.\n'))
+        self.manage('outbox', 'drop', '--all', '--yes')
+        self.assertEqual([], self.json(
+            'outbox', 'list', errors='Nothing is in the outbox.\n'))
+        self.assertEqual([], self.json(
+            'stats', errors='There are no such messages.\n'))
+        self.config = self.config_file()
+        self.assertEqual([], self.json(
+            'stats', '--by', 'driver',
+            errors='Nothing is in the outbox, and no driver is '
+                   'configured.\n'))
+
     def test_what_cannot_be_is_named_by_its_option(self):
         for arguments, errors in (
                 (['drop', '--all'], '--yes: is needed to drop notifications '
