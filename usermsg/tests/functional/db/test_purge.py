@@ -52,12 +52,13 @@ class TestCase(databases.TestCase):
     def insert(self, *groups):
         samples.insert(self.db, sum(groups, []))
 
-    def manage(self, *arguments, status=0):
+    def manage(self, *arguments, status=0, errors=''):
         """Run it; returns what it wrote."""
         end = commands.manage(*arguments, config=self.config)
         self.assertEqual(status, end.returncode, end)
         if status == 0:
-            self.assertEqual('', end.stderr)
+            self.assertEqual(errors, end.stderr)
+            return end.stdout
         return end.stdout + end.stderr
 
 
@@ -277,9 +278,9 @@ class TestStats(TestCase):
             [samples.row(moment + 4 * DAY, project_id='third',
                          message_level='INFO') for _ in range(2)])
 
-    def stats(self, *arguments):
+    def stats(self, *arguments, **expected):
         return [list(row.values()) for row in json.loads(
-            self.manage('stats', '-f', 'json', *arguments))]
+            self.manage('stats', '-f', 'json', *arguments, **expected))]
 
     def test_by_each(self):
         days = [['2026-01-31', 2], ['2026-02-01', 2], ['2026-02-03', 3],
@@ -291,9 +292,10 @@ class TestStats(TestCase):
                 (['--by', 'day'], days),
                 (['--project', 'other', '--by', 'level'], [['WARN', 3]]),
                 (['--since', '2026-02-01', '--by', 'prefix'],
-                 [['VOLUME', 4], ['SHARE', 3]]),
-                (['--since', '0s'], [])):
+                 [['VOLUME', 4], ['SHARE', 3]])):
             self.assertEqual(expected, self.stats(*arguments), arguments)
+        self.assertEqual([], self.stats(
+            '--since', '0s', errors='There are no such messages.\n'))
 
     def test_of_a_time_and_of_a_project(self):
         since = samples.START + datetime.timedelta(hours=12)
