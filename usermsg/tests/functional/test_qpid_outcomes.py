@@ -277,6 +277,34 @@ class OutcomeTest(Case):
         self.peer.tell(ADDRESS)
         self.send(driver)
 
+    def test_what_nobody_confirms_has_one_copy_and_no_more(self):
+        driver = self.driver(
+            self.peer.url(), delivery_timeout=1, drain_timeout=0)
+        self.peer.tell(ADDRESS, do='stall')
+        body = qpid_case.note()
+        for _ in range(4):
+            self.refusal(errors.NotDelivered, driver, body=body)
+        self.send(driver, priority='ERROR')
+        sent = [message['id'] for message in
+                self.peer.record('message', address=ADDRESS)]
+        self.assertEqual([body['message_id']] * 2, sent)
+
+    def test_a_copy_on_its_way_can_still_be_confirmed(self):
+        driver = self.driver(
+            self.peer.url(), delivery_timeout=1, drain_timeout=0)
+        self.peer.tell(ADDRESS, do='stall')
+        body = qpid_case.note()
+        for _ in range(3):
+            self.refusal(errors.NotDelivered, driver, body=body)
+        # It takes what it has, at a time when somebody waits for it.
+        for _ in range(qpid_case.PATIENCE):
+            future = driver.submit({}, body, 'info')
+            self.peer.tell(ADDRESS, do='stall', now='accept')
+            if future.exception(qpid_case.PATIENCE) is None:
+                break
+            self.peer.tell(ADDRESS, do='stall')
+        self.assertIsNone(future.exception(0))
+
 
 class NodeTest(Case):
 
