@@ -67,6 +67,9 @@ class Sender:
         self._waiting = collections.deque()
         # Of deliveries and jobs, in the order in which they were sent.
         self._unsettled = []
+        # What was confirmed when nobody waited for it any more: the digests of
+        # the last ones, in their order.
+        self._came_late = {}
         self._session = self._link = None
         self._tags = itertools.count()
         self._failures = 0
@@ -173,7 +176,8 @@ class Sender:
                 self._finish(job, errors.Refused(
                     f'qpid: {connection.host}: it has {len(job.data)} bytes, '
                     f'and {self.address} takes {largest}.'))
-            elif not job.start():
+            elif not job.start() or (
+                    self._came_late and job.digest() in self._came_late):
                 self._finish(job)
             else:
                 places = late.get(job.digest(), ()) if late else ()
@@ -239,6 +243,10 @@ class Sender:
         self._report.well(self.address)
         if not job.done:
             self._finish(job)
+        elif job.unconfirmed:
+            self._came_late[job.unconfirmed] = None
+            if len(self._came_late) > self._window:
+                del self._came_late[next(iter(self._came_late))]
 
     def _refusal(self, delivery, state, connection, proton):
         """An error, or None if the node may take it another time."""
