@@ -12,6 +12,7 @@
 """One message to one node, until it is known what became of it."""
 
 from concurrent import futures
+import hashlib
 
 
 class Job:
@@ -24,7 +25,7 @@ class Job:
     """
 
     __slots__ = ('number', 'data', 'deadline', 'retries', 'future', 'done',
-                 'blamed', '_asked', '_wanted')
+                 'blamed', 'unconfirmed', '_asked', '_wanted')
 
     def __init__(self, number, data, deadline, retries=None):
         self.number = number
@@ -35,6 +36,8 @@ class Job:
         self.done = False
         #: How often something ended while this alone was on its way.
         self.blamed = 0
+        #: After an end with an error: the :meth:`digest`, as the data is gone.
+        self.unconfirmed = None
         self._asked = self._wanted = False
 
     def start(self):
@@ -47,6 +50,8 @@ class Job:
     def finish(self, error=None):
         """Tell whoever waits, if they do; called once."""
         self.done = True
+        if error is not None:
+            self.unconfirmed = self.digest()
         # It may be on a list for some more time.
         self.data = None
         if self.start():
@@ -54,3 +59,7 @@ class Job:
                 self.future.set_result(None)
             else:
                 self.future.set_exception(error)
+
+    def digest(self):
+        """What a message that is sent again has in common; before an end."""
+        return hashlib.blake2b(self.data, digest_size=16).digest()

@@ -113,6 +113,11 @@ def of_transport(condition, host, mechanisms, was_open):
         return ('the connection broke off; does it speak TLS on this port, '
                 'and want a certificate that it trusts (ssl_cert_file)? '
                 f'{said}')
+    if ' alert ' in said and ('certificate' in said or 'unknown ca' in said):
+        return ('it wants a certificate that it trusts (ssl_cert_file): '
+                f'{said}')
+    if ' alert ' in said:
+        return f'it does not agree to TLS as we speak it: {said}'
     if 'SSL Failure' in said:
         return f'no TLS; does it speak TLS on this port? {said}'
     if '[mech=none]' in said:

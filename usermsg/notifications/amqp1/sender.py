@@ -39,6 +39,11 @@ _LONGEST_PAUSE = 10.0
 _BLAMED = 2
 _UNLUCKY = 5
 
+# How many of the same message may be on their way at a time. A second one may
+# go to a consumer that isn't stuck. With more of them qpidd fills a queue that
+# is near its limit, where it has each but confirms none.
+_COPIES = 2
+
 
 class Sender:
     """Sends to one node, in the order of the jobs' numbers.
@@ -62,6 +67,9 @@ class Sender:
         self._waiting = collections.deque()
         # Of deliveries and jobs, in the order in which they were sent.
         self._unsettled = []
+        # What was confirmed when nobody waited for it any more: the digests of
+        # the last ones, in their order.
+        self._came_late = {}
         self._session = self._link = None
         self._tags = itertools.count()
         self._failures = 0
@@ -157,6 +165,7 @@ class Sender:
     def _send(self, connection):
         free = min(self._link.credit, self._allowed - self._awaited())
         largest = self._link.remote_max_message_size
+        late = self._late()
         while free > 0 and self._waiting:
             if self._session.outgoing_bytes > _AHEAD:
                 return
@@ -167,14 +176,31 @@ class Sender:
                 self._finish(job, errors.Refused(
                     f'qpid: {connection.host}: it has {len(job.data)} bytes, '
                     f'and {self.address} takes {largest}.'))
-            elif job.start():
-                delivery = self._link.delivery(str(next(self._tags)))
-                self._link.stream(job.data)
-                self._link.advance()
-                self._unsettled.append((delivery, job))
-                free -= 1
-            else:
+            elif not job.start() or (
+                    self._came_late and job.digest() in self._came_late):
                 self._finish(job)
+            else:
+                places = late.get(job.digest(), ()) if late else ()
+                if len(places) >= _COPIES:
+                    place = places.pop()
+                    self._unsettled[place] = self._unsettled[place][0], job
+                else:
+                    self._unsettled.append((self._deliver(job.data), job))
+                free -= 1
+
+    def _deliver(self, data):
+        delivery = self._link.delivery(str(next(self._tags)))
+        self._link.stream(data)
+        self._link.advance()
+        return delivery
+
+    def _late(self):
+        """What is on its way and nobody waits for: digest -> places."""
+        found = collections.defaultdict(list)
+        for place, (_delivery, job) in enumerate(self._unsettled):
+            if job.done and job.unconfirmed:
+                found[job.unconfirmed].append(place)
+        return found
 
     def _settle(self, connection, proton, now):
         """Look at all that is on its way.
@@ -217,6 +243,10 @@ class Sender:
         self._report.well(self.address)
         if not job.done:
             self._finish(job)
+        elif job.unconfirmed:
+            self._came_late[job.unconfirmed] = None
+            if len(self._came_late) > self._window:
+                del self._came_late[next(iter(self._came_late))]
 
     def _refusal(self, delivery, state, connection, proton):
         """An error, or None if the node may take it another time."""

@@ -122,7 +122,8 @@ class Peer(servers.Process):
         :param open: when a connection is opened: ``close`` or ``drop`` it
         :param attach: when a link is made: ``refuse`` it, ``ignore`` it, or
             one of the ends
-        :param now: an end for links that there are, once
+        :param now: an end for links that there are, once; or ``accept`` what
+            was stalled
         :param condition: symbol of an error, such as ``amqp:not-found``, for
             ``reject``, ``refuse`` and the ends
         :param description: of the error; bytes that are not UTF-8 are

@@ -128,6 +128,7 @@ class Peer:
         self._first = b''
         self._taken = collections.Counter()
         self._held = []
+        self._stalled = []
         self._suspended = []
 
     def serve(self):
@@ -411,7 +412,9 @@ class Peer:
                 self._settle(delivery, what, rule)
         elif what == 'settle':
             delivery.settle()
-        elif what != 'stall':
+        elif what == 'stall':
+            self._stalled.append(delivery)
+        else:
             self._end(rule, what, link)
         if link.state & proton.Endpoint.LOCAL_ACTIVE:
             self._grant(link, rule)
@@ -456,7 +459,10 @@ class Peer:
         link = self._connection.link_head(proton.Endpoint.LOCAL_ACTIVE)
         while link is not None:
             rule = self._board.rule(_address(link))
-            if rule.get('now'):
+            if rule.get('now') == 'accept':
+                while self._stalled:
+                    self._settle(self._stalled.pop(), 'accept', rule)
+            elif rule.get('now'):
                 if self._board.applies({**rule, 'times': 1}, 'now'):
                     self._end(rule, rule['now'], link)
             elif rule.get('drain') and self._board.applies(

@@ -277,6 +277,33 @@ class OutcomeTest(Case):
         self.peer.tell(ADDRESS)
         self.send(driver)
 
+    def test_what_nobody_confirms_has_one_copy_and_no_more(self):
+        driver = self.driver(
+            self.peer.url(), delivery_timeout=1, drain_timeout=0)
+        self.peer.tell(ADDRESS, do='stall')
+        body = qpid_case.note()
+        for _ in range(4):
+            self.refusal(errors.NotDelivered, driver, body=body)
+        self.send(driver, priority='ERROR')
+        sent = [message['id'] for message in
+                self.peer.record('message', address=ADDRESS)]
+        self.assertEqual([body['message_id']] * 2, sent)
+
+    def test_a_confirmation_that_comes_late_counts(self):
+        driver = self.driver(
+            self.peer.url(), delivery_timeout=1, drain_timeout=0)
+        self.peer.tell(ADDRESS, do='stall')
+        body = qpid_case.note()
+        for _ in range(3):
+            self.refusal(errors.NotDelivered, driver, body=body)
+        self.peer.tell(ADDRESS, do='stall', now='accept')
+        # On the same connection: then the others are confirmed too.
+        for _ in range(3):
+            self.send(driver, priority='ERROR')
+        self.send(driver, body)
+        self.assertEqual(
+            2, len(self.peer.record('message', address=ADDRESS)))
+
 
 class NodeTest(Case):
 

@@ -193,14 +193,16 @@ class TlsTest(Case):
 
     def test_a_server_that_wants_a_certificate_is_named_for_it(self):
         peer = self.start_tls(client_ca=self.authority.pem)
-        self.assertTurnedAway(peer, peer.url(), 'certificate',
+        self.assertTurnedAway(peer, peer.url(), 'ssl_cert_file',
                               ssl_ca_file=self.ca)
+        self.assertNotIn('speak TLS', self.logged())
 
     def test_a_server_that_does_not_trust_our_certificate_is_named(self):
         peer = self.start_tls(client_ca=self.authority.pem)
         self.assertTurnedAway(
-            peer, peer.url(), ssl_ca_file=self.ca,
+            peer, peer.url(), 'ssl_cert_file', ssl_ca_file=self.ca,
             **self.own(certificates.Authority('Unknown authority')))
+        self.assertNotIn('speak TLS', self.logged())
 
     def test_a_server_that_ends_tls_may_want_a_certificate(self):
         peer = self.start_tls(hangs_up=True)
