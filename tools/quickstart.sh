@@ -79,6 +79,7 @@ finish() {
     rm -rf "$run"
 }
 trap finish EXIT
+trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
 

@@ -18,15 +18,12 @@ import prometheus_client
 from usermsg import exception
 
 
-def check(conf, port):
+def check(host, port):
     """See to it that what is to be served later can be.
 
-    :param port: 0 serves none
+    :param port: 0 for any that is free
     :raises usermsg.exception.ConfigurationError: the address can't be had
     """
-    if not port:
-        return
-    host = conf.metrics.host
     try:
         family, kind, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM)[0]

@@ -92,8 +92,9 @@ def set_up_logging(conf):
             f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}: '
             f'{error.filename} cannot be written: {error.strerror}.'
         ) from None
-    except (TypeError, RuntimeError) as error:
-        # A facility that doesn't exist, a journal without its library.
+    except (TypeError, ValueError, RuntimeError) as error:
+        # A facility or a level that doesn't exist, a journal without its
+        # library.
         raise exception.ConfigurationError(
             f'logging cannot be set up: {error}') from None
 

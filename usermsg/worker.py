@@ -48,20 +48,25 @@ class Worker(os_service.ServiceBase):
 
     def reload(self):
         """Read the configuration anew, in the launcher's process."""
+        reason = None
         try:
             self.runtime = self._read()
         except exception.ConfigurationError as error:
+            reason = str(error)
+        # Not while it is handled: oslo.log would say it twice.
+        if reason:
             self._set_up_logging()
-            LOG.error('The configuration stays as it was: %s', error)
+            LOG.error('The configuration stays as it was: %s', reason)
 
     def _read(self):
         runtime = service.prepare(self._argv)
-        port = runtime.conf.metrics.worker_port
+        metrics = runtime.conf.metrics
+        before = self.runtime and self.runtime.conf.metrics
         # Here, since a process that ended for it would be followed by others
         # without end. The one that runs has the port that is in force.
-        if (self.runtime is None or
-                port != self.runtime.conf.metrics.worker_port):
-            exporter.check(runtime.conf, port)
+        taken = before and metrics.worker_port == before.worker_port
+        if metrics.worker_port and not (taken and metrics.host == before.host):
+            exporter.check(metrics.host, 0 if taken else metrics.worker_port)
         return runtime
 
     def _set_up_logging(self):

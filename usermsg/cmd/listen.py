@@ -39,6 +39,13 @@ _AGAIN = 1
 _LOOK = 0.3
 
 
+class _Over(Exception):
+    """It shall end, with this exit status."""
+
+    def __init__(self, status):
+        self.status = status
+
+
 class Listen(command.Command):
     """Print the notifications that arrive at a broker, until Ctrl-C.
 
@@ -97,10 +104,13 @@ class Listen(command.Command):
         self._show = json.dumps if parsed_args.format == 'json' else _line
         self._end = (None if parsed_args.timeout is None else
                      time.monotonic() + parsed_args.timeout)
+        self._listened = False
         try:
             with interruptions.Interruptions() as self._interruptions:
                 self._open()
-                return self._listen()
+                self._listen()
+        except _Over as over:
+            return over.status
         except arrived.Lost as error:
             raise RuntimeError(
                 f'{self._name} cannot be used: {error}') from None
@@ -113,14 +123,17 @@ class Listen(command.Command):
         finally:
             self._subscription.close()
 
+    def _look(self, within=0):
+        """Whether to go on; waits for some seconds if nothing says no."""
+        if self._interruptions.came(within):
+            raise _Over(interruptions.INTERRUPTED if self._left else 0)
+        if self._end is not None and time.monotonic() > self._end:
+            raise _Over(1 if self._left or not self._listened else 0)
+
     def _listen(self):
-        """Returns the exit status."""
         connected = True
         while self._left is None or self._left > 0:
-            if self._interruptions.came(within=0 if connected else _AGAIN):
-                return interruptions.INTERRUPTED if self._left else 0
-            if self._end is not None and time.monotonic() > self._end:
-                return 1 if self._left else 0
+            self._look(within=0 if connected else _AGAIN)
             try:
                 if not connected:
                     self._open()
@@ -131,10 +144,10 @@ class Listen(command.Command):
                     self._hint(f'{self._name} is gone: {error}. What is sent '
                                f'until it is back is not shown.')
                 connected = False
-        return 0
 
     def _open(self):
-        where = self._subscription.open()
+        where = self._subscription.open(self._look)
+        self._listened = True
         self._hint(f'Listening to {where}. Ctrl-C ends it.')
 
     def _print(self, notifications):

@@ -62,9 +62,10 @@ _DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
             'postgresql': ('postgresql+psycopg2', 'psycopg2', 'postgresql')}
 
 
-# In the words of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of
-# some statements.
+# In the words of SQLite.
 _NO_FILE = 'unable to open database file'
+# In those of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of some
+# statements.
 _MISSING_TABLE = re.compile(r'no such table|\(1146,|UndefinedTable')
 
 

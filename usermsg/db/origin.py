@@ -34,10 +34,10 @@ TABLE = 'messages'
 
 _REVISIONS = 'alembic_version'
 
-#: Of texts of SQLite, and how to keep what isn't of it.
 #: In the words of MariaDB and PostgreSQL: this account may not read a table.
 _DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
 
+#: Of texts of SQLite, and how to keep what isn't of it.
 _ENCODING = ('utf-8', 'surrogateescape')
 
 #: Seconds for which an SQLite file may be locked by the service that owns it,

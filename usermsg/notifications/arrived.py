@@ -11,9 +11,10 @@
 # under the License.
 """What arrives at a broker, for whoever looks on."""
 
+import bz2
 import json
-
-from kombu import compression
+import lzma
+import zlib
 
 #: Bytes of a message at most; more than most brokers take.
 LONGEST = 16 * 1024 * 1024
@@ -25,6 +26,11 @@ PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')
 # length of one byte, or of four.
 _VALUE = b'\x00\x53\x77'
 _LENGTHS = {0xa1: 1, 0xb1: 4}
+
+# As kombu calls them. Others can't be told when to stop.
+_DECOMPRESSORS = {'application/x-gzip': zlib.decompressobj,
+                  'application/x-bz2': bz2.BZ2Decompressor,
+                  'application/x-lzma': lzma.LZMADecompressor}
 
 
 class Lost(Exception):
@@ -46,10 +52,11 @@ def attributes(body, compressed=None):
         too long
     """
     try:
+        if compressed:
+            body = _DECOMPRESSORS[compressed]().decompress(
+                body, LONGEST + 1)
         if len(body) > LONGEST:
             return None
-        if compressed:
-            body = compression.decompress(body, compressed)
         if body[:3] == _VALUE:
             # From a sender of AMQP 1.0, as RabbitMQ hands it on to others.
             body = body[4 + _LENGTHS[body[3]]:]

@@ -20,8 +20,8 @@ from usermsg.notifications import errors
 def longest(lease):
     """Seconds that a batch may take: a third of what its lease lasts.
 
-    As long can have passed since that was renewed, and a driver can make us
-    wait as long before it has taken the last one.
+    As long can have passed since that was renewed, and a driver that makes us
+    wait before it takes the last one may need as long again.
 
     :param lease: seconds
     """
@@ -83,7 +83,10 @@ class Delivery:
                     {}, body, body['priority'])
             except Exception as error:
                 outcomes[ident] = _as_failure(error)
-        concurrent.futures.wait(under_way.values(), self._patience)
+        # Less if the driver has made us wait until it took the last one.
+        left = end + self._patience - time.monotonic()
+        concurrent.futures.wait(
+            under_way.values(), max(0, min(left, self._patience)))
         for ident, future in under_way.items():
             future.cancel()
             outcomes[ident] = (_outcome(future.result, 0) if future.done()

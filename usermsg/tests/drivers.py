@@ -80,6 +80,8 @@ class Window(Driver):
 
     def _confirm(self, window):
         failures = {}
+        window = [(future, body) for future, body in window
+                  if future.set_running_or_notify_cancel()]
         for _future, body in window:
             self.tried.append(body['message_id'])
             try:

@@ -47,14 +47,16 @@ class Subscription:
         self._arrived = []
         self._connection = self._channel = None
 
-    def open(self):
+    def open(self, look=lambda: None):
         """Connect to the first host that answers.
 
+        :param look: called before each; what it raises ends the attempt
         :returns: what it listens to, a text
         :raises usermsg.notifications.arrived.Lost: none does
         """
         reasons = []
         for host in self._broker.hosts:
+            look()
             try:
                 self._connection = connections.connect(
                     self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)

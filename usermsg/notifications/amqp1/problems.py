@@ -103,7 +103,7 @@ def of_transport(condition, host, mechanisms, was_open):
     """
     said = words(condition)
     if 'certificate verify failed' in said:
-        hint = (' (an IP address must be among its names)'
+        hint = (' (an IP address must be its common name)'
                 if _is_address(host.name) else '')
         return ('its certificate is not trusted, or not for this name'
                 f'{hint}: {said}')

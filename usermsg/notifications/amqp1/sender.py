@@ -12,8 +12,8 @@
 """All that goes to one node: what waits, is on its way, and became of it.
 
 It outlives connections, on each of which it has a session and a link. A
-session of its own: some servers end a session for a bad address, which must
-not hold up what goes to others.
+session of its own, where the server has enough of them: some servers end one
+for a bad address, which must not hold up what goes to others.
 """
 
 import collections

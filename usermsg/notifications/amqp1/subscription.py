@@ -30,8 +30,10 @@ from usermsg.notifications import arrived
 #: How many messages of one node may be on their way to us.
 _AHEAD = 20
 
-# Seconds that the servers have to answer that a link is closed.
+# Seconds that the servers have to answer that a link is closed, and between
+# two looks at whether to go on connecting.
 _GOOD_BYE = 1
+_LOOK = 0.3
 
 # It takes from queues, even if it says that it copies. At other addresses it
 # makes a queue that nobody ever removes, at an exchange one that gets all that
@@ -65,9 +67,10 @@ class Subscription:
         self._connection = None
         self._receivers = []
 
-    def open(self):
+    def open(self, look=lambda: None):
         """Connect to the first host that answers.
 
+        :param look: called now and then; what it raises ends the attempt
         :returns: what it listens to, a text
         :raises usermsg.notifications.arrived.Lost: none does, or none has
             any of the nodes
@@ -76,16 +79,21 @@ class Subscription:
         reasons = []
         for _ in self._settings.hosts:
             try:
-                return self._open(self._rotation.host())
+                return self._open(self._rotation.host(), look)
             except problems.Lost as error:
-                reasons.append(self._lost(error))
+                reason = str(error)
+            # Not while it is handled: it has links that must be dropped
+            # before the connection is freed.
+            reasons.append(self._lost(reason))
         raise arrived.Lost('; '.join(reasons))
 
-    def _open(self, host):
+    def _open(self, host, look):
         self._connection = connection.Connection(
             self._proton, self._settings, host, self._rotation.rounds)
         while not self._connection.is_open:
-            self._turn(self._connection.deadline)
+            look()
+            self._turn(min(self._connection.deadline,
+                           time.monotonic() + _LOOK))
         product = self._connection.product()
         if product == _RABBITMQ:
             self._check_rabbitmq(host)
@@ -99,7 +107,8 @@ class Subscription:
                 raise problems.Lost(
                     'no answer about a node within '
                     f'{self._settings.connect_timeout:g} s')
-            self._turn(end)
+            look()
+            self._turn(min(end, time.monotonic() + _LOOK))
         refused = [f'{each.address}: {problems.words(each.condition())}'
                    for each in self._receivers if each.ended()]
         self._receivers = [
@@ -156,8 +165,10 @@ class Subscription:
                         self._left -= 1
                     yield attributes
                 more = self._next()
+            return
         except problems.Lost as error:
-            raise arrived.Lost(self._lost(error)) from None
+            reason = str(error)
+        raise arrived.Lost(self._lost(reason))  # see open()
 
     def _next(self):
         """The bytes of one more message, None if there is none."""
@@ -199,9 +210,9 @@ class Subscription:
         link.check(time.monotonic())
         link.flush()
 
-    def _lost(self, error):
+    def _lost(self, reason):
         """Why there is no connection any more, a text; try another host."""
-        reason = f'{self._rotation.host()}: {error}'
+        reason = f'{self._rotation.host()}: {reason}'
         self._rotation.failed()
         self._drop()
         return reason

@@ -157,8 +157,9 @@ class TlsTest(Case):
 
     def test_an_address_that_is_no_name_is_named_for_it(self):
         peer = self.start_tls('localhost', '127.0.0.1')
-        self.assertTurnedAway(peer, peer.url(), 'IP address',
-                              ssl_ca_file=self.ca)
+        self.assertTurnedAway(
+            peer, peer.url(), 'IP address must be its common name',
+            ssl_ca_file=self.ca)
 
     def test_where_tls_is_expected_nothing_goes_out_without(self):
         peer = self.start_peer(mechanisms=['PLAIN'], users=USERS)

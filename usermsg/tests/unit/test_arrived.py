@@ -44,9 +44,15 @@ class TestAttributes(base.TestCase):
         self.assertIsNone(arrived.attributes(short))
 
     def test_they_may_be_compressed(self):
-        for name in ('gzip', 'bzip2'):
+        for name in ('gzip', 'bzip2', 'lzma'):
             self.assertEqual(self.body, arrived.attributes(
                 *compression.compress(self.text, name)))
+
+    def test_no_more_of_them_than_is_shown_is_decompressed(self):
+        for name in ('gzip', 'bzip2', 'lzma'):
+            text = self.text + ' ' * arrived.LONGEST
+            self.assertIsNone(arrived.attributes(
+                *compression.compress(text, name)))
 
     def test_nothing_else_is_one(self):
         for body in ('', '{', '[]', '1', 'null', '{}', b'\xff',

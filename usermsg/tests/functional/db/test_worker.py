@@ -81,6 +81,12 @@ class TestWorker(databases.TestCase):
                               f'worker_port = {taken}'),
                  'The configuration stays as it was: [metrics] it cannot '
                  f'listen on 127.0.0.1 port {taken}: '),
+                (good.replace('[metrics]', '[metrics]\nhost = 192.0.2.7'),
+                 'The configuration stays as it was: [metrics] it cannot '
+                 'listen on 192.0.2.7 port '),
+                (good + '[DEFAULT]\ndefault_log_levels = usermsg=LOUD\n',
+                 'The configuration stays as it was: logging cannot be set '
+                 'up: '),
                 ('[messages]\nttl = hunter2\n',
                  'The configuration stays as it was: '),
                 ('hunter2\n', 'The configuration stays as it was: '),

@@ -13,6 +13,7 @@
 
 import json
 import signal
+import socket
 import subprocess
 import time
 
@@ -285,6 +286,20 @@ class TestCommand(PeerCase):
         process.send_signal(signal.SIGTERM)
         self.assertEqual(('', ''), process.communicate(timeout=120))
         self.assertEqual(0, process.returncode)
+
+    def test_one_that_says_nothing_holds_up_no_end(self):
+        with socket.create_server(('127.0.0.1', 0)) as silent:
+            url = f'amqp://127.0.0.1:{silent.getsockname()[1]}'
+            self.configure_qpid(url, connect_timeout=100)
+            _output, errors = self.manage(
+                'listen', '--timeout', '0.1', status=1)
+            self.assertEqual('', errors)
+            process = self.listen('--count', '1')
+            silent.accept()[0].close()  # of the first one
+            with silent.accept()[0]:
+                process.send_signal(signal.SIGINT)
+                self.assertEqual(('', ''), process.communicate(timeout=60))
+        self.assertEqual(130, process.returncode)
 
     def test_who_is_not_let_in_or_not_trusted_is_told_once(self):
         certificate, key = certificates.Authority().issue('127.0.0.1')
