@@ -68,12 +68,14 @@ class Window(Driver):
         self._thread.join()
 
     def _run(self):
-        while (first := self._coming.get()) is not None:
+        ended = False
+        while not ended and (first := self._coming.get()) is not None:
             window = [first]
             try:
                 # As long as they follow each other closely.
                 while (one := self._coming.get(timeout=0.01)) is not None:
                     window.append(one)
+                ended = True
             except queue.Empty:
                 pass
             self._confirm(window)
