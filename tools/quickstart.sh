@@ -33,12 +33,16 @@ python=$(find_python) || exit 1
 make_venv "$python" .venv || exit 1
 # What is installed runs from here: only what it needs can have changed.
 made_of=$({ pwd; .venv/bin/python -VV
-            cat pyproject.toml requirements.txt setup.cfg setup.py; } | cksum)
+            cat pyproject.toml requirements.txt setup.cfg setup.py \
+                upper-constraints.txt; } | cksum)
 if [ "$(cat .venv/made-of 2>/dev/null)" != "$made_of" ] ||
         [ ! -x .venv/bin/usermsg-api ]; then
     echo "Installing usermsg into .venv ..."
     rm -f .venv/made-of
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
+    # Until pip 25.2 the first is for what builds it too, then the second.
+    PIP_CONSTRAINT=upper-constraints.txt \
+        PIP_BUILD_CONSTRAINT=upper-constraints.txt \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
     echo "$made_of" > .venv/made-of
 fi
 

@@ -25,7 +25,8 @@ cd "$(dirname "$0")/.."
 python=$(find_python) || exit 1
 make_venv "$python" .venv-test || exit 1
 .venv-test/bin/python -m pip install --quiet --disable-pip-version-check \
-    'tox>=4.14' bindep || exit 1
+    --constraint "${TOX_CONSTRAINTS_FILE:-upper-constraints.txt}" tox bindep ||
+    exit 1
 
 # bindep exits with 1 when something is missing, and lists it.
 missing=$(.venv-test/bin/bindep --brief --file bindep.txt test) || true

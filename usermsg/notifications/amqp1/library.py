@@ -19,7 +19,7 @@ _HOW = ('It is built from source when it is installed, which needs gcc and '
         '(on Debian) the packages python3-dev, pkg-config, libssl-dev, '
         'libsasl2-dev and libsasl2-modules; without them it is built all the '
         'same, without TLS and SASL. Install them first, then run: '
-        "pip install --no-cache-dir --force-reinstall 'usermsg[qpid]'")
+        'pip install --no-cache-dir')
 
 
 def load(tls, sasl):
@@ -35,7 +35,8 @@ def load(tls, sasl):
     except ImportError:
         raise exception.ConfigurationError(
             'the notification driver qpid needs the Python package '
-            f'python-qpid-proton, which cannot be imported. {_HOW}'
+            f'python-qpid-proton, which cannot be imported. {_HOW} '
+            "'usermsg[qpid]'"
         ) from None
     return check(proton, tls, sasl)
 
@@ -51,5 +52,6 @@ def check(proton, tls, sasl):
     if missing:
         raise exception.ConfigurationError(
             'the Python package python-qpid-proton was built without '
-            f'{missing}. {_HOW}')
+            f'{missing}. {_HOW} --force-reinstall --no-deps '
+            'python-qpid-proton')
     return proton

@@ -17,10 +17,12 @@ them. Each is a file of requirements in ``environments/``::
     environment = environments.get('keystone')
     subprocess.run([environment.program('keystone-manage'), 'db_sync'])
 
-It is made at its first use, which takes a minute, kept, and made anew when
-that file changes. A line such as ``-e ./client`` is for a distribution of this
-repository: its code runs from here, and what says what else is installed of it
-counts as if it stood in the file.
+``constraints/NAME.txt`` pins all that is installed, and what builds it;
+``tox -e constraints`` writes it. An environment is made at its first use,
+which takes a minute, kept, and made anew when one of the two files changes. A
+line such as ``-e ./client`` is for a distribution of this repository: its code
+runs from here, and what says what else is installed of it counts as if it
+stood in the file.
 """
 
 import fcntl
@@ -70,7 +72,10 @@ def get(name):
     :raises RuntimeError: it can't be made; ends with what pip said
     """
     requirements = _REQUIREMENTS / f'{name}.txt'
-    digest = _digest(requirements)
+    # Relative, as pip takes a blank in these variables for the end of a path.
+    constraints = (requirements.parent / 'constraints' /
+                   requirements.name).relative_to(_REPOSITORY)
+    digest = _digest(requirements, _REPOSITORY / constraints)
     directory = _KEPT / name
     made_of = directory / 'made-of'
     _KEPT.mkdir(exist_ok=True)
@@ -83,14 +88,16 @@ def get(name):
                  '--quiet', '--disable-pip-version-check', '--retries', '10',
                  # Most of what is installed is never imported.
                  '--no-compile',
-                 '--requirement', requirements, cwd=_REPOSITORY)
+                 '--requirement', requirements,
+                 PIP_CONSTRAINT=constraints, PIP_BUILD_CONSTRAINT=constraints)
             made_of.write_text(digest)
     return Environment(directory)
 
 
-def _digest(requirements):
+def _digest(requirements, constraints):
     """Of all that an environment is made of."""
-    parts = [requirements.read_bytes(), sys.version.encode()]
+    parts = [requirements.read_bytes(), constraints.read_bytes(),
+             sys.version.encode()]
     for ours in re.findall(r'^-e (\./\S+)$', requirements.read_text(), re.M):
         directory = _REPOSITORY / ours
         parts.append(str(directory).encode())
@@ -99,12 +106,15 @@ def _digest(requirements):
     return hashlib.sha256(b''.join(parts)).hexdigest()
 
 
-def _run(*command, cwd=None):
+def _run(*command, **variables):
+    kept = {name: value for name, value in os.environ.items()
+            if name != 'PYTHONPATH'}
     done = subprocess.run(
-        [str(part) for part in command], cwd=cwd, stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        env={name: value for name, value in os.environ.items()
-             if name != 'PYTHONPATH'})
+        [str(part) for part in command], cwd=_REPOSITORY,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True,
+        env={**kept, **{name: str(value)
+                        for name, value in variables.items()}})
     if done.returncode:
         raise RuntimeError(f'{command[0]} failed: {done.stdout[-2000:]}')
 

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pins and the requirements agree, for each supported Python."""
+
+import pathlib
+import re
+import runpy
+
+from packaging import requirements
+from packaging import utils
+
+from usermsg.tests import base
+
+_ROOT = pathlib.Path(__file__).parents[3]
+_ENVIRONMENTS = _ROOT / 'usermsg' / 'tests' / 'functional' / 'environments'
+
+
+def _read_requirements(*paths):
+    text = '\n'.join(path.read_text(encoding='utf-8') for path in paths)
+    for line in re.findall(r'^[A-Za-z][^#\n]*', text, re.M):
+        yield requirements.Requirement(line.strip())
+
+
+def _read_extras():
+    text = (_ROOT / 'setup.cfg').read_text(encoding='utf-8')
+    [section] = re.findall(r'^\[extras\]\n(.*?)^\[', text, re.M | re.S)
+    for line in re.findall(r'^    ([^#\n]+)', section, re.M):
+        yield requirements.Requirement(line.strip())
+
+
+class ConstraintsTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.read_pins = runpy.run_path(
+            str(_ROOT / 'tools' / 'constraints.py'))['read_pins']
+
+    def assert_pinned(self, needed, path):
+        needed = list(needed)
+        self.assertNotEqual([], needed)
+        for python in ('3.11.2', '3.12.1', '3.13.0'):
+            pins = self.read_pins(path.read_text(encoding='utf-8'), python)
+            for requirement in needed:
+                name = utils.canonicalize_name(requirement.name)
+                self.assertIn(name, pins, (python, path))
+                self.assertTrue(
+                    requirement.specifier.contains(pins[name]),
+                    f'{path} pins {name} to {pins[name]}, and '
+                    f'{requirement} does not allow that')
+
+    def test_upper_constraints_satisfy_the_requirements(self):
+        self.assert_pinned(_read_requirements(
+            _ROOT / 'requirements.txt', _ROOT / 'test-requirements.txt',
+            _ROOT / 'build-requirements.txt',
+            _ROOT / 'doc' / 'requirements.txt',
+            _ROOT / 'client' / 'requirements.txt',
+            _ROOT / 'client' / 'test-requirements.txt',
+            _ROOT / 'tools' / 'requirements.txt'),
+            _ROOT / 'upper-constraints.txt')
+
+    def test_upper_constraints_satisfy_the_extras(self):
+        self.assert_pinned(_read_extras(), _ROOT / 'upper-constraints.txt')
+
+    def test_each_environment_is_pinned_and_what_builds_it(self):
+        inputs = sorted(_ENVIRONMENTS.glob('*.txt'))
+        self.assertGreaterEqual(len(inputs), 7)
+        for path in inputs:
+            self.assert_pinned(
+                _read_requirements(path, _ROOT / 'build-requirements.txt'),
+                _ENVIRONMENTS / 'constraints' / path.name)
+
+    def test_a_requirement_that_is_not_pinned_is_refused(self):
+        for line in ('orjson>=3', 'orjson', 'orjson==3,!=4'):
+            self.assertRaises(ValueError, self.read_pins, line)
+
+    def test_a_marker_decides_for_which_python_a_pin_is(self):
+        text = ("# a comment\nsphinx==9.0 ; python_full_version < '3.12'\n"
+                "sphinx==9.2 ; python_full_version >= '3.12'\n")
+        self.assertEqual({'sphinx': '9.0'}, self.read_pins(text, '3.11.2'))
+        self.assertEqual({'sphinx': '9.2'}, self.read_pins(text, '3.13.0'))
