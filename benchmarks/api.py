@@ -20,7 +20,7 @@ import sys
 import time
 import uuid
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

@@ -15,7 +15,7 @@ import statistics
 import sys
 import time
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

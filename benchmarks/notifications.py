@@ -19,7 +19,7 @@ import sys
 import time
 import typing
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

@@ -24,7 +24,7 @@ import sys
 import threading
 import time
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

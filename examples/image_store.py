@@ -22,7 +22,7 @@ import pathlib
 import sys
 import uuid
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

@@ -8,7 +8,7 @@ package: run this after a change of one of them. A test says when to.
 import json
 import pathlib
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

@@ -3,7 +3,7 @@
 
 However many ask, and whatever state the database is in, the answer costs
 little and comes soon: it is kept for a second, and one thread at most waits
-for the database. Only deadline.py knows that drivers may wait for ever.
+for the database. Only bounded_call.py knows that drivers may wait for ever.
 """
 
 import dataclasses
@@ -12,10 +12,10 @@ import time
 from oslo_log import log
 import sqlalchemy
 
+from usermsg.concurrency import bounded_call
+from usermsg.concurrency import cached_call
 from usermsg.db import migration
-from usermsg import deadline
 from usermsg import exception
-from usermsg import recent
 
 LOG = log.getLogger(__name__)
 
@@ -50,8 +50,8 @@ class DatabaseHealth:
 
     def __init__(self, database, kept=KEPT, patience=PATIENCE):
         self._database = database
-        self._recent = recent.Recent(self._ask, _failed, kept, patience,
-                                     name='usermsg-health')
+        self._recent = cached_call.CachedCall(
+            self._ask, _failed, kept, patience, name='usermsg-health')
 
     def state(self):
         """A :class:`DatabaseState`, a second old at most."""
@@ -73,7 +73,7 @@ class DatabaseHealth:
 
 
 def _failed(error, _before):
-    if isinstance(error, deadline.Expired):
+    if isinstance(error, bounded_call.Expired):
         LOG.error('The database does not answer.')
         return DatabaseState('timeout')
     LOG.exception('The database cannot be asked.')

@@ -5,16 +5,16 @@ import signal
 import sys
 import threading
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 
 from oslo_log import log  # noqa: E402
 
 from usermsg.api import server as api_server  # noqa: E402
+from usermsg.concurrency import gc_tuning  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg import exporter  # noqa: E402
-from usermsg import memory  # noqa: E402
 from usermsg import service  # noqa: E402
 
 LOG = log.getLogger(__name__)
@@ -29,7 +29,7 @@ def main():
         exporter.serve(runtime, runtime.conf.metrics.port)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
-    memory.settle()
+    gc_tuning.settle()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: _stop(server))
     host, port = server.bind_addr[:2]

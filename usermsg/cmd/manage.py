@@ -5,7 +5,7 @@ import functools
 import logging
 import sys
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

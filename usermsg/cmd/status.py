@@ -8,7 +8,7 @@ changes anything, and each statement looks at a bounded part of the database.
 import logging
 import sys
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

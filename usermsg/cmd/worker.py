@@ -3,7 +3,7 @@
 
 import sys
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 

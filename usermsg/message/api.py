@@ -21,8 +21,8 @@ import sys
 
 from oslo_log import log
 
+from usermsg.concurrency import bounded_call
 from usermsg.db import clock
-from usermsg import deadline
 from usermsg import exception as errors
 from usermsg.notifications import event_types
 from usermsg.objects import ids
@@ -62,7 +62,7 @@ class API:
         self._tell_deleted = outbox.teller(event_types.MESSAGE_DELETE)
         self._tell_expired = outbox.teller(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
-        self._deadline = deadline.Deadline(
+        self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
 
     def create(self, context, event_id=None, project_id=None,
@@ -117,7 +117,7 @@ class API:
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s', message.request_id, message.event_id,
                       message.resource_type, message.resource_uuid,
-                      errors.words_of(error, (deadline.Expired,)))
+                      errors.words_of(error, (bounded_call.Expired,)))
             return None
         self._count([(stored, new)])
         return stored

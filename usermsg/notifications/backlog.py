@@ -8,11 +8,11 @@ import typing
 from oslo_log import log
 from prometheus_client import core
 
+from usermsg.concurrency import bounded_call
+from usermsg.concurrency import cached_call
 from usermsg.db import clock
-from usermsg import deadline
 from usermsg import exception
 from usermsg.objects import outbox
-from usermsg import recent
 
 LOG = log.getLogger(__name__)
 
@@ -40,8 +40,8 @@ class Figures:
         self._db = db
         self._drivers = drivers
         self._stale = stale
-        self._recent = recent.Recent(self._ask, _failed, kept, patience,
-                                     name='usermsg-outbox-figures')
+        self._recent = cached_call.CachedCall(
+            self._ask, _failed, kept, patience, name='usermsg-outbox-figures')
 
     def describe(self):
         """Their names; a registry would collect them otherwise."""
@@ -85,7 +85,7 @@ class _Known(typing.NamedTuple):
 
 def _failed(error, before):
     # DatabaseUnavailable has been logged.
-    if not isinstance(error, (deadline.Expired,
+    if not isinstance(error, (bounded_call.Expired,
                               exception.DatabaseUnavailable)):
         LOG.exception('The outbox cannot be counted.')
     return before

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sending at once, without an outbox."""
 
-from usermsg import deadline
+from usermsg.concurrency import bounded_call
 from usermsg.notifications import errors
 from usermsg.notifications import strategies
 
@@ -30,7 +30,7 @@ class Direct:
         for name, driver in drivers.items():
             own = strategies.patience(driver)
             seconds = max(patience, own + _GRACE) if own else patience
-            self._drivers[name] = driver, seconds, deadline.Deadline(
+            self._drivers[name] = driver, seconds, bounded_call.Deadline(
                 seconds, name=f'notify-{name}')
 
     def send(self, notification):
@@ -68,7 +68,7 @@ class Direct:
                 {}, body, body['priority'], 0))
         except errors.NotDelivered as error:
             return error
-        except deadline.Expired:
+        except bounded_call.Expired:
             return errors.NotDelivered(
                 f'it has said nothing for {seconds:g} seconds')
         except Exception as error:

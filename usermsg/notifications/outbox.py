@@ -12,9 +12,9 @@ import functools
 
 import orjson
 
+from usermsg.concurrency import bounded_call
 from usermsg.db import clock
 from usermsg.db import models
-from usermsg import deadline
 from usermsg import exception
 from usermsg import host
 from usermsg.notifications import event_types
@@ -47,8 +47,8 @@ class Outbox:
     def __init__(self, db, conf):
         self._db = db
         self.drivers = configured(conf)
-        self._deadline = deadline.Deadline(conf.messages.record_timeout,
-                                           name='usermsg-outbox')
+        self._deadline = bounded_call.Deadline(conf.messages.record_timeout,
+                                               name='usermsg-outbox')
         self._publisher_id = publisher_id(conf)
 
     def send(self, notification):
@@ -84,7 +84,7 @@ class Outbox:
         try:
             self._deadline.run(lambda: self._db.write(
                 lambda connection: entries.insert(connection, rows)))
-        except deadline.Expired:
+        except bounded_call.Expired:
             # A frozen database would hold up the caller's own task.
             raise exception.DatabaseUnavailable() from None
 

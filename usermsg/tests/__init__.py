@@ -1,4 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()

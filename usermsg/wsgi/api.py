@@ -8,13 +8,13 @@ ends the process if that can't be used.
 
 import sys
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()
 
 from usermsg.api import app  # noqa: E402
+from usermsg.concurrency import gc_tuning  # noqa: E402
 from usermsg import exception  # noqa: E402
-from usermsg import memory  # noqa: E402
 from usermsg import service  # noqa: E402
 
 
@@ -25,7 +25,7 @@ def _application():
         made = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
-    memory.settle()
+    gc_tuning.settle()
     return made
 
 

@@ -16,7 +16,7 @@ from sphinx.util import nodes as sphinx_nodes
 
 from usermsg.api.controllers import root
 from usermsg.api import openapi
-from usermsg import backend
+from usermsg.concurrency import backend
 from usermsg import policies
 from usermsg import service
 

@@ -23,7 +23,7 @@ from usermsg.tests.functional import qpid_case
 _SERVICE = '''
 import os
 import sys
-from usermsg import backend
+from usermsg.concurrency import backend
 backend.use_threads()
 from oslo_config import cfg
 from usermsg.notifications.drivers import qpid

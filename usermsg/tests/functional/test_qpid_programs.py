@@ -16,8 +16,8 @@ from usermsg.tests.functional import servers
 _BEGIN = '''
 import sys
 from oslo_config import cfg
-from usermsg.notifications import notification
 from usermsg.notifications.drivers import qpid
+from usermsg.notifications import notification
 
 conf = cfg.ConfigOpts()
 conf(['--config-file', sys.argv[1]], project='service')

@@ -399,7 +399,7 @@ import threading
 # plug-ins would be seen or not by where the checkout is.
 sys.executable = '/usr/bin/python3'
 
-from usermsg import backend
+from usermsg.concurrency import backend
 
 backend.use_threads()  # which every process of ours does first
 

@@ -17,9 +17,9 @@ EACH = 50
 # argument says. They have in common what was imported, and nothing else.
 _RECORD = r'''
 import os, sys
-from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
+from usermsg.tests.functional.db import samples
 ready, tell = os.pipe()
 begin, close = os.pipe()
 children = []
@@ -49,9 +49,9 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 # tidying up.
 _FORK = r'''
 import os, sys, threading
-from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
+from usermsg.tests.functional.db import samples
 api = message_api.API(service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]])))
 print('ready', flush=True)
@@ -81,9 +81,9 @@ sys.exit(any(statuses))
 # without tidying up: what it has recorded must be there all the same.
 _ORPHAN = r'''
 import os, sys, time
-from usermsg.tests.functional.db import samples
 from usermsg.db import models
 from usermsg import service
+from usermsg.tests.functional.db import samples
 runtime = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]]))
 print('ready', flush=True)

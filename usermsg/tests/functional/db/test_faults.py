@@ -12,8 +12,8 @@ import fixtures
 import sqlalchemy as sa
 import testscenarios
 
+from usermsg.concurrency import bounded_call
 from usermsg.db import models
-from usermsg import deadline
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.tests import base
@@ -32,9 +32,9 @@ PRIVATE = ('a private user', 'a-private-project', 'a-private-key')
 
 _EXIT = '''
 import sys
-from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
+from usermsg.tests.functional.db import samples
 runtime = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]]))
 assert samples.record(message_api.API(runtime))
@@ -48,7 +48,7 @@ print(samples.record(api))
 # Reads as a list does, and logs as a process of usermsg's own.
 _READ = '''
 import sys
-from usermsg import backend
+from usermsg.concurrency import backend
 backend.use_threads()
 from usermsg import service
 runtime = service.prepare(['--config-file', sys.argv[1]])
@@ -61,9 +61,9 @@ with runtime.db.reader() as connection:
 # A file may not grow beyond the limit, as if the disk was full.
 _FULL_DISK = '''
 import resource, sys
-from usermsg.tests.functional.db import samples
 from usermsg.message import api as message_api
 from usermsg import service
+from usermsg.tests.functional.db import samples
 api = message_api.API(service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]])))
 print('ready', flush=True)
@@ -81,8 +81,8 @@ print(*[message and message.id for message in made + [samples.record(api)]])
 # The only place is taken by a thread that the fork leaves behind.
 _FORK = '''
 import os, threading
-from usermsg import deadline
-bound = deadline.Deadline(60, places=1)
+from usermsg.concurrency import bounded_call
+bound = bounded_call.Deadline(60, places=1)
 held, go_on = threading.Event(), threading.Event()
 def hold():
     held.set()
@@ -390,7 +390,7 @@ class TestDeadline(base.TestCase):
         self.go_on.wait(60)
 
     def test_a_call_that_ends(self):
-        bound = deadline.Deadline(60)
+        bound = bounded_call.Deadline(60)
         self.assertEqual('a result', bound.run(lambda: 'a result'))
         for error in (ValueError, SystemExit):
             self.assertRaises(error, bound.run, functools.partial(
@@ -400,19 +400,19 @@ class TestDeadline(base.TestCase):
         raise error()
 
     def test_one_that_does_not(self):
-        bound = deadline.Deadline(0.1)
-        self.assertRaises(deadline.Expired, bound.run, self.hang)
+        bound = bounded_call.Deadline(0.1)
+        self.assertRaises(bounded_call.Expired, bound.run, self.hang)
 
     def test_places_come_back(self):
-        bound = deadline.Deadline(0.1, places=2)
+        bound = bounded_call.Deadline(0.1, places=2)
         for _ in range(2):
-            self.assertRaises(deadline.Expired, bound.run, self.hang)
-        error = self.assertRaises(deadline.Expired, bound.run, lambda: 1)
+            self.assertRaises(bounded_call.Expired, bound.run, self.hang)
+        error = self.assertRaises(bounded_call.Expired, bound.run, lambda: 1)
         self.assertIn('no free place', str(error))
         self.go_on.set()
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            with contextlib.suppress(deadline.Expired):
+            with contextlib.suppress(bounded_call.Expired):
                 return self.assertEqual(1, bound.run(lambda: 1))
         self.fail('no place came back')
 
@@ -421,7 +421,7 @@ class TestDeadline(base.TestCase):
         self.assertEqual((0, '7\n', ''), (status, output, errors))
 
     def test_a_thread_that_cannot_start_takes_no_place(self):
-        bound = deadline.Deadline(10, places=1)
+        bound = bounded_call.Deadline(10, places=1)
         size = threading.stack_size(1 << 46)
         try:
             self.assertRaises(RuntimeError, bound.run, lambda: 1)

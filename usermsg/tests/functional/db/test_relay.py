@@ -25,7 +25,7 @@ from usermsg.tests.functional import servers
 # one, and waits for a line.
 _RELAY = '''
 import os, sys, threading
-from usermsg import backend
+from usermsg.concurrency import backend
 backend.use_threads()
 from usermsg.notifications import relay
 from usermsg.notifications import sweep

@@ -5,7 +5,7 @@ import time
 
 from oslotest import base
 
-from usermsg import deadline
+from usermsg.concurrency import bounded_call
 
 #: Far longer than anything here takes; only what is broken takes so long.
 LONG = 60
@@ -31,16 +31,18 @@ class DeadlineTest(base.BaseTestCase):
         return 'late'
 
     def test_the_result_of_the_call(self):
-        self.assertEqual('done', deadline.Deadline(LONG).run(lambda: 'done'))
-        self.assertIsNone(deadline.Deadline(LONG).run(lambda: None))
+        bounded = bounded_call.Deadline(LONG)
+        self.assertEqual('done', bounded.run(lambda: 'done'))
+        self.assertIsNone(bounded.run(lambda: None))
 
     def test_what_the_call_raises_is_raised(self):
-        error = self.assertRaises(Failure, deadline.Deadline(LONG).run, fail)
+        error = self.assertRaises(
+            Failure, bounded_call.Deadline(LONG).run, fail)
         self.assertEqual('as it was raised', str(error))
 
     def test_a_call_that_hangs(self):
-        error = self.assertRaises(deadline.Expired,
-                                  deadline.Deadline(0.05).run, self.hang)
+        error = self.assertRaises(bounded_call.Expired,
+                                  bounded_call.Deadline(0.05).run, self.hang)
         self.assertIn('0.05 seconds', str(error))
 
     def test_a_call_that_is_given_up_still_ends(self):
@@ -50,28 +52,29 @@ class DeadlineTest(base.BaseTestCase):
             self.hang()
             ended.set()
 
-        self.assertRaises(deadline.Expired, deadline.Deadline(0.05).run, call)
+        self.assertRaises(
+            bounded_call.Expired, bounded_call.Deadline(0.05).run, call)
         self.release.set()
         self.assertTrue(ended.wait(LONG))
 
     def test_calls_that_hang_hold_only_so_many_threads(self):
-        bounded = deadline.Deadline(0.05, places=2)
+        bounded = bounded_call.Deadline(0.05, places=2)
         before = set(threading.enumerate())
         for _ in range(5):
-            error = self.assertRaises(deadline.Expired, bounded.run,
+            error = self.assertRaises(bounded_call.Expired, bounded.run,
                                       self.hang)
         self.assertIn('no free place', str(error))
         self.assertEqual(2, len(set(threading.enumerate()) - before))
 
     def test_a_place_is_free_again_when_its_call_has_ended(self):
-        bounded = deadline.Deadline(0.05, places=1)
-        self.assertRaises(deadline.Expired, bounded.run, self.hang)
-        self.assertRaises(deadline.Expired, bounded.run, lambda: 'never')
+        bounded = bounded_call.Deadline(0.05, places=1)
+        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
+        self.assertRaises(bounded_call.Expired, bounded.run, lambda: 'never')
         self.release.set()
         self.eventually('done', bounded.run, lambda: 'done')
 
     def test_a_call_that_fails_leaves_its_place(self):
-        bounded = deadline.Deadline(LONG, places=1)
+        bounded = bounded_call.Deadline(LONG, places=1)
         for _ in range(3):
             self.assertRaises(Failure, bounded.run, fail)
         self.assertEqual('done', bounded.run(lambda: 'done'))
@@ -79,11 +82,12 @@ class DeadlineTest(base.BaseTestCase):
     def test_the_deadline_is_for_the_place_and_the_call_together(self):
         # A clock by which it took 1,000 seconds to get a place. If that
         # didn't count, the call would end before it is given up.
-        bounded = deadline.Deadline(2 * LONG, clock=iter([0, 1000]).__next__)
-        self.assertRaises(deadline.Expired, bounded.run, self.hang)
+        bounded = bounded_call.Deadline(
+            2 * LONG, clock=iter([0, 1000]).__next__)
+        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
 
     def test_no_thread_to_be_had_costs_no_place(self):
-        bounded = deadline.Deadline(LONG, places=1)
+        bounded = bounded_call.Deadline(LONG, places=1)
         # No machine has so much memory for one thread.
         before = threading.stack_size(1 << 62)
         try:
@@ -94,8 +98,8 @@ class DeadlineTest(base.BaseTestCase):
         self.assertEqual('done', bounded.run(lambda: 'done'))
 
     def test_after_a_fork_every_place_is_free(self):
-        bounded = deadline.Deadline(0.05, places=1)
-        self.assertRaises(deadline.Expired, bounded.run, self.hang)
+        bounded = bounded_call.Deadline(0.05, places=1)
+        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
         child = os.fork()
         if child == 0:
             status = 1
@@ -107,7 +111,7 @@ class DeadlineTest(base.BaseTestCase):
         self.assertEqual(0, os.waitpid(child, 0)[1])
 
     def test_many_callers_at_once(self):
-        bounded = deadline.Deadline(LONG, places=3)
+        bounded = bounded_call.Deadline(LONG, places=3)
         under_way, most = 0, 0
         lock = threading.Lock()
         results = []
@@ -137,6 +141,6 @@ class DeadlineTest(base.BaseTestCase):
         while True:
             try:
                 return self.assertEqual(expected, call(*arguments))
-            except deadline.Expired:
+            except bounded_call.Expired:
                 if time.monotonic() > end:
                     raise

@@ -5,10 +5,10 @@ import os
 import threading
 import time
 
-from usermsg import deadline
+from usermsg.concurrency import bounded_call
 
 
-class Recent:
+class CachedCall:
     """What a call has said lately. Safe to share between threads, and to fork.
 
     However many ask, one thread at most calls, and nobody waits for it for
@@ -17,8 +17,8 @@ class Recent:
 
     :param call: returns what there is to know
     :param failed: called with what that raised, or with a
-        :class:`usermsg.deadline.Expired`, and with what was known before,
-        None at first; returns what is to be known instead
+        :class:`usermsg.concurrency.bounded_call.Expired`, and with what was
+        known before, None at first; returns what is to be known instead
     :param kept: seconds for which either is good
     :param patience: seconds that somebody waits
     :param name: of the thread that calls
@@ -45,7 +45,7 @@ class _Process:
         self._call = call
         self._failed = failed
         self._kept = kept
-        self._deadline = deadline.Deadline(patience, places=1, name=name)
+        self._deadline = bounded_call.Deadline(patience, places=1, name=name)
         self._lock = threading.Lock()
         self._under_way = False
         self._good_until = 0
@@ -58,7 +58,7 @@ class _Process:
                 self._under_way = True
                 try:
                     self._deadline.run(self._run)
-                except deadline.Expired as error:
+                except bounded_call.Expired as error:
                     self._meanwhile = self._failed(error, self._known)
                 except Exception as error:  # there is no thread for it
                     self._end(self._failed(error, self._known))

@@ -6,8 +6,8 @@ import time
 
 import testtools
 
-from usermsg import deadline
-from usermsg import recent
+from usermsg.concurrency import bounded_call
+from usermsg.concurrency import cached_call
 
 #: Far longer than anything here takes; only what is broken takes so long.
 LONG = 60
@@ -22,7 +22,7 @@ class RecentTest(testtools.TestCase):
         self.addCleanup(self.go_on.set)
 
     def recent(self, call, **options):
-        return recent.Recent(call, self.fail_with, **{
+        return cached_call.CachedCall(call, self.fail_with, **{
             'kept': LONG, 'patience': LONG, 'name': 'a-test', **options})
 
     def fail_with(self, error, before):
@@ -43,7 +43,7 @@ class RecentTest(testtools.TestCase):
         known = self.recent(self.wait, patience=0.05)
         for _time in range(3):
             self.assertEqual('failed', known.get())
-        self.assertEqual([(deadline.Expired, None)], self.failures)
+        self.assertEqual([(bounded_call.Expired, None)], self.failures)
         self.go_on.set()
         self.until(known, 'late')
 
