@@ -26,9 +26,9 @@ from usermsg.concurrency import backend
 
 backend.use_threads()
 
+from usermsg.catalogue import loader  # noqa: E402
 from usermsg import context  # noqa: E402
 from usermsg.message import api  # noqa: E402
-from usermsg.message import loader  # noqa: E402
 from usermsg.notifications import image as notifications  # noqa: E402
 from usermsg import service  # noqa: E402
 

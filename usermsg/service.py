@@ -10,12 +10,12 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_policy import opts as policy_opts
 
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import loader
 from usermsg import conf as usermsg_conf
 from usermsg.conf import values
 from usermsg import db
 from usermsg import exception
-from usermsg.message import catalogue
-from usermsg.message import loader
 from usermsg import metrics
 from usermsg.notifications import outbox
 from usermsg import policy

@@ -8,8 +8,8 @@ from webob import acceptparse
 
 from usermsg.api import conventions
 from usermsg.api import proxy
+from usermsg.catalogue import catalogue
 from usermsg import context
-from usermsg.message import catalogue
 
 
 class Request(pecan.Request):

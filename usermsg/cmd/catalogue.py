@@ -4,9 +4,9 @@
 from cliff import command
 from cliff import lister
 
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import loader
 from usermsg import exception
-from usermsg.message import catalogue
-from usermsg.message import loader
 
 
 class List(lister.Lister):

@@ -6,6 +6,7 @@ import contextlib
 
 from oslo_config import cfg
 
+from usermsg.catalogue import loader
 from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
@@ -16,7 +17,6 @@ from usermsg.db import origin
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import foreign
-from usermsg.message import loader
 from usermsg.objects import brought
 from usermsg import printable
 

@@ -15,12 +15,12 @@ backend.use_threads()
 from oslo_upgradecheck import common_checks  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
 
+from usermsg.catalogue import loader  # noqa: E402
 from usermsg.cmd import db as db_command  # noqa: E402
 from usermsg import db  # noqa: E402
 from usermsg.db import clock  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import exception  # noqa: E402
-from usermsg.message import loader  # noqa: E402
 from usermsg.notifications import outbox as notifications  # noqa: E402
 from usermsg.notifications import strategies  # noqa: E402
 from usermsg.objects import message  # noqa: E402

@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The names under which a service refers to a permitted message."""
 
-from usermsg.message import loader
+from usermsg.catalogue.catalogues import volume
+from usermsg.catalogue import loader
 
 
-class EventIds:
-    """Event ids of whole messages.
-
-    Messages made of an action and a detail are named by the ``Actions`` and
-    ``Details`` of :mod:`usermsg.message.catalogues`.
-    """
-
-    UNKNOWN_ERROR = 'VOLUME_000001'
-    UNABLE_TO_ALLOCATE = 'VOLUME_000002'
-    ATTACH_READONLY_VOLUME = 'VOLUME_000003'
-    IMAGE_FROM_VOLUME_OVER_QUOTA = 'VOLUME_000004'
-    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = 'VOLUME_000005'
+#: Event ids of whole messages: see the catalogue.
+EventIds = volume.EventIds
 
 
 def get_message_text(event_id):

@@ -12,9 +12,9 @@ import datetime
 import hashlib
 import re
 
+from usermsg.catalogue import entries
 from usermsg.db import clock
 from usermsg import exception
-from usermsg.message import entries
 from usermsg.message import revisions
 from usermsg.objects import ids
 from usermsg.objects import message
@@ -64,7 +64,7 @@ class Converter:
     """What to do with each row of a table.
 
     :param kind: a :class:`Kind`
-    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
     :param ttl: level -> how long a message is kept whose row doesn't say
     :param now: aware datetime
     """

@@ -18,7 +18,7 @@ def of(entry, catalogue):
     of anything else the payload itself.
 
     :param entry: a :class:`usermsg.objects.outbox.Entry`
-    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
     :raises ValueError, TypeError, KeyError: it can't be understood
     """
     payload = orjson.loads(entry.content)

@@ -24,9 +24,9 @@ import contextlib
 
 from oslo_log import log
 
+from usermsg.catalogue.catalogues import image as entries
+from usermsg.catalogue import resource_types
 from usermsg import exception as errors
-from usermsg.message.catalogues import image as entries
-from usermsg.message import resource_types
 from usermsg import metrics as figures
 from usermsg.notifications import errors as delivery
 from usermsg.notifications import notification
@@ -65,7 +65,7 @@ class ImageNotifier:
     ``status``, ``created_at`` and ``updated_at`` must be among them.
 
     :param sink: what takes notifications: ``send(notification)``
-    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`, which
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, which
         holds the texts
     :param properties: names of the only properties that are told
     :param publisher_id: the name of this host if left out

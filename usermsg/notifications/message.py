@@ -18,7 +18,7 @@ def payload(event_type, message, catalogue):
 
     :param event_type: one of ``SEQUENCE``
     :param message: a :class:`usermsg.objects.message.Message`
-    :param catalogue: a :class:`usermsg.message.catalogue.Catalogue`; of an
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`; of an
         event that it doesn't hold there is a general text
     :returns: a dict that JSON can hold: the primitive of a
         :class:`usermsg.objects.message_payload.MessagePayload`

@@ -10,6 +10,12 @@ from usermsg.db import models
 from usermsg import policy
 from usermsg import service
 
+#: The repository, which has the pages, examples and tools that are tested.
+ROOT = pathlib.Path(__file__).parents[2]
+
+#: Data of tests, and that they share.
+DATA = pathlib.Path(__file__).with_name('data')
+
 
 class TestCase(base.BaseTestCase):
 

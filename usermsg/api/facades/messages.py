@@ -81,7 +81,7 @@ class Messages:
     def view(self, message, words, links):
         """A message, as the service shows it.
 
-        :param words: a :class:`usermsg.message.catalogue.Description`
+        :param words: a :class:`usermsg.catalogue.catalogue.Description`
         """
         raise NotImplementedError()
 

@@ -6,8 +6,8 @@ from oslo_utils import strutils
 from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
+from usermsg.catalogue.catalogues import share
 from usermsg import exception
-from usermsg.message.catalogues import share
 from usermsg.policies import messages as rules
 from usermsg import validation
 

@@ -5,8 +5,8 @@ from usermsg.api.facades import convention
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.api import query
+from usermsg.catalogue.catalogues import volume
 from usermsg import exception
-from usermsg.message.catalogues import volume
 from usermsg.policies import messages as rules
 from usermsg import validation
 

@@ -23,13 +23,13 @@ from usermsg.api import app
 from usermsg.api.controllers import root
 from usermsg.api import openapi
 from usermsg.api import schemas
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import loader
 from usermsg.cmd import status
 from usermsg import conf as usermsg_conf
 from usermsg import context
 from usermsg.db import migration
 from usermsg.message import api
-from usermsg.message import catalogue
-from usermsg.message import loader
 from usermsg.notifications import strategies
 from usermsg import service
 from usermsg.tests import base
@@ -38,12 +38,10 @@ from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import standalone
 from usermsg.tests.functional import keystone
 
-_ROOT = pathlib.Path(__file__).parents[3]
-
 
 def _blocks(name, language):
     """The code blocks of one language in a page."""
-    text = (_ROOT / name).read_text(encoding='utf-8')
+    text = (base.ROOT / name).read_text(encoding='utf-8')
     blocks = re.findall(
         rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)', text, re.M)
     assert blocks, f'{name} has no {language}'
@@ -57,7 +55,7 @@ class DocumentationTest(base.TestCase):
         migration.sync(runtime.db)
         environment = {**os.environ,
                        service.CONFIG_FILES_VARIABLE: self.config_file()}
-        for script in ([str(_ROOT / 'examples' / 'record.py')],
+        for script in ([str(base.ROOT / 'examples' / 'record.py')],
                        ['-c', 'class Service: pass\nself = Service()\n' +
                         _blocks('README.rst', 'python')[0]]):
             subprocess.run([sys.executable, *script], env=environment,
@@ -202,12 +200,12 @@ class DocumentationTest(base.TestCase):
         self.assertEqual('keystone', conf.api.auth_strategy)
 
     def test_the_operators_pages_show_the_files_that_are_tested(self):
-        pages = pathlib.Path(_ROOT, 'doc', 'source', 'admin')
+        pages = pathlib.Path(base.ROOT, 'doc', 'source', 'admin')
         shown = {
             (pages / name).resolve() for page in pages.glob('*.rst')
             for name in re.findall(r'^\.\. literalinclude:: (.*)$',
                                    page.read_text(encoding='utf-8'), re.M)}
-        etc = _ROOT / 'etc' / 'usermsg'
+        etc = base.ROOT / 'etc' / 'usermsg'
         self.assertEqual({etc / 'uwsgi.ini', etc / 'nginx.conf',
                           etc / 'nginx-message-paths.conf'}, shown)
         table = (pages / 'deployment.rst').read_text(encoding='utf-8')
@@ -216,7 +214,7 @@ class DocumentationTest(base.TestCase):
                 self.assertIn(f'\n``{path.name}`` ', table)
 
     def test_the_checks_of_the_upgrade_page_are_those_that_are_made(self):
-        page = (_ROOT / 'doc/source/admin/upgrade.rst').read_text(
+        page = (base.ROOT / 'doc/source/admin/upgrade.rst').read_text(
             encoding='utf-8')
         for name, _check in status.Checks._upgrade_checks:
             self.assertRegex(page, rf'(?m)^{name}  ')
@@ -227,7 +225,7 @@ class DocumentationTest(base.TestCase):
     def test_the_reference_has_each_operation_with_all_it_takes(self):
         routes = root.Root(self.runtime(tables=False)).native_routes
         extension = runpy.run_path(
-            str(_ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
+            str(base.ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
         text = '\n'.join(extension['lines'](openapi.describe(routes)))
         common, *sections = re.split(r'^``([A-Z]+ /.*)``$\n-+$', text,
                                      flags=re.M)

@@ -4,7 +4,6 @@
 import hashlib
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import threading
@@ -17,7 +16,7 @@ from usermsg.db import models
 from usermsg.message import api
 from usermsg.tests import base
 
-_EXAMPLE = pathlib.Path(__file__).parents[3] / 'examples' / 'image_store.py'
+_EXAMPLE = base.ROOT / 'examples' / 'image_store.py'
 _DATA = b'0123456789abcdef' * 10_000
 
 _NO_ROOM = ('upload image data: The image store has no room left for the '

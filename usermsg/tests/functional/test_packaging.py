@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A release has all that the service reads."""
 
-import pathlib
 import subprocess
 import zipfile
 
 from usermsg.tests import base
 from usermsg.tests.functional import environments
-
-_ROOT = pathlib.Path(__file__).parents[3]
 
 
 class PackagingTest(base.TestCase):
@@ -18,7 +15,7 @@ class PackagingTest(base.TestCase):
         # First the source, of the clone; then the wheel, of that source.
         subprocess.run(
             [packaging.program('python'), '-m', 'build', '--no-isolation',
-             '--outdir', self.home, _ROOT], check=True,
+             '--outdir', self.home, base.ROOT], check=True,
             env=packaging.variables(), capture_output=True, timeout=300)
         [wheel] = self.home.glob('*.whl')
         with zipfile.ZipFile(wheel) as archive:
@@ -26,7 +23,7 @@ class PackagingTest(base.TestCase):
         for pattern, number in (
                 ('*.py', 80), ('languages/*.yaml', 2), ('*.mako', 1),
                 ('schemas/*.json', 10)):
-            needed = {str(path.relative_to(_ROOT)) for path in
-                      (_ROOT / 'usermsg').rglob(pattern)}
+            needed = {str(path.relative_to(base.ROOT)) for path in
+                      (base.ROOT / 'usermsg').rglob(pattern)}
             self.assertGreaterEqual(len(needed), number)
             self.assertEqual(set(), needed - packed)

@@ -19,7 +19,6 @@ from usermsg import policy
 from usermsg import service
 from usermsg.tests import base
 
-_ROOT = pathlib.Path(__file__).parents[3]
 
 REDUNDANT = {rule.name: rule.check_str for rule in policies.list_rules()}[
     rules.GET_ALL]
@@ -36,7 +35,7 @@ class TestCase(base.TestCase):
         done = subprocess.run(
             [sys.executable,
              pathlib.Path(sys.executable).with_name(program), *arguments],
-            cwd=_ROOT, text=True, capture_output=True, timeout=120,
+            cwd=base.ROOT, text=True, capture_output=True, timeout=120,
             env={**os.environ, **environment})
         self.assertEqual(status, done.returncode, done.stderr)
         self.assertNotIn('Traceback', done.stderr)

@@ -3,7 +3,6 @@
 
 import configparser
 import importlib.metadata
-import pathlib
 import re
 import shutil
 import subprocess
@@ -12,8 +11,7 @@ import textwrap
 from usermsg.tests import base
 from usermsg.tests.functional import servers
 
-_ROOT = pathlib.Path(__file__).parents[3]
-UNITS = sorted((_ROOT / 'etc' / 'usermsg').glob('*.service'))
+UNITS = sorted((base.ROOT / 'etc' / 'usermsg').glob('*.service'))
 
 #: Where the examples think that usermsg is installed.
 PROGRAMS = '/opt/usermsg/bin/'
@@ -68,7 +66,7 @@ class UnitsTest(base.TestCase):
             self.assertEqual(0, status, output)
 
     def test_the_documented_credentials_are_valid(self):
-        page = _ROOT / 'doc' / 'source' / 'admin' / 'deployment.rst'
+        page = base.ROOT / 'doc' / 'source' / 'admin' / 'deployment.rst'
         found = re.search(
             r'^\.\. code-block:: ini\n\n((?: +.*LoadCredential.*\n|'
             r' +.*\n)+)', page.read_text(encoding='utf-8'), re.M)
@@ -105,7 +103,7 @@ class ContentsTest(base.TestCase):
                 self.assertIn(command, ours)
 
     def test_uwsgi_has_the_time_that_it_asks_for(self):
-        ini = (_ROOT / 'etc' / 'usermsg' / 'uwsgi.ini').read_text()
+        ini = (base.ROOT / 'etc' / 'usermsg' / 'uwsgi.ini').read_text()
         mercy = int(re.search(r'^worker-reload-mercy = (\d+)$', ini,
                               re.M)[1])
         service = dict(self.units())['usermsg-uwsgi.service']['Service']
@@ -115,7 +113,7 @@ class ContentsTest(base.TestCase):
             self.assertIn(f'\n{key} = {service[name]}\n', ini)
 
     def test_the_documented_log_file_has_a_place(self):
-        page = _ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
+        page = base.ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
         found = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
                           page.read_text(encoding='utf-8'), re.M)
         for name, unit in self.units():

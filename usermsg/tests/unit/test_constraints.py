@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The pins and the requirements agree, for each supported Python."""
 
-import pathlib
 import re
 import runpy
 
@@ -10,8 +9,7 @@ from packaging import utils
 
 from usermsg.tests import base
 
-_ROOT = pathlib.Path(__file__).parents[3]
-_ENVIRONMENTS = _ROOT / 'usermsg' / 'tests' / 'functional' / 'environments'
+_ENVIRONMENTS = base.ROOT / 'usermsg' / 'tests' / 'functional' / 'environments'
 
 
 def _read_requirements(*paths):
@@ -21,7 +19,7 @@ def _read_requirements(*paths):
 
 
 def _read_extras():
-    text = (_ROOT / 'setup.cfg').read_text(encoding='utf-8')
+    text = (base.ROOT / 'setup.cfg').read_text(encoding='utf-8')
     [section] = re.findall(r'^\[extras\]\n(.*?)^\[', text, re.M | re.S)
     for line in re.findall(r'^    ([^#\n]+)', section, re.M):
         yield requirements.Requirement(line.strip())
@@ -32,7 +30,7 @@ class ConstraintsTest(base.TestCase):
     def setUp(self):
         super().setUp()
         self.read_pins = runpy.run_path(
-            str(_ROOT / 'tools' / 'constraints.py'))['read_pins']
+            str(base.ROOT / 'tools' / 'constraints.py'))['read_pins']
 
     def assert_pinned(self, needed, path):
         needed = list(needed)
@@ -49,23 +47,24 @@ class ConstraintsTest(base.TestCase):
 
     def test_upper_constraints_satisfy_the_requirements(self):
         self.assert_pinned(_read_requirements(
-            _ROOT / 'requirements.txt', _ROOT / 'test-requirements.txt',
-            _ROOT / 'build-requirements.txt',
-            _ROOT / 'doc' / 'requirements.txt',
-            _ROOT / 'client' / 'requirements.txt',
-            _ROOT / 'client' / 'test-requirements.txt',
-            _ROOT / 'tools' / 'requirements.txt'),
-            _ROOT / 'upper-constraints.txt')
+            base.ROOT / 'requirements.txt',
+            base.ROOT / 'test-requirements.txt',
+            base.ROOT / 'build-requirements.txt',
+            base.ROOT / 'doc' / 'requirements.txt',
+            base.ROOT / 'client' / 'requirements.txt',
+            base.ROOT / 'client' / 'test-requirements.txt',
+            base.ROOT / 'tools' / 'requirements.txt'),
+            base.ROOT / 'upper-constraints.txt')
 
     def test_upper_constraints_satisfy_the_extras(self):
-        self.assert_pinned(_read_extras(), _ROOT / 'upper-constraints.txt')
+        self.assert_pinned(_read_extras(), base.ROOT / 'upper-constraints.txt')
 
     def test_each_environment_is_pinned_and_what_builds_it(self):
         inputs = sorted(_ENVIRONMENTS.glob('*.txt'))
         self.assertGreaterEqual(len(inputs), 7)
         for path in inputs:
             self.assert_pinned(
-                _read_requirements(path, _ROOT / 'build-requirements.txt'),
+                _read_requirements(path, base.ROOT / 'build-requirements.txt'),
                 _ENVIRONMENTS / 'constraints' / path.name)
 
     def test_a_requirement_that_is_not_pinned_is_refused(self):

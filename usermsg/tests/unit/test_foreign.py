@@ -4,9 +4,9 @@ import types
 
 import testtools
 
+from usermsg.catalogue import loader
 from usermsg import exception
 from usermsg.message import foreign
-from usermsg.message import loader
 
 NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)

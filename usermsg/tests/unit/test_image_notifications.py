@@ -3,14 +3,13 @@ import datetime
 import inspect
 import json
 import logging
-import pathlib
 import threading
 
 import fixtures
 
+from usermsg.catalogue.catalogues import image as entries
 from usermsg import context
 from usermsg.message import api
-from usermsg.message.catalogues import image as entries
 from usermsg.notifications import errors
 from usermsg.notifications import image
 from usermsg.notifications import notification
@@ -548,8 +547,8 @@ class ImageServiceTest(TestCase):
         self.notifier = image.ImageNotifier(
             self.sink, self.configured.catalogue,
             properties=['os_distro', 'team'])
-        path = pathlib.Path(__file__).with_name('data') / 'image_service.json'
-        self.real = json.loads(path.read_text(encoding='utf-8'))
+        self.real = json.loads((base.DATA / 'image_service.json').read_text(
+            encoding='utf-8'))
 
     def test_the_same_image_is_told_in_the_same_way(self):
         told = [each['payload'] for each in self.real

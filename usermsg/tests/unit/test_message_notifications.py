@@ -4,8 +4,8 @@ import json
 
 import hypothesis
 
-from usermsg.message import catalogue
-from usermsg.message import loader
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import loader
 from usermsg.notifications import event_types
 from usermsg.notifications import message as notifications
 from usermsg.objects import message

@@ -4,7 +4,6 @@
 import datetime
 import importlib.resources
 import json
-import pathlib
 import re
 import textwrap
 
@@ -22,7 +21,7 @@ from usermsg.objects import message
 from usermsg import service
 from usermsg.tests import base
 
-_PAGES = pathlib.Path(__file__).parents[3] / 'doc' / 'source'
+_PAGES = base.ROOT / 'doc' / 'source'
 _USERS = _PAGES / 'user' / 'notifications.rst'
 _DEVELOPERS = _PAGES / 'developer' / 'notifications.rst'
 

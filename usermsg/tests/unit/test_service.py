@@ -503,7 +503,7 @@ class ImportTest(base.TestCase):
              'import sys\n'
              'from usermsg import context\n'
              'from usermsg.message import api, defined_messages\n'
-             'from usermsg.message.catalogues import volume\n'
+             'from usermsg.catalogue.catalogues import volume\n'
              'assert "oslo_messaging" not in sys.modules\n'
              'assert "eventlet" not in sys.modules\n'], check=True)
 

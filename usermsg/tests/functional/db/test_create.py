@@ -7,10 +7,10 @@ import types
 
 import fixtures
 
+from usermsg.catalogue.catalogues import volume
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
-from usermsg.message.catalogues import volume
 from usermsg.message import defined_messages
 from usermsg import service
 from usermsg.tests.functional import databases

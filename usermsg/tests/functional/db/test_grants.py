@@ -2,7 +2,6 @@
 """What the documentation grants to services that record is enough."""
 
 import datetime
-import pathlib
 import re
 import threading
 import uuid
@@ -24,7 +23,7 @@ from usermsg.tests import base
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import servers
 
-PAGES = pathlib.Path(__file__).parents[4] / 'doc/source/admin'
+PAGES = base.ROOT / 'doc/source/admin'
 
 
 def documented(database, page='index.rst'):

@@ -4,7 +4,7 @@
 import json
 import re
 
-from usermsg.message import loader
+from usermsg.catalogue import loader
 from usermsg.tests import base
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases

@@ -11,7 +11,6 @@ import functools
 import grp
 import http.client
 import os
-import pathlib
 import pwd
 import signal
 import socket
@@ -22,10 +21,11 @@ import threading
 import time
 
 from usermsg import service
+from usermsg.tests import base
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional import servers
 
-EXAMPLES = pathlib.Path(__file__).parents[4] / 'etc' / 'usermsg'
+EXAMPLES = base.ROOT / 'etc' / 'usermsg'
 
 #: The server_name of nginx.conf.
 NAME = 'user-message.example.org'

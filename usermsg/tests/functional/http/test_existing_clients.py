@@ -5,7 +5,6 @@ import atexit
 import datetime
 import functools
 import json
-import pathlib
 import re
 import subprocess
 import textwrap
@@ -19,7 +18,7 @@ from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import identified
 from usermsg.tests.functional import keystone
 
-_PAGE = pathlib.Path(__file__).parents[4].joinpath(
+_PAGE = base.ROOT.joinpath(
     'doc/source/user/existing-clients.rst')
 
 #: As programs read it.

@@ -10,8 +10,8 @@ from wsgiref import simple_server
 
 from cheroot import wsgi
 
+from usermsg.catalogue import loader
 from usermsg import context
-from usermsg.message import loader
 from usermsg.notifications import image
 from usermsg.tests import base
 

@@ -13,7 +13,7 @@ from usermsg.tests import base
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import standalone
 
-PAGE = pathlib.Path(__file__).parents[4] / 'doc/source/admin/logging.rst'
+PAGE = base.ROOT / 'doc/source/admin/logging.rst'
 
 TOKEN = 'gAAAAA-a-token-of-somebody'
 PASSWORD = 'hunter2'
@@ -74,7 +74,7 @@ class TestJson(base.TestCase):
         self.assertEqual(set(), set(of_context) - set(found['context']))
         self.assertIn('context', keys)
         for key, value in {
-                'levelname': 'WARNING', 'name': 'usermsg.message.catalogue',
+                'levelname': 'WARNING', 'name': 'usermsg.catalogue.catalogue',
                 'args': ['NEWER_000001'], 'traceback': None}.items():
             self.assertEqual(value, found[key], key)
         self.assertIsInstance(found['created'], float)

@@ -5,7 +5,6 @@ import atexit
 import email
 import functools
 import json
-import pathlib
 import re
 import shlex
 import subprocess
@@ -39,7 +38,6 @@ from openstackclient import shell
 sys.exit(shell.main(sys.argv[1:]))
 '''
 
-_ROOT = pathlib.Path(__file__).parents[4]
 _SECONDS = 120
 
 #: Entries of a page, so that lists have several.
@@ -189,7 +187,7 @@ class TestPackaging(base.TestCase):
         # First the source, of the clone; then the wheel, of that source.
         subprocess.run(
             [packaging.program('python'), '-m', 'build', '--no-isolation',
-             '--outdir', self.home, _ROOT / 'client'], check=True,
+             '--outdir', self.home, base.ROOT / 'client'], check=True,
             env=packaging.variables(), capture_output=True, timeout=_SECONDS)
         [source] = self.home.glob('*.tar.gz')
         [wheel] = self.home.glob('*.whl')
@@ -200,8 +198,8 @@ class TestPackaging(base.TestCase):
             [metadata] = [email.message_from_bytes(archive.read(name))
                           for name in installed
                           if name.endswith('/METADATA')]
-        modules = {str(path.relative_to(_ROOT / 'client')) for path in
-                   (_ROOT / 'client' / 'usermsgclient').rglob('*.py')}
+        modules = {str(path.relative_to(base.ROOT / 'client')) for path in
+                   (base.ROOT / 'client' / 'usermsgclient').rglob('*.py')}
         self.assertGreater(len(modules), 10)
         self.assertEqual(set(), modules - packed)
         self.assertEqual(
@@ -212,9 +210,9 @@ class TestPackaging(base.TestCase):
         self.assertRegex(metadata['Version'], r'^\d+\.\d+\.\d+')
         self.assertNotEqual('0.0.0', metadata['Version'])
         self.assertIn(metadata['Version'], source.name)
+        needed = (base.ROOT / 'client' / 'requirements.txt').read_text()
         self.assertEqual(
-            {re.match('[a-z0-9-]+', line)[0] for line in
-             (_ROOT / 'client' / 'requirements.txt').read_text().splitlines()
+            {re.match('[a-z0-9-]+', line)[0] for line in needed.splitlines()
              if not line.startswith('#')},
             {re.match('[a-z0-9-]+', line)[0]
              for line in metadata.get_all('Requires-Dist')})
@@ -332,7 +330,7 @@ class TestDocumentation(TestCase):
 
     def setUp(self):
         super().setUp()
-        text = (_ROOT / 'doc/source/user/client.rst').read_text(
+        text = (base.ROOT / 'doc/source/user/client.rst').read_text(
             encoding='utf-8')
         self.blocks = {
             language: [textwrap.dedent(block) for block in re.findall(

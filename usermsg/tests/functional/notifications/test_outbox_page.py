@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the page about the outbox shows is what comes of it."""
 
-import pathlib
 import re
 import shlex
 import subprocess
@@ -19,7 +18,7 @@ from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional import rabbitmq
 from usermsg.tests.functional import servers
 
-PAGE = pathlib.Path(__file__).parents[4] / 'doc/source/admin/outbox.rst'
+PAGE = base.ROOT / 'doc/source/admin/outbox.rst'
 
 ID = '019c142c-4fa0-7000-8000-{:012x}'
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of compute."""
 
-from usermsg.message import entries
-from usermsg.message import resource_types
+from usermsg.catalogue import entries
+from usermsg.catalogue import resource_types
 
 _TRY_AGAIN = (
     'Try again later; if it keeps failing, give your operator the request '

@@ -8,9 +8,9 @@ import sys
 import tempfile
 import textwrap
 
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import loader
 from usermsg import exception
-from usermsg.message import catalogue
-from usermsg.message import loader
 from usermsg.tests import base
 
 ACME = '''
@@ -411,7 +411,7 @@ class DeclareErrorTest(RefusedTestCase):
 SITES = {
     'none': ({}, {}),
     'good': ({'ACME': 'acme_catalogue:NAMESPACE'}, {'acme_catalogue': '''
-        from usermsg.message import entries
+        from usermsg.catalogue import entries
 
         class Events:
             LOST = entries.Event('ACME_000001', 'The robot is lost.')
@@ -422,7 +422,7 @@ SITES = {
         raise RuntimeError('no robots today')
         '''}),
     'entry refused': ({'ACME': 'acme_empty:NAMESPACE'}, {'acme_empty': '''
-        from usermsg.message import entries
+        from usermsg.catalogue import entries
 
         NAMESPACE = entries.Namespace('ACME', events=[
             entries.Event('ACME_1', '', constant='X')])
@@ -430,18 +430,18 @@ SITES = {
     'no such module': ({'ACME': 'acme_nowhere:NAMESPACE'}, {}),
     'no such name': ({'ACME': 'json:NAMESPACE'}, {}),
     'other name': ({'ROBOTS': 'acme_other:NAMESPACE'}, {'acme_other': '''
-        from usermsg.message import entries
+        from usermsg.catalogue import entries
 
         NAMESPACE = entries.Namespace('ACME')
         '''}),
     'no namespace': ({'ACME': 'json:dumps'}, {}),
     'prefix taken': ({'VOLUME': 'acme_volume:NAMESPACE'}, {'acme_volume': '''
-        from usermsg.message import entries
+        from usermsg.catalogue import entries
 
         NAMESPACE = entries.Namespace('VOLUME')
         '''}),
     'type taken': ({'ACME': 'acme_type:NAMESPACE'}, {'acme_type': '''
-        from usermsg.message import entries
+        from usermsg.catalogue import entries
 
         NAMESPACE = entries.Namespace('ACME', resource_types=['VOLUME'])
         '''}),
@@ -453,8 +453,8 @@ import sys
 
 from stevedore import extension
 
+from usermsg.catalogue import loader
 from usermsg import exception
-from usermsg.message import loader
 
 results = {}
 for site in sys.argv[1:]:

@@ -1,41 +1,54 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages of block storage."""
 
-from usermsg.message import defined_messages
-from usermsg.message import entries
-from usermsg.message import resource_types
+from usermsg.catalogue import entries
+from usermsg.catalogue import resource_types
 
 _TRY_AGAIN = (
     'Try again later; if it keeps failing, give your operator the request '
     'id.')
 
 
+class EventIds:
+    """Event ids of whole messages.
+
+    Messages made of an action and a detail are named by the ``Actions`` and
+    ``Details`` of :mod:`usermsg.catalogue.catalogues`.
+    """
+
+    UNKNOWN_ERROR = 'VOLUME_000001'
+    UNABLE_TO_ALLOCATE = 'VOLUME_000002'
+    ATTACH_READONLY_VOLUME = 'VOLUME_000003'
+    IMAGE_FROM_VOLUME_OVER_QUOTA = 'VOLUME_000004'
+    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = 'VOLUME_000005'
+
+
 class Events:
     UNKNOWN_ERROR = entries.Event(
-        defined_messages.EventIds.UNKNOWN_ERROR,
+        EventIds.UNKNOWN_ERROR,
         'The operation failed, and the cause is not known.',
         _TRY_AGAIN,
         retryable=True)
     UNABLE_TO_ALLOCATE = entries.Event(
-        defined_messages.EventIds.UNABLE_TO_ALLOCATE,
+        EventIds.UNABLE_TO_ALLOCATE,
         'No storage could be allocated for this volume request.',
         'Ask for a smaller volume or another volume type or availability '
         'zone, or try again later.',
         user_fixable=True, retryable=True)
     ATTACH_READONLY_VOLUME = entries.Event(
-        defined_messages.EventIds.ATTACH_READONLY_VOLUME,
+        EventIds.ATTACH_READONLY_VOLUME,
         'The volume allows reading only, so it was not attached for writing.',
         'Attach it in read-only mode, or remove its read-only flag first.',
         user_fixable=True)
     IMAGE_FROM_VOLUME_OVER_QUOTA = entries.Event(
-        defined_messages.EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
+        EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
         'No image was made from the volume because your image quota is used '
         'up.',
         'Remove images that are no longer needed, or ask your operator for '
         'a larger quota.',
         user_fixable=True)
     UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = entries.Event(
-        defined_messages.EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
+        EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
         'An encrypted volume cannot be taken out of management.',
         'Copy the data to an unencrypted volume, and unmanage that one.',
         user_fixable=True)

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 import testtools
 
+from usermsg.catalogue.catalogues import volume
+from usermsg.catalogue import loader
 from usermsg import exception
-from usermsg.message.catalogues import volume
 from usermsg.message import defined_messages
-from usermsg.message import loader
 
 
 class DefinedMessagesTest(testtools.TestCase):

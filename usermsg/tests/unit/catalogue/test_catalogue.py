@@ -19,21 +19,20 @@ import testtools
 from testtools import matchers
 import yaml
 
+from usermsg.catalogue import catalogue
+from usermsg.catalogue.catalogues import compute
+from usermsg.catalogue.catalogues import image
+from usermsg.catalogue.catalogues import share
+from usermsg.catalogue.catalogues import volume
+from usermsg.catalogue import entries
+from usermsg.catalogue import loader
+from usermsg.catalogue import resource_types
 from usermsg import exception
-from usermsg.message import catalogue
-from usermsg.message.catalogues import compute
-from usermsg.message.catalogues import image
-from usermsg.message.catalogues import share
-from usermsg.message.catalogues import volume
 from usermsg.message import defined_messages
-from usermsg.message import entries
-from usermsg.message import loader
-from usermsg.message import resource_types
 from usermsg.tests import base
 from usermsg import yamlfile
 
-VOLUME_CATALOGUE = pathlib.Path(__file__).parent / 'data' / (
-    'volume_catalogue.yaml')
+VOLUME_CATALOGUE = base.DATA / 'volume_catalogue.yaml'
 
 
 class RobotActions:

@@ -3,7 +3,7 @@
 
 A plug-in is an entry point in the group ``usermsg.catalogue`` whose name is
 its prefix and whose object is a
-:class:`usermsg.message.entries.Namespace`.
+:class:`usermsg.catalogue.entries.Namespace`.
 
 Translations and an operator's overlay are YAML files of one form::
 
@@ -31,9 +31,9 @@ import re
 
 from stevedore import extension
 
+from usermsg.catalogue import catalogue
+from usermsg.catalogue import entries
 from usermsg import exception
-from usermsg.message import catalogue
-from usermsg.message import entries
 from usermsg import yamlfile
 
 ENTRY_POINTS = 'usermsg.catalogue'
@@ -53,7 +53,7 @@ def load(overlay_dir=None, on_unknown=None):
     """The catalogue as this host knows it.
 
     :param overlay_dir: an operator's directory of YAML files, or None
-    :param on_unknown: see :class:`usermsg.message.catalogue.Catalogue`
+    :param on_unknown: see :class:`usermsg.catalogue.catalogue.Catalogue`
     :raises usermsg.exception.ConfigurationError: names the plug-in or the
         file, the line and what is wrong
     """

@@ -6,8 +6,8 @@ here, in a plug-in or in an operator's overlay, and nothing that a failing
 operation knows (paths, hosts, credentials) can reach a user by accident.
 
 This module knows how to find entries. Their shape is left to
-:mod:`usermsg.message.entries`, and where they come from to
-:mod:`usermsg.message.loader`.
+:mod:`usermsg.catalogue.entries`, and where they come from to
+:mod:`usermsg.catalogue.loader`.
 """
 
 import dataclasses
@@ -19,8 +19,8 @@ import types
 
 from oslo_log import log
 
+from usermsg.catalogue import entries
 from usermsg import exception as errors
-from usermsg.message import entries
 from usermsg import validation
 
 LOG = log.getLogger(__name__)
