@@ -119,7 +119,7 @@ class PostgreSQL(Driver):
             host=url.host, port=url.port, user=url.username,
             password=url.password, dbname=url.database))
         self._connection.autocommit = True
-        # See usermsg.db: without them it may plan otherwise.
+        # See usermsg.db.engine: without them it may plan otherwise.
         with self._connection.cursor() as cursor:
             cursor.execute(
                 'SET enable_seqscan=off; SET enable_bitmapscan=off;'

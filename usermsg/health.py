@@ -45,7 +45,7 @@ class DatabaseState:
 class DatabaseHealth:
     """Asks a database how it is. Safe to share between threads, and to fork.
 
-    :param database: a :class:`usermsg.db.Database`
+    :param database: a :class:`usermsg.db.engine.Database`
     """
 
     def __init__(self, database, kept=KEPT, patience=PATIENCE):

@@ -11,8 +11,8 @@ from oslo_log import log
 from prometheus_client import core
 
 from usermsg.db import clock
+from usermsg.db import lease
 from usermsg import exception
-from usermsg import lease
 from usermsg.notifications import event_types
 from usermsg.objects import removal
 from usermsg.objects import statistics
@@ -72,7 +72,7 @@ class Reaper:
         :param stop: ends the round after a batch, when it is set
         :returns: how many expired messages, messages in excess and source
             keys were removed
-        :raises usermsg.lease.Lost: this process froze for too long; what
+        :raises usermsg.db.lease.Lost: this process froze for too long; what
             was removed stays removed
         :raises usermsg.exception.DatabaseUnavailable: not now
         """

@@ -14,7 +14,7 @@ from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
 from usermsg import conf as usermsg_conf
 from usermsg.conf import values
-from usermsg import db
+from usermsg.db import engine
 from usermsg import exception
 from usermsg import metrics
 from usermsg.notifications import outbox
@@ -34,7 +34,7 @@ class Runtime:
     """
 
     conf: cfg.ConfigOpts
-    db: db.Database
+    db: engine.Database
     catalogue: catalogue.Catalogue
     metrics: metrics.Metrics
     outbox: outbox.Outbox
@@ -172,7 +172,7 @@ def make_runtime(conf, rules=None, counters=None):
         this runtime alone
     """
     counters = counters or metrics.Metrics()
-    database = db.Database(conf)
+    database = engine.Database(conf)
     return Runtime(
         conf=conf,
         db=database,

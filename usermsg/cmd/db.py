@@ -3,7 +3,7 @@
 
 from cliff import command
 
-from usermsg import db
+from usermsg.db import engine
 from usermsg.db import migration
 from usermsg import exception
 
@@ -11,7 +11,7 @@ from usermsg import exception
 def why_unusable(error):
     """What a DatabaseUnavailable is about, in one line for an operator."""
     return 'The database cannot be used: ' + (
-        db.driver_words(error.__cause__) if error.__cause__ else
+        engine.driver_words(error.__cause__) if error.__cause__ else
         'another process is upgrading it. Try again when that is done.')
 
 
@@ -41,7 +41,7 @@ class Sync(Command):
     """Create the tables, or bring them up to date. Safe to repeat."""
 
     def take_action(self, parsed_args):
-        before, after = migration.sync(db.Database(self.app.conf))
+        before, after = migration.sync(engine.Database(self.app.conf))
         if before == after:
             self.app.stdout.write(f'The database is at {after} already.\n')
         else:
@@ -55,7 +55,7 @@ class Version(Command):
     """Print the revision of the database's tables."""
 
     def take_action(self, parsed_args):
-        version = migration.version(db.Database(self.app.conf))
+        version = migration.version(engine.Database(self.app.conf))
         self.app.stdout.write(f'{version or "no tables yet"}\n')
 
 
@@ -63,6 +63,6 @@ class Check(Command):
     """Tell whether the tables are up to date; the exit status is 1 if not."""
 
     def take_action(self, parsed_args):
-        version = migration.version(db.Database(self.app.conf))
+        version = migration.version(engine.Database(self.app.conf))
         self.app.stdout.write(f'{comparison(version)}\n')
         return 0 if version == migration.head() else 1

@@ -11,9 +11,10 @@ from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import progress
-from usermsg import db
 from usermsg.db import clock
+from usermsg.db import engine
 from usermsg.db import origin
+from usermsg.db import url as urls
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import foreign
@@ -129,9 +130,9 @@ class _Import(db_command.Command):
     def take_action(self, parsed_args):
         url = (configured(parsed_args.from_config)
                if parsed_args.url is None else
-               db.usable_url(parsed_args.url, '--from'))
+               urls.usable_url(parsed_args.url, '--from'))
         conf = self.app.conf
-        self._db = db.Database(conf)
+        self._db = engine.Database(conf)
         catalogue = loader.load(conf.catalogue.overlay_dir)
         self._known_events = {
             outcome.event_id for outcome in catalogue.outcomes}
@@ -253,4 +254,4 @@ def configured(path):
         # Without its words, which may be those of the file.
         raise exception.ConfigurationError(
             'the file cannot be parsed.', path) from None
-    return db.usable_url(text, name)
+    return urls.usable_url(text, name)

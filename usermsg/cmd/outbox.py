@@ -11,8 +11,8 @@ from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import moment
 from usermsg.cmd import progress
-from usermsg import db
 from usermsg.db import clock
+from usermsg.db import engine
 from usermsg import exception
 from usermsg.notifications import outbox as notifications
 from usermsg.objects import outbox
@@ -86,7 +86,7 @@ class List(db_command.Command, lister.Lister):
         return parser
 
     def take_action(self, parsed_args):
-        database = db.Database(self.app.conf)
+        database = engine.Database(self.app.conf)
         which = chosen(parsed_args, clock.read(database))
         limit = parsed_args.limit
         found = itertools.chain.from_iterable(outbox.pages(database, which))
@@ -142,7 +142,7 @@ class _Change(db_command.Command):
                 'which, as --help explains.')
         self._check(parsed_args)
         conf = self.app.conf
-        database = db.Database(conf)
+        database = engine.Database(conf)
         self._pause = conf.reaper.pause
         now = clock.read(database)
         which = chosen(parsed_args, now)

@@ -6,8 +6,8 @@ from usermsg.cmd import db as db_command
 from usermsg.cmd import interruptions
 from usermsg.cmd import moment
 from usermsg.cmd import progress
-from usermsg import db
 from usermsg.db import clock
+from usermsg.db import engine
 from usermsg import exception
 from usermsg.notifications import event_types
 from usermsg.notifications import outbox
@@ -39,7 +39,7 @@ class Purge(db_command.Command):
 
     def take_action(self, parsed_args):
         conf = self.app.conf
-        self._db = db.Database(conf)
+        self._db = engine.Database(conf)
         self._options = conf.reaper
         told = outbox.Outbox(self._db, conf)
         now = clock.read(self._db)

@@ -9,8 +9,8 @@ from cliff import lister
 from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
 from usermsg.cmd import moment
-from usermsg import db
 from usermsg.db import clock
+from usermsg.db import engine
 from usermsg import exception
 from usermsg.notifications import outbox as notifications
 from usermsg.objects import outbox
@@ -48,7 +48,7 @@ class Stats(db_command.Command, lister.Lister):
 
     def take_action(self, parsed_args):
         conf = self.app.conf
-        database = db.Database(conf)
+        database = engine.Database(conf)
         if parsed_args.by == 'driver':
             return self._outbox(database, parsed_args, conf)
         since = parsed_args.since

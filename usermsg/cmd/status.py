@@ -17,8 +17,8 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 
 from usermsg.catalogue import loader  # noqa: E402
 from usermsg.cmd import db as db_command  # noqa: E402
-from usermsg import db  # noqa: E402
 from usermsg.db import clock  # noqa: E402
+from usermsg.db import engine  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg.notifications import outbox as notifications  # noqa: E402
@@ -51,7 +51,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def use(self, conf):
         self.conf = conf
         try:
-            self.database = db.Database(conf)
+            self.database = engine.Database(conf)
         except exception.ConfigurationError as error:
             self.no_database = error
 

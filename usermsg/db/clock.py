@@ -26,7 +26,7 @@ _NOW = {
 def now(dialect, later=0):
     """An expression: the time, without a zone as in the tables.
 
-    :param dialect: as in :attr:`usermsg.db.Database.dialect`
+    :param dialect: as in :attr:`usermsg.db.engine.Database.dialect`
     :param later: whole seconds to add
     """
     expression = sa.text(f'({_NOW[dialect]})').bindparams(

@@ -10,7 +10,7 @@ import alembic.migration
 import alembic.script
 import sqlalchemy as sa
 
-from usermsg import db
+from usermsg.db import engine
 from usermsg import exception
 
 _SCRIPTS = pathlib.Path(__file__).with_name('alembic')
@@ -38,7 +38,7 @@ def is_known(revision):
         script.revision for script in _scripts().walk_revisions()}
 
 
-def version(database: db.Database):
+def version(database: engine.Database):
     """The revision of the database; None if it has no schema yet."""
     with database.reader() as connection:
         return revision_of(connection)
@@ -49,7 +49,7 @@ def revision_of(connection):
         connection).get_current_revision()
 
 
-def sync(database: db.Database, patience=25):
+def sync(database: engine.Database, patience=25):
     """Upgrade to the newest revision. Safe to repeat, and to run twice.
 
     It takes as long as it needs once it has begun.

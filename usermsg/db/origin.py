@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 from sqlalchemy import pool
 
-from usermsg import db
+from usermsg.db import engine as database
+from usermsg.db import url as urls
 from usermsg import exception
 from usermsg import printable
 
@@ -62,7 +63,7 @@ class Origin:
             with self._connection.begin_nested():
                 return self._read_revision(inspector)
         except sa_exception.DBAPIError as error:
-            if _DENIED.search(db.driver_words(error)):
+            if _DENIED.search(database.driver_words(error)):
                 return None
             raise
 
@@ -156,7 +157,7 @@ def connect(url, kind, any_revision=False):
             # certificate, or a module that it needs for the way in which the
             # server wants the password.
             raise exception.OriginUnusable(
-                f'{db.driver_words(error)}.') from None
+                f'{database.driver_words(error)}.') from None
         with connection, connection.begin():
             yield Origin(connection, kind, any_revision)
 
@@ -167,7 +168,7 @@ def _translated():
         yield
     except sa_exception.DBAPIError as error:
         raise exception.OriginUnusable(
-            f'{db.driver_words(error)}.') from None
+            f'{database.driver_words(error)}.') from None
 
 
 def _engine(url):
@@ -177,7 +178,7 @@ def _engine(url):
         _check_file(url)
         url = _unchanging(url)
     else:
-        url = url.update_query_string(db.parameters(url), append=True)
+        url = url.update_query_string(urls.parameters(url), append=True)
         options['isolation_level'] = 'REPEATABLE READ'
     engine = sa.create_engine(url, poolclass=pool.NullPool,
                               hide_parameters=True, **options)

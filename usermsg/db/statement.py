@@ -26,7 +26,7 @@ class Select:
     def rows(self, connection, values):
         """All rows for a dict of values: tuples as the driver gives them.
 
-        :param connection: of :meth:`usermsg.db.Database.reader`
+        :param connection: of :meth:`usermsg.db.engine.Database.reader`
         """
         # With a cursor of the driver's: nothing begins a transaction, which
         # for one SELECT takes longer than the SELECT.

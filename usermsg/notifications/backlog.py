@@ -31,7 +31,7 @@ class Figures:
     However many ask, one thread at most counts. If nothing is known there
     are no figures, rather than wrong ones; nothing is raised.
 
-    :param db: a :class:`usermsg.db.Database`
+    :param db: a :class:`usermsg.db.engine.Database`
     :param drivers: names that have figures even if nothing waits for them
     """
 

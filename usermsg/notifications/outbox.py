@@ -39,7 +39,7 @@ _LENGTHS = {name: models.outbox.c[column].type.length for name, column in (
 class Outbox:
     """Stores notifications for the drivers that are configured.
 
-    :param db: a :class:`usermsg.db.Database`
+    :param db: a :class:`usermsg.db.engine.Database`
     :param conf: where ``[oslo_messaging_notifications] driver`` and
         ``[notifications]`` are read
     """

@@ -17,8 +17,8 @@ import time
 
 from oslo_log import log
 
+from usermsg.db import lease
 from usermsg import exception
-from usermsg import lease
 from usermsg.notifications import delivery
 from usermsg.notifications import strategies
 from usermsg.notifications import sweep
@@ -108,7 +108,7 @@ class Relay:
 
         :returns: whether more waits that could be sent at once
         :raises usermsg.notifications.sweep.Away: nothing can be delivered
-        :raises usermsg.lease.Lost: this process froze for too long
+        :raises usermsg.db.lease.Lost: this process froze for too long
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         self._seen.begin()

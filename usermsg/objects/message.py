@@ -12,13 +12,13 @@ from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 import sqlalchemy as sa
 
+from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import ids
 from usermsg.objects import removal
-from usermsg.objects import walk
 
 LOG = log.getLogger(__name__)
 
@@ -375,7 +375,7 @@ def _page_select(names, ascending):
             query = query.where(ident > value if ascending else ident < value)
         else:
             query = query.where(_column(name, searched) == value)
-    query = walk.force_index(query, _TABLE, index)
+    query = index_scan.force_index(query, _TABLE, index)
     query = query.order_by(ident if ascending else ident.desc()).limit(
         sa.bindparam('limit', type_=sa.Integer))
     if 'offset' in names:

@@ -7,9 +7,9 @@ import datetime
 import sqlalchemy as sa
 
 from usermsg.db import clock
+from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.db import statement
-from usermsg.objects import walk
 from usermsg import printable
 
 _TABLE = models.outbox
@@ -87,7 +87,7 @@ def shards(db, driver, set_aside=0):
     while True:
         # One step along the index each, however much is waiting.
         with db.reader() as connection:
-            last = connection.scalar(walk.force_index(
+            last = connection.scalar(index_scan.force_index(
                 sa.select(_TABLE.c.shard), _TABLE, _INDEX)
                 .where(_TABLE.c.set_aside == sa.bindparam('set_aside'),
                        _TABLE.c.driver == sa.bindparam('driver'),
@@ -107,7 +107,7 @@ def waiting(db, driver, shard, after='', limit=BATCH, before=_LAST):
     """
     with db.reader() as connection:
         return [Entry(*row) for row in connection.execute(
-            walk.force_index(sa.select(_TABLE), _TABLE, _INDEX).where(
+            index_scan.force_index(sa.select(_TABLE), _TABLE, _INDEX).where(
                 *_WAITING, _TABLE.c.shard == sa.bindparam('shard'),
                 _TABLE.c.id > sa.bindparam('after'),
                 _TABLE.c.id < sa.bindparam('before'))
@@ -206,11 +206,11 @@ def pages(db, chosen):
     :param chosen: a :class:`Chosen`
     :returns: an iterator of lists of rows, which have the columns' names
     """
-    for each in walk.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
+    for each in index_scan.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
         after = []
         while True:
             with db.reader() as connection:
-                rows = connection.execute(walk.force_index(
+                rows = connection.execute(index_scan.force_index(
                     sa.select(*_SHOWN), _TABLE, 'PRIMARY')
                     .where(*each, *chosen.conditions(), *after)
                     .order_by(_TABLE.c.id, _TABLE.c.driver)
@@ -229,11 +229,11 @@ def kinds(db, chosen):
     :returns: an iterator of dicts, (driver, event type) -> number
     """
     columns = _TABLE.c.driver, _TABLE.c.event_type
-    for each in walk.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
+    for each in index_scan.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
         with db.reader() as connection:
             yield {(driver, event_type): number
                    for driver, event_type, number in connection.execute(
-                       walk.force_index(
+                       index_scan.force_index(
                            sa.select(*columns, sa.func.count()), _TABLE,
                            'PRIMARY')
                        .where(*each, *chosen.conditions())
@@ -287,7 +287,7 @@ def backlog(db):
     """driver -> :class:`Backlog`, of all that have one."""
     found = {}
     for driver in _drivers(db):
-        counts = [sum(sum(walk.counts(
+        counts = [sum(sum(index_scan.counts(
             db, _TABLE.c.id, _INDEX,
             [_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
              _TABLE.c.shard == shard]))
@@ -303,7 +303,7 @@ def backlog(db):
 def _queued_first(db, driver, shard):
     """Since when the first of those in a shard waits."""
     with db.reader() as connection:
-        return connection.scalar(walk.force_index(
+        return connection.scalar(index_scan.force_index(
             sa.select(_TABLE.c.queued_at), _TABLE, _INDEX)
             .where(*_WAITING, _TABLE.c.shard == sa.bindparam('shard'))
             .order_by(_TABLE.c.id).limit(1),
@@ -316,7 +316,7 @@ def _drivers(db):
         last = ''
         while True:
             with db.reader() as connection:
-                last = connection.scalar(walk.force_index(
+                last = connection.scalar(index_scan.force_index(
                     sa.select(_TABLE.c.driver), _TABLE, _INDEX)
                     .where(_TABLE.c.set_aside == aside,
                            _TABLE.c.driver > last)

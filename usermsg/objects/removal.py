@@ -10,9 +10,9 @@ import dataclasses
 import sqlalchemy as sa
 
 from usermsg.db import clock
+from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.objects import ids
-from usermsg.objects import walk
 
 _MESSAGES = models.messages
 _KEYS = models.source_keys
@@ -44,8 +44,8 @@ class Rows:
 
     def count(self, db):
         """How many there are, in numbers that add up to it."""
-        return walk.counts(db, self.column, self.index, self.conditions,
-                           self.still_met())
+        return index_scan.counts(db, self.column, self.index, self.conditions,
+                                 self.still_met())
 
     def still_met(self):
         """Conditions on columns that the index doesn't hold."""
@@ -92,7 +92,7 @@ def excess(db, project_id, number):
     """
     mine = _MESSAGES.c.project_id == project_id
     with db.reader() as connection:
-        last = connection.scalar(walk.force_index(
+        last = connection.scalar(index_scan.force_index(
             sa.select(_MESSAGES.c.id), _MESSAGES, 'messages_project_id_idx')
             .where(mine).order_by(_MESSAGES.c.id.desc())
             .limit(1).offset(number))
@@ -140,7 +140,7 @@ def _choose(db, rows, low, batch):
     key = rows.table.primary_key.columns.values()
     known = [] if rows.only is None else [rows.only[0]]
     with db.reader() as connection:
-        found = connection.execute(walk.force_index(
+        found = connection.execute(index_scan.force_index(
             sa.select(*key, *known, rows.column.label('position')),
             rows.table, rows.index)
             .where(*rows.conditions, *low)

@@ -11,9 +11,9 @@ import datetime
 
 import sqlalchemy as sa
 
+from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.objects import ids
-from usermsg.objects import walk
 
 _TABLE = models.messages
 _PROJECT_INDEX = 'messages_project_id_idx'
@@ -39,9 +39,9 @@ def by_column(db, column, since=None, project_id=None):
     """
     totals = collections.Counter()
     index, conditions = _scope(since, project_id)
-    for step in walk.steps(db, _TABLE.c.id, index, conditions):
+    for step in index_scan.steps(db, _TABLE.c.id, index, conditions):
         with db.reader() as connection:
-            totals.update(dict(connection.execute(walk.force_index(
+            totals.update(dict(connection.execute(index_scan.force_index(
                 sa.select(_TABLE.c[column], sa.func.count()), _TABLE, index)
                 .where(*step).group_by(_TABLE.c[column])).all()))
     yield from totals.items()
@@ -55,14 +55,14 @@ def by_day(db, since=None, project_id=None):
     while True:
         index, conditions = _scope(since, project_id)
         with db.reader() as connection:
-            first = connection.scalar(walk.force_index(
+            first = connection.scalar(index_scan.force_index(
                 sa.select(_TABLE.c.created_at), _TABLE, index)
                 .where(*conditions).order_by(_TABLE.c.id).limit(1))
         if first is None:
             return
         since = datetime.datetime.combine(
             first, datetime.time(), datetime.timezone.utc) + _DAY
-        yield first.date(), sum(walk.counts(
+        yield first.date(), sum(index_scan.counts(
             db, _TABLE.c.id, index,
             [*conditions, _TABLE.c.id < ids.first(since)]))
 
@@ -85,7 +85,7 @@ def by_project(db, since=None, project_id=None):
 def number_of(db, project_id, since=None):
     """How many messages a project has."""
     index, conditions = _scope(since, project_id)
-    return sum(walk.counts(db, _TABLE.c.id, index, conditions))
+    return sum(index_scan.counts(db, _TABLE.c.id, index, conditions))
 
 
 def projects(db, since=None):
@@ -99,12 +99,12 @@ def projects(db, since=None):
     low = []
     while True:
         with db.reader() as connection:
-            edge = connection.scalar(walk.force_index(
+            edge = connection.scalar(index_scan.force_index(
                 sa.select(project), _TABLE, _PROJECT_INDEX)
                 .where(*low).order_by(project, _TABLE.c.id)
-                .limit(1).offset(walk.STEP - 1))
+                .limit(1).offset(index_scan.STEP - 1))
             high = [] if edge is None else [project < edge]
-            found = connection.execute(walk.force_index(
+            found = connection.execute(index_scan.force_index(
                 sa.select(project, sa.func.count()), _TABLE, _PROJECT_INDEX)
                 .where(*low, *high, *made)
                 .group_by(project).order_by(project)).all()

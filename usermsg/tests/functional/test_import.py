@@ -24,9 +24,9 @@ import sqlalchemy as sa
 from sqlalchemy import pool
 
 from usermsg.cmd import importing
-from usermsg import db
 from usermsg.db import models
 from usermsg.db import origin
+from usermsg.db import url as urls
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import foreign
@@ -470,7 +470,7 @@ class TestOrigin(Importing, base.TestCase):
 
     def open(self, source, kind=foreign.VOLUME, any_revision=False):
         return origin.connect(
-            db.usable_url(getattr(source, 'url', source), '--from'), kind,
+            urls.usable_url(getattr(source, 'url', source), '--from'), kind,
             any_revision)
 
     def refused(self, source, words, kind=foreign.VOLUME, any_revision=False):

@@ -8,8 +8,8 @@ import threading
 import time
 
 from usermsg.db import clock
+from usermsg.db import lease
 from usermsg.db import models
-from usermsg import lease
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
 from usermsg.tests.functional.db import samples
@@ -22,9 +22,9 @@ LONG = 300
 HOLDER = '''
 import sys
 import sqlalchemy as sa
+from usermsg.db import lease
 from usermsg.db import models
 from usermsg import exception
-from usermsg import lease
 from usermsg import service
 database = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]])).db

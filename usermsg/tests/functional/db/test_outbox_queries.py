@@ -8,8 +8,8 @@ import re
 
 from sqlalchemy import event
 
+from usermsg.db import index_scan
 from usermsg.objects import outbox
-from usermsg.objects import walk
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import samples
@@ -166,7 +166,7 @@ class TestMany(TestCase):
 class TestPlans(test_plans.TestCase):
     """Of a table with some steps of entries, of which most are alike."""
 
-    ROWS = 2 * walk.STEP + 100
+    ROWS = 2 * index_scan.STEP + 100
 
     #: The index of each statement, by what tells it from others.
     INDEXES = (

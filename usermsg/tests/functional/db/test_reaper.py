@@ -11,11 +11,11 @@ from prometheus_client import core
 import sqlalchemy as sa
 
 from usermsg.db import clock
+from usermsg.db import index_scan
+from usermsg.db import lease
 from usermsg.db import models
-from usermsg import lease
 from usermsg.message import api as message_api
 from usermsg.objects import removal
-from usermsg.objects import walk
 from usermsg import reaper
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
@@ -270,7 +270,7 @@ class TestLimit(TestCase):
         self.assertEqual([row['id'] for row in kept], self.ids())
 
     def test_every_project_in_every_place_of_a_step(self):
-        self.useFixture(fixtures.MonkeyPatch('usermsg.objects.walk.STEP', 7))
+        self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         reap = self.reaper(tables=True, limit=3)
         numbers = [1, 3, 4, 2, 20, 7, 1, 8, 3, 14, 6, 5]
         made = [rows(number, DAY, project_id=f'project-{index:02}')
@@ -353,12 +353,12 @@ class TestPlans(TestCase):
 class TestWalk(TestCase):
 
     def test_steps_meet_each_row_once(self):
-        self.useFixture(fixtures.MonkeyPatch('usermsg.objects.walk.STEP', 7))
+        self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         self.reaper(tables=True)
         for number in (0, 1, 6, 7, 8, 13, 14, 15):
             samples.insert(self.service.db, rows(
                 number, DAY, project_id=f'project-{number}'))
-            self.assertEqual(number, sum(walk.counts(
+            self.assertEqual(number, sum(index_scan.counts(
                 self.service.db, models.messages.c.id,
                 'messages_project_id_idx',
                 [models.messages.c.project_id == f'project-{number}'])))

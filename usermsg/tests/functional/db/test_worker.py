@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 from usermsg.db import clock
-from usermsg import lease
+from usermsg.db import lease
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import samples

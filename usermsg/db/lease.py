@@ -27,7 +27,7 @@ class Lost(Exception):
 class Lease:
     """A claim to the lease of a name. Each object is an owner of its own.
 
-    :param db: a :class:`usermsg.db.Database`
+    :param db: a :class:`usermsg.db.engine.Database`
     :param name: of what only one may do
     :param seconds: how long it lasts, unless it is renewed; a whole number
     """
