@@ -16,7 +16,7 @@ from usermsg import conf as usermsg_conf
 from usermsg.conf import values
 from usermsg.db import engine
 from usermsg import exception
-from usermsg import metrics
+from usermsg.metrics import registry
 from usermsg.notifications import outbox
 from usermsg import policy
 from usermsg import version
@@ -36,7 +36,7 @@ class Runtime:
     conf: cfg.ConfigOpts
     db: engine.Database
     catalogue: catalogue.Catalogue
-    metrics: metrics.Metrics
+    metrics: registry.Metrics
     outbox: outbox.Outbox
     policy: policy.Policy | None
 
@@ -168,10 +168,10 @@ def make_runtime(conf, rules=None, counters=None):
     """A runtime on options that :func:`load_config` has read.
 
     :param rules: a :class:`usermsg.policy.Policy`, if anything is authorised
-    :param counters: a :class:`usermsg.metrics.Metrics`; without it one of
-        this runtime alone
+    :param counters: a :class:`usermsg.metrics.registry.Metrics`; without it
+        one of this runtime alone
     """
-    counters = counters or metrics.Metrics()
+    counters = counters or registry.Metrics()
     database = engine.Database(conf)
     return Runtime(
         conf=conf,
@@ -189,14 +189,14 @@ def _metrics(conf, several):
     Others may have the variable in their environment as well, and must not
     add to figures that aren't theirs.
     """
-    directory = os.environ.get(metrics.SHARED_DIRECTORY_VARIABLE)
+    directory = os.environ.get(registry.SHARED_DIRECTORY_VARIABLE)
     if not (directory and several and conf.metrics.path):
-        return metrics.Metrics()
+        return registry.Metrics()
     try:
-        return metrics.Metrics(shared=True)
+        return registry.Metrics(shared=True)
     except (OSError, ValueError):
         raise exception.ConfigurationError(
-            f'the environment variable {metrics.SHARED_DIRECTORY_VARIABLE} '
+            f'the environment variable {registry.SHARED_DIRECTORY_VARIABLE} '
             f'names no directory that can be written: {directory}'
         ) from None
 

@@ -8,7 +8,7 @@ from oslo_log import log
 from oslo_service import service as os_service
 
 from usermsg import exception
-from usermsg import exporter
+from usermsg.metrics import exporter
 from usermsg.notifications import backlog
 from usermsg.notifications import relay
 from usermsg import reaper

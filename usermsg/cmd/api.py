@@ -14,7 +14,7 @@ from oslo_log import log  # noqa: E402
 from usermsg.api import server as api_server  # noqa: E402
 from usermsg.concurrency import gc_tuning  # noqa: E402
 from usermsg import exception  # noqa: E402
-from usermsg import exporter  # noqa: E402
+from usermsg.metrics import exporter  # noqa: E402
 from usermsg import service  # noqa: E402
 
 LOG = log.getLogger(__name__)

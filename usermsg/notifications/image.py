@@ -27,7 +27,7 @@ from oslo_log import log
 from usermsg.catalogue.catalogues import image as entries
 from usermsg.catalogue import resource_types
 from usermsg import exception as errors
-from usermsg import metrics as figures
+from usermsg.metrics import registry as figures
 from usermsg.notifications import errors as delivery
 from usermsg.notifications import notification
 from usermsg import validation
@@ -71,8 +71,8 @@ class ImageNotifier:
     :param publisher_id: the name of this host if left out
     :param messages: a :class:`usermsg.message.api.API`; with it the owner of
         an image gets a message when its upload fails
-    :param metrics: a :class:`usermsg.metrics.Metrics` that counts what could
-        not be sent; one of its own if left out
+    :param metrics: a :class:`usermsg.metrics.registry.Metrics` that counts
+        what could not be sent; one of its own if left out
     """
 
     def __init__(self, sink, catalogue, *, properties=(), publisher_id=None,

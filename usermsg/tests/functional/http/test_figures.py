@@ -15,8 +15,8 @@ from prometheus_client import parser
 
 from usermsg.api import app
 from usermsg import exception
-from usermsg import exporter
-from usermsg import metrics
+from usermsg.metrics import exporter
+from usermsg.metrics import registry
 from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
@@ -240,7 +240,7 @@ class TestProcesses(base.TestCase):
         directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.EnvironmentVariable(
-            metrics.SHARED_DIRECTORY_VARIABLE, str(directory)))
+            registry.SHARED_DIRECTORY_VARIABLE, str(directory)))
         self.runtime(api={'allow_insecure_noauth': 'true'},
                      metrics={'path': '/metrics'})
         self.server = servers.require(lambda: servers.Uwsgi(

@@ -1,26 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted, in the terms of Prometheus.
+"""What is counted, in the terms of Prometheus."""
 
-Built from the values of prometheus_client, not from its metrics: those take
-their values from a global that PROMETHEUS_MULTIPROC_DIR decides over, also in
-the processes of other services, where the library lives and must not write
-into files of theirs.
-"""
-
-import bisect
-import itertools
-import math
 import os
 import secrets
 
 from prometheus_client import core
 from prometheus_client import multiprocess
-from prometheus_client import utils
 from prometheus_client import values
 
-#: Seconds; what a request takes. Most take less than the first few.
-BUCKETS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
-           math.inf)
+from usermsg.metrics import collectors
 
 #: Names the directory in which the processes of a server share figures. It is
 #: to be emptied before the server starts.
@@ -67,7 +55,7 @@ class Metrics:
         self.requests = self._counter(
             'usermsg_http_requests', 'Requests that were answered.',
             labels=('method', 'route', 'status'))
-        self.request_seconds = self._add(Histogram(
+        self.request_seconds = self._add(collectors.Histogram(
             self._make_value, 'usermsg_http_request_duration_seconds',
             'From a request to its answer, without sending it.',
             ('method', 'route')))
@@ -97,7 +85,8 @@ class Metrics:
             'How often nothing could be delivered.', labels=('driver',))
 
     def _counter(self, name, help_text, labels=()):
-        return self._add(Counter(self._make_value, name, help_text, labels))
+        return self._add(collectors.Counter(
+            self._make_value, name, help_text, labels))
 
     def _add(self, figure):
         if not self.shared:
@@ -116,69 +105,3 @@ def _naming_processes():
     except ImportError:
         return os.getpid
     return lambda: f'worker{uwsgi.worker_id()}'
-
-
-class Counter:
-    """Counts up, for each set of label values on its own."""
-
-    def __init__(self, make_value, name, help_text, labels=()):
-        self._make_value = make_value
-        self._about = name, help_text
-        self._labels = labels
-        self._values = {}
-        if not labels:
-            self.inc(0)
-
-    def inc(self, amount=1, labels=()):
-        value = self._values.get(labels)
-        if value is None:
-            name, help_text = self._about
-            # The one of a thread that loses stays unused.
-            value = self._values.setdefault(labels, self._make_value(
-                'counter', name, f'{name}_total', self._labels, labels,
-                help_text))
-        value.inc(amount)
-
-    def collect(self):
-        family = core.CounterMetricFamily(*self._about, labels=self._labels)
-        for labels, value in list(self._values.items()):
-            family.add_metric(labels, value.get())
-        return [family]
-
-
-class Histogram:
-    """Counts observations in buckets, and sums them up."""
-
-    def __init__(self, make_value, name, help_text, labels):
-        self._make_value = make_value
-        self._about = name, help_text
-        self._labels = labels
-        self._values = {}
-
-    def observe(self, amount, labels):
-        found = self._values.get(labels)
-        if found is None:
-            found = self._values.setdefault(labels, self._make(labels))
-        total, buckets = found
-        total.inc(amount)
-        buckets[bisect.bisect_left(BUCKETS, amount)].inc(1)
-
-    def _make(self, labels):
-        name, help_text = self._about
-        total = self._make_value('histogram', name, f'{name}_sum',
-                                 self._labels, labels, help_text)
-        return total, [
-            self._make_value('histogram', name, f'{name}_bucket',
-                             (*self._labels, 'le'), (*labels, bound),
-                             help_text)
-            for bound in map(utils.floatToGoString, BUCKETS)]
-
-    def collect(self):
-        family = core.HistogramMetricFamily(*self._about, labels=self._labels)
-        for labels, (total, buckets) in list(self._values.items()):
-            counts = itertools.accumulate(value.get() for value in buckets)
-            family.add_metric(
-                labels,
-                list(zip(map(utils.floatToGoString, BUCKETS), counts)),
-                total.get())
-        return [family]

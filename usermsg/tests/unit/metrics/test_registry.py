@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import pathlib
 import subprocess
 import sys
 
@@ -8,7 +7,7 @@ import prometheus_client
 from prometheus_client import parser
 
 from usermsg import exception
-from usermsg import metrics
+from usermsg.metrics import registry
 from usermsg import service
 from usermsg.tests import base
 
@@ -57,12 +56,12 @@ class MetricsTest(base.TestCase):
         self.assertEqual(0, found['usermsg_unknown_events_total',])
 
     def test_what_is_counted_is_shown(self):
-        figures = metrics.Metrics()
+        figures = registry.Metrics()
         self.count(figures)
         self.assert_counted(figures)
 
     def test_what_is_not_counted_by_label_begins_with_nought(self):
-        figures = metrics.Metrics()
+        figures = registry.Metrics()
         expected = {(f'usermsg_{name}_total',): 0 for name in (
             'unknown_events', 'messages_expired', 'messages_excess',
             'source_keys_expired')}
@@ -72,7 +71,7 @@ class MetricsTest(base.TestCase):
         self.assertEqual(expected, shown(figures.registry))
 
     def test_the_registry_of_the_process_knows_nothing_of_it(self):
-        self.count(metrics.Metrics())
+        self.count(registry.Metrics())
         self.assertNotIn(b'usermsg', prometheus_client.generate_latest())
 
 
@@ -86,16 +85,16 @@ class SharedMetricsTest(MetricsTest):
 
     def set_directory(self, path):
         self.useFixture(fixtures.EnvironmentVariable(
-            metrics.SHARED_DIRECTORY_VARIABLE, str(path)))
+            registry.SHARED_DIRECTORY_VARIABLE, str(path)))
 
     def test_what_is_shared_is_shown(self):
-        figures = metrics.Metrics(shared=True)
+        figures = registry.Metrics(shared=True)
         self.count(figures)
         self.assert_counted(figures)
 
     def test_two_that_share_add_up(self):
-        first = metrics.Metrics(shared=True)
-        second = metrics.Metrics(shared=True)
+        first = registry.Metrics(shared=True)
+        second = registry.Metrics(shared=True)
         first.recorded.inc(1, ('VOLUME', 'ERROR'))
         self.count(second)
         first.recorded.inc(-1, ('VOLUME', 'ERROR'))
@@ -103,7 +102,7 @@ class SharedMetricsTest(MetricsTest):
         self.assert_counted(second)
 
     def test_what_is_not_to_be_shared_is_not(self):
-        self.count(metrics.Metrics())
+        self.count(registry.Metrics())
         self.assertEqual([], list(self.directory.iterdir()))
 
     def prepare(self, several=True, **options):
@@ -130,7 +129,7 @@ class SharedMetricsTest(MetricsTest):
             self.set_directory(path)
             error = self.assertRaises(exception.ConfigurationError,
                                       self.prepare, path='/metrics')
-            self.assertIn(metrics.SHARED_DIRECTORY_VARIABLE, str(error))
+            self.assertIn(registry.SHARED_DIRECTORY_VARIABLE, str(error))
             self.assertIn(str(path), str(error))
 
     def test_the_library_leaves_the_figures_of_its_process_alone(self):
@@ -140,6 +139,6 @@ class SharedMetricsTest(MetricsTest):
         ended = subprocess.run(
             [sys.executable, '-c', LIBRARY], check=True, text=True,
             capture_output=True,
-            cwd=pathlib.Path(metrics.__file__).parents[1])
+            cwd=base.ROOT)
         self.assertNotIn('usermsg', ended.stdout)
         self.assertEqual([], list(self.directory.iterdir()))
