@@ -10,7 +10,7 @@ from usermsg.db import clock
 from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.db import statement
-from usermsg import printable
+from usermsg import text
 
 _TABLE = models.outbox
 _INDEX = 'outbox_relay_idx'
@@ -329,4 +329,4 @@ def _drivers(db):
 
 def words(reason):
     """What every database and log can hold of what a broker said."""
-    return printable.line(reason, 255)
+    return text.line(reason, 255)

@@ -7,7 +7,7 @@ import re
 
 from oslo_log import log
 
-from usermsg import printable
+from usermsg import text
 
 LOG = log.getLogger(__name__)
 
@@ -76,10 +76,10 @@ def words(condition, otherwise='without a reason'):
     """A condition of AMQP as an operator should read it, in bounds."""
     if condition is None or not condition.name:
         return otherwise
-    text = condition.name
+    said = condition.name
     if condition.description:
-        text += f' ({condition.description})'
-    return printable.line(text, _LONGEST)
+        said += f' ({condition.description})'
+    return text.line(said, _LONGEST)
 
 
 def of_transport(condition, host, mechanisms, was_open):

@@ -24,7 +24,7 @@ _IMPORTED = ('usermsg.cmd.manage', 'usermsg.cmd.status', 'cliff.lister',
              'oslo_messaging._drivers.impl_rabbit', 'oslo_middleware',
              'oslo_policy._external', 'psycopg2', 'pymysql',
              'sqlalchemy.dialects.sqlite', 'usermsg.cmd.catalogue',
-             'usermsg.cmd.db', 'usermsg.cmd.importing', 'usermsg.cmd.listen',
+             'usermsg.cmd.db', 'usermsg.cmd.importer', 'usermsg.cmd.listen',
              'usermsg.cmd.notify', 'usermsg.cmd.outbox', 'usermsg.cmd.purge',
              'usermsg.cmd.stats')
 _LONGEST = 1 << 16

@@ -12,10 +12,10 @@ from sqlalchemy import exc as sa_exception
 
 from usermsg.db import clock
 from usermsg.db import models
-from usermsg.db import origin
 from usermsg import exception
+from usermsg.importer import conversion
+from usermsg.importer import source
 from usermsg.message import api as message_api
-from usermsg.message import foreign
 from usermsg.objects import outbox
 from usermsg.objects import removal
 from usermsg import reaper
@@ -131,17 +131,17 @@ class TestGrants(base.TestCase):
         :param name: the account, in a statement
         """
         self.execute(owner, 'CREATE TABLE messages ({})'.format(', '.join(
-            f'{column} VARCHAR(36)' for column in foreign.VOLUME.columns)),
+            f'{column} VARCHAR(36)' for column in conversion.VOLUME.columns)),
             'CREATE TABLE alembic_version (version_num VARCHAR(32))',
             f'GRANT SELECT ON messages TO {name}')
         error = self.assertRaises(
             exception.OriginUnusable,
-            lambda: self.enterContext(origin.connect(account,
-                                                     foreign.VOLUME)))
+            lambda: self.enterContext(source.connect(account,
+                                                     conversion.VOLUME)))
         self.assertIn('or this account may not read it. If it is that of an '
                       'older release of block storage, --any-revision goes '
                       'on', str(error))
-        with origin.connect(account, foreign.VOLUME, True) as table:
+        with source.connect(account, conversion.VOLUME, True) as table:
             self.assertEqual((None, 0), (table.revision, table.count()))
 
     def stored(self, owner, table):

@@ -9,8 +9,8 @@ import orjson
 
 from usermsg.db import models
 from usermsg import exception
+from usermsg.importer import store
 from usermsg.message import api as message_api
-from usermsg.objects import brought
 from usermsg import reaper
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
@@ -137,8 +137,8 @@ class TestCreate(TestCase):
         self.use()
         drafts = [self.drafts(1, source_id=f'import {number}')[0]
                   for number in range(3)]
-        self.assertEqual(3, brought.store(self.db, drafts, []).new)
-        self.assertEqual(1, brought.store(
+        self.assertEqual(3, store.store(self.db, drafts, []).new)
+        self.assertEqual(1, store.store(
             self.db, [], [(drafts[0].id, drafts[0].key)]).deleted_there)
         self.assertEqual([], self.told())
 

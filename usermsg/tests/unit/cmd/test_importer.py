@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-from usermsg.cmd import importing
+from usermsg.cmd import importer
 from usermsg import exception
-from usermsg.objects import brought
+from usermsg.importer import store
 from usermsg.tests import base
 
 
@@ -10,12 +10,12 @@ class ReportTest(base.TestCase):
 
     def test_nothing(self):
         self.assertEqual(['0 messages have been imported.'],
-                         list(importing.Report().lines()))
+                         list(importer.Report().lines()))
 
     def test_everything(self):
-        report = importing.Report()
-        report.add(brought.Result(1000, 20, 3, 4, ()), 10)
-        report.add(brought.Result(234, 1, 1, 1, ()), 2)
+        report = importer.Report()
+        report.add(store.Result(1000, 20, 3, 4, ()), 10)
+        report.add(store.Result(234, 1, 1, 1, ()), 2)
         report.numbers['expired'] += 8
         for number in range(6):
             report.unknown(f'VOLUME_99999{number}')
@@ -45,7 +45,7 @@ class ReportTest(base.TestCase):
 class ConfiguredTest(base.TestCase):
 
     def configured(self, text):
-        return importing.configured(self.write('cinder.conf', text))
+        return importer.configured(self.write('cinder.conf', text))
 
     def test_of_the_service_itself(self):
         url = self.configured(
@@ -77,5 +77,5 @@ class ConfiguredTest(base.TestCase):
                             (self.home, 'cannot be '),
                             (path, 'cannot be parsed')):
             error = self.assertRaises(exception.ConfigurationError,
-                                      importing.configured, str(path))
+                                      importer.configured, str(path))
             self.assertIn(words, str(error))

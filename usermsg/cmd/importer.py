@@ -13,13 +13,13 @@ from usermsg.cmd import interruptions
 from usermsg.cmd import progress
 from usermsg.db import clock
 from usermsg.db import engine
-from usermsg.db import origin
 from usermsg.db import url as urls
 from usermsg import exception
+from usermsg.importer import conversion
+from usermsg.importer import source
+from usermsg.importer import store
 from usermsg.message import api as message_api
-from usermsg.message import foreign
-from usermsg.objects import brought
-from usermsg import printable
+from usermsg import text
 
 #: Rows that are read and stored at a time.
 BATCH = 500
@@ -49,7 +49,7 @@ class Report:
         found = self._skipped.setdefault(reason, [0, []])
         found[0] += 1
         if len(found[1]) < NAMED:
-            found[1].append(printable.short(old_id))
+            found[1].append(text.short(old_id))
 
     def unknown(self, event_id):
         """Count a row of an event that isn't in the catalogue."""
@@ -60,7 +60,7 @@ class Report:
     def add(self, result, deleted):
         """Add what became of a batch.
 
-        :param result: a :class:`usermsg.objects.brought.Result`
+        :param result: a :class:`usermsg.importer.store.Result`
         :param deleted: how many of its rows were deleted
         """
         self.numbers.update(
@@ -136,7 +136,7 @@ class _Import(db_command.Command):
         catalogue = loader.load(conf.catalogue.overlay_dir)
         self._known_events = {
             outcome.event_id for outcome in catalogue.outcomes}
-        self._converter = foreign.Converter(
+        self._converter = conversion.Converter(
             self.kind, catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))
         self._report = Report()
@@ -149,7 +149,7 @@ class _Import(db_command.Command):
             ) from None
 
     def _import(self, url, parsed_args, stop):
-        with origin.connect(url, self.kind,
+        with source.connect(url, self.kind,
                             parsed_args.any_revision) as table:
             total = table.count()
             self._say(f'{total:,} rows, revision '
@@ -194,7 +194,7 @@ class _Import(db_command.Command):
                 continue
             drafts.append(draft)
             old_ids[draft.key] = row.id
-        result = brought.store(self._db, drafts, gone, dry_run)
+        result = store.store(self._db, drafts, gone, dry_run)
         self._report.add(result, deleted)
         clashes = {draft.key for draft in result.clashes}
         for draft in result.clashes:
@@ -222,13 +222,13 @@ _DESCRIPTION = """Bring the messages of {title} over, from its own database.
 class Volume(_Import):
 
     __doc__ = _DESCRIPTION.format(title='block storage (cinder)')
-    kind = foreign.VOLUME
+    kind = conversion.VOLUME
 
 
 class Share(_Import):
 
     __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
-    kind = foreign.SHARE
+    kind = conversion.SHARE
 
 
 def configured(path):
@@ -243,7 +243,7 @@ def configured(path):
     try:
         conf([], project='usermsg', default_config_files=[path],
              default_config_dirs=[], use_env=False)
-        text = conf.database.connection
+        address = conf.database.connection
     except cfg.ConfigFilesNotFoundError:
         raise exception.ConfigurationError(
             'the file does not exist.', path) from None
@@ -254,4 +254,4 @@ def configured(path):
         # Without its words, which may be those of the file.
         raise exception.ConfigurationError(
             'the file cannot be parsed.', path) from None
-    return urls.usable_url(text, name)
+    return urls.usable_url(address, name)

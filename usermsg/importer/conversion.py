@@ -15,7 +15,7 @@ import re
 from usermsg.catalogue import entries
 from usermsg.db import clock
 from usermsg import exception
-from usermsg.message import revisions
+from usermsg.importer import revisions
 from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg import validation

@@ -19,7 +19,7 @@ from sqlalchemy import pool
 from usermsg.db import engine as database
 from usermsg.db import url as urls
 from usermsg import exception
-from usermsg import printable
+from usermsg import text
 
 TABLE = 'messages'
 
@@ -39,7 +39,7 @@ _BUSY_TIMEOUT = 30
 class Origin:
     """The table of messages, while its database is open.
 
-    :param kind: a :class:`usermsg.message.foreign.Kind`
+    :param kind: a :class:`usermsg.importer.conversion.Kind`
     :param any_revision: whether it may have one that isn't known
     :ivar revision: of the tables, as the service calls it; None if that
         can't be told
@@ -76,7 +76,7 @@ class Origin:
                 sa.table(_REVISIONS)).limit(10)).all()
         # Of any characters.
         return ', '.join(sorted(
-            printable.short(revision) for revision in found)) or None
+            text.short(revision) for revision in found)) or None
 
     def _check_revision(self):
         """Whether the table means what its columns say.

@@ -6,7 +6,7 @@ import testtools
 
 from usermsg.catalogue import loader
 from usermsg import exception
-from usermsg.message import foreign
+from usermsg.importer import conversion
 
 NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
@@ -32,7 +32,8 @@ class TestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.converter = foreign.Converter(self.kind, loader.load(), TTL, NOW)
+        self.converter = conversion.Converter(
+            self.kind, loader.load(), TTL, NOW)
 
     def row(self, values):
         return types.SimpleNamespace(**{**self.like, **values})
@@ -51,7 +52,7 @@ class TestCase(testtools.TestCase):
 
 class VolumeTest(TestCase):
 
-    kind = foreign.VOLUME
+    kind = conversion.VOLUME
     like = VOLUME
 
     def test_a_row(self):
@@ -147,7 +148,7 @@ class VolumeTest(TestCase):
 
 class ShareTest(TestCase):
 
-    kind = foreign.SHARE
+    kind = conversion.SHARE
     like = SHARE
 
     def test_a_row(self):
