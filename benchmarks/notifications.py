@@ -31,8 +31,8 @@ from oslo_serialization import jsonutils  # noqa: E402
 import proton_alone  # noqa: E402
 
 from usermsg.conf import qpid as options  # noqa: E402
-from usermsg.notifications.drivers import qpid  # noqa: E402
-from usermsg.notifications.drivers import rabbit  # noqa: E402
+from usermsg.notifications.drivers.qpid import driver as qpid  # noqa: E402
+from usermsg.notifications.drivers.rabbit import driver as rabbit  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
 from usermsg.tests.functional import amqp1_brokers  # noqa: E402
 from usermsg.tests.functional import rabbitmq  # noqa: E402

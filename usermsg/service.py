@@ -58,8 +58,8 @@ def prepare(argv=None, several=False):
     if runtime.outbox.drivers:
         # Here, because it imports libraries; and at all, because nobody
         # would see that what goes into the outbox never leaves it.
-        from usermsg.notifications import strategies
-        strategies.check(conf)
+        from usermsg.notifications.drivers import loader as driver_loader
+        driver_loader.check(conf)
     return runtime
 
 

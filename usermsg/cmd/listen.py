@@ -12,12 +12,12 @@ from cliff import command
 from usermsg.cmd import arguments
 from usermsg.cmd import interruptions
 from usermsg import exception
-from usermsg.notifications.amqp091 import broker
-from usermsg.notifications.amqp091 import subscription
-from usermsg.notifications.amqp1 import subscription as amqp1_subscription
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers import loader
+from usermsg.notifications.drivers.qpid import subscription as qpid
+from usermsg.notifications.drivers.rabbit import settings
+from usermsg.notifications.drivers.rabbit import subscription
 from usermsg.notifications import outbox
-from usermsg.notifications import strategies
+from usermsg.notifications import received
 
 RABBIT, QPID = 'rabbit', 'qpid'
 # Those of oslo.messaging, which send to transport_url too.
@@ -59,7 +59,7 @@ class Listen(command.Command):
                  'may be given several times')
         parser.add_argument(
             '--priority', action='append', type=str.lower,
-            choices=arrived.PRIORITIES,
+            choices=received.PRIORITIES,
             help='of this priority; may be given several times (default: '
                  'all)')
         parser.add_argument(
@@ -101,10 +101,10 @@ class Listen(command.Command):
                 self._listen()
         except _Over as over:
             return over.status
-        except arrived.Lost as error:
+        except received.Lost as error:
             raise RuntimeError(
                 f'{self._name} cannot be used: {error}') from None
-        except arrived.Harmful as error:
+        except received.Harmful as error:
             raise RuntimeError(str(error)) from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
@@ -129,7 +129,7 @@ class Listen(command.Command):
                     self._open()
                     connected = True
                 self._print(self._subscription.read(_LOOK))
-            except arrived.Lost as error:
+            except received.Lost as error:
                 if connected:
                     self._hint(f'{self._name} is gone: {error}. What is sent '
                                f'until it is back is not shown.')
@@ -163,7 +163,7 @@ def _subscription(conf, parsed_args):
     """What it listens to, a name, and what does it."""
     driver = parsed_args.driver or _driver(conf)
     if driver == QPID:
-        return 'The server of AMQP 1.0', amqp1_subscription.of(
+        return 'The server of AMQP 1.0', qpid.of(
             conf, parsed_args.topic, parsed_args.priority,
             parsed_args.exchange, parsed_args.address, parsed_args.take,
             parsed_args.count)
@@ -172,7 +172,7 @@ def _subscription(conf, parsed_args):
         if given:
             raise exception.ConfigurationError(
                 f'{option}: only with --driver {QPID}.')
-    found = broker.of(strategies.transport(conf))
+    found = settings.of(loader.transport(conf))
     keys = [f'{topic}.{priority}'
             for topic in (parsed_args.topic or
                           conf.oslo_messaging_notifications.topics)

@@ -11,9 +11,9 @@ from usermsg.cmd import arguments
 from usermsg.cmd import logs
 from usermsg import exception
 from usermsg.notifications import direct
+from usermsg.notifications.drivers import loader
 from usermsg.notifications import notification
 from usermsg.notifications import outbox
-from usermsg.notifications import strategies
 
 _TEXT = {'text': 'Sent by hand, with usermsg-manage notify.'}
 
@@ -77,7 +77,7 @@ class Notify(command.Command):
             conf.set_override('driver', parsed_args.driver,
                               'oslo_messaging_notifications')
         if not outbox.configured(conf):
-            option = '--driver' if parsed_args.driver else strategies.OPTION
+            option = '--driver' if parsed_args.driver else loader.OPTION
             self._say(
                 f'{option} names none that sends anything (noop '
                 f'does not): nothing was sent.')
@@ -91,16 +91,16 @@ class Notify(command.Command):
             try:
                 return self._send(told, drivers)
             finally:
-                strategies.close(drivers)
+                loader.close(drivers)
 
     def _load(self, conf, given):
         try:
-            return strategies.load(conf)
+            return loader.load(conf)
         except exception.ConfigurationError as error:
             if not given:
                 raise
             raise exception.ConfigurationError(str(error).replace(
-                strategies.OPTION, '--driver', 1)) from None
+                loader.OPTION, '--driver', 1)) from None
 
     def _send(self, told, drivers):
         """Returns the exit status."""
@@ -113,7 +113,7 @@ class Notify(command.Command):
             elif error is not None:
                 self._say(f'{name}: failed: {error}')
                 status = 1
-            elif not strategies.reports(drivers[name]):
+            elif not loader.reports(drivers[name]):
                 self._say(f'{name}: handed over; this driver does not say '
                           f'whether it was delivered')
                 status = 1

@@ -21,8 +21,8 @@ from usermsg.db import clock  # noqa: E402
 from usermsg.db import engine  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import exception  # noqa: E402
+from usermsg.notifications.drivers import loader as driver_loader  # noqa: E402
 from usermsg.notifications import outbox as notifications  # noqa: E402
-from usermsg.notifications import strategies  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg.objects import outbox  # noqa: E402
 from usermsg import policy  # noqa: E402
@@ -113,7 +113,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _notification_drivers(self):
         try:
-            drivers = strategies.load_for_relay(self.conf)
+            drivers = driver_loader.load_for_relay(self.conf)
         except exception.ConfigurationError as error:
             return _failure(error)
         try:
@@ -122,13 +122,13 @@ class Checks(upgradecheck.UpgradeCommands):
                 'its broker does not take is lost. Use "rabbit", whose '
                 'messages are the same.'
                 for name, driver in drivers.items()
-                if not strategies.reports(driver)]
+                if not driver_loader.reports(driver)]
             problems += [
                 f'{name}: no transport_url is set, so localhost:5672 is '
                 'asked.' for name, driver in drivers.items()
-                if strategies.lacks_address(self.conf, driver)]
+                if driver_loader.lacks_address(self.conf, driver)]
         finally:
-            strategies.close(drivers)
+            driver_loader.close(drivers)
         if problems:
             return _warning(' '.join(problems))
         return _success(', '.join(drivers) or 'None is configured.')

@@ -24,7 +24,7 @@ class Delivery:
     A driver with ``submit`` gets all of them at once and confirms them in
     any order; another gets one after the other.
 
-    :param driver: see :mod:`usermsg.notifications.strategies`
+    :param driver: see :mod:`usermsg.notifications.drivers.loader`
     :param patience: seconds that sending a batch takes at most, apart from
         what the driver itself makes us wait for one of them
     """

@@ -2,8 +2,8 @@
 """Sending at once, without an outbox."""
 
 from usermsg.concurrency import bounded_call
+from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
-from usermsg.notifications import strategies
 
 #: Seconds that a driver has. Ours say if they may take longer; others may
 #: never give up.
@@ -19,7 +19,7 @@ class Direct:
     What isn't delivered then is lost, unless whoever sent it tries again. Safe
     to share between threads.
 
-    :param drivers: of :func:`usermsg.notifications.strategies.load`
+    :param drivers: of :func:`usermsg.notifications.drivers.loader.load`
     :param patience: seconds that each driver has at most, unless it says that
         it may take longer
     """
@@ -28,7 +28,7 @@ class Direct:
         # A place of its own each, so that one that hangs stops no other.
         self._drivers = {}
         for name, driver in drivers.items():
-            own = strategies.patience(driver)
+            own = loader.patience(driver)
             seconds = max(patience, own + _GRACE) if own else patience
             self._drivers[name] = driver, seconds, bounded_call.Deadline(
                 seconds, name=f'notify-{name}')

@@ -20,7 +20,7 @@ from oslo_log import log
 from usermsg.db import lease
 from usermsg import exception
 from usermsg.notifications import delivery
-from usermsg.notifications import strategies
+from usermsg.notifications.drivers import loader
 from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 
@@ -49,7 +49,7 @@ class Relay:
         self._metrics = runtime.metrics
         self._delivery = delivery.Delivery(driver, max(
             min(delivery.longest(self._options.lease), sweep.PATIENCE),
-            strategies.patience(driver)))
+            loader.patience(driver)))
         self._random = random.Random()  # nosec B311
         self._failures = 0
         self._said = False
@@ -176,7 +176,7 @@ class Relays:
             thread.start()
         for thread in threads:
             thread.join()
-        strategies.close(drivers)
+        loader.close(drivers)
 
     def _load(self, stop):
         """The drivers, or none if the event is set before.
@@ -188,7 +188,7 @@ class Relays:
         while not stop.is_set():
             try:
                 # In this process: no connection goes over a fork.
-                return strategies.load_for_relay(self._runtime.conf)
+                return loader.load_for_relay(self._runtime.conf)
             except exception.ConfigurationError as error:
                 if str(error) != said:
                     said = str(error)

@@ -6,7 +6,7 @@ import logging
 import fixtures
 from oslo_config import cfg
 
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
 from usermsg.notifications import notification
 from usermsg.tests import base
 

@@ -8,7 +8,7 @@ import os
 
 from oslo_config import cfg
 
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
 from usermsg.notifications import notification
 
 

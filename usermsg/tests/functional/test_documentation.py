@@ -30,7 +30,7 @@ from usermsg import conf as usermsg_conf
 from usermsg import context
 from usermsg.db import migration
 from usermsg.message import api
-from usermsg.notifications import strategies
+from usermsg.notifications.drivers import loader as driver_loader
 from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional import environments
@@ -153,9 +153,9 @@ class DocumentationTest(base.TestCase):
             for group in shown.sections():
                 for name in shown[group]:
                     (conf if group == 'DEFAULT' else conf[group])[name]
-            drivers = strategies.load(conf)
+            drivers = driver_loader.load(conf)
             found.update(drivers)
-            strategies.close(drivers)
+            driver_loader.close(drivers)
         self.assertLessEqual({'logging', 'rabbit'}, found)
 
     def test_the_identity_page_makes_an_account_that_works(self):

@@ -15,7 +15,7 @@ from oslo_config import cfg
 from oslo_log import formatters
 from oslo_log import log
 
-from usermsg.notifications.amqp1 import connection
+from usermsg.notifications.drivers.qpid import connection
 from usermsg.notifications import errors
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional import qpid_case

@@ -14,7 +14,7 @@ import time
 import cproton
 import oslo_messaging
 
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
 from usermsg.notifications import errors
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional import qpid_case
@@ -26,7 +26,7 @@ import sys
 from usermsg.concurrency import backend
 backend.use_threads()
 from oslo_config import cfg
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
 conf = cfg.ConfigOpts()
 conf(['--config-file', sys.argv[1]], project='other')
 {body}

@@ -16,7 +16,7 @@ from usermsg.tests.functional import servers
 _BEGIN = '''
 import sys
 from oslo_config import cfg
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
 from usermsg.notifications import notification
 
 conf = cfg.ConfigOpts()

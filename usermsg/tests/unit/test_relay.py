@@ -13,9 +13,9 @@ import fixtures
 from oslo_log import formatters
 
 from usermsg.notifications import delivery
+from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
 from usermsg.notifications import relay
-from usermsg.notifications import strategies
 from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
 from usermsg.tests import base
@@ -501,8 +501,8 @@ class TestRunning(TestCase):
                 raise ZeroDivisionError('a secret')
 
         good = drivers.Window()
-        strategies.close({'odd': Odd(), 'plain': drivers.Driver(),
-                          'good': good})
+        loader.close({'odd': Odd(), 'plain': drivers.Driver(),
+                      'good': good})
         self.assertFalse(good._thread.is_alive())
         self.assertEqual('ERROR The driver "odd" did not end in order: '
                          'ZeroDivisionError\n', self.log.output)

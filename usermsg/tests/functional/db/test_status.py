@@ -16,7 +16,7 @@ from usermsg import context
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg.message import api
-from usermsg.notifications import strategies
+from usermsg.notifications.drivers import loader
 from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional import commands
@@ -252,7 +252,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
         self.write('plug/plug-1.dist-info/entry_points.txt',
-                   f'[{strategies.ENTRY_POINTS}]\npigeon = pigeons:Driver\n')
+                   f'[{loader.ENTRY_POINTS}]\npigeon = pigeons:Driver\n')
         path = self.config_file()
         with open(path, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_notifications]\n'

@@ -9,7 +9,7 @@ import fixtures
 from oslo_config import cfg
 import oslo_messaging
 
-from usermsg.notifications.drivers import rabbit
+from usermsg.notifications.drivers.rabbit import driver as rabbit
 from usermsg.notifications import notification
 from usermsg.tests import base
 

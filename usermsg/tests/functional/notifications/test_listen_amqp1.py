@@ -8,8 +8,8 @@ import subprocess
 import time
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import subscription
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers.qpid import subscription
+from usermsg.notifications import received
 from usermsg import service
 from usermsg.tests.functional import amqp1_brokers
 from usermsg.tests.functional import amqp1_peer
@@ -97,7 +97,7 @@ class TestWithRabbitMQ(TestCase):
         # A queue would be left behind, so not even then.
         for node in (None, '/exchange/openstack/#', '/topic/x.y', '/queue/x',
                      'x'):
-            self.assertRaises(arrived.Harmful, self.subscribe(
+            self.assertRaises(received.Harmful, self.subscribe(
                 node=node, take=True).open)
         self.assertEqual({'audit'}, self.queues())
         self.assertEqual(1, self.vhost.count('audit'))
@@ -169,7 +169,7 @@ class TestAnswers(PeerCase):
 
     def test_a_long_one_is_read_and_its_end_too(self):
         peer = self.start_peer()
-        text = 'x' * arrived.LONGEST
+        text = 'x' * received.LONGEST
         peer.tell('all', mode='copy', has=[
             self.note(1, text=text[:3_000_000]), self.note(2, text=text),
             self.note(3)])
@@ -184,7 +184,7 @@ class TestAnswers(PeerCase):
         # One that repeats what it is asked, copies included, copies nothing.
         for mode in ('repeated', 'move', 'untold'):
             peer.tell('all', mode=mode, has=[self.note(1)])
-            error = self.assertRaises(arrived.Harmful, self.subscribe().open)
+            error = self.assertRaises(received.Harmful, self.subscribe().open)
             self.assertIn(f'{peer.url()}{REFUSED}all: ', str(error))
         self.assertEqual([], peer.record('given'))
 
@@ -226,7 +226,7 @@ class TestAnswers(PeerCase):
             f'{peer.url()}, notifications.warn; not to notifications.info: '
             'amqp:not-found (no such node)',
             self.subscribe(priorities=['info', 'warn']).open())
-        error = self.assertRaises(arrived.Lost, self.subscribe(
+        error = self.assertRaises(received.Lost, self.subscribe(
             topics=['absent'], priorities=['info']).open)
         self.assertEqual(f'{peer.url()}: absent.info: amqp:not-found '
                          '(no such node)', str(error))
@@ -241,7 +241,7 @@ class TestAnswers(PeerCase):
             found.open()
             peer.tell('all', now=how, condition='amqp:resource-deleted')
             error = self.assertRaises(
-                arrived.Lost, lambda found=found: self.numbers(found, 1))
+                received.Lost, lambda found=found: self.numbers(found, 1))
             self.assertEqual(f'{peer.url()}: all: {expected}', str(error))
 
     def test_what_cannot_be_kept_is_refused(self):

@@ -3,8 +3,8 @@
 
 import uuid
 
-from usermsg.notifications.amqp1 import problems
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers.qpid import failures
+from usermsg.notifications import received
 
 # No server knows it. One that says that it has it repeats what it is asked,
 # whatever it does then: ActiveMQ, RabbitMQ and the router of Qpid.
@@ -57,7 +57,7 @@ class Receiver:
 
     def condition(self):
         """Why it was ended, a ``proton.Condition`` or None."""
-        return problems.read(self._link) or problems.read(self._session)
+        return failures.read(self._link) or failures.read(self._session)
 
     def takes(self, product):
         """Whether what arrives here may be missing elsewhere.
@@ -89,7 +89,7 @@ class Receiver:
         while (delivery := self._link.current) is not None:
             # Of what is too long the rest is read and forgotten.
             self._data += self._link.recv(delivery.pending) or b''
-            if len(self._data) > arrived.LONGEST:
+            if len(self._data) > received.LONGEST:
                 self._data.clear()
                 self._too_long = True
             if delivery.aborted:

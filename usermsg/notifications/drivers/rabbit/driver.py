@@ -15,11 +15,11 @@ from oslo_messaging.notify import notifier
 
 from usermsg.conf import rabbit as rabbit_conf
 from usermsg.conf import values
-from usermsg.notifications.amqp091 import broker
-from usermsg.notifications.amqp091 import publisher
+from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers.rabbit import publisher
+from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications import encoding
 from usermsg.notifications import errors
-from usermsg.notifications import together
 
 _PERSISTENT = 2
 
@@ -38,7 +38,7 @@ class RabbitDriver(notifier.Driver):
         values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
         options = conf.oslo_messaging_rabbit_notify
         self.patience, self._window = options.timeout, options.window
-        self._broker = broker.of(transport)
+        self._broker = settings.of(transport)
         # By process id: a forked child can use neither the connection nor
         # the locks, which another thread may have held at that moment.
         self._publishers = {}
@@ -83,8 +83,8 @@ class RabbitDriver(notifier.Driver):
             sent = [connection.submit(key, message, deadline)
                     for key in self._keys(priority)]
         except errors.NotDelivered as error:
-            return together.failed(error)
-        return together.together(sent)
+            return delivery_future.failed(error)
+        return delivery_future.together(sent)
 
     def close(self):
         """Wait for confirmations as long as one may take, then end."""

@@ -8,7 +8,7 @@ from oslo_context import context
 import proton
 import testtools
 
-from usermsg.notifications.amqp1 import envelope
+from usermsg.notifications.drivers.qpid import envelope
 from usermsg.notifications import errors
 from usermsg.notifications import notification
 

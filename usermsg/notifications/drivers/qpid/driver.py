@@ -10,13 +10,13 @@ import weakref
 from oslo_messaging.notify import notifier
 
 from usermsg.conf import qpid as options
-from usermsg.notifications.amqp1 import client
-from usermsg.notifications.amqp1 import envelope
-from usermsg.notifications.amqp1 import library
-from usermsg.notifications.amqp1 import settings
-from usermsg.notifications.amqp1 import tls
+from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers.qpid import client
+from usermsg.notifications.drivers.qpid import envelope
+from usermsg.notifications.drivers.qpid import proton_library
+from usermsg.notifications.drivers.qpid import settings
+from usermsg.notifications.drivers.qpid import tls
 from usermsg.notifications import errors
-from usermsg.notifications import together
 
 
 class QpidDriver(notifier.Driver):
@@ -45,7 +45,8 @@ class QpidDriver(notifier.Driver):
         super().__init__(conf, topics, transport)
         self._settings = settings.read(conf)
         self.patience = self._settings.delivery_timeout
-        self._proton = library.load(self._settings.tls, self._settings.sasl)
+        self._proton = proton_library.load(
+            self._settings.tls, self._settings.sasl)
         if self._settings.tls:
             # Files that can't be used are better known now than later.
             tls.domain(self._proton, self._settings)
@@ -101,8 +102,8 @@ class QpidDriver(notifier.Driver):
                             event_type=msg.get('event_type', ''))),
                     retries))
         except errors.NotDelivered as error:
-            sent.append(together.failed(error))
-        return together.together(sent)
+            sent.append(delivery_future.failed(error))
+        return delivery_future.together(sent)
 
     def close(self):
         """Wait for what is pending, at most ``drain_timeout``, and end.

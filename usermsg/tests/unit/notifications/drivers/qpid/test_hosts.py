@@ -6,7 +6,7 @@ from hypothesis import strategies
 import testtools
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import hosts
+from usermsg.notifications.drivers.qpid import hosts
 
 WORDS = strategies.text(min_size=1, max_size=20).filter(
     lambda text: '\0' not in text)

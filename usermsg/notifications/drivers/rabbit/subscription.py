@@ -6,8 +6,8 @@ import time
 
 import amqp
 
-from usermsg.notifications.amqp091 import connection as connections
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers.rabbit import connection as connections
+from usermsg.notifications import received
 
 #: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
 _WAITING = 10_000
@@ -25,7 +25,8 @@ class Subscription:
     which belongs to its connection. RabbitMQ removes it with that, however it
     ends.
 
-    :param broker: a :class:`usermsg.notifications.amqp091.broker.Broker`
+    :param broker: a
+        :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
     :param exchange: its name
     :param keys: what is routed with these is copied; ``*`` is any word
     """
@@ -42,7 +43,7 @@ class Subscription:
 
         :param look: called before each; what it raises ends the attempt
         :returns: what it listens to, a text
-        :raises usermsg.notifications.arrived.Lost: none does
+        :raises usermsg.notifications.received.Lost: none does
         """
         reasons = []
         for host in self._broker.hosts:
@@ -57,7 +58,7 @@ class Subscription:
                 self.close()
                 reasons.append(
                     f'{host.address}: {connections.reason_of(error)}')
-        raise arrived.Lost('; '.join(reasons))
+        raise received.Lost('; '.join(reasons))
 
     def _subscribe(self):
         self._have_exchange()
@@ -88,7 +89,7 @@ class Subscription:
 
         :returns: a list of the six attributes of each, as a dict; None for
             what is no notification
-        :raises usermsg.notifications.arrived.Lost: the connection is gone
+        :raises usermsg.notifications.received.Lost: the connection is gone
         """
         end = time.monotonic() + seconds
         try:
@@ -102,8 +103,8 @@ class Subscription:
                 self._channel.basic_ack(messages[-1].delivery_tag, True)
         except Exception as error:
             self.close()
-            raise arrived.Lost(connections.reason_of(error)) from None
-        return [arrived.attributes(
+            raise received.Lost(connections.reason_of(error)) from None
+        return [received.attributes(
             message.body, (message.headers or {}).get('compression'))
             for message in messages]
 

@@ -2,7 +2,7 @@
 """Which configurations of drivers are refused, and in which words."""
 
 from usermsg import exception
-from usermsg.notifications import strategies
+from usermsg.notifications.drivers import loader
 from usermsg import service
 from usermsg.tests import base
 
@@ -16,7 +16,7 @@ class StrategiesTest(base.TestCase):
         return service.load_config(
             ['--config-file', self.config_file(**groups)])
 
-    def refused(self, load=strategies.load, **groups):
+    def refused(self, load=loader.load, **groups):
         """In which words."""
         error = self.assertRaises(
             exception.ConfigurationError, load, self.conf(**groups))
@@ -74,13 +74,13 @@ class StrategiesTest(base.TestCase):
                 f'[{group}] {name}: 20.5 seconds are too many for '
                 f'usermsg-worker, which can wait for a third of [relay] '
                 f'lease at most: 20 seconds.',
-                self.refused(strategies.load_for_relay, **{
+                self.refused(loader.load_for_relay, **{
                     'oslo_messaging_notifications': notifications,
                     group: {name: 20.5}}))
-            strategies.check(self.conf(**{
+            loader.check(self.conf(**{
                 'oslo_messaging_notifications': notifications,
                 group: {name: 20.5}, 'relay': {'lease': 62}}))
             # Without a relay there is no lease.
-            strategies.close(strategies.load(self.conf(**{
+            loader.close(loader.load(self.conf(**{
                 'oslo_messaging_notifications': notifications,
                 group: {name: 3600}})))

@@ -8,11 +8,11 @@ import socket
 import threading
 import time
 
-from usermsg.notifications.amqp1 import connection
-from usermsg.notifications.amqp1 import hosts
-from usermsg.notifications.amqp1 import job as jobs
-from usermsg.notifications.amqp1 import problems
-from usermsg.notifications.amqp1 import sender
+from usermsg.notifications.drivers.qpid import connection
+from usermsg.notifications.drivers.qpid import delivery as jobs
+from usermsg.notifications.drivers.qpid import failures
+from usermsg.notifications.drivers.qpid import hosts
+from usermsg.notifications.drivers.qpid import sender
 from usermsg.notifications import errors
 
 #: The most that all pending messages can have, in bytes.
@@ -56,7 +56,7 @@ class Client:
         self._end_at = None
         self._waker = self._wakened = None
         # What the thread alone uses.
-        self._report = problems.Report()
+        self._report = failures.Report()
         self._senders = {}
         self._deadlines = collections.deque()
         self._connection = None
@@ -230,7 +230,7 @@ class Client:
             self._selector.modify(
                 self._connection, self._connection.interest())
             return min(wake)
-        except problems.Lost as lost:
+        except failures.Lost as lost:
             reason = str(lost)
         # Not while the exception is handled: oslo.log would add it.
         self._report.wrong(str(self._rotation.host()), reason)

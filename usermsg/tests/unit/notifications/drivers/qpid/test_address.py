@@ -6,7 +6,7 @@ from hypothesis import strategies
 import testtools
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import address
+from usermsg.notifications.drivers.qpid import address
 
 PARTS = {'topic': 'notifications', 'priority': 'info', 'exchange': 'nova',
          'vhost': 'east'}

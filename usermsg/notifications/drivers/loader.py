@@ -17,7 +17,7 @@ LOG = log.getLogger(__name__)
 
 ENTRY_POINTS = 'oslo.messaging.notify.drivers'
 _OF_RABBITMQ = ('oslo_messaging.notify.messaging',
-                'usermsg.notifications.drivers.rabbit')
+                'usermsg.notifications.drivers.rabbit.driver')
 OPTION = '[oslo_messaging_notifications] driver'
 
 

@@ -15,7 +15,7 @@ from usermsg.notifications import notification
 from usermsg.objects import image as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
-from usermsg.tests.unit import test_image_notifications as images
+from usermsg.tests.unit.notifications import test_image as images
 from usermsg.tests.unit import test_message_notifications as messages
 
 _PACKAGE = pathlib.Path(usermsg.__file__).parent

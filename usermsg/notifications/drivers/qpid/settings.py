@@ -11,9 +11,9 @@ from oslo_config import cfg
 from usermsg.conf import qpid as options
 from usermsg.conf import values
 from usermsg import exception
-from usermsg.notifications.amqp1 import address
-from usermsg.notifications.amqp1 import envelope
-from usermsg.notifications.amqp1 import hosts
+from usermsg.notifications.drivers.qpid import address
+from usermsg.notifications.drivers.qpid import envelope
+from usermsg.notifications.drivers.qpid import hosts
 
 _SCRAM = ('SCRAM-SHA-512', 'SCRAM-SHA-256', 'SCRAM-SHA-1')
 #: Those that show the password to whoever can read the connection.

@@ -16,8 +16,8 @@ import time
 import uuid
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import problems
-from usermsg.notifications.amqp1 import tls
+from usermsg.notifications.drivers.qpid import failures
+from usermsg.notifications.drivers.qpid import tls
 
 # The most that is read, or kept for writing, in one go, in bytes.
 _CHUNK = 256 * 1024
@@ -55,7 +55,7 @@ class Connection:
         except (proton.ProtonException,
                 exception.ConfigurationError) as error:
             self._socket.close()
-            raise problems.Lost(
+            raise failures.Lost(
                 f'it cannot be set up: {error}') from None
         self.is_open = False
         #: Whether anything came with the last look.
@@ -161,15 +161,15 @@ class Connection:
             raise self._lost()
         state = self._connection.state
         if state & self._proton.Endpoint.REMOTE_CLOSED:
-            raise problems.Lost('it closed the connection: ' + problems.words(
-                problems.read(self._connection)))
+            raise failures.Lost('it closed the connection: ' + failures.words(
+                failures.read(self._connection)))
         if self._transport.closed or self._transport.capacity() < 0:
-            raise problems.Lost('it closed the connection')
+            raise failures.Lost('it closed the connection')
         if not self.is_open:
             if state & self._proton.Endpoint.REMOTE_ACTIVE:
                 self.is_open = True
             elif now >= self.deadline:
-                raise problems.Lost('no AMQP connection within '
+                raise failures.Lost('no AMQP connection within '
                                     f'{self._timeout:g} s')
             else:
                 wake = min(wake or self.deadline, self.deadline)
@@ -210,15 +210,15 @@ class Connection:
         if condition is None:
             reason = getattr(error, 'strerror', None) or str(error)
         else:
-            reason = problems.of_transport(
+            reason = failures.of_transport(
                 condition, self.host, self._mechanisms, bool(heard))
-        if not (heard or self.host.tls) and problems.may_be_tls(condition):
+        if not (heard or self.host.tls) and failures.may_be_tls(condition):
             reason += '; does it want TLS (amqps://)?'
-        return problems.Lost(reason)
+        return failures.Lost(reason)
 
     def close(self):
         """Say good-bye, if the peer listens, and free everything."""
-        with contextlib.suppress(problems.Lost):
+        with contextlib.suppress(failures.Lost):
             if self.is_open:
                 self._connection.close()
                 self.flush()
@@ -270,10 +270,10 @@ def _connect(host, deadline, turn):
         found = socket.getaddrinfo(
             host.name, host.port, type=socket.SOCK_STREAM)
     except socket.gaierror as error:
-        raise problems.Lost(
+        raise failures.Lost(
             f'its name has no address: {error.strerror}') from None
     except (OSError, UnicodeError) as error:
-        raise problems.Lost(
+        raise failures.Lost(
             getattr(error, 'strerror', None) or str(error)) from None
     # One of them may answer, but be of no use: each comes first in its turn.
     first = turn % len(found)
@@ -289,7 +289,7 @@ def _connect(host, deadline, turn):
             reason = error.strerror or str(error)
         said.append(
             reason if len(found) == 1 else f'{address[0]}: {reason}')
-    raise problems.Lost('; '.join(sorted(said)))
+    raise failures.Lost('; '.join(sorted(said)))
 
 
 def _connected(kind, address, timeout):

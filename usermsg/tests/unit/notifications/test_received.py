@@ -3,9 +3,9 @@ import json
 
 from kombu import compression
 
-from usermsg.notifications.amqp1 import envelope
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers.qpid import envelope
 from usermsg.notifications import notification
+from usermsg.notifications import received
 from usermsg.tests import base
 
 
@@ -23,31 +23,31 @@ class TestAttributes(base.TestCase):
                 {**self.body, '_context_auth_token': 'secret'}):
             text = json.dumps(content)
             for body in (text, text.encode()):
-                self.assertEqual(self.body, arrived.attributes(body))
+                self.assertEqual(self.body, received.attributes(body))
 
     def test_so_they_are_in_what_an_amqp_1_0_sender_wrote(self):
         for size in (1, 1000):
             self.body['payload'] = 'x' * size
-            self.assertEqual(self.body, arrived.attributes(
+            self.assertEqual(self.body, received.attributes(
                 envelope.amqp1({'auth_token': 'secret'}, self.body)))
         short = b'\x00\x53\x77\xa1' + bytes([len('{"a": 1}')]) + b'{"a": 1}'
-        self.assertIsNone(arrived.attributes(short))
+        self.assertIsNone(received.attributes(short))
 
     def test_they_may_be_compressed(self):
         for name in ('gzip', 'bzip2', 'lzma'):
-            self.assertEqual(self.body, arrived.attributes(
+            self.assertEqual(self.body, received.attributes(
                 *compression.compress(self.text, name)))
 
     def test_no_more_of_them_than_is_shown_is_decompressed(self):
         for name in ('gzip', 'bzip2', 'lzma'):
-            text = self.text + ' ' * arrived.LONGEST
-            self.assertIsNone(arrived.attributes(
+            text = self.text + ' ' * received.LONGEST
+            self.assertIsNone(received.attributes(
                 *compression.compress(text, name)))
 
     def test_nothing_else_is_one(self):
         for body in ('', '{', '[]', '1', 'null', '{}', b'\xff',
                      b'\x00\x53\x77', '{"request": 1}', '[' * 100_000,
                      '{"oslo.message": 1}', None, {'a': 'map'}, 7,
-                     self.text + ' ' * arrived.LONGEST):
-            self.assertIsNone(arrived.attributes(body), str(body)[:20])
-        self.assertIsNone(arrived.attributes(self.text, 'pigeon'))
+                     self.text + ' ' * received.LONGEST):
+            self.assertIsNone(received.attributes(body), str(body)[:20])
+        self.assertIsNone(received.attributes(self.text, 'pigeon'))

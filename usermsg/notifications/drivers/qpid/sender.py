@@ -11,7 +11,7 @@ import heapq
 import itertools
 import uuid
 
-from usermsg.notifications.amqp1 import problems
+from usermsg.notifications.drivers.qpid import failures
 from usermsg.notifications import errors
 
 # How much a link may have for the peer to take, in bytes, before more is
@@ -129,7 +129,7 @@ class Sender:
         if self._attach_by is not None:
             if not self._link.state & proton.Endpoint.REMOTE_ACTIVE:
                 if now >= self._attach_by:
-                    raise problems.Lost(f'no answer about {self.address} '
+                    raise failures.Lost(f'no answer about {self.address} '
                                         f'within {self._patience:g} s')
                 return self._attach_by
             self._attach_by = None
@@ -242,12 +242,12 @@ class Sender:
         """An error, or None if the node may take it another time."""
         where = f'qpid: {connection.host}: {self.address}'
         if state == proton.Delivery.REJECTED:
-            condition = problems.read(delivery.remote, 'condition')
-            if condition is None or condition.name not in problems.PASSING:
-                kind = (errors.Refused if problems.is_its_own(condition)
+            condition = failures.read(delivery.remote, 'condition')
+            if condition is None or condition.name not in failures.PASSING:
+                kind = (errors.Refused if failures.is_its_own(condition)
                         else errors.NotDelivered)
                 return kind(
-                    f'{where} rejects it: {problems.words(condition)}')
+                    f'{where} rejects it: {failures.words(condition)}')
         elif state == proton.Delivery.MODIFIED:
             if delivery.remote.undeliverable:
                 return errors.Refused(f'{where} cannot take it.')
@@ -258,11 +258,11 @@ class Sender:
         link, session = self._link, self._session
         end = link.close
         if session.state & proton.Endpoint.REMOTE_CLOSED:
-            condition = problems.read(session)
+            condition = failures.read(session)
         elif link.state & proton.Endpoint.REMOTE_CLOSED:
-            condition = problems.read(link)
+            condition = failures.read(link)
         elif link.name in connection.detached:
-            condition = problems.read(link)
+            condition = failures.read(link)
             connection.detached.remove(link.name)
             # To close it here would be an answer to what wasn't said.
             end = link.detach
@@ -278,10 +278,10 @@ class Sender:
 
     def _ended(self, condition, jobs, host, now):
         name = condition and condition.name
-        said = problems.words(condition, 'it ended the link without a reason')
+        said = failures.words(condition, 'it ended the link without a reason')
         reason = f'{host}: {self.address}: {said}'
         self._pause(now)
-        if name in problems.DENIED and not jobs:
+        if name in failures.DENIED and not jobs:
             # None of them is to blame: when the operator has given us the
             # right, all can go.
             self._report.wrong(self.address, f'{host}: {said}')
@@ -292,17 +292,17 @@ class Sender:
             # The next one asks again.
             self._resume_at = 0.0
             return
-        if name == problems.TOO_LARGE and jobs:
+        if name == failures.TOO_LARGE and jobs:
             largest = max(jobs, key=lambda job: len(job.data))
             jobs.remove(largest)
             self._finish(largest, errors.Refused(f'qpid: {reason}'))
             self._resume_at = 0.0
         else:
             self._report.wrong(self.address, f'{host}: {said}')
-            kind = (errors.Refused if name in problems.ITS_OWN
+            kind = (errors.Refused if name in failures.ITS_OWN
                     else errors.NotDelivered)
             jobs = self._blame(
-                jobs, _UNLUCKY if name in problems.NOBODYS_FAULT else _BLAMED,
+                jobs, _UNLUCKY if name in failures.NOBODYS_FAULT else _BLAMED,
                 kind(f'qpid: {reason}'))
         self._again(jobs, reason)
 

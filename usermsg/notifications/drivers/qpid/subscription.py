@@ -7,15 +7,15 @@ import selectors
 import time
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import address
-from usermsg.notifications.amqp1 import connection
-from usermsg.notifications.amqp1 import hosts
-from usermsg.notifications.amqp1 import library
-from usermsg.notifications.amqp1 import problems
-from usermsg.notifications.amqp1 import receiver
-from usermsg.notifications.amqp1 import settings as options
-from usermsg.notifications.amqp1 import tls
-from usermsg.notifications import arrived
+from usermsg.notifications.drivers.qpid import address
+from usermsg.notifications.drivers.qpid import connection
+from usermsg.notifications.drivers.qpid import failures
+from usermsg.notifications.drivers.qpid import hosts
+from usermsg.notifications.drivers.qpid import proton_library
+from usermsg.notifications.drivers.qpid import receiver
+from usermsg.notifications.drivers.qpid import settings as options
+from usermsg.notifications.drivers.qpid import tls
+from usermsg.notifications import received
 
 #: How many messages of one node may be on their way to us.
 _AHEAD = 20
@@ -62,20 +62,20 @@ class Subscription:
 
         :param look: called now and then; what it raises ends the attempt
         :returns: what it listens to, a text
-        :raises usermsg.notifications.arrived.Lost: none does, or none has
+        :raises usermsg.notifications.received.Lost: none does, or none has
             any of the nodes
-        :raises usermsg.notifications.arrived.Harmful: it would not get copies
+        :raises usermsg.notifications.received.Harmful: it would not get copies
         """
         reasons = []
         for _ in self._settings.hosts:
             try:
                 return self._open(self._rotation.host(), look)
-            except problems.Lost as error:
+            except failures.Lost as error:
                 reason = str(error)
             # Not while it is handled: it has links that must be dropped
             # before the connection is freed.
             reasons.append(self._lost(reason))
-        raise arrived.Lost('; '.join(reasons))
+        raise received.Lost('; '.join(reasons))
 
     def _open(self, host, look):
         self._connection = connection.Connection(
@@ -94,17 +94,17 @@ class Subscription:
         end = time.monotonic() + self._settings.connect_timeout
         while not all(each.answered() for each in self._receivers):
             if time.monotonic() >= end:
-                raise problems.Lost(
+                raise failures.Lost(
                     'no answer about a node within '
                     f'{self._settings.connect_timeout:g} s')
             look()
             self._turn(min(end, time.monotonic() + _LOOK))
-        refused = [f'{each.address}: {problems.words(each.condition())}'
+        refused = [f'{each.address}: {failures.words(each.condition())}'
                    for each in self._receivers if each.ended()]
         self._receivers = [
             each for each in self._receivers if not each.ended()]
         if not self._receivers:
-            raise problems.Lost('; '.join(refused))
+            raise failures.Lost('; '.join(refused))
         self._check(host, product)
         return '; not to '.join([
             f'{host}, {", ".join(each.address for each in self._receivers)}',
@@ -114,7 +114,7 @@ class Subscription:
         """Before there is a link: to make one can do the harm."""
         if not self._take or not all(
                 each.startswith(_QUEUES) for each in self._addresses):
-            raise arrived.Harmful(
+            raise received.Harmful(
                 f'{host} is RabbitMQ, which gives no copies over AMQP 1.0: '
                 'from a queue it would take what is printed, and at an '
                 'exchange leave a queue behind that grows for ever. Listen '
@@ -126,7 +126,7 @@ class Subscription:
         taken = [each.address for each in self._receivers
                  if each.takes(product)]
         if taken and not self._take:
-            raise arrived.Harmful(
+            raise received.Harmful(
                 f'{host} does not grant copies of what comes to '
                 f'{", ".join(taken)}: what would be printed would be taken '
                 'from whoever else reads it. Listen to an exchange or a '
@@ -140,7 +140,7 @@ class Subscription:
 
         :returns: an iterator of the six attributes of each, as a dict; None
             for what is no notification
-        :raises usermsg.notifications.arrived.Lost: the connection is gone
+        :raises usermsg.notifications.received.Lost: the connection is gone
         """
         end = time.monotonic() + seconds
         try:
@@ -156,17 +156,17 @@ class Subscription:
                     yield attributes
                 more = self._next()
             return
-        except problems.Lost as error:
+        except failures.Lost as error:
             reason = str(error)
-        raise arrived.Lost(self._lost(reason))  # see open()
+        raise received.Lost(self._lost(reason))  # see open()
 
     def _next(self):
         """The bytes of one more message, None if there is none."""
         ahead = _AHEAD if self._left is None else min(_AHEAD, self._left)
         for each in self._receivers:
             if each.ended():
-                raise problems.Lost(
-                    f'{each.address}: {problems.words(each.condition())}')
+                raise failures.Lost(
+                    f'{each.address}: {failures.words(each.condition())}')
             data = each.next()
             if data is not None:
                 return data
@@ -180,7 +180,7 @@ class Subscription:
         try:
             message.decode(data)
             body = message.body
-            return message.subject, arrived.attributes(
+            return message.subject, received.attributes(
                 bytes(body) if isinstance(body, memoryview) else body,
                 (message.properties or {}).get('compression'))
         except Exception:
@@ -222,7 +222,7 @@ class Subscription:
             while time.monotonic() < end and not all(
                     each.ended() for each in self._receivers):
                 self._turn(end)
-        except problems.Lost:
+        except failures.Lost:
             pass
         self._drop()
 
@@ -239,7 +239,7 @@ def of(conf, topics=None, priorities=None, exchange=None, node=None,
     :raises usermsg.exception.ConfigurationError: says what can't be
     """
     settings = options.read(conf)
-    proton = library.load(settings.tls, settings.sasl)
+    proton = proton_library.load(settings.tls, settings.sasl)
     if settings.tls:
         tls.domain(proton, settings)
     template = settings.addresses
@@ -251,7 +251,7 @@ def of(conf, topics=None, priorities=None, exchange=None, node=None,
     names = topics or conf.oslo_messaging_notifications.topics
     found = [template.fill(topic=topic, priority=priority, **parts)
              for topic in names
-             for priority in priorities or arrived.PRIORITIES]
+             for priority in priorities or received.PRIORITIES]
     subjects = None
     if 'topic' not in template.parts and not take and (topics or not node):
         subjects = [settings.subjects.fill(

@@ -6,9 +6,9 @@ from oslo_config import cfg
 from oslo_messaging import conffixture
 
 from usermsg import exception
-from usermsg.notifications.amqp1 import library
-from usermsg.notifications.amqp1 import settings
-from usermsg.notifications.drivers import qpid
+from usermsg.notifications.drivers.qpid import driver as qpid
+from usermsg.notifications.drivers.qpid import proton_library
+from usermsg.notifications.drivers.qpid import settings
 from usermsg.tests import base
 
 
@@ -166,17 +166,18 @@ class LibraryTest(Case):
                 (Build(tls=False, sasl=True), (True, False), 'without TLS'),
                 (Build(tls=True, sasl=False), (False, True), 'without SASL')):
             error = self.assertRaises(
-                exception.ConfigurationError, library.check, build, *needed)
+                exception.ConfigurationError, proton_library.check, build,
+                *needed)
             for text in (words, '--no-deps python-qpid-proton', 'libssl-dev',
                          'libsasl2-dev', 'pkg-config'):
                 self.assertIn(text, str(error))
 
     def test_what_is_not_needed_may_be_missing(self):
         build = Build(tls=False, sasl=False)
-        self.assertIs(build, library.check(build, False, False))
+        self.assertIs(build, proton_library.check(build, False, False))
 
     def test_the_tests_have_a_whole_one(self):
-        library.load(tls=True, sasl=True)
+        proton_library.load(tls=True, sasl=True)
 
 
 class DriverTest(Case):

@@ -19,7 +19,7 @@ import time
 import amqp
 from oslo_log import log as logging
 
-from usermsg.notifications.amqp091 import connection as connections
+from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications import errors
 
 LOG = logging.getLogger(__name__)
@@ -59,7 +59,8 @@ class Publisher:
     It is made when something is to be sent, again when it was lost, to
     another host when one doesn't answer.
 
-    :param broker: a :class:`usermsg.notifications.amqp091.broker.Broker`
+    :param broker: a
+        :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
     :param window: how many messages may be on their way
     """
 

@@ -19,7 +19,8 @@ LEAST = 0.05
 def connect(broker, host, timeout, **options):
     """A connection to one host, as amqp.Connection.
 
-    :param broker: a :class:`usermsg.notifications.amqp091.broker.Broker`
+    :param broker: a
+        :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
     :param timeout: seconds for each wait of it, also later
     :param options: of amqp.Connection
     :raises Exception: see :func:`reason_of`
