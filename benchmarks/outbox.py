@@ -22,7 +22,7 @@ import sqlalchemy as sa
 
 from usermsg.db import migration
 from usermsg.db import models
-from usermsg.notifications import relay
+from usermsg.outbox import relay
 from usermsg import service
 from usermsg.tests.functional import servers
 

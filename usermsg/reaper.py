@@ -13,9 +13,9 @@ from prometheus_client import core
 from usermsg.db import clock
 from usermsg.db import lease
 from usermsg import exception
-from usermsg.notifications import event_types
 from usermsg.objects import removal
 from usermsg.objects import statistics
+from usermsg.outbox import event_types
 
 LOG = log.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from usermsg.conf import values
 from usermsg.db import engine
 from usermsg import exception
 from usermsg.metrics import registry
-from usermsg.notifications import outbox
+from usermsg.outbox import writer
 from usermsg import policy
 from usermsg import version
 
@@ -37,7 +37,7 @@ class Runtime:
     db: engine.Database
     catalogue: catalogue.Catalogue
     metrics: registry.Metrics
-    outbox: outbox.Outbox
+    outbox: writer.Outbox
     policy: policy.Policy | None
 
 
@@ -58,8 +58,8 @@ def prepare(argv=None, several=False):
     if runtime.outbox.drivers:
         # Here, because it imports libraries; and at all, because nobody
         # would see that what goes into the outbox never leaves it.
-        from usermsg.notifications.drivers import loader as driver_loader
-        driver_loader.check(conf)
+        from usermsg.outbox import drivers
+        drivers.check(conf)
     return runtime
 
 
@@ -179,7 +179,7 @@ def make_runtime(conf, rules=None, counters=None):
         catalogue=loader.load(conf.catalogue.overlay_dir,
                               on_unknown=counters.unknown_events.inc),
         metrics=counters,
-        outbox=outbox.Outbox(database, conf),
+        outbox=writer.Outbox(database, conf),
         policy=rules)
 
 

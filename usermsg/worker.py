@@ -9,8 +9,8 @@ from oslo_service import service as os_service
 
 from usermsg import exception
 from usermsg.metrics import exporter
-from usermsg.notifications import backlog
-from usermsg.notifications import relay
+from usermsg.outbox import metrics
+from usermsg.outbox import relay
 from usermsg import reaper
 from usermsg import service
 
@@ -50,13 +50,13 @@ class Worker(os_service.ServiceBase):
 
     def _read(self):
         runtime = service.prepare(self._argv)
-        metrics = runtime.conf.metrics
+        options = runtime.conf.metrics
         before = self.runtime and self.runtime.conf.metrics
         # Here, since a process that ended for it would be followed by others
         # without end. The one that runs has the port that is in force.
-        taken = before and metrics.worker_port == before.worker_port
-        if metrics.worker_port and not (taken and metrics.host == before.host):
-            exporter.check(metrics.host, 0 if taken else metrics.worker_port)
+        taken = before and options.worker_port == before.worker_port
+        if options.worker_port and not (taken and options.host == before.host):
+            exporter.check(options.host, 0 if taken else options.worker_port)
         return runtime
 
     def _set_up_logging(self):
@@ -69,7 +69,7 @@ class Worker(os_service.ServiceBase):
         self._set_up_logging()
         # Likewise.
         registry = self.runtime.metrics.registry
-        registry.register(backlog.Figures(
+        registry.register(metrics.Figures(
             self.runtime.db, self.runtime.outbox.drivers))
         reaps = reaper.Reaper(self.runtime)
         registry.register(reaps)

@@ -16,8 +16,8 @@ from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.qpid import subscription as qpid
 from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications.drivers.rabbit import subscription
-from usermsg.notifications import outbox
 from usermsg.notifications import received
+from usermsg.outbox import writer
 
 RABBIT, QPID = 'rabbit', 'qpid'
 # Those of oslo.messaging, which send to transport_url too.
@@ -182,7 +182,7 @@ def _subscription(conf, parsed_args):
 
 
 def _driver(conf):
-    configured = outbox.configured(conf)
+    configured = writer.configured(conf)
     return QPID if QPID in configured and not set(configured) & {
         RABBIT, *_ALSO_RABBIT} else RABBIT
 

@@ -13,7 +13,7 @@ from usermsg import exception
 from usermsg.notifications import direct
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import notification
-from usermsg.notifications import outbox
+from usermsg.outbox import writer
 
 _TEXT = {'text': 'Sent by hand, with usermsg-manage notify.'}
 
@@ -76,7 +76,7 @@ class Notify(command.Command):
         if parsed_args.driver:
             conf.set_override('driver', parsed_args.driver,
                               'oslo_messaging_notifications')
-        if not outbox.configured(conf):
+        if not writer.configured(conf):
             option = '--driver' if parsed_args.driver else loader.OPTION
             self._say(
                 f'{option} names none that sends anything (noop '
@@ -85,7 +85,7 @@ class Notify(command.Command):
         told = notification.Notification(
             parsed_args.event_type, parsed_args.payload,
             priority=parsed_args.priority,
-            publisher_id=outbox.publisher_id(conf))
+            publisher_id=writer.publisher_id(conf))
         with logs.as_configured(conf):
             drivers = self._load(conf, parsed_args.driver)
             try:
@@ -108,7 +108,7 @@ class Notify(command.Command):
                   f'from {told.publisher_id}')
         status = 0
         for name, error in direct.Direct(drivers).outcomes(told):
-            if name == outbox.NOOP:
+            if name == writer.NOOP:
                 self._say(f'{name}: sends nothing')
             elif error is not None:
                 self._say(f'{name}: failed: {error}')

@@ -14,8 +14,8 @@ from usermsg.cmd import progress
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
-from usermsg.notifications import outbox as notifications
 from usermsg.objects import outbox
+from usermsg.outbox import writer
 
 _OPTIONS = ('id', 'driver', 'event_type', 'set_aside', 'waiting', 'since',
             'before')
@@ -203,7 +203,7 @@ class Retry(_Change):
 
     def _after(self, drivers, conf):
         for driver in sorted(
-                drivers - set(notifications.configured(conf))):
+                drivers - set(writer.configured(conf))):
             self.app.stderr.write(
                 f'{driver} is not configured, so those for it stay where '
                 f'they are.\n')

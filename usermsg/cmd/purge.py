@@ -9,9 +9,9 @@ from usermsg.cmd import progress
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
-from usermsg.notifications import event_types
-from usermsg.notifications import outbox
 from usermsg.objects import removal
+from usermsg.outbox import event_types
+from usermsg.outbox import writer
 
 
 class Purge(db_command.Command):
@@ -41,7 +41,7 @@ class Purge(db_command.Command):
         conf = self.app.conf
         self._db = engine.Database(conf)
         self._options = conf.reaper
-        told = outbox.Outbox(self._db, conf)
+        told = writer.Outbox(self._db, conf)
         now = clock.read(self._db)
         with interruptions.Interruptions() as self._interruptions:
             for what, rows, event_type in _kinds(parsed_args, now):

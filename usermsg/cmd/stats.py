@@ -12,9 +12,9 @@ from usermsg.cmd import moment
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
-from usermsg.notifications import outbox as notifications
 from usermsg.objects import outbox
 from usermsg.objects import statistics
+from usermsg.outbox import writer
 
 #: Characters of the longest bar.
 BAR = 40
@@ -85,7 +85,7 @@ class Stats(db_command.Command, lister.Lister):
                 raise exception.InvalidInput(
                     f'--{name}', 'cannot be used with --by driver.')
         found = outbox.backlog(database)
-        configured = notifications.configured(conf)
+        configured = writer.configured(conf)
         if not (found or configured):
             self.app.stderr.write('Nothing is in the outbox, and no driver '
                                   'is configured.\n')

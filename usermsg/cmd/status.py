@@ -22,9 +22,10 @@ from usermsg.db import engine  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg.notifications.drivers import loader as driver_loader  # noqa: E402
-from usermsg.notifications import outbox as notifications  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg.objects import outbox  # noqa: E402
+from usermsg.outbox import drivers as relay_drivers  # noqa: E402
+from usermsg.outbox import writer  # noqa: E402
 from usermsg import policy  # noqa: E402
 from usermsg import service  # noqa: E402
 
@@ -113,7 +114,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _notification_drivers(self):
         try:
-            drivers = driver_loader.load_for_relay(self.conf)
+            drivers = relay_drivers.load(self.conf)
         except exception.ConfigurationError as error:
             return _failure(error)
         try:
@@ -142,7 +143,7 @@ class Checks(upgradecheck.UpgradeCommands):
             now = clock.read(self.database)
         except exception.DatabaseUnavailable:
             return unknown
-        configured = notifications.configured(self.conf)
+        configured = writer.configured(self.conf)
         details, problems = [], []
         for name, backlog in found.items():
             words = f'{name}: {backlog.waiting:,} waiting'

@@ -24,9 +24,9 @@ from oslo_log import log
 from usermsg.concurrency import bounded_call
 from usermsg.db import clock
 from usermsg import exception as errors
-from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import removal
+from usermsg.outbox import event_types
 from usermsg import service
 from usermsg import validation
 

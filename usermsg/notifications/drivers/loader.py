@@ -11,7 +11,6 @@ import oslo_messaging
 from stevedore import named
 
 from usermsg import exception
-from usermsg.notifications import delivery
 
 LOG = log.getLogger(__name__)
 
@@ -56,26 +55,6 @@ def load(conf):
         raise exception.ConfigurationError(
             f'{OPTION}: {" ".join(problems.values())}')
     return {extension.name: extension.obj for extension in found}
-
-
-def load_for_relay(conf):
-    """As :func:`load`, for who relays, which has a lease for some time only.
-
-    A driver that we can't wait for would deliver the same again and again.
-
-    :raises usermsg.exception.ConfigurationError: also, if one may take too
-        long
-    """
-    drivers = load(conf)
-    most = delivery.longest(conf.relay.lease)
-    for driver in drivers.values():
-        if patience(driver) > most:
-            close(drivers)
-            raise exception.ConfigurationError(
-                f'{driver.patience_option}: {driver.patience:g} seconds are '
-                f'too many for usermsg-worker, which can wait for a third of '
-                f'[relay] lease at most: {most:g} seconds.')
-    return drivers
 
 
 def patience(driver):
@@ -139,11 +118,6 @@ def lacks_address(conf, driver):
             not conf.oslo_messaging_notifications.transport_url and
             # The default of oslo.messaging, with no host in it.
             conf.transport_url == 'rabbit://')
-
-
-def check(conf):
-    """See :func:`load_for_relay`, for whoever only wants to know."""
-    close(load_for_relay(conf))
 
 
 def close(drivers):

@@ -6,7 +6,7 @@ import time
 
 from usermsg.db import models
 from usermsg.notifications import notification
-from usermsg.notifications import relay
+from usermsg.outbox import relay
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import qpid_case

@@ -5,7 +5,7 @@ import fixtures
 
 from usermsg import host
 from usermsg.notifications import notification
-from usermsg.notifications import outbox
+from usermsg.outbox import writer
 from usermsg.tests import base
 
 
@@ -21,7 +21,7 @@ class HostTest(base.TestCase):
             self.useFixture(fixtures.MonkeyPatch('socket.gethostname',
                                                  lambda found=given: found))
             self.assertEqual(expected, host.name())
-            self.assertEqual(expected, outbox.publisher_id(
+            self.assertEqual(expected, writer.publisher_id(
                 self.runtime(tables=False).conf))
             self.assertEqual(expected, notification.Notification(
                 'a.type', {}).publisher_id)

@@ -9,10 +9,10 @@ import jsonschema
 
 from usermsg import context
 from usermsg.message import api
-from usermsg.notifications import body
 from usermsg.notifications import image
 from usermsg.objects import message_payload
 from usermsg.objects import outbox
+from usermsg.outbox import body
 from usermsg.tests.functional import databases
 
 

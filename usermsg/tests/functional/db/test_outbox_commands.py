@@ -10,9 +10,9 @@ import time
 from usermsg.db import migration
 from usermsg.objects import outbox
 from usermsg.tests import base
+from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import test_status
 
 entry = outbox_samples.entry

@@ -10,8 +10,8 @@ from sqlalchemy import event
 
 from usermsg.db import index_scan
 from usermsg.objects import outbox
+from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_plans
 

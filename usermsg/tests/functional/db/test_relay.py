@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from usermsg.db import clock
 from usermsg.db import models
 from usermsg.notifications import errors
-from usermsg.notifications import relay
-from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
+from usermsg.outbox import relay
+from usermsg.outbox import shard
 from usermsg.tests import drivers
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import processes
@@ -27,8 +27,8 @@ _RELAY = '''
 import os, sys, threading
 from usermsg.concurrency import backend
 backend.use_threads()
-from usermsg.notifications import relay
-from usermsg.notifications import sweep
+from usermsg.outbox import relay
+from usermsg.outbox import shard
 from usermsg import service
 runtime = service.make_runtime(
     service.load_config(['--config-file', sys.argv[1]]))
@@ -217,7 +217,7 @@ class TestRelay(databases.TestCase):
         self.put(4)
         one = relay.Relay(self.service, 'one', drivers.Driver(judge))
         one._seen.now = 1  # as if it had delivered something
-        with contextlib.suppress(sweep.Away):
+        with contextlib.suppress(shard.Away):
             one.round(self.stop)
         self.assertEqual(
             {'a  \U0001f4a3' + 'é' * 251},

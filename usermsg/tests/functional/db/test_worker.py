@@ -10,8 +10,8 @@ import urllib.request
 
 from usermsg.db import clock
 from usermsg.db import lease
+from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_reaper
 from usermsg.tests.functional import servers

@@ -9,12 +9,12 @@ import textwrap
 
 import yaml
 
-from usermsg.notifications import backlog
-from usermsg.notifications import sweep
+from usermsg.outbox import metrics
+from usermsg.outbox import shard
 from usermsg import reaper
 from usermsg.tests import base
+from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.functional import commands
-from usermsg.tests.functional.db import outbox_samples
 from usermsg.tests.functional import rabbitmq
 from usermsg.tests.functional import servers
 
@@ -48,7 +48,7 @@ class TestOutbox(base.TestCase):
             outbox_samples.entry(5, id=ID.format(1), **made),
             outbox_samples.entry(6, id=ID.format(2), **made),
             outbox_samples.entry(6, id=ID.format(3), set_aside=1,
-                                 reason=sweep.TOO_OLD, **made),
+                                 reason=shard.TOO_OLD, **made),
             outbox_samples.entry(7, id=ID.format(4), driver='qpid', **made)])
         number = 0
         for arguments, expected in shown():
@@ -96,7 +96,7 @@ class TestOutbox(base.TestCase):
     def test_its_figures_are_those_that_there_are(self):
         runtime = self.runtime()
         runtime.metrics.registry.register(
-            backlog.Figures(runtime.db, ('rabbit',)))
+            metrics.Figures(runtime.db, ('rabbit',)))
         runtime.metrics.registry.register(reaper.Reaper(runtime))
         known = set()
         for family in runtime.metrics.registry.collect():

@@ -13,11 +13,11 @@ import sqlalchemy as sa
 
 from usermsg import context
 from usermsg.db import models
-from usermsg.notifications import event_types
 from usermsg.notifications import image
-from usermsg.notifications import message as message_notifications
 from usermsg.notifications import notification
 from usermsg.objects import message
+from usermsg.outbox import event_types
+from usermsg.outbox import lifecycle as message_notifications
 from usermsg import service
 from usermsg.tests import base
 

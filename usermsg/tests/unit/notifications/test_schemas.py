@@ -10,13 +10,13 @@ import jsonschema
 
 import usermsg
 from usermsg.notifications import image
-from usermsg.notifications import message as message_notifications
 from usermsg.notifications import notification
 from usermsg.objects import image as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
+from usermsg.outbox import lifecycle as message_notifications
 from usermsg.tests.unit.notifications import test_image as images
-from usermsg.tests.unit import test_message_notifications as messages
+from usermsg.tests.unit.outbox import test_lifecycle as messages
 
 _PACKAGE = pathlib.Path(usermsg.__file__).parent
 _TOOL = _PACKAGE.parent / 'tools' / 'notification_schemas.py'

@@ -3,6 +3,7 @@
 
 from usermsg import exception
 from usermsg.notifications.drivers import loader
+from usermsg.outbox import drivers as relay_drivers
 from usermsg import service
 from usermsg.tests import base
 
@@ -74,10 +75,10 @@ class StrategiesTest(base.TestCase):
                 f'[{group}] {name}: 20.5 seconds are too many for '
                 f'usermsg-worker, which can wait for a third of [relay] '
                 f'lease at most: 20 seconds.',
-                self.refused(loader.load_for_relay, **{
+                self.refused(relay_drivers.load, **{
                     'oslo_messaging_notifications': notifications,
                     group: {name: 20.5}}))
-            loader.check(self.conf(**{
+            relay_drivers.check(self.conf(**{
                 'oslo_messaging_notifications': notifications,
                 group: {name: 20.5}, 'relay': {'lease': 62}}))
             # Without a relay there is no lease.

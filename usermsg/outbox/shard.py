@@ -13,11 +13,11 @@ import time
 from oslo_log import log
 
 from usermsg.db import clock
-from usermsg.notifications import body
-from usermsg.notifications import delivery
 from usermsg.notifications import errors
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
+from usermsg.outbox import body
+from usermsg.outbox import delivery
 
 LOG = log.getLogger(__name__)
 
@@ -31,7 +31,7 @@ PATIENCE = 20
 #: Batches that are sent before another shard has its turn.
 _BATCHES = 10
 
-#: By how much the clocks of hosts may differ. See :meth:`Sweep._batches`.
+#: By how much the clocks of hosts may differ. See :meth:`ShardPass._batches`.
 _SKEW = datetime.timedelta(seconds=60)
 
 #: Why an entry was set aside, if not in the words of a driver.
@@ -61,7 +61,7 @@ class Seen:
         self._before, self.now = self.now, 0
 
 
-class Sweep:
+class ShardPass:
     """Once through what waits in a shard, from the first to the last."""
 
     def __init__(self, runtime, name, deliver, shard, held, chance, seen):

@@ -12,12 +12,12 @@ import time
 import fixtures
 from oslo_log import formatters
 
-from usermsg.notifications import delivery
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
-from usermsg.notifications import relay
-from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
+from usermsg.outbox import delivery
+from usermsg.outbox import relay
+from usermsg.outbox import shard
 from usermsg.tests import base
 from usermsg.tests import drivers
 from usermsg.tests.functional import certificates
@@ -60,7 +60,7 @@ class TestCase(base.TestCase):
         for _ in range(number):
             drivers.clear_pauses(self.db)
             good = False
-            with contextlib.suppress(sweep.Away):
+            with contextlib.suppress(shard.Away):
                 one.round(self.stop)
                 good = True
         return good
@@ -279,7 +279,7 @@ class TestFailure(TestCase):
         driver = drivers.Driver()
         self.rounds(self.relay(driver))
         self.assertEqual([put[1]], driver.ids())
-        self.assertEqual([(put[0], sweep.TOO_OLD)], [
+        self.assertEqual([(put[0], shard.TOO_OLD)], [
             (one.id, one.reason) for one in self.left(set_aside=True)])
 
     def test_what_cannot_be_read_is_set_aside(self):
@@ -296,7 +296,7 @@ class TestFailure(TestCase):
         self.assertTrue(self.rounds(self.relay(driver)))
         self.assertEqual(put[-1:], driver.ids())
         self.assertEqual(
-            [(ident, sweep.UNREADABLE) for ident in put[:-1]],
+            [(ident, shard.UNREADABLE) for ident in put[:-1]],
             [(one.id, one.reason) for one in self.left(set_aside=True)])
         self.assertNotIn('Traceback', self.log.output)
 
@@ -341,7 +341,7 @@ class TestFailure(TestCase):
                 return super().submit(ctxt, msg, priority)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.notifications.sweep.PATIENCE', 0.05))
+            'usermsg.outbox.shard.PATIENCE', 0.05))
         driver = Silent()
         put = self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -362,7 +362,7 @@ class TestFailure(TestCase):
                     future.set_result(None)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.notifications.sweep.PATIENCE', 0.05))
+            'usermsg.outbox.shard.PATIENCE', 0.05))
         driver = Slow()
         put = self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -440,14 +440,14 @@ class TestRunning(TestCase):
     def test_having_nothing_to_send_does_not_mean_that_it_works(self):
         one = self.relay(drivers.Driver(failing(0)))
         self.put(drivers.entry(0))
-        one._away(sweep.Away('a reason'))
+        one._away(shard.Away('a reason'))
         self.service.db.write(lambda connection: entries.postpone(
             connection, 'one', self.ids_left(),
             datetime.datetime.now(datetime.timezone.utc) +
             datetime.timedelta(days=1), 'a reason'))
         ended = threading.Event()
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.notifications.relay.Relay.round',
+            'usermsg.outbox.relay.Relay.round',
             _after(relay.Relay.round, self.stop.set, ended)))
         one.run(self.stop)
         self.assertTrue(ended.is_set())
@@ -457,7 +457,7 @@ class TestRunning(TestCase):
         driver = drivers.Driver(failing(0))
         one = self.relay(driver)
         stuck = self.put(drivers.entry(0))
-        self.assertRaises(sweep.Away, one.round, self.stop)
+        self.assertRaises(shard.Away, one.round, self.stop)
         for number in (1, 2):
             self.put(drivers.entry(number))
             # And it isn't said each time that nothing is delivered.

@@ -7,10 +7,10 @@ import prometheus_client
 import sqlalchemy as sa
 
 from usermsg.db import models
-from usermsg.notifications import backlog
 from usermsg.objects import outbox
+from usermsg.outbox import metrics
 from usermsg.tests import base
-from usermsg.tests.functional.db import outbox_samples
+from usermsg.tests.fixtures import outbox_samples
 
 WAITING = 'usermsg_outbox_waiting'
 SET_ASIDE = 'usermsg_outbox_set_aside'
@@ -21,7 +21,7 @@ class TestFigures(base.TestCase):
 
     def figures(self, runtime, **options):
         self.registry = prometheus_client.CollectorRegistry()
-        self.registry.register(backlog.Figures(
+        self.registry.register(metrics.Figures(
             runtime.db, ('rabbit',), **{'patience': 60, **options}))
 
     def value(self, name, driver='rabbit'):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The lifecycle of user messages, told to other systems."""
 
-from usermsg.notifications import event_types
 from usermsg.objects import message_payload
+from usermsg.outbox import event_types
 
 #: Event type -> its place in what is told of one message. A message is either
 #: deleted or expires, and nothing else is told of it after that.

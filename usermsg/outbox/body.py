@@ -4,9 +4,9 @@
 import orjson
 
 from usermsg.db import clock
-from usermsg.notifications import message
 from usermsg.notifications import notification
 from usermsg.objects import message as message_object
+from usermsg.outbox import lifecycle
 
 _OF_MESSAGES = 'message.'
 
@@ -23,7 +23,7 @@ def of(entry, catalogue):
     """
     payload = orjson.loads(entry.content)
     if entry.event_type.startswith(_OF_MESSAGES):
-        payload = message.payload(
+        payload = lifecycle.payload(
             entry.event_type, message_object.Message.from_row(payload),
             catalogue)
     return notification.Notification(

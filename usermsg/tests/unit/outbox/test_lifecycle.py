@@ -6,10 +6,10 @@ import hypothesis
 
 from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
-from usermsg.notifications import event_types
-from usermsg.notifications import message as notifications
 from usermsg.objects import message
 from usermsg.objects import message_payload
+from usermsg.outbox import event_types
+from usermsg.outbox import lifecycle as notifications
 from usermsg.tests import base
 from usermsg.tests.unit import test_objects
 

@@ -2,7 +2,7 @@
 """Where notifications wait until a driver has delivered them.
 
 What the outbox has accepted is never lost: it is stored in one transaction
-with what it tells of, and :mod:`usermsg.notifications.relay` forgets it when
+with what it tells of, and :mod:`usermsg.outbox.relay` forgets it when
 it was delivered. Nobody who writes here waits for a broker.
 """
 
@@ -17,9 +17,9 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception
 from usermsg import host
-from usermsg.notifications import event_types
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
+from usermsg.outbox import event_types
 from usermsg import validation
 
 #: A strategy that sends nothing: nothing is stored for it.
@@ -91,7 +91,7 @@ class Outbox:
     def teller(self, event_type):
         """What stores that something happened to messages.
 
-        :param event_type: of :mod:`usermsg.notifications.event_types`
+        :param event_type: of :mod:`usermsg.outbox.event_types`
         :returns: a function of the connection, in whose transaction it
             happened, and of the messages' rows; None if nothing is to be
             told

@@ -19,10 +19,11 @@ from oslo_log import log
 
 from usermsg.db import lease
 from usermsg import exception
-from usermsg.notifications import delivery
 from usermsg.notifications.drivers import loader
-from usermsg.notifications import sweep
 from usermsg.objects import outbox as entries
+from usermsg.outbox import delivery
+from usermsg.outbox import drivers as relay_drivers
+from usermsg.outbox import shard
 
 LOG = log.getLogger(__name__)
 
@@ -48,13 +49,13 @@ class Relay:
         self._options = runtime.conf.relay
         self._metrics = runtime.metrics
         self._delivery = delivery.Delivery(driver, max(
-            min(delivery.longest(self._options.lease), sweep.PATIENCE),
+            min(delivery.longest(self._options.lease), shard.PATIENCE),
             loader.patience(driver)))
         self._random = random.Random()  # nosec B311
         self._failures = 0
         self._said = False
         self._quiet_until = 0
-        self._seen = sweep.Seen()
+        self._seen = shard.Seen()
         self._shard = -1
 
     def run(self, stop):
@@ -65,7 +66,7 @@ class Relay:
             try:
                 if self.round(stop):
                     pause = 0
-            except sweep.Away as error:
+            except shard.Away as error:
                 away = str(error)
             except exception.DatabaseUnavailable:
                 pause = max(pause, _DATABASE_PAUSE)  # has been logged
@@ -107,30 +108,30 @@ class Relay:
         """Send what waits in all shards that no other process works on.
 
         :returns: whether more waits that could be sent at once
-        :raises usermsg.notifications.sweep.Away: nothing can be delivered
+        :raises usermsg.outbox.shard.Away: nothing can be delivered
         :raises usermsg.db.lease.Lost: this process froze for too long
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         self._seen.begin()
         more, away, in_a_row = False, None, 0
-        for shard in self._shards():
+        for number in self._shards():
             if stop.is_set():
                 break
-            self._shard = shard
-            held = lease.Lease(self._db, f'relay-{self.name}-{shard}',
+            self._shard = number
+            held = lease.Lease(self._db, f'relay-{self.name}-{number}',
                                self._options.lease)
             if not held.acquire():
                 continue
             try:
-                more |= sweep.Sweep(
-                    self._runtime, self.name, self._delivery, shard, held,
+                more |= shard.ShardPass(
+                    self._runtime, self.name, self._delivery, number, held,
                     self._random, self._seen).run(stop)
                 in_a_row = 0
-            except sweep.Away as error:
+            except shard.Away as error:
                 # What waits here may be to blame: others have their turn.
                 away = error
                 in_a_row += 1
-                if in_a_row == (sweep.PROBES if self._seen.lately else 1):
+                if in_a_row == (shard.PROBES if self._seen.lately else 1):
                     break
             finally:
                 self._release(held)
@@ -145,8 +146,8 @@ class Relay:
         those behind it.
         """
         found = list(entries.shards(self._db, self.name))
-        return ([shard for shard in found if shard > self._shard] +
-                [shard for shard in found if shard <= self._shard])
+        return ([number for number in found if number > self._shard] +
+                [number for number in found if number <= self._shard])
 
     def _release(self, held):
         try:
@@ -188,7 +189,7 @@ class Relays:
         while not stop.is_set():
             try:
                 # In this process: no connection goes over a fork.
-                return loader.load_for_relay(self._runtime.conf)
+                return relay_drivers.load(self._runtime.conf)
             except exception.ConfigurationError as error:
                 if str(error) != said:
                     said = str(error)

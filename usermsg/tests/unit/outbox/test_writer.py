@@ -7,8 +7,8 @@ import time
 
 from usermsg import exception
 from usermsg.notifications import notification
-from usermsg.notifications import outbox as box
 from usermsg.objects import outbox
+from usermsg.outbox import writer
 from usermsg.tests import base
 
 SECRET = 'hunter2'
@@ -43,13 +43,13 @@ class TestSend(base.TestCase):
             self.assertEqual('payload', error.field)
             self.assertNotIn(SECRET, str(error))
             self.assertIsNone(error.__cause__)
-        self.send('x' * (box.MAX_PAYLOAD - 2), subject='large')
+        self.send('x' * (writer.MAX_PAYLOAD - 2), subject='large')
         self.assertEqual(1, len(list(outbox.shards(
             self.service.db, 'rabbit'))))
 
     def test_nothing_is_stored_of_what_is_refused(self):
         self.assertRaises(exception.InvalidInput, self.send,
-                          'x' * (box.MAX_PAYLOAD - 1))
+                          'x' * (writer.MAX_PAYLOAD - 1))
         self.assertEqual([], list(outbox.shards(self.service.db, 'rabbit')))
 
     def test_a_database_that_does_not_answer_holds_nobody_up(self):
