@@ -13,7 +13,7 @@ from oslo_service import opts as service_opts  # noqa: E402
 from oslo_service import service as os_service  # noqa: E402
 
 from usermsg import exception  # noqa: E402
-from usermsg import worker  # noqa: E402
+from usermsg.worker import service as worker  # noqa: E402
 
 LOG = log.getLogger(__name__)
 

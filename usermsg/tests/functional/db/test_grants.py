@@ -18,10 +18,10 @@ from usermsg.importer import source
 from usermsg.message import api as message_api
 from usermsg.objects import outbox
 from usermsg.objects import removal
-from usermsg import reaper
 from usermsg.tests import base
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional import servers
+from usermsg.worker import reaper
 
 PAGES = base.ROOT / 'doc/source/admin'
 

@@ -11,11 +11,11 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg.importer import store
 from usermsg.message import api as message_api
-from usermsg import reaper
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.db import test_reaper
+from usermsg.worker import reaper
 
 DAY = test_reaper.DAY
 CREATE, DELETE, EXPIRE = (

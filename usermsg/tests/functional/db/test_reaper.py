@@ -16,9 +16,9 @@ from usermsg.db import lease
 from usermsg.db import models
 from usermsg.message import api as message_api
 from usermsg.objects import removal
-from usermsg import reaper
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
+from usermsg.worker import reaper
 
 DAY = datetime.timedelta(days=1)
 SECOND = datetime.timedelta(seconds=1)

@@ -11,12 +11,12 @@ import yaml
 
 from usermsg.outbox import metrics
 from usermsg.outbox import shard
-from usermsg import reaper
 from usermsg.tests import base
 from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import rabbitmq
 from usermsg.tests.functional import servers
+from usermsg.worker import reaper
 
 PAGE = base.ROOT / 'doc/source/admin/outbox.rst'
 

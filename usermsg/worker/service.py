@@ -11,8 +11,8 @@ from usermsg import exception
 from usermsg.metrics import exporter
 from usermsg.outbox import metrics
 from usermsg.outbox import relay
-from usermsg import reaper
 from usermsg import service
+from usermsg.worker import reaper
 
 LOG = log.getLogger(__name__)
 
