@@ -7,15 +7,15 @@ import urllib.parse
 from oslo_middleware import cors
 from pecan import core
 
-from usermsg.api import auth
 from usermsg.api.controllers import root
-from usermsg.api import conventions
+from usermsg.api import dialects
 from usermsg.api import errors
-from usermsg.api import figures
-from usermsg.api import headers
-from usermsg.api import proxy
+from usermsg.api.middleware import auth
+from usermsg.api.middleware import metrics
+from usermsg.api.middleware import proxy
+from usermsg.api.middleware import request_id
+from usermsg.api.middleware import security_headers
 from usermsg.api import request
-from usermsg.api import request_id
 from usermsg import exception
 
 
@@ -45,7 +45,7 @@ def make_app(runtime):
     controller = root.Root(runtime)
     app = _Application(
         controller,
-        hooks=[conventions.ErrorHook(), conventions.VersionHook()],
+        hooks=[dialects.ErrorHook(), dialects.VersionHook()],
         request_cls=request.Request)
     app = auth.STRATEGIES[conf.api.auth_strategy](app, conf)
     if conf.oslo_middleware.enable_proxy_headers_parsing:
@@ -55,9 +55,9 @@ def make_app(runtime):
         app = cors.CORS(app, conf)
     if conf.metrics.path:
         _check_path(conf.metrics.path, controller.table)
-        app = figures.Shown(app, runtime.metrics, conf.metrics.path)
-    app = headers.Headers(request_id.RequestId(app))
-    return figures.Counted(app, runtime.metrics)
+        app = metrics.Shown(app, runtime.metrics, conf.metrics.path)
+    app = security_headers.Headers(request_id.RequestId(app))
+    return metrics.Counted(app, runtime.metrics)
 
 
 class _Application(core.PecanBase):

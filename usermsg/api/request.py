@@ -6,8 +6,8 @@ import functools
 import pecan
 from webob import acceptparse
 
-from usermsg.api import conventions
-from usermsg.api import proxy
+from usermsg.api import dialects
+from usermsg.api.middleware import proxy
 from usermsg.catalogue import catalogue
 from usermsg import context
 
@@ -65,12 +65,12 @@ class Request(pecan.Request):
     @property
     def version(self):
         """The microversion that was asked for, (major, minor)."""
-        return self.convention.version(self)
+        return self.dialect.version(self)
 
     @property
-    def convention(self):
-        """See :func:`usermsg.api.conventions.of`."""
-        return conventions.of(self.environ.get('PATH_INFO', ''))
+    def dialect(self):
+        """See :func:`usermsg.api.dialects.of`."""
+        return dialects.of(self.environ.get('PATH_INFO', ''))
 
     @property
     def language(self):

@@ -17,8 +17,8 @@ from oslo_log import log
 
 from usermsg.api import app
 from usermsg.api import errors
-from usermsg.api import figures
-from usermsg.api import headers
+from usermsg.api.middleware import metrics
+from usermsg.api.middleware import security_headers
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -124,13 +124,13 @@ class _Request(http_server.HTTPRequest):
         head = '\r\n'.join([
             f'{self.server.protocol} {answer.status}',
             *(f'{name}: {value}'
-              for name, value in headers.complete(answer.headerlist)),
+              for name, value in security_headers.complete(answer.headerlist)),
             '\r\n'])
         try:
             self.conn.wfile.write(head.encode('latin-1') + answer.body)
         except OSError:
             LOG.debug('[%s] A client went away.', request_id)
-        figures.count(self.server.metrics, 'other', None, status[:3],
+        metrics.count(self.server.metrics, 'other', None, status[:3],
                       time.monotonic() - self.conn.began)
 
 

@@ -4,9 +4,9 @@
 import bisect
 import hashlib
 
-from usermsg.api import answer
-from usermsg.api import project
+from usermsg.api import project_scope
 from usermsg.api import query
+from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 from usermsg.policies import defined_messages as rules
@@ -31,7 +31,8 @@ class DefinedMessages:
         context = request.identity
         context.authorize(rules.GET_ALL)
         values = query.read(request)
-        project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
+        project_scope.may_leave(request, context,
+                                message_rules.READ_ALL_PROJECTS)
         limit = query.limit(values, self._max_limit)
         wanted = _filters(values)
         marker = values.get('marker')
@@ -69,7 +70,8 @@ class DefinedMessages:
         context = request.identity
         context.authorize(rules.GET)
         query.read(request)
-        project.may_leave(request, context, message_rules.READ_ALL_PROJECTS)
+        project_scope.may_leave(request, context,
+                                message_rules.READ_ALL_PROJECTS)
         outcome = self._catalogue.find(request.path_value('event_id'))
         return _tagged(request, response, {
             'defined_message': self._viewer(request)(outcome)})
@@ -114,7 +116,7 @@ def _filters(values):
 
 def _tagged(request, response, content):
     """An answer that a client can keep, and ask whether it still holds."""
-    answer.in_words(request, response, content)
+    responses.in_words(request, response, content)
     response.etag = hashlib.sha256(response.body).hexdigest()[:32]
     response.cache_control = 'private, no-cache'
     # Not WebOb's conditional_response: that would take "*" for nothing, and

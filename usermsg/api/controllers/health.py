@@ -3,8 +3,8 @@
 
 import functools
 
-from usermsg.api import answer
 from usermsg.api import query
+from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 from usermsg.db import migration
@@ -32,7 +32,7 @@ class Health:
         if request.identified and request.identity.can(rules.DETAIL):
             content['checks'] = [self._view(state)]
         response.status = 503 if state.failure else 200
-        return answer.json(response, content)
+        return responses.json(response, content)
 
     @route.handle('HEAD', '/healthcheck', answers={200: None, 503: None})
     def head(self, request, response):

@@ -3,11 +3,11 @@
 
 import datetime
 
-from usermsg.api import answer
 from usermsg.api import body
 from usermsg.api import errors
-from usermsg.api import project
+from usermsg.api import project_scope
 from usermsg.api import query
+from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 from usermsg import exception
@@ -60,7 +60,7 @@ class Messages:
         if len(page.objects) > limit:
             content['messages_links'] = [
                 query.next_page(request, values, shown[-1].id)]
-        return answer.in_words(request, response, content)
+        return responses.in_words(request, response, content)
 
     @route.handle('POST', *_COLLECTION, rule=rules.CREATE,
                   body=schemas.CREATE,
@@ -73,7 +73,7 @@ class Messages:
         context = request.identity
         context.authorize(rules.CREATE)
         query.read(request)
-        project.stay(request, context)
+        project_scope.stay(request, context)
         single, places = _entries(body.read(request, self._max_body))
 
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -92,10 +92,10 @@ class Messages:
         if not single:
             for view, (_message, new) in zip(views, stored):
                 view['status'] = 201 if new else 200
-            return answer.in_words(request, response, {'messages': views})
+            return responses.in_words(request, response, {'messages': views})
         if response.status_int == 201:
             response.headers['Location'] = views[0]['links'][0]['href']
-        return answer.in_words(request, response, {'message': views[0]})
+        return responses.in_words(request, response, {'message': views[0]})
 
     def _draft(self, request, place, entry, created_at):
         if not isinstance(entry, dict):
@@ -120,7 +120,7 @@ class Messages:
         context = request.identity
         context.authorize(rules.GET)
         query.read(request)
-        all_projects = project.may_leave(
+        all_projects = project_scope.may_leave(
             request, context, rules.READ_ALL_PROJECTS)
 
         message = self._api.get(context, request.path_value('message_id'),
@@ -129,7 +129,7 @@ class Messages:
         in_path = request.path_value('project_id')
         if in_path not in (None, message.project_id):
             raise errors.NotFound()
-        return answer.in_words(request, response, {
+        return responses.in_words(request, response, {
             'message': self._views(request, [message])[0]})
 
     @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE,
@@ -139,7 +139,7 @@ class Messages:
         context = request.identity
         context.authorize(rules.DELETE)
         query.read(request)
-        project.stay(request, context)
+        project_scope.stay(request, context)
 
         self._api.delete(
             context, request.path_value('message_id'),
@@ -217,7 +217,7 @@ def _projects(request, context, values):
     # The caller's own project in the path says nothing: in many clouds it is
     # a part of the endpoint.
     if in_path not in (None, context.project_id):
-        project.may_leave(request, context, rules.READ_ALL_PROJECTS)
+        project_scope.may_leave(request, context, rules.READ_ALL_PROJECTS)
         if everything or asked not in (None, in_path):
             raise exception.InvalidInput(
                 'all_projects' if everything else 'project_id',

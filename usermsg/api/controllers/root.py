@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds the handler of a request; answers discovery itself."""
 
-from usermsg.api import answer
-from usermsg.api import auth
 from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
@@ -10,7 +8,9 @@ from usermsg.api import errors
 from usermsg.api.facades import share
 from usermsg.api.facades import volume
 from usermsg.api import microversion
+from usermsg.api.middleware import identity
 from usermsg.api import openapi
+from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 
@@ -39,7 +39,7 @@ class Root:
         found, handler, values = self.table.find(request.method, segments)
         request.prepare(self._runtime, found, values)
         if found.rule is not None and not request.identified:
-            if auth.UNAVAILABLE in request.environ:
+            if identity.UNAVAILABLE in request.environ:
                 raise errors.IdentityUnavailable()
             raise errors.Unauthorized()
         request.version  # an error, if it isn't one of ours
@@ -51,18 +51,18 @@ class Root:
     @route.handle('GET', '/', answers={200: schemas.VERSIONS})
     def versions(self, request, response):
         """List the versions of the API."""
-        return answer.json(response, {'versions': [_version(request)]})
+        return responses.json(response, {'versions': [_version(request)]})
 
     @route.handle('GET', '/v3', answers={200: schemas.VERSION})
     def version(self, request, response):
         """Show the version of the API."""
-        return answer.json(response, {'version': _version(request)})
+        return responses.json(response, {'version': _version(request)})
 
     @route.handle('GET', '/v3/openapi.json',
                   answers={200: schemas.DESCRIPTION})
     def description(self, request, response):
         """Describe the API in OpenAPI 3.1."""
-        return answer.json(response, {
+        return responses.json(response, {
             **self._description, 'servers': [{'url': request.endpoint}]})
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import urllib.parse
 
 from usermsg.api import errors
-from usermsg.api.facades import convention
+from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api import query
 from usermsg.api import route
@@ -53,8 +53,8 @@ class Messages:
     #: First segment of the path, and the version that stands behind it.
     segment = None
     major = None
-    #: A :class:`usermsg.api.facades.convention.Convention`.
-    convention = None
+    #: A :class:`usermsg.api.facades.dialect.Dialect`.
+    dialect = None
     #: What a list of versions says besides: since when, where they are
     #: described, and of what type they are.
     updated = None
@@ -97,11 +97,11 @@ class Messages:
 
     def _versions(self, request, response, status):
         response.status = status
-        return convention.written(response, {'versions': [{
-            'id': f'v{convention.text(self.convention.minimum)}',
+        return dialect.written(response, {'versions': [{
+            'id': f'v{dialect.text(self.dialect.minimum)}',
             'status': 'CURRENT',
-            'version': convention.text(self.convention.maximum),
-            'min_version': convention.text(self.convention.minimum),
+            'version': dialect.text(self.dialect.maximum),
+            'min_version': dialect.text(self.dialect.minimum),
             'updated': self.updated,
             'links': [
                 {'rel': 'describedby', 'type': 'text/html',
@@ -211,7 +211,7 @@ class Messages:
         if 'Accept-Language' in request.headers:
             response.headers['Content-Language'] = request.language
             response.headers['Vary'] = 'Accept-Language'
-        return convention.written(response, content)
+        return dialect.written(response, content)
 
 
 def time(value):

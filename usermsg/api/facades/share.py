@@ -3,7 +3,7 @@
 
 from oslo_utils import strutils
 
-from usermsg.api.facades import convention
+from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.catalogue.catalogues import share
@@ -22,7 +22,7 @@ _TIMES = (2, 52)
 _EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
 
 
-class _Convention(convention.Convention):
+class _Dialect(dialect.Dialect):
 
     header = 'X-OpenStack-Manila-API-Version'
     request_id_of_empty = True
@@ -54,7 +54,7 @@ class _Convention(convention.Convention):
                 strutils.bool_from_string(experimental))
 
 
-CONVENTION = _Convention((2, 0), (2, 99))
+DIALECT = _Dialect((2, 0), (2, 99))
 
 #: Key of a query -> filter and the longest value that there is.
 _FILTERS = {
@@ -81,7 +81,7 @@ class Share(messages.Messages):
     prefix = share.NAMESPACE.prefix
     segment = SEGMENT
     major = 'v2'
-    convention = CONVENTION
+    dialect = DIALECT
     updated = '2015-08-27T11:33:21Z'
     described_by = 'http://docs.openstack.org/'
     media_type = 'application/vnd.openstack.share+json;version=1'

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The messages of block storage, as its own API shows them."""
 
-from usermsg.api.facades import convention
+from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
 from usermsg.api import query
@@ -20,7 +20,7 @@ _PAGES_AND_FILTERS = (3, 5)
 _STRICT_FILTERS = (3, 31)
 
 
-class _Convention(convention.Convention):
+class _Dialect(dialect.Dialect):
 
     header = 'OpenStack-API-Version'
 
@@ -46,7 +46,7 @@ class _Convention(convention.Convention):
         return f'volume {version}'
 
 
-CONVENTION = _Convention((3, 0), (3, 71))
+DIALECT = _Dialect((3, 0), (3, 71))
 
 #: Key of a query -> filter and the longest value that there is.
 _FILTERS = {
@@ -73,7 +73,7 @@ class Volume(messages.Messages):
     prefix = volume.NAMESPACE.prefix
     segment = SEGMENT
     major = 'v3'
-    convention = CONVENTION
+    dialect = DIALECT
     updated = '2023-08-31T00:00:00Z'
     described_by = 'https://docs.openstack.org/'
     media_type = 'application/vnd.openstack.volume+json;version=3'
@@ -84,7 +84,7 @@ class Volume(messages.Messages):
         super().__init__(runtime, runtime.conf.volume_facade)
 
     def wanted(self, request, values):
-        paged = (CONVENTION.stated(request) is None or
+        paged = (DIALECT.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = listing.limit(
             values, self._max_limit, listing.any_number)

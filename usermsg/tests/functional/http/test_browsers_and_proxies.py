@@ -7,7 +7,7 @@ import sys
 from oslo_middleware import cors
 
 from usermsg.api import app
-from usermsg.api import headers
+from usermsg.api.middleware import security_headers
 from usermsg import exception
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
@@ -259,7 +259,7 @@ class TestHeaders(ServiceTestCase):
 
     def test_what_is_set_further_in_stays(self):
         given = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]
-        found = headers.complete(given)
+        found = security_headers.complete(given)
         self.assertEqual(given, found[:2])
         self.assertNotIn(('Cache-Control', 'no-store'), found)
         self.assertIn(('X-Frame-Options', 'DENY'), found)

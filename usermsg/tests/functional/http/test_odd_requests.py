@@ -4,7 +4,7 @@
 import dataclasses
 
 from usermsg.api import app
-from usermsg.api import request_id
+from usermsg.api.middleware import request_id
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 

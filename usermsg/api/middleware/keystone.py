@@ -6,23 +6,19 @@ form of all our errors. What it changes:
 
 * Keystone that can't be asked, or that answers with nonsense, is neither a
   token that is wrong nor a failure of ours
-  (:data:`usermsg.api.auth.UNAVAILABLE`).
+  (:data:`usermsg.api.middleware.identity.UNAVAILABLE`).
 * Threads don't pile up waiting for a Keystone that says nothing.
 * Without memcached, tokens are remembered in a cache that has an end, and
   with them what they mean for a request: working that out each time would
   cost a third of a page of messages.
 """
 
-import dataclasses
 import functools
-import hashlib
-import operator
 import os
 import re
 import threading
 import time
 
-import cachetools
 from keystoneauth1 import access
 from keystoneauth1 import exceptions
 from keystoneauth1 import loading
@@ -30,7 +26,8 @@ from keystonemiddleware import auth_token
 import orjson
 from oslo_log import log
 
-from usermsg.api import auth
+from usermsg.api.middleware import identity
+from usermsg.api.middleware import token_cache
 from usermsg.conf import authtoken
 from usermsg import exception
 
@@ -43,25 +40,7 @@ _LONGEST_TOKEN = 8000
 # Seconds; a failure that takes longer is a silence.
 _LONG = 1
 
-# Bytes, with all that is kept of a token and to find it.
-_TOKEN_SIZE = 4096
-_CACHED_TOKENS = 10_000
-_CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
-
 _ADDRESS = re.compile('https?://[^/?#]', re.IGNORECASE)
-
-_SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
-            'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
-            'USER_DOMAIN_NAME', 'DOMAIN_ID', 'DOMAIN_NAME', 'ROLES')
-
-# What keystonemiddleware says in the environment of a request about who
-# asks, and nobody else may.
-_SAID = (*(f'HTTP_X_{name}' for name in _SUBJECT),
-         *(f'HTTP_X_SERVICE_{name}' for name in _SUBJECT),
-         'HTTP_X_IDENTITY_STATUS', 'HTTP_X_SERVICE_IDENTITY_STATUS',
-         'HTTP_X_IS_ADMIN_PROJECT', 'HTTP_OPENSTACK_SYSTEM_SCOPE',
-         'HTTP_X_SERVICE_CATALOG', 'HTTP_X_ROLE', 'HTTP_X_USER',
-         'HTTP_X_TENANT_ID', 'HTTP_X_TENANT_NAME', 'HTTP_X_TENANT')
 
 
 def protect(app, conf):
@@ -137,10 +116,10 @@ _KNOWN = (exceptions.ClientException, auth_token.ServiceError, _Unusable)
 class _Protocol(auth_token.AuthProtocol):
 
     def __call__(self, environ, start_response):
-        if isinstance(self._token_cache, _TokenCache):
+        if isinstance(self._token_cache, token_cache.TokenCache):
             said = self._token_cache.said(environ)
             if said is not None:
-                for name in _SAID:
+                for name in identity.HEADERS:
                     environ.pop(name, None)
                 environ.update(said)
                 return self._app(environ, start_response)
@@ -153,7 +132,7 @@ class _Protocol(auth_token.AuthProtocol):
             answer = super().process_request(request)
         except _Unavailable:
             # By now no header says who asks.
-            request.environ[auth.UNAVAILABLE] = True
+            request.environ[identity.UNAVAILABLE] = True
             return None
         if request.user_token_valid:
             user = request.token_auth.user
@@ -161,7 +140,7 @@ class _Protocol(auth_token.AuthProtocol):
                 # It puts the scope of the service's token in its place.
                 request.environ['HTTP_OPENSTACK_SYSTEM_SCOPE'] = (
                     'all' if user.system_scoped else None)
-            elif isinstance(self._token_cache, _TokenCache):
+            elif isinstance(self._token_cache, token_cache.TokenCache):
                 self._token_cache.remember(
                     request.environ, user, request.token_info)
         return answer
@@ -189,7 +168,7 @@ class _Protocol(auth_token.AuthProtocol):
             # Now rather than in the first request, as it may lack a package.
             cache.initialize({})
             return cache
-        return _TokenCache(self._conf.get('token_cache_time'))
+        return token_cache.TokenCache(self._conf.get('token_cache_time'))
 
 
 class _IdentityServer:
@@ -298,86 +277,3 @@ _READ = {
         for rule in said.application_credential_access_rules or ()
         for name in ('method', 'path', 'service')],
 }
-
-
-@dataclasses.dataclass
-class _Token:
-    """A token that Keystone knows.
-
-    :param data: what Keystone said, as JSON
-    :param said: the same in the environment of a request, if each request
-        with this token is judged alike
-    :param expires: when the token does, in seconds of the Epoch
-    """
-
-    data: bytes
-    said: dict | None = None
-    expires: float = 0
-
-    @property
-    def size(self):
-        """Bytes that it takes at most, with ``said``."""
-        return max(_TOKEN_SIZE, _TOKEN_SIZE // 2 + 2 * len(self.data))
-
-
-class _TokenCache:
-    """What Keystone said, for a while; in place of keystonemiddleware's own.
-
-    That one is made for each of the threads, has no bound, and looks at all
-    its tokens each time it is asked for one.
-
-    :param seconds: how long; less than 1 for not at all
-    """
-
-    def __init__(self, seconds):
-        self._tokens = cachetools.TTLCache(
-            _CACHE_SIZE if seconds > 0 else 0, max(seconds, 0),
-            getsizeof=operator.attrgetter('size'))
-        self._lock = threading.Lock()
-
-    def initialize(self, environ):
-        """Nothing to do; keystonemiddleware calls it on each request."""
-
-    def get(self, token):
-        found = self._find(token)
-        return found and orjson.loads(found.data)
-
-    def set(self, token, data):
-        # Nobody can change what is kept, and it takes less room.
-        found = _Token(orjson.dumps(data))
-        with self._lock:
-            if found.size <= self._tokens.maxsize:
-                self._tokens[_key(token)] = found
-
-    def said(self, environ):
-        """What is to be said in a request, or None if it isn't known."""
-        token = environ.get('HTTP_X_AUTH_TOKEN')
-        if not token or 'HTTP_X_SERVICE_TOKEN' in environ:
-            return None
-        found = self._find(token)
-        if found is None or found.expires <= time.time():
-            return None
-        return found.said
-
-    def remember(self, environ, identity, data):
-        """Keep what was said, as long as its token is kept.
-
-        :param identity: the token, a keystoneauth1 AccessInfo
-        :param data: what Keystone said of it
-        """
-        credential = data['token'].get('application_credential') or {}
-        if identity.bind or credential.get('access_rules') is not None:
-            return
-        found = self._find(identity.auth_token)
-        if found is not None:
-            found.expires = identity.expires.timestamp()
-            found.said = {name: environ[name] for name in _SAID
-                          if name in environ}
-
-    def _find(self, token):
-        with self._lock:
-            return self._tokens.get(_key(token))
-
-
-def _key(token):
-    return hashlib.sha256(token.encode()).digest()

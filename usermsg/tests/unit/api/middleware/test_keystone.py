@@ -9,7 +9,8 @@ from keystoneauth1 import exceptions
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import auth_token
 
-from usermsg.api import keystone
+from usermsg.api.middleware import identity
+from usermsg.api.middleware import keystone
 from usermsg.tests import base
 
 
@@ -46,18 +47,18 @@ ANSWER = answer_of()
 
 class TestAsking(base.TestCase):
 
-    def assert_unavailable(self, identity, token='token'):
-        self.assertRaises(keystone._Unavailable, identity.verify_token, token)
+    def assert_unavailable(self, remote, token='token'):
+        self.assertRaises(keystone._Unavailable, remote.verify_token, token)
 
     def test_what_keystone_says_is_passed_on(self):
-        identity = keystone._IdentityServer(Server(ANSWER))
-        self.assertEqual(ANSWER, identity.verify_token('token'))
+        remote = keystone._IdentityServer(Server(ANSWER))
+        self.assertEqual(ANSWER, remote.verify_token('token'))
 
     def test_a_wrong_token_is_no_silence(self):
         server = Server(auth_token.InvalidToken(), ANSWER)
-        identity = keystone._IdentityServer(server)
-        self.assertRaises(auth_token.InvalidToken, identity.verify_token, 'a')
-        identity.verify_token('b')
+        remote = keystone._IdentityServer(server)
+        self.assertRaises(auth_token.InvalidToken, remote.verify_token, 'a')
+        remote.verify_token('b')
         self.assertEqual(['a', 'b'], server.asked)
 
     def test_any_failure_is_an_absence(self):
@@ -115,10 +116,10 @@ class TestAsking(base.TestCase):
 
     def test_keystone_is_not_asked_about_what_can_be_no_token(self):
         server = Server()
-        identity = keystone._IdentityServer(server)
+        remote = keystone._IdentityServer(server)
         for token in ('', 'a\n', 'a\x00', '\xe4', 'x' * 8001):
             self.assertRaises(auth_token.InvalidToken,
-                              identity.verify_token, token)
+                              remote.verify_token, token)
         self.assertEqual([], server.asked)
 
     def test_one_thread_waits_for_a_silent_keystone(self):
@@ -130,18 +131,18 @@ class TestAsking(base.TestCase):
             return exceptions.ConnectTimeout()
 
         server = Server(exceptions.ConnectTimeout(), wait, ANSWER)
-        identity = keystone._IdentityServer(server)
-        self.assert_unavailable(identity, 'first')
+        remote = keystone._IdentityServer(server)
+        self.assert_unavailable(remote, 'first')
         with concurrent.futures.ThreadPoolExecutor() as pool:
             second = pool.submit(
-                self.assert_unavailable, identity, 'second')
+                self.assert_unavailable, remote, 'second')
             self.assertTrue(asked.wait(60))
             for _ in range(10):
-                self.assert_unavailable(identity, 'told at once')
+                self.assert_unavailable(remote, 'told at once')
             go_on.set()
             second.result(60)
         # And then the next one tries.
-        identity.verify_token('third')
+        remote.verify_token('third')
         self.assertEqual(['first', 'second', 'third'], server.asked)
 
     def test_any_failure_that_takes_long_is_a_silence(self):
@@ -149,18 +150,18 @@ class TestAsking(base.TestCase):
         for error in (exceptions.ConnectFailure(),
                       exceptions.DiscoveryFailure(), OSError()):
             for seconds, silent in ((0.1, False), (10, True)):
-                identity = keystone._IdentityServer(
+                remote = keystone._IdentityServer(
                     Server(error), iter([0, seconds]).__next__)
-                self.assert_unavailable(identity)
-                self.assertEqual(silent, identity._silent)
+                self.assert_unavailable(remote)
+                self.assertEqual(silent, remote._silent)
 
     def test_a_slow_answer_is_no_silence(self):
         for answer in (ANSWER, auth_token.InvalidToken()):
-            identity = keystone._IdentityServer(
+            remote = keystone._IdentityServer(
                 Server(answer), iter([0, 10]).__next__)
             with contextlib.suppress(auth_token.InvalidToken):
-                identity.verify_token('token')
-            self.assertFalse(identity._silent)
+                remote.verify_token('token')
+            self.assertFalse(remote._silent)
 
     def test_threads_ask_at_once_while_keystone_answers(self):
         together = threading.Barrier(4)
@@ -169,82 +170,10 @@ class TestAsking(base.TestCase):
             together.wait(60)
             return ANSWER
 
-        identity = keystone._IdentityServer(Server(*[answer] * 4))
+        remote = keystone._IdentityServer(Server(*[answer] * 4))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             self.assertEqual([ANSWER] * 4, list(pool.map(
-                identity.verify_token, 'abcd')))
-
-
-class TestTokenCache(base.TestCase):
-
-    def test_what_was_set_is_found(self):
-        cache = keystone._TokenCache(300)
-        cache.set('token', {'token': {'user': 'a'}})
-        self.assertEqual({'token': {'user': 'a'}}, cache.get('token'))
-        self.assertIsNone(cache.get('other'))
-
-    def test_what_is_found_can_be_changed(self):
-        cache = keystone._TokenCache(300)
-        cache.set('token', {'token': {'user': 'a'}})
-        cache.get('token')['token']['user'] = 'b'
-        self.assertEqual({'token': {'user': 'a'}}, cache.get('token'))
-
-    def test_without_time_nothing_is_kept(self):
-        for seconds in (0, -1):
-            cache = keystone._TokenCache(seconds)
-            cache.set('token', {'token': {}})
-            self.assertIsNone(cache.get('token'))
-
-    def test_it_has_an_end(self):
-        cache = keystone._TokenCache(300)
-        last = keystone._CACHED_TOKENS + 10
-        for number in range(last + 1):
-            cache.set(str(number), {})
-        self.assertEqual(keystone._CACHED_TOKENS, len(cache._tokens))
-        self.assertIsNone(cache.get('0'))
-        self.assertEqual({}, cache.get(str(last)))
-
-    def test_large_tokens_take_the_room_of_many(self):
-        cache = keystone._TokenCache(300)
-        large = 'x' * (keystone._CACHE_SIZE // 20)
-        for number in range(20):
-            cache.set(str(number), {'token': large})
-        self.assertEqual(9, len(cache._tokens))
-        self.assertEqual({'token': large}, cache.get('19'))
-        # One for which there would be no room at all.
-        cache.set('20', {'token': large * 10})
-        self.assertIsNone(cache.get('20'))
-        self.assertEqual(9, len(cache._tokens))
-
-    def test_a_token_takes_no_more_room_than_it_is_counted_for(self):
-        for roles, name in ((3, 'x' * 64), (100, 'x' * 255),
-                            (3, '\u4e2d' * 64)):
-            data = answer_of(user_name=name, project_name=name)
-            for number in range(roles):
-                data['token']['roles'].append(
-                    {'id': f'{number:032}', 'name': f'role-{number:03}'})
-            echo = Echo()
-            protocol = keystone.protect(echo, self.runtime(
-                keystone_authtoken={'auth_type': 'none',
-                                    'endpoint': 'http://k'}).conf)
-            protocol._identity_server = Server(data)
-            protocol({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/',
-                      'HTTP_X_AUTH_TOKEN': 't'}, lambda *args: None)
-            [(key, kept)] = protocol._token_cache._tokens.items()
-            parts = {id(part): sys.getsizeof(part) for part in (
-                key, kept, vars(kept), kept.data, kept.expires, kept.said,
-                *kept.said.values())}
-            # The rest is for what the cache itself takes for each.
-            self.assertLess(sum(parts.values()) + 512, kept.size)
-
-    def test_no_catalogue_is_asked_for(self):
-        protocol = keystone.protect(None, self.runtime(keystone_authtoken={
-            'auth_type': 'none', 'endpoint': 'http://k',
-            'include_service_catalog': True}).conf)
-        self.assertIs(False, protocol._include_service_catalog)
-        self.assertIs(
-            False,
-            protocol._identity_server._server._include_service_catalog)
+                remote.verify_token, 'abcd')))
 
 
 class Echo:
@@ -292,7 +221,7 @@ class TestWhatIsSaid(base.TestCase):
         self.know('t', self.token())
         expected = self.said(X_AUTH_TOKEN='t')
         # All that an application may find there.
-        names = {name[5:] for name in keystone._SAID}
+        names = {name[5:] for name in identity.HEADERS}
         request = auth_token._request._AuthTokenRequest(environ={})
         names |= {name.upper().replace('-', '_')
                   for name in request._all_auth_headers()}
@@ -330,3 +259,36 @@ class TestWhatIsSaid(base.TestCase):
         for environ, status in ((kerberos, 'Confirmed'), ({}, 'Invalid')):
             said = self.said(environ, X_AUTH_TOKEN='t')
             self.assertEqual(status, said['HTTP_X_IDENTITY_STATUS'])
+
+
+class TestTokens(base.TestCase):
+
+    def test_a_token_takes_no_more_room_than_it_is_counted_for(self):
+        for roles, name in ((3, 'x' * 64), (100, 'x' * 255),
+                            (3, '\u4e2d' * 64)):
+            data = answer_of(user_name=name, project_name=name)
+            for number in range(roles):
+                data['token']['roles'].append(
+                    {'id': f'{number:032}', 'name': f'role-{number:03}'})
+            echo = Echo()
+            protocol = keystone.protect(echo, self.runtime(
+                keystone_authtoken={'auth_type': 'none',
+                                    'endpoint': 'http://k'}).conf)
+            protocol._identity_server = Server(data)
+            protocol({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/',
+                      'HTTP_X_AUTH_TOKEN': 't'}, lambda *args: None)
+            [(key, kept)] = protocol._token_cache._tokens.items()
+            parts = {id(part): sys.getsizeof(part) for part in (
+                key, kept, vars(kept), kept.data, kept.expires, kept.said,
+                *kept.said.values())}
+            # The rest is for what the cache itself takes for each.
+            self.assertLess(sum(parts.values()) + 512, kept.size)
+
+    def test_no_catalogue_is_asked_for(self):
+        protocol = keystone.protect(None, self.runtime(keystone_authtoken={
+            'auth_type': 'none', 'endpoint': 'http://k',
+            'include_service_catalog': True}).conf)
+        self.assertIs(False, protocol._include_service_catalog)
+        self.assertIs(
+            False,
+            protocol._identity_server._server._include_service_catalog)

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who asks. Each strategy leaves the same headers for the application."""
 
-#: In the environment of a request whose token couldn't be checked.
-UNAVAILABLE = 'usermsg.identity_unavailable'
-
 
 def _keystone(app, conf):
     # Here, because it and its libraries take long to import.
-    from usermsg.api import keystone
+    from usermsg.api.middleware import keystone
     return keystone.protect(app, conf)
 
 

@@ -22,12 +22,12 @@ class _Native:
 
 NATIVE = _Native()
 
-_BY_SEGMENT = {volume.SEGMENT: volume.CONVENTION,
-               share.SEGMENT: share.CONVENTION}
+_BY_SEGMENT = {volume.SEGMENT: volume.DIALECT,
+               share.SEGMENT: share.DIALECT}
 
 
 def of(path):
-    """The convention for a path.
+    """The dialect for a path.
 
     :returns: an object with ``version(request)``, the microversion that is
         asked for; ``state(request, response)``, which adds the headers that
@@ -41,7 +41,7 @@ class VersionHook(hooks.PecanHook):
     """Every answer states its version, errors too."""
 
     def after(self, state):
-        state.request.convention.state(state.request, state.response)
+        state.request.dialect.state(state.request, state.response)
 
 
 class ErrorHook(hooks.PecanHook):

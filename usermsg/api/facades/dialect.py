@@ -25,8 +25,8 @@ _FAULTS = {
 _OTHER_FAULT = 'computeFault'
 
 
-class Convention:
-    """One older service's. See :func:`usermsg.api.conventions.of`.
+class Dialect:
+    """One older service's. See :func:`usermsg.api.dialects.of`.
 
     :param minimum: the lowest version that there is, (major, minor)
     :param maximum: the highest

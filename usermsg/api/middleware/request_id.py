@@ -4,7 +4,7 @@
 from oslo_context import context
 from oslo_log import log
 
-from usermsg.api import conventions
+from usermsg.api import dialects
 from usermsg.api import errors
 from usermsg import validation
 
@@ -46,5 +46,5 @@ class RequestId:
             return self._app(environ, start)
         except Exception:
             LOG.exception('[%s] A request failed.', request_id)
-            fault = conventions.of(environ['PATH_INFO']).fault
+            fault = dialects.of(environ['PATH_INFO']).fault
             return fault(errors.INTERNAL, request_id)(environ, start)
