@@ -7,10 +7,10 @@ import contextlib
 from oslo_config import cfg
 
 from usermsg.catalogue import loader
-from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
-from usermsg.cmd import interruptions
+from usermsg.cmd import option_types
 from usermsg.cmd import progress
+from usermsg.cmd import signals
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg.db import url as urls
@@ -121,7 +121,7 @@ class _Import(db_command.Command):
             help='go on if the revision of its tables is unknown, but the '
                  'columns are known')
         parser.add_argument(
-            '--batch-size', metavar='N', type=arguments.number(1, 1000),
+            '--batch-size', metavar='N', type=option_types.number(1, 1000),
             default=BATCH,
             help='rows that are stored in one transaction at most: 1 to 1000 '
                  f'(default: {BATCH})')
@@ -141,7 +141,7 @@ class _Import(db_command.Command):
             clock.read(self._db))
         self._report = Report()
         try:
-            with interruptions.Interruptions() as stop:
+            with signals.Interruptions() as stop:
                 return self._import(url, parsed_args, stop)
         except exception.OriginUnusable as error:
             raise RuntimeError(
@@ -162,7 +162,7 @@ class _Import(db_command.Command):
                     so_far.advance(len(rows))
                     if stop.came(within=0):
                         outcome = 'Interrupted'
-                        return interruptions.INTERRUPTED
+                        return signals.INTERRUPTED
                 outcome = ''
                 return 0
             finally:

@@ -6,11 +6,11 @@ import itertools
 
 from cliff import lister
 
-from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
-from usermsg.cmd import interruptions
-from usermsg.cmd import moment
+from usermsg.cmd import option_types
 from usermsg.cmd import progress
+from usermsg.cmd import signals
+from usermsg.cmd import timestamp
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
@@ -28,13 +28,13 @@ def add_choice(parser):
     group = parser.add_argument_group('which notifications')
     group.add_argument(
         '--id', metavar='ID', nargs='+', action='extend',
-        type=arguments.message_id,
+        type=option_types.message_id,
         help=f'those with these ids, the message_id; {_IDS:,} at most')
     group.add_argument(
-        '--driver', metavar='NAME', action='append', type=arguments.driver,
+        '--driver', metavar='NAME', action='append', type=option_types.driver,
         help='those for this driver; may be given several times')
     group.add_argument(
-        '--event-type', metavar='TYPE', type=arguments.event_type,
+        '--event-type', metavar='TYPE', type=option_types.event_type,
         help='those of this type, e.g. message.create')
     state = group.add_mutually_exclusive_group()
     state.add_argument('--set-aside', action='store_true',
@@ -42,11 +42,11 @@ def add_choice(parser):
     state.add_argument('--waiting', action='store_true',
                        help='those that are not set aside')
     group.add_argument(
-        '--since', metavar='AGE|TIME', type=moment.parse,
+        '--since', metavar='AGE|TIME', type=timestamp.parse,
         help=f'those that have been waiting since then or later: '
-             f'{moment.FORMS}')
+             f'{timestamp.FORMS}')
     group.add_argument(
-        '--before', metavar='AGE|TIME', type=moment.parse,
+        '--before', metavar='AGE|TIME', type=timestamp.parse,
         help='those that have been waiting since before then: likewise')
     return group
 
@@ -56,7 +56,7 @@ def chosen(parsed_args, now):
     if len(parsed_args.id or ()) > _IDS:
         raise exception.InvalidInput(
             '--id', f'there can be no more than {_IDS:,} at a time.')
-    since, before = (value and moment.before(now, value)
+    since, before = (value and timestamp.before(now, value)
                      for value in (parsed_args.since, parsed_args.before))
     if since and before and since >= before:
         raise exception.InvalidInput('--since', 'must be before --before.')
@@ -79,7 +79,7 @@ class List(db_command.Command, lister.Lister):
         parser = super().get_parser(prog_name)
         add_choice(parser)
         parser.add_argument(
-            '--limit', metavar='N', type=arguments.number(1, 100_000),
+            '--limit', metavar='N', type=option_types.number(1, 100_000),
             default=100,
             help='as many at most, the oldest first: 1 to 100000 (default: '
                  '100)')
@@ -146,18 +146,18 @@ class _Change(db_command.Command):
         self._pause = conf.reaper.pause
         now = clock.read(database)
         which = chosen(parsed_args, now)
-        with interruptions.Interruptions() as self._interruptions:
+        with signals.Interruptions() as self._interruptions:
             kinds = self._count(outbox.kinds(database, which))
             if kinds is None:
                 self._say('Interrupted while counting; nothing was changed.')
-                return interruptions.INTERRUPTED
+                return signals.INTERRUPTED
             if parsed_args.dry_run:
                 for (driver, event_type), number in sorted(kinds.items()):
                     self._say(f'{number:,} {event_type} for {driver}')
                 self._say(f'{kinds.total():,} notifications {self.would}.')
             elif not self._change(self._steps(database, which, now),
                                   kinds.total()):
-                return interruptions.INTERRUPTED
+                return signals.INTERRUPTED
         self._after({driver for driver, _type in kinds}, conf)
         return 0
 

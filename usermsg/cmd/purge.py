@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage purge``"""
 
-from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
-from usermsg.cmd import interruptions
-from usermsg.cmd import moment
+from usermsg.cmd import option_types
 from usermsg.cmd import progress
+from usermsg.cmd import signals
+from usermsg.cmd import timestamp
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
@@ -29,11 +29,12 @@ class Purge(db_command.Command):
         parser.add_argument('--dry-run', action='store_true',
                             help='only count, and change nothing')
         parser.add_argument(
-            '--older-than', metavar='AGE|TIME', type=moment.parse,
+            '--older-than', metavar='AGE|TIME', type=timestamp.parse,
             help='remove all messages that were recorded before, whether '
-                 f'they have expired or not: {moment.FORMS}. Their source '
+                 f'they have expired or not: {timestamp.FORMS}. Their source '
                  'ids stay used until they expire.')
-        parser.add_argument('--project', metavar='ID', type=arguments.project,
+        parser.add_argument('--project', metavar='ID',
+                            type=option_types.project,
                             help='only what belongs to this project')
         return parser
 
@@ -43,19 +44,19 @@ class Purge(db_command.Command):
         self._options = conf.reaper
         told = writer.Outbox(self._db, conf)
         now = clock.read(self._db)
-        with interruptions.Interruptions() as self._interruptions:
+        with signals.Interruptions() as self._interruptions:
             for what, rows, event_type in _kinds(parsed_args, now):
                 total = self._count(rows)
                 if total is None:
                     self._say('Interrupted while counting; ',
                               'nothing was changed.' if parsed_args.dry_run
                               else f'no {what} were removed.')
-                    return interruptions.INTERRUPTED
+                    return signals.INTERRUPTED
                 if parsed_args.dry_run:
                     self._say(f'{total:,} {what} would be removed.')
                 elif not self._remove(what, rows, total,
                                       told.teller(event_type)):
-                    return interruptions.INTERRUPTED
+                    return signals.INTERRUPTED
         return 0
 
     def _count(self, rows):
@@ -91,7 +92,7 @@ def _kinds(parsed_args, now):
                  event_types.MESSAGE_EXPIRE),
                 ('expired source ids',
                  removal.expired_keys(now, parsed_args.project), None)]
-    when = moment.before(now, parsed_args.older_than)
+    when = timestamp.before(now, parsed_args.older_than)
     if when > now:
         raise exception.InvalidInput('--older-than', 'lies in the future.')
     return [('messages', removal.older(when, parsed_args.project),

@@ -6,9 +6,9 @@ import heapq
 
 from cliff import lister
 
-from usermsg.cmd import arguments
 from usermsg.cmd import db as db_command
-from usermsg.cmd import moment
+from usermsg.cmd import option_types
+from usermsg.cmd import timestamp
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg import exception
@@ -34,13 +34,14 @@ class Stats(db_command.Command, lister.Lister):
         parser.add_argument(
             '--by', choices=('project', 'prefix', 'level', 'day', 'driver'),
             default='project', help='what to count by (default: project)')
-        parser.add_argument('--project', metavar='ID', type=arguments.project,
+        parser.add_argument('--project', metavar='ID',
+                            type=option_types.project,
                             help='only messages of this project')
         parser.add_argument(
-            '--since', metavar='AGE|TIME', type=moment.parse,
-            help=f'only messages recorded since then: {moment.FORMS}')
+            '--since', metavar='AGE|TIME', type=timestamp.parse,
+            help=f'only messages recorded since then: {timestamp.FORMS}')
         parser.add_argument(
-            '--limit', metavar='N', type=arguments.number(1, 100_000),
+            '--limit', metavar='N', type=option_types.number(1, 100_000),
             default=20,
             help='as many rows at most: those with most messages, or the '
                  'last days (default: 20)')
@@ -53,7 +54,7 @@ class Stats(db_command.Command, lister.Lister):
             return self._outbox(database, parsed_args, conf)
         since = parsed_args.since
         if since is not None:
-            since = moment.before(clock.read(database), since)
+            since = timestamp.before(clock.read(database), since)
         by = parsed_args.by
         if by == 'day':
             found = statistics.by_day(database, since, parsed_args.project)

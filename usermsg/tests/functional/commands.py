@@ -24,9 +24,10 @@ _IMPORTED = ('usermsg.cmd.manage', 'usermsg.cmd.status', 'cliff.lister',
              'oslo_messaging._drivers.impl_rabbit', 'oslo_middleware',
              'oslo_policy._external', 'psycopg2', 'pymysql',
              'sqlalchemy.dialects.sqlite', 'usermsg.cmd.catalogue',
-             'usermsg.cmd.db', 'usermsg.cmd.importer', 'usermsg.cmd.listen',
-             'usermsg.cmd.notify', 'usermsg.cmd.outbox', 'usermsg.cmd.purge',
-             'usermsg.cmd.stats')
+             'usermsg.cmd.db', 'usermsg.cmd.importer',
+             'usermsg.cmd.notification_send',
+             'usermsg.cmd.notification_watch', 'usermsg.cmd.outbox',
+             'usermsg.cmd.purge', 'usermsg.cmd.stats')
 _LONGEST = 1 << 16
 
 # Of several threads that start the first command, one starts the starter.

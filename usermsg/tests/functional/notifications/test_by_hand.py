@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage notify`` and ``listen``, with a real RabbitMQ."""
+"""``usermsg-manage notification``, with a real RabbitMQ."""
 
 import json
 import re
@@ -50,11 +50,12 @@ class TestNotify(TestCase):
     def test_nothing_is_configured(self):
         for drivers in ((), ('noop',)):
             self.configure(*drivers)
-            output, _errors = self.manage('notify', status=1)
+            output, _errors = self.manage('notification', 'send', status=1)
             self.assertEqual(
                 '[oslo_messaging_notifications] driver names none that sends '
                 'anything (noop does not): nothing was sent.\n', output)
-        output, _errors = self.manage('notify', '--driver', 'noop', status=1)
+        output, _errors = self.manage(
+            'notification', 'send', '--driver', 'noop', status=1)
         self.assertEqual('--driver names none that sends anything (noop does '
                          'not): nothing was sent.\n', output)
 
@@ -62,7 +63,7 @@ class TestNotify(TestCase):
         log = self.home / 'service.log'
         self.configure('rabbit', 'noop', 'logging', url=self.closed(),
                        log_file=log)
-        output, _errors = self.manage('notify', status=1)
+        output, _errors = self.manage('notification', 'send', status=1)
         head, *lines = output.splitlines()
         found = re.fullmatch(
             r'([0-9a-f-]{36}): usermsg\.test, INFO, from here', head)
@@ -91,17 +92,19 @@ class TestNotify(TestCase):
                     'args = ()',
                     '[handler_file]', 'class = FileHandler',
                     f'args = ({str(log)!r}, "a", None, True)', ''])))
-            output, _errors = self.manage('notify', status=status)
+            output, _errors = self.manage(
+                'notification', 'send', status=status)
             self.assertIn(f'\n{expected}', output)
             self.assertEqual(status == 0, log.exists())
 
     def test_what_is_sent_can_be_chosen(self):
         self.configure('rabbit', url=self.closed())
         end = subprocess.run(
-            [*MANAGE, self.config, 'notify', '--driver', 'logging',
-             '--event-type', 'image.delete', '--priority', 'warn',
-             '--payload', '-'], input='{"id": "an image"}', text=True,
-            capture_output=True, timeout=120)
+            [*MANAGE, self.config, 'notification', 'send',
+             '--driver', 'logging', '--event-type', 'image.delete',
+             '--priority', 'warn', '--payload', '-'],
+            input='{"id": "an image"}', text=True, capture_output=True,
+            timeout=120)
         self.assertEqual(0, end.returncode, end)
         self.assertRegex(end.stdout, r': image\.delete, WARN, from here\n'
                                      r'logging: delivered\n$')
@@ -115,7 +118,7 @@ class TestNotify(TestCase):
                        log_file=self.home / 'service.log')
         with open(self.config, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_rabbit]\nrabbit_retry_interval=1\n')
-        output, _errors = self.manage('notify', status=1)
+        output, _errors = self.manage('notification', 'send', status=1)
         self.assertIn('\nmessagingv2: handed over; this driver does not say '
                       'whether it was delivered\n', output)
 
@@ -132,8 +135,8 @@ class TestWithRabbitMQ(TestCase):
     def listen(self, *arguments):
         """Begin to listen; returns the process."""
         process = subprocess.Popen(
-            [*MANAGE, self.config, 'listen', *arguments], text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [*MANAGE, self.config, 'notification', 'watch', *arguments],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         line = process.stderr.readline()
@@ -157,7 +160,8 @@ class TestWithRabbitMQ(TestCase):
 
     def test_what_notify_sends_is_listened_to_and_taken_from_nobody(self):
         process = self.listen('--count', '1', '--format', 'json')
-        output, _errors = self.manage('notify', '--priority', 'ERROR')
+        output, _errors = self.manage(
+            'notification', 'send', '--priority', 'ERROR')
         self.assertRegex(output, '\nrabbit: delivered\n$')
         status, line, _errors = self.end(process)
         self.assertEqual(0, status)
@@ -213,7 +217,7 @@ class TestWithRabbitMQ(TestCase):
         self.assertRegex(process.stderr.readline(),
                          '^RabbitMQ is gone: .*because.* What is sent until ')
         self.assertRegex(process.stderr.readline(), '^Listening to ')
-        self.manage('notify')
+        self.manage('notification', 'send')
         status, output, _errors = self.end(process)
         self.assertEqual(0, status)
         self.assertIn(' INFO usermsg.test here ', output)
@@ -221,7 +225,7 @@ class TestWithRabbitMQ(TestCase):
     def test_whoever_reads_it_may_leave(self):
         process = self.listen()
         process.stdout.close()
-        self.manage('notify')
+        self.manage('notification', 'send')
         self.assertEqual(0, process.wait(120))
         self.assertEqual('', process.stderr.read())
 
@@ -241,7 +245,8 @@ class TestInput(TestCase):
                  'argument --payload: it is not JSON\n'),
                 (['--priority', 'audit'], 2, 'argument --priority: '),
                 (['--event-type', 'x' * 65], 2, 'argument --event-type: ')):
-            output, errors = self.manage('notify', *arguments, status=status)
+            output, errors = self.manage(
+                'notification', 'send', *arguments, status=status)
             self.assertEqual('', output)
             self.assertIn(expected, errors)
 
@@ -255,7 +260,7 @@ class TestInput(TestCase):
                 (['rabbit', 'qpid'], 'fake://',
                  r'\[oslo_messaging_notifications\] transport_url: .*fake.*')):
             self.configure(*drivers, url=url)
-            output, errors = self.manage('listen', status=1)
+            output, errors = self.manage('notification', 'watch', status=1)
             self.assertEqual('', output)
             self.assertRegex(errors, f'^{expected}\n$')
 
@@ -264,5 +269,6 @@ class TestInput(TestCase):
         for option, value in (('--priority', 'x'), ('--topic', ''),
                               ('--timeout', '-1'), ('--count', '0'),
                               ('--exchange', 'ä')):
-            _output, errors = self.manage('listen', option, value, status=2)
+            _output, errors = self.manage(
+                'notification', 'watch', option, value, status=2)
             self.assertIn(f'argument {option}: ', errors)

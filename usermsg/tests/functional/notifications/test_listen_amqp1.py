@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage listen --driver qpid``, with servers of AMQP 1.0."""
+"""``usermsg-manage notification watch`` with servers of AMQP 1.0."""
 
 import json
 import signal
@@ -48,7 +48,8 @@ class TestCase(test_by_hand.TestCase):
     def listen(self, *arguments):
         """Begin to listen; returns the process."""
         process = subprocess.Popen(
-            [*test_by_hand.MANAGE, self.config, 'listen', *arguments],
+            [*test_by_hand.MANAGE, self.config, 'notification', 'watch',
+             *arguments],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
@@ -79,7 +80,8 @@ class TestWithRabbitMQ(TestCase):
         self.assertIn('exchange openstack', listener.stderr.readline())
         sent = []
         for driver in ('qpid', 'rabbit'):
-            output, _errors = self.manage('notify', '--driver', driver)
+            output, _errors = self.manage(
+                'notification', 'send', '--driver', driver)
             self.assertIn(f'\n{driver}: delivered\n', output)
             sent.append(output[:36])
         output, errors = listener.communicate(timeout=120)
@@ -88,10 +90,10 @@ class TestWithRabbitMQ(TestCase):
                                 for line in output.splitlines()])
 
     def test_it_takes_from_a_queue_only_when_told_to(self):
-        sent = self.manage('notify', '--driver', 'qpid')[0][:36]
+        sent = self.manage('notification', 'send', '--driver', 'qpid')[0][:36]
         queue = ['--address', '/amq/queue/audit']
         _output, errors = self.manage(
-            'listen', '--driver', 'qpid', *queue, status=1)
+            'notification', 'watch', '--driver', 'qpid', *queue, status=1)
         self.assertIn(' is RabbitMQ, which gives no copies ', errors)
         self.assertNotIn(self.broker.password, errors)
         # A queue would be left behind, so not even then.
@@ -102,8 +104,8 @@ class TestWithRabbitMQ(TestCase):
         self.assertEqual({'audit'}, self.queues())
         self.assertEqual(1, self.vhost.count('audit'))
         output, _errors = self.manage(
-            'listen', '--driver', 'qpid', *queue, '--take', '--count', '1',
-            '--format', 'json')
+            'notification', 'watch', '--driver', 'qpid', *queue, '--take',
+            '--count', '1', '--format', 'json')
         self.assertEqual(sent, json.loads(output)['message_id'])
         self.assertEqual(0, self.vhost.count('audit'))
 
@@ -113,14 +115,15 @@ class TestWithProtonsBroker(TestCase):
     def test_it_takes_only_when_told_to(self):
         broker = self.start(amqp1_brokers.CBroker)
         self.configure_qpid(broker.url())
-        sent = [self.manage('notify', '--priority', priority)[0][:36]
+        sent = [self.manage('notification', 'send',
+                            '--priority', priority)[0][:36]
                 for priority in ('INFO', 'WARN')]
-        _output, errors = self.manage('listen', status=1)
+        _output, errors = self.manage('notification', 'watch', status=1)
         self.assertRegex(
             errors, f'^{broker.url()}{REFUSED}notifications.audit, .* --take')
         output, _errors = self.manage(
-            'listen', '--take', '--count', '1', '--priority', 'info',
-            '--format', 'json')
+            'notification', 'watch', '--take', '--count', '1',
+            '--priority', 'info', '--format', 'json')
         self.assertEqual(sent[0], json.loads(output)['message_id'])
         self.assertEqual(sent[1], amqp1_brokers.receive(
             broker.url(), 'notifications.warn', 1)[0].id)
@@ -282,7 +285,7 @@ class TestCommand(PeerCase):
             url = f'amqp://127.0.0.1:{silent.getsockname()[1]}'
             self.configure_qpid(url, connect_timeout=100)
             _output, errors = self.manage(
-                'listen', '--timeout', '0.1', status=1)
+                'notification', 'watch', '--timeout', '0.1', status=1)
             self.assertEqual('', errors)
             process = self.listen('--count', '1')
             silent.accept()[0].close()  # of the first one
@@ -301,7 +304,7 @@ class TestCommand(PeerCase):
                  'its certificate is not trusted, ')):
             peer = self.start_peer(**options)
             self.configure_qpid(peer.url(login))
-            output, errors = self.manage('listen', status=1)
+            output, errors = self.manage('notification', 'watch', status=1)
             self.assertEqual('', output)
             self.assertRegex(
                 errors, f'^The server of AMQP 1.0 cannot be used: '
@@ -309,5 +312,6 @@ class TestCommand(PeerCase):
 
     def test_rabbit_has_nothing_to_take(self):
         self.configure('rabbit')
-        _output, errors = self.manage('listen', '--take', status=1)
+        _output, errors = self.manage(
+            'notification', 'watch', '--take', status=1)
         self.assertEqual('--take: only with --driver qpid.\n', errors)

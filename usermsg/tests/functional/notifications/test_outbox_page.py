@@ -72,7 +72,7 @@ class TestOutbox(base.TestCase):
             'driver = logging', 'driver = rabbit',
             f'transport_url = {vhost.url("rabbit")}']))
         [(notify, told), (listen, heard)] = [
-            each for each in shown() if each[0][0] in ('notify', 'listen')]
+            each for each in shown() if each[0][0] == 'notification']
         process = subprocess.Popen(
             [sys.executable, '-m', 'usermsg.cmd.manage', '--config-file',
              config, *listen], text=True, stdout=subprocess.PIPE,

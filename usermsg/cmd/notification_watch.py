@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage listen``"""
+"""``usermsg-manage notification watch``"""
 
 import argparse
 import json
@@ -9,8 +9,8 @@ import time
 
 from cliff import command
 
-from usermsg.cmd import arguments
-from usermsg.cmd import interruptions
+from usermsg.cmd import option_types
+from usermsg.cmd import signals
 from usermsg import exception
 from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.qpid import subscription as qpid
@@ -36,7 +36,7 @@ class _Over(Exception):
         self.status = status
 
 
-class Listen(command.Command):
+class Watch(command.Command):
     """Print the notifications that arrive at a broker, until Ctrl-C.
 
     By whatever service they are sent: at RabbitMQ those of
@@ -76,10 +76,10 @@ class Listen(command.Command):
                  'what arrives here is then TAKEN AWAY from whoever should '
                  'have it')
         parser.add_argument(
-            '--count', metavar='N', type=arguments.number(1, 100_000),
+            '--count', metavar='N', type=option_types.number(1, 100_000),
             help='end after as many: 1 to 100000')
         parser.add_argument(
-            '--timeout', metavar='SECONDS', type=arguments.seconds,
+            '--timeout', metavar='SECONDS', type=option_types.seconds,
             help='end after that time; the exit status is then 1 if there '
                  'were less than --count')
         parser.add_argument(
@@ -96,7 +96,7 @@ class Listen(command.Command):
                      time.monotonic() + parsed_args.timeout)
         self._listened = False
         try:
-            with interruptions.Interruptions() as self._interruptions:
+            with signals.Interruptions() as self._interruptions:
                 self._open()
                 self._listen()
         except _Over as over:
@@ -116,7 +116,7 @@ class Listen(command.Command):
     def _look(self, within=0):
         """Whether to go on; waits for some seconds if nothing says no."""
         if self._interruptions.came(within):
-            raise _Over(interruptions.INTERRUPTED if self._left else 0)
+            raise _Over(signals.INTERRUPTED if self._left else 0)
         if self._end is not None and time.monotonic() > self._end:
             raise _Over(1 if self._left or not self._listened else 0)
 

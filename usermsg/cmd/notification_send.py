@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage notify``"""
+"""``usermsg-manage notification send``"""
 
 import argparse
 import json
@@ -7,15 +7,15 @@ import sys
 
 from cliff import command
 
-from usermsg.cmd import arguments
-from usermsg.cmd import logs
+from usermsg.cmd import option_types
+from usermsg.cmd import service_log
 from usermsg import exception
 from usermsg.notifications import direct
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import notification
 from usermsg.outbox import writer
 
-_TEXT = {'text': 'Sent by hand, with usermsg-manage notify.'}
+_TEXT = {'text': 'Sent by hand, with usermsg-manage notification send.'}
 
 #: Bytes of a payload at most; more than most brokers take.
 LONGEST = 16 * 1024 * 1024
@@ -41,7 +41,7 @@ def _refuse(name):
     raise ValueError
 
 
-class Notify(command.Command):
+class Send(command.Command):
     """Send one notification, to see whether a deployment can.
 
     Through the drivers that are configured, one after the other, at once:
@@ -54,7 +54,7 @@ class Notify(command.Command):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--event-type', metavar='TYPE', default='usermsg.test',
-            type=arguments.event_type,
+            type=option_types.event_type,
             help='what has happened (default: usermsg.test)')
         parser.add_argument(
             '--priority', type=str.upper, default=notification.INFO,
@@ -66,7 +66,7 @@ class Notify(command.Command):
                  'a short text)')
         parser.add_argument(
             '--driver', metavar='NAME', action='append',
-            type=arguments.driver,
+            type=option_types.driver,
             help='through this driver, whether it is configured or not; may '
                  'be given several times')
         return parser
@@ -86,7 +86,7 @@ class Notify(command.Command):
             parsed_args.event_type, parsed_args.payload,
             priority=parsed_args.priority,
             publisher_id=writer.publisher_id(conf))
-        with logs.as_configured(conf):
+        with service_log.as_configured(conf):
             drivers = self._load(conf, parsed_args.driver)
             try:
                 return self._send(told, drivers)

@@ -5,7 +5,7 @@ import argparse
 
 import testtools
 
-from usermsg.cmd import arguments
+from usermsg.cmd import option_types
 
 
 class ArgumentsTest(testtools.TestCase):
@@ -16,7 +16,7 @@ class ArgumentsTest(testtools.TestCase):
             argparse.ArgumentTypeError, kind, text))
 
     def test_numbers(self):
-        kind = arguments.number(1, 1000)
+        kind = option_types.number(1, 1000)
         for text in ('1', '500', '1000', '007'):
             self.assertEqual(int(text), kind(text))
         for text in ('0', '1001', '-1', '', 'x', '1.5', '1_0', ' 1',
@@ -28,13 +28,14 @@ class ArgumentsTest(testtools.TestCase):
 
     def test_seconds(self):
         for text, found in (('0.5', 0.5), ('1000000', 1e6)):
-            self.assertEqual(found, arguments.seconds(text))
+            self.assertEqual(found, option_types.seconds(text))
         for text in ('0', '-1', '', 'soon', 'nan', 'inf', '1000001'):
             self.assertEqual(f'{text!r} is not a number of seconds up to '
-                             '1000000', self.refused(arguments.seconds, text))
+                             '1000000',
+                             self.refused(option_types.seconds, text))
 
     def test_identifiers(self):
-        kind = arguments.identifier(4)
+        kind = option_types.identifier(4)
         self.assertEqual('a b', kind('a b'))
         for text, words in (
                 ('', 'must not be empty.'),
