@@ -27,6 +27,7 @@ backend.use_threads()
 import data  # noqa: E402
 import orjson  # noqa: E402
 
+from usermsg import config  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import service  # noqa: E402
 from usermsg.tests.functional import servers  # noqa: E402
@@ -293,12 +294,12 @@ def prepare(runtime, count):
     return found
 
 
-def environments(url, config, runtime, directory):
+def environments(url, path, runtime, directory):
     """What usermsg and bare.py find in theirs."""
     texts = directory.write('texts.json', json.dumps({
         event: runtime.catalogue.describe(event).user_message
         for event in EVENTS}))
-    return ({service.CONFIG_FILES_VARIABLE: config},
+    return ({config.CONFIG_FILES_VARIABLE: path},
             {'BARE_DATABASE': url, 'BARE_TEXTS': texts})
 
 
@@ -306,12 +307,12 @@ def run(name, arguments):
     """The figures of each case on one database."""
     numbers = itertools.count()
     with data.DATABASES[name]() as url, servers.Process() as directory:
-        config = configure(url, directory)
+        path = configure(url, directory)
         runtime = service.make_runtime(
-            service.load_config(['--config-file', config]))
+            config.load_config(['--config-file', path]))
         note(f'{name}: writing {arguments.rows * 4 // 3:,} rows')
         cases = make_cases(prepare(runtime, arguments.rows))
-        ours, theirs = environments(url, config, runtime, directory)
+        ours, theirs = environments(url, path, runtime, directory)
         with (Server('usermsg.wsgi.api:application', ours) as usermsg,
               Server('bare:application', theirs) as bare,
               Server('bare:nothing') as nothing):

@@ -11,6 +11,7 @@ import tempfile
 
 import sqlalchemy as sa
 
+from usermsg import config
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg.objects import ids
@@ -113,16 +114,16 @@ def opened(url):
 
     :returns: the database's name, the runtime and the path of the file
     """
-    with tempfile.NamedTemporaryFile('w', suffix='.conf') as config:
-        config.write(f'[database]\nconnection = {url}\n')
-        config.flush()
+    with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
+        file.write(f'[database]\nconnection = {url}\n')
+        file.flush()
         runtime = service.make_runtime(
-            service.load_config(['--config-file', config.name]))
+            config.load_config(['--config-file', file.name]))
         migration.sync(runtime.db)
         with runtime.db.reader() as connection:
             if connection.execute(sa.select(models.messages).limit(1)).first():
                 sys.exit('The database is not empty.')
-        yield _NAMES[runtime.db.dialect], runtime, config.name
+        yield _NAMES[runtime.db.dialect], runtime, file.name
         runtime.db.dispose()
 
 

@@ -18,6 +18,7 @@ import api
 import data
 import sqlalchemy as sa
 
+from usermsg import config
 from usermsg.db import models
 from usermsg import service
 from usermsg.tests.functional import keystone
@@ -62,7 +63,7 @@ def run(name, identity, arguments):
     with data.DATABASES[name]() as url, servers.Process() as directory:
         without = api.configure(url, directory)
         runtime = service.make_runtime(
-            service.load_config(['--config-file', without]))
+            config.load_config(['--config-file', without]))
         api.note(f'{name}: writing {arguments.rows * 4 // 3:,} rows')
         found = api.prepare(runtime, arguments.rows)
         with runtime.db.engine().begin() as connection:
@@ -72,7 +73,7 @@ def run(name, identity, arguments):
         data.analyze(runtime.db)
         runtime.db.dispose()
         application = 'usermsg.wsgi.api:application'
-        variable = service.CONFIG_FILES_VARIABLE
+        variable = config.CONFIG_FILES_VARIABLE
         checking = configure(url, identity, directory)
         with (api.Server(application, {variable: checking}) as keystone_,
               api.Server(application, {variable: without}) as noauth,

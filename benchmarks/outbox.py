@@ -20,6 +20,7 @@ import api
 import data
 import sqlalchemy as sa
 
+from usermsg import config
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg.outbox import relay
@@ -112,7 +113,7 @@ def run(name, arguments):
         files = {strategy: configure(url, directory, strategy)
                  for strategy in STRATEGIES}
         runtime = service.make_runtime(
-            service.load_config(['--config-file', files['logging']]))
+            config.load_config(['--config-file', files['logging']]))
         migration.sync(runtime.db)
         runtime.db.dispose()
         apps = {}
@@ -120,7 +121,7 @@ def run(name, arguments):
             for strategy, path in files.items():
                 apps[strategy] = api.Server(
                     'usermsg.wsgi.api:application',
-                    {service.CONFIG_FILES_VARIABLE: path})
+                    {config.CONFIG_FILES_VARIABLE: path})
             for case in cases:
                 print('{:<11}{:<12}{:>8.2f}{:>9.2f}{:>8.2f}{:>8.2f} -{:>5.2f}'
                       .format(name, *costs(

@@ -3,27 +3,17 @@
 
 import dataclasses
 import os
-import pathlib
-import re
 
 from oslo_config import cfg
-from oslo_log import log
-from oslo_policy import opts as policy_opts
 
 from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
-from usermsg import conf as usermsg_conf
-from usermsg.conf import values
+from usermsg import config
 from usermsg.db import engine
 from usermsg import exception
 from usermsg.metrics import registry
 from usermsg.outbox import writer
 from usermsg import policy
-from usermsg import version
-
-#: Names the configuration files, separated by semicolons, for processes
-#: without a command line of their own: WSGI servers and the library.
-CONFIG_FILES_VARIABLE = 'OS_USERMSG_CONFIG_FILES'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,8 +41,8 @@ def prepare(argv=None, several=False):
     :raises usermsg.exception.ConfigurationError: says which file, which
         line where it can be told, and why
     """
-    conf = load_config(argv)
-    set_up_logging(conf)
+    conf = config.load_config(argv)
+    config.set_up_logging(conf)
     runtime = make_runtime(conf, policy.Policy(conf),
                            _metrics(conf, several))
     if runtime.outbox.drivers:
@@ -63,109 +53,13 @@ def prepare(argv=None, several=False):
     return runtime
 
 
-def set_up_logging(conf):
-    """Log as ``conf`` says, from now on.
-
-    :raises usermsg.exception.ConfigurationError: why it can't be
-    """
-    try:
-        log.setup(conf, 'usermsg')
-    except log.LogConfigError as error:
-        raise exception.ConfigurationError(
-            f'the logging configuration cannot be used: {error.err_msg}',
-            error.log_config) from None
-    except OSError as error:
-        if error.filename is None:  # of the socket of syslog, for example
-            raise exception.ConfigurationError(
-                f'logging cannot be set up: {error}') from None
-        raise exception.ConfigurationError(
-            f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}: '
-            f'{error.filename} cannot be written: {error.strerror}.'
-        ) from None
-    except (TypeError, ValueError, RuntimeError) as error:
-        # A facility or a level that doesn't exist, a journal without its
-        # library.
-        raise exception.ConfigurationError(
-            f'logging cannot be set up: {error}') from None
-
-
 def prepare_library():
     """The runtime inside another service: no command line, no logging."""
-    return make_runtime(load_config(library=True))
-
-
-class _ConfigOpts(cfg.ConfigOpts):
-
-    def _validate_cli_options(self, namespace):
-        """Left to :func:`_check_values`.
-
-        For an option that could also stand on the command line, such as
-        "debug", a bad value in a file would end the process without a word
-        about the file: even another service's, in which the library is.
-        """
-
-
-def load_config(argv=None, library=False, register=lambda conf: None):
-    """All options read and checked. See :func:`prepare`.
-
-    :param library: in the process of another service, whose are variables
-        such as ``OS_DATABASE__CONNECTION``, and which serves no HTTP of ours
-    :param register: called with the ConfigOpts before anything is read, for
-        options that only one command has
-    """
-    conf = _ConfigOpts()
-    usermsg_conf.register_opts(conf)
-    # Here, because it imports the library, which chooses a backend.
-    from usermsg.conf import messaging
-    messaging.register_opts(conf)
-    if not library:
-        # Here, because it imports libraries.
-        from usermsg.conf import libraries
-        libraries.register_opts(conf)
-    register(conf)
-    log.register_options(conf)
-    # Pecan logs what clients send wrongly as errors of ours, and the parser
-    # of policies logs tracebacks of what we report by file and line; so does
-    # the pool, of a connection that was lost after it had been read from.
-    # Alembic says each time that it looks at a database.
-    conf.set_default('default_log_levels', [
-        *log.get_default_log_levels(), 'pecan=CRITICAL',
-        'oslo_policy._parser=CRITICAL', 'sqlalchemy.pool=CRITICAL',
-        'alembic=WARN'])
-    policy_opts.set_defaults(conf)
-    try:
-        conf(argv or [], project='usermsg',
-             version=(None if argv is None else
-                      f'%(prog)s {version.installed()}'),
-             # A process that isn't ours must not bring its own files in.
-             prog='usermsg' if argv is None else None,
-             use_env=not library, **_config_files())
-    except cfg.ConfigFileParseError as error:
-        # Without the line itself, which may hold a password.
-        found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
-        raise exception.ConfigurationError(
-            f'{found[2]}.' if found else 'it cannot be parsed.',
-            error.config_file, found and found[1]) from None
-    except (cfg.ConfigFilesNotFoundError,
-            cfg.ConfigFilesPermissionDeniedError) as error:
-        raise exception.ConfigurationError(
-            'the configuration file does not exist or cannot be read.',
-            ', '.join(error.config_files)) from None
-    except cfg.Error as error:
-        raise exception.ConfigurationError(str(error)) from None
-    except UnicodeDecodeError:
-        raise exception.ConfigurationError(
-            'a configuration file is not UTF-8.', *_undecodable(
-                [*(argv or ()), *conf.default_config_files])) from None
-    except OSError as error:
-        raise exception.ConfigurationError(
-            f'cannot be read: {error.strerror}.', error.filename) from None
-    _check_values(conf)
-    return conf
+    return make_runtime(config.load_config(library=True))
 
 
 def make_runtime(conf, rules=None, counters=None):
-    """A runtime on options that :func:`load_config` has read.
+    """A runtime on options that :func:`usermsg.config.load_config` has read.
 
     :param rules: a :class:`usermsg.policy.Policy`, if anything is authorised
     :param counters: a :class:`usermsg.metrics.registry.Metrics`; without it
@@ -199,37 +93,3 @@ def _metrics(conf, several):
             f'the environment variable {registry.SHARED_DIRECTORY_VARIABLE} '
             f'names no directory that can be written: {directory}'
         ) from None
-
-
-def _config_files():
-    """What is read if the command line doesn't say it."""
-    names = os.environ.get(CONFIG_FILES_VARIABLE)
-    if not names:
-        return {}
-    # Those files and no others: what lies in the usual directories would be
-    # read after them.
-    return {'default_config_files': [name for name in names.split(';')
-                                     if name],
-            'default_config_dirs': []}
-
-
-def _undecodable(names):
-    """Path and line of what isn't UTF-8 in the first such file."""
-    for name in names:
-        path = pathlib.Path(name.rpartition('=')[2])
-        if path.is_file():
-            data = path.read_bytes()
-            try:
-                data.decode('utf-8')
-            except UnicodeDecodeError as error:
-                return path, data.count(b'\n', 0, error.start) + 1
-    return None, None
-
-
-def _check_values(conf):
-    """Read each value once: oslo.config looks at them only when asked."""
-    for name in conf:
-        value = values.checked(conf, 'DEFAULT', name)
-        if isinstance(value, cfg.ConfigOpts.GroupAttr):
-            for option in value:
-                values.checked(value, name, option)

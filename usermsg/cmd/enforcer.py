@@ -11,9 +11,9 @@ import sys
 from oslo_config import cfg
 from oslo_policy import opts as policy_opts
 
+from usermsg import config
 from usermsg import exception
 from usermsg import policy
-from usermsg import service
 
 
 def get_enforcer():
@@ -25,7 +25,7 @@ def get_enforcer():
     parser.add_argument('--config-file', action='append', default=[])
     found, _rest = parser.parse_known_args(sys.argv[1:])
     try:
-        conf = service.load_config(
+        conf = config.load_config(
             [f'--config-file={path}' for path in found.config_file])
         enforcer = policy.make_enforcer(conf)
     except exception.ConfigurationError as error:

@@ -12,7 +12,7 @@ backend.use_threads()
 from cliff import app  # noqa: E402
 from cliff import commandmanager  # noqa: E402
 
-from usermsg import service  # noqa: E402
+from usermsg import config  # noqa: E402
 from usermsg import version  # noqa: E402
 
 
@@ -32,7 +32,7 @@ class Manage(app.App):
         parser.add_argument(
             '--config-file', metavar='PATH', action='append', default=[],
             help='A configuration file; may be given several times. Without '
-                 f'it those that {service.CONFIG_FILES_VARIABLE} names, or '
+                 f'it those that {config.CONFIG_FILES_VARIABLE} names, or '
                  'usermsg.conf in ~/.usermsg, ~, /etc/usermsg or /etc.')
         return parser
 
@@ -47,7 +47,7 @@ class Manage(app.App):
         arguments = []
         for path in self.options.config_file:
             arguments += ['--config-file', path]
-        return service.load_config(arguments)
+        return config.load_config(arguments)
 
 
 def main(argv=None):

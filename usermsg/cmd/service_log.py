@@ -5,7 +5,7 @@ import contextlib
 import logging
 import sys
 
-from usermsg import service
+from usermsg import config
 
 
 @contextlib.contextmanager
@@ -19,7 +19,7 @@ def as_configured(conf):
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     try:
-        service.set_up_logging(conf)
+        config.set_up_logging(conf)
         for handler in root.handlers:
             # Standard output is the command's.
             if getattr(handler, 'stream', None) is sys.stdout:

@@ -17,6 +17,7 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 
 from usermsg.catalogue import loader  # noqa: E402
 from usermsg.cmd import db as db_command  # noqa: E402
+from usermsg import config  # noqa: E402
 from usermsg.db import clock  # noqa: E402
 from usermsg.db import engine  # noqa: E402
 from usermsg.db import migration  # noqa: E402
@@ -27,7 +28,6 @@ from usermsg.objects import outbox  # noqa: E402
 from usermsg.outbox import drivers as relay_drivers  # noqa: E402
 from usermsg.outbox import writer  # noqa: E402
 from usermsg import policy  # noqa: E402
-from usermsg import service  # noqa: E402
 
 #: How many of the newest messages are looked at. There is no index on their
 #: events, and a table may hold millions.
@@ -206,7 +206,7 @@ def main(argv=None):
     logging.disable()
     checks = Checks()
     try:
-        checks.use(service.load_config(
+        checks.use(config.load_config(
             sys.argv[1:] if argv is None else argv,
             register=lambda conf: upgradecheck.register_cli_options(
                 conf, checks)))

@@ -6,6 +6,7 @@ import pathlib
 import fixtures
 from oslotest import base
 
+from usermsg import config
 from usermsg.db import models
 from usermsg import policy
 from usermsg import service
@@ -28,7 +29,7 @@ class TestCase(base.BaseTestCase):
         self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.EnvironmentVariable('HOME', str(self.home)))
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE))
+            config.CONFIG_FILES_VARIABLE))
 
     def write(self, name, text):
         """A file in a directory of this test's own; returns its path."""
@@ -63,7 +64,7 @@ class TestCase(base.BaseTestCase):
         :param tables: make the tables
         """
         path = self.config_file(**groups)
-        conf = service.load_config(['--config-file', path])
+        conf = config.load_config(['--config-file', path])
         runtime = service.make_runtime(conf, policy.Policy(conf))
         self.addCleanup(runtime.db.dispose)
         if tables:

@@ -7,6 +7,7 @@ import threading
 from oslo_log import log
 from oslo_service import service as os_service
 
+from usermsg import config
 from usermsg import exception
 from usermsg.metrics import exporter
 from usermsg.outbox import metrics
@@ -62,7 +63,7 @@ class Worker(os_service.ServiceBase):
     def _set_up_logging(self):
         # What was read once may refer to a file that can't be used any more.
         with contextlib.suppress(exception.ConfigurationError):
-            service.set_up_logging(self.runtime.conf)
+            config.set_up_logging(self.runtime.conf)
 
     def start(self):
         # Here, as what logs may have threads, which no fork brings along.

@@ -2,7 +2,7 @@
 """The API for a WSGI server: ``application``.
 
 Importing this module starts a process, so unlike any other module it reads
-the configuration (see :data:`usermsg.service.CONFIG_FILES_VARIABLE`) and
+the configuration (see :data:`usermsg.config.CONFIG_FILES_VARIABLE`) and
 ends the process if that can't be used.
 """
 

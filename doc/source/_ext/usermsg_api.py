@@ -17,6 +17,7 @@ from sphinx.util import nodes as sphinx_nodes
 from usermsg.api.controllers import root
 from usermsg.api import openapi
 from usermsg.concurrency import backend
+from usermsg import config
 from usermsg import policies
 from usermsg import service
 
@@ -29,7 +30,7 @@ def description():
         # It connects to nothing.
         file.write('[database]\nconnection = sqlite://\n')
         file.flush()
-        conf = service.load_config(['--config-file', file.name])
+        conf = config.load_config(['--config-file', file.name])
     return openapi.describe(
         root.Root(service.make_runtime(conf)).native_routes)
 

@@ -27,6 +27,7 @@ from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
 from usermsg.cmd import status
 from usermsg import conf as usermsg_conf
+from usermsg import config
 from usermsg import context
 from usermsg.db import migration
 from usermsg.message import api
@@ -54,7 +55,7 @@ class DocumentationTest(base.TestCase):
         runtime = self.runtime(tables=False)
         migration.sync(runtime.db)
         environment = {**os.environ,
-                       service.CONFIG_FILES_VARIABLE: self.config_file()}
+                       config.CONFIG_FILES_VARIABLE: self.config_file()}
         for script in ([str(base.ROOT / 'examples' / 'record.py')],
                        ['-c', 'class Service: pass\nself = Service()\n' +
                         _blocks('README.rst', 'python')[0]]):
@@ -146,7 +147,7 @@ class DocumentationTest(base.TestCase):
         for block in _blocks('doc/source/admin/notifications.rst', 'ini'):
             block = re.sub(r'(?m)^(log_file|ssl_ca_file) = .*',
                            rf'\1 = {self.write("file", "")}', block)
-            conf = service.load_config(
+            conf = config.load_config(
                 ['--config-file', self.write('usermsg.conf', block)])
             shown = configparser.ConfigParser(default_section=None)
             shown.read_string(block)
@@ -195,7 +196,7 @@ class DocumentationTest(base.TestCase):
         path = self.write(
             'usermsg.conf',
             _blocks('doc/source/admin/installation.rst', 'ini')[0])
-        conf = service.load_config(['--config-file', path])
+        conf = config.load_config(['--config-file', path])
         service.make_runtime(conf)
         self.assertEqual('keystone', conf.api.auth_strategy)
 

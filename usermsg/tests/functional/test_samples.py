@@ -12,11 +12,11 @@ import yaml
 
 from usermsg.api import app
 from usermsg import conf as usermsg_conf
+from usermsg import config
 from usermsg.outbox import drivers as relay_drivers
 from usermsg import policies
 from usermsg.policies import messages as rules
 from usermsg import policy
-from usermsg import service
 from usermsg.tests import base
 
 
@@ -115,8 +115,8 @@ class TestSamples(TestCase):
             lines.append(line)
         self.assertGreater(len(said), 5)
         sample = self.write('sample.conf', '\n'.join(lines))
-        conf = service.load_config(['--config-file', sample])
-        default = service.load_config(['--config-file', str(path)])
+        conf = config.load_config(['--config-file', sample])
+        default = config.load_config(['--config-file', str(path)])
         for group, name in ours:
             self.assertEqual(value(default, group, name),
                              value(conf, group, name))
@@ -130,7 +130,7 @@ class TestSamples(TestCase):
             {rule.name for rule in policies.list_rules()},
             set(yaml.safe_load(said)))
         for content in (text, said):
-            policy.Policy(service.load_config(
+            policy.Policy(config.load_config(
                 ['--config-file', self.config_file(oslo_policy={
                     'policy_file': self.write('policy.yaml', content)})]))
 
@@ -150,7 +150,7 @@ class TestTools(TestCase):
                 self.call('oslopolicy-list-redundant', *self.namespace,
                           '--config-file', self.config),
                 self.call('oslopolicy-list-redundant', *self.namespace,
-                          **{service.CONFIG_FILES_VARIABLE: self.config})):
+                          **{config.CONFIG_FILES_VARIABLE: self.config})):
             self.assertEqual({rules.GET_ALL: REDUNDANT},
                              yaml.safe_load(output))
 

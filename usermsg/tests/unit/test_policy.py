@@ -5,13 +5,13 @@ import threading
 
 import fixtures
 
+from usermsg import config
 from usermsg import context
 from usermsg import exception
 from usermsg.policies import defined_messages as catalogue_rules
 from usermsg.policies import health
 from usermsg.policies import messages as rules
 from usermsg import policy
-from usermsg import service
 from usermsg.tests import base
 
 # role -> what it may do: (to its own project's messages, to others')
@@ -46,7 +46,7 @@ class PolicyTestCase(base.TestCase):
 
     def conf(self, **options):
         options.setdefault('policy_file', self.path)
-        return service.load_config(
+        return config.load_config(
             ['--config-file', self.config_file(oslo_policy=options)])
 
     def policy(self, **options):
@@ -291,7 +291,7 @@ class FileTest(PolicyTestCase):
         self.assertIn('policy_file', str(error))
 
     def test_a_file_that_is_not_named_need_not_exist(self):
-        found = policy.Policy(service.load_config(
+        found = policy.Policy(config.load_config(
             ['--config-file', self.config_file()]))
         self.assertTrue(found.allows(identity(), rules.GET, 'one'))
 

@@ -7,6 +7,7 @@ import textwrap
 import fixtures
 from oslo_config import cfg
 
+from usermsg import config
 from usermsg import context
 from usermsg import exception
 from usermsg.message import api
@@ -35,13 +36,13 @@ class BrokenConfigurationTest(base.TestCase):
         """
         path = self.write('usermsg.conf', text)
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, path))
+            config.CONFIG_FILES_VARIABLE, path))
         # Not prepare(), which would set up the logging of this process.
         messages = {
             str(self.assertRaises(exception.ConfigurationError, call))
             for call in (service.prepare_library,
-                         lambda: service.make_runtime(service.load_config()),
-                         lambda: service.make_runtime(service.load_config(
+                         lambda: service.make_runtime(config.load_config()),
+                         lambda: service.make_runtime(config.load_config(
                              ['--config-file', path])))}
         self.assertEqual(1, len(messages), messages)
         message = messages.pop()
@@ -58,14 +59,14 @@ class BrokenConfigurationTest(base.TestCase):
                                   service.prepare, ['--config-file', path])
         self.assertTrue(str(error).startswith(f'{path}: '), str(error))
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, path))
+            config.CONFIG_FILES_VARIABLE, path))
         error = self.assertRaises(exception.ConfigurationError,
                                   service.prepare_library)
         self.assertTrue(str(error).startswith(f'{path}: '), str(error))
 
     def test_a_directory_instead_of_a_file(self):
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, str(self.home)))
+            config.CONFIG_FILES_VARIABLE, str(self.home)))
         error = self.assertRaises(exception.ConfigurationError,
                                   service.prepare_library)
         self.assertIn(str(self.home), str(error))
@@ -264,7 +265,7 @@ class LibraryTest(base.TestCase):
                      ['/usr/bin/cinder-volume', '--help'], [''], []):
             self.argv(*argv)
             for prepared in (service.prepare_library(),
-                             service.make_runtime(service.load_config())):
+                             service.make_runtime(config.load_config())):
                 self.assertEqual(100, prepared.conf.messages.ttl)
                 self.assertFalse(prepared.conf.debug)
 
@@ -280,11 +281,11 @@ class LibraryTest(base.TestCase):
     def test_our_own_environment_counts(self):
         self.useFixture(fixtures.EnvironmentVariable('OS_MESSAGES__TTL',
                                                      '200'))
-        self.assertEqual(200, service.load_config([]).messages.ttl)
+        self.assertEqual(200, config.load_config([]).messages.ttl)
 
     def test_several_files_from_the_variable(self):
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, ';'.join([
+            config.CONFIG_FILES_VARIABLE, ';'.join([
                 '', self.write('a.conf', options(messages={'ttl': 300})),
                 self.write('b.conf', '[messages]\nttl = 400\n'), ''])))
         runtime = service.prepare_library()
@@ -296,11 +297,11 @@ class LibraryTest(base.TestCase):
         self.write('.usermsg/usermsg.conf.d/b.conf',
                    options(messages={'ttl': 400}))
         loads = (service.prepare_library,
-                 lambda: service.make_runtime(service.load_config([])))
+                 lambda: service.make_runtime(config.load_config([])))
         for load in loads:
             self.assertEqual(400, load().conf.messages.ttl)
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, self.write(
+            config.CONFIG_FILES_VARIABLE, self.write(
                 'named.conf', options(messages={'ttl': 200}))))
         for load in loads:
             self.assertEqual(200, load().conf.messages.ttl)

@@ -17,6 +17,7 @@ EACH = 50
 # argument says. They have in common what was imported, and nothing else.
 _RECORD = r'''
 import os, sys
+from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
 from usermsg.tests.functional.db import samples
@@ -28,7 +29,7 @@ for _ in range(4):
     if child == 0:
         os.close(close)
         api = message_api.API(service.make_runtime(
-            service.load_config(['--config-file', sys.argv[1]])))
+            config.load_config(['--config-file', sys.argv[1]])))
         os.write(tell, b'!')
         os.read(begin, 1)
         for _ in range(int(sys.argv[2])):
@@ -49,11 +50,12 @@ sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 # tidying up.
 _FORK = r'''
 import os, sys, threading
+from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
 from usermsg.tests.functional.db import samples
 api = message_api.API(service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])))
+    config.load_config(['--config-file', sys.argv[1]])))
 print('ready', flush=True)
 input()
 def record(count=int(sys.argv[2])):
@@ -81,11 +83,12 @@ sys.exit(any(statuses))
 # without tidying up: what it has recorded must be there all the same.
 _ORPHAN = r'''
 import os, sys, time
+from usermsg import config
 from usermsg.db import models
 from usermsg import service
 from usermsg.tests.functional.db import samples
 runtime = service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]]))
+    config.load_config(['--config-file', sys.argv[1]]))
 print('ready', flush=True)
 input()
 def record():

@@ -8,11 +8,11 @@ import types
 import fixtures
 
 from usermsg.catalogue.catalogues import volume
+from usermsg import config
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
 from usermsg.message import defined_messages
-from usermsg import service
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
 
@@ -83,7 +83,7 @@ class TestExample(databases.TestCase):
     def test_it_needs_only_its_package_replaced(self):
         self.runtime()
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
+            config.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
         caller = types.SimpleNamespace()
 
         exec(EXAMPLE.replace('cinder', 'usermsg'), {'self': caller})

@@ -32,11 +32,12 @@ PRIVATE = ('a private user', 'a-private-project', 'a-private-key')
 
 _EXIT = '''
 import sys
+from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
 from usermsg.tests.functional.db import samples
 runtime = service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]]))
+    config.load_config(['--config-file', sys.argv[1]]))
 assert samples.record(message_api.API(runtime))
 runtime.conf.set_override('record_timeout', float(sys.argv[2]), 'messages')
 api = message_api.API(runtime)
@@ -61,11 +62,12 @@ with runtime.db.reader() as connection:
 # A file may not grow beyond the limit, as if the disk was full.
 _FULL_DISK = '''
 import resource, sys
+from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
 from usermsg.tests.functional.db import samples
 api = message_api.API(service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])))
+    config.load_config(['--config-file', sys.argv[1]])))
 print('ready', flush=True)
 input()
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)

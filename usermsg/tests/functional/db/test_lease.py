@@ -22,12 +22,13 @@ LONG = 300
 HOLDER = '''
 import sys
 import sqlalchemy as sa
+from usermsg import config
 from usermsg.db import lease
 from usermsg.db import models
 from usermsg import exception
 from usermsg import service
 database = service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])).db
+    config.load_config(['--config-file', sys.argv[1]])).db
 mine = lease.Lease(database, 'a lease', int(sys.argv[3]))
 print('ready', flush=True)
 input()

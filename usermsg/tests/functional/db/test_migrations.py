@@ -83,10 +83,11 @@ _ROWS = {'0001': {
 
 _SYNC = '''
 import sys
+from usermsg import config
 from usermsg.db import migration
 from usermsg import service
 database = service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]])).db
+    config.load_config(['--config-file', sys.argv[1]])).db
 print('ready', flush=True)
 input()
 print(*migration.sync(database))

@@ -27,11 +27,12 @@ _RELAY = '''
 import os, sys, threading
 from usermsg.concurrency import backend
 backend.use_threads()
+from usermsg import config
 from usermsg.outbox import relay
 from usermsg.outbox import shard
 from usermsg import service
 runtime = service.make_runtime(
-    service.load_config(['--config-file', sys.argv[1]]))
+    config.load_config(['--config-file', sys.argv[1]]))
 file = os.open(sys.argv[2], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 stop = threading.Event()
 

@@ -12,12 +12,12 @@ from oslo_upgradecheck import upgradecheck
 import sqlalchemy as sa
 
 from usermsg.cmd import status as command
+from usermsg import config
 from usermsg import context
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg.message import api
 from usermsg.notifications.drivers import loader
-from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional import commands
 from usermsg.tests.functional import databases
@@ -272,7 +272,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
     def test_the_variable_names_the_configuration(self):
         path = self.config_file()
         self.assertChecked(checked(
-            **{service.CONFIG_FILES_VARIABLE: path}))
+            **{config.CONFIG_FILES_VARIABLE: path}))
 
     def assertNotChecked(self, pattern, end):
         self.assertEqual((command.NOT_CHECKED, ''),
@@ -287,7 +287,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                 (commands.status('upgrade', 'check', config=missing),
                  f'{re.escape(missing)}: the configuration file does not'),
                 (commands.status('upgrade', 'check', **{
-                    service.CONFIG_FILES_VARIABLE: missing}),
+                    config.CONFIG_FILES_VARIABLE: missing}),
                  f'{re.escape(missing)}: the configuration file does not'),
                 (commands.status('upgrade', 'check', config=broken),
                  f'{re.escape(broken)}:2: '),

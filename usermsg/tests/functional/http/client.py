@@ -7,6 +7,7 @@ import urllib.parse
 
 import webob
 
+from usermsg import config
 from usermsg import context
 from usermsg.db import models
 from usermsg.message import api as message_api
@@ -41,7 +42,7 @@ def make_runtime(directory, **groups):
         lines += [f'{key} = {value}' for key, value in options.items()]
     path = pathlib.Path(directory, 'usermsg.conf')
     path.write_text('\n'.join(lines), encoding='utf-8')
-    conf = service.load_config(['--config-file', str(path)])
+    conf = config.load_config(['--config-file', str(path)])
     runtime = service.make_runtime(conf, policy.Policy(conf))
     models.metadata.create_all(runtime.db.engine())
     return runtime

@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 
-from usermsg import service
+from usermsg import config
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional import servers
@@ -61,7 +61,7 @@ class Uwsgi(servers.Process):
         # Of this very environment, and the code that the tests import.
         self.env.update({
             'PYTHONPATH': os.pathsep.join(filter(None, sys.path)),
-            service.CONFIG_FILES_VARIABLE: config_file,
+            config.CONFIG_FILES_VARIABLE: config_file,
             'NOTIFY_SOCKET': self.path('notify'), **(env or {})})
         self.socket = self.path('api.socket')
         self._notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

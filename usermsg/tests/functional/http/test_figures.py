@@ -14,10 +14,10 @@ import fixtures
 from prometheus_client import parser
 
 from usermsg.api import app
+from usermsg import config
 from usermsg import exception
 from usermsg.metrics import exporter
 from usermsg.metrics import registry
-from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 from usermsg.tests.functional.http import standalone
@@ -245,7 +245,7 @@ class TestProcesses(base.TestCase):
                      metrics={'path': '/metrics'})
         self.server = servers.require(lambda: servers.Uwsgi(
             test_uwsgi.MODULE,
-            {service.CONFIG_FILES_VARIABLE: str(self.home / 'usermsg.conf')},
+            {config.CONFIG_FILES_VARIABLE: str(self.home / 'usermsg.conf')},
             ('--processes', '2', '--threads', '2')))
         self.addCleanup(self.server.stop)
 

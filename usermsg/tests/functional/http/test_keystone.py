@@ -10,8 +10,8 @@ from keystoneauth1 import fixture as tokens
 from keystonemiddleware import fixture as keystone_fixture
 
 from usermsg.api import app
+from usermsg import config
 from usermsg import exception
-from usermsg import service
 from usermsg.tests import base
 from usermsg.tests.functional.http import client
 
@@ -224,7 +224,7 @@ class TestKeystoneOptions(base.TestCase):
             [sys.executable, '-c',
              'import sys; sys.modules["memcache"] = None; '
              'from usermsg.wsgi.api import application'],
-            env={**os.environ, service.CONFIG_FILES_VARIABLE: path},
+            env={**os.environ, config.CONFIG_FILES_VARIABLE: path},
             text=True, capture_output=True)
         self.assertNotEqual(0, done.returncode)
         self.assertRegex(

@@ -13,8 +13,8 @@ import sqlalchemy as sa
 
 from usermsg.api import app
 from usermsg.api import schemas
+from usermsg import config
 from usermsg.db import models
-from usermsg import service as services
 from usermsg.tests.functional import databases
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.http import client
@@ -267,7 +267,7 @@ class TestServer(Claims, TestCase):
     def setUp(self):
         super().setUp()
         self.server = servers.require(lambda: servers.Uwsgi(
-            MODULE, {services.CONFIG_FILES_VARIABLE:
+            MODULE, {config.CONFIG_FILES_VARIABLE:
                      str(self.home / 'usermsg.conf')},
             ('--processes', '3', '--threads', '4', '--listen', '100')))
         self.addCleanup(self.server.stop)

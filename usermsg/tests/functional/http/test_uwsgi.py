@@ -8,7 +8,7 @@ import socket
 import time
 import unittest
 
-from usermsg import service
+from usermsg import config
 from usermsg.tests import base
 from usermsg.tests.functional.db import samples
 from usermsg.tests.functional.http import client
@@ -24,7 +24,7 @@ OPTIONS = ('--processes', '2', '--threads', '2', '--add-header',
 def start(config_file):
     """uWSGI with the application; skips the test if it isn't installed."""
     return servers.require(lambda: servers.Uwsgi(
-        MODULE, {service.CONFIG_FILES_VARIABLE: config_file}, OPTIONS))
+        MODULE, {config.CONFIG_FILES_VARIABLE: config_file}, OPTIONS))
 
 
 class TestServing(base.TestCase):

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import time
 
+from usermsg import config
 from usermsg import exception
 from usermsg.notifications.drivers.qpid import subscription
 from usermsg.notifications import received
-from usermsg import service
 from usermsg.tests.functional import amqp1_brokers
 from usermsg.tests.functional import amqp1_peer
 from usermsg.tests.functional import certificates
@@ -41,7 +41,7 @@ class TestCase(test_by_hand.TestCase):
     def subscribe(self, **how):
         """What the command makes of the configuration."""
         found = subscription.of(
-            service.load_config(['--config-file', self.config]), **how)
+            config.load_config(['--config-file', self.config]), **how)
         self.addCleanup(found.close)
         return found
 

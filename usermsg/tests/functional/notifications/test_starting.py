@@ -4,7 +4,7 @@
 import os
 import sys
 
-from usermsg import service
+from usermsg import config
 from usermsg.tests import base
 from usermsg.tests.functional.http import standalone
 
@@ -21,14 +21,14 @@ class TestStarting(base.TestCase):
 
     def refusals(self, options, path=(), processes=_PROCESSES):
         """What each kind of process says instead of starting."""
-        config = self.config_file(
+        file = self.config_file(
             api={'auth_strategy': 'noauth', 'port': 0,
                  'allow_insecure_noauth': 'true'},
             oslo_messaging_notifications=options)
         for name, command in processes:
             status, output = standalone.fail_to_start(
                 [sys.executable, *command],
-                {**os.environ, service.CONFIG_FILES_VARIABLE: config,
+                {**os.environ, config.CONFIG_FILES_VARIABLE: file,
                  'PYTHONPATH': os.pathsep.join(
                      [*path, *filter(None, sys.path)])})
             self.assertEqual(1, status, output)

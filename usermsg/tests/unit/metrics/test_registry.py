@@ -6,6 +6,7 @@ import fixtures
 import prometheus_client
 from prometheus_client import parser
 
+from usermsg import config
 from usermsg import exception
 from usermsg.metrics import registry
 from usermsg import service
@@ -135,7 +136,7 @@ class SharedMetricsTest(MetricsTest):
     def test_the_library_leaves_the_figures_of_its_process_alone(self):
         self.runtime()
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
+            config.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
         ended = subprocess.run(
             [sys.executable, '-c', LIBRARY], check=True, text=True,
             capture_output=True,

@@ -11,6 +11,7 @@ import fixtures
 import jsonschema
 import sqlalchemy as sa
 
+from usermsg import config
 from usermsg import context
 from usermsg.db import models
 from usermsg.notifications import image
@@ -18,7 +19,6 @@ from usermsg.notifications import notification
 from usermsg.objects import message
 from usermsg.outbox import event_types
 from usermsg.outbox import lifecycle as message_notifications
-from usermsg import service
 from usermsg.tests import base
 
 _PAGES = base.ROOT / 'doc' / 'source'
@@ -140,7 +140,7 @@ class DevelopersPageTest(base.TestCase):
             notifications={'image_properties': 'os_distro'},
             oslo_messaging_notifications={'driver': 'log'})
         self.useFixture(fixtures.EnvironmentVariable(
-            service.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
+            config.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
         names = {
             'context': context.RequestContext(project_id=PROJECT,
                                               user_id=USER),

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which configurations of drivers are refused, and in which words."""
 
+from usermsg import config
 from usermsg import exception
 from usermsg.notifications.drivers import loader
 from usermsg.outbox import drivers as relay_drivers
-from usermsg import service
 from usermsg.tests import base
 
 SECRET = 'S3C'
@@ -14,7 +14,7 @@ OWN = '[oslo_messaging_notifications] transport_url: '
 class StrategiesTest(base.TestCase):
 
     def conf(self, **groups):
-        return service.load_config(
+        return config.load_config(
             ['--config-file', self.config_file(**groups)])
 
     def refused(self, load=loader.load, **groups):
