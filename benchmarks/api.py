@@ -30,7 +30,7 @@ import orjson  # noqa: E402
 from usermsg import config  # noqa: E402
 from usermsg.db import migration  # noqa: E402
 from usermsg import service  # noqa: E402
-from usermsg.tests.functional import servers  # noqa: E402
+from usermsg.tests.fixtures import servers  # noqa: E402
 
 WRITTEN = '5b1f2cc5a0e94d7396e2' + '0f6f3a7c81de'  # a project
 EVENTS = ('VOLUME_VOLUME_001_003', 'VOLUME_000002')

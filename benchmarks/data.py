@@ -16,7 +16,7 @@ from usermsg.db import migration
 from usermsg.db import models
 from usermsg.objects import ids
 from usermsg import service
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import servers
 
 PROJECT = '6c430ede947641288838' + '8d3929ced223'
 OTHER_PROJECTS = 1000

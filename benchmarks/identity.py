@@ -21,8 +21,8 @@ import sqlalchemy as sa
 from usermsg import config
 from usermsg.db import models
 from usermsg import service
-from usermsg.tests.functional import keystone
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import servers
 
 GOAL = ('list(100)', 0.8)
 

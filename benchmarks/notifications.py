@@ -34,9 +34,9 @@ from usermsg.conf import qpid as options  # noqa: E402
 from usermsg.notifications.drivers.qpid import driver as qpid  # noqa: E402
 from usermsg.notifications.drivers.rabbit import driver as rabbit  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
-from usermsg.tests.functional import amqp1_brokers  # noqa: E402
-from usermsg.tests.functional import rabbitmq  # noqa: E402
-from usermsg.tests.functional import servers  # noqa: E402
+from usermsg.tests.fixtures import qpid_brokers  # noqa: E402
+from usermsg.tests.fixtures import rabbitmq  # noqa: E402
+from usermsg.tests.fixtures import servers  # noqa: E402
 
 # As large as those of services: about 1 kB.
 PAYLOAD = {'id': '6b6c6b0a-0f6a-4a5d-9f4a-3f6e0a1c9d11', 'status': 'active',
@@ -198,7 +198,7 @@ def qpid_part(place):
 @contextlib.contextmanager
 def in_memory():
     """Proton's example in C. It keeps all that it gets, in memory."""
-    with amqp1_brokers.CBroker() as broker:
+    with qpid_brokers.CBroker() as broker:
         yield {'host': broker.host, 'port': broker.port,
                'address': 'measured'}, lambda: None
 

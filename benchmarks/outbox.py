@@ -25,7 +25,7 @@ from usermsg.db import migration
 from usermsg.db import models
 from usermsg.outbox import relay
 from usermsg import service
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import servers
 
 STRATEGIES = ('noop', 'logging')
 

@@ -7,7 +7,7 @@
 ``upper-constraints.txt`` pins all that usermsg, its client, the tests and the
 documentation need, whatever they need in turn, and what builds it: one file
 for every Python that the metadata name. Each environment of another service,
-``usermsg/tests/functional/environments/NAME.txt``, has a set of its own in
+``usermsg/tests/fixtures/environments/NAME.txt``, has a set of its own in
 ``constraints/NAME.txt`` beside it. ``tox -e constraints`` renews them all,
 ``tox -e latest`` tests what renewing would bring.
 """
@@ -22,7 +22,7 @@ from packaging import requirements
 from packaging import utils
 
 _ROOT = pathlib.Path(__file__).parents[1]
-_ENVIRONMENTS = _ROOT / 'usermsg' / 'tests' / 'functional' / 'environments'
+_ENVIRONMENTS = _ROOT / 'usermsg' / 'tests' / 'fixtures' / 'environments'
 _BUILD = 'build-requirements.txt'
 _MAIN = (
     'requirements.txt', 'test-requirements.txt', 'doc/requirements.txt',

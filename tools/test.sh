@@ -40,7 +40,7 @@ failed=
 
 # Other services and their clients, which tests would wait for. Not with -m,
 # as nothing of ours can be imported here.
-.venv-test/bin/python -P usermsg/tests/functional/environments.py \
+.venv-test/bin/python -P usermsg/tests/fixtures/environments.py \
     > "$output.maker" 2>&1 &
 maker=$!
 

@@ -34,10 +34,10 @@ from usermsg.message import api
 from usermsg.notifications.drivers import loader as driver_loader
 from usermsg import service
 from usermsg.tests import base
-from usermsg.tests.functional import environments
-from usermsg.tests.functional.http import client
-from usermsg.tests.functional.http import standalone
-from usermsg.tests.functional import keystone
+from usermsg.tests.fixtures import environments
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import standalone
 
 
 def _blocks(name, language):
@@ -96,7 +96,8 @@ class DocumentationTest(base.TestCase):
             'context': user, 'volume_id': 'some-volume',
             'session': session.Session(
                 auth=noauth.NoAuth(endpoint=f'{server.url}/v3/'),
-                additional_headers=client.headers_of('services', 'service'))}
+                additional_headers=http_client.headers_of(
+                    'services', 'service'))}
         exec(over_http, names)
 
         [found] = api.API(server.runtime).get_all(user)
@@ -178,7 +179,7 @@ class DocumentationTest(base.TestCase):
             api={'auth_strategy': 'keystone'}, keystone_authtoken={
                 **options, 'username': name, 'auth_url': identity.url}))
         identity.user('alice', project=name, roles=['reader'])
-        answer = client.ask(application, '/v3/messages', headers={
+        answer = http_client.ask(application, '/v3/messages', headers={
             'X-Auth-Token': identity.token('alice', project=name)})
         self.assertEqual(200, answer.status_int)
 

@@ -5,7 +5,7 @@ import subprocess
 import zipfile
 
 from usermsg.tests import base
-from usermsg.tests.functional import environments
+from usermsg.tests.fixtures import environments
 
 
 class PackagingTest(base.TestCase):

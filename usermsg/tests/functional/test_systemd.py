@@ -9,7 +9,7 @@ import subprocess
 import textwrap
 
 from usermsg.tests import base
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import servers
 
 UNITS = sorted((base.ROOT / 'etc' / 'usermsg').glob('*.service'))
 

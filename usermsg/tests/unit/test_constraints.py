@@ -9,7 +9,7 @@ from packaging import utils
 
 from usermsg.tests import base
 
-_ENVIRONMENTS = base.ROOT / 'usermsg' / 'tests' / 'functional' / 'environments'
+_ENVIRONMENTS = base.ROOT / 'usermsg' / 'tests' / 'fixtures' / 'environments'
 
 
 def _read_requirements(*paths):

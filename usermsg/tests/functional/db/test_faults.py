@@ -17,10 +17,10 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.tests import base
-from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
-from usermsg.tests.functional.db import samples
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import processes
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
 
 #: Seconds; the option of who doesn't wait, and how much later a slow machine
 #: may be. Drivers would wait for 30.
@@ -35,7 +35,7 @@ import sys
 from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
-from usermsg.tests.functional.db import samples
+from usermsg.tests.fixtures import samples
 runtime = service.make_runtime(
     config.load_config(['--config-file', sys.argv[1]]))
 assert samples.record(message_api.API(runtime))
@@ -65,7 +65,7 @@ import resource, sys
 from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
-from usermsg.tests.functional.db import samples
+from usermsg.tests.fixtures import samples
 api = message_api.API(service.make_runtime(
     config.load_config(['--config-file', sys.argv[1]])))
 print('ready', flush=True)

@@ -19,8 +19,8 @@ from usermsg.message import api as message_api
 from usermsg.objects import outbox
 from usermsg.objects import removal
 from usermsg.tests import base
-from usermsg.tests.functional.db import samples
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
 from usermsg.worker import reaper
 
 PAGES = base.ROOT / 'doc/source/admin'

@@ -10,10 +10,10 @@ import time
 from usermsg.db import clock
 from usermsg.db import lease
 from usermsg.db import models
-from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
-from usermsg.tests.functional.db import samples
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import processes
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
 
 #: Long enough for every test, and short enough for the clean-up.
 LONG = 300

@@ -15,10 +15,10 @@ from usermsg.db import migration
 from usermsg.db import models
 from usermsg import exception
 from usermsg.tests import base
-from usermsg.tests.functional import commands
-from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import processes
-from usermsg.tests.functional.db import samples
+from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import processes
+from usermsg.tests.fixtures import samples
 
 _TABLES = "('messages', 'source_keys', 'leases')"
 

@@ -12,8 +12,8 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg.objects import message
 from usermsg.objects import removal
-from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import samples
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import samples
 
 ROWS = 30_000
 LIMIT = 101

@@ -33,12 +33,12 @@ from usermsg.importer import source as import_source
 from usermsg.message import api as message_api
 from usermsg.objects import removal
 from usermsg.tests import base
-from usermsg.tests.functional import commands
-from usermsg.tests.functional import databases
-from usermsg.tests.functional.db import samples
-from usermsg.tests.functional import environments
-from usermsg.tests.functional.importer import sources
-from usermsg.tests.functional import servers
+from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import environments
+from usermsg.tests.fixtures import import_sources
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
 
 MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 RED = samples.request('red')
@@ -89,8 +89,8 @@ class TestCase(Importing, databases.TestCase):
     def of_cinder(self):
         """On MariaDB if usermsg is."""
         if self.db.dialect == 'mysql':
-            return sources.on_mariadb('cinder')
-        return sources.cinder_on_sqlite(self.home)
+            return import_sources.on_mariadb('cinder')
+        return import_sources.cinder_on_sqlite(self.home)
 
     def seen(self):
         return self.api.get_all(RED).objects
@@ -154,9 +154,9 @@ class TestVolume(TestCase):
 
     def test_again_it_brings_what_is_new_and_nothing_that_was_deleted(self):
         source = self.of_cinder()
-        rows = [sources.volume_row(project_id=f'p{number % 7}')
+        rows = [import_sources.volume_row(project_id=f'p{number % 7}')
                 for number in range(40)]
-        mine = [sources.volume_row() for _number in range(3)]
+        mine = [import_sources.volume_row() for _number in range(3)]
         source.insert(*rows, *mine)
         self.assertIn('43 messages have been imported.',
                       self.bring(source, '--batch-size', '10'))
@@ -176,7 +176,7 @@ class TestVolume(TestCase):
         gone = sorted(mine, key=lambda row: row['id'], reverse=True)[number]
         source.execute(source.table.update().where(
             source.table.c.id == gone['id']).values(deleted=True))
-        source.insert(sources.volume_row(resource_uuid='late'))
+        source.insert(import_sources.volume_row(resource_uuid='late'))
         expected = ['44 rows, revision 9c74c1c6971f.',
                     '1 messages would be imported.',
                     '41 were imported before.',
@@ -194,8 +194,8 @@ class TestVolume(TestCase):
 
     def test_rows_of_one_second_whose_ids_count(self):
         source = self.of_cinder()
-        rows = [sources.volume_row(id=str(uuid.UUID(int=number)),
-                                   project_id=f'p{number % 3}')
+        rows = [import_sources.volume_row(id=str(uuid.UUID(int=number)),
+                                          project_id=f'p{number % 3}')
                 for number in range(1, 22)]
         source.insert(*rows)
         self.assertIn('21 messages have been imported.', self.bring(
@@ -215,8 +215,8 @@ class TestVolume(TestCase):
             tzinfo=None, microsecond=0)
         # By trial: the same 30 bits, and the same 32 of the hash.
         first, other = (
-            sources.volume_row(id=f'00000000-0000-4000-8000-{end}',
-                               created_at=made, project_id=project_id)
+            import_sources.volume_row(id=f'00000000-0000-4000-8000-{end}',
+                                      created_at=made, project_id=project_id)
             for end, project_id in (('000000000d14', 'red'),
                                     ('000000030d59', 'blue')))
         source.insert(first, other)
@@ -251,7 +251,7 @@ class TestVolume(TestCase):
 
     def test_it_is_killed_and_goes_on_when_run_again(self):
         source = self.of_cinder()
-        source.insert(*(sources.volume_row() for _number in range(600)))
+        source.insert(*(import_sources.volume_row() for _number in range(600)))
         process = self.start(source, '--batch-size', '2')
         self.wait_for_the_first(process)
         process.kill()
@@ -270,7 +270,7 @@ class TestVolume(TestCase):
     def test_several_at_once_and_readers_meanwhile(self):
         source = self.of_cinder()
         made = datetime.datetime(2026, 1, 31, 12)
-        source.insert(*(sources.volume_row(
+        source.insert(*(import_sources.volume_row(
             created_at=made + datetime.timedelta(seconds=number // 2),
             expires_at=datetime.datetime(2126, 1, 1)) for number in
             range(600)))
@@ -315,7 +315,7 @@ class TestVolumeOnce(TestCase):
 
     def test_what_the_worker_removed_does_not_come_back(self):
         source = self.of_cinder()
-        source.insert(*(sources.volume_row() for _number in range(5)))
+        source.insert(*(import_sources.volume_row() for _number in range(5)))
         self.bring(source)
         self.assertEqual(3, sum(removal.remove(
             self.db, removal.excess(self.db, 'red', 2))))
@@ -325,7 +325,7 @@ class TestVolumeOnce(TestCase):
 
     def test_a_row_that_has_changed_is_the_same_message(self):
         source = self.of_cinder()
-        source.insert(*(sources.volume_row() for _number in range(3)))
+        source.insert(*(import_sources.volume_row() for _number in range(3)))
         self.bring(source)
         before = samples.stored(self.db)
         source.execute(source.table.update().values(message_level='WARN'))
@@ -338,12 +338,12 @@ class TestVolumeOnce(TestCase):
         source = self.of_cinder()
         long_ago = datetime.datetime(2020, 1, 1)
         source.insert(
-            *(sources.volume_row() for _number in range(20)),
-            sources.volume_row(deleted=True),
-            sources.volume_row(expires_at=long_ago),
-            sources.volume_row(created_at=long_ago, expires_at=None),
-            sources.volume_row(event_id='VOLUME_VOLUME_777_888'),
-            sources.volume_row(message_level='LOUD'))
+            *(import_sources.volume_row() for _number in range(20)),
+            import_sources.volume_row(deleted=True),
+            import_sources.volume_row(expires_at=long_ago),
+            import_sources.volume_row(created_at=long_ago, expires_at=None),
+            import_sources.volume_row(event_id='VOLUME_VOLUME_777_888'),
+            import_sources.volume_row(message_level='LOUD'))
         said = self.bring(source, '--dry-run', '--batch-size', '7')
         self.assertEqual([], samples.stored(self.db))
         self.assertEqual([], samples.stored(self.db, models.source_keys))
@@ -355,7 +355,7 @@ class TestVolumeOnce(TestCase):
 
     def test_old_and_unknown_events(self):
         source = self.of_cinder()
-        source.insert(*(sources.volume_row(
+        source.insert(*(import_sources.volume_row(
             event_id=event_id, action_id=None, detail_id=None,
             resource_uuid=str(number), request_id=None)
             for number, event_id in enumerate((
@@ -376,7 +376,7 @@ class TestVolumeOnce(TestCase):
 
     def test_what_cannot_be_stored_is_skipped_and_named(self):
         source = self.of_cinder()
-        bad = [sources.volume_row(**values) for values in (
+        bad = [import_sources.volume_row(**values) for values in (
             {'project_id': 'x' * 65}, {'project_id': ''},
             {'project_id': 'r\u00f6t'}, {'request_id': 'x' * 65},
             {'resource_uuid': ' a'}, {'resource_type': 'a-b'},
@@ -384,9 +384,9 @@ class TestVolumeOnce(TestCase):
             {'event_id': 'volume_000002'},
             {'resource_type': 'VOLUME_BACKUP'},
             {'message_level': 'LOUD'}, {'created_at': None})]
-        more = [sources.volume_row(message_level='LOUDER')
+        more = [import_sources.volume_row(message_level='LOUDER')
                 for _number in range(7)]
-        source.insert(*bad, *more, sources.volume_row())
+        source.insert(*bad, *more, import_sources.volume_row())
         lines = self.bring(source)
         self.assertEqual('1 messages have been imported.', lines[1])
         self.assertEqual('19 rows were skipped:', lines[2])
@@ -413,7 +413,7 @@ class TestVolumeOnce(TestCase):
 
     def test_a_signal_ends_it_after_the_batch(self):
         source = self.of_cinder()
-        source.insert(*(sources.volume_row() for _number in range(600)))
+        source.insert(*(import_sources.volume_row() for _number in range(600)))
         process = self.start(source, '--batch-size', '2')
         self.wait_for_the_first(process)
         process.send_signal(signal.SIGTERM)
@@ -433,9 +433,9 @@ class TestShare(Importing, databases.TestCase):
 
     def test_what_manila_wrote_is_listed_as_it_lists_it(self):
         self.service = self.runtime()
-        source = (sources.manila_on_sqlite(self.home)
+        source = (import_sources.manila_on_sqlite(self.home)
                   if self.service.db.dialect == 'sqlite' else
-                  sources.on_mariadb('manila'))
+                  import_sources.on_mariadb('manila'))
         theirs = source.write()
         # On SQLite its migrations do not run, so it says no revision.
         arguments = ('--any-revision',) * (
@@ -514,7 +514,7 @@ class TestOrigin(Importing, base.TestCase):
         server = servers.require(servers.mariadb)
         url = sa.make_url(server.create_database())
         self.addCleanup(server.drop_database, url)
-        source = sources.Origin('cinder', url.set(
+        source = import_sources.Origin('cinder', url.set(
             password='a-secret').render_as_string(False), self.home)
         for options, where in (
                 ((), ('--from', source.url)),
@@ -529,7 +529,7 @@ class TestOrigin(Importing, base.TestCase):
                 self.assertEqual(1, len(end.stderr.splitlines()))
 
     def test_other_tables(self):
-        source = sources.cinder_on_sqlite(self.home)
+        source = import_sources.cinder_on_sqlite(self.home)
         self.refused(
             source, 'is not that of shared file systems: it has no '
             'resource_id (revision 9c74c1c6971f).', conversion.SHARE)
@@ -570,8 +570,8 @@ class TestOrigin(Importing, base.TestCase):
                              r"""(?m)^ +["']messages["'],$""")
 
     def test_revisions_that_are_not_known(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(sources.volume_row())
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(import_sources.volume_row())
         unknown = (' is none of block storage that this release knows. A '
                    'newer release of usermsg may; --any-revision goes on ')
         silent = 'It does not say its revision: '
@@ -604,7 +604,7 @@ class TestOrigin(Importing, base.TestCase):
         self.refused(source, 'audience', any_revision=True)
 
     def test_older_revisions(self):
-        source = sources.cinder_on_sqlite(self.home)
+        source = import_sources.cinder_on_sqlite(self.home)
         for revision in revisions.VOLUME:
             source.execute(f"UPDATE alembic_version SET version_num = "
                            f"'{revision}'")
@@ -613,17 +613,17 @@ class TestOrigin(Importing, base.TestCase):
                              self.bring(source))
 
     def test_columns_of_the_first_releases(self):
-        source = sources.cinder_on_sqlite(self.home)
+        source = import_sources.cinder_on_sqlite(self.home)
         source.execute('ALTER TABLE messages DROP COLUMN action_id',
                        'ALTER TABLE messages DROP COLUMN detail_id')
-        row = sources.volume_row(event_id='000002')
+        row = import_sources.volume_row(event_id='000002')
         del row['action_id'], row['detail_id']
         source.insert(row)
         self.assertIn('1 messages have been imported.', self.bring(source))
 
     def test_usermsg_itself_has_no_tables(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(sources.volume_row())
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(import_sources.volume_row())
         models.metadata.drop_all(self.service.db.engine())
         end = commands.manage('import', 'volume', '--from', source.url,
                               config=self.config)
@@ -631,8 +631,8 @@ class TestOrigin(Importing, base.TestCase):
         self.assertIn('no such table', end.stderr)
 
     def test_the_table_goes_away_meanwhile(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(*(sources.volume_row() for _number in range(10)))
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(*(import_sources.volume_row() for _number in range(10)))
 
         def read():
             with self.open(source) as table:
@@ -645,8 +645,8 @@ class TestOrigin(Importing, base.TestCase):
             self.assertRaises(exception.OriginUnusable, read)))
 
     def test_a_file_can_be_written_meanwhile(self):
-        source = sources.cinder_on_sqlite(self.home)
-        rows = sorted((sources.volume_row() for _number in range(9)),
+        source = import_sources.cinder_on_sqlite(self.home)
+        rows = sorted((import_sources.volume_row() for _number in range(9)),
                       key=lambda row: row['id'])
         source.insert(*rows[:8])
         seen = []
@@ -660,8 +660,8 @@ class TestOrigin(Importing, base.TestCase):
         self.assertEqual([row['id'] for row in rows[:4] + rows[5:]], seen)
 
     def test_a_file_is_not_changed(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(*(sources.volume_row() for _number in range(9)))
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(*(import_sources.volume_row() for _number in range(9)))
         path = pathlib.Path(sa.make_url(source.url).database)
         before = hashlib.sha256(path.read_bytes()).digest()
         self.assertRaises(exception.OriginUnusable, self.delete, source,
@@ -676,8 +676,8 @@ class TestOrigin(Importing, base.TestCase):
                 if not found.name.endswith('-shm')}
 
     def test_the_log_of_a_file_is_not_changed(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(sources.volume_row())
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(import_sources.volume_row())
         path = pathlib.Path(sa.make_url(source.url).database)
         # Of a service that is dead: nobody else has the file open.
         copy = self.home / 'a %3f?#b' / 'cinder.sqlite'
@@ -707,8 +707,8 @@ class TestOrigin(Importing, base.TestCase):
             opened._connection.execute(table.delete())
 
     def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
-        source = sources.on_mariadb('cinder')
-        rows = sorted((sources.volume_row() for _number in range(9)),
+        source = import_sources.on_mariadb('cinder')
+        rows = sorted((import_sources.volume_row() for _number in range(9)),
                       key=lambda row: row['id'])
         source.insert(*rows[:8])
         with self.open(source) as table:
@@ -726,8 +726,8 @@ class TestOrigin(Importing, base.TestCase):
         self.assertEqual(8, len(source.rows()))
 
     def test_the_connection_is_lost(self):
-        source = sources.on_mariadb('cinder')
-        source.insert(*(sources.volume_row() for _number in range(9)))
+        source = import_sources.on_mariadb('cinder')
+        source.insert(*(import_sources.volume_row() for _number in range(9)))
 
         def read():
             with self.open(source) as table:
@@ -741,9 +741,10 @@ class TestOrigin(Importing, base.TestCase):
             self.assertRaises(exception.OriginUnusable, read)))
 
     def test_values_that_only_sqlite_stores(self):
-        source = sources.cinder_on_sqlite(self.home)
-        good = sources.volume_row()
-        source.insert(*(sources.volume_row() for _number in range(6)), good)
+        source = import_sources.cinder_on_sqlite(self.home)
+        good = import_sources.volume_row()
+        source.insert(
+            *(import_sources.volume_row() for _number in range(6)), good)
         others = [row['id'] for row in source.rows()
                   if row['id'] != good['id']]
         source.execute(*(
@@ -759,10 +760,11 @@ class TestOrigin(Importing, base.TestCase):
              '5 rows were skipped:'], self.bring(source)[1:4])
 
     def test_ids_that_are_no_utf_8(self):
-        source = sources.cinder_on_sqlite(self.home)
-        good = [sources.volume_row(id=old_id) for old_id in (
+        source = import_sources.cinder_on_sqlite(self.home)
+        good = [import_sources.volume_row(id=old_id) for old_id in (
             'a', 'b', '\u00e9', '\U0010ffff')]
-        bad = [sources.volume_row(id=f'{number}') for number in range(3)]
+        bad = [import_sources.volume_row(id=f'{number}')
+               for number in range(3)]
         source.insert(*good[:2], *bad)
         # One is before all that is behind ASCII, two are behind it.
         source.execute(*(
@@ -784,7 +786,7 @@ class TestOrigin(Importing, base.TestCase):
         url = server.create_database()
         self.addCleanup(server.drop_database, url)
         engine = sa.create_engine(url, poolclass=pool.NullPool)
-        like = sources.cinder_on_sqlite(self.home).table
+        like = import_sources.cinder_on_sqlite(self.home).table
         table = sa.Table('messages', sa.MetaData(), *(
             sa.Column(column.name, column.type.as_generic(),
                       primary_key=column.primary_key)
@@ -792,7 +794,7 @@ class TestOrigin(Importing, base.TestCase):
         with engine.begin() as connection:
             table.create(connection)
             connection.execute(table.insert(), [
-                sources.volume_row(deleted=number % 4 == 0)
+                import_sources.volume_row(deleted=number % 4 == 0)
                 for number in range(20)])
         path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
         end = commands.manage(
@@ -807,8 +809,9 @@ class TestOrigin(Importing, base.TestCase):
             exception.OriginUnusable, self.delete, url, table)))
 
     def test_there_is_a_bar_on_a_terminal(self):
-        source = sources.cinder_on_sqlite(self.home)
-        source.insert(*(sources.volume_row() for _number in range(3000)))
+        source = import_sources.cinder_on_sqlite(self.home)
+        source.insert(
+            *(import_sources.volume_row() for _number in range(3000)))
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             [*MANAGE, self.config, 'import', 'volume', '--from', source.url,

@@ -11,7 +11,7 @@ from usermsg.objects import message_payload
 from usermsg.outbox import event_types
 from usermsg.outbox import lifecycle as notifications
 from usermsg.tests import base
-from usermsg.tests.unit import test_objects
+from usermsg.tests.unit.objects import test_message
 
 ROW = ('01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'VOLUME', 'red', 'bob', None,
        'VOLUME', 'some-volume', 'VOLUME_VOLUME_002_021', '002', '021',
@@ -67,7 +67,7 @@ class PayloadTest(base.TestCase):
         self.assertEqual({'user_message', 'sequence'},
                          set(fields) - set(message.Message.fields))
 
-    @hypothesis.given(test_objects.ROWS)
+    @hypothesis.given(test_message.ROWS)
     def test_the_quick_form_is_that_of_the_object(self, row):
         found = message.Message.from_row(row)
         slow = message_payload.MessagePayload(

@@ -19,8 +19,8 @@ from usermsg.outbox import delivery
 from usermsg.outbox import relay
 from usermsg.outbox import shard
 from usermsg.tests import base
-from usermsg.tests import drivers
-from usermsg.tests.functional import certificates
+from usermsg.tests.fixtures import certificates
+from usermsg.tests.fixtures import drivers
 
 
 def failing(*contents, error=errors.NotDelivered):

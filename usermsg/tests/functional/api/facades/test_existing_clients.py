@@ -1,0 +1,422 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The facades, with the clients that users have, as they come from PyPI."""
+
+import atexit
+import datetime
+import functools
+import json
+import re
+import subprocess
+import textwrap
+import uuid
+
+import yaml
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import environments
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import identified
+from usermsg.tests.fixtures import keystone
+
+_PAGE = base.ROOT.joinpath(
+    'doc/source/user/existing-clients.rst')
+
+#: As programs read it.
+_FORMAT = ('--format', 'json')
+
+_SDK = '''
+import json, sys
+import openstack
+from openstack import exceptions
+volumes, shares = sys.argv[1:3], sys.argv[3:5]
+def ids(messages):
+    return [message.id for message in messages]
+said = {}
+for types in (('block-storage', 'shared-file-system'),
+              ('volume', 'share')):
+    cloud = openstack.connect(block_storage_service_type=types[0],
+                              shared_file_system_service_type=types[1])
+    said[types[0]] = [ids(cloud.block_storage.messages()),
+                      ids(cloud.shared_file_system.user_messages())]
+    said[types[1]] = [
+        cloud.block_storage.get_endpoint().rpartition('/volume/')[2],
+        cloud.shared_file_system.get_endpoint().rpartition('/share/')[2]]
+cloud = openstack.connect()
+block = cloud.block_storage
+files = cloud.shared_file_system
+said['version'] = [block.get_endpoint_data().max_microversion,
+                   files.get_endpoint_data().max_microversion]
+said['pages'] = [ids(block.messages(limit=2)),
+                 ids(files.user_messages(limit=2))]
+said['one'] = ids(block.messages(limit=1, paginated=False))
+said['sorted'] = ids(block.messages(sort='created_at:asc'))
+said['message'] = next(block.messages()).to_dict()
+block.delete_message(volumes[0], ignore_missing=False)
+try:
+    block.delete_message(volumes[0], ignore_missing=False)
+except exceptions.NotFoundException as error:
+    said['gone'] = str(error)
+said['left'] = ids(block.messages())
+said['filtered'] = ids(files.user_messages(message_level='ERROR',
+                                           resource_id=shares[1]))
+shown = files.get_user_message(shares[0])
+said['shown'] = shown.user_message
+files.delete_user_message(shares[0], ignore_missing=False)
+try:
+    files.get_user_message(shares[0])
+except exceptions.NotFoundException as error:
+    said['no share'] = str(error)
+print(json.dumps(said))
+'''
+
+_MANILACLIENT = '''
+import json, sys
+from keystoneauth1 import loading
+from keystoneauth1 import session
+from manilaclient import client
+import openstack
+cloud = openstack.connect()
+shares = client.Client(
+    '2.65', session=cloud.session, service_type='shared-file-system',
+    region_name='RegionOne')
+def ids(messages):
+    return [message.id for message in messages]
+said = {
+    'all': ids(shares.messages.list()),
+    'since': ids(shares.messages.list(
+        search_opts={'created_since': sys.argv[2]})),
+    'sorted': ids(shares.messages.list(
+        sort_key='created_at', sort_dir='asc')),
+    'shown': shares.messages.get(sys.argv[1]).user_message,
+}
+shares.messages.delete(sys.argv[1])
+said['left'] = ids(shares.messages.list())
+print(json.dumps(said))
+'''
+
+_TEMPEST = '''
+import json, os, sys
+from tempest.lib import auth, exceptions
+from tempest.lib.services.volume import base_client
+from tempest.lib.services.volume.v3 import messages_client
+provider = auth.KeystoneV3AuthProvider(
+    auth.KeystoneV3Credentials(
+        username=os.environ['OS_USERNAME'],
+        password=os.environ['OS_PASSWORD'], user_domain_id='default',
+        project_name=os.environ['OS_PROJECT_NAME'],
+        project_domain_id='default'), os.environ['OS_AUTH_URL'])
+client = messages_client.MessagesClient(
+    provider, service='block-storage', region='RegionOne')
+base_client.VOLUME_MICROVERSION = '3.3'
+said = {
+    'listed': [message['id'] for message in
+               client.list_messages()['messages']],
+    'shown': [client.show_message(message)['message']['id']
+              for message in sys.argv[1:]]}
+client.delete_message(sys.argv[1])
+said['deleted'] = client.is_resource_deleted(sys.argv[1])
+print(json.dumps(said))
+'''
+
+
+@functools.cache
+def _service():
+    """usermsg, whose facades are in the catalogue in all ways."""
+    identity = keystone.shared()
+    # Its port isn't known before it is started.
+    service = identified.Service(identity, {'trust_host_header': 'true'})
+    atexit.register(service.stop)
+    for service_type, name, address in (
+            ('block-storage', 'cinder', 'volume/v3'),
+            ('volume', 'cinder2', 'volume/v3/%(project_id)s'),
+            ('volumev3', 'cinderv3', 'volume/v3/%(project_id)s'),
+            ('shared-file-system', 'manila', 'share/v2'),
+            ('share', 'manila2', 'share/v2/%(project_id)s')):
+        identity.register(
+            service_type, name, f'{service.server.url}/{address}')
+    return service
+
+
+class TestCase(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.environment = environments.get('clients')
+        self.service = _service()
+        self.identity = keystone.shared()
+        self.project = uuid.uuid4().hex
+        self.project_id = self.identity.project(self.project)
+        self.identity.user(self.project, project=self.project,
+                           roles=['member'])
+        # What is somebody else's never appears.
+        http_client.record(self.service.runtime, 'elsewhere',
+                           'VOLUME_VOLUME_001_003')
+        http_client.record(self.service.runtime, 'elsewhere',
+                           'SHARE_SHARE_001_003')
+
+    def record(self, event_id='VOLUME_VOLUME_001_003', **values):
+        return http_client.record(self.service.runtime, self.project_id,
+                                  event_id, **values).id
+
+    def run_as(self, user, project, *command):
+        """Returns (exit status, output); errors are part of it."""
+        return self.run_with(
+            self.identity.cloud(user, project),
+            self.environment.program(command[0]), *command[1:])
+
+    def run_with(self, variables, *command):
+        done = subprocess.run(
+            command, env=self.environment.variables(
+                LC_ALL='C.UTF-8', HOME=str(self.home),
+                PYTHONWARNINGS='ignore', **variables),
+            cwd=self.home, stdin=subprocess.DEVNULL, text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
+        return done.returncode, done.stdout
+
+    def run_fine(self, *command):
+        status, output = self.run_as(self.project, self.project, *command)
+        self.assertEqual(0, status, output)
+        return output
+
+    def openstack(self, *command):
+        """What ``openstack`` prints, as data."""
+        return json.loads(self.run_fine('openstack', *command, *_FORMAT))
+
+    def python(self, program, *arguments):
+        return json.loads(self.run_fine('python', '-c', program, *arguments))
+
+
+class TestOpenStackClient(TestCase):
+
+    def share_messages(self, *options):
+        return [message['ID'] for message in self.openstack(
+            'share', 'message', 'list', *options)]
+
+    def test_messages_of_volumes(self):
+        resource = str(uuid.uuid4())
+        request = f'req-{uuid.uuid4()}'
+        self.record('SHARE_SHARE_001_003')
+        older = self.record('VOLUME_000002')
+        newer = self.record(resource_uuid=resource, request_id=request)
+        listed = self.openstack('volume', 'message', 'list')
+        self.assertEqual([newer, older],
+                         [message['ID'] for message in listed])
+        self.assertEqual(
+            {'ID': newer, 'Event ID': 'VOLUME_VOLUME_001_003',
+             'Resource Type': 'VOLUME', 'Resource UUID': resource,
+             'Message Level': 'ERROR', 'Request ID': request,
+             'User Message': 'schedule allocate volume:No storage system '
+                             'can take this request.',
+             'Created At': listed[0]['Created At'],
+             'Guaranteed Until': listed[0]['Guaranteed Until']}, listed[0])
+        self.assertEqual([older], [
+            message['ID'] for message in self.openstack(
+                '--os-volume-api-version', '3.5', 'volume', 'message',
+                'list', '--marker', newer, '--limit', '1')])
+        self.run_fine('openstack', 'volume', 'message', 'delete', newer)
+        status, output = self.run_as(
+            self.project, self.project, 'openstack', 'volume', 'message',
+            'delete', newer)
+        self.assertEqual(1, status)
+        self.assertIn(f'Failed to delete message: {newer}', output)
+
+    def test_an_admin_names_a_project(self):
+        expected = self.record()
+        admin = f'{self.project}-admin'
+        self.identity.user(admin, project=admin, roles=['admin'])
+        status, output = self.run_as(
+            admin, admin, 'openstack', 'volume', 'message', 'list',
+            '--project', self.project, *_FORMAT)
+        self.assertEqual(0, status, output)
+        self.assertEqual([expected], [
+            message['ID'] for message in json.loads(output)])
+
+    def test_messages_of_shares(self):
+        resources = [str(uuid.uuid4()) for _number in range(3)]
+        self.record()
+        first, second, third = [
+            self.record('SHARE_SHARE_001_003', resource_uuid=resource)
+            for resource in resources]
+        self.assertEqual([third], self.share_messages('--limit', '1'))
+        shown = self.openstack('share', 'message', 'show', second)
+        self.assertEqual(
+            'allocate storage: A share network was given, but the storage '
+            'system chosen for the share does not use share networks.',
+            shown['user_message'])
+        self.assertEqual(resources[1], shown['resource_id'])
+        moment = shown['created_at']
+        self.assertEqual([second], self.share_messages(
+            '--since', moment, '--before', moment))
+        self.assertEqual([second], self.share_messages(
+            '--resource-id', resources[1], '--resource-type', 'share',
+            '--action-id', '001', '--detail-id', '003', '--since', moment,
+            '--message-level', 'ERROR'))
+        self.run_fine('openstack', 'share', 'message', 'delete', first,
+                      second)
+        self.assertEqual([third], self.share_messages())
+
+
+class TestCinderClient(TestCase):
+
+    def cinder(self, *command):
+        return self.run_fine('cinder', *command)
+
+    def rows(self, output):
+        """The first column of a table below its head."""
+        return [line.split('|')[1].strip() for line in output.splitlines()
+                if line.startswith('|')][1:]
+
+    def test_message_list_and_show_and_delete(self):
+        resource = str(uuid.uuid4())
+        first = self.record('VOLUME_VOLUME_SNAPSHOT_009_013', level='INFO')
+        second = self.record(resource_uuid=resource)
+        third = self.record()
+        # By itself it sorts what it gets by id.
+        self.assertEqual([first, second, third],
+                         self.rows(self.cinder('message-list')))
+        listed = ('--os-volume-api-version', '3.5', 'message-list')
+        self.assertEqual([second, third], self.rows(self.cinder(
+            *listed, '--resource_type', 'volume', '--sort',
+            'created_at:asc')))
+        self.assertEqual([second], self.rows(self.cinder(
+            *listed, '--resource_uuid', resource, '--level', 'error',
+            '--marker', third, '--limit', '1')))
+        self.assertIn(resource, self.cinder(
+            '--os-volume-api-version', '3.3', 'message-show', second))
+        self.cinder('message-delete', first, second)
+        status, output = self.run_as(
+            self.project, self.project, 'cinder', 'message-delete', first)
+        self.assertEqual(1, status)
+        self.assertIn(first, output)
+        self.assertEqual([third], self.rows(self.cinder('message-list')))
+        # It takes the other address from the catalogue.
+        self.assertIn(f'GET /volume/v3/{self.project_id}/messages',
+                      self.service.server.log())
+
+
+class TestPython(TestCase):
+
+    def test_openstacksdk(self):
+        resources = [str(uuid.uuid4()) for _number in range(3)]
+        volumes = [self.record(resource_uuid=resource)
+                   for resource in resources]
+        shares = [self.record('SHARE_SHARE_001_003', resource_uuid=resource)
+                  for resource in resources]
+        said = self.python(_SDK, volumes[0], resources[0], shares[0],
+                           resources[1])
+        newest = [volumes[::-1], shares[::-1]]
+        self.assertEqual(newest, said['block-storage'])
+        self.assertEqual(['v3', 'v2'], said['shared-file-system'])
+        self.assertEqual(newest, said['volume'])
+        self.assertEqual([f'v3/{self.project_id}', f'v2/{self.project_id}'],
+                         said['share'])
+        self.assertEqual(newest, said['pages'])
+        self.assertEqual([[3, 71], [2, 99]], said['version'])
+        self.assertEqual([volumes[2]], said['one'])
+        self.assertEqual(volumes, said['sorted'])
+        self.assertEqual('VOLUME_VOLUME_001_003',
+                         said['message']['event_id'])
+        self.assertEqual(resources[2], said['message']['resource_uuid'])
+        self.assertIn(f'Message {volumes[0]} could not be found.',
+                      said['gone'])
+        self.assertEqual(volumes[:0:-1], said['left'])
+        self.assertEqual([shares[1]], said['filtered'])
+        self.assertTrue(said['shown'].startswith('allocate storage: '))
+        self.assertIn(f'Message {shares[0]} could not be found.',
+                      said['no share'])
+
+    def test_manilaclient(self):
+        messages = [self.record('SHARE_SHARE_001_003',
+                                resource_uuid=str(uuid.uuid4()))
+                    for _number in range(2)]
+        since = datetime.datetime(2020, 1, 1).isoformat()
+        said = self.python(_MANILACLIENT, messages[0], since)
+        self.assertEqual(messages[::-1], said['all'])
+        self.assertEqual(messages[::-1], said['since'])
+        self.assertEqual(messages, said['sorted'])
+        self.assertTrue(said['shown'].startswith('allocate storage: '))
+        self.assertEqual([messages[1]], said['left'])
+
+    def test_tempest_finds_its_schemas_kept(self):
+        messages = [
+            self.record(resource_uuid=str(uuid.uuid4())),
+            self.record('VOLUME_000002'),
+            self.record('VOLUME_VOLUME_BACKUP_013_018', level='INFO')]
+        said = self.python(_TEMPEST, *messages)
+        self.assertEqual(messages[::-1], said['listed'])
+        self.assertEqual(messages, said['shown'])
+        self.assertTrue(said['deleted'])
+
+
+class TestPage(TestCase):
+    """The page for users, as it stands there."""
+
+    def blocks(self, language):
+        text = _PAGE.read_text(encoding='utf-8')
+        found = re.findall(
+            rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)', text,
+            re.MULTILINE)
+        self.assertNotEqual([], found)
+        return [textwrap.dedent(block) for block in found]
+
+    def test_each_command_works(self):
+        volume, share = str(uuid.uuid4()), str(uuid.uuid4())
+        identity = self.identity.cloud(self.project, self.project)
+        commands = [line.removeprefix('$ ') for block in
+                    self.blocks('console') for line in block.splitlines()
+                    if line.startswith('$ ')]
+        self.assertEqual(15, len(commands))
+        for command in commands:
+            if command.startswith('openstack share'):
+                message = self.record('SHARE_SHARE_001_003',
+                                      resource_uuid=share)
+            else:
+                message = self.record(resource_uuid=volume)
+            status, output = self.run_with(
+                {**identity, 'VOLUME': volume, 'SHARE': share,
+                 'MESSAGE': message, 'PROJECT': self.project},
+                'sh', '-ec', command)
+            self.assertEqual(0, status, f'{command}\n{output}')
+
+    def test_the_program_shows_every_message(self):
+        volume, share = str(uuid.uuid4()), str(uuid.uuid4())
+        self.record(resource_uuid=volume)
+        self.record('SHARE_SHARE_001_003', resource_uuid=share)
+        [program] = self.blocks('python')
+        lines = self.run_fine('python', '-c', program).splitlines()
+        self.assertEqual([volume, share],
+                         [line.split()[1] for line in lines])
+
+    def test_the_settings_lead_there(self):
+        volume = self.record()
+        share = self.record('SHARE_SHARE_001_003')
+        for command, message in (('volume', volume), ('share', share)):
+            status, output = self.run_at(
+                self.service.server.url, command, 'message', 'list', *_FORMAT)
+            self.assertEqual(0, status, output)
+            self.assertEqual([message], [
+                found['ID'] for found in json.loads(output)])
+            # Else it would be the catalogue that leads there.
+            status, output = self.run_at(
+                f'{self.service.server.url}/nothing', command, 'message',
+                'list')
+            self.assertNotEqual(0, status, output)
+
+    def run_at(self, address, *command):
+        """openstack, with an address of usermsg in the settings."""
+        [text] = self.blocks('yaml')
+        settings = yaml.safe_load(text.replace(
+            'https://cloud.example.org/user-message', address))
+        variables = self.identity.cloud(self.project, self.project)
+        settings['clouds']['mycloud'].update({
+            'region_name': variables['OS_REGION_NAME'],
+            'auth': {'auth_url': self.identity.url,
+                     'username': self.project,
+                     'password': variables['OS_PASSWORD'],
+                     'project_name': self.project,
+                     'user_domain_id': 'default',
+                     'project_domain_id': 'default'}})
+        self.write('clouds.yaml', yaml.safe_dump(settings))
+        return self.run_with(
+            {'OS_CLOUD': 'mycloud'},
+            self.environment.program('openstack'), *command)

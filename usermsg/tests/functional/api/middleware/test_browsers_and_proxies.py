@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is between a user and the service: a browser, a proxy."""
+
+import subprocess
+import sys
+
+from oslo_middleware import cors
+
+from usermsg.api import app
+from usermsg.api.middleware import security_headers
+from usermsg import exception
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+
+READER = http_client.headers_of('red', 'member', 'reader')
+DASHBOARD = 'https://dashboard.example.org'
+
+
+class ServiceTestCase(base.TestCase):
+
+    def serve(self, **groups):
+        self.service = self.runtime(**groups)
+        http_client.record(self.service, 'red')
+        self.app = app.make_app(self.service)
+
+    def ask(self, address='/v3/messages', method='GET', **headers):
+        return http_client.ask(self.app, address, method, {**READER, **{
+            name.replace('_', '-'): value
+            for name, value in headers.items()}})
+
+
+class TestBrowsers(ServiceTestCase):
+
+    def preflight(self, **headers):
+        return self.ask(method='OPTIONS', **{
+            'Origin': DASHBOARD, 'Access_Control_Request_Method': 'GET',
+            **headers})
+
+    def test_without_the_option_no_page_may_ask(self):
+        self.serve()
+        for answer in (self.preflight(), self.ask(Origin=DASHBOARD)):
+            self.assertNotIn('Access-Control-Allow-Origin', answer.headers)
+        self.assertEqual(405, self.preflight().status_int)
+
+    def test_a_page_that_is_named_may_ask(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        answer = self.ask(Origin=DASHBOARD)
+        self.assertEqual(1, len(answer.json['messages']))
+        self.assertEqual(DASHBOARD,
+                         answer.headers['Access-Control-Allow-Origin'])
+        self.assertIn('OpenStack-API-Version',
+                      answer.headers['Access-Control-Expose-Headers'])
+        [vary] = answer.headers.getall('Vary')
+        self.assertEqual({'Accept-Language', 'OpenStack-API-Version',
+                          'Origin'}, {name.strip() for name in
+                                      vary.split(',')})
+        answer = self.preflight(Access_Control_Request_Headers=(
+            'x-auth-token, openstack-api-version, if-none-match, '
+            'x-openstack-request-id, content-type, accept-language'))
+        self.assertEqual(200, answer.status_int)
+        self.assertEqual(b'', answer.body)
+        self.assertEqual(DASHBOARD,
+                         answer.headers['Access-Control-Allow-Origin'])
+        self.assertIn('x-auth-token',
+                      answer.headers['Access-Control-Allow-Headers'])
+        self.assertIn('X-OpenStack-Request-Id', answer.headers)
+        self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
+
+    def test_errors_can_be_read_there_too(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        answer = self.ask('/v3/messages/x', Origin=DASHBOARD)
+        self.assertEqual(404, answer.status_int)
+        self.assertEqual(DASHBOARD,
+                         answer.headers['Access-Control-Allow-Origin'])
+
+    def test_no_other_page_may_ask(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        for origin in ('https://evil.example.org', DASHBOARD + '.evil', 'null',
+                       DASHBOARD.upper(), '\xff', ''):
+            for answer in (self.preflight(Origin=origin),
+                           self.ask(Origin=origin)):
+                self.assertEqual(200, answer.status_int)
+                self.assertNotIn('Access-Control-Allow-Origin',
+                                 answer.headers)
+
+    def test_nor_with_other_methods_or_headers(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        for asked in ({'Access_Control_Request_Method': 'PUT'},
+                      {'Access_Control_Request_Method': '\xff'},
+                      {'Access_Control_Request_Headers': 'x-roles'},
+                      {'Access_Control_Request_Headers': '\xff,' * 9}):
+            self.assertNotIn('Access-Control-Allow-Origin',
+                             self.preflight(**asked).headers)
+
+    def test_an_operator_says_otherwise(self):
+        self.serve(cors={'allowed_origin': DASHBOARD, 'allow_methods': 'PUT',
+                         'expose_headers': 'X-Other'})
+        self.assertNotIn('Access-Control-Allow-Origin',
+                         self.preflight().headers)
+        self.assertEqual('X-Other', self.ask(Origin=DASHBOARD).headers[
+            'Access-Control-Expose-Headers'])
+
+    def test_what_is_no_origin_is_named(self):
+        for origin in ('dashboard.example.org', f'{DASHBOARD}/',
+                       f'{DASHBOARD},https://', 'https://a b'):
+            error = self.assertRaises(
+                exception.ConfigurationError, self.serve,
+                cors={'allowed_origin': origin})
+            self.assertIn('[cors] allowed_origin', str(error))
+
+    def test_the_library_keeps_its_own_defaults(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        found = {option.name: option.default for option in cors.OPTS}
+        self.assertEqual([], found['expose_headers'])
+        self.assertIn('TRACE', found['allow_methods'])
+
+    def test_the_sample_shows_ours(self):
+        path = self.home / 'sample'
+        subprocess.run(
+            [sys.executable, '-c',
+             'from oslo_config import generator; generator.main()',
+             '--namespace', 'usermsg', '--namespace', 'oslo.middleware.cors',
+             '--output-file', str(path)], check=True, capture_output=True)
+        lines = path.read_text(encoding='utf-8').splitlines()
+        self.assertIn('#allow_methods = GET,HEAD,POST,DELETE', lines)
+        for name in ('allow_headers', 'expose_headers'):
+            [line] = [line for line in lines if line.startswith(f'#{name} =')]
+            self.assertIn('OpenStack-API-Version', line)
+
+
+class TestProxies(ServiceTestCase):
+
+    FORWARDED = {'X_Forwarded_Proto': 'https',
+                 'X_Forwarded_Host': 'cloud.example.org',
+                 'X_Forwarded_Prefix': '/user-message',
+                 'X_Forwarded_For': '192.0.2.1'}
+
+    def link(self, **headers):
+        answer = self.ask('/v3/', **headers)
+        self.assertEqual(200, answer.status_int)
+        return answer.json['version']['links'][0]['href']
+
+    def test_unless_told_nothing_of_it_is_believed(self):
+        for trusted in ('false', 'true'):
+            self.serve(api={'auth_strategy': 'noauth',
+                            'trust_host_header': trusted})
+            expected = self.link()
+            self.assertEqual(expected, self.link(**self.FORWARDED))
+            self.assertEqual(expected, self.link(
+                Forwarded='proto=https;host=cloud.example.org'))
+
+    def serve_behind(self, **api):
+        self.serve(oslo_middleware={'enable_proxy_headers_parsing': 'true'},
+                   api={'auth_strategy': 'noauth', **api})
+
+    def test_with_both_options_links_lead_to_the_proxy(self):
+        self.serve_behind(trust_host_header='true')
+        self.assertEqual('https://cloud.example.org/user-message/v3/',
+                         self.link(**self.FORWARDED))
+        self.assertEqual(
+            'https://cloud.example.org:8443/v3/',
+            self.link(Forwarded='for=192.0.2.1;proto=https;'
+                                'host=cloud.example.org:8443'))
+
+    def test_without_trust_in_host_it_stays_the_servers(self):
+        self.serve_behind()
+        self.assertEqual('https://localhost:80/user-message/v3/',
+                         self.link(**self.FORWARDED))
+
+    def test_the_public_endpoint_wins(self):
+        self.serve_behind(public_endpoint='https://messages.example.org',
+                          trust_host_header='true')
+        self.assertEqual('https://messages.example.org/v3/',
+                         self.link(**self.FORWARDED))
+
+    def test_values_that_cannot_be_are_as_good_as_none(self):
+        self.serve_behind(trust_host_header='true')
+        expected = self.link()
+        for name, values in {
+                'X_Forwarded_Proto': ('javascript', 'https, http', '\xff',
+                                      'HTTPS://x', ' '),
+                'X_Forwarded_Host': ('a b', 'a/b', 'a@b', 'a, b', '\xff',
+                                     'a:b', ':', '"', 'x' * 9000, '[::1'),
+                'X_Forwarded_Prefix': ('evil', '//evil.example.org', '/\xff',
+                                       '/a?b', '/a#b', '/../..//', '/' * 9000),
+                'X_Forwarded_For': ('\xff', 'a, b', 'x' * 9000),
+                'Forwarded': ('host=a b', 'proto=ftp', ';;;,,,===', '\xff',
+                              'host="a', 'host=;proto=', ',' * 9000),
+        }.items():
+            for value in values:
+                self.assertEqual(expected, self.link(**{name: value}), value)
+
+    def test_a_host_that_cannot_be_is_not_believed(self):
+        self.serve(api={'auth_strategy': 'noauth',
+                        'trust_host_header': 'true'})
+        self.assertEqual('http://cloud.example.org:8080/v3/',
+                         self.link(Host='cloud.example.org:8080'))
+        for host in ('evil"<x>', 'a b', 'a@b', '', 'x' * 9000):
+            self.assertEqual('http://localhost:80/v3/', self.link(Host=host),
+                             host)
+
+    def test_a_public_endpoint_that_no_link_can_begin_with_is_named(self):
+        for group in ('api', 'volume_facade', 'share_facade'):
+            for endpoint in ('https://somebody:secret@cloud.example.org',
+                             'https://cloud.example.org/?a=b',
+                             'https://cloud.example.org/#a'):
+                error = self.assertRaises(
+                    exception.ConfigurationError, self.serve,
+                    **{group: {'public_endpoint': endpoint}})
+                self.assertIn(f'[{group}] public_endpoint', str(error))
+                self.assertNotIn('secret', str(error))
+
+    def test_an_environment_without_a_mount_point_does_no_harm(self):
+        self.serve_behind(trust_host_header='true')
+        mounted = self.app
+
+        def application(environ, start_response):
+            del environ['SCRIPT_NAME']
+            return mounted(environ, start_response)
+
+        self.app = application
+        self.assertEqual('https://cloud.example.org/user-message/v3/',
+                         self.link(**self.FORWARDED))
+
+
+class TestHeaders(ServiceTestCase):
+
+    def assert_complete(self, answer):
+        for name, value in (
+                ('X-Content-Type-Options', 'nosniff'),
+                ('X-Frame-Options', 'DENY'),
+                ('Content-Security-Policy',
+                 "default-src 'none'; frame-ancestors 'none'"),
+                ('Referrer-Policy', 'no-referrer'),
+                ('Cache-Control', 'no-store')):
+            self.assertEqual([value], answer.headers.getall(name))
+
+    def test_every_answer_has_them(self):
+        self.serve()
+        for address, method in (('/', 'GET'), ('/v3/messages', 'GET'),
+                                ('/v3/messages', 'HEAD'), ('/x', 'GET'),
+                                ('/v3/messages?limit=0', 'GET'),
+                                ('/%ff', 'GET'), ('/v3', 'BREW'),
+                                ('/healthcheck', 'GET')):
+            self.assert_complete(self.ask(address, method))
+
+    def test_so_has_a_failure(self):
+        self.serve()
+        self.service.db.reader = None
+        answer = self.ask()
+        self.assertEqual(500, answer.status_int)
+        self.assert_complete(answer)
+
+    def test_so_has_a_refusal_for_want_of_a_token(self):
+        self.app = app.make_app(self.runtime(**http_client.KEYSTONE))
+        answer = self.ask()
+        self.assertEqual(401, answer.status_int)
+        self.assert_complete(answer)
+
+    def test_what_is_set_further_in_stays(self):
+        given = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]
+        found = security_headers.complete(given)
+        self.assertEqual(given, found[:2])
+        self.assertNotIn(('Cache-Control', 'no-store'), found)
+        self.assertIn(('X-Frame-Options', 'DENY'), found)

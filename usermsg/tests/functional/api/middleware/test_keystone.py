@@ -1,0 +1,249 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens: who is let in, and what is believed of a request."""
+
+import datetime
+import os
+import subprocess
+import sys
+
+from keystoneauth1 import fixture as tokens
+from keystonemiddleware import fixture as keystone_fixture
+
+from usermsg.api import app
+from usermsg import config
+from usermsg import exception
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+
+
+class TestTokens(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
+        for project in ('red', 'blue'):
+            self.keystone.add_token_data(
+                project, user_id='somebody', project_id=project,
+                role_list=['member', 'reader'])
+        runtime = self.runtime(**http_client.KEYSTONE)
+        self.red = http_client.record(runtime, 'red')
+        self.blue = http_client.record(runtime, 'blue')
+        self.app = app.make_app(runtime)
+
+    def ask(self, address='/v3/messages', token=None, method='GET',
+            **headers):
+        headers = {name.replace('_', '-'): value
+                   for name, value in headers.items()}
+        if token is not None:
+            headers['X-Auth-Token'] = token
+        return http_client.ask(self.app, address, method, headers)
+
+    def listed(self, **request):
+        answer = self.ask(**request)
+        self.assertEqual(200, answer.status_int)
+        return [message['id'] for message in answer.json['messages']]
+
+    def assert_refused(self, answer):
+        self.assertEqual(401, answer.status_int)
+        self.assertEqual('application/json', answer.content_type)
+        self.assertEqual('user-message.unauthorized',
+                         answer.json['errors'][0]['code'])
+        self.assertEqual(['Keystone uri="http://keystone.invalid/"'],
+                         answer.headers.getall('WWW-Authenticate'))
+        self.assertEqual('user-message 3.0',
+                         answer.headers['OpenStack-API-Version'])
+        self.assertEqual(answer.headers['X-OpenStack-Request-Id'],
+                         answer.json['errors'][0]['request_id'])
+
+    def test_without_a_token_nothing_is_shown(self):
+        self.assert_refused(self.ask())
+        self.assert_refused(self.ask(f'/v3/messages/{self.red.id}'))
+        self.assert_refused(self.ask('/v3/red/messages'))
+
+    def test_without_a_token_nothing_is_deleted(self):
+        self.assert_refused(
+            self.ask(f'/v3/messages/{self.red.id}', method='DELETE'))
+        self.assertEqual([self.red.id], self.listed(token='red'))
+
+    def test_a_bad_token_is_as_good_as_none(self):
+        for token in ('nonsense', '', ' ', 'x' * 10_000):
+            self.assert_refused(self.ask(token=token))
+
+    def test_a_token_for_another_service_only_is_no_token(self):
+        self.assert_refused(self.ask(X_Service_Token='red'))
+
+    def test_discovery_needs_no_token(self):
+        for address in ('/', '/v3', '/v3/'):
+            self.assertEqual(200, self.ask(address).status_int)
+
+    def test_discovery_minds_no_bad_token(self):
+        for address in ('/', '/v3', '/v3/'):
+            answer = self.ask(address, token='nonsense')
+            self.assertEqual(200, answer.status_int)
+
+    def test_an_unknown_address_is_unknown_without_a_token(self):
+        self.assertEqual(404, self.ask('/nothing').status_int)
+
+    def test_each_token_shows_its_own_project(self):
+        self.assertEqual([self.red.id], self.listed(token='red'))
+        self.assertEqual([self.blue.id], self.listed(token='blue'))
+
+    def test_a_token_opens_no_other_project(self):
+        for address in (f'/v3/messages/{self.red.id}', '/v3/red/messages',
+                        f'/v3/red/messages/{self.red.id}',
+                        f'/v3/blue/messages/{self.red.id}'):
+            answer = self.ask(address, token='blue')
+            self.assertEqual(404, answer.status_int, address)
+
+    def test_headers_make_no_identity(self):
+        self.assert_refused(self.ask(
+            X_Identity_Status='Confirmed', X_Project_Id='red',
+            X_User_Id='somebody', X_Roles='admin'))
+
+    def test_headers_change_no_project(self):
+        for header in ('X_Project_Id', 'X_Tenant_Id', 'X_Tenant',
+                       'X_Project', 'X_Service_Project_Id'):
+            self.assertEqual(
+                [self.blue.id],
+                self.listed(token='blue', **{header: 'red'}), header)
+
+    def test_headers_give_no_role(self):
+        for header in ('X_Roles', 'X_Role', 'X_Service_Roles'):
+            answer = self.ask('/v3/messages?all_projects=true', token='blue',
+                              **{header: 'admin', 'X_Is_Admin': 'True',
+                                 'X_Is_Admin_Project': 'True'})
+            self.assertEqual(403, answer.status_int, header)
+
+    def test_headers_save_no_bad_token(self):
+        self.assert_refused(self.ask(
+            token='nonsense', X_Identity_Status='Confirmed',
+            X_Project_Id='red', X_Roles='admin'))
+
+    def test_headers_widen_no_scope(self):
+        answer = self.ask('/v3/messages?all_projects=true', token='blue',
+                          OpenStack_System_Scope='all', X_Domain_Id='default')
+        self.assertEqual(403, answer.status_int)
+
+    def test_an_expired_token_is_refused(self):
+        past = (datetime.datetime.now(datetime.timezone.utc) -
+                datetime.timedelta(seconds=1))
+        self.keystone.add_token_data(
+            'old', expires=past, user_id='somebody', project_id='red',
+            role_list=['reader'])
+        self.assert_refused(self.ask(token='old'))
+
+    def test_an_admins_token_reads_everything_when_asked(self):
+        self.keystone.add_token_data(
+            'admin', user_id='root', project_id='ops',
+            role_list=['admin', 'member', 'reader'])
+        self.assertEqual([], self.listed(token='admin'))
+        self.assertEqual(
+            [self.blue.id, self.red.id],
+            self.listed(token='admin',
+                        address='/v3/messages?all_projects=true'))
+
+    def test_a_token_without_a_project_shows_nothing(self):
+        token = tokens.V3Token(user_id='somebody')
+        token.add_role(name='reader')
+        self.keystone.add_token(token, 'unscoped')
+        self.assertEqual(403, self.ask(token='unscoped').status_int)
+
+    def test_a_project_that_is_called_none_is_not_the_missing_one(self):
+        for name, scope in (('unscoped', {}),
+                            ('domain', {'domain_id': 'default'})):
+            token = tokens.V3Token(user_id='somebody', **scope)
+            token.add_role(name='reader')
+            self.keystone.add_token(token, name)
+            answer = self.ask('/v3/None/messages', token=name)
+            self.assertEqual(403, answer.status_int)
+
+
+ACCOUNT = http_client.KEYSTONE['keystone_authtoken']
+
+
+class TestKeystoneOptions(base.TestCase):
+
+    def error_of(self, **options):
+        runtime = self.runtime(
+            api={'auth_strategy': 'keystone'}, keystone_authtoken=options)
+        return str(self.assertRaises(
+            exception.ConfigurationError, app.make_app, runtime))
+
+    def test_without_an_account_the_service_does_not_start(self):
+        self.assertIn('[keystone_authtoken] auth_type', self.error_of())
+
+    def test_an_unknown_kind_of_account_is_named(self):
+        self.assertIn('nonsense', self.error_of(auth_type='nonsense'))
+
+    def test_what_the_account_lacks_is_named(self):
+        self.assertIn('auth_url', self.error_of(auth_type='password'))
+
+    def test_an_account_without_a_password_is_refused(self):
+        options = {**ACCOUNT}
+        del options['password']
+        self.assertEqual('[keystone_authtoken] password is not set.',
+                         self.error_of(**options))
+
+    def test_an_address_that_is_none_is_named(self):
+        for name in ('auth_url', 'www_authenticate_uri'):
+            for address in ('htp:/keystone', 'keystone:5000', 'https://'):
+                self.assertEqual(
+                    f'[keystone_authtoken] {name} is not the address of a '
+                    f'Keystone: it begins with http:// or https:// and a '
+                    f'host.', self.error_of(**{**ACCOUNT, name: address}))
+
+    def test_an_account_may_stand_in_a_section_of_its_own(self):
+        for section, found in (
+                (ACCOUNT, None),
+                ({}, '[asking] auth_type is not set'),
+                ({**ACCOUNT, 'auth_url': 'nowhere'}, '[asking] auth_url is'),
+                ({'auth_type': 'password', 'auth_url': ACCOUNT['auth_url']},
+                 '[asking] password is')):
+            runtime = self.runtime(
+                api={'auth_strategy': 'keystone'}, asking=section,
+                keystone_authtoken={'auth_section': 'asking'})
+            if found is None:
+                app.make_app(runtime)
+            else:
+                self.assertIn(found, str(self.assertRaises(
+                    exception.ConfigurationError, app.make_app, runtime)))
+
+    def test_a_certificate_that_cannot_be_read_is_named(self):
+        path = str(self.home / 'nowhere.pem')
+        for name in ('cafile', 'certfile', 'keyfile'):
+            self.assertEqual(
+                f'[keystone_authtoken] {name} cannot be read: {path}',
+                self.error_of(**{**ACCOUNT, name: path}))
+
+    def test_memcached_without_its_package_is_named(self):
+        path = self.config_file(
+            api={'auth_strategy': 'keystone'}, keystone_authtoken={
+                **http_client.KEYSTONE['keystone_authtoken'],
+                'memcached_servers': '127.0.0.1:11211'})
+        done = subprocess.run(
+            [sys.executable, '-c',
+             'import sys; sys.modules["memcache"] = None; '
+             'from usermsg.wsgi.api import application'],
+            env={**os.environ, config.CONFIG_FILES_VARIABLE: path},
+            text=True, capture_output=True)
+        self.assertNotEqual(0, done.returncode)
+        self.assertRegex(
+            done.stderr, r'\[keystone_authtoken\] cannot be used: .*memcache')
+        self.assertNotIn('Traceback', done.stderr)
+
+    def test_waiting_has_an_end_of_the_operators_choice(self):
+        for options, expected in (({}, (3, 1)), ({
+                'http_connect_timeout': 9,
+                'http_request_max_retries': 2}, (9, 2))):
+            runtime = self.runtime(
+                api={'auth_strategy': 'keystone'}, keystone_authtoken={
+                    **http_client.KEYSTONE['keystone_authtoken'], **options})
+            app.make_app(runtime)
+            found = runtime.conf.keystone_authtoken
+            self.assertEqual(expected, (found.http_connect_timeout,
+                                        found.http_request_max_retries))
+
+    def test_a_value_that_is_no_number_is_named_with_its_file(self):
+        error = self.error_of(token_cache_time='long')
+        self.assertIn('token_cache_time', error)
+        self.assertIn(str(self.home / 'usermsg.conf'), error)

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What answers in Keystone's place is out of its mind, or is no Keystone."""
+
+import contextlib
+import http.server
+import json
+import logging
+import threading
+
+import fixtures
+from keystoneauth1 import fixture as tokens
+
+from usermsg.tests.fixtures import identified
+
+_TOKEN = 'token-of-a-user'
+
+
+class Stub(http.server.ThreadingHTTPServer):
+    """Stands where Keystone does, and says what it is told to.
+
+    ``versions``, ``account`` and ``token`` are each what it answers next:
+    None for what Keystone would, or status, content type and body.
+    """
+
+    def __init__(self):
+        super().__init__(('127.0.0.1', 0), Handler)
+        self.url = f'http://127.0.0.1:{self.server_port}/v3'
+        self.versions = self.account = self.token = None
+
+    def answer(self, method, path):
+        """Returns (status, content type, body)."""
+        if path.rstrip('/') == '/v3':
+            return self.versions or self.json(200, {'version': {
+                'id': 'v3.14', 'status': 'stable',
+                'links': [{'rel': 'self', 'href': self.url}]}})
+        if method == 'POST':
+            data = tokens.V3Token(user_id='service', project_id='service')
+            data.add_service('identity').add_standard_endpoints(
+                public=self.url, internal=self.url, admin=self.url)
+            return self.account or self.json(201, data)
+        return self.token or self.json(200, token())
+
+    def json(self, status, data):
+        return status, 'application/json', json.dumps(data).encode()
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+
+    protocol_version = 'HTTP/1.1'
+    # An answer in one piece: the second of two would be waited for.
+    wbufsize = -1
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get('Content-Length') or 0))
+        status, content_type, body = self.server.answer(
+            self.command, self.path)
+        self.send_response(status)
+        self.send_header('X-Subject-Token', 'token-of-the-service')
+        self.send_header('Content-Type', content_type)
+        self.send_header('Content-Length', str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_arguments):
+        pass
+
+
+def token(**values):
+    """What Keystone says about a reader's token.
+
+    :param values: what stands there instead; None for nothing
+    """
+    data = tokens.V3Token(user_id='u', project_id='red')
+    data.add_role(name='reader')
+    content = {**data['token'], **values}
+    return {'token': {name: value for name, value in content.items()
+                      if value is not None}}
+
+
+_JSON = 'application/json'
+
+#: Status, content type and body, in place of what is said of a token.
+NONSENSE = {
+    'a page': (200, 'text/html', b'<html>Back soon.</html>'),
+    'a page that says it is json': (200, _JSON, b'<html>Back soon.</html>'),
+    'nothing': (200, _JSON, b''),
+    'a list': (200, _JSON, b'[]'),
+    'null': (200, _JSON, b'null'),
+    'text': (200, _JSON, b'"token"'),
+    'no token': (200, _JSON, b'{}'),
+    'a token that is null': (200, _JSON, b'{"token": null}'),
+    'an empty token': (200, _JSON, b'{"token": {}}'),
+    'another token': (200, _JSON, b'{"token": {"x": 1}}'),
+    'of the past': (200, _JSON, b'{"access": {"token": {"id": "x"}}}'),
+    'no expiry': (200, _JSON, json.dumps(token(expires_at=None)).encode()),
+    'null for an expiry': (200, _JSON, json.dumps(
+        token(expires_at='NULL')).replace('"NULL"', 'null').encode()),
+    'a bad expiry': (200, _JSON, json.dumps(
+        token(expires_at='soon')).encode()),
+    'no user': (200, _JSON, json.dumps(token(user=None)).encode()),
+    'a role without a name': (200, _JSON, json.dumps(
+        token(roles=[{'id': 'x'}])).encode()),
+    'half a character': (200, _JSON, json.dumps(token(user={
+        'id': 'u', 'name': '\ud800', 'domain': {
+            'id': 'd', 'name': 'd'}})).encode()),
+    'bytes': (200, _JSON, b'\xff\xfe\xfd'),
+    'choices': (300, _JSON, b'{}'),
+    'a redirection to nowhere': (302, _JSON, b''),
+    'an error': (500, 'text/html', b'<html>Oops.</html>'),
+    'bad gateway': (502, 'text/html', b'<html>Oops.</html>'),
+}
+
+
+class TestNonsense(identified.TestCase):
+
+    def setUp(self):
+        # No Keystone is needed but this one.
+        self.stub = Stub()
+        self.addCleanup(self.stub.server_close)
+        threading.Thread(target=self.stub.serve_forever, daemon=True).start()
+        self.addCleanup(self.stub.shutdown)
+        self.identity = self
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
+
+    def authtoken(self, **options):
+        """As a Keystone of tests has it."""
+        return {'auth_type': 'password', 'auth_url': self.stub.url,
+                'www_authenticate_uri': self.stub.url, 'username': 'usermsg',
+                'user_domain_id': 'default', 'password': 'secret',
+                'project_name': 'service', 'project_domain_id': 'default',
+                **options}
+
+    def assert_away(self, application, token=_TOKEN):
+        self.assert_unavailable(self.ask(application, token))
+        for address, status in (('/volume/v3/messages', 503),
+                                ('/share/v2/messages', 503),
+                                ('/', 200), ('/v3', 200),
+                                ('/healthcheck', 200),
+                                ('/volume/', 300), ('/volume/v3/', 200),
+                                ('/share/', 300), ('/share/v2/', 200),
+                                ('/nothing', 404)):
+            self.assertEqual(status, self.ask(
+                application, token, address).status_int, address)
+        self.assertIn('Keystone could not be asked', self.log.output)
+        self.assertNotIn('Traceback', self.log.output)
+        self.assertNotIn(_TOKEN, self.log.output)
+        self.assertNotIn('token-of-the-service', self.log.output)
+
+    @contextlib.contextmanager
+    def described(self, name):
+        try:
+            yield
+        except Exception as error:
+            error.add_note(name)
+            raise
+
+    def test_a_token_that_nonsense_is_said_of_is_not_judged(self):
+        application = self.application()
+        for name, answer in NONSENSE.items():
+            user = f'{_TOKEN} {name}'
+            with self.described(name):
+                self.stub.token = answer
+                self.assert_away(application, user)
+                # It is not remembered.
+                self.stub.token = None
+                self.assertEqual(200, self.ask(application, user).status_int)
+                # And what is known needs no Keystone.
+                self.stub.token = answer
+                self.assertEqual(200, self.ask(application, user).status_int)
+
+    def test_an_account_that_nonsense_is_said_of_is_asked_about_again(self):
+        for name, answer in NONSENSE.items():
+            if name == 'half a character':
+                # Nobody reads the account's name.
+                continue
+            with self.described(name):
+                application = self.application()
+                self.stub.account = answer
+                self.assert_away(application)
+                self.stub.account = None
+                self.assertEqual(
+                    200, self.ask(application, _TOKEN).status_int)
+
+    def test_versions_that_are_nonsense_end_nothing(self):
+        for name, answer in NONSENSE.items():
+            with self.described(name):
+                application = self.application()
+                self.stub.versions = answer
+                for address in ('/', '/healthcheck', '/volume/v3/'):
+                    self.assertEqual(200, self.ask(
+                        application, _TOKEN, address).status_int)
+                # Where it is may be known without them.
+                self.assertIn(self.ask(application, _TOKEN).status_int,
+                              (200, 503))
+                self.stub.versions = None
+                self.assertEqual(
+                    200, self.ask(application, _TOKEN).status_int)
+        self.assertNotIn('Traceback', self.log.output)

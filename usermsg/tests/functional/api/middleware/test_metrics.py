@@ -1,0 +1,300 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Figures for Prometheus, and who gets to see them."""
+
+import collections
+import concurrent.futures
+import contextlib
+import http.client
+import pathlib
+import socket
+import time
+import urllib.request
+
+import fixtures
+from prometheus_client import parser
+
+from usermsg.api import app
+from usermsg import config
+from usermsg import exception
+from usermsg.metrics import exporter
+from usermsg.metrics import registry
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import servers
+from usermsg.tests.fixtures import standalone
+from usermsg.tests.functional.wsgi import test_uwsgi
+
+READER = http_client.headers_of('red', 'member', 'reader')
+
+REQUESTS = 'usermsg_http_requests_total'
+
+
+def read(text):
+    """The figures by name, each a dict of the values of labels to a value."""
+    found = collections.defaultdict(dict)
+    for family in parser.text_string_to_metric_families(text):
+        for sample in family.samples:
+            found[sample.name][tuple(sample.labels.values())] = sample.value
+    return found
+
+
+class FiguresTestCase(base.TestCase):
+
+    def serve(self, **groups):
+        self.service = self.runtime(**groups)
+        self.app = app.make_app(self.service)
+
+    def ask(self, address, method='GET', headers=READER):
+        return http_client.ask(self.app, address, method, headers)
+
+
+class TestRequests(FiguresTestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.serve()
+
+    def counted(self, name=REQUESTS):
+        return {tuple(sample.labels.values()): sample.value
+                for family in self.service.metrics.registry.collect()
+                for sample in family.samples if sample.name == name}
+
+    def test_they_are_counted_by_route(self):
+        message = http_client.record(self.service, 'red')
+        for _time in range(2):
+            self.ask('/v3/messages')
+            self.ask('/v3/red/messages')
+        self.ask(f'/v3/messages/{message.id}')
+        self.ask(f'/v3/messages/{message.id}', 'DELETE')
+        self.ask(f'/v3/messages/{message.id}')
+        self.ask('/v3/messages?limit=0')
+        self.ask('/v3/')
+        element = '/v3/messages/{message_id}'
+        self.assertEqual({
+            ('GET', '/v3/messages', '200'): 2,
+            ('GET', '/v3/messages', '400'): 1,
+            ('GET', '/v3/{project_id}/messages', '200'): 2,
+            ('GET', element, '200'): 1,
+            ('GET', element, '404'): 1,
+            ('DELETE', element, '204'): 1,
+            ('GET', '/v3', '200'): 1}, self.counted())
+        self.assertEqual(
+            {('GET', '/v3/messages'): 3,
+             ('GET', '/v3/{project_id}/messages'): 2,
+             ('GET', element): 2, ('DELETE', element): 1, ('GET', '/v3'): 1},
+            self.counted('usermsg_http_request_duration_seconds_count'))
+
+    def test_no_client_makes_up_figures(self):
+        for number in range(20):
+            self.ask(f'/{number}')
+            self.ask(f'/v3/nothing/{number}', f'BREW{number}')
+            self.ask(f'/v3/messages/{number}')
+            self.ask('/v3/messages', f'BREW{number}')
+        self.assertEqual({
+            ('GET', 'unknown', '404'): 20,
+            ('GET', '/v3/messages/{message_id}', '404'): 20,
+            ('other', 'unknown', '404'): 20,
+            ('other', 'unknown', '405'): 20}, self.counted())
+
+    def test_a_failure_of_ours_is_counted(self):
+        self.service.db.reader = None
+        self.assertEqual(500, self.ask('/v3/messages').status_int)
+        self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.counted())
+
+    def test_two_services_in_a_process_count_apart(self):
+        first = self.service
+        self.serve(database={'connection': self.sqlite_url('second')})
+        self.ask('/v3/messages')
+        self.assertEqual({('GET', '/v3/messages', '200'): 1}, self.counted())
+        self.service = first
+        self.assertEqual({}, self.counted())
+
+
+class TestPath(FiguresTestCase):
+
+    def shown(self, address='/metrics', **environ):
+        """Whether a request with such an environment is shown figures."""
+        def application(given, start_response):
+            return self.app({**given, **environ}, start_response)
+
+        answer = http_client.ask(application, address, headers=READER)
+        if answer.status_int == 404:
+            self.assertEqual('user-message.not_found',
+                             answer.json['errors'][0]['code'])
+            return False
+        self.assertEqual(200, answer.status_int)
+        self.assertEqual('text/plain', answer.content_type)
+        self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
+        self.assertIn('usermsg_unknown_events_total', read(answer.text))
+        return True
+
+    def test_without_the_option_there_is_none(self):
+        self.serve()
+        self.assertFalse(self.shown(REMOTE_ADDR='127.0.0.1'))
+
+    def test_who_is_on_this_host_sees_them(self):
+        self.serve(metrics={'path': '/metrics'})
+        for address in ('127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1',
+                        ''):
+            self.assertTrue(self.shown(REMOTE_ADDR=address), address)
+        self.assertTrue(self.shown())
+
+    def test_nobody_else_learns_that_they_are_there(self):
+        self.serve(metrics={'path': '/metrics'})
+        for address in ('192.0.2.1', '10.0.0.1', '::2', '::ffff:192.0.2.1',
+                        'localhost', '127.0.0.1.example.org', 'nonsense'):
+            self.assertFalse(self.shown(REMOTE_ADDR=address), address)
+
+    def test_nobody_behind_a_proxy_on_this_host_does(self):
+        for trusted in ('false', 'true'):
+            self.serve(metrics={'path': '/metrics'}, oslo_middleware={
+                'enable_proxy_headers_parsing': trusted})
+            for header in ('FORWARDED', 'X_FORWARDED_FOR', 'X_REAL_IP', 'VIA',
+                           'X_FORWARDED_PROTO', 'X_FORWARDED_HOST'):
+                self.assertFalse(self.shown(
+                    REMOTE_ADDR='127.0.0.1', **{f'HTTP_{header}': '::1'}))
+
+    def test_claiming_to_be_local_does_not_help(self):
+        self.serve(metrics={'path': '/metrics'}, oslo_middleware={
+            'enable_proxy_headers_parsing': 'true'})
+        self.assertFalse(self.shown(REMOTE_ADDR='192.0.2.1',
+                                    HTTP_X_FORWARDED_FOR='127.0.0.1'))
+
+    def test_nothing_but_the_path_shows_them(self):
+        self.serve(metrics={'path': '/metrics'})
+        for address in ('/metrics/', '/metrics/x', '/v3/metrics', '//metrics'):
+            self.assertFalse(self.shown(address), address)
+        self.assertEqual(404, self.ask('/metrics', 'POST').status_int)
+
+    def test_looking_is_counted_too(self):
+        self.serve(metrics={'path': '/metrics'})
+        self.shown()
+        found = read(self.ask('/metrics').text)
+        self.assertEqual({('GET', '/metrics', '200'): 1}, found[REQUESTS])
+
+    def test_a_path_that_cannot_be_is_named(self):
+        for path in ('metrics', '/', '/metrics/', '/a b', '/{metrics}',
+                     '/v3', '/v3/messages', '/v3/x/messages', '/healthcheck',
+                     '/v3/messages/metrics'):
+            error = self.assertRaises(exception.ConfigurationError,
+                                      self.serve, metrics={'path': path})
+            self.assertIn('[metrics] path', str(error))
+
+
+class TestPort(base.TestCase):
+
+    def test_usermsg_api_shows_them_on_a_port_of_their_own(self):
+        port = servers.free_port()
+        server = standalone.UsermsgApi(metrics={'port': port})
+        self.addCleanup(server.stop)
+        for address in ('/v3/messages', '/v3/messages/x', '/healthcheck'):
+            connection = http.client.HTTPConnection(
+                '127.0.0.1', server.port, timeout=30)
+            self.addCleanup(connection.close)
+            connection.request('GET', address)
+            connection.getresponse().read()
+        with urllib.request.urlopen(  # nosec
+                f'http://127.0.0.1:{port}/metrics', timeout=30) as answer:
+            found = read(answer.read().decode())
+        self.assertEqual(
+            {('GET', '/v3/messages', '200'): 1,
+             ('GET', '/v3/messages/{message_id}', '404'): 1,
+             ('GET', '/healthcheck', '200'): 1}, found[REQUESTS])
+        self.assertIn('process_resident_memory_bytes', found)
+        # It doesn't keep the service from ending.
+        self.assertEqual(0, server.end())
+
+    def test_what_is_no_request_is_counted(self):
+        port = servers.free_port()
+        server = standalone.UsermsgApi(metrics={'port': port})
+        self.addCleanup(server.stop)
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', server.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request('CONNECT', '/v3')
+        connection.getresponse().read()
+        connection.close()
+        # The answer comes before it is counted.
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            with urllib.request.urlopen(  # nosec
+                    f'http://127.0.0.1:{port}/', timeout=30) as answer:
+                found = read(answer.read().decode())
+            if found[REQUESTS]:
+                break
+            time.sleep(0.05)
+        self.assertEqual({('other', 'unknown', '405'): 1}, found[REQUESTS])
+
+    def test_a_port_that_is_taken_is_named(self):
+        server = standalone.shared()
+        runtime = self.runtime()
+        error = self.assertRaises(exception.ConfigurationError,
+                                  exporter.serve, runtime, server.port)
+        self.assertIn(f'[metrics] it cannot listen on 127.0.0.1 port '
+                      f'{server.port}', str(error))
+
+
+class TestProcesses(base.TestCase):
+
+    def test_those_of_all_processes_are_added_up(self):
+        directory = pathlib.Path(
+            self.useFixture(fixtures.TempDir()).path)
+        self.useFixture(fixtures.EnvironmentVariable(
+            registry.SHARED_DIRECTORY_VARIABLE, str(directory)))
+        self.runtime(api={'allow_insecure_noauth': 'true'},
+                     metrics={'path': '/metrics'})
+        self.server = servers.require(lambda: servers.Uwsgi(
+            test_uwsgi.MODULE,
+            {config.CONFIG_FILES_VARIABLE: str(self.home / 'usermsg.conf')},
+            ('--processes', '2', '--threads', '2')))
+        self.addCleanup(self.server.stop)
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            end = time.monotonic() + 120
+            # The first process makes a file as well, before it forks.
+            while len(list(directory.glob('counter_*.db'))) < 3:
+                self.assertLess(time.monotonic(), end,
+                                'only one process answers')
+                # More than a process can answer at a time.
+                self.ask_slowly(3)
+            asked = 50
+            self.assertEqual([200] * asked, list(
+                pool.map(lambda _: self.ask('/v3/messages')[0],
+                         range(asked))))
+        for _time in range(10):
+            status, text = self.ask('/metrics')
+            self.assertEqual(200, status)
+            found = read(text)
+            self.assertEqual(
+                asked, found[REQUESTS]['GET', '/v3/messages', '200'])
+            self.assertEqual(asked, found[
+                'usermsg_http_request_duration_seconds_count'][
+                    'GET', '/v3/messages'])
+        self.assertEqual(404, self.ask(
+            '/metrics', {'X-Forwarded-For': '192.0.2.1'})[0])
+
+    def ask_slowly(self, number):
+        """Requests that all are begun before the first one ends."""
+        with contextlib.ExitStack() as opened:
+            socks = [opened.enter_context(socket.create_connection(
+                ('127.0.0.1', self.server.port), 30)) for _ in range(number)]
+            for sock in socks:
+                sock.sendall(b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
+                             b'Content-Type: application/json\r\n'
+                             b'Content-Length: 2\r\n\r\n{')
+            # Nothing shows when they are; if it takes longer, another round
+            # follows.
+            time.sleep(0.5)
+            for sock in socks:
+                sock.sendall(b'}')
+                self.assertIn(b' 400 ', sock.recv(65536))
+
+    def ask(self, address, headers=None):
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=30)
+        try:
+            connection.request('GET', address, headers=headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()

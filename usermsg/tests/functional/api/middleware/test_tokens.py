@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which tokens are believed, and for how long; with a real Keystone."""
+
+import atexit
+import functools
+import logging
+import socket
+import time
+import uuid
+
+import fixtures
+
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import identified
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import servers
+
+
+@functools.cache
+def short():
+    """A Keystone whose tokens live for some seconds."""
+    identity = keystone.Keystone(token={'expiration': 5})
+    atexit.register(identity.stop)
+    return identity
+
+
+class TestTokens(identified.TestCase):
+
+    def test_a_token_shows_its_project(self):
+        application = self.application()
+        token = self.token()
+        message = http_client.record(
+            self.service, self.identity.project('red'))
+        http_client.record(self.service,
+                           self.identity.project('blue'))
+        for _ in range(2):
+            answer = self.ask(application, token)
+            self.assertEqual(200, answer.status_int)
+            self.assertEqual([message.id], [
+                entry['id'] for entry in answer.json['messages']])
+
+    def test_what_is_no_token_is_refused(self):
+        application = self.application()
+        token = self.token()
+        other = 'B' if token[40] == 'A' else 'A'
+        for wrong in (None, '', ' ', 'nonsense', 'x' * 3000, 'x' * 10_000,
+                      '\xe4', 'a b', '\t', token[:-1], token[1:],
+                      token + 'A', token[:40] + other + token[41:],
+                      f'{token},{token}', uuid.uuid4().hex, '../users'):
+            self.assert_refused(self.ask(application, wrong))
+
+    def test_headers_change_nothing_about_a_token(self):
+        application = self.application()
+        token = self.token(roles=['reader'])
+        message = http_client.record(
+            self.service, self.identity.project('blue'))
+        blue = self.identity.project('blue')
+        forged = {'X-Project-Id': blue, 'X-Tenant-Id': blue,
+                  'X-Roles': 'admin', 'X-Role': 'admin',
+                  'X-Service-Roles': 'service', 'X-Domain-Id': 'default',
+                  'OpenStack-System-Scope': 'all',
+                  'X-Identity-Status': 'Confirmed',
+                  'X-Service-Identity-Status': 'Confirmed'}
+        # The first is asked about, the second is known.
+        for _ in range(2):
+            answer = self.ask(application, token, **forged)
+            self.assertEqual([], answer.json['messages'])
+            answer = self.ask(application, token,
+                              f'/v3/messages/{message.id}', **forged)
+            self.assertEqual(404, answer.status_int)
+            answer = self.ask(application, token,
+                              f'/v3/messages/{message.id}', 'DELETE',
+                              **forged)
+            self.assertEqual(403, answer.status_int)
+
+    def test_a_revoked_token_is_refused(self):
+        application = self.application()
+        token = self.token()
+        self.identity.revoke(token)
+        self.assert_refused(self.ask(application, token))
+
+    def test_a_token_is_asked_about_each_time_if_nothing_is_cached(self):
+        application = self.application(token_cache_time=-1)
+        token = self.token()
+        self.assertEqual(200, self.ask(application, token).status_int)
+        self.identity.revoke(token)
+        self.assert_refused(self.ask(application, token))
+
+    def test_a_revoked_token_lives_as_long_as_it_is_cached(self):
+        application = self.application(token_cache_time=2)
+        token = self.token()
+        self.assertEqual(200, self.ask(application, token).status_int)
+        self.identity.revoke(token)
+        end = time.monotonic() + 60
+        while self.ask(application, token).status_int == 200:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        self.assert_refused(self.ask(application, token))
+
+    def test_no_token_and_no_password_is_logged(self):
+        application = self.application()
+        token, other = self.token(), self.token()
+        service = self.token('services', ['service'])
+        self.identity.revoke(other)
+        password = self.identity.authtoken()['password']
+        # Not before, as the test itself makes users.
+        log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
+        for _ in range(2):
+            self.ask(application, token)
+            self.ask(application, other)
+            self.ask(application, token, service_token=service)
+        self.assertIn('/v3/auth/tokens', log.output)
+        for secret in (token, other, service, password):
+            self.assertNotIn(secret, log.output)
+
+    def test_a_token_of_a_disabled_project_is_refused(self):
+        application = self.application()
+        token = self.token('disabled')
+        self.identity.disable_project('disabled')
+        self.assert_refused(self.ask(application, token))
+
+    def test_a_token_of_a_deleted_project_is_refused(self):
+        application = self.application()
+        token = self.token('deleted')
+        self.identity.delete_project('deleted')
+        self.assert_refused(self.ask(application, token))
+
+    def test_an_application_credential_has_its_own_roles(self):
+        application = self.application()
+        credential = self.identity.application_credential(
+            self.user(), 'red', ['reader'])
+        token = self.identity.credential_token(*credential)
+        message = http_client.record(
+            self.service, self.identity.project('red'))
+        for _ in range(2):
+            self.assertEqual(200, self.ask(application, token).status_int)
+            self.assertEqual(403, self.ask(
+                application, token, f'/v3/messages/{message.id}',
+                'DELETE').status_int)
+
+    def test_access_rules_hold_for_each_request(self):
+        application = self.application()
+        credential = self.identity.application_credential(
+            self.user(), 'red', ['member'],
+            [{'service': 'user-message', 'method': 'GET',
+              'path': '/v3/messages'}])
+        token = self.identity.credential_token(*credential)
+        for _ in range(2):
+            self.assertEqual(200, self.ask(application, token).status_int)
+            self.assert_refused(self.ask(
+                application, token, '/v3/defined-messages'))
+            self.assert_refused(self.ask(
+                application, token, '/v3/messages', 'POST'))
+
+    def test_access_rules_name_this_service_in_front_of_others_too(self):
+        application = self.application()
+        for rule, status in (
+                ({'service': 'user-message',
+                  'path': '/volume/v3/messages'}, 200),
+                ({'service': 'block-storage', 'path': '/v3/messages'}, 401)):
+            credential = self.identity.application_credential(
+                self.user(), 'red', ['member'], [{'method': 'GET', **rule}])
+            self.assertEqual(status, self.ask(
+                application, self.identity.credential_token(*credential),
+                '/volume/v3/messages').status_int)
+
+
+class TestServiceTokens(identified.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.app = self.application()
+
+    def test_a_service_may_ask_for_a_user(self):
+        user = self.token()
+        service = self.token('services', ['service'])
+        for _ in range(2):
+            answer = self.ask(self.app, user, service_token=service)
+            self.assertEqual(200, answer.status_int)
+
+    def test_a_service_that_is_none_spoils_the_request(self):
+        user = self.token()
+        self.assertEqual(200, self.ask(self.app, user).status_int)
+        for wrong in (self.token('services', ['member']), 'nonsense', user):
+            for _ in range(2):
+                self.assert_refused(
+                    self.ask(self.app, user, service_token=wrong))
+
+    def test_a_service_changes_no_scope(self):
+        self.identity.user('scopes', system=True, roles=['admin'])
+        self.identity.user('scopes', project='red', roles=['admin'])
+        system = self.identity.token('scopes', system=True)
+        service = self.token('services', ['service'])
+        answer = self.ask(self.app, system, service_token=service,
+                          address='/v3/messages?all_projects=true')
+        self.assertEqual(403, answer.status_int)
+        self.identity.user('service', system=True, roles=['service'])
+        answer = self.ask(
+            self.app, self.identity.token('scopes', project='red'),
+            service_token=self.identity.token('service', system=True))
+        self.assertEqual(200, answer.status_int)
+
+    def test_a_service_alone_is_nobody(self):
+        service = self.token('services', ['service'])
+        self.assert_refused(self.ask(self.app, service_token=service))
+
+    def test_a_service_saves_no_bad_token(self):
+        service = self.token('services', ['service'])
+        self.assert_refused(
+            self.ask(self.app, 'nonsense', service_token=service))
+
+
+class TestExpiry(identified.TestCase):
+
+    def setUp(self):
+        self.identity = short()
+        super().setUp()
+
+    def until_refused(self, *request, **more):
+        end = time.monotonic() + 60
+        while True:
+            answer = self.ask(*request, **more)
+            if answer.status_int != 200:
+                return answer
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+
+    def test_a_token_ends_in_time(self):
+        application = self.application()
+        user = self.user()
+        first, second = (self.identity.token(user, 'red')
+                         for _ in range(2))
+        self.assert_refused(self.until_refused(application, first))
+        # And one that was never heard of before.
+        self.assert_refused(self.until_refused(application, second))
+
+    def test_only_a_service_may_come_with_one_that_has_expired(self):
+        application = self.application()
+        token = self.token()
+        service = self.user('services', ['service'])
+        other = self.user('services', ['member'])
+        self.assert_refused(self.until_refused(application, token))
+
+        def come_with(name):
+            return self.ask(
+                application, token, service_token=self.identity.token(
+                    name, 'services'))
+
+        # Its own token may end meanwhile.
+        end = time.monotonic() + 60
+        while come_with(service).status_int != 200:
+            self.assertLess(time.monotonic(), end)
+        self.assert_refused(come_with(other))
+        # That it was accepted once means nothing.
+        self.assert_refused(self.ask(application, token))
+
+
+def memcached():
+    """A memcached."""
+    program = servers.find('memcached', "Debian's package memcached")
+    server = servers.Process()
+    server.ready = lambda: socket.create_connection(
+        ('127.0.0.1', server.port), 5).close()
+    try:
+        server.start_on_free_port(lambda port: [
+            program, '-l', '127.0.0.1', '-p', str(port), '-U', '0',
+            '-u', 'nobody'])
+    except BaseException:
+        server.stop()
+        raise
+    return server
+
+
+class TestMemcached(identified.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.server = servers.require(memcached)
+        self.addCleanup(self.server.stop)
+        self.options = {
+            'memcached_servers': f'127.0.0.1:{self.server.port}',
+            'memcache_security_strategy': 'ENCRYPT',
+            'memcache_secret_key': uuid.uuid4().hex}
+
+    def test_what_one_process_has_learnt_another_knows(self):
+        token = self.token()
+        self.assertEqual(200, self.ask(
+            self.application(**self.options), token).status_int)
+        away = f'http://127.0.0.1:{servers.free_port()}/v3'
+        self.assertEqual(200, self.ask(
+            self.application(auth_url=away, **self.options),
+            token).status_int)
+        # Nobody else can read it, or write it.
+        self.options['memcache_secret_key'] = uuid.uuid4().hex
+        self.assert_unavailable(self.ask(
+            self.application(auth_url=away, **self.options), token))
+
+    def test_without_it_keystone_is_asked(self):
+        application = self.application(**self.options)
+        token = self.token()
+        self.server.kill()
+        for _ in range(2):
+            self.assertEqual(200, self.ask(application, token).status_int)
+        self.identity.revoke(token)
+        self.assert_refused(self.ask(application, token))

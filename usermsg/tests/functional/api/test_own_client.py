@@ -1,0 +1,515 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Our own client, installed alone, with a real Keystone and service."""
+
+import atexit
+import email
+import functools
+import json
+import re
+import shlex
+import subprocess
+import tarfile
+import textwrap
+import uuid
+import zipfile
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import environments
+from usermsg.tests.fixtures import forking
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import standalone
+
+# What every command would load by itself.
+_IMPORTS = '''
+import importlib.metadata
+from openstackclient import shell
+import openstack.identity.v3._proxy
+import usermsgclient.service
+for group in ('cliff.formatter.list', 'cliff.formatter.show',
+              'openstack.common', 'openstack.user_message.v3'):
+    for entry in importlib.metadata.entry_points(group=group):
+        entry.load()
+'''
+
+_COMMAND = '''
+import sys
+from openstackclient import shell
+sys.exit(shell.main(sys.argv[1:]))
+'''
+
+_SECONDS = 120
+
+#: Entries of a page, so that lists have several.
+_PAGE = 3
+
+VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
+
+
+class _Cloud:
+    """The identity service, and ours, which knows its users."""
+
+    def __init__(self):
+        self.identity = keystone.Keystone()
+        atexit.register(self.identity.stop)
+        self.service = standalone.UsermsgApi(
+            api={'auth_strategy': 'keystone', 'max_limit': _PAGE},
+            keystone_authtoken=self.identity.authtoken())
+        atexit.register(self.service.stop)
+        self.identity.register('user-message', 'usermsg',
+                               f'{self.service.url}/v3')
+        self.identity.user('recorder', project='service', roles=['service'])
+        self.identity.user('root', project='ops', roles=['admin'])
+
+
+@functools.cache
+def _cloud():
+    return _Cloud()
+
+
+class _Python:
+    """The client's Python; see :mod:`usermsg.tests.fixtures.forking`.
+
+    It ends when its input does: with this process.
+    """
+
+    def __init__(self, environment):
+        self._popen = subprocess.Popen(
+            [environment.program('python'), forking.__file__, _IMPORTS],
+            env=environment.variables(), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, encoding='utf-8')
+        atexit.register(self._popen.communicate)
+
+    def run(self, code, *arguments, directory, variables):
+        """As "python -c" does; returns a dict of status, out and err."""
+        self._popen.stdin.write(json.dumps({
+            'code': code, 'arguments': arguments, 'variables': variables,
+            'directory': str(directory)}) + '\n')
+        self._popen.stdin.flush()
+        return json.loads(self._popen.stdout.readline())
+
+
+@functools.cache
+def _python():
+    return _Python(environments.get('own-client'))
+
+
+class TestCase(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.environment = environments.get('own-client')
+        self.cloud = _cloud()
+        self.project = f'demo-{uuid.uuid4().hex[:8]}'
+        self.user = f'alice-{uuid.uuid4().hex[:8]}'
+        self.project_id = self.cloud.identity.project(self.project)
+        self.cloud.identity.user(self.user, project=self.project,
+                                 roles=['member', 'reader'])
+
+    def record(self, **values):
+        return http_client.record(self.cloud.service.runtime, self.project_id,
+                                  **values)
+
+    def run_python(self, code, *arguments, user=None, status=0, **more):
+        """Run code of the client's environment; returns what it wrote.
+
+        :param user: (name, project) of another than the test's
+        :param status: with another one it is what it wrote as an error
+        :param more: further variables
+        """
+        account = self.cloud.identity.cloud(
+            *(user or (self.user, self.project)))
+        done = _python().run(
+            code, *arguments, directory=self.home,
+            variables=self.environment.variables(**account, **more))
+        self.assertNotIn('Traceback', done['err'])
+        self.assertEqual(status, done['status'], done['err'])
+        return done['err'] if status else done['out']
+
+    def openstack(self, *arguments, **options):
+        """Run a command; see :meth:`run_python`."""
+        return self.run_python(_COMMAND, *arguments, **options)
+
+    def message(self, *arguments, **options):
+        return self.openstack('user', 'message', *arguments, **options)
+
+    def listed(self, *arguments, **options):
+        """The ids of what a list shows."""
+        return self.message('list', '-f', 'value', '-c', 'ID', *arguments,
+                            **options).split()
+
+
+RECORDER = ('recorder', 'service')
+ROOT = ('root', 'ops')
+
+
+class TestInstalledAlone(base.TestCase):
+
+    def run_program(self, name, *arguments):
+        environment = environments.get('own-client')
+        done = subprocess.run(
+            [environment.program(name), *arguments], cwd=self.home,
+            env=environment.variables(), text=True, check=True,
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS)
+        self.assertEqual('', done.stderr)
+        return done.stdout
+
+    def test_it_brings_nothing_of_the_server(self):
+        distributions, modules = json.loads(self.run_program(
+            'python', '-c', textwrap.dedent('''
+                import importlib.metadata, importlib.util, json
+                print(json.dumps([
+                    [found.name.lower() for found in
+                     importlib.metadata.distributions()],
+                    [name for name in ('usermsg', 'oslo_db', 'sqlalchemy',
+                                       'pecan', 'usermsgclient')
+                     if importlib.util.find_spec(name)]]))''')))
+        self.assertIn('python-usermsgclient', distributions)
+        for name in ('usermsg', 'alembic', 'cheroot', 'keystonemiddleware',
+                     'oslo.db', 'oslo.messaging', 'oslo.policy', 'pecan',
+                     'sqlalchemy'):
+            self.assertNotIn(name, distributions)
+        self.assertEqual(['usermsgclient'], modules)
+
+    def test_the_commands_are_found_without_a_cloud(self):
+        shown = self.run_program('openstack', 'user', 'message', '--help')
+        for name in ('create', 'definition list', 'definition show',
+                     'delete', 'list', 'show', 'why'):
+            self.assertIn(f'  user message {name}\n', shown)
+        self.assertIn('python-usermsgclient', self.run_program(
+            'openstack', 'help', 'user', 'message', 'why'))
+
+
+class TestPackaging(base.TestCase):
+
+    def test_a_release_has_all_and_knows_its_version(self):
+        packaging = environments.get('packaging')
+        # First the source, of the clone; then the wheel, of that source.
+        subprocess.run(
+            [packaging.program('python'), '-m', 'build', '--no-isolation',
+             '--outdir', self.home, base.ROOT / 'client'], check=True,
+            env=packaging.variables(), capture_output=True, timeout=_SECONDS)
+        [source] = self.home.glob('*.tar.gz')
+        [wheel] = self.home.glob('*.whl')
+        with tarfile.open(source) as archive:
+            packed = {name.partition('/')[2] for name in archive.getnames()}
+        with zipfile.ZipFile(wheel) as archive:
+            installed = set(archive.namelist())
+            [metadata] = [email.message_from_bytes(archive.read(name))
+                          for name in installed
+                          if name.endswith('/METADATA')]
+        modules = {str(path.relative_to(base.ROOT / 'client')) for path in
+                   (base.ROOT / 'client' / 'usermsgclient').rglob('*.py')}
+        self.assertGreater(len(modules), 10)
+        self.assertEqual(set(), modules - packed)
+        self.assertEqual(
+            modules, {name for name in installed if name.endswith('.py')})
+        for name in ('LICENSE', 'README.rst', 'requirements.txt',
+                     'setup.cfg', 'pyproject.toml'):
+            self.assertIn(name, packed)
+        self.assertRegex(metadata['Version'], r'^\d+\.\d+\.\d+')
+        self.assertNotEqual('0.0.0', metadata['Version'])
+        self.assertIn(metadata['Version'], source.name)
+        needed = (base.ROOT / 'client' / 'requirements.txt').read_text()
+        self.assertEqual(
+            {re.match('[a-z0-9-]+', line)[0] for line in needed.splitlines()
+             if not line.startswith('#')},
+            {re.match('[a-z0-9-]+', line)[0]
+             for line in metadata.get_all('Requires-Dist')})
+
+
+class TestCommands(TestCase):
+
+    def test_a_tenant_reads_and_deletes(self):
+        first, second = [self.record(resource_uuid=VOLUME,
+                                     resource_type='VOLUME')
+                         for _number in range(2)]
+        self.assertEqual([second.id, first.id], self.listed())
+        shown = json.loads(self.message('show', first.id, '-f', 'json'))
+        self.assertEqual(VOLUME, shown['resource_uuid'])
+        missing = str(uuid.uuid4())
+        error = self.message('delete', first.id, missing, second.id,
+                             status=1)
+        self.assertRegex(error, (
+            f'Failed to delete message {missing}: Message {missing} could '
+            r'not be found. \(HTTP 404, request req-[-0-9a-f]{36}\)\n'
+            '1 of 3 messages could not be deleted.'))
+        self.assertEqual([], self.listed())
+
+    def test_why_is_answered_with_a_remedy(self):
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME)
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME,
+                    event_id='VOLUME_000003')
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME,
+                    event_id='VOLUME_000004', level='INFO')
+        newest = self.cloud.service.runtime.catalogue.describe(
+            'VOLUME_000003', 'de')
+        self.assertEqual(
+            f'{newest.user_message} {newest.remedy}',
+            self.message('why', VOLUME, '--language', 'de').splitlines()[0])
+
+    def test_why_of_what_is_not_known_is_an_error(self):
+        self.assertIn('No message is known about nothing. Give the ID',
+                      self.message('why', 'nothing', status=1))
+
+    def test_a_list_goes_on_over_pages_up_to_its_limit(self):
+        recorded = [self.record().id for _number in range(2 * _PAGE + 1)]
+        newest = recorded[::-1]
+        self.assertEqual(newest, self.listed())
+        limit = _PAGE + 1
+        self.assertEqual(newest[:limit], self.listed('--limit', str(limit)))
+        self.assertEqual(
+            newest[limit:], self.listed('--marker', newest[limit - 1]))
+        self.assertEqual(
+            recorded, self.listed('--sort', 'created_at:asc'))
+
+    def test_times_can_be_how_long_ago(self):
+        recorded = self.record()
+        # Whatever the zone of the user is.
+        zone = {'TZ': 'Asia/Tokyo'}
+        self.assertEqual([recorded.id], self.listed('--since', '1h', **zone))
+        self.assertEqual([], self.listed('--before', '1h', **zone))
+
+    def test_a_service_records_once(self):
+        arguments = ['create', '--project', self.project_id, '--event-id',
+                     'VOLUME_000002', '--resource', VOLUME, '--source-id',
+                     uuid.uuid4().hex, '-f', 'value', '-c', 'id']
+        made = self.message(*arguments, user=RECORDER)
+        self.assertEqual(made, self.message(*arguments, user=RECORDER))
+        self.assertEqual(made.split(), self.listed())
+        arguments[4] = 'VOLUME_000003'
+        self.assertIn('was used before',
+                      self.message(*arguments, user=RECORDER, status=1))
+
+    def test_a_service_needs_ids_where_it_may_not_look_up_names(self):
+        self.assertIn(
+            f'You may not look up the project {self.project} by its name; '
+            'give its ID.', self.message(
+                'create', '--project', self.project, '--event-id',
+                'VOLUME_000002', user=RECORDER, status=1))
+        self.assertEqual([], self.listed())
+
+    def test_a_tenant_records_nothing(self):
+        self.assertRegex(
+            self.message('create', '--project', self.project, '--event-id',
+                         'VOLUME_000002', status=1),
+            r'message:create.* \(HTTP 403, request req-')
+
+    def test_an_administrator_names_projects_and_users(self):
+        made = self.message(
+            'create', '--project', self.project, '--user', self.user,
+            '--event-id', 'VOLUME_000002', '-f', 'value', '-c', 'id',
+            user=ROOT)
+        self.assertEqual(
+            made.split(), self.listed('--project', self.project, user=ROOT))
+        self.assertIn(made.strip(), self.listed('--all-projects', user=ROOT))
+        self.assertEqual(
+            'No project with a name or ID of nowhere exists.\n',
+            self.message('list', '--project', 'nowhere', user=ROOT,
+                         status=1))
+
+    def test_a_tenant_stays_in_its_project(self):
+        recorded = self.record()
+        self.assertEqual([recorded.id],
+                         self.listed('--project', self.project))
+        self.assertRegex(self.message('list', '--all-projects', status=1),
+                         r'\(HTTP 403, request req-')
+        self.assertRegex(
+            self.message('list', '--project',
+                         self.cloud.identity.project('ops'), status=1),
+            r'\(HTTP 403, request req-')
+
+    def test_a_place_without_the_service_is_named(self):
+        self.assertEqual(
+            'This cloud has no internal endpoint of a user-message service '
+            'in region RegionOne.\n',
+            self.message('list', status=1, OS_INTERFACE='internal'))
+
+
+class TestDocumentation(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        text = (base.ROOT / 'doc/source/user/client.rst').read_text(
+            encoding='utf-8')
+        self.blocks = {
+            language: [textwrap.dedent(block) for block in re.findall(
+                rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)',
+                text, re.M)]
+            for language in ('console', 'python', 'sh')}
+        self.recorded = self.record(
+            resource_type='VOLUME', resource_uuid=VOLUME,
+            request_id='req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70')
+
+    def real(self, text):
+        """The documentation's ids, as they are here."""
+        return (text.replace('01a20023-4e6b-74b8-8e8c-e1c6aa724b8f',
+                             self.recorded.id)
+                .replace('6c430ede9476412888388d3929ced223', self.project_id)
+                .replace('--project demo', f'--project {self.project}'))
+
+    def timeless(self, text):
+        """An output, whenever it was written, by whatever request."""
+        text = re.sub(r'\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{6})?',
+                      'TIME', text)
+        return re.sub('(?<=HTTP 404, request )req-[-0-9a-f]{36}', 'REQUEST',
+                      text)
+
+    def test_the_commands_do_what_the_page_shows(self):
+        self.assertGreater(len(self.blocks['console']), 8)
+        used = set()
+        for block in self.blocks['console']:
+            command, shown = self.real(block).strip().split('\n', 1) if (
+                '\n' in block.strip()) else (self.real(block).strip(), '')
+            words = shlex.split(command)
+            self.assertEqual(['$', 'openstack'], words[:2])
+            used.add(' '.join(words[2:6]))
+            user, status = (self.user, self.project), 0
+            if 'create' in words:
+                user = RECORDER
+            elif '--project' in words:
+                user = ROOT
+            elif 'HTTP 404' in shown:
+                status = 1
+            self.assertEqual(
+                self.timeless(shown.strip()),
+                self.timeless(self.openstack(
+                    *words[2:], user=user, status=status).strip()), command)
+        for name in ('why', 'list', 'show', 'definition list',
+                     'definition show', 'delete', 'create'):
+            self.assertTrue(any(
+                words.startswith(f'user message {name}') for words in used),
+                name)
+
+    def test_the_python_of_the_page_works(self):
+        [script] = self.blocks['python']
+        first, second = self.run_python(script).splitlines()
+        self.assertIn(f' {VOLUME} No storage could be allocated', first)
+        self.assertEqual(
+            self.cloud.service.runtime.catalogue.describe(
+                'VOLUME_000002', 'de').remedy, second)
+
+    def test_a_service_without_keystone_is_reached_as_the_page_shows(self):
+        service = standalone.shared()
+        recorded = http_client.record(
+            service.runtime, self.project_id, resource_type='VOLUME',
+            resource_uuid=VOLUME)
+        text = service.runtime.catalogue.describe('VOLUME_000002').text
+        [block] = [block for block in self.blocks['sh']
+                   if block.startswith('openstack ')]
+        where = 'http://127.0.0.1:9797'
+        commands = [line.replace(where, service.url)
+                    for line in block.split('\n') if line]
+        self.assertIn(f'{where}/v3/', block)
+        for command in [*commands, *(
+                command.replace('--all-projects',
+                                f'--project {self.project_id}')
+                for command in commands)]:
+            shown = _python().run(
+                _COMMAND, *shlex.split(command)[1:], directory=self.home,
+                variables=self.environment.variables())
+            self.assertEqual('', shown['err'])
+            self.assertIn(text if ' why ' in command else recorded.id,
+                          shown['out'])
+
+    def test_without_keystone_an_id_is_enough_to_record(self):
+        service = standalone.shared()
+        shown = _python().run(
+            _COMMAND, '--os-auth-type', 'none', '--os-endpoint',
+            f'{service.url}/v3/', *shlex.split(
+                f'user message create --project {self.project_id} '
+                f'--event-id VOLUME_000002 -f value -c event_id'),
+            directory=self.home, variables=self.environment.variables())
+        self.assertEqual('VOLUME_000002\n', shown['out'], shown['err'])
+
+
+class TestSdk(TestCase):
+
+    def call(self, script, user=None):
+        """What a script leaves in ``result``, with ``messages`` to use."""
+        prologue = textwrap.dedent('''
+            import datetime, json, openstack
+            from openstack import exceptions
+            from usermsgclient import service
+            connection = openstack.connect()
+            connection.add_service(service.UserMessageService())
+            messages = connection.user_message
+            def ids(found):
+                return [message.id for message in found]
+        ''')
+        return json.loads(self.run_python(
+            f'{prologue}{textwrap.dedent(script)}\n'
+            'print(json.dumps(result))', user=user))
+
+    def test_every_filter_means_what_it_says(self):
+        volume = self.record(resource_type='VOLUME', resource_uuid=VOLUME,
+                             request_id='req-a', level='WARN')
+        share = self.record(event_id='SHARE_SHARE_001_001',
+                            resource_type='SHARE', resource_uuid='b')
+        found = self.call(f'''
+            second = datetime.datetime.fromisoformat(
+                '{share.created_at.isoformat()}')
+            tick = datetime.timedelta(microseconds=1)
+            result = [ids(messages.messages(**query)) for query in (
+                dict(), dict(resource_type='volume'),
+                dict(resource_uuid='{VOLUME}'), dict(request_id='req-a'),
+                dict(event_id='SHARE_SHARE_001_001'),
+                dict(message_level='WARN'), dict(created_since=second),
+                dict(created_before=second - tick),
+                dict(sort='created_at:asc'), dict(max_items=1),
+                dict(limit=1), dict(marker='{share.id}'),
+                dict(project_id='{self.project_id}'))]''')
+        both, one, other = [share.id, volume.id], [volume.id], [share.id]
+        self.assertEqual(
+            [both, one, one, one, other, one, other, one, both[::-1], other,
+             both, one, both], found)
+
+    def test_a_service_records_a_batch(self):
+        found = self.call(f'''
+            batch = [dict(project_id='{self.project_id}',
+                          event_id='VOLUME_000002', resource_uuid=str(number),
+                          source_id='{uuid.uuid4().hex}' + str(number))
+                     for number in range(3)]
+            messages.create_messages(batch[:1])
+            result = [[message.id, message.status]
+                      for message in messages.create_messages(batch)]
+            try:
+                messages.create_messages([dict(event_id='VOLUME_000002')])
+            except exceptions.BadRequestException as error:
+                result.append(error.details)''', user=RECORDER)
+        error = found.pop()
+        self.assertEqual([200, 201, 201], [status for _id, status in found])
+        self.assertEqual('messages[0].project_id: is required.', error)
+        self.assertEqual([ident for ident, _status in found][::-1],
+                         self.listed())
+
+    def test_a_message_is_shown_and_deleted(self):
+        recorded = self.record()
+        found = self.call(f'''
+            shown = messages.get_message('{recorded.id}')
+            result = [shown.event_id, shown.resource_uuid]
+            messages.delete_message(shown)
+            messages.delete_message(shown)
+            for strange in ('{recorded.id}', '../messages', 'a?b', 'a b%'):
+                try:
+                    messages.get_message(strange)
+                except exceptions.NotFoundException:
+                    result.append(404)''')
+        self.assertEqual(['VOLUME_000002', None, 404, 404, 404, 404], found)
+
+    def test_definitions_are_listed_and_shown_in_a_language(self):
+        found = self.call('''
+            messages.language = 'de'
+            listed = list(messages.defined_messages(
+                prefix='volume', user_fixable=True, retryable=False,
+                max_items=7))
+            result = [len(set(ids(listed))), [
+                [one.prefix, one.user_fixable, one.retryable]
+                for one in listed],
+                messages.get_defined_message('000002').text,
+                messages.find_defined_message('NOTHING')]''')
+        catalogue = self.cloud.service.runtime.catalogue
+        self.assertEqual(
+            [7, [['VOLUME', True, False]] * 7,
+             catalogue.describe('VOLUME_000002', 'de').user_message, None],
+            found)

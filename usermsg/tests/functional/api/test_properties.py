@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What holds for every set of messages and for every request."""
+
+import functools
+import json
+import string
+
+import hypothesis
+from hypothesis import strategies
+
+from usermsg.api import app
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+
+#: Every run tries the same examples, and a slow machine fails none.
+SETTINGS = functools.partial(
+    hypothesis.settings, deadline=None, database=None, derandomize=True,
+    suppress_health_check=list(hypothesis.HealthCheck))
+
+READER = http_client.headers_of('red', 'member', 'reader')
+ADMIN = http_client.headers_of('red', 'admin')
+
+LEVELS = ('INFO', 'WARN', 'ERROR')
+RESOURCES = ('a', 'b', 'A')
+
+MESSAGES = strategies.lists(
+    strategies.tuples(strategies.sampled_from(('red', 'red', 'blue')),
+                      strategies.sampled_from(LEVELS),
+                      strategies.sampled_from(RESOURCES)),
+    max_size=12)
+
+FILTERS = strategies.fixed_dictionaries({}, optional={
+    'message_level': strategies.sampled_from(LEVELS),
+    'resource_uuid': strategies.sampled_from(RESOURCES),
+})
+
+#: What stands in a request line or header: any byte but a line's end.
+TEXT = strategies.text(strategies.characters(
+    max_codepoint=255, exclude_characters='\r\n'), max_size=30)
+QUOTED = strategies.sampled_from(
+    ('%00', '%ff', '%c3%a4', '%2f', '%', '%zz', '+', '%26', '%3d', '%0a'))
+WORDS = strategies.one_of(
+    TEXT, QUOTED, strategies.text(string.digits, max_size=25),
+    strategies.sampled_from(
+        ('true', 'created_at:asc', 'red', 'VOLUME', '000002',
+         'ffffffff-ffff-ffff-ffff-ffffffffffff', '9999-12-31', '-1',
+         '9999-12-31T23:59:59.999999Z', '0001-01-01T00:00:00-14:00',
+         '2026-01-31T12:00:00 00:00', '1969-12-31T23:59:59.999999')))
+KEYS = strategies.one_of(
+    strategies.sampled_from((
+        'limit', 'marker', 'sort', 'all_projects', 'project_id',
+        'resource_type', 'resource_uuid', 'event_id', 'request_id',
+        'message_level', 'created_since', 'created_before', '_method')),
+    TEXT)
+QUERIES = strategies.one_of(
+    TEXT,
+    strategies.lists(strategies.tuples(KEYS, WORDS), max_size=4).map(
+        lambda pairs: '&'.join('='.join(pair) for pair in pairs)))
+PATHS = strategies.lists(strategies.one_of(
+    strategies.sampled_from(
+        ('v3', 'messages', 'red', '', '..', '.', '__class__',
+         '01a1fffd-9de1-7529-81fb-1bdcb2a0ad74')), WORDS),
+    max_size=5).map(lambda parts: '/' + '/'.join(parts).replace('?', ''))
+METHODS = strategies.one_of(
+    strategies.sampled_from(
+        ('GET', 'DELETE', 'POST', 'PUT', 'PATCH', 'HEAD', 'OPTIONS')), TEXT)
+HEADERS = strategies.dictionaries(
+    strategies.sampled_from(
+        ('Accept', 'Accept-Language', 'Content-Type', 'Content-Length',
+         'OpenStack-API-Version', 'X-OpenStack-Request-Id', 'Host', 'Cookie',
+         'X-Roles', 'X-User-Id', 'X-Domain-Id', 'Range', 'If-Match',
+         'X-Service-Catalog', 'Transfer-Encoding', 'Authorization')),
+    strategies.one_of(TEXT, WORDS, strategies.sampled_from(
+        ('application/json', 'text/plain; charset=utf-16', 'de;q=0.5',
+         'user-message latest', 'user-message 3.1', 'text/html', 'member'))),
+    max_size=4)
+
+
+def follow(application, address):
+    """The ids on all pages, a list for each page."""
+    pages = []
+    while address and len(pages) < 15:  # more than there can be
+        answer = http_client.ask(application, address, headers=ADMIN)
+        if answer.status_int != 200:
+            raise AssertionError(answer.text)
+        pages.append([message['id'] for message in answer.json['messages']])
+        links = answer.json.get('messages_links')
+        address = links and links[0]['href'].partition('://')[2]
+        address = address and '/' + address.partition('/')[2]
+    return pages
+
+
+class TestPages(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime()
+        self.app = app.make_app(self.service)
+
+    @SETTINGS(max_examples=40)
+    @hypothesis.given(messages=MESSAGES, limit=strategies.integers(1, 13),
+                      ascending=strategies.booleans(), filters=FILTERS,
+                      everything=strategies.booleans())
+    def test_the_pages_hold_each_message_once_and_in_order(
+            self, messages, limit, ascending, filters, everything):
+        self.empty()
+        recorded = []
+        for project, level, resource in messages:
+            message = http_client.record(self.service, project, level=level,
+                                         resource_uuid=resource)
+            values = {'message_level': level, 'resource_uuid': resource}
+            if ((everything or project == 'red') and
+                    filters.items() <= values.items()):
+                recorded.append(message.id)
+        expected = sorted(recorded, reverse=not ascending)
+        order = 'asc' if ascending else 'desc'
+        query = ''.join(f'&{name}={value}' for name, value in filters.items())
+        if everything:
+            query += '&all_projects=true'
+
+        pages = follow(self.app, f'/v3/messages?limit={limit}'
+                                 f'&sort=created_at:{order}{query}')
+
+        self.assertEqual(expected, sum(pages, []))
+        for page in pages[:-1]:
+            self.assertEqual(limit, len(page))
+        if expected:
+            self.assertNotEqual([], pages[-1])
+
+    def empty(self):
+        for project in ('red', 'blue'):
+            headers = http_client.headers_of(project, 'member', 'reader')
+            found = http_client.ask(self.app, '/v3/messages', headers=headers)
+            for message in found.json['messages']:
+                answer = http_client.ask(
+                    self.app, f'/v3/messages/{message["id"]}', 'DELETE',
+                    headers)
+                self.assertEqual(204, answer.status_int)
+
+
+class TestAnyRequest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        service = self.runtime()
+        http_client.record(service, 'red', resource_uuid='a')
+        self.app = app.make_app(service)
+
+    def assert_understood(self, answer):
+        self.assertLess(answer.status_int, 500, answer.body)
+        self.assertIn('X-OpenStack-Request-Id', answer.headers)
+        self.assertIn('OpenStack-API-Version', answer.headers)
+        if answer.status_int != 204:
+            self.assertEqual('application/json', answer.content_type)
+        if answer.body:
+            json.loads(answer.body)
+
+    @SETTINGS(max_examples=250)
+    @hypothesis.given(query=QUERIES)
+    def test_no_query_makes_it_fail(self, query):
+        self.assert_understood(http_client.ask(
+            self.app, f'/v3/messages?{query}', headers=READER))
+
+    @SETTINGS(max_examples=250)
+    @hypothesis.given(path=PATHS, method=METHODS)
+    def test_no_path_or_method_makes_it_fail(self, path, method):
+        self.assert_understood(http_client.ask(
+            self.app, path, method, headers=READER))
+
+    @SETTINGS(max_examples=250)
+    @hypothesis.given(path=PATHS, method=METHODS, headers=HEADERS,
+                      query=QUERIES, body=strategies.binary(max_size=20))
+    def test_no_request_makes_it_fail(self, path, method, headers, query,
+                                      body):
+        self.assert_understood(http_client.ask(
+            self.app, f'{path}?{query}', method, {**ADMIN, **headers}, body))

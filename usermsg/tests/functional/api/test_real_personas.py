@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each persona of personas.yaml may do, with a token of Keystone's."""
+
+import contextlib
+import functools
+import itertools
+import time
+import uuid
+
+from keystoneauth1 import exceptions
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import identified
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
+from usermsg.tests.functional.api.middleware import test_tokens
+from usermsg.tests.functional.api import test_personas
+
+TABLE = test_personas.TABLE
+
+
+class Personas:
+    """Those of personas.yaml, in projects of their own.
+
+    ``tokens`` has those that Keystone gave, None for who asks without any;
+    ``projects`` has the ids of the personas' projects.
+
+    :param identity: the Keystone that is to know them
+    """
+
+    def __init__(self, identity):
+        self._identity = identity
+        self._mark = uuid.uuid4().hex[:8]
+        self.tokens = {}
+        self.projects = {}
+        for name, persona in TABLE['personas'].items():
+            if persona is None:
+                self.tokens[name] = None
+                continue
+            project = self._project(name)
+            if project:
+                self.projects[name] = identity.project(project)
+            with contextlib.suppress(exceptions.Unauthorized):
+                self.tokens[name] = self._token(name, persona, project)
+
+    def kinds(self):
+        """Tokens of other kinds, and who each is as good as.
+
+        A dict of (persona, token, token of a service or None) by kind.
+        Those that expire do so in some seconds, the first one last.
+        """
+        revoked = self._again('member')
+        self._identity.revoke(revoked)
+        # It has the same keys, and the same admin in the same project.
+        expired, known = (test_tokens.short().token('admin', project='admin')
+                          for _ in range(2))
+        credential = self._identity.credential_token(
+            *self._identity.application_credential(
+                self._user('member'), self._project('member'), ['reader']))
+        member, service = (self.tokens[name] for name in (
+            'member', 'service'))
+        return {
+            'expired and known': ('nobody', known, None),
+            'expired': ('nobody', expired, None),
+            # Nothing else is wrong with it.
+            'expired, from a service': ('other-admin', expired, service),
+            'expired, from another': ('nobody', expired,
+                                      self.tokens['reader']),
+            'revoked': ('nobody', revoked, None),
+            'revoked, from a service': ('nobody', revoked, service),
+            'garbage': ('nobody', 'garbage', None),
+            'application credential': ('reader', credential, None),
+            'from a service': ('member', member, service),
+            'from a user': ('nobody', member, self.tokens['reader']),
+            'from nobody': ('nobody', member, 'garbage'),
+            'only of a service': ('nobody', None, service),
+        }
+
+    def _user(self, name):
+        return f'{name}-{self._mark}'
+
+    def _project(self, name):
+        project = TABLE['personas'][name].get('project')
+        return project and f'{project}-{self._mark}'
+
+    def _again(self, name):
+        """Another token of a persona that has a project."""
+        return self._identity.token(self._user(name), self._project(name))
+
+    def _token(self, name, persona, project):
+        user = self._user(name)
+        scope = {'project': project, 'domain': persona.get('domain'),
+                 'system': 'system' in persona}
+        # The other roles are implied by the first.
+        self._identity.user(user, roles=persona.get('roles', ())[:1], **scope)
+        return self._identity.token(user, unscoped=not any(scope.values()),
+                                    **scope)
+
+
+@functools.cache
+def personas():
+    return Personas(keystone.shared())
+
+
+class TestPersonas(base.TestCase):
+    """Each persona with a token of its own, under uWSGI."""
+
+    def setUp(self):
+        super().setUp()
+        self.service = servers.require(identified.shared)
+        self.tokens = personas().tokens
+        self.projects = personas().projects
+        self.mine = self.projects['reader']
+
+    def test_nobody_gets_a_token_for_a_project_without_a_role(self):
+        self.assertEqual({'no-role'},
+                         set(TABLE['personas']) - set(self.tokens))
+
+    def test_each_persona_gets_what_the_table_says(self):
+        found = {route: {persona: self.status(route, token)
+                         for persona, token in self.tokens.items()}
+                 for route in TABLE['routes']}
+        expected = {route: {persona: status
+                            for persona, status in statuses.items()
+                            if persona in self.tokens}
+                    for route, statuses in TABLE['routes'].items()}
+        self.assertEqual(expected, found)
+        self.assertNotIn('Traceback', self.service.server.log())
+
+    def test_each_kind_of_token_is_as_good_as_its_persona(self):
+        kinds = personas().kinds()
+        _, known, _ = kinds['expired and known']
+        end = time.monotonic() + 60
+        while self.service.ask('/v3/messages', known)[0].status == 200:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.1)
+        found = {kind: {route: self.status(route, token, service)
+                        for route in TABLE['routes']}
+                 for kind, (_, token, service) in kinds.items()}
+        expected = {kind: {route: statuses[persona]
+                           for route, statuses in TABLE['routes'].items()}
+                    for kind, (persona, _, _) in kinds.items()}
+        self.assertEqual(expected, found)
+        self.assertNotIn('Traceback', self.service.server.log())
+
+    def test_facades_refuse_in_their_way(self):
+        for address, token in itertools.product(
+                ('/volume/v3/messages', '/share/v2/messages'),
+                (None, 'garbage', self.tokens['reader'])):
+            # The last is spoilt by what comes with it.
+            answer, content = self.service.ask(
+                address, token, headers={'X-Service-Token': 'garbage'})
+            self.assertEqual(401, answer.status)
+            self.assertEqual({'error': {
+                'code': 401, 'title': 'Unauthorized', 'message':
+                'The request you have made requires authentication.',
+            }}, content)
+            self.assertIn('Keystone uri=', answer.headers['WWW-Authenticate'])
+
+    def status(self, route, token, service=None):
+        message = http_client.record(self.service.runtime, self.mine,
+                                     test_personas.event_of(route))
+        method, address, headers, body = test_personas.request_of(
+            route, self.mine, message.id)
+        if service is not None:
+            headers['X-Service-Token'] = service
+        return self.service.ask(
+            address, token, method, headers, body)[0].status
+
+    def test_no_list_has_what_is_not_for_who_asks(self):
+        projects = [self.mine, self.projects['other-reader'],
+                    self.projects['service'], uuid.uuid4().hex]
+        for project in projects * 2:
+            for event_id in (test_personas.EVENT, test_personas.SHARE_EVENT):
+                http_client.record(self.service.runtime, project, event_id)
+        owners = {row['id']: row['project_id']
+                  for row in samples.stored(self.service.runtime.db)}
+        seen = {persona: set() for persona in self.tokens}
+        everything = ('all_projects=true', 'all_tenants=true')
+        for persona, (address, project), query in itertools.product(
+                self.tokens, self.lists(projects),
+                ['', *everything, 'limit=1', *(
+                    f'project_id={project}' for project in projects)]):
+            answer, content = self.service.ask(
+                f'{address}?{query}', self.tokens[persona],
+                headers=test_personas.HEADERS)
+            if answer.status == 200:
+                found = {owners[message['id']]
+                         for message in content['messages']}
+                seen[persona] |= found
+                asked = {project, query.partition('project_id=')[2]}
+                if persona not in ('admin', 'other-admin'):
+                    self.assertLessEqual(
+                        found, {self.projects[persona]},
+                        f'{persona} {address} {query}')
+                elif query not in everything:
+                    self.assertLessEqual(
+                        found, asked | {self.projects[persona]},
+                        f'{persona} {address} {query}')
+        self.assertEqual({self.mine}, seen['reader'])
+        self.assertEqual({self.projects['other-reader']},
+                         seen['other-member'])
+        self.assertEqual(set(projects), seen['admin'] & set(projects))
+        for persona in ('service', 'unscoped', 'system-admin',
+                        'domain-admin', 'nobody'):
+            self.assertEqual(set(), seen[persona], persona)
+
+    def lists(self, projects):
+        """Each address that lists messages, and the project in it."""
+        for route in TABLE['routes']:
+            method, _, path = route.partition(' ')
+            if method == 'GET' and path.endswith('/messages'):
+                if '{project_id}' not in path:
+                    yield path, None
+                else:
+                    for project in projects:
+                        yield path.format(project_id=project), project

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stories of what a client sees, in gabbits/*.yaml."""
+
+import os
+import sys
+
+import fixtures
+from gabbi import driver
+from gabbi import fixture
+
+from usermsg.api import app
+from usermsg.catalogue import resource_types
+from usermsg.message import api as message_api
+from usermsg.tests.fixtures import http_client
+
+#: Two projects. The first, its volume and its request are those of the
+#: example that the service is documented with.
+RED = '6c430ede-9476-4128-8838-8d3929ced223'
+BLUE = '5e1f0a9be52c4d1c9d8e6a3b7c2f4d10'
+VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
+REQUEST = 'req-936666d2-4c8f-4e41-9ac9-237b43f8b848'
+
+_current = {}
+
+
+def _application(environ, start_response):
+    # gabbi asks for the application before it starts the fixtures.
+    return _current['app'](environ, start_response)
+
+
+class _Service(fixture.GabbiFixture):
+    """The application on an empty database of its own."""
+
+    api = {}
+    groups = {}
+
+    def start_fixture(self):
+        self._fixtures = fixtures.Fixture()
+        self._fixtures.setUp()
+        home = self._fixtures.useFixture(fixtures.TempDir()).path
+        self._set('HOME', home)
+        runtime = http_client.make_runtime(
+            home, api={'auth_strategy': 'noauth', **self.api}, **self.groups)
+        self._fixtures.addCleanup(runtime.db.dispose)
+        _current['app'] = app.make_app(runtime)
+        for name, value in (('RED', RED), ('BLUE', BLUE),
+                            ('VOLUME', VOLUME), ('REQUEST', REQUEST)):
+            self._set(name, value)
+        self.record(runtime)
+
+    def stop_fixture(self):
+        _current.clear()
+        self._fixtures.cleanUp()
+
+    def record(self, runtime):
+        """What is there when the story begins."""
+
+    def _set(self, name, value):
+        self._fixtures.useFixture(fixtures.EnvironmentVariable(name, value))
+
+
+class Empty(_Service):
+    """No message yet."""
+
+
+class Example(_Service):
+    """One message: that of the documented example."""
+
+    def record(self, runtime):
+        message = http_client.record(
+            runtime, RED, request_id=REQUEST,
+            resource_type=resource_types.VOLUME, resource_uuid=VOLUME)
+        self._set('MESSAGE', message.id)
+
+
+class Messages(_Service):
+    """Seven messages of RED and two of BLUE, RED_1 being the oldest."""
+
+    def record(self, runtime):
+        recorded = [
+            dict(resource_type=resource_types.VOLUME, resource_uuid=VOLUME,
+                 request_id=REQUEST),
+            dict(event_id='VOLUME_000003', level='WARN', resource_uuid='v-2',
+                 resource_type=resource_types.VOLUME),
+            dict(event_id=None, action='ATTACH_VOLUME', detail='001',
+                 resource_type=resource_types.VOLUME, resource_uuid='v-3'),
+            dict(event_id=None, action='UPLOAD', detail='002', level='INFO',
+                 resource_type=resource_types.IMAGE, resource_uuid='i-4'),
+            dict(resource_uuid='no-type'),
+            dict(resource_type=resource_types.VOLUME),
+            dict(resource_type=resource_types.VOLUME, resource_uuid='V-2'),
+        ]
+        for number, values in enumerate(recorded, start=1):
+            message = http_client.record(runtime, RED, **values)
+            self._set(f'RED_{number}', message.id)
+        for number in (1, 2):
+            message = http_client.record(
+                runtime, BLUE, resource_type=resource_types.VOLUME,
+                resource_uuid=VOLUME)
+            self._set(f'BLUE_{number}', message.id)
+
+
+class SmallPages(Messages):
+    """The same, where no page has more than three."""
+
+    api = {'max_limit': 3}
+
+
+class Facades(_Service):
+    """Messages of volumes, of shares and of an image, VOLUME_1 the oldest."""
+
+    def record(self, runtime):
+        image = dict(event_id=None, action='UPLOAD', detail='002',
+                     resource_type=resource_types.IMAGE)
+        for name, values in (
+                ('VOLUME_1', dict(
+                    event_id='VOLUME_VOLUME_001_003', resource_uuid=VOLUME,
+                    request_id=REQUEST)),
+                ('SHARE_1', dict(
+                    event_id='SHARE_SHARE_001_002', resource_uuid='share-1')),
+                ('VOLUME_2', dict(level='WARN')),
+                ('SHARE_2', dict(
+                    event_id='SHARE_SHARE_002_004', resource_uuid='share-2',
+                    level='INFO')),
+                ('IMAGE_1', image)):
+            self._set(name, http_client.record(runtime, RED, **values).id)
+        # Of nobody's request.
+        self._set('VOLUME_3', message_api.API(runtime).create(
+            None, 'VOLUME_000003', RED, level='INFO').id)
+        self._set('BLUE_1', http_client.record(runtime, BLUE).id)
+
+
+class FacadeEndpoints(Facades):
+    """The same, behind the addresses of the services themselves."""
+
+    groups = {
+        'volume_facade': {'public_endpoint': 'https://volume.example.org'},
+        'share_facade': {
+            'public_endpoint': 'https://cloud.example.org/share/'},
+    }
+
+
+class PublicEndpoint(Messages):
+    """The same, behind an address that the operator gave."""
+
+    api = {'public_endpoint': 'https://cloud.example.org/user-message/'}
+
+
+class HostHeader(Messages):
+    """The same, where a proxy sets the Host header."""
+
+    api = {'trust_host_header': 'true'}
+
+
+def load_tests(loader, tests, pattern):
+    return driver.build_tests(
+        os.path.join(os.path.dirname(__file__), 'gabbits'), loader,
+        intercept=lambda: _application,
+        fixture_module=sys.modules[__name__],
+        # "gabbits" keeps them in one process, see .stestr.conf.
+        test_loader_name=f'{__name__}.gabbits')

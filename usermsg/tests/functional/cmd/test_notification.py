@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``usermsg-manage notification``, with a real RabbitMQ."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import amqp
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import rabbitmq
+from usermsg.tests.fixtures import servers
+
+PASSWORD = 'hunter2'
+MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
+
+
+class TestCase(base.TestCase):
+
+    def configure(self, *drivers, url=None, **options):
+        lines = [f'driver = {driver}' for driver in drivers]
+        if url:
+            lines.append(f'transport_url = {url}')
+        self.config = self.write('usermsg.conf', '\n'.join([
+            '[DEFAULT]', *(f'{name} = {value}'
+                           for name, value in options.items()),
+            '[oslo_messaging_notifications]', *lines,
+            '[oslo_messaging_rabbit_notify]', 'timeout = 20',
+            '[notifications]', 'publisher_id = here']) + '\n')
+
+    def manage(self, *arguments, status=0):
+        """Run it; returns its two outputs."""
+        end = commands.manage(*arguments, config=self.config)
+        self.assertEqual(status, end.returncode, end)
+        self.assertNotIn('Traceback', end.stderr)
+        self.assertNotIn(PASSWORD, end.stdout + end.stderr)
+        return end.stdout, end.stderr
+
+
+class TestNotify(TestCase):
+
+    def closed(self):
+        return (f'rabbit://usermsg:{PASSWORD}@127.0.0.1:'
+                f'{servers.free_port()}/')
+
+    def test_nothing_is_configured(self):
+        for drivers in ((), ('noop',)):
+            self.configure(*drivers)
+            output, _errors = self.manage('notification', 'send', status=1)
+            self.assertEqual(
+                '[oslo_messaging_notifications] driver names none that sends '
+                'anything (noop does not): nothing was sent.\n', output)
+        output, _errors = self.manage(
+            'notification', 'send', '--driver', 'noop', status=1)
+        self.assertEqual('--driver names none that sends anything (noop does '
+                         'not): nothing was sent.\n', output)
+
+    def test_each_driver_says_what_became_of_it(self):
+        log = self.home / 'service.log'
+        self.configure('rabbit', 'noop', 'logging', url=self.closed(),
+                       log_file=log)
+        output, _errors = self.manage('notification', 'send', status=1)
+        head, *lines = output.splitlines()
+        found = re.fullmatch(
+            r'([0-9a-f-]{36}): usermsg\.test, INFO, from here', head)
+        self.assertIsNotNone(found, head)
+        # In the order in which they are loaded.
+        logged, sent_nothing, failed = sorted(lines)
+        self.assertEqual('logging: delivered', logged)
+        self.assertEqual('noop: sends nothing', sent_nothing)
+        self.assertRegex(failed, r'^rabbit: failed: rabbit: 127\.0\.0\.1:\d+'
+                                 r': .*refused$')
+        # Where the service would have written it, not among the output.
+        self.assertIn(found[1], log.read_text(encoding='utf-8'))
+
+    def test_a_log_that_goes_nowhere_delivers_nothing(self):
+        log = self.home / 'service.log'
+        for handler, status, expected in (
+                ('null', 1, 'logging: failed: logging: no log takes it; '),
+                ('file', 0, 'logging: delivered')):
+            self.configure('logging', log_config_append=self.write(
+                'logging.conf', '\n'.join([
+                    '[loggers]', 'keys = root',
+                    '[handlers]', 'keys = null, file',
+                    '[formatters]', 'keys =',
+                    '[logger_root]', f'handlers = {handler}',
+                    '[handler_null]', 'class = logging.NullHandler',
+                    'args = ()',
+                    '[handler_file]', 'class = FileHandler',
+                    f'args = ({str(log)!r}, "a", None, True)', ''])))
+            output, _errors = self.manage(
+                'notification', 'send', status=status)
+            self.assertIn(f'\n{expected}', output)
+            self.assertEqual(status == 0, log.exists())
+
+    def test_what_is_sent_can_be_chosen(self):
+        self.configure('rabbit', url=self.closed())
+        end = subprocess.run(
+            [*MANAGE, self.config, 'notification', 'send',
+             '--driver', 'logging', '--event-type', 'image.delete',
+             '--priority', 'warn', '--payload', '-'],
+            input='{"id": "an image"}', text=True, capture_output=True,
+            timeout=120)
+        self.assertEqual(0, end.returncode, end)
+        self.assertRegex(end.stdout, r': image\.delete, WARN, from here\n'
+                                     r'logging: delivered\n$')
+        # There is no log file, so the service would write here.
+        sent = json.loads(re.search(r'\{.*\}', end.stderr)[0])
+        self.assertEqual(('image.delete', 'WARN', {'id': 'an image'}), (
+            sent['event_type'], sent['priority'], sent['payload']))
+
+    def test_a_driver_that_hides_failures_is_not_believed(self):
+        self.configure('messagingv2', url=self.closed(),
+                       log_file=self.home / 'service.log')
+        with open(self.config, 'a', encoding='utf-8') as stream:
+            stream.write('[oslo_messaging_rabbit]\nrabbit_retry_interval=1\n')
+        output, _errors = self.manage('notification', 'send', status=1)
+        self.assertIn('\nmessagingv2: handed over; this driver does not say '
+                      'whether it was delivered\n', output)
+
+
+class TestWithRabbitMQ(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        broker = servers.require(rabbitmq.shared)
+        self.vhost = broker.create_vhost()
+        self.addCleanup(self.vhost.delete)
+        self.configure('rabbit', url=self.vhost.url('rabbit'))
+
+    def listen(self, *arguments):
+        """Begin to listen; returns the process."""
+        process = subprocess.Popen(
+            [*MANAGE, self.config, 'notification', 'watch', *arguments],
+            text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        line = process.stderr.readline()
+        self.assertRegex(line, r'^Listening to 127\.0\.0\.1:\d+, exchange ')
+        return process
+
+    def end(self, process):
+        output, errors = process.communicate(timeout=120)
+        self.assertNotIn('Traceback', errors)
+        self.assertNotIn(self.vhost.broker.password, output + errors)
+        return process.returncode, output, errors
+
+    def queues(self):
+        return {queue['name'] for queue in self.vhost.broker.ask(
+            'GET', f'queues/{self.vhost.name}')}
+
+    def publish(self, body, key='notifications.info'):
+        with self.vhost.connection() as connection:
+            connection.channel().basic_publish(
+                amqp.Message(body), 'openstack', key)
+
+    def test_what_notify_sends_is_listened_to_and_taken_from_nobody(self):
+        process = self.listen('--count', '1', '--format', 'json')
+        output, _errors = self.manage(
+            'notification', 'send', '--priority', 'ERROR')
+        self.assertRegex(output, '\nrabbit: delivered\n$')
+        status, line, _errors = self.end(process)
+        self.assertEqual(0, status)
+        seen = json.loads(line)
+        self.assertEqual(output[:36], seen['message_id'])
+        self.assertEqual(
+            {'message_id', 'publisher_id', 'event_type', 'priority',
+             'timestamp', 'payload'}, set(seen))
+        # It is there for who should have it, and nothing else is.
+        self.assertEqual({'notifications.error'}, self.queues())
+        [kept] = self.vhost.read('notifications.error')
+        self.assertIn(seen['message_id'], kept.body)
+
+    def test_nothing_stays_of_one_that_was_killed(self):
+        process = self.listen()
+        self.assertEqual(1, len(self.queues()))
+        process.kill()
+        process.wait()
+        end = time.monotonic() + 60
+        while self.queues():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+    def test_what_anybody_sends_is_shown_or_said_to_be_none(self):
+        process = self.listen()
+        self.publish('no JSON')
+        self.publish('["no notification"]', 'notifications.odd')
+        self.publish(json.dumps({
+            'message_id': 'an id', 'publisher_id': 'a\x1b[2Jhost',
+            'event_type': 'x.y', 'priority': 'SAMPLE', 'timestamp': 'now',
+            'payload': {'text': '\x9b1m'}, '_context_auth_token': PASSWORD}),
+            'notifications.sample')
+        self.assertEqual(
+            'now SAMPLE x.y a\\u001b[2Jhost an id {"text": "\\u009b1m"}\n',
+            process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        status, output, errors = self.end(process)
+        self.assertEqual((0, ''), (status, output))
+        self.assertEqual(['Something came that is no notification, or longer '
+                          'than 16 MiB.'] * 2, errors.splitlines())
+
+    def test_only_what_is_asked_for_is_shown_until_the_time_is_over(self):
+        process = self.listen('--topic', 'other', '--priority', 'warn',
+                              '--exchange', 'glance', '--timeout', '5',
+                              '--count', '2')
+        self.publish('{}')
+        self.assertEqual((1, ''), self.end(process)[:2])
+
+    def test_it_goes_on_when_rabbitmq_is_back(self):
+        process = self.listen('--count', '1')
+        self.vhost.broker.control(
+            'close_all_connections', '--vhost', self.vhost.name, 'because')
+        self.assertRegex(process.stderr.readline(),
+                         '^RabbitMQ is gone: .*because.* What is sent until ')
+        self.assertRegex(process.stderr.readline(), '^Listening to ')
+        self.manage('notification', 'send')
+        status, output, _errors = self.end(process)
+        self.assertEqual(0, status)
+        self.assertIn(' INFO usermsg.test here ', output)
+
+    def test_whoever_reads_it_may_leave(self):
+        process = self.listen()
+        process.stdout.close()
+        self.manage('notification', 'send')
+        self.assertEqual(0, process.wait(120))
+        self.assertEqual('', process.stderr.read())
+
+
+class TestInput(TestCase):
+
+    def test_what_cannot_be_is_named_by_its_option(self):
+        self.configure('logging')
+        for arguments, status, expected in (
+                (['--driver', 'pigeon'], 1,
+                 '--driver: there is no driver "pigeon".\n'),
+                (['--event-type', ''], 2,
+                 'argument --event-type: must not be empty.\n'),
+                (['--payload', '{"a'], 2,
+                 'argument --payload: it is not JSON (line 1, column 2)\n'),
+                (['--payload', 'NaN'], 2,
+                 'argument --payload: it is not JSON\n'),
+                (['--priority', 'audit'], 2, 'argument --priority: '),
+                (['--event-type', 'x' * 65], 2, 'argument --event-type: ')):
+            output, errors = self.manage(
+                'notification', 'send', *arguments, status=status)
+            self.assertEqual('', output)
+            self.assertIn(expected, errors)
+
+    def test_why_it_cannot_listen_is_said_in_one_line(self):
+        port = servers.free_port()
+        for drivers, url, expected in (
+                (['rabbit'], f'rabbit://u:{PASSWORD}@127.0.0.1:{port}/',
+                 rf'RabbitMQ cannot be used: 127\.0\.0\.1:{port}: .*refused'),
+                (['rabbit'], 'fake://',
+                 r'\[oslo_messaging_notifications\] transport_url: .*fake.*'),
+                (['rabbit', 'qpid'], 'fake://',
+                 r'\[oslo_messaging_notifications\] transport_url: .*fake.*')):
+            self.configure(*drivers, url=url)
+            output, errors = self.manage('notification', 'watch', status=1)
+            self.assertEqual('', output)
+            self.assertRegex(errors, f'^{expected}\n$')
+
+    def test_so_is_what_cannot_be_parsed(self):
+        self.configure('rabbit')
+        for option, value in (('--priority', 'x'), ('--topic', ''),
+                              ('--timeout', '-1'), ('--count', '0'),
+                              ('--exchange', 'ä')):
+            _output, errors = self.manage(
+                'notification', 'watch', option, value, status=2)
+            self.assertIn(f'argument {option}: ', errors)

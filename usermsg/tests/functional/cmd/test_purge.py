@@ -1,0 +1,313 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``usermsg-manage purge`` and ``stats``, run as an operator runs them."""
+
+from concurrent import futures
+import datetime
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg.message import api as message_api
+from usermsg.objects import statistics
+from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import samples
+from usermsg.tests.functional.worker import test_reaper
+
+DAY = test_reaper.DAY
+PURGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
+
+
+class TestCase(databases.TestCase):
+
+    options = {}
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime(reaper=self.options).db
+        self.config = str(self.home / 'usermsg.conf')
+
+    def ids(self):
+        return [row['id'] for row in samples.stored(self.db)]
+
+    def insert(self, *groups):
+        samples.insert(self.db, sum(groups, []))
+
+    def manage(self, *arguments, status=0, errors=''):
+        """Run it; returns what it wrote."""
+        end = commands.manage(*arguments, config=self.config)
+        self.assertEqual(status, end.returncode, end)
+        if status == 0:
+            self.assertEqual(errors, end.stderr)
+            return end.stdout
+        return end.stdout + end.stderr
+
+
+class TestPurge(TestCase):
+
+    options = {'pause': 0, 'batch': 100}
+
+    def test_what_has_expired(self):
+        kept = test_reaper.rows(3, DAY)
+        self.insert(test_reaper.rows(250, 31 * DAY), kept)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        samples.insert(self.db, [
+            test_reaper.key('old', now - DAY),
+            test_reaper.key('new', now + DAY)], models.source_keys)
+        self.assertEqual('250 expired messages would be removed.\n'
+                         '1 expired source ids would be removed.\n',
+                         self.manage('purge', '--dry-run'))
+        self.assertEqual(253, len(self.ids()))
+        self.assertEqual('250 expired messages have been removed.\n'
+                         '1 expired source ids have been removed.\n',
+                         self.manage('purge'))
+        self.assertEqual([row['id'] for row in kept], self.ids())
+        self.assertIn('0 expired messages', self.manage('purge'))
+
+    def test_of_one_project(self):
+        others = test_reaper.rows(30, 31 * DAY, project_id='other')
+        mine = test_reaper.rows(5, DAY)
+        self.insert(test_reaper.rows(230, 31 * DAY), others, mine)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        samples.insert(self.db, [
+            test_reaper.key(f'{number}', now + DAY * (-1) ** number, project)
+            for number in range(250)
+            for project in (samples.PROJECT, 'other')], models.source_keys)
+        arguments = ('purge', '--project', samples.PROJECT)
+        self.assertEqual('230 expired messages would be removed.\n'
+                         '125 expired source ids would be removed.\n',
+                         self.manage(*arguments, '--dry-run'))
+        self.assertEqual('230 expired messages have been removed.\n'
+                         '125 expired source ids have been removed.\n',
+                         self.manage(*arguments))
+        self.assertEqual(sorted(row['id'] for row in others + mine),
+                         self.ids())
+        self.assertEqual(375, len(samples.stored(
+            self.db, models.source_keys)))
+        self.manage(*arguments, '--older-than', '12h')
+        self.assertEqual([row['id'] for row in others], self.ids())
+
+    def test_what_is_older(self):
+        old, kept = test_reaper.rows(250, 2 * DAY), test_reaper.rows(5, DAY)
+        self.insert(old, kept)
+        samples.insert(self.db, [test_reaper.key(
+            'a key', datetime.datetime(2020, 1, 1))], models.source_keys)
+        made = kept[0]['created_at'].isoformat()
+        for age in ('36h', '2d', f'{made}+00:00', made):
+            self.assertEqual('250 messages would be removed.\n', self.manage(
+                'purge', '--dry-run', '--older-than', age))
+        self.assertEqual('250 messages have been removed.\n', self.manage(
+            'purge', '--older-than', made))
+        self.assertEqual([row['id'] for row in kept], self.ids())
+        self.assertEqual(1, len(samples.stored(self.db, models.source_keys)))
+
+
+class TestInterruption(TestCase):
+
+    options = {'pause': 0.2, 'batch': 10}
+
+    def start(self, **streams):
+        return subprocess.Popen(
+            [*PURGE, self.config, 'purge'], stderr=subprocess.PIPE,
+            env={**os.environ, 'COLUMNS': '100'}, **streams)
+
+    def interrupt(self, process, number):
+        """Interrupt it after the first batches; waits for those."""
+        end = time.monotonic() + 120
+        while len(self.ids()) > 1980:
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+        process.send_signal(number)
+
+    def check(self, output, status):
+        found = re.search(r'Interrupted: ([\d,]+) of about 2,000 expired '
+                          r'messages have been removed\.', output)
+        self.assertIsNotNone(found, output)
+        self.assertEqual(130, status)
+        left = self.ids()
+        self.assertEqual(2000 - int(found[1].replace(',', '')), len(left))
+        self.assertEqual(self.rows[-len(left):], left)
+        self.config = self.config_file(
+            database={'connection': self.url}, reaper={'pause': 0})
+        self.assertIn(f'{len(left):,} expired messages have been removed.',
+                      self.manage('purge'))
+        self.assertEqual([], self.ids())
+
+    def test_it_ends_after_the_batch_and_goes_on_when_run_again(self):
+        made = test_reaper.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in made]
+        self.insert(made)
+        process = self.start(stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.kill)
+        self.interrupt(process, signal.SIGTERM)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual('', errors)
+        self.check(output, process.returncode)
+
+    def test_there_is_a_bar_on_a_terminal(self):
+        made = test_reaper.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in made]
+        self.insert(made)
+        ours, theirs = pty.openpty()
+        process = self.start(stdout=theirs)
+        os.close(theirs)
+        self.addCleanup(process.kill)
+        self.interrupt(process, signal.SIGINT)
+        output = b''
+        try:
+            while read := os.read(ours, 4096):
+                output += read
+        except OSError:
+            pass  # the end of a terminal
+        os.close(ours)
+        self.assertEqual(b'', process.communicate(timeout=120)[1])
+        self.assertRegex(output.decode(), r'\r\[#* *\] \d+ of 2,000 expired '
+                         r'messages, \d+ %, ')
+        self.check(output.decode(), process.returncode)
+
+
+class TestMeanwhile(TestCase):
+    """Others read and record while much is removed."""
+
+    options = {'pause': 0.02, 'batch': 500}
+    busy_timeout = 30
+
+    #: Expired messages; it takes 40 batches, and is interrupted within.
+    MANY = 20_000
+
+    def setUp(self):
+        super().setUp()
+        self.kept = test_reaper.rows(25, DAY)
+        self.insert(test_reaper.rows(self.MANY, 31 * DAY), self.kept)
+        self.done = threading.Event()
+
+    def read(self, api):
+        """Read from page to page, over and over; returns how often."""
+        kept = {row['id'] for row in self.kept}
+        rounds = 0
+        while not (rounds and self.done.is_set()):
+            seen, marker = [], None
+            while page := api.get_all(samples.request(), marker=marker,
+                                      limit=500).objects:
+                seen += [message.id for message in page]
+                marker = seen[-1]
+            self.assertEqual(len(seen), len(set(seen)))
+            self.assertEqual(set(), kept - set(seen))
+            rounds += 1
+        return rounds
+
+    def record(self, api):
+        """Record until the end; returns the ids."""
+        made = []
+        while not (made and self.done.is_set()):
+            made.append(samples.record(api).id)
+            # Else there would be more to read each time.
+            time.sleep(0.02)
+        return made
+
+    def purge(self):
+        process = subprocess.Popen(
+            [*PURGE, self.config, 'purge'], text=True,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.addCleanup(process.kill)
+        end = time.monotonic() + 120
+        while self.old() == self.MANY:
+            self.assertIsNone(process.poll())
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=120)
+        self.assertEqual((130, ''), (process.returncode, errors), output)
+        left = self.old()
+        self.assertGreater(left, 0)
+        self.assertIn(f'{left:,} expired messages have been removed.',
+                      self.manage('purge'))
+        self.assertEqual(0, self.old())
+
+    def old(self):
+        with self.db.reader() as connection:
+            return connection.scalar(
+                sa.select(sa.func.count()).select_from(models.messages)
+                .where(models.messages.c.id < self.kept[0]['id']))
+
+    def test_nobody_gets_an_error_and_nothing_else_goes(self):
+        api = message_api.API(self.runtime(
+            tables=False, reaper=self.options))
+        with futures.ThreadPoolExecutor(2) as threads:
+            reader = threads.submit(self.read, api)
+            writer = threads.submit(self.record, api)
+            try:
+                self.purge()
+            finally:
+                self.done.set()
+            self.assertGreater(reader.result(120), 0)
+            made = writer.result(120)
+        self.assertEqual([row['id'] for row in self.kept] + made, self.ids())
+
+
+class TestStats(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        moment = samples.START.replace(hour=23, minute=59, second=58)
+        second = datetime.timedelta(seconds=1)
+        self.insert(
+            [samples.row(moment + second * number, message_level='INFO')
+             for number in range(4)],
+            [samples.row(moment + 3 * DAY, project_id='other', prefix='SHARE',
+                         message_level='WARN') for _ in range(3)],
+            [samples.row(moment + 4 * DAY, project_id='third',
+                         message_level='INFO') for _ in range(2)])
+
+    def stats(self, *arguments, **expected):
+        return [list(row.values()) for row in json.loads(
+            self.manage('stats', '-f', 'json', *arguments, **expected))]
+
+    def test_by_each(self):
+        days = [['2026-01-31', 2], ['2026-02-01', 2], ['2026-02-03', 3],
+                ['2026-02-04', 2]]
+        for arguments, expected in (
+                (['--limit', '2'], [[samples.PROJECT, 4], ['other', 3]]),
+                (['--by', 'prefix'], [['VOLUME', 6], ['SHARE', 3]]),
+                (['--by', 'level'], [['INFO', 6], ['WARN', 3]]),
+                (['--by', 'day'], days),
+                (['--project', 'other', '--by', 'level'], [['WARN', 3]]),
+                (['--since', '2026-02-01', '--by', 'prefix'],
+                 [['VOLUME', 4], ['SHARE', 3]])):
+            self.assertEqual(expected, self.stats(*arguments), arguments)
+        self.assertEqual([], self.stats(
+            '--since', '0s', errors='There are no such messages.\n'))
+
+    def test_of_a_time_and_of_a_project(self):
+        since = samples.START + datetime.timedelta(hours=12)
+        date = datetime.date
+        for found, expected in (
+                (statistics.by_project(self.db),
+                 [(samples.PROJECT, 4), ('other', 3), ('third', 2)]),
+                (statistics.by_project(self.db, since),
+                 [(samples.PROJECT, 2), ('other', 3), ('third', 2)]),
+                (statistics.by_project(self.db, project_id='other'),
+                 [('other', 3)]),
+                (statistics.by_day(self.db, since),
+                 [(date(2026, 2, 1), 2), (date(2026, 2, 3), 3),
+                  (date(2026, 2, 4), 2)]),
+                (statistics.by_day(self.db, project_id='other'),
+                 [(date(2026, 2, 3), 3)]),
+                (statistics.by_column(self.db, 'message_level',
+                                      since + 2 * DAY, samples.PROJECT), [])):
+            self.assertEqual(expected, list(found))
+
+    def test_the_table_has_a_chart(self):
+        found = re.findall(r'\| (\w+) +\| +(\d+) \| (#+) +\|',
+                           self.manage('stats', '--by', 'prefix') + '')
+        self.assertEqual([('SHARE', '3', '#' * 20)], found[1:])
+        self.assertIn('#' * 40, self.manage('stats', '--by', 'level'))

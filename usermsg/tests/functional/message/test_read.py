@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading messages back: one, pages of them, and deleting."""
+
+import datetime
+import itertools
+import uuid
+
+import hypothesis
+from hypothesis import strategies
+
+from usermsg.db import models
+from usermsg import exception as errors
+from usermsg.message import api as message_api
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import samples
+
+_MICROSECOND = datetime.timedelta(microseconds=1)
+_SORTS = (message_api.NEWEST_FIRST, message_api.OLDEST_FIRST)
+
+
+class TestCase(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime()
+        self.api = message_api.API(self.service)
+
+    def fill(self, *values, step=_MICROSECOND):
+        """Rows, each a step younger than the one before; their ids."""
+        rows = [samples.row(samples.START + step * number, **changes)
+                for number, changes in enumerate(values)]
+        samples.insert(self.service.db, rows)
+        return [row['id'] for row in rows]
+
+    def found(self, filters=None, project=samples.PROJECT, **options):
+        return [message.id for message in self.api.get_all(
+            samples.request(project), filters, **options).objects]
+
+
+class TestOne(TestCase):
+
+    def test_each_column_is_read(self):
+        row = samples.row(
+            user_id='a user', request_id=samples.REQUEST, action_id='002',
+            detail_id='003', created_at=datetime.datetime(
+                2026, 1, 31, 12, 0, 0, 999999))
+        samples.insert(self.service.db, [row])
+        message = self.api.get(samples.request(), row['id'])
+        for name, value in row.items():
+            if name in ('created_at', 'expires_at'):
+                value = value.replace(tzinfo=datetime.timezone.utc)
+            self.assertEqual(value, getattr(message, name), name)
+
+    def test_the_case_of_an_id_does_not_matter(self):
+        message_id, = self.fill({})
+        self.assertEqual(message_id, self.api.get(
+            samples.request(), message_id.upper()).id)
+
+    def test_another_projects_message_is_never_found(self):
+        message_id, = self.fill({})
+        for project in (samples.OTHER_PROJECT, samples.PROJECT.upper(), None,
+                        '', samples.PROJECT[:-1], samples.PROJECT + ' ', '%'):
+            context = samples.request(project)
+            for call in (self.api.get, self.api.delete):
+                self.assertRaises(errors.MessageNotFound, call, context,
+                                  message_id)
+            self.assertEqual([], self.found(project=project))
+        self.assertEqual([message_id], self.found())
+
+    def test_all_projects_finds_it(self):
+        message_id, = self.fill({})
+        context = samples.request(samples.OTHER_PROJECT)
+        self.assertEqual(message_id, self.api.get(
+            context, message_id, all_projects=True).id)
+        self.api.delete(context, message_id, all_projects=True)
+        self.assertEqual([], samples.stored(self.service.db))
+
+    def test_an_id_that_there_is_not(self):
+        self.fill({})
+        for message_id in (str(uuid.uuid4()), 'x', '', None, 7, '%',
+                           '\x00' * 36, "' OR 1=1 --", 'caf\xe9', 'a' * 10000):
+            for call in (self.api.get, self.api.delete):
+                self.assertRaises(errors.MessageNotFound, call,
+                                  samples.request(), message_id)
+
+    def test_deleting_deletes_that_one_for_good(self):
+        first, second, third = self.fill({}, {}, {})
+        self.api.delete(samples.request(), second)
+        self.assertRaises(errors.MessageNotFound, self.api.delete,
+                          samples.request(), second)
+        self.assertEqual([first, third], [
+            row['id'] for row in samples.stored(self.service.db)])
+
+
+class TestPages(TestCase):
+
+    def test_newest_first_unless_told_otherwise(self):
+        ids = self.fill({}, {}, {})
+        self.assertEqual(ids[::-1], self.found())
+        self.assertEqual(ids[::-1], self.found(sort=message_api.NEWEST_FIRST))
+        self.assertEqual(ids, self.found(sort=message_api.OLDEST_FIRST))
+
+    def test_a_page_ends_at_the_limit(self):
+        ids = self.fill({}, {}, {})
+        self.assertEqual(ids[:2], self.found(
+            limit=2, sort=message_api.OLDEST_FIRST))
+        self.assertEqual(ids, self.found(
+            limit=3, sort=message_api.OLDEST_FIRST))
+        # More than any database can count to.
+        self.assertEqual(ids, self.found(
+            limit=10 ** 30, sort=message_api.OLDEST_FIRST))
+
+    def test_a_marker_is_a_position(self):
+        first, deleted, others, last = self.fill(
+            {}, {}, {'project_id': samples.OTHER_PROJECT}, {})
+        self.api.delete(samples.request(), deleted)
+        for marker in (deleted, others, others.upper()):
+            self.assertEqual([first], self.found(marker=marker))
+            self.assertEqual([last], self.found(
+                marker=marker, sort=message_api.OLDEST_FIRST))
+        for marker, newer in ((str(uuid.UUID(int=0)), [first, last]),
+                              (str(uuid.UUID(int=2 ** 128 - 1)), [])):
+            self.assertEqual(newer, self.found(
+                marker=marker, sort=message_api.OLDEST_FIRST))
+
+    def test_the_marker_itself_is_not_on_the_page(self):
+        first, second = self.fill({}, {})
+        self.assertEqual([first], self.found(marker=second))
+        self.assertEqual([second], self.found(
+            marker=first, sort=message_api.OLDEST_FIRST))
+
+    def test_times_are_inclusive_to_the_microsecond(self):
+        ids = self.fill(*[{}] * 5)
+        moment = samples.START + 2 * _MICROSECOND
+        for time in (moment, moment.isoformat(),
+                     moment.replace(tzinfo=None),
+                     moment.astimezone(datetime.timezone(
+                         datetime.timedelta(hours=-5))).isoformat()):
+            self.assertEqual(ids[2:][::-1],
+                             self.found({'created_since': time}))
+            self.assertEqual(ids[:3][::-1],
+                             self.found({'created_before': time}))
+            self.assertEqual([ids[2]], self.found(
+                {'created_since': time, 'created_before': time}))
+        self.assertEqual([], self.found(
+            {'created_since': moment, 'created_before': samples.START}))
+
+    def test_times_agree_with_created_at_around_a_millisecond(self):
+        rows = [samples.row(samples.START + number * _MICROSECOND)
+                for number in range(995, 1006)]
+        samples.insert(self.service.db, rows)
+        for row in rows:
+            self.assertEqual(
+                [one['id'] for one in rows
+                 if one['created_at'] >= row['created_at']],
+                self.found({'created_since': row['created_at']},
+                           sort=message_api.OLDEST_FIRST))
+
+    def test_messages_of_one_microsecond_stay_together(self):
+        rows = sorted((samples.row() for _ in range(10)),
+                      key=lambda row: row['id'])
+        samples.insert(self.service.db, rows)
+        ids = [row['id'] for row in rows]
+        self.assertEqual(ids[::-1], self.found(
+            {'created_since': samples.START,
+             'created_before': samples.START}))
+        self.assertEqual(ids[:5][::-1], self.found(marker=ids[5]))
+
+    def test_the_ends_of_time(self):
+        message_id, = self.fill({})
+        first = datetime.datetime.min
+        last = datetime.datetime.max
+        for zone in (None, datetime.timezone.utc):
+            begin, end = first.replace(tzinfo=zone), last.replace(tzinfo=zone)
+            self.assertEqual([message_id], self.found(
+                {'created_since': begin, 'created_before': end}))
+            self.assertEqual([], self.found({'created_since': end}))
+            self.assertEqual([], self.found({'created_before': begin}))
+
+    def test_a_bad_parameter_is_named(self):
+        for name, options in (
+                ('limit', {'limit': 0}), ('limit', {'limit': -1}),
+                ('limit', {'limit': '5'}), ('limit', {'limit': None}),
+                ('limit', {'limit': 1.5}),
+                ('sort', {'sort': 'id'}), ('sort', {'sort': None}),
+                ('marker', {'marker': 'x'}), ('marker', {'marker': ''}),
+                ('marker', {'marker': 7}),
+                ('colour', {'filters': {'colour': 'red'}}),
+                ('user_id', {'filters': {'user_id': 'me'}}),
+                ('created_since', {'filters': {'created_since': 'today'}}),
+                ('created_before', {'filters': {'created_before': 5}}),
+                ('project_id', {'filters': {
+                    'project_id': samples.OTHER_PROJECT}}),
+                *((field, {'filters': {field: value}})
+                  for field in ('resource_type', 'resource_uuid', 'event_id',
+                                'request_id', 'message_level', 'prefix')
+                  for value in ('', 'a\x00', 'caf\xe9', ' a', 'x' * 256,
+                                None, 7, ['a']))):
+            error = self.assertRaises(errors.InvalidInput, self.found,
+                                      **options)
+            self.assertEqual(name, error.field, options)
+
+
+class TestFilters(TestCase):
+
+    def test_each_and_every_combination(self):
+        values = {'resource_type': ('VOLUME', 'IMAGE'),
+                  'resource_uuid': ('one', 'two'),
+                  'event_id': ('VOLUME_000001', 'VOLUME_000002'),
+                  'request_id': ('req-1', 'req-2'),
+                  'message_level': ('ERROR', 'INFO'),
+                  'prefix': ('VOLUME', 'IMAGE'),
+                  'project_id': (samples.PROJECT, samples.OTHER_PROJECT)}
+        rows = [samples.row(samples.START + number * _MICROSECOND,
+                            **dict(zip(values, combination)))
+                for number, combination in enumerate(
+                    itertools.product(*values.values()))]
+        samples.insert(self.service.db, rows)
+        for size in range(len(values) + 1):
+            for names in itertools.combinations(values, size):
+                filters = {name: values[name][size % 2] for name in names}
+                own = filters.get('project_id') == samples.PROJECT
+                self.assertEqual(
+                    [row['id'] for row in rows
+                     if all(row[name] == value
+                            for name, value in filters.items())],
+                    self.found(filters, all_projects=not own,
+                               sort=message_api.OLDEST_FIRST), filters)
+
+    def test_every_project_or_one_of_them(self):
+        mine, others = self.fill({}, {'project_id': samples.OTHER_PROJECT})
+        self.assertEqual([mine], self.found())
+        self.assertEqual([mine], self.found({'project_id': samples.PROJECT}))
+        self.assertEqual([others, mine], self.found(all_projects=True))
+        self.assertEqual([others], self.found(
+            {'project_id': samples.OTHER_PROJECT}, all_projects=True))
+
+    def test_ids_are_exact_and_types_and_levels_are_not(self):
+        exact, other = self.fill({'resource_uuid': 'Abc', 'request_id': 'Q'},
+                                 {'resource_uuid': 'abc', 'request_id': 'q'})
+        for name, values in (('resource_uuid', ('Abc', 'abc')),
+                             ('request_id', ('Q', 'q'))):
+            self.assertEqual([exact], self.found({name: values[0]}))
+            self.assertEqual([other], self.found({name: values[1]}))
+        self.assertEqual([], self.found({'resource_uuid': 'ABC'}))
+        for name, value in (('resource_type', 'Volume'),
+                            ('message_level', 'error')):
+            self.assertEqual([other, exact], self.found({name: value}))
+
+    def test_wildcards_are_characters(self):
+        self.fill({'resource_uuid': 'a_c'}, {'resource_uuid': 'abc'})
+        for value, count in (('a_c', 1), ('a%', 0), ('%', 0), ('a*', 0)):
+            self.assertEqual(count, len(self.found({'resource_uuid': value})))
+
+    def test_the_bare_event_id_is_an_alias(self):
+        message_id, = self.fill({})
+        self.assertEqual([message_id], self.found({'event_id': '000002'}))
+
+
+class TestEveryPage(TestCase):
+
+    def test_pages_put_together_are_the_list(self):
+        # Few values, so that they meet.
+        row = strategies.fixed_dictionaries({
+            'project_id': strategies.sampled_from(
+                [samples.PROJECT, samples.OTHER_PROJECT]),
+            'resource_uuid': strategies.sampled_from(['one', 'One', None]),
+            'request_id': strategies.sampled_from(['req-1', None]),
+            'message_level': strategies.sampled_from(['ERROR', 'INFO'])})
+        moment = strategies.integers(0, 8)
+        filters = strategies.fixed_dictionaries({}, optional={
+            'resource_uuid': strategies.sampled_from(['one', 'One']),
+            'request_id': strategies.just('req-1'),
+            'message_level': strategies.sampled_from(['ERROR', 'INFO']),
+            'created_since': moment.map(_time),
+            'created_before': moment.map(_time)})
+
+        @hypothesis.settings(max_examples=40, deadline=None, database=None,
+                             derandomize=True)
+        @hypothesis.given(strategies.lists(strategies.tuples(moment, row),
+                                           max_size=12),
+                          filters, strategies.integers(1, 5),
+                          strategies.sampled_from(_SORTS),
+                          strategies.booleans())
+        def check(content, filters, limit, sort, all_projects):
+            rows = sorted((samples.row(_time(number), **values)
+                           for number, values in content),
+                          key=lambda row: row['id'],
+                          reverse=sort == message_api.NEWEST_FIRST)
+            with self.service.db.engine().begin() as connection:
+                connection.execute(models.messages.delete())
+            samples.insert(self.service.db, rows)
+
+            pages = [[]]
+            while page := self.found(
+                    filters, limit=limit, sort=sort,
+                    marker=pages[-1][-1] if pages[-1] else None,
+                    all_projects=all_projects):
+                pages.append(page)
+            self.assertEqual(
+                [row['id'] for row in rows
+                 if all_projects or row['project_id'] == samples.PROJECT
+                 if _matches(row, filters)],
+                list(itertools.chain(*pages)))
+            for page in pages[1:-1]:
+                self.assertEqual(limit, len(page))
+
+        check()
+
+
+def _time(number):
+    return samples.START + number * _MICROSECOND
+
+
+def _matches(row, filters):
+    since = filters.get('created_since', samples.START)
+    before = filters.get('created_before', _time(100))
+    made = row['created_at'].replace(tzinfo=datetime.timezone.utc)
+    return since <= made <= before and all(
+        row[name] == value for name, value in filters.items()
+        if name not in ('created_since', 'created_before'))

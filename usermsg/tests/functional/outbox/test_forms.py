@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What really goes through the outbox, in the published form."""
+
+import datetime
+import importlib.resources
+import json
+
+import jsonschema
+
+from usermsg import context
+from usermsg.message import api
+from usermsg.notifications import image
+from usermsg.objects import message_payload
+from usermsg.objects import outbox
+from usermsg.outbox import body
+from usermsg.tests.fixtures import databases
+
+
+def problems(found):
+    """What is wrong with a notification, by the schema of its type."""
+    schema = json.loads(importlib.resources.files(
+        'usermsg.notifications').joinpath(
+        'schemas', f'{found["event_type"]}.json').read_text())
+    return [error.message for error in
+            jsonschema.Draft202012Validator(schema).iter_errors(found)]
+
+
+class OutboxFormTest(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.configured = self.runtime(
+            oslo_messaging_notifications={'driver': 'log'},
+            notifications={'publisher_id': 'usermsg.cloud1'})
+        self.messages = api.API(self.configured)
+        self.request = context.RequestContext(
+            project_id='red', user_id='bob', overwrite=False)
+
+    def told(self):
+        """All bodies, in their order."""
+        return [json.loads(json.dumps(body.of(
+            entry, self.configured.catalogue)))
+            for shard in outbox.shards(self.configured.db, 'log')
+            for entry in outbox.waiting(self.configured.db, 'log', shard)]
+
+    def test_the_life_of_a_message(self):
+        long_ago = (datetime.datetime.now(datetime.timezone.utc) -
+                    datetime.timedelta(days=40))
+        whole = self.messages.create(
+            self.request, action='attach_volume', resource_type='volume',
+            resource_uuid='some-volume', level='WARN')
+        [(bare, _new)] = self.messages.record([self.messages.draft(
+            'red', 'VOLUME_000002', created_at=long_ago)])
+        self.messages.delete(self.request, whole.id)
+        self.messages.cleanup_expired_messages()
+
+        told = self.told()
+        for found in told:
+            self.assertEqual([], problems(found), found)
+            self.assertEqual('usermsg.cloud1', found['publisher_id'])
+        by_message = {message.id: [
+            found for found in told
+            if found['payload']['usermsg_object.data']['id'] == message.id]
+            for message in (whole, bare)}
+        self.assertEqual(
+            [['message.create', 'message.delete'],
+             ['message.create', 'message.expire']],
+            [[found['event_type'] for found in each]
+             for each in by_message.values()])
+        for message in (whole, bare):
+            for number, found in enumerate(by_message[message.id], start=1):
+                payload = message_payload.MessagePayload.obj_from_primitive(
+                    found['payload'])
+                for name in message.fields:
+                    self.assertEqual(getattr(message, name),
+                                     getattr(payload, name), name)
+                self.assertEqual(number, payload.sequence)
+                self.assertEqual(self.configured.catalogue.describe(
+                    message.event_id).user_message, payload.user_message)
+
+    def test_the_largest_image_in_any_script(self):
+        name = '\U0001f4bf' * 255
+        image.ImageNotifier.of(
+            self.configured, self.configured.outbox).create({
+                'id': 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd',
+                'status': 'queued', 'created_at': '2026-11-21T20:08:58Z',
+                'updated_at': '2026-11-21T20:08:58Z', 'name': name,
+                'tags': [f'{number:03}{name}' for number in range(128)]})
+        [found] = self.told()
+        self.assertEqual([], problems(found))
+        self.assertEqual(name, found['payload']['name'])
+        self.assertEqual(128, len(found['payload']['tags']))

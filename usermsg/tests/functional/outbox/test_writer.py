@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens to messages is told of exactly once, or not at all."""
+
+from concurrent import futures
+import datetime
+import threading
+
+import orjson
+
+from usermsg.db import models
+from usermsg import exception
+from usermsg.importer import store
+from usermsg.message import api as message_api
+from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import samples
+from usermsg.tests.functional.worker import test_reaper
+from usermsg.worker import reaper
+
+DAY = test_reaper.DAY
+CREATE, DELETE, EXPIRE = (
+    f'message.{name}' for name in ('create', 'delete', 'expire'))
+
+
+class TestCase(databases.TestCase):
+
+    busy_timeout = 30
+
+    def use(self, driver='one', tables=True, **groups):
+        """A runtime, as ``self.service``, and an API on it."""
+        self.service = self.runtime(
+            tables=tables, **groups,
+            oslo_messaging_notifications={'driver': driver})
+        self.db = self.service.db
+        self.api = message_api.API(self.service)
+
+    def told(self):
+        """(event type, message) of each, in their order."""
+        return [(row['event_type'], row['subject'])
+                for row in samples.stored(self.db, models.outbox)]
+
+    def forget(self):
+        with self.db.engine().begin() as connection:
+            connection.execute(models.outbox.delete())
+
+    def drafts(self, number, **values):
+        return [self.api.draft(
+            samples.PROJECT, samples.EVENT, 'VOLUME', f'{index}', **values)
+            for index in range(number)]
+
+    def insert(self, rows):
+        samples.insert(self.db, rows)
+        return [row['id'] for row in rows]
+
+
+class TestCreate(TestCase):
+
+    def test_each_that_is_created_is_told(self):
+        self.use()
+        message = samples.record(self.api)
+        row, = samples.stored(self.db, models.outbox)
+        self.assertEqual(
+            (CREATE, 'INFO', 'one', message.id, message.created_at, 0),
+            (row['event_type'], row['priority'], row['driver'],
+             row['subject'], row['occurred_at'].replace(
+                 tzinfo=datetime.timezone.utc), row['attempts']))
+        content = orjson.loads(row['content'])
+        self.assertEqual(len(models.messages.c), len(content))
+        self.assertEqual(message.id, content[0])
+        # More than one statement holds.
+        self.forget()
+        stored = self.api.record(self.drafts(1000))
+        self.assertEqual([(CREATE, message.id) for message, _new in stored],
+                         sorted(self.told(), key=lambda told: told[1]))
+
+    def test_what_was_stored_before_is_not_told_again(self):
+        self.use()
+        drafts, again = ([
+            self.drafts(1, source_id=f'key {number}')[0]
+            for number in range(3)] for _ in range(2))
+        self.api.record(drafts[:1])
+        told = self.told()
+        self.assertFalse(self.api.record(again[:1])[0][1])
+        self.assertEqual(told, self.told())
+        # And of a batch only what is new, once.
+        stored = self.api.record([*drafts, *again])
+        self.assertEqual(
+            sorted({(CREATE, message.id) for message, _new in stored}),
+            sorted(self.told()))
+
+    def test_nothing_is_told_of_what_was_not_stored(self):
+        self.use()
+        first, = self.drafts(1, source_id='key')
+        self.api.record([first])
+        told = self.told()
+        other, = self.drafts(1, source_id='key', level='INFO')
+        self.assertRaises(exception.SourceConflict, self.api.record, [other])
+        # With one that is new, in one transaction.
+        self.assertRaises(exception.SourceConflict, self.api.record,
+                          [*self.drafts(3), other])
+        self.assertEqual(told, self.told())
+
+    def test_what_cannot_be_told_is_not_stored(self):
+        self.use()
+        models.outbox.drop(self.db.engine())
+        self.assertIsNone(samples.record(self.api))
+        self.assertRaises(exception.DatabaseUnavailable, self.api.record,
+                          self.drafts(3))
+        message_id, = self.insert([samples.row()])
+        for call in (lambda: self.api.delete(samples.request(), message_id),
+                     self.api.cleanup_expired_messages):
+            self.assertRaises(exception.DatabaseUnavailable, call)
+        self.assertEqual([message_id], [
+            row['id'] for row in samples.stored(self.db)])
+
+    def test_without_a_driver_that_sends_nothing_is_written(self):
+        for driver in ('noop', '', 'noop\ndriver = noop'):
+            self.use(driver)
+            message = samples.record(self.api)
+            self.api.delete(samples.request(), message.id)
+            self.insert(test_reaper.rows(3, 31 * DAY))
+            self.assertEqual(3, self.api.cleanup_expired_messages())
+        self.assertEqual([], self.told())
+
+    def test_each_driver_has_it_under_one_id(self):
+        self.use('one\ndriver = noop\ndriver = two\ndriver = one')
+        message = samples.record(self.api)
+        self.api.delete(samples.request(), message.id)
+        rows = samples.stored(self.db, models.outbox)
+        self.assertEqual(
+            [(CREATE, 'one'), (CREATE, 'two'),
+             (DELETE, 'one'), (DELETE, 'two')],
+            [(row['event_type'], row['driver']) for row in rows])
+        self.assertEqual(2, len({row['id'] for row in rows}))
+
+    def test_an_import_tells_nobody(self):
+        self.use()
+        drafts = [self.drafts(1, source_id=f'import {number}')[0]
+                  for number in range(3)]
+        self.assertEqual(3, store.store(self.db, drafts, []).new)
+        self.assertEqual(1, store.store(
+            self.db, [], [(drafts[0].id, drafts[0].key)]).deleted_there)
+        self.assertEqual([], self.told())
+
+
+class TestEnd(TestCase):
+
+    def test_each_that_is_deleted_is_told(self):
+        self.use()
+        message = samples.record(self.api)
+        self.api.delete(samples.request(), message.id)
+        self.assertEqual([(CREATE, message.id), (DELETE, message.id)],
+                         self.told())
+        contents = [orjson.loads(row['content']) for row in
+                    samples.stored(self.db, models.outbox)]
+        # What databases give back says the same.
+        columns = models.messages.c.keys()
+        for name in columns[:columns.index('created_at')]:
+            place = columns.index(name)
+            self.assertEqual(contents[0][place], contents[1][place])
+        for name in ('created_at', 'expires_at'):
+            place = columns.index(name)
+            self.assertEqual(*(datetime.datetime.fromisoformat(content[place])
+                               for content in contents))
+
+    def test_nothing_is_told_of_what_is_not_there(self):
+        self.use()
+        message_id, = self.insert([samples.row()])
+        for context, ident, prefix in (
+                (samples.request(), samples.VOLUME, None),
+                (samples.request(samples.OTHER_PROJECT), message_id, None),
+                (samples.request(), message_id, 'SHARE')):
+            self.assertRaises(
+                exception.MessageNotFound, self.api.delete, context, ident,
+                prefix=prefix)
+        self.assertEqual([], self.told())
+
+    def test_the_end_sorts_after_a_beginning_by_a_clock_that_is_ahead(self):
+        self.use()
+        ahead = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
+        drafts = self.drafts(2, created_at=ahead)
+        self.api.record(drafts)
+        self.api.delete(samples.request(), drafts[0].id)
+        with self.db.engine().begin() as connection:
+            connection.execute(models.messages.update().values(
+                expires_at=datetime.datetime(2020, 1, 1)))
+        self.api.cleanup_expired_messages()
+        for draft, event in zip(drafts, (DELETE, EXPIRE)):
+            rows = [row for row in samples.stored(self.db, models.outbox)
+                    if row['subject'] == draft.id]
+            self.assertEqual([CREATE, event],
+                             [row['event_type'] for row in rows])
+            self.assertLess(rows[0]['occurred_at'], rows[1]['occurred_at'])
+
+    def test_what_expires_is_told(self):
+        self.use(reaper={'pause': 0, 'batch': 100})
+        kept = test_reaper.rows(2, DAY)
+        self.insert(kept)
+        for clean_up in (self.api.cleanup_expired_messages, lambda:
+                         reaper.Reaper(self.service).reap(threading.Event())):
+            gone = self.insert(test_reaper.rows(250, 31 * DAY))
+            clean_up()
+            self.assertEqual([(EXPIRE, ident) for ident in gone],
+                             sorted(self.told(), key=lambda told: told[1]))
+            self.forget()
+
+    def test_what_is_too_much_is_told(self):
+        self.use(reaper={'pause': 0}, messages={'max_per_project': 3})
+        made = self.insert(test_reaper.rows(10, DAY))
+        reaper.Reaper(self.service).reap(threading.Event())
+        self.assertEqual([(DELETE, ident) for ident in made[:7]],
+                         sorted(self.told(), key=lambda told: told[1]))
+
+    def test_what_is_purged_is_told(self):
+        self.use(reaper={'pause': 0, 'batch': 100})
+        expired = self.insert(test_reaper.rows(120, 31 * DAY))
+        old = self.insert(test_reaper.rows(120, 2 * DAY))
+        self.insert(test_reaper.rows(2, DAY))
+        for arguments in (('--dry-run',), (), ('--older-than', '36h')):
+            end = commands.manage('purge', *arguments,
+                                  config=str(self.home / 'usermsg.conf'))
+            self.assertEqual(0, end.returncode, end.stderr)
+            if '--dry-run' in arguments:
+                self.assertEqual([], self.told())
+        self.assertEqual(
+            [*((EXPIRE, ident) for ident in expired),
+             *((DELETE, ident) for ident in old)],
+            sorted(self.told(), key=lambda told: told[1]))
+
+    def test_of_many_who_remove_the_same_only_one_tells(self):
+        self.use(reaper={'pause': 0, 'batch': 10})
+        gone = self.insert(test_reaper.rows(200, 31 * DAY))
+        ready = threading.Barrier(4)
+
+        def delete(idents):
+            ready.wait(60)
+            number = 0
+            for ident in idents:
+                try:
+                    self.api.delete(samples.request(), ident)
+                    number += 1
+                except exception.MessageNotFound:
+                    pass
+            return number
+
+        def reap():
+            ready.wait(60)
+            return reaper.Reaper(self.service).reap(
+                threading.Event())['expired']
+
+        def clean_up():
+            ready.wait(60)
+            return self.api.cleanup_expired_messages()
+
+        with futures.ThreadPoolExecutor(4) as threads:
+            numbers = [each.result() for each in [
+                threads.submit(delete, gone),
+                threads.submit(delete, gone[::-1]),
+                threads.submit(reap), threads.submit(clean_up)]]
+        self.assertEqual(200, sum(numbers))
+        self.assertEqual(gone, sorted(ident for _event, ident in self.told()))
+        self.assertEqual(sum(numbers[:2]), sum(
+            event == DELETE for event, _ident in self.told()))

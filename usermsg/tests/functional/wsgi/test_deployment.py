@@ -1,0 +1,332 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The examples for uWSGI and nginx, as they stand in etc/usermsg."""
+
+import concurrent.futures
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import socket
+import time
+import unittest
+import uuid
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import deployment
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import servers
+
+#: Says what it was asked, instead of usermsg.
+ECHO = '''
+import json
+
+def application(environ, start_response):
+    start_response('200 OK', [('Content-Type', 'application/json')])
+    return [json.dumps({key: value for key, value in environ.items()
+                        if isinstance(value, str)}).encode()]
+'''
+
+#: All that uWSGI of uwsgi.ini can do at once.
+AT_ONCE = 16
+
+
+class TestCase(base.TestCase):
+
+    def uwsgi(self, changes=None, env=None, **groups):
+        groups.setdefault('api', {'allow_insecure_noauth': 'true'})
+        self.service = self.runtime(**groups)
+        server = servers.require(lambda: deployment.Uwsgi(
+            str(self.home / 'usermsg.conf'), changes, env))
+        self.addCleanup(server.stop)
+        return server
+
+    def nginx(self, upstream, changes=None):
+        server = servers.require(
+            lambda: deployment.Nginx(upstream, changes))
+        self.addCleanup(server.stop)
+        return server
+
+    def assertError(self, status, asked):
+        answer, content = asked
+        self.assertEqual(status, answer.status, content)
+        self.assertEqual('application/json', answer.headers['Content-Type'])
+        self.assertIn('max-age=', answer.headers['Strict-Transport-Security'])
+        content = json.loads(content)
+        entry, = content['errors']
+        self.assertEqual(status, entry['status'])
+        self.assertEqual(
+            {'code': status, 'title': entry['title'],
+             'message': entry['detail']}, content['error'])
+        self.assertEqual({'request_id', 'code', 'status', 'title', 'detail',
+                          'links'}, set(entry))
+        self.assertTrue(entry['code'].startswith('user-message.'))
+
+
+class TestBehindNginx(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        deployed = servers.require(deployment.shared)
+        self.server, self.front = deployed.uwsgi, deployed.nginx
+        self.service = deployed.runtime
+        # Of this test's own: the servers are not.
+        self.project = uuid.uuid4().hex
+        self.headers = http_client.headers_of(self.project, 'member')
+
+    def ask(self, address='/v3/messages', method='GET', body=None,
+            **headers):
+        return self.front.ask(
+            address, method, {**self.headers, **headers}, body)
+
+    def test_messages_are_read_and_deleted_over_tls(self):
+        message = http_client.record(self.service, self.project)
+        answer, content = self.ask()
+        self.assertEqual(200, answer.status)
+        self.assertEqual('max-age=31536000',
+                         answer.headers['Strict-Transport-Security'])
+        self.assertEqual('nginx', answer.headers['Server'])
+        [shown] = json.loads(content)['messages']
+        self.assertEqual(f'https://{deployment.NAME}:{self.front.port}/v3/'
+                         f'messages/{message.id}', shown['links'][0]['href'])
+
+        address = f'/v3/messages/{message.id}'
+        self.assertEqual(200, self.ask(address)[0].status)
+        self.assertEqual(204, self.ask(address, 'DELETE')[0].status)
+        self.assertError(404, self.ask(address))
+
+    def test_the_access_log_has_the_request_id_and_no_query(self):
+        answer, _content = self.ask(f'/v3/messages?marker={uuid.uuid4()}')
+        self.assertEqual(200, answer.status)
+        request_id = answer.headers['X-OpenStack-Request-Id']
+        self.assertEqual(414, self.ask(
+            f'/v3/{self.project}?{"x" * 14000}')[0].status)
+        self.assertError(413, self.ask(
+            f'/v3/{self.project}/messages?a=b', method='POST',
+            body=b'x' * 2 * 1024 * 1024))
+        # It is written after the answer.
+        end = time.monotonic() + 60
+        last = f'"POST /v3/{self.project}/messages" 413 '
+        log = ''
+        while last not in log and time.monotonic() < end:
+            log = pathlib.Path(self.front.path('access')).read_text()
+        self.assertIn(last, log)
+        line, = (line for line in log.splitlines() if request_id in line)
+        self.assertIn('"GET /v3/messages" 200 ', line)
+        self.assertNotIn('?', log)
+        self.assertNotIn('.error', log)
+
+    def test_a_long_token_is_no_problem(self):
+        self.assertEqual(200, self.ask(
+            **{'X-Auth-Token': 'x' * 8192})[0].status)
+        self.assertEqual(200, self.ask(
+            **{'X-Auth-Token': 'x' * 12000, 'X-Service-Token': 'x' * 12000,
+               'X-More': 'x' * 12000})[0].status)
+
+    def test_headers_that_are_too_long_are_refused(self):
+        self.assertError(431, self.ask(**{'X-Auth-Token': 'x' * 14000}))
+        self.assertError(431, self.ask(**{
+            f'X-{number}': 'x' * 8192 for number in range(6)}))
+        self.assertError(414, self.ask(f'/v3/messages?{"x" * 14000}'))
+        with self.front.connect() as sock:
+            # It is refused before it is sent.
+            with contextlib.suppress(OSError):
+                sock.sendall(b'GET / HTTP/1.1\r\nX: ' + b'x' * 65536)
+        self.assertEqual(200, self.ask()[0].status)
+
+    def test_many_small_headers_do_no_harm(self):
+        # They grow on their way to uWSGI, beyond what it takes.
+        answer = self.ask(**{f'X-{number}': '' for number in range(95)})
+        self.assertEqual(200, answer[0].status)
+        with self.front.connect() as sock:
+            sock.sendall(b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n' +
+                         b'a:\r\n' * 11000 + b'\r\n')
+            self.assertRegex(sock.makefile('rb').readline(), b' (4|503)')
+        self.assertEqual(200, self.ask()[0].status)
+
+    def test_a_body_that_is_too_large_is_refused(self):
+        self.assertError(413, self.ask(
+            method='POST', body=b'x' * 2 * 1024 * 1024))
+
+        def chunks():
+            for _ in range(32):
+                yield b'x' * 64 * 1024
+
+        self.assertError(413, self.ask(method='POST', body=chunks()))
+
+    def test_figures_are_not_for_everybody(self):
+        for address in ('/metrics', '/metrics/', '/metrics?x', '//metrics',
+                        '/%6detrics', '/v3/../metrics', '/metrics/x'):
+            self.assertError(404, self.ask(address))
+
+    def test_slow_clients_keep_nobody_busy(self):
+        message = http_client.record(self.service, self.project)
+        for _ in range(2 * AT_ONCE):
+            sock = self.front.connect()
+            self.addCleanup(sock.close)
+            sock.sendall(
+                f'DELETE /v3/messages/{message.id} HTTP/1.1\r\n'
+                f'Host: {deployment.NAME}\r\nContent-Length: 9\r\n\r\nslow'
+                .encode())
+        self.assertEqual(200, self.ask()[0].status)
+        # None of them was taken for complete.
+        self.assertEqual(
+            200, self.ask(f'/v3/messages/{message.id}')[0].status)
+
+    def test_odd_requests_are_answered(self):
+        for address, status in (('/v3/messages/%ff', 400),
+                                ('/v3/messages/%00', 400),
+                                ('/nothing', 404)):
+            self.assertError(status, self.ask(address))
+        self.assertError(405, self.ask(method='BREW'))
+        self.assertNotIn('Traceback', self.server.log())
+
+
+class TestWhatIsBelieved(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        module = f'echo_{uuid.uuid4().hex}'
+        path = self.write(f'{module}.py', ECHO)
+        server = self.uwsgi(
+            {'module = usermsg.wsgi.api:application': f'module = {module}'},
+            {'PYTHONPATH': str(pathlib.Path(path).parent)})
+        self.front = self.nginx(server.socket)
+
+    def environ(self, **headers):
+        answer, content = self.front.ask('/some/path?a=b', headers={
+            name.replace('_', '-'): value for name, value in headers.items()})
+        self.assertEqual(200, answer.status)
+        return json.loads(content)
+
+    def test_nginx_says_where_a_request_came_in(self):
+        environ = self.environ()
+        for key, value in {
+                'wsgi.url_scheme': 'https', 'PATH_INFO': '/some/path',
+                'QUERY_STRING': 'a=b', 'HTTP_HOST': deployment.NAME,
+                'SERVER_NAME': deployment.NAME,
+                'SERVER_PORT': str(self.front.port),
+                'REMOTE_ADDR': '127.0.0.1', 'HTTP_X_FORWARDED_PROTO': 'https',
+                'HTTP_X_FORWARDED_FOR': '127.0.0.1',
+                'HTTP_X_FORWARDED_HOST': deployment.NAME}.items():
+            self.assertEqual(value, environ.get(key), key)
+
+    def test_what_a_client_says_about_it_is_replaced(self):
+        evil = 'evil.example.org'
+        headers = dict.fromkeys((
+            'Host', 'X_Forwarded_For', 'X_Forwarded_Proto', 'Forwarded',
+            'X_Forwarded_Host', 'X_Forwarded_Port', 'X_Forwarded_Prefix',
+            'X_Forwarded_Ssl', 'Proxy', 'x_forwarded_host'), evil)
+        plain, spoofed = self.environ(), self.environ(**headers)
+        for environ in (plain, spoofed):
+            environ.pop('REMOTE_PORT')
+            environ.pop('uwsgi.version', None)
+        self.assertEqual(plain, spoofed)
+
+    def test_what_a_client_says_with_underscores_is_dropped(self):
+        environ = self.front.ask('/', headers={
+            'X_Forwarded_Host': 'evil.example.org'})[1].decode()
+        self.assertNotIn('evil', environ)
+
+    def test_other_headers_pass(self):
+        self.assertEqual('abc', self.environ(X_Auth_Token='abc')[
+            'HTTP_X_AUTH_TOKEN'])
+
+
+class TestFiles(TestCase):
+
+    def test_nginx_can_limit_how_often_a_client_asks(self):
+        text = deployment.example('nginx.conf')
+        lines = [line for line in text.splitlines()
+                 if line.strip().startswith('#limit_req')]
+        self.assertEqual(3, len(lines))
+        front = self.nginx(
+            self.home / 'nobody.socket',
+            {line.strip(): line.replace('#', '').replace(
+                '50r/s', '1r/m').replace('burst=100', 'burst=1').strip()
+             for line in lines})
+        status, output = front.check()
+        self.assertEqual(0, status, output)
+        for expected in (503, 503, 429):
+            asked = front.ask('/')
+            self.assertError(expected, asked)
+            self.assertEqual(expected == 503,
+                             'Retry-After' in asked[0].headers)
+
+    def test_uwsgi_ends_on_sigterm_and_leaves_nothing(self):
+        server = self.uwsgi()
+        self.assertTrue(os.path.exists(server.socket))
+        # A process that was born a moment ago would not hear the signal.
+        self.assertEqual(200, self.nginx(server.socket).ask(
+            '/v3/messages')[0].status)
+        self.assertEqual(0, server.end(signal.SIGTERM))
+        self.assertFalse(os.path.exists(server.socket))
+
+    def test_many_clients_are_served_while_processes_are_replaced(self):
+        server = self.uwsgi({
+            'max-requests = 20000': 'max-requests = 20',
+            'max-requests-delta = 2000': 'min-worker-lifetime = 1'})
+        front = self.nginx(server.socket)
+
+        def ask(_number):
+            return front.ask('/v3/messages')[0].status
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            for _ in range(20):
+                self.assertEqual({200}, set(pool.map(ask, range(100))))
+                if 'Respawned uWSGI worker' in server.log():
+                    break
+            self.assertIn('Respawned uWSGI worker', server.log())
+            self.assertEqual({200}, set(pool.map(ask, range(100))))
+
+    def test_without_uwsgi_it_is_not_available_for_now(self):
+        asked = self.nginx(self.home / 'nobody.socket').ask('/v3/messages')
+        self.assertError(503, asked)
+        self.assertEqual(['10'], asked[0].headers.get_all('Retry-After'))
+
+    def test_a_uwsgi_that_says_nothing_is_not_available_for_now(self):
+        path = str(self.home / 'silent.socket')
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(path)
+            listener.listen()
+            asked = self.nginx(path, {
+                'uwsgi_read_timeout 120s;': 'uwsgi_read_timeout 1s;'}).ask(
+                    '/v3/messages')
+        self.assertError(503, asked)
+        self.assertEqual('10', asked[0].headers['Retry-After'])
+
+    def test_a_reload_reads_the_configuration_again(self):
+        server = self.uwsgi()
+        front = self.nginx(server.socket)
+        headers = http_client.headers_of('a-project', 'reader')
+        for number in range(2):
+            http_client.record(self.service, 'a-project')
+        self.config_file(api={'allow_insecure_noauth': 'true',
+                              'max_limit': 1})
+        server.reload()
+
+        answer, content = front.ask('/v3/messages', headers=headers)
+        self.assertEqual(200, answer.status)
+        self.assertEqual(1, len(json.loads(content)['messages']))
+        # One that is broken ends it, for systemd to see.
+        self.config_file()
+        self.assertEqual(1, server.end(signal.SIGHUP))
+
+    def test_only_the_group_may_use_the_socket(self):
+        server = self.uwsgi()
+        self.assertEqual(0o660, os.stat(server.socket).st_mode & 0o777)
+
+    def test_uwsgi_gives_up_on_a_broken_configuration(self):
+        # Without allow_insecure_noauth.
+        try:
+            self.uwsgi(api={'auth_strategy': 'noauth'})
+        except unittest.SkipTest:
+            raise
+        except servers.Failed as error:
+            self.assertIn('usermsg cannot start: ', str(error))
+            self.assertNotIn('Traceback', str(error))
+            # Once, and with a status that systemd takes for a failure.
+            self.assertEqual(1, str(error).count('usermsg cannot start: '))
+            self.assertRegex(str(error), 'uwsgi: 1\n')
+        else:
+            self.fail('it started')

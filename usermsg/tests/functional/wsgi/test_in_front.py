@@ -1,0 +1,333 @@
+# SPDX-License-Identifier: Apache-2.0
+"""nginx-message-paths.conf, in front of a service that is there already."""
+
+import atexit
+import functools
+import http.client
+import json
+import os
+import pathlib
+import pwd
+import socket
+import uuid
+
+from usermsg.message import api as message_api
+from usermsg.tests import base
+from usermsg.tests.fixtures import deployment
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import servers
+
+#: Says who it is and what it was asked.
+ECHO = '''
+import json
+import os
+
+def application(environ, start_response):
+    start_response(os.environ.get('STATUS', '200 OK'),
+                   [('Content-Type', 'application/json')])
+    return [json.dumps({'who': os.environ['WHO'], **{
+        key: value for key, value in environ.items()
+        if isinstance(value, str)}}).encode()]
+'''
+
+PROJECT = '6c430ede947641288838' + '8d3929ced223'
+
+#: Where clients are told that block storage is.
+PUBLIC = 'https://cloud.example.org:8776'
+
+
+class Front(servers.Process):
+    """The nginx of a service, with the example in its server.
+
+    :param service: the URL of the service
+    :param changes: of the example
+    """
+
+    def __init__(self, service, changes):
+        program = servers.find('nginx', "Debian's package nginx",
+                               '/usr/sbin')
+        super().__init__(ready=lambda: self.connect().close())
+        self._program = program
+        self._service = service
+        included = self.write('usermsg-message-paths.conf', deployment.example(
+            'nginx-message-paths.conf', changes))
+        # Who runs nginx must be able to read it.
+        pathlib.Path(included).chmod(0o644)
+        try:
+            self.start_on_free_port(self._command)
+        except BaseException:
+            self.stop()
+            raise
+
+    def _command(self, port):
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        return [self._program, '-e', 'stderr', '-c', self.write(
+            'nginx.conf', '\n'.join([
+                f'user {user};' if os.geteuid() == 0 else '',
+                'worker_processes 1;', 'daemon off;',
+                f'pid {self.path("pid")};',
+                'events { worker_connections 256; }',
+                'http {', 'access_log off;',
+                *(f'{kind}_temp_path {self.path(kind)};' for kind in (
+                    'client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi')),
+                'server {', f'listen 127.0.0.1:{port};',
+                f'include {self.path("usermsg-message-paths.conf")};',
+                'location / {', f'proxy_pass {self._service};', '}',
+                'location ~ ^/v[23]/ {', f'proxy_pass {self._service};', '}',
+                '}', '}', '']))]
+
+    def connect(self):
+        return socket.create_connection(('127.0.0.1', self.port), 60)
+
+    def ask(self, address, method='GET', headers=None, body=None):
+        """One request; returns (answer, body in bytes)."""
+        connection = http.client.HTTPConnection('127.0.0.1', self.port,
+                                                timeout=60)
+        # It would quote some addresses rather than send them.
+        connection._validate_path = lambda _address: None
+        try:
+            connection.request(method, address, body, headers or {})
+            answer = connection.getresponse()
+            return answer, answer.read()
+        finally:
+            connection.close()
+
+
+class Echoes:
+    """A service and usermsg that only say what they were asked."""
+
+    def __init__(self):
+        home = servers.Process()
+        atexit.register(home.stop)
+        home.write('echo_in_front.py', ECHO)
+        self.service, self.usermsg = (
+            self._start(home.directory, WHO=who)
+            for who in ('service', 'usermsg'))
+        self.front = Front(self.service.url, {
+            'proxy_pass https://192.0.2.20/;':
+                f'proxy_pass {self.usermsg.url}/;'})
+        atexit.register(self.front.stop)
+
+    def _start(self, directory, **env):
+        server = servers.Uwsgi('echo_in_front:application', env=env, options=(
+            '--pythonpath', directory, '--buffer-size', '16384'))
+        atexit.register(server.stop)
+        return server
+
+
+@functools.cache
+def echoes():
+    """Those of this test process."""
+    return Echoes()
+
+
+class TestPaths(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.front = servers.require(echoes).front
+
+    def ask(self, address, method='GET', **headers):
+        answer, content = self.front.ask(address, method, headers)
+        self.assertEqual(200, answer.status, content)
+        return {} if method == 'HEAD' else json.loads(content)
+
+    def assertGoes(self, who, address, to):
+        asked = self.ask(address)
+        self.assertEqual((who, to), (asked['who'], asked['REQUEST_URI']),
+                         address)
+
+    def test_the_paths_of_messages_go_to_usermsg(self):
+        for prefix, version, facade in (
+                ('', 'v3', 'volume'), ('/volume', 'v3', 'volume'),
+                ('', 'v2', 'share'), ('/share', 'v2', 'share')):
+            base_path = f'{prefix}/{version}'
+            for path in ('/messages', f'/{PROJECT}/messages', '/messages/',
+                         f'/{uuid.uuid4()}/messages/{uuid.uuid4()}',
+                         '/messages/1/2', '/-/messages', '/messages.xml',
+                         '/messages?limit=1&marker=a%20b&x=%2F..%2F',
+                         '/messages/1?a=b.json'):
+                self.assertGoes('usermsg', base_path + path,
+                                f'/{facade}/{version}{path}')
+
+    def test_the_type_in_an_address_is_left_out(self):
+        for path in ('messages', f'{PROJECT}/messages',
+                     f'messages/{PROJECT}'):
+            self.assertGoes('usermsg', f'/v3/{path}.json?a=b',
+                            f'/volume/v3/{path}?a=b')
+            self.assertGoes('usermsg', f'/share/v2/{path}.json',
+                            f'/share/v2/{path}')
+
+    def test_disguised_paths_go_to_usermsg(self):
+        for path in ('/v3/%6dessages', '/v3//messages', '//v3/./messages',
+                     '/v3/x/../messages', '/v3/%2e%2e/v3/messages',
+                     '/v3%2fmessages', '/%76olume/v3/messages',
+                     '/v3/x%2f..%2fmessages', '/v3/messages%0a',
+                     '/v3/messages/%2e', '/v3/messages/1/..',
+                     'http://elsewhere.example.org/v3/messages'):
+            asked = self.ask(path)
+            self.assertEqual(
+                ('usermsg', '/volume/v3/messages'),
+                (asked['who'], asked['PATH_INFO'].rstrip('/')), path)
+
+    def test_what_an_id_holds_stays_within_the_path(self):
+        for sent, to in (('a%20b', 'a%20b'), ('%3Fall_tenants=1', None),
+                         ('%23x', None), ('%2525', '%2525'),
+                         ('a%0d%0aX-Roles:%20admin%0d%0a%0d%0ab', None),
+                         ('%e2%82%ac', None), ('%22%27%5c', None),
+                         ('$uri$1', '$uri$1')):
+            asked = self.ask(f'/v3/messages/{sent}')
+            self.assertEqual('usermsg', asked['who'])
+            self.assertEqual('', asked['QUERY_STRING'])
+            self.assertNotIn('HTTP_X_ROLES', asked)
+            self.assertTrue(asked['REQUEST_URI'].startswith(
+                '/volume/v3/messages/'))
+            if to:
+                self.assertEqual(f'/volume/v3/messages/{to}',
+                                 asked['REQUEST_URI'])
+            else:
+                # Hexadecimal digits in either case.
+                self.assertIn(sent.lower().replace("%27", "'"),
+                              asked['REQUEST_URI'].lower().replace(
+                                  "%27", "'"))
+
+    def test_everything_else_goes_to_the_service(self):
+        for path in ('/', '/v3', '/v3/', '/volume', '/volume/', '/volume/v3/',
+                     '/v2/', '/share/v2/', '/healthcheck',
+                     f'/v3/{PROJECT}/messages-other', '/v3/messages-other',
+                     '/v3/messagesx', '/v3/messages;a', '/v3/Messages',
+                     '/V3/messages', f'/v3/{PROJECT.upper()}/messages',
+                     f'/v3/{PROJECT}/volumes/messages', '/v3/volumes/messages',
+                     f'/v3/{PROJECT}/volumes/detail?name=/v3/messages',
+                     f'/volume/v3/{PROJECT}/volumes/a%20b/..%2f%6d',
+                     '/v3/%256dessages', '/v3/messages%3fa',
+                     '/v3/messages%23', '/share/v3/messages',
+                     '/volume/v2/messages', '/identity/v3/messages',
+                     '/x/volume/v3/messages', '/v1/messages'):
+            self.assertGoes('service', path, path)
+
+    def test_nobody_asks_usermsg_past_the_paths_of_messages(self):
+        for path in ('/.usermsg/volume/v3/messages', '/.usermsg/v3/messages',
+                     '/%2eusermsg/metrics', '/x/../.usermsg/'):
+            self.assertEqual(404, self.front.ask(path)[0].status)
+
+    def test_methods(self):
+        for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
+                       'OPTIONS'):
+            for path, who in (('/v3/messages', 'usermsg'),
+                              ('/v3/volumes', 'service')):
+                asked = self.ask(path, method)
+                if method != 'HEAD':
+                    self.assertEqual((who, method),
+                                     (asked['who'], asked['REQUEST_METHOD']))
+
+    def test_headers(self):
+        asked = self.ask('/v3/messages', **{
+            'Host': 'evil.example.org', 'X-Forwarded-Host': 'evil',
+            'X-Forwarded-For': '192.0.2.66', 'X-Forwarded-Proto': 'gopher',
+            'X-Forwarded-Port': '7', 'X-Forwarded-Prefix': '/evil',
+            'X-Forwarded-Ssl': 'on', 'Forwarded': 'host=evil',
+            'Proxy': 'evil', 'Connection': 'X-Auth-Token',
+            'X-Auth-Token': 'a token', 'X-Service-Token': 'another',
+            'OpenStack-API-Version': 'volume 3.5',
+            'X-OpenStack-Request-Id': 'req-7', 'Accept-Language': 'de',
+            'X-OpenStack-Manila-API-Version': '2.37'})
+        for name, value in (
+                ('HOST', deployment.NAME), ('X_FORWARDED_PROTO', 'http'),
+                ('X_FORWARDED_FOR', '127.0.0.1'), ('X_FORWARDED_HOST', None),
+                ('X_FORWARDED_PORT', None), ('X_FORWARDED_PREFIX', None),
+                ('X_FORWARDED_SSL', None), ('FORWARDED', None),
+                ('PROXY', None), ('X_AUTH_TOKEN', 'a token'),
+                ('X_SERVICE_TOKEN', 'another'),
+                ('OPENSTACK_API_VERSION', 'volume 3.5'),
+                ('X_OPENSTACK_REQUEST_ID', 'req-7'),
+                ('ACCEPT_LANGUAGE', 'de'),
+                ('X_OPENSTACK_MANILA_API_VERSION', '2.37')):
+            self.assertEqual(value, asked.get(f'HTTP_{name}'), name)
+        # The service gets what it always got.
+        self.assertEqual('evil', self.ask('/v3/volumes', **{
+            'X-Forwarded-Host': 'evil'})['HTTP_X_FORWARDED_HOST'])
+
+
+class TestUsermsg(base.TestCase):
+    """With all there is: nginx, nginx with TLS, uWSGI and usermsg."""
+
+    def test_messages_are_read_as_of_the_service_itself(self):
+        service = self.runtime(
+            api={'allow_insecure_noauth': 'true'},
+            volume_facade={'public_endpoint': PUBLIC})
+        uwsgi = servers.require(lambda: deployment.Uwsgi(
+            str(self.home / 'usermsg.conf')))
+        self.addCleanup(uwsgi.stop)
+        tls = servers.require(lambda: deployment.Nginx(uwsgi.socket))
+        self.addCleanup(tls.stop)
+        front = Front(servers.require(echoes).service.url, {
+            'proxy_pass https://192.0.2.20/;':
+                f'proxy_pass https://127.0.0.1:{tls.port}/;',
+            'proxy_ssl_trusted_certificate '
+            '/etc/ssl/certs/ca-certificates.crt;':
+                f'proxy_ssl_trusted_certificate {tls.path("crt")};'})
+        self.addCleanup(front.stop)
+        message = http_client.record(service, PROJECT)
+        headers = {**http_client.headers_of(PROJECT, 'member'),
+                   'OpenStack-API-Version': 'volume 3.5'}
+
+        answer, content = front.ask(f'/v3/{PROJECT}/messages.json?limit=1',
+                                    headers=headers)
+        self.assertEqual(200, answer.status, content)
+        self.assertEqual('volume 3.5',
+                         answer.headers['OpenStack-API-Version'])
+        self.assertIn('X-Compute-Request-Id', answer.headers)
+        content = json.loads(content)
+        [shown] = content['messages']
+        self.assertEqual(message.id, shown['id'])
+        path = f'/v3/{PROJECT}/messages/{message.id}'
+        self.assertIn({'rel': 'self', 'href': f'{PUBLIC}{path}'},
+                      shown['links'])
+        # A link leads to where it came from, behind this or another prefix.
+        [following] = content['messages_links']
+        address = following['href'].removeprefix(PUBLIC)
+        self.assertTrue(address.startswith(f'/v3/{PROJECT}/messages?'))
+        self.assertEqual(
+            {'messages': []},
+            json.loads(front.ask(address, headers=headers)[1]))
+        self.assertEqual(204, front.ask(f'/volume{path}', 'DELETE',
+                                        headers)[0].status)
+        answer, content = front.ask(path, headers=headers)
+        self.assertEqual(404, answer.status)
+        self.assertEqual(['itemNotFound'], list(json.loads(content)))
+
+        api = message_api.API(service)
+        shared = api.create(None, 'SHARE_SHARE_001_002', PROJECT)
+        for path in ('/v2/messages', f'/share/v2/{PROJECT}/messages/'):
+            answer, content = front.ask(path, headers={
+                **headers, 'X-OpenStack-Manila-API-Version': '2.37'})
+            self.assertEqual(200, answer.status, content)
+            [shown] = json.loads(content)['messages']
+            self.assertEqual((shared.id, '001', '002'), tuple(
+                shown[key] for key in ('id', 'action_id', 'detail_id')))
+
+        # Without usermsg the rest goes on.
+        uwsgi.stop()
+        tls.stop()
+        answer, content = front.ask('/v3/messages', headers=headers)
+        self.assertEqual((503, '10', 'application/json'),
+                         (answer.status, answer.headers['Retry-After'],
+                          answer.headers['Content-Type']))
+        self.assertEqual(503, json.loads(content)['serviceUnavailable'][
+            'code'])
+        self.assertEqual(200, front.ask('/v3/volumes')[0].status)
+
+    def test_a_usermsg_that_is_not_what_it_says_is_asked_nothing(self):
+        deployed = servers.require(deployment.shared)
+        front = Front(servers.require(echoes).service.url, {
+            'proxy_pass https://192.0.2.20/;':
+                f'proxy_pass https://127.0.0.1:{deployed.nginx.port}/;',
+            'proxy_ssl_trusted_certificate '
+            '/etc/ssl/certs/ca-certificates.crt;':
+                'proxy_ssl_trusted_certificate '
+                f'{deployed.nginx.path("crt")};',
+            f'proxy_ssl_name {deployment.NAME};':
+                'proxy_ssl_name another.example.org;'})
+        self.addCleanup(front.stop)
+        self.assertEqual(503, front.ask('/v3/messages')[0].status)

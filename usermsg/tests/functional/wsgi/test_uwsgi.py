@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The application under uWSGI, with two processes of two threads."""
+
+import concurrent.futures
+import http.client
+import json
+import socket
+import time
+import unittest
+
+from usermsg import config
+from usermsg.tests import base
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import servers
+
+MODULE = 'usermsg.wsgi.api:application'
+# uWSGI closes each connection, and has to say so: a client that keeps one
+# could send its next request into the end of it.
+OPTIONS = ('--processes', '2', '--threads', '2', '--add-header',
+           'Connection: close')
+
+
+def start(config_file):
+    """uWSGI with the application; skips the test if it isn't installed."""
+    return servers.require(lambda: servers.Uwsgi(
+        MODULE, {config.CONFIG_FILES_VARIABLE: config_file}, OPTIONS))
+
+
+class TestServing(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
+        self.server = start(str(self.home / 'usermsg.conf'))
+        self.addCleanup(self.server.stop)
+
+    def ask(self, address, method='GET', body=None, headers=None):
+        connection = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=30)
+        self.addCleanup(connection.close)
+        connection.request(method, address, body, headers or {})
+        answer = connection.getresponse()
+        content = answer.read()
+        return answer, json.loads(content) if content else None
+
+    def test_it_answers_many_clients_at_once_and_deletes(self):
+        messages = [http_client.record(self.service, 'admin')
+                    for _ in range(8)]
+        addresses = [f'/v3/messages/{message.id}' for message in messages]
+
+        def ask(address, method):
+            return self.ask(address, method)[0].status
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            self.assertEqual([200] * 32, list(pool.map(
+                ask, addresses * 4, ['GET'] * 32)))
+            # Of the two that delete each message at once one is late.
+            self.assertEqual([204] * 8 + [404] * 8, sorted(pool.map(
+                ask, addresses * 2, ['DELETE'] * 16)))
+        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+
+        self.assert_odd_requests_are_answered()
+        self.assertNotIn('Traceback', self.server.log())
+
+    def assert_odd_requests_are_answered(self):
+        for address, method, status in (
+                ('/', 'GET', 200), ('/v3/', 'GET', 200),
+                ('/v3/messages/%ff', 'GET', 400),
+                ('/v3/messages?resource_uuid=%c3%a4', 'GET', 400),
+                ('/v3/messages/%00', 'GET', 404),
+                ('/v3//messages', 'GET', 400),
+                ('/v3/messages', 'BREW', 405),
+                ('/v3/messages', 'OPTIONS', 405)):
+            answer, content = self.ask(address, method)
+            self.assertEqual(status, answer.status, address)
+            self.assertEqual('application/json',
+                             answer.headers['Content-Type'])
+            self.assertEqual(status >= 400, 'errors' in content)
+        answer, _content = self.ask('/v3/messages', 'HEAD')
+        self.assertEqual(405, answer.status)
+        answer, content = self.ask('/v3/messages', body=b'{"limit": 0}',
+                                   headers={'Content-Type': 'text/plain'})
+        self.assertEqual({'messages': []}, content)
+        with socket.create_connection(
+                ('127.0.0.1', self.server.port), 30) as sock:
+            sock.sendall(b'nonsense\r\n\r\n')
+            self.assertIn(b' 405 ', sock.makefile('rb').readline())
+
+    def test_half_a_body_records_nothing(self):
+        message = json.dumps({'message': {
+            'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
+        done = 'POST /v3/messages => generated '
+        # As many as there are threads, so that none may stay taken.
+        for number in range(4):
+            sock = socket.create_connection(
+                ('127.0.0.1', self.server.port), 60)
+            self.addCleanup(sock.close)
+            sock.sendall(b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
+                         b'Content-Type: application/json\r\n'
+                         b'Content-Length: %d\r\n\r\n%b' %
+                         (len(message) + 10, message))
+            if number % 2:
+                sock.close()
+            else:
+                sock.shutdown(socket.SHUT_WR)
+                self.assertIn(b' 400 ', sock.makefile('rb').readline())
+        # It is written after the answer, or the attempt at one.
+        end = time.monotonic() + 60
+        while self.server.log().count(done) < 4:
+            self.assertLess(time.monotonic(), end, self.server.log())
+            time.sleep(0.05)
+        self.assertEqual([], samples.stored(self.service.db))
+        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+        self.assertNotIn('Traceback', self.server.log())
+
+
+class TestStarting(base.TestCase):
+
+    def refusal(self, **groups):
+        """What uWSGI writes while it doesn't start."""
+        path = self.config_file(**groups)
+        try:
+            server = start(path)
+        except unittest.SkipTest:
+            raise
+        except servers.Failed as error:
+            self.assertIn('usermsg cannot start: ', str(error))
+            self.assertNotIn('Traceback', str(error))
+            return str(error)
+        self.addCleanup(server.stop)
+        self.fail('it started')
+
+    def test_noauth_is_refused_unless_it_is_allowed(self):
+        self.assertIn('auth_strategy is noauth', self.refusal())
+
+    def test_a_broken_configuration_is_named_with_file_and_line(self):
+        output = self.refusal(messages={'ttl': 'long'})
+        self.assertIn(f'{self.home / "usermsg.conf"}:', output)
+        self.assertIn('[messages] ttl', output)
+
+    def test_keystone_without_an_account_is_refused(self):
+        self.assertIn('[keystone_authtoken] auth_type',
+                      self.refusal(api={'auth_strategy': 'keystone'}))
