@@ -16,7 +16,7 @@ from usermsg.db import models  # noqa: E402
 from usermsg.notifications import image  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
 from usermsg.objects import fields  # noqa: E402
-from usermsg.objects import image as image_object  # noqa: E402
+from usermsg.objects import image_payload as image_object  # noqa: E402
 from usermsg.objects import message_payload  # noqa: E402
 from usermsg.outbox import event_types  # noqa: E402
 from usermsg.outbox import lifecycle  # noqa: E402

@@ -61,8 +61,8 @@ class ImageNotifier:
     """Tells of images. Safe to share between threads.
 
     An image is a mapping of its attributes. Those of
-    :class:`usermsg.objects.image.Image` are told and no others; ``id``,
-    ``status``, ``created_at`` and ``updated_at`` must be among them.
+    :class:`usermsg.objects.image_payload.Image` are told and no others;
+    ``id``, ``status``, ``created_at`` and ``updated_at`` must be among them.
 
     :param sink: what takes notifications: ``send(notification)``
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, which
@@ -80,9 +80,9 @@ class ImageNotifier:
         # Not when this module is imported, for the reason that
         # usermsg.message.api has.
         from usermsg.objects import fields
-        from usermsg.objects import image
+        from usermsg.objects import image_payload
         self._fields = fields
-        self._objects = image
+        self._objects = image_payload
         self._sink = sink
         self._catalogue = catalogue
         self._properties = tuple(properties)

@@ -13,7 +13,7 @@ from usermsg.message import api
 from usermsg.notifications import errors
 from usermsg.notifications import image
 from usermsg.notifications import notification
-from usermsg.objects import image as image_object
+from usermsg.objects import image_payload as image_object
 from usermsg.tests import base
 
 ID = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'

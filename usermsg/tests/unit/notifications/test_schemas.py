@@ -11,7 +11,7 @@ import jsonschema
 import usermsg
 from usermsg.notifications import image
 from usermsg.notifications import notification
-from usermsg.objects import image as image_object
+from usermsg.objects import image_payload as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
 from usermsg.outbox import lifecycle as message_notifications
