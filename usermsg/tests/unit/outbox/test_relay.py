@@ -15,7 +15,6 @@ from oslo_log import formatters
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
 from usermsg.objects import outbox as entries
-from usermsg.outbox import delivery
 from usermsg.outbox import relay
 from usermsg.outbox import shard
 from usermsg.tests import base
@@ -368,20 +367,6 @@ class TestFailure(TestCase):
         self.assertTrue(self.rounds(self.relay(driver)))
         self.assertEqual(put, sorted(driver.tried))
         self.assertEqual([], self.left())
-
-    def test_one_that_takes_long_to_take_them_gets_no_more(self):
-        class Narrow(drivers.Window):
-            def submit(self, ctxt, msg, priority):
-                # For longer than a batch may take.
-                threading.Event().wait(0.1)
-                return super().submit(ctxt, msg, priority)
-
-        driver = Narrow()
-        self.addCleanup(driver.close)
-        bodies = {f'{number}': {'message_id': f'{number}', 'priority': 'INFO',
-                                'payload': number} for number in range(3)}
-        found = delivery.Delivery(driver, 0.05).send(bodies, self.stop)
-        self.assertEqual(['0'], list(found))
 
     def test_whatever_a_broker_says_can_be_stored(self):
         driver = drivers.Driver(failing(
