@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The public interface, imported as a service imports it."""
+
+import importlib
+import importlib.metadata
+import re
+import subprocess
+import sys
+
+from usermsg.tests import base
+
+PAGE = base.ROOT / 'doc' / 'source' / 'developer' / 'interface.rst'
+
+#: Module to the names that others use of it. What is removed here is broken
+#: for them.
+NAMES = {
+    'usermsg.message.api': ('API',),
+    'usermsg.message.defined_messages': ('EventIds', 'get_message_text'),
+    'usermsg.message.resource_types': (
+        'VOLUME', 'VOLUME_SNAPSHOT', 'VOLUME_BACKUP', 'IMAGE', 'SHARE',
+        'SHARE_GROUP', 'SHARE_REPLICA', 'SHARE_SNAPSHOT', 'SECURITY_SERVICE',
+        'SHARE_NETWORK_SUBNET', 'INSTANCE'),
+    'usermsg.context': ('RequestContext',),
+    'usermsg.exception': (
+        'ConfigurationError', 'InvalidInput', 'MessageNotFound',
+        'NotPermitted', 'DatabaseUnavailable'),
+    'usermsg.catalogue.entries': ('Action', 'Detail', 'Event', 'Namespace'),
+    'usermsg.catalogue.catalogues.compute': (
+        'Actions', 'Details', 'NAMESPACE'),
+    'usermsg.catalogue.catalogues.image': ('Actions', 'Details', 'NAMESPACE'),
+    'usermsg.catalogue.catalogues.share': ('Actions', 'Details', 'NAMESPACE'),
+    'usermsg.catalogue.catalogues.volume': (
+        'Actions', 'Details', 'EventIds', 'NAMESPACE'),
+    'usermsg.notifications.image': ('ImageNotifier',),
+    'usermsg.notifications.direct': ('Direct',),
+    'usermsg.notifications.notification': ('Notification',),
+    'usermsg.notifications.errors': ('NotDelivered', 'Refused'),
+    'usermsg.notifications.drivers.loader': ('close', 'load'),
+    'usermsg.service': ('prepare_library',),
+    'usermsg.concurrency.backend': ('use_threads',),
+}
+
+ENTRY_POINTS = {
+    'oslo.messaging.notify.drivers': {'logging', 'qpid', 'rabbit'},
+    'oslo.config.opts': {'usermsg'},
+    'oslo.policy.policies': {'usermsg'},
+    'oslo.policy.enforcer': {'usermsg'},
+    'usermsg.catalogue': {'COMPUTE', 'IMAGE', 'SHARE', 'VOLUME'},
+}
+
+
+class InterfaceTest(base.TestCase):
+
+    def test_each_name_can_be_imported(self):
+        for name, attributes in NAMES.items():
+            module = importlib.import_module(name)
+            self.assertEqual(
+                [], [attribute for attribute in attributes
+                     if not hasattr(module, attribute)], name)
+
+    def test_the_page_names_each_module(self):
+        text = PAGE.read_text(encoding='utf-8')
+        names = set(re.findall(r'``(usermsg\.[a-z_.]+)``', text))
+        names |= {f'usermsg.notifications{name}' for name in
+                  re.findall(r'``(\.[a-z_.]+)``', text)}
+        catalogues = 'usermsg.catalogue.catalogues.'
+        self.assertIn(f'``{catalogues}*``', text)
+        # A process, and a group of entry points.
+        names -= {'usermsg.wsgi.api', 'usermsg.catalogue'}
+        self.assertEqual({name for name in NAMES
+                          if not name.startswith(catalogues)}, names)
+
+    def test_the_entry_points_can_be_loaded(self):
+        for group, names in ENTRY_POINTS.items():
+            ours = [point for point in
+                    importlib.metadata.entry_points(group=group)
+                    if point.dist.name == 'usermsg']
+            self.assertEqual(names, {point.name for point in ours}, group)
+            for point in ours:
+                self.assertIsNotNone(point.load(), point)
+
+    def test_importing_it_does_not_load_oslo_messaging(self):
+        # It would choose a backend for the whole process of a service.
+        drivers = {'usermsg.notifications.direct',
+                   'usermsg.notifications.drivers.loader'}
+        subprocess.run(
+            [sys.executable, '-W', 'error', '-c',
+             f'import sys, {", ".join(set(NAMES) - drivers)}\n'
+             'assert "oslo_messaging" not in sys.modules\n'
+             'assert "eventlet" not in sys.modules'], check=True)
