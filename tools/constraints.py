@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tested set of libraries: renewing it, and comparing with it.
 
-    python tools/constraints.py renew           # writes the files of pins
-    python tools/constraints.py compare FILE    # with what is installed
+    python tools/constraints.py renew      # writes the files of pins
+    python tools/constraints.py compare    # with what is installed
 
 ``upper-constraints.txt`` pins all that usermsg, its client, the tests and the
 documentation need, whatever they need in turn, and what builds it: one file
 for every Python that the metadata name. Each environment of another service,
 ``usermsg/tests/fixtures/environments/NAME.txt``, has a set of its own in
-``constraints/NAME.txt`` beside it. ``tox -e constraints`` renews them all,
+``constraints/NAME.txt`` beside it; that of our own client is a part of the
+first. ``tox -e constraints`` renews them all,
 ``tox -e latest`` tests what renewing would bring.
 """
 
+import argparse
 import importlib.metadata
 import pathlib
 import re
@@ -23,8 +25,9 @@ from packaging import utils
 
 _ROOT = pathlib.Path(__file__).parents[1]
 _ENVIRONMENTS = _ROOT / 'usermsg' / 'tests' / 'fixtures' / 'environments'
+_UPPER = _ROOT / 'upper-constraints.txt'
 _BUILD = 'build-requirements.txt'
-_MAIN = (
+MAIN = (
     'requirements.txt', 'test-requirements.txt', 'doc/requirements.txt',
     'client/requirements.txt', 'client/test-requirements.txt',
     'tools/requirements.txt', _BUILD)
@@ -37,16 +40,18 @@ _HEADER = '# Written by "tox -e constraints".\n'
 
 def renew():
     """Write each set anew, with the newest releases that fit together."""
-    _write(_ROOT / 'upper-constraints.txt', _MAIN)
+    _write(_UPPER, MAIN)
     for asked in sorted(_ENVIRONMENTS.glob('*.txt')):
+        ours = re.search('^-e ', asked.read_text(encoding='utf-8'), re.M)
         _write(_ENVIRONMENTS / 'constraints' / asked.name,
-               (str(asked.relative_to(_ROOT)), _BUILD))
+               (str(asked.relative_to(_ROOT)), _BUILD),
+               *(['--constraint', _UPPER] if ours else []))
 
 
-def _write(path, inputs):
+def _write(path, inputs, *options):
     resolved = subprocess.run(
         ['uv', 'pip', 'compile', '--quiet', '--universal', '--no-header',
-         '--no-annotate', '--python-version', _PYTHON, *inputs],
+         '--no-annotate', '--python-version', _PYTHON, *options, *inputs],
         cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
     # pip takes no editable distribution in a file of constraints.
     pins = [line for line in resolved.splitlines(keepends=True)
@@ -54,13 +59,12 @@ def _write(path, inputs):
     path.write_text(_HEADER + ''.join(pins), encoding='utf-8')
 
 
-def compare(path):
+def compare():
     """Print what is installed and not pinned to its version.
 
-    :param path: a file of pins
     :returns: the exit status: 1 if anything differs
     """
-    pins = read_pins(pathlib.Path(path).read_text(encoding='utf-8'))
+    pins = read_pins(_UPPER.read_text(encoding='utf-8'))
     different = []
     for distribution in importlib.metadata.distributions():
         name = utils.canonicalize_name(distribution.name)
@@ -69,7 +73,7 @@ def compare(path):
         different.append(f'{name}: installed {distribution.version}, '
                          f'tested {pins.get(name, "none")}')
     if different:
-        print(f'Other libraries than those of {path}:',
+        print(f'Other libraries than those of {_UPPER.name}:',
               *sorted(different), sep='\n    ')
     return bool(different)
 
@@ -99,4 +103,7 @@ def read_pins(text, python=None):
 
 
 if __name__ == '__main__':
-    sys.exit({'renew': renew, 'compare': compare}[sys.argv[1]](*sys.argv[2:]))
+    parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
+    parser.add_argument('action', choices=('renew', 'compare'))
+    sys.exit({'renew': renew, 'compare': compare}[
+        parser.parse_args().action]())

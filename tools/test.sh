@@ -14,9 +14,11 @@ cd "$(dirname "$0")/.."
 . tools/python.sh
 python=$(find_python) || exit 1
 make_venv "$python" .venv-test || exit 1
-.venv-test/bin/python -m pip install --quiet --disable-pip-version-check \
-    --constraint "${TOX_CONSTRAINTS_FILE:-upper-constraints.txt}" tox bindep ||
-    exit 1
+constraints=${TOX_CONSTRAINTS_FILE:-upper-constraints.txt}
+# Until pip 25.2 the first is for what builds something too, then the second.
+PIP_CONSTRAINT=$constraints PIP_BUILD_CONSTRAINT=$constraints \
+    .venv-test/bin/python -m pip install --quiet --disable-pip-version-check \
+    tox bindep || exit 1
 
 # bindep exits with 1 when something is missing, and lists it.
 missing=$(.venv-test/bin/bindep --brief --file bindep.txt test) || true
@@ -51,6 +53,11 @@ echo "=== checks: style, tests, documentation, release notes"
     echo $? > "$output.status"
 } | tee "$output"
 [ "$(cat "$output.status")" = 0 ] || failed="$failed checks"
+
+# Against another set there is nothing to compare.
+[ -n "${TOX_CONSTRAINTS_FILE:-}" ] ||
+    .tox/check/bin/python tools/constraints.py compare ||
+    failed="$failed constraints"
 
 # The tests have waited for it; it says more about what went wrong.
 if ! wait "$maker"; then
