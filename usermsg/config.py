@@ -31,7 +31,7 @@ class _ConfigOpts(cfg.ConfigOpts):
 
 
 def load_config(argv=None, library=False, register=lambda conf: None):
-    """All options read and checked. See :func:`prepare`.
+    """All options read and checked. See :func:`usermsg.service.prepare`.
 
     :param library: in the process of another service, whose are variables
         such as ``OS_DATABASE__CONNECTION``, and which serves no HTTP of ours

@@ -50,12 +50,12 @@ class DatabaseHealth:
 
     def __init__(self, database, kept=KEPT, patience=PATIENCE):
         self._database = database
-        self._recent = cached_call.CachedCall(
+        self._cached = cached_call.CachedCall(
             self._ask, _failed, kept, patience, name='usermsg-health')
 
     def state(self):
         """A :class:`DatabaseState`, a second old at most."""
-        return self._recent.get()
+        return self._cached.get()
 
     def _ask(self):
         failure = 'connection'

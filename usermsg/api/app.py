@@ -22,17 +22,17 @@ from usermsg import exception
 def make_app(runtime):
     """The application, from the outside in::
 
-        figures       counts every answer
-        headers       that every answer has
-        request id    every answer has one, whatever goes wrong further in
-        (figures)     shown on a path, if the configuration says so
-        (CORS)        answers browsers that ask before they ask, likewise
-        (proxy)       believes what a proxy says of the client, likewise
-        identity      who asks: keystonemiddleware, or the headers (noauth)
-        Pecan         asks the root controller for the handler; maps errors;
-                      states the version
+        metrics           counts every answer
+        security headers  that every answer has
+        request id        every answer has one, whatever goes wrong further in
+        (metrics)         shown on a path, if the configuration says so
+        (CORS)            answers browsers that ask before they ask, likewise
+        (proxy)           believes what a proxy says of the client, likewise
+        auth              who asks: keystonemiddleware, or headers (noauth)
+        Pecan             asks the root for the handler, maps errors
+                          and states the version
 
-    Figures are shown outside of what believes a proxy, as they depend on who
+    Metrics are shown outside of what believes a proxy, as they depend on who
     really asks.
 
     :param runtime: a :class:`usermsg.service.Runtime`

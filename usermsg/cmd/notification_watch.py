@@ -16,7 +16,7 @@ from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.qpid import subscription as qpid
 from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications.drivers.rabbit import subscription
-from usermsg.notifications import received
+from usermsg.notifications.drivers import received_message
 from usermsg.outbox import writer
 
 RABBIT, QPID = 'rabbit', 'qpid'
@@ -59,7 +59,7 @@ class Watch(command.Command):
                  'may be given several times')
         parser.add_argument(
             '--priority', action='append', type=str.lower,
-            choices=received.PRIORITIES,
+            choices=received_message.PRIORITIES,
             help='of this priority; may be given several times (default: '
                  'all)')
         parser.add_argument(
@@ -101,10 +101,10 @@ class Watch(command.Command):
                 self._listen()
         except _Over as over:
             return over.status
-        except received.Lost as error:
+        except received_message.Lost as error:
             raise RuntimeError(
                 f'{self._name} cannot be used: {error}') from None
-        except received.Harmful as error:
+        except received_message.Harmful as error:
             raise RuntimeError(str(error)) from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
@@ -129,7 +129,7 @@ class Watch(command.Command):
                     self._open()
                     connected = True
                 self._print(self._subscription.read(_LOOK))
-            except received.Lost as error:
+            except received_message.Lost as error:
                 if connected:
                     self._hint(f'{self._name} is gone: {error}. What is sent '
                                f'until it is back is not shown.')

@@ -25,7 +25,7 @@ from usermsg import exception  # noqa: E402
 from usermsg.notifications.drivers import loader as driver_loader  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg.objects import outbox  # noqa: E402
-from usermsg.outbox import drivers as relay_drivers  # noqa: E402
+from usermsg.outbox import relay_drivers  # noqa: E402
 from usermsg.outbox import writer  # noqa: E402
 from usermsg import policy  # noqa: E402
 

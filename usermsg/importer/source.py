@@ -143,7 +143,7 @@ class Origin:
 def connect(url, kind, any_revision=False):
     """An :class:`Origin`, for the length of a ``with`` block.
 
-    :param url: of :func:`usermsg.db.usable_url`
+    :param url: of :func:`usermsg.db.url.usable_url`
     :param any_revision: see :class:`Origin`
     :raises usermsg.exception.OriginUnusable: it can't be reached or read,
         also later in the block, or its tables aren't those of the service

@@ -27,7 +27,7 @@ from oslo_log import log
 from usermsg.catalogue.catalogues import image as entries
 from usermsg.catalogue import resource_types
 from usermsg import exception as errors
-from usermsg.metrics import registry as figures
+from usermsg.metrics import registry
 from usermsg.notifications import errors as delivery
 from usermsg.notifications import notification
 from usermsg import validation
@@ -87,7 +87,7 @@ class ImageNotifier:
         self._catalogue = catalogue
         self._properties = tuple(properties)
         self._messages = messages
-        self._metrics = metrics or figures.Metrics()
+        self._metrics = metrics or registry.Metrics()
         self._publisher = {} if publisher_id is None else {
             'publisher_id': publisher_id}
 

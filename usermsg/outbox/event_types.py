@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What notifications are of."""
+"""Event types of messages."""
 
 MESSAGE_CREATE = 'message.create'
 MESSAGE_DELETE = 'message.delete'

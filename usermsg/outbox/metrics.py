@@ -40,7 +40,7 @@ class Figures:
         self._db = db
         self._drivers = drivers
         self._stale = stale
-        self._recent = cached_call.CachedCall(
+        self._cached = cached_call.CachedCall(
             self._ask, _failed, kept, patience, name='usermsg-outbox-figures')
 
     def describe(self):
@@ -48,7 +48,7 @@ class Figures:
         return self._families()
 
     def collect(self):
-        known = self._recent.get()
+        known = self._cached.get()
         waiting, set_aside, oldest = families = self._families()
         if known is None or time.monotonic() - known.moment > self._stale:
             return families

@@ -22,7 +22,7 @@ from usermsg import exception
 from usermsg.notifications.drivers import loader
 from usermsg.objects import outbox as entries
 from usermsg.outbox import delivery
-from usermsg.outbox import drivers as relay_drivers
+from usermsg.outbox import relay_drivers
 from usermsg.outbox import shard
 
 LOG = log.getLogger(__name__)

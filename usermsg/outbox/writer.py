@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where notifications wait until a driver has delivered them.
+"""What puts notifications into the outbox, from where a relay takes them.
 
 What the outbox has accepted is never lost: it is stored in one transaction
 with what it tells of, and :mod:`usermsg.outbox.relay` forgets it when

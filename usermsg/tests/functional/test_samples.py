@@ -13,7 +13,7 @@ import yaml
 from usermsg.api import app
 from usermsg import conf as usermsg_conf
 from usermsg import config
-from usermsg.outbox import drivers as relay_drivers
+from usermsg.outbox import relay_drivers
 from usermsg import policies
 from usermsg.policies import messages as rules
 from usermsg import policy

@@ -9,7 +9,7 @@ import threading
 import time
 
 from usermsg.notifications.drivers.qpid import connection
-from usermsg.notifications.drivers.qpid import delivery as jobs
+from usermsg.notifications.drivers.qpid import delivery
 from usermsg.notifications.drivers.qpid import failures
 from usermsg.notifications.drivers.qpid import hosts
 from usermsg.notifications.drivers.qpid import sender
@@ -86,7 +86,7 @@ class Client:
                     'already.')
             if self._thread is None:
                 self._start()
-            job = jobs.Job(
+            job = delivery.Delivery(
                 self._number, data,
                 time.monotonic() + self._settings.delivery_timeout, retries)
             self._number += 1

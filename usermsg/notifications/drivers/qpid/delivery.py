@@ -5,7 +5,7 @@ from concurrent import futures
 import hashlib
 
 
-class Job:
+class Delivery:
     """A message that waits or is on its way.
 
     :param number: jobs are sent in the order of their numbers

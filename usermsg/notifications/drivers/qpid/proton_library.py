@@ -10,6 +10,7 @@ _HOW = ('It is built from source when it is installed, which needs gcc and '
         'libsasl2-dev and libsasl2-modules; without them it is built all the '
         'same, without TLS and SASL. Install them first, then run: '
         'pip install --no-cache-dir')
+_AGAIN = f'{_HOW} --force-reinstall --no-deps python-qpid-proton'
 
 
 def load(tls, sasl):
@@ -22,11 +23,12 @@ def load(tls, sasl):
     """
     try:
         proton = importlib.import_module('proton')
-    except ImportError:
+    except ImportError as error:
+        # Another name is that of a part: it is there, and broken.
+        how = f"{_HOW} 'usermsg[qpid]'" if error.name == 'proton' else _AGAIN
         raise exception.ConfigurationError(
             'the notification driver qpid needs the Python package '
-            f'python-qpid-proton, which cannot be imported. {_HOW} '
-            "'usermsg[qpid]'"
+            f'python-qpid-proton, which cannot be imported. {how}'
         ) from None
     return check(proton, tls, sasl)
 
@@ -42,6 +44,5 @@ def check(proton, tls, sasl):
     if missing:
         raise exception.ConfigurationError(
             'the Python package python-qpid-proton was built without '
-            f'{missing}. {_HOW} --force-reinstall --no-deps '
-            'python-qpid-proton')
+            f'{missing}. {_AGAIN}')
     return proton

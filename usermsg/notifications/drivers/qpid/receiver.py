@@ -4,7 +4,7 @@
 import uuid
 
 from usermsg.notifications.drivers.qpid import failures
-from usermsg.notifications import received
+from usermsg.notifications.drivers import received_message
 
 # No server knows it. One that says that it has it repeats what it is asked,
 # whatever it does then: ActiveMQ, RabbitMQ and the router of Qpid.
@@ -89,7 +89,7 @@ class Receiver:
         while (delivery := self._link.current) is not None:
             # Of what is too long the rest is read and forgotten.
             self._data += self._link.recv(delivery.pending) or b''
-            if len(self._data) > received.LONGEST:
+            if len(self._data) > received_message.LONGEST:
                 self._data.clear()
                 self._too_long = True
             if delivery.aborted:

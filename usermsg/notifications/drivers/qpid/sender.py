@@ -42,7 +42,7 @@ class Sender:
     :param settings: a :class:`.settings.Settings`
     :param finish: called with a job, and an error if it is one, when it is
         known what became of it
-    :param report: a :class:`.problems.Report`
+    :param report: a :class:`.failures.Report`
     """
 
     def __init__(self, address, settings, finish, report):

@@ -15,7 +15,7 @@ from usermsg.notifications.drivers.qpid import proton_library
 from usermsg.notifications.drivers.qpid import receiver
 from usermsg.notifications.drivers.qpid import settings as options
 from usermsg.notifications.drivers.qpid import tls
-from usermsg.notifications import received
+from usermsg.notifications.drivers import received_message
 
 #: How many messages of one node may be on their way to us.
 _AHEAD = 20
@@ -62,9 +62,9 @@ class Subscription:
 
         :param look: called now and then; what it raises ends the attempt
         :returns: what it listens to, a text
-        :raises usermsg.notifications.received.Lost: none does, or none has
+        :raises received_message.Lost: none does, or none has
             any of the nodes
-        :raises usermsg.notifications.received.Harmful: it would not get copies
+        :raises received_message.Harmful: it would not get copies
         """
         reasons = []
         for _ in self._settings.hosts:
@@ -75,7 +75,7 @@ class Subscription:
             # Not while it is handled: it has links that must be dropped
             # before the connection is freed.
             reasons.append(self._lost(reason))
-        raise received.Lost('; '.join(reasons))
+        raise received_message.Lost('; '.join(reasons))
 
     def _open(self, host, look):
         self._connection = connection.Connection(
@@ -114,7 +114,7 @@ class Subscription:
         """Before there is a link: to make one can do the harm."""
         if not self._take or not all(
                 each.startswith(_QUEUES) for each in self._addresses):
-            raise received.Harmful(
+            raise received_message.Harmful(
                 f'{host} is RabbitMQ, which gives no copies over AMQP 1.0: '
                 'from a queue it would take what is printed, and at an '
                 'exchange leave a queue behind that grows for ever. Listen '
@@ -126,7 +126,7 @@ class Subscription:
         taken = [each.address for each in self._receivers
                  if each.takes(product)]
         if taken and not self._take:
-            raise received.Harmful(
+            raise received_message.Harmful(
                 f'{host} does not grant copies of what comes to '
                 f'{", ".join(taken)}: what would be printed would be taken '
                 'from whoever else reads it. Listen to an exchange or a '
@@ -140,7 +140,7 @@ class Subscription:
 
         :returns: an iterator of the six attributes of each, as a dict; None
             for what is no notification
-        :raises usermsg.notifications.received.Lost: the connection is gone
+        :raises received_message.Lost: the connection is gone
         """
         end = time.monotonic() + seconds
         try:
@@ -158,7 +158,7 @@ class Subscription:
             return
         except failures.Lost as error:
             reason = str(error)
-        raise received.Lost(self._lost(reason))  # see open()
+        raise received_message.Lost(self._lost(reason))  # see open()
 
     def _next(self):
         """The bytes of one more message, None if there is none."""
@@ -180,7 +180,7 @@ class Subscription:
         try:
             message.decode(data)
             body = message.body
-            return message.subject, received.attributes(
+            return message.subject, received_message.attributes(
                 bytes(body) if isinstance(body, memoryview) else body,
                 (message.properties or {}).get('compression'))
         except Exception:
@@ -251,7 +251,7 @@ def of(conf, topics=None, priorities=None, exchange=None, node=None,
     names = topics or conf.oslo_messaging_notifications.topics
     found = [template.fill(topic=topic, priority=priority, **parts)
              for topic in names
-             for priority in priorities or received.PRIORITIES]
+             for priority in priorities or received_message.PRIORITIES]
     subjects = None
     if 'topic' not in template.parts and not take and (topics or not node):
         subjects = [settings.subjects.fill(

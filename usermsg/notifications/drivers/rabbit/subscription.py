@@ -7,7 +7,7 @@ import time
 import amqp
 
 from usermsg.notifications.drivers.rabbit import connection as connections
-from usermsg.notifications import received
+from usermsg.notifications.drivers import received_message
 
 #: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
 _WAITING = 10_000
@@ -43,7 +43,7 @@ class Subscription:
 
         :param look: called before each; what it raises ends the attempt
         :returns: what it listens to, a text
-        :raises usermsg.notifications.received.Lost: none does
+        :raises received_message.Lost: none does
         """
         reasons = []
         for host in self._broker.hosts:
@@ -58,7 +58,7 @@ class Subscription:
                 self.close()
                 reasons.append(
                     f'{host.address}: {connections.reason_of(error)}')
-        raise received.Lost('; '.join(reasons))
+        raise received_message.Lost('; '.join(reasons))
 
     def _subscribe(self):
         self._have_exchange()
@@ -89,7 +89,7 @@ class Subscription:
 
         :returns: a list of the six attributes of each, as a dict; None for
             what is no notification
-        :raises usermsg.notifications.received.Lost: the connection is gone
+        :raises received_message.Lost: the connection is gone
         """
         end = time.monotonic() + seconds
         try:
@@ -103,8 +103,8 @@ class Subscription:
                 self._channel.basic_ack(messages[-1].delivery_tag, True)
         except Exception as error:
             self.close()
-            raise received.Lost(connections.reason_of(error)) from None
-        return [received.attributes(
+            raise received_message.Lost(connections.reason_of(error)) from None
+        return [received_message.attributes(
             message.body, (message.headers or {}).get('compression'))
             for message in messages]
 

@@ -4,7 +4,7 @@
 from usermsg import config
 from usermsg import exception
 from usermsg.notifications.drivers import loader
-from usermsg.outbox import drivers as relay_drivers
+from usermsg.outbox import relay_drivers
 from usermsg.tests import base
 
 SECRET = 'S3C'

@@ -10,7 +10,7 @@ import time
 from usermsg import config
 from usermsg import exception
 from usermsg.notifications.drivers.qpid import subscription
-from usermsg.notifications import received
+from usermsg.notifications.drivers import received_message
 from usermsg.tests.fixtures import certificates
 from usermsg.tests.fixtures import qpid_brokers
 from usermsg.tests.fixtures import qpid_case
@@ -99,7 +99,7 @@ class TestWithRabbitMQ(TestCase):
         # A queue would be left behind, so not even then.
         for node in (None, '/exchange/openstack/#', '/topic/x.y', '/queue/x',
                      'x'):
-            self.assertRaises(received.Harmful, self.subscribe(
+            self.assertRaises(received_message.Harmful, self.subscribe(
                 node=node, take=True).open)
         self.assertEqual({'audit'}, self.queues())
         self.assertEqual(1, self.vhost.count('audit'))
@@ -172,7 +172,7 @@ class TestAnswers(PeerCase):
 
     def test_a_long_one_is_read_and_its_end_too(self):
         peer = self.start_peer()
-        text = 'x' * received.LONGEST
+        text = 'x' * received_message.LONGEST
         peer.tell('all', mode='copy', has=[
             self.note(1, text=text[:3_000_000]), self.note(2, text=text),
             self.note(3)])
@@ -187,7 +187,8 @@ class TestAnswers(PeerCase):
         # One that repeats what it is asked, copies included, copies nothing.
         for mode in ('repeated', 'move', 'untold'):
             peer.tell('all', mode=mode, has=[self.note(1)])
-            error = self.assertRaises(received.Harmful, self.subscribe().open)
+            error = self.assertRaises(
+                received_message.Harmful, self.subscribe().open)
             self.assertIn(f'{peer.url()}{REFUSED}all: ', str(error))
         self.assertEqual([], peer.record('given'))
 
@@ -229,7 +230,7 @@ class TestAnswers(PeerCase):
             f'{peer.url()}, notifications.warn; not to notifications.info: '
             'amqp:not-found (no such node)',
             self.subscribe(priorities=['info', 'warn']).open())
-        error = self.assertRaises(received.Lost, self.subscribe(
+        error = self.assertRaises(received_message.Lost, self.subscribe(
             topics=['absent'], priorities=['info']).open)
         self.assertEqual(f'{peer.url()}: absent.info: amqp:not-found '
                          '(no such node)', str(error))
@@ -244,7 +245,8 @@ class TestAnswers(PeerCase):
             found.open()
             peer.tell('all', now=how, condition='amqp:resource-deleted')
             error = self.assertRaises(
-                received.Lost, lambda found=found: self.numbers(found, 1))
+                received_message.Lost,
+                lambda found=found: self.numbers(found, 1))
             self.assertEqual(f'{peer.url()}: all: {expected}', str(error))
 
     def test_what_cannot_be_kept_is_refused(self):

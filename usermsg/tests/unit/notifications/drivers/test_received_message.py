@@ -4,8 +4,8 @@ import json
 from kombu import compression
 
 from usermsg.notifications.drivers.qpid import envelope
+from usermsg.notifications.drivers import received_message
 from usermsg.notifications import notification
-from usermsg.notifications import received
 from usermsg.tests import base
 
 
@@ -23,31 +23,32 @@ class TestAttributes(base.TestCase):
                 {**self.body, '_context_auth_token': 'secret'}):
             text = json.dumps(content)
             for body in (text, text.encode()):
-                self.assertEqual(self.body, received.attributes(body))
+                self.assertEqual(self.body, received_message.attributes(body))
 
     def test_so_they_are_in_what_an_amqp_1_0_sender_wrote(self):
         for size in (1, 1000):
             self.body['payload'] = 'x' * size
-            self.assertEqual(self.body, received.attributes(
+            self.assertEqual(self.body, received_message.attributes(
                 envelope.amqp1({'auth_token': 'secret'}, self.body)))
         short = b'\x00\x53\x77\xa1' + bytes([len('{"a": 1}')]) + b'{"a": 1}'
-        self.assertIsNone(received.attributes(short))
+        self.assertIsNone(received_message.attributes(short))
 
     def test_they_may_be_compressed(self):
         for name in ('gzip', 'bzip2', 'lzma'):
-            self.assertEqual(self.body, received.attributes(
+            self.assertEqual(self.body, received_message.attributes(
                 *compression.compress(self.text, name)))
 
     def test_no_more_of_them_than_is_shown_is_decompressed(self):
         for name in ('gzip', 'bzip2', 'lzma'):
-            text = self.text + ' ' * received.LONGEST
-            self.assertIsNone(received.attributes(
+            text = self.text + ' ' * received_message.LONGEST
+            self.assertIsNone(received_message.attributes(
                 *compression.compress(text, name)))
 
     def test_nothing_else_is_one(self):
         for body in ('', '{', '[]', '1', 'null', '{}', b'\xff',
                      b'\x00\x53\x77', '{"request": 1}', '[' * 100_000,
                      '{"oslo.message": 1}', None, {'a': 'map'}, 7,
-                     self.text + ' ' * received.LONGEST):
-            self.assertIsNone(received.attributes(body), str(body)[:20])
-        self.assertIsNone(received.attributes(self.text, 'pigeon'))
+                     self.text + ' ' * received_message.LONGEST):
+            self.assertIsNone(
+                received_message.attributes(body), str(body)[:20])
+        self.assertIsNone(received_message.attributes(self.text, 'pigeon'))
