@@ -15,7 +15,7 @@ from usermsg import service
 ROOT = pathlib.Path(__file__).parents[2]
 
 #: Data of tests, and that they share.
-DATA = pathlib.Path(__file__).with_name('data')
+DATA = pathlib.Path(__file__).parent / 'fixtures' / 'data'
 
 
 class TestCase(base.BaseTestCase):

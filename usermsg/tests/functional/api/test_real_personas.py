@@ -13,12 +13,12 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import identified
 from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import personas
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
-from usermsg.tests.functional.api.middleware import test_tokens
-from usermsg.tests.functional.api import test_personas
+from usermsg.tests.fixtures import short_tokens
 
-TABLE = test_personas.TABLE
+TABLE = personas.TABLE
 
 
 class Personas:
@@ -54,7 +54,7 @@ class Personas:
         revoked = self._again('member')
         self._identity.revoke(revoked)
         # It has the same keys, and the same admin in the same project.
-        expired, known = (test_tokens.short().token('admin', project='admin')
+        expired, known = (short_tokens.short().token('admin', project='admin')
                           for _ in range(2))
         credential = self._identity.credential_token(
             *self._identity.application_credential(
@@ -100,7 +100,7 @@ class Personas:
 
 
 @functools.cache
-def personas():
+def in_keystone():
     return Personas(keystone.shared())
 
 
@@ -110,8 +110,8 @@ class TestPersonas(base.TestCase):
     def setUp(self):
         super().setUp()
         self.service = servers.require(identified.shared)
-        self.tokens = personas().tokens
-        self.projects = personas().projects
+        self.tokens = in_keystone().tokens
+        self.projects = in_keystone().projects
         self.mine = self.projects['reader']
 
     def test_nobody_gets_a_token_for_a_project_without_a_role(self):
@@ -130,7 +130,7 @@ class TestPersonas(base.TestCase):
         self.assertNotIn('Traceback', self.service.server.log())
 
     def test_each_kind_of_token_is_as_good_as_its_persona(self):
-        kinds = personas().kinds()
+        kinds = in_keystone().kinds()
         _, known, _ = kinds['expired and known']
         end = time.monotonic() + 60
         while self.service.ask('/v3/messages', known)[0].status == 200:
@@ -161,8 +161,8 @@ class TestPersonas(base.TestCase):
 
     def status(self, route, token, service=None):
         message = http_client.record(self.service.runtime, self.mine,
-                                     test_personas.event_of(route))
-        method, address, headers, body = test_personas.request_of(
+                                     personas.event_of(route))
+        method, address, headers, body = personas.request_of(
             route, self.mine, message.id)
         if service is not None:
             headers['X-Service-Token'] = service
@@ -173,7 +173,7 @@ class TestPersonas(base.TestCase):
         projects = [self.mine, self.projects['other-reader'],
                     self.projects['service'], uuid.uuid4().hex]
         for project in projects * 2:
-            for event_id in (test_personas.EVENT, test_personas.SHARE_EVENT):
+            for event_id in (personas.EVENT, personas.SHARE_EVENT):
                 http_client.record(self.service.runtime, project, event_id)
         owners = {row['id']: row['project_id']
                   for row in samples.stored(self.service.runtime.db)}
@@ -185,7 +185,7 @@ class TestPersonas(base.TestCase):
                     f'project_id={project}' for project in projects)]):
             answer, content = self.service.ask(
                 f'{address}?{query}', self.tokens[persona],
-                headers=test_personas.HEADERS)
+                headers=personas.HEADERS)
             if answer.status == 200:
                 found = {owners[message['id']]
                          for message in content['messages']}

@@ -17,9 +17,9 @@ import urllib.request
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import scrape
 from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import standalone
-from usermsg.tests.functional.api.middleware import test_metrics
 
 #: Seconds; less than a timeout of cheroot's alone would take.
 SOON = 20
@@ -200,8 +200,8 @@ class TestHalfABody(SlowClientTestCase):
         port = self.server.runtime.conf.metrics.port
         with urllib.request.urlopen(  # nosec
                 f'http://127.0.0.1:{port}/', timeout=30) as answer:
-            return test_metrics.read(answer.read().decode())[
-                test_metrics.REQUESTS].get(('POST', '/v3/messages', '400'), 0)
+            return scrape.read(answer.read().decode())[
+                scrape.REQUESTS].get(('POST', '/v3/messages', '400'), 0)
 
     def record(self, header, body):
         """Send a request; returns its connection."""

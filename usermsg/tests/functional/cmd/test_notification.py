@@ -5,46 +5,19 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 
 import amqp
 
-from usermsg.tests import base
-from usermsg.tests.fixtures import commands
+from usermsg.tests.fixtures import notification_case
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import servers
 
-PASSWORD = 'hunter2'
-MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 
-
-class TestCase(base.TestCase):
-
-    def configure(self, *drivers, url=None, **options):
-        lines = [f'driver = {driver}' for driver in drivers]
-        if url:
-            lines.append(f'transport_url = {url}')
-        self.config = self.write('usermsg.conf', '\n'.join([
-            '[DEFAULT]', *(f'{name} = {value}'
-                           for name, value in options.items()),
-            '[oslo_messaging_notifications]', *lines,
-            '[oslo_messaging_rabbit_notify]', 'timeout = 20',
-            '[notifications]', 'publisher_id = here']) + '\n')
-
-    def manage(self, *arguments, status=0):
-        """Run it; returns its two outputs."""
-        end = commands.manage(*arguments, config=self.config)
-        self.assertEqual(status, end.returncode, end)
-        self.assertNotIn('Traceback', end.stderr)
-        self.assertNotIn(PASSWORD, end.stdout + end.stderr)
-        return end.stdout, end.stderr
-
-
-class TestNotify(TestCase):
+class TestNotify(notification_case.TestCase):
 
     def closed(self):
-        return (f'rabbit://usermsg:{PASSWORD}@127.0.0.1:'
+        return (f'rabbit://usermsg:{notification_case.PASSWORD}@127.0.0.1:'
                 f'{servers.free_port()}/')
 
     def test_nothing_is_configured(self):
@@ -100,7 +73,7 @@ class TestNotify(TestCase):
     def test_what_is_sent_can_be_chosen(self):
         self.configure('rabbit', url=self.closed())
         end = subprocess.run(
-            [*MANAGE, self.config, 'notification', 'send',
+            [*notification_case.MANAGE, self.config, 'notification', 'send',
              '--driver', 'logging', '--event-type', 'image.delete',
              '--priority', 'warn', '--payload', '-'],
             input='{"id": "an image"}', text=True, capture_output=True,
@@ -123,7 +96,7 @@ class TestNotify(TestCase):
                       'whether it was delivered\n', output)
 
 
-class TestWithRabbitMQ(TestCase):
+class TestWithRabbitMQ(notification_case.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -135,7 +108,8 @@ class TestWithRabbitMQ(TestCase):
     def listen(self, *arguments):
         """Begin to listen; returns the process."""
         process = subprocess.Popen(
-            [*MANAGE, self.config, 'notification', 'watch', *arguments],
+            [*notification_case.MANAGE, self.config,
+                'notification', 'watch', *arguments],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
@@ -192,7 +166,8 @@ class TestWithRabbitMQ(TestCase):
         self.publish(json.dumps({
             'message_id': 'an id', 'publisher_id': 'a\x1b[2Jhost',
             'event_type': 'x.y', 'priority': 'SAMPLE', 'timestamp': 'now',
-            'payload': {'text': '\x9b1m'}, '_context_auth_token': PASSWORD}),
+            'payload': {'text': '\x9b1m'},
+            '_context_auth_token': notification_case.PASSWORD}),
             'notifications.sample')
         self.assertEqual(
             'now SAMPLE x.y a\\u001b[2Jhost an id {"text": "\\u009b1m"}\n',
@@ -230,7 +205,7 @@ class TestWithRabbitMQ(TestCase):
         self.assertEqual('', process.stderr.read())
 
 
-class TestInput(TestCase):
+class TestInput(notification_case.TestCase):
 
     def test_what_cannot_be_is_named_by_its_option(self):
         self.configure('logging')
@@ -253,7 +228,8 @@ class TestInput(TestCase):
     def test_why_it_cannot_listen_is_said_in_one_line(self):
         port = servers.free_port()
         for drivers, url, expected in (
-                (['rabbit'], f'rabbit://u:{PASSWORD}@127.0.0.1:{port}/',
+                (['rabbit'],
+                 f'rabbit://u:{notification_case.PASSWORD}@127.0.0.1:{port}/',
                  rf'RabbitMQ cannot be used: 127\.0\.0\.1:{port}: .*refused'),
                 (['rabbit'], 'fake://',
                  r'\[oslo_messaging_notifications\] transport_url: .*fake.*'),

@@ -13,7 +13,7 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import outbox_samples
-from usermsg.tests.functional.cmd import test_status
+from usermsg.tests.fixtures import upgrade
 
 entry = outbox_samples.entry
 
@@ -83,7 +83,7 @@ class TestOutbox(Commands, databases.TestCase):
         self.manage('outbox', 'drop', '--all', '--yes')
         self.assertEqual([], self.left())
 
-    def test_the_backlog_is_told_by_stats_and_by_upgrade_check(self):
+    def test_the_backlog_is_told_by_stats_and_by_upgrade(self):
         self.prepare(tables=False)
         migration.sync(self.db)
         self.assertEqual(
@@ -100,8 +100,8 @@ class TestOutbox(Commands, databases.TestCase):
               'Set aside': 1,
               'Oldest waits since': '2026-01-31T12:00:01+00:00'}],
             self.json('stats', '--by', 'driver'))
-        outcome = test_status.checked(self.config)
-        self.assertEqual(test_status.WARNING, outcome.codes[-1])
+        outcome = upgrade.checked(self.config)
+        self.assertEqual(upgrade.WARNING, outcome.codes[-1])
         for words in ('pigeon: 3 waiting since 2026-01-31T12:00:00+00:00. ',
                       'rabbit: 1 waiting since 2026-01-31T12:00:01+00:00, '
                       '1 set aside. ',

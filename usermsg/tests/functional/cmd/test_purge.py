@@ -20,10 +20,10 @@ from usermsg.message import api as message_api
 from usermsg.objects import statistics
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import expiry
 from usermsg.tests.fixtures import samples
-from usermsg.tests.functional.worker import test_reaper
 
-DAY = test_reaper.DAY
+DAY = expiry.DAY
 PURGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 
 
@@ -57,12 +57,12 @@ class TestPurge(TestCase):
     options = {'pause': 0, 'batch': 100}
 
     def test_what_has_expired(self):
-        kept = test_reaper.rows(3, DAY)
-        self.insert(test_reaper.rows(250, 31 * DAY), kept)
+        kept = expiry.rows(3, DAY)
+        self.insert(expiry.rows(250, 31 * DAY), kept)
         now = datetime.datetime.now(datetime.timezone.utc)
         samples.insert(self.db, [
-            test_reaper.key('old', now - DAY),
-            test_reaper.key('new', now + DAY)], models.source_keys)
+            expiry.key('old', now - DAY),
+            expiry.key('new', now + DAY)], models.source_keys)
         self.assertEqual('250 expired messages would be removed.\n'
                          '1 expired source ids would be removed.\n',
                          self.manage('purge', '--dry-run'))
@@ -74,12 +74,12 @@ class TestPurge(TestCase):
         self.assertIn('0 expired messages', self.manage('purge'))
 
     def test_of_one_project(self):
-        others = test_reaper.rows(30, 31 * DAY, project_id='other')
-        mine = test_reaper.rows(5, DAY)
-        self.insert(test_reaper.rows(230, 31 * DAY), others, mine)
+        others = expiry.rows(30, 31 * DAY, project_id='other')
+        mine = expiry.rows(5, DAY)
+        self.insert(expiry.rows(230, 31 * DAY), others, mine)
         now = datetime.datetime.now(datetime.timezone.utc)
         samples.insert(self.db, [
-            test_reaper.key(f'{number}', now + DAY * (-1) ** number, project)
+            expiry.key(f'{number}', now + DAY * (-1) ** number, project)
             for number in range(250)
             for project in (samples.PROJECT, 'other')], models.source_keys)
         arguments = ('purge', '--project', samples.PROJECT)
@@ -97,9 +97,9 @@ class TestPurge(TestCase):
         self.assertEqual([row['id'] for row in others], self.ids())
 
     def test_what_is_older(self):
-        old, kept = test_reaper.rows(250, 2 * DAY), test_reaper.rows(5, DAY)
+        old, kept = expiry.rows(250, 2 * DAY), expiry.rows(5, DAY)
         self.insert(old, kept)
-        samples.insert(self.db, [test_reaper.key(
+        samples.insert(self.db, [expiry.key(
             'a key', datetime.datetime(2020, 1, 1))], models.source_keys)
         made = kept[0]['created_at'].isoformat()
         for age in ('36h', '2d', f'{made}+00:00', made):
@@ -143,7 +143,7 @@ class TestInterruption(TestCase):
         self.assertEqual([], self.ids())
 
     def test_it_ends_after_the_batch_and_goes_on_when_run_again(self):
-        made = test_reaper.rows(2000, 31 * DAY)
+        made = expiry.rows(2000, 31 * DAY)
         self.rows = [row['id'] for row in made]
         self.insert(made)
         process = self.start(stdout=subprocess.PIPE, text=True)
@@ -154,7 +154,7 @@ class TestInterruption(TestCase):
         self.check(output, process.returncode)
 
     def test_there_is_a_bar_on_a_terminal(self):
-        made = test_reaper.rows(2000, 31 * DAY)
+        made = expiry.rows(2000, 31 * DAY)
         self.rows = [row['id'] for row in made]
         self.insert(made)
         ours, theirs = pty.openpty()
@@ -186,8 +186,8 @@ class TestMeanwhile(TestCase):
 
     def setUp(self):
         super().setUp()
-        self.kept = test_reaper.rows(25, DAY)
-        self.insert(test_reaper.rows(self.MANY, 31 * DAY), self.kept)
+        self.kept = expiry.rows(25, DAY)
+        self.insert(expiry.rows(self.MANY, 31 * DAY), self.kept)
         self.done = threading.Event()
 
     def read(self, api):

@@ -2,13 +2,11 @@
 """``usermsg-status``, run as an operator runs it."""
 
 import importlib.metadata
-import json
 import os
 import re
 import subprocess
 import sys
 
-from oslo_upgradecheck import upgradecheck
 import sqlalchemy as sa
 
 from usermsg.cmd import status as command
@@ -22,36 +20,17 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import servers
+from usermsg.tests.fixtures import upgrade
 
 PASSWORD = 'hunter2'
-
-CHECKS = ('Database driver', 'Schema', 'Catalogue', 'Policy',
-          'Notification drivers', 'Outbox')
-SUCCESS, WARNING, FAILURE = upgradecheck.Code
-
-
-class Checked:
-    """The outcome of ``upgrade check``, by the names of the checks."""
-
-    def __init__(self, end):
-        self.end = end
-        results = {found['check']: found
-                   for found in json.loads(end.stdout)['checks']}
-        self.codes = [results[name]['result'] for name in CHECKS]
-        self.details = {name: results[name]['details'] for name in CHECKS}
-
-
-def checked(config=None, **environment):
-    return Checked(commands.status('upgrade', 'check', '--json',
-                                   config=config, **environment))
 
 
 class StatusTestCase:
 
     def assertChecked(self, outcome, **codes):
         """:param codes: first word of a check -> its code, if not SUCCESS"""
-        expected = [codes.pop(name.split()[0].lower(), SUCCESS)
-                    for name in CHECKS]
+        expected = [codes.pop(name.split()[0].lower(), upgrade.SUCCESS)
+                    for name in upgrade.CHECKS]
         self.assertEqual({}, codes)
         self.assertEqual(expected, outcome.codes, outcome.details)
         self.assertEqual((max(expected), ''),
@@ -75,37 +54,38 @@ class TestDatabase(StatusTestCase, databases.TestCase):
                 context.RequestContext(), 'VOLUME_000002', 'a-project')
 
     def test_a_database_without_tables_is_a_failure(self):
-        outcome = checked(self.config)
-        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
-                           outbox=WARNING)
+        outcome = upgrade.checked(self.config)
+        self.assertChecked(outcome, schema=upgrade.FAILURE,
+                           catalogue=upgrade.WARNING,
+                           outbox=upgrade.WARNING)
         self.assertRegex(outcome.details['Schema'],
                          'has no tables yet.* Run "usermsg-manage db sync"')
 
     def test_after_db_sync_all_is_well(self):
         migration.sync(self.service.db)
-        outcome = checked(self.config)
+        outcome = upgrade.checked(self.config)
         self.assertChecked(outcome)
         self.assertIn(migration.head(), outcome.details['Schema'])
 
     def test_a_newer_release_is_a_warning(self):
         migration.sync(self.service.db)
         self.execute(sa.text("UPDATE alembic_version SET version_num = 'x'"))
-        outcome = checked(self.config)
-        self.assertChecked(outcome, schema=WARNING)
+        outcome = upgrade.checked(self.config)
+        self.assertChecked(outcome, schema=upgrade.WARNING)
         self.assertIn('A newer release', outcome.details['Schema'])
 
     def test_stored_events_that_the_catalogue_lacks_are_named(self):
         migration.sync(self.service.db)
         self.record(3)
-        outcome = checked(self.config)
+        outcome = upgrade.checked(self.config)
         self.assertChecked(outcome)
         self.assertIn('newest 3 messages', outcome.details['Catalogue'])
 
         self.execute(models.messages.update().values(
             event_id='NEWER_000001'))
         self.record()
-        outcome = checked(self.config)
-        self.assertChecked(outcome, catalogue=WARNING)
+        outcome = upgrade.checked(self.config)
+        self.assertChecked(outcome, catalogue=upgrade.WARNING)
         self.assertRegex(outcome.details['Catalogue'],
                          r'newest 4 messages: NEWER_000001\. ')
 
@@ -117,7 +97,7 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         self.execute(models.messages.insert().values([
             {**row._asdict(), 'id': f'{number:036}',
              'event_id': f'NEWER_{number:06}'} for number in range(13)]))
-        details = checked(self.config).details['Catalogue']
+        details = upgrade.checked(self.config).details['Catalogue']
         self.assertIn('NEWER_000009 and 3 more', details)
         self.assertNotIn('NEWER_000010', details)
 
@@ -127,9 +107,11 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         else:
             url = (f'{self.url.partition(":")[0]}://usermsg:{PASSWORD}'
                    f'@127.0.0.1:{servers.free_port()}/usermsg')
-        outcome = checked(self.config_file(database={'connection': url}))
-        self.assertChecked(outcome, schema=FAILURE, catalogue=WARNING,
-                           outbox=WARNING)
+        outcome = upgrade.checked(
+            self.config_file(database={'connection': url}))
+        self.assertChecked(outcome, schema=upgrade.FAILURE,
+                           catalogue=upgrade.WARNING,
+                           outbox=upgrade.WARNING)
         self.assertIn('The database cannot be used: ',
                       outcome.details['Schema'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
@@ -142,27 +124,29 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         migration.sync(self.runtime(tables=False).db)
 
     def check(self, **groups):
-        return checked(self.config_file(**groups))
+        return upgrade.checked(self.config_file(**groups))
 
     def test_the_table_is_for_people(self):
         end = commands.status('upgrade', 'check', config=self.config_file())
         self.assertEqual((0, ''), (end.returncode, end.stderr))
-        for name in CHECKS:
+        for name in upgrade.CHECKS:
             self.assertRegex(end.stdout,
                              rf'Check: {name} +\|\n\| Result: Success')
 
     def test_no_database_is_configured(self):
-        outcome = checked(self.write('empty.conf', '[api]\n'))
-        self.assertChecked(outcome, database=FAILURE, schema=FAILURE,
-                           catalogue=WARNING, outbox=WARNING)
+        outcome = upgrade.checked(self.write('empty.conf', '[api]\n'))
+        self.assertChecked(outcome, database=upgrade.FAILURE,
+                           schema=upgrade.FAILURE,
+                           catalogue=upgrade.WARNING, outbox=upgrade.WARNING)
         self.assertIn('[database] connection is not set',
                       outcome.details['Database driver'])
 
     def test_a_database_driver_that_is_not_installed(self):
         outcome = self.check(database={
             'connection': f'mysql+mysqldb://usermsg:{PASSWORD}@db/usermsg'})
-        self.assertChecked(outcome, database=FAILURE, schema=FAILURE,
-                           catalogue=WARNING, outbox=WARNING)
+        self.assertChecked(outcome, database=upgrade.FAILURE,
+                           schema=upgrade.FAILURE,
+                           catalogue=upgrade.WARNING, outbox=upgrade.WARNING)
         self.assertIn('MySQLdb', outcome.details['Database driver'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
 
@@ -170,27 +154,27 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         path = self.write('overlay/a.yaml', 'prefixes:\n  volume: 1\n')
         outcome = self.check(
             catalogue={'overlay_dir': self.home / 'overlay'})
-        self.assertChecked(outcome, catalogue=FAILURE)
+        self.assertChecked(outcome, catalogue=upgrade.FAILURE)
         self.assertIn(f'{path}:2: ', outcome.details['Catalogue'])
 
     def test_a_bad_policy_is_named_with_file_and_line(self):
         path = self.write('policy.yaml',
                           '# ours\n"message:get": "role:reader adn x:y"\n')
         outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=FAILURE)
+        self.assertChecked(outcome, policy=upgrade.FAILURE)
         self.assertIn(f'{path}:2: message:get: ', outcome.details['Policy'])
 
     def test_a_check_of_a_policy_that_never_matches_is_a_warning(self):
         path = self.write('policy.yaml', '"message:get_all": "rol:admin"\n')
         outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=WARNING)
+        self.assertChecked(outcome, policy=upgrade.WARNING)
         self.assertIn(f'{path}:1: message:get_all: "rol:" ',
                       outcome.details['Policy'])
 
     def test_a_policy_in_json_is_a_failure(self):
         path = self.write('policy.json', '{"message:get": "role:reader"}')
         outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=FAILURE)
+        self.assertChecked(outcome, policy=upgrade.FAILURE)
         self.assertIn('JSON', outcome.details['Policy'])
 
     def test_drivers_that_can_be_loaded(self):
@@ -200,7 +184,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             '[oslo_messaging_notifications]\n'
             'driver = log\ndriver = noop\n'
             f'transport_url = rabbit://usermsg:{PASSWORD}@mq/\n'))
-        outcome = checked(path)
+        outcome = upgrade.checked(path)
         self.assertChecked(outcome)
         self.assertEqual({'log', 'noop'}, set(
             outcome.details['Notification drivers'].split(', ')))
@@ -210,7 +194,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         outcome = self.check(oslo_messaging_notifications={
             'driver': 'messagingv2',
             'transport_url': f'rabbit://usermsg:{PASSWORD}@mq/'})
-        self.assertChecked(outcome, notification=WARNING)
+        self.assertChecked(outcome, notification=upgrade.WARNING)
         self.assertIn('messagingv2: does not say when it could not deliver',
                       outcome.details['Notification drivers'])
         self.assertNotIn(PASSWORD, outcome.end.stdout)
@@ -219,7 +203,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         for driver in ('rabbit', 'messagingv2'):
             outcome = self.check(
                 oslo_messaging_notifications={'driver': driver})
-            self.assertChecked(outcome, notification=WARNING)
+            self.assertChecked(outcome, notification=upgrade.WARNING)
             self.assertIn(
                 f'{driver}: no transport_url is set, so localhost:5672 is '
                 f'asked.', outcome.details['Notification drivers'])
@@ -234,7 +218,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                     f'rabbit://u:{PASSWORD}/x@mq/'):
             outcome = self.check(oslo_messaging_notifications={
                 'driver': 'log', 'transport_url': url})
-            self.assertChecked(outcome, notification=FAILURE)
+            self.assertChecked(outcome, notification=upgrade.FAILURE)
             self.assertIn('[oslo_messaging_notifications] transport_url: ',
                           outcome.details['Notification drivers'])
             self.assertNotIn(PASSWORD, outcome.end.stdout + outcome.end.stderr)
@@ -244,7 +228,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': 'rabbit://mq/'},
             oslo_messaging_rabbit_notify={'timeout': 25})
-        self.assertChecked(outcome, notification=FAILURE)
+        self.assertChecked(outcome, notification=upgrade.FAILURE)
         self.assertIn('[oslo_messaging_rabbit_notify] timeout: 25 seconds',
                       outcome.details['Notification drivers'])
 
@@ -258,12 +242,12 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             stream.write('[oslo_messaging_notifications]\n'
                          'driver = noop\ndriver = pigeon\ndriver = smoke\n')
         # What is installed is known from a Python's start.
-        outcome = Checked(subprocess.run(
+        outcome = upgrade.Checked(subprocess.run(
             [sys.executable, '-m', 'usermsg.cmd.status', '--config-file', path,
              'upgrade', 'check', '--json'], text=True, capture_output=True,
             timeout=120, env={**os.environ, 'PYTHONPATH': os.pathsep.join(
                 [str(self.home / 'plug'), *filter(None, sys.path)])}))
-        self.assertChecked(outcome, notification=FAILURE)
+        self.assertChecked(outcome, notification=upgrade.FAILURE)
         details = outcome.details['Notification drivers']
         self.assertIn('there is no driver "smoke".', details)
         self.assertRegex(details, '"pigeon" cannot be loaded: .*pigeons')
@@ -271,7 +255,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
 
     def test_the_variable_names_the_configuration(self):
         path = self.config_file()
-        self.assertChecked(checked(
+        self.assertChecked(upgrade.checked(
             **{config.CONFIG_FILES_VARIABLE: path}))
 
     def assertNotChecked(self, pattern, end):

@@ -13,11 +13,11 @@ from usermsg.importer import store
 from usermsg.message import api as message_api
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import expiry
 from usermsg.tests.fixtures import samples
-from usermsg.tests.functional.worker import test_reaper
 from usermsg.worker import reaper
 
-DAY = test_reaper.DAY
+DAY = expiry.DAY
 CREATE, DELETE, EXPIRE = (
     f'message.{name}' for name in ('create', 'delete', 'expire'))
 
@@ -118,7 +118,7 @@ class TestCreate(TestCase):
             self.use(driver)
             message = samples.record(self.api)
             self.api.delete(samples.request(), message.id)
-            self.insert(test_reaper.rows(3, 31 * DAY))
+            self.insert(expiry.rows(3, 31 * DAY))
             self.assertEqual(3, self.api.cleanup_expired_messages())
         self.assertEqual([], self.told())
 
@@ -194,11 +194,11 @@ class TestEnd(TestCase):
 
     def test_what_expires_is_told(self):
         self.use(reaper={'pause': 0, 'batch': 100})
-        kept = test_reaper.rows(2, DAY)
+        kept = expiry.rows(2, DAY)
         self.insert(kept)
         for clean_up in (self.api.cleanup_expired_messages, lambda:
                          reaper.Reaper(self.service).reap(threading.Event())):
-            gone = self.insert(test_reaper.rows(250, 31 * DAY))
+            gone = self.insert(expiry.rows(250, 31 * DAY))
             clean_up()
             self.assertEqual([(EXPIRE, ident) for ident in gone],
                              sorted(self.told(), key=lambda told: told[1]))
@@ -206,16 +206,16 @@ class TestEnd(TestCase):
 
     def test_what_is_too_much_is_told(self):
         self.use(reaper={'pause': 0}, messages={'max_per_project': 3})
-        made = self.insert(test_reaper.rows(10, DAY))
+        made = self.insert(expiry.rows(10, DAY))
         reaper.Reaper(self.service).reap(threading.Event())
         self.assertEqual([(DELETE, ident) for ident in made[:7]],
                          sorted(self.told(), key=lambda told: told[1]))
 
     def test_what_is_purged_is_told(self):
         self.use(reaper={'pause': 0, 'batch': 100})
-        expired = self.insert(test_reaper.rows(120, 31 * DAY))
-        old = self.insert(test_reaper.rows(120, 2 * DAY))
-        self.insert(test_reaper.rows(2, DAY))
+        expired = self.insert(expiry.rows(120, 31 * DAY))
+        old = self.insert(expiry.rows(120, 2 * DAY))
+        self.insert(expiry.rows(2, DAY))
         for arguments in (('--dry-run',), (), ('--older-than', '36h')):
             end = commands.manage('purge', *arguments,
                                   config=str(self.home / 'usermsg.conf'))
@@ -229,7 +229,7 @@ class TestEnd(TestCase):
 
     def test_of_many_who_remove_the_same_only_one_tells(self):
         self.use(reaper={'pause': 0, 'batch': 10})
-        gone = self.insert(test_reaper.rows(200, 31 * DAY))
+        gone = self.insert(expiry.rows(200, 31 * DAY))
         ready = threading.Barrier(4)
 
         def delete(idents):

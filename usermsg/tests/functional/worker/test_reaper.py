@@ -17,30 +17,16 @@ from usermsg.db import models
 from usermsg.message import api as message_api
 from usermsg.objects import removal
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import expiry
 from usermsg.tests.fixtures import samples
 from usermsg.worker import reaper
 
-DAY = datetime.timedelta(days=1)
-SECOND = datetime.timedelta(seconds=1)
 
 #: Seconds; far longer than anything here takes.
 LONG = 120
 
 #: More than two batches.
 MANY = 1200
-
-
-def rows(number, age, **values):
-    """Messages that are so old, each a second older than the next."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return [samples.row(now - age - SECOND * (number - index), **values)
-            for index in range(number)]
-
-
-def key(source_id, expires_at, project=samples.PROJECT):
-    return {'project_id': project, 'source_id': source_id,
-            'message_id': '0' * 36, 'digest': '0' * 64,
-            'expires_at': expires_at.replace(tzinfo=None)}
 
 
 class TestCase(databases.TestCase):
@@ -86,12 +72,13 @@ class TestRound(TestCase):
 
     def test_it_removes_counts_and_says_so(self):
         reap = self.reaper(tables=True)
-        kept = rows(3, DAY)
-        samples.insert(self.service.db, rows(MANY, 31 * DAY) + kept)
+        kept = expiry.rows(3, expiry.DAY)
+        samples.insert(self.service.db, expiry.rows(
+            MANY, 31 * expiry.DAY) + kept)
         now = datetime.datetime.now(datetime.timezone.utc)
         samples.insert(self.service.db, [
-            key('old', now - SECOND), key('new', now + DAY)],
-            models.source_keys)
+            expiry.key('old', now - expiry.SECOND),
+            expiry.key('new', now + expiry.DAY)], models.source_keys)
         self.assertEqual({'expired': MANY, 'excess': 0,
                           'expired_source_keys': 1}, reap.reap(self.stop))
         self.assertEqual([row['id'] for row in kept], self.ids())
@@ -107,7 +94,7 @@ class TestRound(TestCase):
 
     def test_it_shows_when_it_last_finished_a_round(self):
         other, reap = self.reaper(tables=True), self.reaper(batch=100)
-        samples.insert(self.service.db, rows(150, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(150, 31 * expiry.DAY))
         self.assertEqual(0, self.shown(reap))
         # A round that something ended early isn't one.
         self.stop.set()
@@ -129,7 +116,7 @@ class TestRound(TestCase):
 
     def test_no_transaction_removes_more_than_a_batch(self):
         reap = self.reaper(tables=True, batch=100)
-        samples.insert(self.service.db, rows(250, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
         sa.event.listen(
             self.service.db.engine(), 'after_cursor_execute',
@@ -153,7 +140,7 @@ class TestRound(TestCase):
 
     def test_it_stops_after_a_batch_and_goes_on_later(self):
         reap = self.reaper(tables=True, batch=100)
-        samples.insert(self.service.db, rows(250, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         self.stop.set()
         self.assertEqual(100, reap.reap(self.stop)['expired'])
         self.stop.clear()
@@ -164,8 +151,8 @@ class TestRound(TestCase):
         reap = self.reaper(tables=True)
         now = clock.read(self.service.db)
         samples.insert(self.service.db, [
-            samples.row(now - 30 * DAY - SECOND),
-            samples.row(now - 30 * DAY + 300 * SECOND)])
+            samples.row(now - 30 * expiry.DAY - expiry.SECOND),
+            samples.row(now - 30 * expiry.DAY + 300 * expiry.SECOND)])
         self.assertEqual(1, reap.reap(self.stop)['expired'])
 
 
@@ -176,16 +163,16 @@ class TestSeveral(TestCase):
     def test_only_one_reaps(self):
         first = self.reaper(tables=True)
         second = self.reaper()
-        samples.insert(self.service.db, rows(3, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(3, 31 * expiry.DAY))
         self.assertEqual(3, first.reap(self.stop)['expired'])
-        samples.insert(self.service.db, rows(3, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(3, 31 * expiry.DAY))
         self.assertIsNone(second.reap(self.stop))
         self.assertEqual(3, len(self.ids()))
         self.assertEqual(3, first.reap(self.stop)['expired'])
 
     def test_two_at_once_remove_each_row_once(self):
         reapers = [self.reaper(tables=True), self.reaper()]
-        samples.insert(self.service.db, rows(MANY, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(MANY, 31 * expiry.DAY))
         ready = threading.Barrier(2)
 
         def reap(one):
@@ -211,7 +198,7 @@ class TestSeveral(TestCase):
     def test_who_loses_the_lease_removes_nothing_more(self):
         reap = self.reaper(tables=True, batch=100)
         other = lease.Lease(self.service.db, 'reaper', 300)
-        samples.insert(self.service.db, rows(250, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
 
         def freeze(_connection, _cursor, statement, *_):
@@ -238,7 +225,7 @@ class TestSeveral(TestCase):
         self.wait_until(
             lambda: 'The database cannot be used' in self.log.output, thread)
         models.metadata.create_all(self.service.db.engine())
-        samples.insert(self.service.db, rows(3, 31 * DAY))
+        samples.insert(self.service.db, expiry.rows(3, 31 * expiry.DAY))
         self.wait_until(lambda: not self.ids(), thread)
         self.assertNotIn('Traceback', self.log.output)
 
@@ -247,7 +234,8 @@ class TestLimit(TestCase):
 
     def test_the_newest_stay(self):
         reap = self.reaper(tables=True, limit=10, batch=7)
-        many, few = rows(35, DAY), rows(10, DAY, project_id='few')
+        many, few = expiry.rows(35, expiry.DAY), expiry.rows(
+            10, expiry.DAY, project_id='few')
         samples.insert(self.service.db, many + few)
         self.assertEqual(25, reap.reap(self.stop)['excess'])
         self.assertEqual(sorted(row['id'] for row in many[25:] + few),
@@ -257,14 +245,15 @@ class TestLimit(TestCase):
 
     def test_no_limit_is_no_limit(self):
         reap = self.reaper(tables=True)
-        samples.insert(self.service.db, rows(30, DAY))
+        samples.insert(self.service.db, expiry.rows(30, expiry.DAY))
         self.assertEqual(0, reap.reap(self.stop)['excess'])
         self.assertEqual(30, len(self.ids()))
 
     def test_what_has_expired_goes_first(self):
         reap = self.reaper(tables=True, limit=10)
-        kept = rows(10, DAY)
-        samples.insert(self.service.db, rows(20, 31 * DAY) + kept)
+        kept = expiry.rows(10, expiry.DAY)
+        samples.insert(self.service.db, expiry.rows(
+            20, 31 * expiry.DAY) + kept)
         removed = reap.reap(self.stop)
         self.assertEqual((20, 0), (removed['expired'], removed['excess']))
         self.assertEqual([row['id'] for row in kept], self.ids())
@@ -273,7 +262,8 @@ class TestLimit(TestCase):
         self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         reap = self.reaper(tables=True, limit=3)
         numbers = [1, 3, 4, 2, 20, 7, 1, 8, 3, 14, 6, 5]
-        made = [rows(number, DAY, project_id=f'project-{index:02}')
+        made = [expiry.rows(number, expiry.DAY,
+                            project_id=f'project-{index:02}')
                 for index, number in enumerate(numbers)]
         samples.insert(self.service.db, sum(made, []))
         self.assertEqual(sum(max(0, number - 3) for number in numbers),
@@ -285,10 +275,10 @@ class TestLimit(TestCase):
     def test_what_is_recorded_meanwhile_does_not_count(self):
         self.reaper(tables=True)
         database = self.service.db
-        old = rows(5, DAY)
+        old = expiry.rows(5, expiry.DAY)
         samples.insert(database, old)
         found = removal.excess(database, samples.PROJECT, 3)
-        new = rows(5, SECOND)
+        new = expiry.rows(5, expiry.SECOND)
         samples.insert(database, new)
         self.assertEqual(2, sum(removal.remove(database, found)))
         self.assertEqual([row['id'] for row in old[2:] + new], self.ids())
@@ -301,8 +291,8 @@ class TestPlans(TestCase):
         self.reaper(tables=True)
         database = self.service.db
         now = datetime.datetime.now(datetime.timezone.utc)
-        samples.insert(database, rows(3000, 31 * DAY))
-        samples.insert(database, [key(str(number), now - DAY)
+        samples.insert(database, expiry.rows(3000, 31 * expiry.DAY))
+        samples.insert(database, [expiry.key(str(number), now - expiry.DAY)
                                   for number in range(3000)],
                        models.source_keys)
         for found, index in (
@@ -356,8 +346,8 @@ class TestWalk(TestCase):
         self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         self.reaper(tables=True)
         for number in (0, 1, 6, 7, 8, 13, 14, 15):
-            samples.insert(self.service.db, rows(
-                number, DAY, project_id=f'project-{number}'))
+            samples.insert(self.service.db, expiry.rows(
+                number, expiry.DAY, project_id=f'project-{number}'))
             self.assertEqual(number, sum(index_scan.counts(
                 self.service.db, models.messages.c.id,
                 'messages_project_id_idx',
@@ -367,7 +357,7 @@ class TestWalk(TestCase):
         samples.insert(self.service.db, [
             samples.row(expires_at=moment) for _ in range(20)])
         self.assertEqual(20, sum(removal.expired(
-            samples.START + SECOND).count(self.service.db)))
+            samples.START + expiry.SECOND).count(self.service.db)))
 
 
 class TestTimeToLive(TestCase):

@@ -10,11 +10,12 @@ import urllib.request
 
 from usermsg.db import clock
 from usermsg.db import lease
+from usermsg.db import models
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import expiry
 from usermsg.tests.fixtures import outbox_samples
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
-from usermsg.tests.functional.worker import test_reaper
 
 COMMAND = (sys.executable, '-m', 'usermsg.cmd.worker', '--config-file')
 
@@ -49,7 +50,7 @@ class TestWorker(databases.TestCase):
                         answer.read().decode().splitlines())
 
     def reaps(self, worker):
-        samples.insert(self.db, test_reaper.rows(3, 31 * test_reaper.DAY))
+        samples.insert(self.db, expiry.rows(3, 31 * expiry.DAY))
         self.wait_for(lambda: not samples.stored(self.db), worker)
 
     def test_it_reaps_until_it_is_told_to_end(self):
@@ -87,7 +88,7 @@ class TestWorker(databases.TestCase):
             self.wait_for(
                 lambda: expected in worker.log()[len(before):], worker)
             self.reaps(worker)
-        samples.insert(self.db, test_reaper.rows(8, test_reaper.DAY))
+        samples.insert(self.db, expiry.rows(8, expiry.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
         # What stays is what was last read, not what it was started with.
         before = worker.log()
@@ -96,7 +97,7 @@ class TestWorker(databases.TestCase):
         self.wait_for(lambda: 'stays as it was: ' in
                       worker.log()[len(before):], worker)
         self.wait_for(lambda: ' reaps' in worker.log()[len(before):], worker)
-        samples.insert(self.db, test_reaper.rows(8, test_reaper.DAY))
+        samples.insert(self.db, expiry.rows(8, expiry.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
         self.assertNotIn('s3cret', worker.log())
 
@@ -106,7 +107,7 @@ class TestWorker(databases.TestCase):
         self.assertNotIn('Traceback', worker.log())
         self.assertNotIn(' ERROR cotyledon', worker.log())
         self.assertLessEqual(
-            samples.stored(self.db, test_reaper.models.leases)[0]['until'],
+            samples.stored(self.db, models.leases)[0]['until'],
             clock.read(self.db).replace(tzinfo=None))
         self.assertTrue(lease.Lease(self.db, 'reaper', 60).acquire())
 

@@ -8,23 +8,11 @@ import socket
 import time
 import unittest
 
-from usermsg import config
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
-
-MODULE = 'usermsg.wsgi.api:application'
-# uWSGI closes each connection, and has to say so: a client that keeps one
-# could send its next request into the end of it.
-OPTIONS = ('--processes', '2', '--threads', '2', '--add-header',
-           'Connection: close')
-
-
-def start(config_file):
-    """uWSGI with the application; skips the test if it isn't installed."""
-    return servers.require(lambda: servers.Uwsgi(
-        MODULE, {config.CONFIG_FILES_VARIABLE: config_file}, OPTIONS))
+from usermsg.tests.fixtures import uwsgi
 
 
 class TestServing(base.TestCase):
@@ -32,7 +20,7 @@ class TestServing(base.TestCase):
     def setUp(self):
         super().setUp()
         self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
-        self.server = start(str(self.home / 'usermsg.conf'))
+        self.server = uwsgi.start(str(self.home / 'usermsg.conf'))
         self.addCleanup(self.server.stop)
 
     def ask(self, address, method='GET', body=None, headers=None):
@@ -121,7 +109,7 @@ class TestStarting(base.TestCase):
         """What uWSGI writes while it doesn't start."""
         path = self.config_file(**groups)
         try:
-            server = start(path)
+            server = uwsgi.start(path)
         except unittest.SkipTest:
             raise
         except servers.Failed as error:

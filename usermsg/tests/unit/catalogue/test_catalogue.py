@@ -30,47 +30,10 @@ from usermsg.catalogue import resource_types
 from usermsg import exception
 from usermsg.message import defined_messages
 from usermsg.tests import base
+from usermsg.tests.fixtures import robots
 from usermsg import yamlfile
 
 VOLUME_CATALOGUE = base.DATA / 'volume_catalogue.yaml'
-
-
-class RobotActions:
-    START = entries.Action('001', 'start the robot')
-    STOP = entries.Action('002', 'stop the robot')
-
-
-class RobotDetails:
-    UNKNOWN_ERROR = entries.Detail('001', 'Nobody knows why.')
-    NO_POWER = entries.Detail(
-        '002', 'It has no power.', 'Plug it in.', user_fixable=True,
-        retryable=True, link='https://robots.example.org/power',
-        exceptions=('PowerFailure', 'robots.errors.Empty'))
-    STUCK = entries.Detail('003', 'It is stuck.',
-                           exceptions=('Stuck',))
-
-
-class RobotEvents:
-    LOST = entries.Event('ACME_000001', 'The robot is lost.',
-                         'Look under the sofa.')
-
-
-def acme(**changes):
-    return entries.Namespace('ACME', **{
-        'resource_types': ['ROBOT'], 'events': RobotEvents,
-        'actions': RobotActions, 'details': RobotDetails, **changes})
-
-
-class PowerFailure(Exception):
-    pass
-
-
-class FlatBattery(PowerFailure):
-    pass
-
-
-class Stuck(PowerFailure):
-    pass
 
 
 class Unmapped(Exception):
@@ -295,24 +258,24 @@ class ExceptionTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.catalogue = catalogue.Catalogue([acme()])
+        self.catalogue = catalogue.Catalogue([robots.acme()])
 
     def detail(self, given, detail=None):
         return self.catalogue.outcome(
-            action=RobotActions.START, detail=detail, exception=given,
+            action=robots.RobotActions.START, detail=detail, exception=given,
             resource_type='ROBOT').detail_id
 
     def test_by_its_name(self):
-        self.assertEqual('002', self.detail(PowerFailure('dark')))
+        self.assertEqual('002', self.detail(robots.PowerFailure('dark')))
 
     def test_a_class_instead_of_an_instance(self):
-        self.assertEqual('002', self.detail(PowerFailure))
+        self.assertEqual('002', self.detail(robots.PowerFailure))
 
     def test_by_the_name_of_a_base_class(self):
-        self.assertEqual('002', self.detail(FlatBattery()))
+        self.assertEqual('002', self.detail(robots.FlatBattery()))
 
     def test_the_nearest_class_wins(self):
-        self.assertEqual('003', self.detail(Stuck()))
+        self.assertEqual('003', self.detail(robots.Stuck()))
 
     def test_by_module_and_name(self):
         self.assertEqual('002', self.detail(
@@ -328,13 +291,14 @@ class ExceptionTest(base.TestCase):
             ANY = entries.Detail('002', 'Any.', exceptions=('Empty',))
             OURS = entries.Detail('003', 'Ours.',
                                   exceptions=('robots.errors.Empty',))
-        self.catalogue = catalogue.Catalogue([acme(details=Details)])
+        self.catalogue = catalogue.Catalogue([robots.acme(details=Details)])
         self.assertEqual('003', self.detail(
             exception_of('robots.errors', 'Empty')()))
         self.assertEqual('002', self.detail(exception_of('queue', 'Empty')))
 
     def test_a_mapped_one_wins_over_the_detail(self):
-        self.assertEqual('002', self.detail(PowerFailure(), detail='003'))
+        self.assertEqual(
+            '002', self.detail(robots.PowerFailure(), detail='003'))
 
     def test_an_unmapped_one_keeps_the_detail(self):
         self.assertEqual('003', self.detail(Unmapped(), detail='003'))
@@ -344,12 +308,12 @@ class ExceptionTest(base.TestCase):
 
     def test_the_detail_must_exist_even_if_it_does_not_count(self):
         self.assertRaises(exception.NotPermitted, self.detail,
-                          PowerFailure(), detail='999')
+                          robots.PowerFailure(), detail='999')
 
     def test_its_text_is_never_looked_at(self):
         looked = []
 
-        class Silent(PowerFailure):
+        class Silent(robots.PowerFailure):
             def _look(self, *_args):
                 looked.append(self)
                 raise RuntimeError('password=s3cret')
@@ -391,7 +355,8 @@ class DescribeTest(base.TestCase):
         self.logger = self.useFixture(fixtures.FakeLogger())
         self.unknown = 0
         self.catalogue = catalogue.Catalogue(
-            [acme()], self.TRANSLATIONS, {'de': 'Unbekannt.'}, self.count)
+            [robots.acme()], self.TRANSLATIONS, {'de': 'Unbekannt.'},
+            self.count)
 
     def count(self):
         self.unknown += 1
@@ -570,136 +535,29 @@ class OutcomesTest(testtools.TestCase):
                               **values)
 
 
-class NamespaceTest(testtools.TestCase):
-
-    def refused(self, reason, prefix='ACME', **changes):
-        error = self.assertRaises(
-            exception.ConfigurationError,
-            entries.Namespace, prefix, **{
-                'resource_types': ['ROBOT'], 'events': RobotEvents,
-                'actions': RobotActions, 'details': RobotDetails, **changes})
-        self.assertThat(str(error),
-                        matchers.StartsWith(f'catalogue {prefix}: '))
-        self.assertIn(reason, str(error))
-
-    def test_a_good_one(self):
-        found = acme()
-        self.assertEqual(['001', '002'], list(found.actions))
-        self.assertEqual('NO_POWER', found.details['002'].constant)
-        self.assertEqual(('ROBOT',), found.resource_types)
-        self.assertEqual(['ACME_000001'], list(found.events))
-
-    def test_it_cannot_be_changed(self):
-        found = acme()
-        self.assertRaises(TypeError, _set_item, found.actions, '009', None)
-        self.assertRaises(AttributeError, setattr, found.details['002'],
-                          'text', 'anything')
-
-    def test_entries_from_an_iterable(self):
-        found = acme(actions=iter([entries.Action(
-            '007', 'dance', constant='DANCE')]))
-        self.assertEqual('dance', found.actions['007'].text)
-
-    def test_a_bad_prefix(self):
-        for prefix in ('', 'acme', 'ACME_CORP', 'A', '1ACME', 'A' * 33,
-                       'ACME\n', '\xc4CME'):
-            self.refused('not a valid prefix', prefix)
-
-    def test_a_bad_resource_type(self):
-        for name in ('', 'robot', 'R', 'ROBOT-2', '_ROBOT', 'R' * 65,
-                     'ROBOT '):
-            self.refused('is not a valid resource type',
-                         resource_types=[name])
-
-    def test_a_resource_type_that_stands_twice(self):
-        self.refused('ROBOT stands twice', resource_types=['ROBOT', 'ROBOT'])
-
-    def test_a_bad_id(self):
-        for bad in ('1', '0001', 'abc', '', '\u0660\u0660\u0661'):
-            self.refused('the id is not of the form', actions=[
-                entries.Action(bad, 'x', constant='X')])
-            self.refused('the id is not of the form', details=[
-                entries.Detail(bad, 'x', constant='X')])
-        for bad in ('000001', 'ACME_1', 'VOLUME_000001', 'ACME_0000001'):
-            self.refused('the id is not of the form', events=[
-                entries.Event(bad, 'x', constant='X')])
-
-    def test_an_id_that_stands_twice(self):
-        self.refused('action 001 stands twice', actions=[
-            entries.Action('001', 'x', constant='X'),
-            entries.Action('001', 'y', constant='Y')])
-
-    def test_a_constant_that_stands_twice(self):
-        self.refused('X stands twice', actions=[
-            entries.Action('001', 'x', constant='X'),
-            entries.Action('002', 'y', constant='X')])
-
-    def test_a_bad_constant(self):
-        for constant in ('', 'lower', '1X', 'A-B', 'X '):
-            self.refused('is not a constant', actions=[
-                entries.Action('001', 'x', constant=constant)])
-
-    def test_an_entry_of_another_kind(self):
-        self.refused('is not one of the actions', actions=RobotDetails)
-        self.refused('is not one of the details', details=['001'])
-
-    def test_a_bad_text(self):
-        for text in ('', ' ', 5, 'two\nlines', 'a\tb', '\x7f', '\x9b',
-                     'a\u2028b', '\ud800'):
-            self.refused('the text', actions=[
-                entries.Action('001', text, constant='X')])
-            self.refused('the remedy', events=[
-                entries.Event('ACME_000001', 'x', text, constant='X')])
-        self.refused('the text is missing', actions=[
-            entries.Action('001', None, constant='X')])
-
-    def test_a_bad_link(self):
-        for link in ('http://example.org/', 'example.org', '',
-                     'https://example.org/\n', 'javascript:alert(1)'):
-            self.refused('the link', events=[entries.Event(
-                'ACME_000001', 'x', link=link, constant='X')])
-
-    def test_actions_need_the_unknown_detail(self):
-        self.refused('it needs the detail 001', details=[
-            entries.Detail('002', 'x', constant='X')])
-        self.refused('it needs the detail 001', details=[])
-
-    def test_actions_need_resource_types(self):
-        self.refused('it needs resource types', resource_types=[])
-
-    def test_an_exception_that_means_two_details(self):
-        self.refused('the exception Boom means two details', details=[
-            entries.Detail('001', 'x', constant='X', exceptions=('Boom',)),
-            entries.Detail('002', 'y', constant='Y',
-                           exceptions=('Boom',))])
-
-
-def _set_item(mapping, key, value):
-    mapping[key] = value
-
-
 class CatalogueTest(testtools.TestCase):
 
     def test_a_prefix_that_stands_twice(self):
         error = self.assertRaises(
             exception.ConfigurationError, catalogue.Catalogue,
-            [acme(), acme(resource_types=['DRONE'])])
+            [robots.acme(), robots.acme(resource_types=['DRONE'])])
         self.assertIn('ACME', str(error))
 
     def test_a_resource_type_of_two_prefixes(self):
         error = self.assertRaises(
             exception.ConfigurationError, catalogue.Catalogue,
-            [acme(), entries.Namespace('OTHER',
-                                       resource_types=['ROBOT'])])
+            [robots.acme(), entries.Namespace('OTHER',
+                                              resource_types=['ROBOT'])])
         for name in ('ROBOT', 'ACME', 'OTHER'):
             self.assertIn(name, str(error))
 
     def test_languages_begin_with_english(self):
-        known = catalogue.Catalogue([acme()], {'pt-BR': {}}, {'de': 'x'})
+        known = catalogue.Catalogue(
+            [robots.acme()], {'pt-BR': {}}, {'de': 'x'})
         self.assertEqual(('en', 'de', 'pt-BR'), known.languages)
 
     def test_the_words_of_every_entry(self):
-        known = catalogue.Catalogue([acme()], DescribeTest.TRANSLATIONS)
+        known = catalogue.Catalogue([robots.acme()], DescribeTest.TRANSLATIONS)
         self.assertEqual(
             [('ACME', 'event', 'ACME_000001', 'LOST', 'Der Roboter ist weg.',
               'Look under the sofa.'),

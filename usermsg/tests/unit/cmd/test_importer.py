@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-
 from usermsg.cmd import importer
 from usermsg import exception
 from usermsg.importer import store

@@ -2,10 +2,8 @@
 import datetime
 import inspect
 import json
-import logging
 import threading
 
-import fixtures
 
 from usermsg.catalogue.catalogues import image as entries
 from usermsg import context
@@ -15,70 +13,14 @@ from usermsg.notifications import image
 from usermsg.notifications import notification
 from usermsg.objects import image_payload as image_object
 from usermsg.tests import base
-
-ID = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
-TIME = datetime.datetime(2026, 11, 21, 20, 8, 58, 111572,
-                         tzinfo=datetime.timezone.utc)
-METADATA = {
-    'id': ID, 'name': 'cirros', 'status': 'queued', 'owner': 'red',
-    'visibility': 'shared', 'size': None, 'disk_format': 'raw',
-    'container_format': 'bare', 'created_at': TIME, 'updated_at': TIME,
-    'properties': {'os_distro': 'cirros', 'secret': 's3cr3t'},
-    'locations': [{'url': 'file:///var/lib/images/a281631a'}],
-    'direct_url': 'rbd://pool/a281631a',
-}
-#: What the image service says of such an image.
-TOLD = {
-    'id': ID, 'name': 'cirros', 'status': 'queued',
-    'created_at': '2026-11-21T20:08:58Z',
-    'updated_at': '2026-11-21T20:08:58Z', 'min_disk': 0, 'min_ram': 0,
-    'protected': False, 'checksum': None, 'owner': 'red',
-    'disk_format': 'raw', 'container_format': 'bare', 'size': None,
-    'virtual_size': None, 'is_public': False, 'visibility': 'shared',
-    'properties': {'os_distro': 'cirros'}, 'tags': [], 'deleted': False,
-    'deleted_at': None,
-}
+from usermsg.tests.fixtures import images
 
 
 class StorageFull(Exception):
     """Its name is in the catalogue."""
 
 
-class Sink:
-    """Takes notifications, or raises what it is told to."""
-
-    def __init__(self):
-        self.sent = []
-        self.error = None
-
-    def send(self, found):
-        if self.error is not None:
-            raise self.error
-        self.sent.append(found)
-
-
-class TestCase(base.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
-        self.sink = Sink()
-        self.configured = self.runtime(notifications={
-            'image_properties': 'os_distro, os_version'})
-        self.notifier = image.ImageNotifier.of(self.configured, self.sink)
-        self.receiver = context.RequestContext(project_id='blue',
-                                               user_id='bob')
-
-    def told(self):
-        return [(each.event_type, each.priority) for each in self.sink.sent]
-
-    def not_sent(self):
-        [family] = self.configured.metrics.notifications_not_sent.collect()
-        return {tuple(sample.labels.values()): sample.value
-                for sample in family.samples}
-
-
-class RecordTest(TestCase):
+class RecordTest(images.TestCase):
 
     def test_metadata_has_the_keys_and_types_of_the_image_service(self):
         for event_type, tell in (
@@ -87,54 +29,56 @@ class RecordTest(TestCase):
                 (image.UPLOAD, self.notifier.uploaded),
                 (image.ACTIVATE, self.notifier.activate),
                 (image.UPDATE, self.notifier.update)):
-            tell(METADATA)
+            tell(images.METADATA)
             found = self.sink.sent.pop()
-            self.assertEqual((event_type, 'INFO', ID), (
+            self.assertEqual((event_type, 'INFO', images.ID), (
                 found.event_type, found.priority, found.subject))
-            self.assertEqual(TOLD, found.payload)
-            self.assertEqual(list(TOLD), list(found.payload))
+            self.assertEqual(images.TOLD, found.payload)
+            self.assertEqual(list(images.TOLD), list(found.payload))
 
     def test_metadata_is_that_of_the_versioned_object(self):
         told = image_object.Image.of(
-            {**METADATA, 'tags': ['a'], 'deleted_at': TIME}, ['os_distro'])
+            {**images.METADATA, 'tags': ['a'], 'deleted_at': images.TIME},
+            ['os_distro'])
         self.assertEqual(told.obj_to_primitive()['usermsg_object.data'],
                          told.payload())
 
     def test_nothing_but_the_allowed_fields_and_properties_is_told(self):
         image.ImageNotifier(self.sink, self.configured.catalogue).create({
-            **METADATA, 'location': 'swift://user:key@store', 'path': '/srv'})
+            **images.METADATA, 'location': 'swift://user:key@store',
+            'path': '/srv'})
         [sent] = self.sink.sent
-        self.assertEqual({**TOLD, 'properties': {}}, sent.payload)
+        self.assertEqual({**images.TOLD, 'properties': {}}, sent.payload)
 
     def test_the_record_that_was_told_does_not_change(self):
         properties = {'os_distro': 'cirros'}
-        self.notifier.create({**METADATA, 'properties': properties})
+        self.notifier.create({**images.METADATA, 'properties': properties})
         properties['os_distro'] = 'other'
-        self.assertEqual(TOLD, self.sink.sent[0].payload)
+        self.assertEqual(images.TOLD, self.sink.sent[0].payload)
 
     def test_a_deletion_tells_the_id_alone(self):
-        self.notifier.delete(ID)
+        self.notifier.delete(images.ID)
         [sent] = self.sink.sent
-        self.assertEqual((image.DELETE, 'INFO', ID, ID), (
+        self.assertEqual((image.DELETE, 'INFO', images.ID, images.ID), (
             sent.event_type, sent.priority, sent.subject, sent.payload))
 
     def test_the_envelope_is_the_events_own(self):
         before = datetime.datetime.now(datetime.timezone.utc)
-        self.notifier.delete(ID)
+        self.notifier.delete(images.ID)
         [sent] = self.sink.sent
         self.assertLessEqual(before, sent.timestamp)
         self.assertEqual(notification.Notification('x', None).publisher_id,
                          sent.publisher_id)
         image.ImageNotifier.of(
             self.runtime(notifications={'publisher_id': 'image.cloud1'}),
-            self.sink).delete(ID)
+            self.sink).delete(images.ID)
         self.assertEqual('image.cloud1', self.sink.sent[-1].publisher_id)
         self.assertNotEqual(sent.message_id, self.sink.sent[-1].message_id)
 
     def test_times_are_told_in_utc(self):
         zone = datetime.timezone(datetime.timedelta(hours=-3, minutes=-30))
         self.notifier.create({
-            **METADATA, 'created_at': TIME.astimezone(zone),
+            **images.METADATA, 'created_at': images.TIME.astimezone(zone),
             'updated_at': '2026-11-21T20:08:58.5',
             'deleted_at': '2026-11-21 22:08:58+02:00'})
         told = self.sink.sent[0].payload
@@ -148,14 +92,14 @@ class RecordTest(TestCase):
                  (False, 'community')),
                 ({'visibility': None, 'is_public': True}, (True, 'public')),
                 ({'visibility': None}, (False, 'private'))):
-            self.notifier.create({**METADATA, **given})
+            self.notifier.create({**images.METADATA, **given})
             told = self.sink.sent.pop().payload
             self.assertEqual(expected,
                              (told['is_public'], told['visibility']))
 
     def test_what_users_wrote_is_bounded(self):
         self.notifier.create({
-            **METADATA, 'name': 'x' * 10**6,
+            **images.METADATA, 'name': 'x' * 10**6,
             'tags': {f'{number:0300}' for number in range(1000)},
             'properties': {'os_distro': 'two\nlines\x00\ud800' + 'x' * 300,
                            'os_version': None}})
@@ -171,38 +115,39 @@ class RecordTest(TestCase):
 
     def test_a_failure_is_told_in_words_of_the_catalogue(self):
         for event_type, action in image.ACTIONS.items():
-            self.notifier.failed(event_type, ID, exception=StorageFull(
+            self.notifier.failed(event_type, images.ID, exception=StorageFull(
                 'no room in /var/lib/images'))
             sent = self.sink.sent.pop()
-            self.assertEqual(('ERROR', ID), (sent.priority, sent.subject))
+            self.assertEqual(('ERROR', images.ID),
+                             (sent.priority, sent.subject))
             self.assertEqual(
                 f'{action.text}: {entries.Details.STORE_FULL.text} '
-                f'(image {ID})', sent.payload)
-            self.notifier.failed(event_type, ID, priority='WARN',
+                f'(image {images.ID})', sent.payload)
+            self.notifier.failed(event_type, images.ID, priority='WARN',
                                  detail=entries.Details.TIMED_OUT)
             sent = self.sink.sent.pop()
             self.assertEqual('WARN', sent.priority)
             self.assertIn(entries.Details.TIMED_OUT.text, sent.payload)
 
     def test_an_exception_without_an_entry_says_nothing_of_itself(self):
-        self.notifier.failed(image.UPDATE, ID, exception=OSError(
+        self.notifier.failed(image.UPDATE, images.ID, exception=OSError(
             30, 'Read-only file system', '/var/lib/images'))
         self.assertEqual(
             f'update image: {entries.Details.UNKNOWN_ERROR.text} '
-            f'(image {ID})', self.sink.sent[0].payload)
+            f'(image {images.ID})', self.sink.sent[0].payload)
 
 
-class FaultTest(TestCase):
+class FaultTest(images.TestCase):
 
     def tell_all(self):
         notifier = self.notifier
-        notifier.create(METADATA)
-        notifier.delete(ID)
-        notifier.failed(image.UPLOAD, ID)
-        notifier.sent(METADATA, self.receiver, 1)
-        with notifier.upload(METADATA) as upload:
+        notifier.create(images.METADATA)
+        notifier.delete(images.ID)
+        notifier.failed(image.UPLOAD, images.ID)
+        notifier.sent(images.METADATA, self.receiver, 1)
+        with notifier.upload(images.METADATA) as upload:
             upload.update(status='active')
-        with notifier.download(METADATA, self.receiver) as sending:
+        with notifier.download(images.METADATA, self.receiver) as sending:
             sending.add(1)
 
     def test_no_task_fails_because_nothing_takes_its_notifications(self):
@@ -217,14 +162,14 @@ class FaultTest(TestCase):
         lines = self.log.output.splitlines()
         self.assertEqual(8, len(lines))
         self.assertEqual(
-            f'The notification image.create (INFO) of image {ID} could not '
-            'be sent: NotDelivered: rabbit: mq1:5672 is away', lines[0])
+            f'The notification image.create (INFO) of image {images.ID} could '
+            'not be sent: NotDelivered: rabbit: mq1:5672 is away', lines[0])
         self.assertNotIn('cirros', self.log.output)
 
     def test_what_is_not_ours_to_repeat_is_not_logged(self):
         self.sink.error = RuntimeError('amqp://user:s3cr3t@mq1')
-        self.notifier.create(METADATA)
-        self.assertIn(f'RuntimeError at {__file__}', self.log.output)
+        self.notifier.create(images.METADATA)
+        self.assertIn(f'RuntimeError at {images.__file__}', self.log.output)
         self.assertNotIn('s3cr3t', self.log.output)
 
     def test_the_tasks_own_failure_is_not_hidden(self):
@@ -232,11 +177,11 @@ class FaultTest(TestCase):
         failure = StorageFull()
 
         def upload():
-            with self.notifier.upload(METADATA):
+            with self.notifier.upload(images.METADATA):
                 raise failure
 
         def download():
-            with self.notifier.download(METADATA, self.receiver):
+            with self.notifier.download(images.METADATA, self.receiver):
                 raise failure
         for task in (upload, download):
             raised = self.assertRaises(StorageFull, task)
@@ -254,7 +199,7 @@ class FaultTest(TestCase):
                 {'tags': [{}]}, {'properties': 'os_distro'},
                 {'properties': {'os_distro': {}}}, {'name': {}}):
             [name] = wrong
-            self.notifier.update({**METADATA, **wrong})
+            self.notifier.update({**images.METADATA, **wrong})
             self.assertEqual([], self.sink.sent, wrong)
             [line] = self.log.output.splitlines()
             self.assertIn(f'could not be sent: InvalidInput: {name}: ', line)
@@ -273,7 +218,8 @@ class FaultTest(TestCase):
         notifier = image.ImageNotifier(
             self.sink, self.configured.catalogue, messages=messages,
             metrics=self.configured.metrics)
-        for wrong in (None, object(), Gone(), 7, 'nonsense', [METADATA]):
+        for wrong in (None, object(), Gone(), 7, 'nonsense',
+                      [images.METADATA]):
             for tell in (notifier.create, notifier.prepare, notifier.uploaded,
                          notifier.activate, notifier.update, notifier.delete):
                 tell(wrong)
@@ -305,7 +251,7 @@ class FaultTest(TestCase):
         self.assertNotIn('s3cr3t', self.log.output)
 
     def test_without_the_uuid_of_an_image_nothing_is_told(self):
-        for ident in (None, 7, 'nonsense', f'{ID}x'):
+        for ident in (None, 7, 'nonsense', f'{images.ID}x'):
             self.notifier.delete(ident)
             self.notifier.failed(image.UPDATE, ident)
             self.notifier.sent({'id': ident}, self.receiver, 1)
@@ -316,18 +262,18 @@ class FaultTest(TestCase):
             self.assertIn('could not be sent: InvalidInput: id: ', line)
 
     def test_a_type_without_a_failure_is_named_in_the_log(self):
-        self.notifier.failed(image.SEND, ID)
-        self.notifier.failed(image.UPLOAD, ID, detail='no such detail')
+        self.notifier.failed(image.SEND, images.ID)
+        self.notifier.failed(image.UPLOAD, images.ID, detail='no such detail')
         self.assertEqual([], self.sink.sent)
         self.assertIn('no such detail', self.log.output)
         self.assertEqual({(image.SEND, 'ERROR'): 1,
                           (image.UPLOAD, 'ERROR'): 1}, self.not_sent())
 
 
-class UploadTest(TestCase):
+class UploadTest(images.TestCase):
 
     def test_it_is_told_when_it_begins_and_when_it_is_active(self):
-        with self.notifier.upload(METADATA) as upload:
+        with self.notifier.upload(images.METADATA) as upload:
             self.assertEqual([('image.prepare', 'INFO')], self.told())
             upload.update(status='active', size=7)
         self.assertEqual([('image.prepare', 'INFO'), ('image.upload', 'INFO'),
@@ -335,11 +281,12 @@ class UploadTest(TestCase):
         self.assertEqual([('queued', None), ('active', 7), ('active', 7)], [
             (each.payload['status'], each.payload['size'])
             for each in self.sink.sent])
-        self.assertEqual('queued', METADATA['status'])
-        self.assertEqual({ID}, {each.subject for each in self.sink.sent})
+        self.assertEqual('queued', images.METADATA['status'])
+        self.assertEqual(
+            {images.ID}, {each.subject for each in self.sink.sent})
 
     def test_it_is_told_once_when_the_data_is_stored(self):
-        with self.notifier.upload(METADATA) as upload:
+        with self.notifier.upload(images.METADATA) as upload:
             upload.stored(status='saving', size=7)
             self.assertEqual(('image.upload', 'INFO'), self.told()[-1])
             upload.stored()
@@ -351,7 +298,8 @@ class UploadTest(TestCase):
 
     def fail(self, error, stored=False):
         def task():
-            with self.notifier.upload(METADATA, self.receiver) as upload:
+            with self.notifier.upload(
+                    images.METADATA, self.receiver) as upload:
                 if stored:
                     upload.stored()
                 raise error
@@ -366,7 +314,7 @@ class UploadTest(TestCase):
         for sent in (self.sink.sent[1], self.sink.sent[-1]):
             self.assertEqual(
                 f'upload image data: {entries.Details.STORE_FULL.text} '
-                f'(image {ID})', sent.payload)
+                f'(image {images.ID})', sent.payload)
 
     def test_an_upload_that_is_broken_off_is_told(self):
         for error in (KeyboardInterrupt(), SystemExit(), GeneratorExit()):
@@ -380,12 +328,12 @@ class UploadTest(TestCase):
                                                messages)
         self.fail(StorageFull('no room in /var/lib/images'))
         self.fail(SystemExit())
-        with self.notifier.upload(METADATA, self.receiver):
+        with self.notifier.upload(images.METADATA, self.receiver):
             pass
         owner = context.RequestContext(project_id='red')
         second, first = messages.get_all(owner)
         self.assertEqual(
-            ('IMAGE_IMAGE_003_002', 'IMAGE', ID, 'ERROR', 'bob',
+            ('IMAGE_IMAGE_003_002', 'IMAGE', images.ID, 'ERROR', 'bob',
              self.receiver.request_id),
             (first.event_id, first.resource_type, first.resource_uuid,
              first.message_level, first.user_id, first.request_id))
@@ -398,21 +346,22 @@ class UploadTest(TestCase):
         error = StorageFull()
         for owner in (None, 'x' * 255):
             def task():
-                with self.notifier.upload({**METADATA, 'owner': owner}):
+                with self.notifier.upload({**images.METADATA, 'owner': owner}):
                     raise error
             self.assertIs(error, self.assertRaises(StorageFull, task))
         self.assertEqual([('image.prepare', 'INFO'),
                           ('image.upload', 'ERROR')] * 2, self.told())
         [line] = self.log.output.splitlines()
-        self.assertIn(f'The owner of image {ID} gets no message: '
+        self.assertIn(f'The owner of image {images.ID} gets no message: '
                       'InvalidInput: project_id: ', line)
 
     def test_uploads_of_many_threads_keep_apart(self):
         def upload(number):
-            with self.notifier.upload({**METADATA, 'id': ids[number]}) as up:
+            with self.notifier.upload(
+                    {**images.METADATA, 'id': ids[number]}) as up:
                 together.wait(60)
                 up.stored(size=number)
-        ids = [f'{number:08}{ID[8:]}' for number in range(16)]
+        ids = [f'{number:08}{images.ID[8:]}' for number in range(16)]
         together = threading.Barrier(len(ids))
         threads = [threading.Thread(target=upload, args=[number])
                    for number in range(len(ids))]
@@ -428,19 +377,20 @@ class UploadTest(TestCase):
                  for each in self.sink.sent if each.subject == ident])
 
 
-class DownloadTest(TestCase):
+class DownloadTest(images.TestCase):
 
     def download(self, blocks, image_size=6, destination_ip='192.0.2.7',
                  **options):
         """A generator such as WSGI servers get."""
         with self.notifier.download(
-                {**METADATA, 'size': image_size}, self.receiver,
+                {**images.METADATA, 'size': image_size}, self.receiver,
                 destination_ip, **options) as sending:
             yield from sending.count(blocks)
 
     def ended(self):
         [sent] = self.sink.sent
-        self.assertEqual((image.SEND, ID), (sent.event_type, sent.subject))
+        self.assertEqual((image.SEND, images.ID),
+                         (sent.event_type, sent.subject))
         return sent.priority, sent.payload['bytes_sent']
 
     def test_it_tells_the_six_keys(self):
@@ -449,8 +399,9 @@ class DownloadTest(TestCase):
         [sent] = self.sink.sent
         self.assertEqual('INFO', sent.priority)
         self.assertEqual({
-            'image_id': ID, 'owner_id': 'red', 'receiver_tenant_id': 'blue',
-            'receiver_user_id': 'bob', 'destination_ip': '192.0.2.7',
+            'image_id': images.ID, 'owner_id': 'red',
+            'receiver_tenant_id': 'blue', 'receiver_user_id': 'bob',
+            'destination_ip': '192.0.2.7',
             'bytes_sent': 6}, sent.payload)
 
     def test_nothing_is_told_before_its_end(self):
@@ -523,7 +474,7 @@ class DownloadTest(TestCase):
         self.assertEqual(('ERROR', 6), self.ended())
 
     def test_without_a_generator_bytes_are_added(self):
-        with self.notifier.download({**METADATA, 'size': 6},
+        with self.notifier.download({**images.METADATA, 'size': 6},
                                     None) as sending:
             sending.add(2)
             sending.add(4)
@@ -539,7 +490,7 @@ class DownloadTest(TestCase):
         self.assertEqual('x' * 255, told['destination_ip'])
 
 
-class ImageServiceTest(TestCase):
+class ImageServiceTest(images.TestCase):
     """Notifications that the image service of OpenStack really sent."""
 
     def setUp(self):
@@ -573,7 +524,7 @@ class ImageServiceTest(TestCase):
                          self.sink.sent[0].payload)
 
 
-class DocumentTest(TestCase):
+class DocumentTest(images.TestCase):
 
     def test_the_seven_types(self):
         types = {value for name, value in inspect.getmembers(image)

@@ -15,8 +15,8 @@ from usermsg.objects import image_payload as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
 from usermsg.outbox import lifecycle as message_notifications
-from usermsg.tests.unit.notifications import test_image as images
-from usermsg.tests.unit.outbox import test_lifecycle as messages
+from usermsg.tests.fixtures import images
+from usermsg.tests.fixtures import message_rows
 
 _PACKAGE = pathlib.Path(usermsg.__file__).parent
 _TOOL = _PACKAGE.parent / 'tools' / 'notification_schemas.py'
@@ -79,9 +79,9 @@ class SchemaTest(images.TestCase):
             self.notifier.sent(empty, None, 0, priority=priority)
         nulls = {'user_id', 'request_id', 'resource_type', 'resource_uuid',
                  'action_id', 'detail_id'}
-        rows = [messages.ROW, tuple(
+        rows = [message_rows.ROW, tuple(
             None if name in nulls else value for name, value in
-            zip(message.Message.fields, messages.ROW))]
+            zip(message.Message.fields, message_rows.ROW))]
         for event_type in message_notifications.SEQUENCE:
             for row in rows:
                 self.sink.send(notification.Notification(

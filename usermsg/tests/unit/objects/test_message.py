@@ -7,15 +7,17 @@ import hypothesis
 from hypothesis import strategies
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fixture
-import sqlalchemy as sa
 import testtools
 
 from usermsg.db import models
+from usermsg import exception
+from usermsg.message import api as message_api
 from usermsg import objects
 from usermsg.objects import base
 from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg.tests import base as test_base
+from usermsg.tests.fixtures import message_rows
 
 # A change here needs a new VERSION: other hosts may run the older code.
 FINGERPRINTS = {
@@ -25,14 +27,9 @@ FINGERPRINTS = {
     'MessagePayload': '1.0-5dba8014d22c780618cc06e9978866a0',
 }
 
-TEXT = strategies.text(strategies.characters(codec='ascii'), max_size=10)
-TIME = strategies.datetimes(min_value=datetime.datetime(1970, 1, 1))
+NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+
 COLUMNS = list(models.messages.c.keys())
-# As the driver gives them: values in the order of the columns.
-ROWS = strategies.tuples(*(
-    (TIME if isinstance(column.type, sa.DateTime) else TEXT) |
-    (strategies.none() if column.nullable else strategies.nothing())
-    for column in models.messages.columns))
 
 
 def set_one_by_one(row):
@@ -72,7 +69,7 @@ class MessageTest(testtools.TestCase):
                              message.Message.fields[column.name].nullable,
                              column.name)
 
-    @hypothesis.given(ROWS)
+    @hypothesis.given(message_rows.ROWS)
     def test_from_a_row_is_the_same_as_setting_the_fields(self, row):
         quick = message.Message.from_row(row)
         slow = set_one_by_one(row)
@@ -84,13 +81,13 @@ class MessageTest(testtools.TestCase):
         self.assertEqual(slow.obj_to_primitive(), quick.obj_to_primitive())
         self.assertEqual(set(), quick.obj_what_changed())
 
-    @hypothesis.given(ROWS)
+    @hypothesis.given(message_rows.ROWS)
     def test_to_a_row_and_back(self, row):
         self.assertEqual(row, row_of(set_one_by_one(row)))
         quick = message.Message.from_row(row)
         self.assertEqual(row, row_of(quick))
 
-    @hypothesis.given(ROWS)
+    @hypothesis.given(message_rows.ROWS)
     def test_to_a_primitive_and_back(self, row):
         # A primitive has whole seconds: it goes to other hosts' logs and
         # caches, never into the database.
@@ -103,7 +100,7 @@ class MessageTest(testtools.TestCase):
         back = message.Message.obj_from_primitive(primitive)
         self.assertEqual(row, row_of(back))
 
-    @hypothesis.given(strategies.lists(ROWS, max_size=3))
+    @hypothesis.given(strategies.lists(message_rows.ROWS, max_size=3))
     def test_a_list_to_a_primitive_and_back(self, rows):
         page = message.MessageList()
         page.objects = [message.Message.from_row(row)
@@ -141,3 +138,32 @@ class PageTest(test_base.TestCase):
             time = time.replace(tzinfo=datetime.timezone.utc)
             self.assertEqual([], list(message.MessageList.get_page(
                 database, {}, since=time, before=time, limit=1)))
+
+
+class TestTime(test_base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.api = message_api.API(self.runtime(tables=False))
+
+    def draft(self, created_at):
+        return self.api.draft('red', 'VOLUME_000002', 'VOLUME', 'a',
+                              created_at=created_at)
+
+    def test_a_time_of_any_zone_is_stored_as_utc(self):
+        for hours in (0, 2, -5):
+            zone = datetime.timezone(datetime.timedelta(hours=hours))
+            draft = self.draft(NOON.astimezone(zone))
+            made = message.Message.from_row(draft.row)
+            self.assertEqual(NOON, made.created_at)
+            self.assertEqual(self.draft(NOON).row[1:], draft.row[1:])
+            self.assertEqual(self.draft(NOON).row[0][:13], draft.row[0][:13])
+
+    def test_a_time_without_a_zone_is_utc(self):
+        draft = self.draft(NOON.replace(tzinfo=None))
+        self.assertEqual(self.draft(NOON).row[1:], draft.row[1:])
+
+    def test_one_that_is_none_is_refused(self):
+        for wrong in ('noon', 12):
+            self.assertIn('created_at', str(self.assertRaises(
+                exception.InvalidInput, self.draft, wrong)))

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-import datetime
 import json
 
 import hypothesis
@@ -11,12 +10,8 @@ from usermsg.objects import message_payload
 from usermsg.outbox import event_types
 from usermsg.outbox import lifecycle as notifications
 from usermsg.tests import base
-from usermsg.tests.unit.objects import test_message
+from usermsg.tests.fixtures import message_rows
 
-ROW = ('01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'VOLUME', 'red', 'bob', None,
-       'VOLUME', 'some-volume', 'VOLUME_VOLUME_002_021', '002', '021',
-       'ERROR', datetime.datetime(2026, 11, 21, 22, 4, 3),
-       datetime.datetime(2026, 12, 21, 22, 4, 3, 563295))
 ENGLISH = catalogue.Catalogue([])
 
 
@@ -41,11 +36,12 @@ class PayloadTest(base.TestCase):
                     'VOLUME_VOLUME_002_021').user_message,
                 'sequence': 1,
             }}, notifications.payload(
-                event_types.MESSAGE_CREATE, message.Message.from_row(ROW),
+                event_types.MESSAGE_CREATE, message.Message.from_row(
+                    message_rows.ROW),
                 known))
 
     def test_the_sequence_tells_which_came_first(self):
-        found = message.Message.from_row(ROW)
+        found = message.Message.from_row(message_rows.ROW)
         self.assertEqual({
             'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
             event_type: notifications.payload(event_type, found, ENGLISH)[
@@ -56,7 +52,8 @@ class PayloadTest(base.TestCase):
 
     def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
         told = notifications.payload(
-            event_types.MESSAGE_DELETE, message.Message.from_row(ROW), ENGLISH)
+            event_types.MESSAGE_DELETE,
+            message.Message.from_row(message_rows.ROW), ENGLISH)
         self.assertEqual(catalogue.UNKNOWN_EVENT,
                          told['usermsg_object.data']['user_message'])
 
@@ -67,7 +64,7 @@ class PayloadTest(base.TestCase):
         self.assertEqual({'user_message', 'sequence'},
                          set(fields) - set(message.Message.fields))
 
-    @hypothesis.given(test_message.ROWS)
+    @hypothesis.given(message_rows.ROWS)
     def test_the_quick_form_is_that_of_the_object(self, row):
         found = message.Message.from_row(row)
         slow = message_payload.MessagePayload(

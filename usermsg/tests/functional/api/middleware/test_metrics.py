@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures for Prometheus, and who gets to see them."""
 
-import collections
 import concurrent.futures
 import contextlib
 import http.client
@@ -11,7 +10,6 @@ import time
 import urllib.request
 
 import fixtures
-from prometheus_client import parser
 
 from usermsg.api import app
 from usermsg import config
@@ -20,22 +18,12 @@ from usermsg.metrics import exporter
 from usermsg.metrics import registry
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import scrape
 from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import standalone
-from usermsg.tests.functional.wsgi import test_uwsgi
+from usermsg.tests.fixtures import uwsgi
 
 READER = http_client.headers_of('red', 'member', 'reader')
-
-REQUESTS = 'usermsg_http_requests_total'
-
-
-def read(text):
-    """The figures by name, each a dict of the values of labels to a value."""
-    found = collections.defaultdict(dict)
-    for family in parser.text_string_to_metric_families(text):
-        for sample in family.samples:
-            found[sample.name][tuple(sample.labels.values())] = sample.value
-    return found
 
 
 class FiguresTestCase(base.TestCase):
@@ -54,7 +42,7 @@ class TestRequests(FiguresTestCase):
         super().setUp()
         self.serve()
 
-    def counted(self, name=REQUESTS):
+    def counted(self, name=scrape.REQUESTS):
         return {tuple(sample.labels.values()): sample.value
                 for family in self.service.metrics.registry.collect()
                 for sample in family.samples if sample.name == name}
@@ -125,7 +113,7 @@ class TestPath(FiguresTestCase):
         self.assertEqual(200, answer.status_int)
         self.assertEqual('text/plain', answer.content_type)
         self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
-        self.assertIn('usermsg_unknown_events_total', read(answer.text))
+        self.assertIn('usermsg_unknown_events_total', scrape.read(answer.text))
         return True
 
     def test_without_the_option_there_is_none(self):
@@ -169,8 +157,9 @@ class TestPath(FiguresTestCase):
     def test_looking_is_counted_too(self):
         self.serve(metrics={'path': '/metrics'})
         self.shown()
-        found = read(self.ask('/metrics').text)
-        self.assertEqual({('GET', '/metrics', '200'): 1}, found[REQUESTS])
+        found = scrape.read(self.ask('/metrics').text)
+        self.assertEqual({('GET', '/metrics', '200'): 1},
+                         found[scrape.REQUESTS])
 
     def test_a_path_that_cannot_be_is_named(self):
         for path in ('metrics', '/', '/metrics/', '/a b', '/{metrics}',
@@ -195,11 +184,11 @@ class TestPort(base.TestCase):
             connection.getresponse().read()
         with urllib.request.urlopen(  # nosec
                 f'http://127.0.0.1:{port}/metrics', timeout=30) as answer:
-            found = read(answer.read().decode())
+            found = scrape.read(answer.read().decode())
         self.assertEqual(
             {('GET', '/v3/messages', '200'): 1,
              ('GET', '/v3/messages/{message_id}', '404'): 1,
-             ('GET', '/healthcheck', '200'): 1}, found[REQUESTS])
+             ('GET', '/healthcheck', '200'): 1}, found[scrape.REQUESTS])
         self.assertIn('process_resident_memory_bytes', found)
         # It doesn't keep the service from ending.
         self.assertEqual(0, server.end())
@@ -219,11 +208,12 @@ class TestPort(base.TestCase):
         while time.monotonic() < end:
             with urllib.request.urlopen(  # nosec
                     f'http://127.0.0.1:{port}/', timeout=30) as answer:
-                found = read(answer.read().decode())
-            if found[REQUESTS]:
+                found = scrape.read(answer.read().decode())
+            if found[scrape.REQUESTS]:
                 break
             time.sleep(0.05)
-        self.assertEqual({('other', 'unknown', '405'): 1}, found[REQUESTS])
+        self.assertEqual({('other', 'unknown', '405'): 1},
+                         found[scrape.REQUESTS])
 
     def test_a_port_that_is_taken_is_named(self):
         server = standalone.shared()
@@ -244,7 +234,7 @@ class TestProcesses(base.TestCase):
         self.runtime(api={'allow_insecure_noauth': 'true'},
                      metrics={'path': '/metrics'})
         self.server = servers.require(lambda: servers.Uwsgi(
-            test_uwsgi.MODULE,
+            uwsgi.MODULE,
             {config.CONFIG_FILES_VARIABLE: str(self.home / 'usermsg.conf')},
             ('--processes', '2', '--threads', '2')))
         self.addCleanup(self.server.stop)
@@ -264,9 +254,9 @@ class TestProcesses(base.TestCase):
         for _time in range(10):
             status, text = self.ask('/metrics')
             self.assertEqual(200, status)
-            found = read(text)
+            found = scrape.read(text)
             self.assertEqual(
-                asked, found[REQUESTS]['GET', '/v3/messages', '200'])
+                asked, found[scrape.REQUESTS]['GET', '/v3/messages', '200'])
             self.assertEqual(asked, found[
                 'usermsg_http_request_duration_seconds_count'][
                     'GET', '/v3/messages'])

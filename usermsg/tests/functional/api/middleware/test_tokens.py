@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which tokens are believed, and for how long; with a real Keystone."""
 
-import atexit
-import functools
 import logging
 import socket
 import time
@@ -12,16 +10,8 @@ import fixtures
 
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import identified
-from usermsg.tests.fixtures import keystone
 from usermsg.tests.fixtures import servers
-
-
-@functools.cache
-def short():
-    """A Keystone whose tokens live for some seconds."""
-    identity = keystone.Keystone(token={'expiration': 5})
-    atexit.register(identity.stop)
-    return identity
+from usermsg.tests.fixtures import short_tokens
 
 
 class TestTokens(identified.TestCase):
@@ -213,7 +203,7 @@ class TestServiceTokens(identified.TestCase):
 class TestExpiry(identified.TestCase):
 
     def setUp(self):
-        self.identity = short()
+        self.identity = short_tokens.short()
         super().setUp()
 
     def until_refused(self, *request, **more):

@@ -5,12 +5,8 @@ from concurrent import futures
 
 import testtools
 
-from usermsg import context
 from usermsg.notifications.drivers import delivery_future
-from usermsg.notifications import encoding
 from usermsg.notifications import errors
-
-SECRET = 'hunter2'
 
 
 class TestTogether(testtools.TestCase):
@@ -50,17 +46,3 @@ class TestTogether(testtools.TestCase):
 
     def test_one_is_itself(self):
         self.assertIs(self.sent[0], delivery_future.together(self.sent[:1]))
-
-
-class TestContext(testtools.TestCase):
-
-    def test_no_token_goes_out(self):
-        known = {'project_id': 'red', 'auth_token': SECRET,
-                 'service_token': SECRET}
-        for ctxt in (known, context.RequestContext(**known)):
-            found = encoding.context(ctxt)
-            self.assertEqual('red', found['project_id'])
-            self.assertNotIn(SECRET, str(found))
-
-    def test_nothing_is_known_of_none(self):
-        self.assertEqual({}, encoding.context(None))

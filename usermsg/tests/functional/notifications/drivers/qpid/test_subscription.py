@@ -12,18 +12,18 @@ from usermsg import exception
 from usermsg.notifications.drivers.qpid import subscription
 from usermsg.notifications.drivers import received_message
 from usermsg.tests.fixtures import certificates
+from usermsg.tests.fixtures import notification_case
 from usermsg.tests.fixtures import qpid_brokers
 from usermsg.tests.fixtures import qpid_case
 from usermsg.tests.fixtures import qpid_peer
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import servers
-from usermsg.tests.functional.cmd import test_notification
 
 TOKEN = 'a-token-of-somebody'
 REFUSED = ' does not grant copies of what comes to '
 
 
-class TestCase(test_notification.TestCase):
+class TestCase(notification_case.TestCase):
 
     def configure_qpid(self, *hosts, drivers=('qpid',), url=None, **options):
         self.configure(*drivers, url=url)
@@ -48,7 +48,7 @@ class TestCase(test_notification.TestCase):
     def listen(self, *arguments):
         """Begin to listen; returns the process."""
         process = subprocess.Popen(
-            [*test_notification.MANAGE, self.config, 'notification', 'watch',
+            [*notification_case.MANAGE, self.config, 'notification', 'watch',
              *arguments],
             text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
@@ -298,7 +298,7 @@ class TestCommand(PeerCase):
 
     def test_who_is_not_let_in_or_not_trusted_is_told_once(self):
         certificate, key = certificates.Authority().issue('127.0.0.1')
-        login = f'usermsg:{test_notification.PASSWORD}'
+        login = f'usermsg:{notification_case.PASSWORD}'
         for options, cause in (
                 ({'mechanisms': ['PLAIN'], 'users': {'usermsg': 'other'}},
                  'it does not let us in with our user name and password: '),

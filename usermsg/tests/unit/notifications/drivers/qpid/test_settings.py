@@ -1,39 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-import types
-
 import fixtures
-from oslo_config import cfg
 from oslo_messaging import conffixture
 
 from usermsg import exception
-from usermsg.notifications.drivers.qpid import driver as qpid
-from usermsg.notifications.drivers.qpid import proton_library
 from usermsg.notifications.drivers.qpid import settings
-from usermsg.tests import base
+from usermsg.tests.fixtures import qpid_options
 
 
-class Case(base.TestCase):
-
-    def conf(self, **options):
-        """As another service has it, which knows nothing of usermsg."""
-        lines = [f'{name} = {value}\n' for name, value in options.items()]
-        conf = cfg.ConfigOpts()
-        conf(['--config-file', self.write(
-            'other.conf', '[oslo_messaging_qpid]\n' + ''.join(lines))])
-        return conf
-
-    def read(self, **options):
-        return settings.read(self.conf(**options))
-
-    def refused(self, *named, **options):
-        error = self.assertRaises(
-            exception.ConfigurationError, self.read, **options)
-        for text in ('[oslo_messaging_qpid]', *named):
-            self.assertIn(text, str(error))
-        self.assertNotIn('secret', str(error))
-
-
-class SettingsTest(Case):
+class SettingsTest(qpid_options.Case):
 
     def test_the_defaults(self):
         found = self.read()
@@ -109,7 +83,7 @@ class SettingsTest(Case):
             'valid: '), error)
 
 
-class MechanismsTest(Case):
+class MechanismsTest(qpid_options.Case):
 
     def mechanisms(self, hosts, **options):
         found = self.read(hosts=hosts, **options)
@@ -149,47 +123,3 @@ class MechanismsTest(Case):
                      sasl_mechanisms='PLAIN')
         self.refused('sasl_mechanisms', hosts='amqp://a',
                      sasl_mechanisms='ANONYMOUS,EXTERNAL')
-
-
-class Build:
-    """How python-qpid-proton may have been built."""
-
-    def __init__(self, tls, sasl):
-        self.SSL = types.SimpleNamespace(present=lambda: tls)
-        self.SASL = types.SimpleNamespace(extended=lambda: sasl)
-
-
-class LibraryTest(Case):
-
-    def test_what_was_left_out_is_missed_where_it_is_needed(self):
-        for build, needed, words in (
-                (Build(tls=False, sasl=True), (True, False), 'without TLS'),
-                (Build(tls=True, sasl=False), (False, True), 'without SASL')):
-            error = self.assertRaises(
-                exception.ConfigurationError, proton_library.check, build,
-                *needed)
-            for text in (words, '--no-deps python-qpid-proton', 'libssl-dev',
-                         'libsasl2-dev', 'pkg-config'):
-                self.assertIn(text, str(error))
-
-    def test_what_is_not_needed_may_be_missing(self):
-        build = Build(tls=False, sasl=False)
-        self.assertIs(build, proton_library.check(build, False, False))
-
-    def test_the_tests_have_a_whole_one(self):
-        proton_library.load(tls=True, sasl=True)
-
-
-class DriverTest(Case):
-
-    def test_files_that_hold_something_else_are_refused_at_once(self):
-        path = self.write('a.pem', 'no certificate')
-        for name, options in (
-                ('ssl_ca_file', {'ssl_ca_file': path}),
-                ('ssl_cert_file', {'ssl_cert_file': path,
-                                   'ssl_key_file': path})):
-            error = self.assertRaises(
-                exception.ConfigurationError, qpid.QpidDriver,
-                self.conf(hosts='amqps://h', **options), ['notifications'])
-            self.assertIn(name, str(error))
-            self.assertIn(path, str(error))

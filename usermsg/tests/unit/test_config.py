@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+import fixtures
+
+from usermsg import config
+from usermsg import exception
+from usermsg import service
+from usermsg.tests import base
+from usermsg.tests.fixtures import config_options
+
+options = config_options.options
+
+
+PASSWORD = 's3cret'
+
+
+class BrokenConfigurationTest(base.TestCase):
+
+    def refused(self, text, *parts, line=None):
+        """A file with this text is refused by every kind of process.
+
+        :param parts: what the message must hold
+        :param line: where it must say that the fault is
+        """
+        path = self.write('usermsg.conf', text)
+        self.useFixture(fixtures.EnvironmentVariable(
+            config.CONFIG_FILES_VARIABLE, path))
+        # Not prepare(), which would set up the logging of this process.
+        messages = {
+            str(self.assertRaises(exception.ConfigurationError, call))
+            for call in (service.prepare_library,
+                         lambda: service.make_runtime(config.load_config()),
+                         lambda: service.make_runtime(config.load_config(
+                             ['--config-file', path])))}
+        self.assertEqual(1, len(messages), messages)
+        message = messages.pop()
+        for part in parts:
+            self.assertIn(part, message)
+        if line is not None:
+            self.assertTrue(message.startswith(f'{path}:{line}: '), message)
+        self.assertNotIn(PASSWORD, message)
+        return message
+
+    def test_a_file_that_is_not_there(self):
+        path = str(self.home / 'nowhere.conf')
+        error = self.assertRaises(exception.ConfigurationError,
+                                  service.prepare, ['--config-file', path])
+        self.assertTrue(str(error).startswith(f'{path}: '), str(error))
+        self.useFixture(fixtures.EnvironmentVariable(
+            config.CONFIG_FILES_VARIABLE, path))
+        error = self.assertRaises(exception.ConfigurationError,
+                                  service.prepare_library)
+        self.assertTrue(str(error).startswith(f'{path}: '), str(error))
+
+    def test_a_directory_instead_of_a_file(self):
+        self.useFixture(fixtures.EnvironmentVariable(
+            config.CONFIG_FILES_VARIABLE, str(self.home)))
+        error = self.assertRaises(exception.ConfigurationError,
+                                  service.prepare_library)
+        self.assertIn(str(self.home), str(error))
+
+    def test_a_line_that_cannot_be_parsed(self):
+        self.refused(options() + '[messages\nttl = 100\n', 'section', line=3)
+        self.refused(options() + 'word\n', 'assignment', line=3)
+        self.refused(f'{PASSWORD}\n', line=1)
+        self.refused(options() + f'  {PASSWORD}\n= {PASSWORD}\n', line=4)
+
+    def test_a_file_that_is_not_utf_8(self):
+        path = self.home / 'usermsg.conf'
+        path.write_bytes(b'[database]\n# gr\xfc\xdfe\nconnection=sqlite://\n')
+        for argv in (['--config-file', str(path)], [f'--config-file={path}'],
+                     None):
+            error = self.assertRaises(exception.ConfigurationError,
+                                      service.prepare, argv)
+            self.assertEqual(f'{path}:2: a configuration file is not UTF-8.',
+                             str(error))
+
+    def test_a_number_that_is_none(self):
+        self.refused(options(messages={'ttl': 'soon'}), '[messages] ttl',
+                     "'soon'", line=4)
+        self.refused(options(messages={'record_timeout': 'x'}),
+                     '[messages] record_timeout', line=4)
+        self.refused(options(database={'connection': 'sqlite://',
+                                       'max_pool_size': 'x'}),
+                     '[database] max_pool_size', line=3)
+
+    def test_a_number_out_of_bounds(self):
+        for group, name, value in (
+                ('messages', 'ttl', 59), ('messages', 'ttl', 10 ** 12),
+                ('messages', 'record_timeout', 0), ('api', 'max_limit', 0),
+                ('api', 'max_limit', 10001), ('api', 'port', 65536),
+                ('api', 'threads', 0), ('api', 'max_request_body_size', 1)):
+            self.refused(options(**{group: {name: value}}),
+                         f'[{group}] {name}', line=4)
+
+    def test_an_unknown_choice(self):
+        self.refused(options(api={'auth_strategy': 'magic'}),
+                     '[api] auth_strategy', 'keystone', 'noauth', line=4)
+
+    def test_a_truth_value_that_is_none(self):
+        self.refused(options(api={'trust_host_header': 'perhaps'}),
+                     '[api] trust_host_header', line=4)
+
+    def test_an_option_that_could_stand_on_the_command_line(self):
+        for name in ('debug', 'use_syslog', 'use_json'):
+            self.refused(options(DEFAULT={name: 'perhaps'}),
+                         f'[DEFAULT] {name}', line=4)
+
+    def test_a_publisher_that_cannot_be_stored(self):
+        for value in ('h\xf6st', 'a b', 'a' * 256, '"a\xa0b"', ''):
+            self.refused(options(notifications={'publisher_id': value}),
+                         '[notifications] publisher_id', line=4)
+
+    def test_the_address_is_no_address(self):
+        self.refused(options(api={'public_endpoint': 'ftp://example.org/'}),
+                     '[api] public_endpoint', line=4)
+        self.refused(options(api={'host': 'not a host'}), '[api] host',
+                     line=4)
+
+    def test_the_last_of_several_lines_counts(self):
+        self.refused(options() + '[messages]\nttl = 100\n# ttl = 7\n'
+                     '[api]\nport = 1\n[messages]\nttl=x\nrecord_timeout=1\n',
+                     '[messages] ttl', line=9)
+
+    def test_a_value_from_the_environment(self):
+        self.useFixture(fixtures.EnvironmentVariable('OS_MESSAGES__TTL', 'x'))
+        error = self.assertRaises(
+            exception.ConfigurationError, service.prepare,
+            ['--config-file', self.write('a.conf', options())])
+        self.assertIn('variable OS_MESSAGES__TTL is not valid', str(error))
+        self.assertNotIn('a.conf', str(error))
+
+    def test_no_database(self):
+        self.refused('', '[database] connection is not set')
+        self.refused('[database]\nconnection =\n',
+                     '[database] connection is not set')
+
+    def test_a_database_that_is_none(self):
+        for url in (f'hello {PASSWORD}', f'mysql://u:{PASSWORD}@h:port/x',
+                    f'://{PASSWORD}', f'mysql+nodriver://u:{PASSWORD}@h/x',
+                    f'oracle://u:{PASSWORD}@h/x'):
+            self.refused(options(database={'connection': url}),
+                         '[database] connection')
+
+    def test_a_kind_of_database_that_nobody_knows(self):
+        url = f'nosql://u:{PASSWORD}@h/x'
+        self.refused(options(database={'connection': url}), "'nosql'")
+
+    def test_a_driver_that_is_not_installed(self):
+        url = f'sqlite+pysqlcipher://:{PASSWORD}@/x'
+        self.refused(options(database={'connection': url}),
+                     '[database] connection', 'not installed')
+
+    def test_a_driver_that_is_not_ours(self):
+        # What SQLAlchemy takes if the address doesn't name a driver; and for
+        # PostgreSQL it does only since 2.1.
+        for scheme, advice in (('mysql', 'mysql+pymysql://'),
+                               ('postgresql+psycopg',
+                                'postgresql+psycopg2://')):
+            url = f'{scheme}://u:{PASSWORD}@h/x'
+            self.refused(options(database={'connection': url}),
+                         'not installed', f'Write {advice}')
+
+    def test_a_file_of_the_address_that_cannot_be_read(self):
+        nowhere = self.home / 'ca.pem'
+        for driver, names in (
+                ('mysql+pymysql', ('ssl_ca', 'ssl_cert', 'ssl_key')),
+                ('postgresql+psycopg2', ('sslrootcert', 'sslcert',
+                                         'sslkey'))):
+            url = f'{driver}://u:{PASSWORD}@h/x'
+            for name in names:
+                self.refused(
+                    options(database={
+                        'connection': f'{url}?{name}={nowhere}'}),
+                    f'[database] connection: the file {nowhere} of "{name}"')
+                self.refused(
+                    options(database={
+                        'connection': url,
+                        'connection_parameters': f'{name}={nowhere}'}),
+                    f'[database] connection_parameters: the file {nowhere}')
+
+    def test_authorities_and_keys_that_are_no_files(self):
+        for parameter in ('sslrootcert=system', 'sslkey=pkcs11:token',
+                          'sslcert='):
+            self.write('usermsg.conf', options(database={
+                'connection': f'postgresql+psycopg2://u@h/x?{parameter}'}))
+            service.prepare_library()
+
+    def test_a_dollar_in_a_password(self):
+        for url in (f'mysql+pymysql://u:a${PASSWORD}@h/x',
+                    f'mysql+pymysql://u:a${{{PASSWORD}}}@h/x',
+                    f'mysql+pymysql://u:a${{{PASSWORD}.x}}@h/x'):
+            self.refused(options(database={'connection': url}),
+                         '[database] connection', '"$$"')
+
+    def test_no_overlay(self):
+        path = str(self.home / 'overlay')
+        message = self.refused(options(catalogue={'overlay_dir': path}))
+        self.assertTrue(message.startswith(f'{path}: '), message)
+
+    def test_a_broken_overlay(self):
+        path = self.write('overlay/a.yaml', 'prefixes:\n  VOLUME: 5\n')
+        message = self.refused(options(
+            catalogue={'overlay_dir': self.home / 'overlay'}))
+        self.assertTrue(message.startswith(f'{path}:2: '), message)
+
+    def test_a_logging_configuration_that_cannot_be_used(self):
+        self.useFixture(fixtures.FakeLogger())
+        for path in (str(self.home / 'nowhere.ini'),
+                     self.write('logging.ini', 'not an ini file\n'),
+                     self.write('empty.ini', '')):
+            error = self.assertRaises(
+                exception.ConfigurationError, service.prepare,
+                ['--config-file', self.write('usermsg.conf', options(
+                    DEFAULT={'log_config_append': path}))])
+            self.assertTrue(str(error).startswith(f'{path}: '), str(error))
+
+    def test_a_log_file_that_cannot_be_opened_is_named(self):
+        directory = self.home / 'nowhere'
+        for values, option, path in (
+                ({'log_file': directory / 'a.log'}, 'log_file',
+                 directory / 'a.log'),
+                ({'log_file': self.home}, 'log_file', self.home),
+                ({'log_file': 'a.log', 'log_dir': directory}, 'log_dir',
+                 directory / 'a.log')):
+            error = self.assertRaises(
+                exception.ConfigurationError, service.prepare,
+                ['--config-file', self.write('usermsg.conf', options(
+                    DEFAULT=values))])
+            self.assertTrue(str(error).startswith(
+                f'[DEFAULT] {option}: {path} cannot be written: '),
+                str(error))
