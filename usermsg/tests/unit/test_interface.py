@@ -31,18 +31,22 @@ NAMES = {
     'usermsg.catalogue.catalogues.share': ('Actions', 'Details', 'NAMESPACE'),
     'usermsg.catalogue.catalogues.volume': (
         'Actions', 'Details', 'EventIds', 'NAMESPACE'),
-    'usermsg.notifications.image': ('ImageNotifier',),
+    'usermsg.catalogue.loader': ('load',),
+    'usermsg.notifications.image': (
+        'ImageNotifier', 'CREATE', 'PREPARE', 'UPLOAD', 'ACTIVATE', 'SEND',
+        'UPDATE', 'DELETE'),
     'usermsg.notifications.direct': ('Direct',),
     'usermsg.notifications.notification': ('Notification',),
     'usermsg.notifications.errors': ('NotDelivered', 'Refused'),
     'usermsg.notifications.drivers.loader': ('close', 'load'),
-    'usermsg.service': ('prepare_library',),
+    'usermsg.service': ('prepare', 'prepare_library'),
     'usermsg.concurrency.backend': ('use_threads',),
 }
 
 ENTRY_POINTS = {
     'oslo.messaging.notify.drivers': {'logging', 'qpid', 'rabbit'},
     'oslo.config.opts': {'usermsg'},
+    'oslo.config.opts.defaults': {'usermsg'},
     'oslo.policy.policies': {'usermsg'},
     'oslo.policy.enforcer': {'usermsg'},
     'usermsg.catalogue': {'COMPUTE', 'IMAGE', 'SHARE', 'VOLUME'},
@@ -69,6 +73,38 @@ class InterfaceTest(base.TestCase):
         names -= {'usermsg.wsgi.api', 'usermsg.catalogue'}
         self.assertEqual({name for name in NAMES
                           if not name.startswith(catalogues)}, names)
+
+    def test_the_page_has_a_reference_of_each_name(self):
+        text = PAGE.read_text(encoding='utf-8')
+        for module, names in NAMES.items():
+            members = ' '.join(re.findall(
+                rf':: {re.escape(module)}\n   :members: (.*?)\n\n', text,
+                re.S))
+            for name in names:
+                if module == 'usermsg.message.resource_types':
+                    continue  # the file itself is shown
+                self.assertTrue(
+                    name == 'NAMESPACE' or f':: {module}.{name}\n' in text or
+                    re.search(rf'\b{name}\b', members), f'{module}.{name}')
+
+    def test_what_examples_and_pages_import_is_public(self):
+        for path in (base.ROOT / 'README.rst',
+                     *(base.ROOT / 'examples').glob('*.py'),
+                     *(base.ROOT / 'doc' / 'source').rglob('*.rst')):
+            for package, name in re.findall(
+                    r'from (usermsg[a-z_.]*) import ([a-z_]+)',
+                    path.read_text(encoding='utf-8')):
+                if package.partition('.')[0] == 'usermsg':
+                    self.assertIn(f'{package}.{name}', NAMES, path)
+
+    def test_each_type_of_notification_has_its_schema(self):
+        schemas = base.ROOT / 'usermsg' / 'notifications' / 'schemas'
+        self.assertEqual(
+            {*(f'image.{name}' for name in (
+                'activate', 'create', 'delete', 'prepare', 'send', 'update',
+                'upload')), 'message.create', 'message.delete',
+             'message.expire'},
+            {path.stem for path in schemas.glob('*.json')})
 
     def test_the_entry_points_can_be_loaded(self):
         for group, names in ENTRY_POINTS.items():
