@@ -34,12 +34,19 @@ from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
+#: An image is recorded; its data may come later.
 CREATE = 'image.create'
+#: Its data begins to be stored.
 PREPARE = 'image.prepare'
+#: Its data is stored, or could not be.
 UPLOAD = 'image.upload'
+#: It is active: it is known where its data is.
 ACTIVATE = 'image.activate'
+#: Its data was sent to somebody, or part of it.
 SEND = 'image.send'
+#: Its attributes were changed.
 UPDATE = 'image.update'
+#: It is deleted.
 DELETE = 'image.delete'
 
 #: Event type -> what was being done when it goes wrong; ``SEND`` isn't here,
