@@ -200,9 +200,9 @@ class _Import(db_command.Command):
         for draft in result.clashes:
             self._report.skip(old_ids[draft.key], _CLASH)
         for draft in drafts:
-            if (draft.event_id not in self._known_events and
+            if (draft.row.event_id not in self._known_events and
                     draft.key not in clashes):
-                self._report.unknown(draft.event_id)
+                self._report.unknown(draft.row.event_id)
 
     def _say(self, line):
         self.app.stdout.write(f'{line}\n')

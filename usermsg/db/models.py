@@ -5,6 +5,8 @@ Identifiers are ASCII and compared byte by byte in every database: smaller
 indexes, and no two ids that one database thinks equal and another doesn't.
 """
 
+import collections
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
@@ -31,6 +33,11 @@ def utc_microseconds():
 
 def long_text():
     return sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
+
+
+def _row_of(table):
+    """Named tuple of the values of all columns, in their order."""
+    return collections.namedtuple(f'{table.name}_row', table.c.keys())
 
 
 _TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
@@ -61,6 +68,8 @@ messages = sa.Table(
     sa.Index('messages_expires_at_idx', 'expires_at'),
     **_TABLE)
 
+MessageRow = _row_of(messages)
+
 source_keys = sa.Table(
     'source_keys', metadata,
     sa.Column('project_id', ascii_string(validation.PROJECT_ID),
@@ -73,6 +82,8 @@ source_keys = sa.Table(
     sa.Column('expires_at', utc_microseconds(), nullable=False),
     sa.Index('source_keys_expires_at_idx', 'expires_at'),
     **_TABLE)
+
+SourceKeyRow = _row_of(source_keys)
 
 leases = sa.Table(
     'leases', metadata,
@@ -107,3 +118,5 @@ outbox = sa.Table(
     sa.Column('reason', sa.String(255), nullable=True),
     sa.Index('outbox_relay_idx', 'set_aside', 'driver', 'shard', 'id'),
     **_TABLE)
+
+OutboxRow = _row_of(outbox)

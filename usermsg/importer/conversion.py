@@ -14,6 +14,7 @@ import re
 
 from usermsg.catalogue import entries
 from usermsg.db import clock
+from usermsg.db import models
 from usermsg import exception
 from usermsg.importer import revisions
 from usermsg.objects import ids
@@ -113,21 +114,23 @@ class Converter:
         resource = _optional(self.kind.resource,
                              getattr(row, self.kind.resource),
                              validation.RESOURCE_UUID)
-        values = (
-            ids.derive(made, _old_id(row)),
-            self.kind.prefix,
-            _project_id(row),
-            None,
-            _optional('request_id', row.request_id, validation.REQUEST_ID),
-            resource_type,
-            resource,
-            event_id,
-            action_id,
-            detail_id,
-            level,
-            clock.naive(made),
-            clock.naive(expires_at))
-        return message.Draft(values, self._source_id(row), _digest(values))
+        converted = models.MessageRow(
+            id=ids.derive(made, _old_id(row)),
+            prefix=self.kind.prefix,
+            project_id=_project_id(row),
+            user_id=None,
+            request_id=_optional('request_id', row.request_id,
+                                 validation.REQUEST_ID),
+            resource_type=resource_type,
+            resource_uuid=resource,
+            event_id=event_id,
+            action_id=action_id,
+            detail_id=detail_id,
+            message_level=level,
+            created_at=clock.naive(made),
+            expires_at=clock.naive(expires_at))
+        return message.Draft(converted, self._source_id(row),
+                             _digest(converted))
 
 
 def _old_id(row):
@@ -204,9 +207,9 @@ def _share_outcome(row, _catalogue):
             row.action_id, detail_id)
 
 
-def _digest(values):
+def _digest(row):
     """Of a row but for its id: the same each time."""
-    return hashlib.sha256(repr(values[1:]).encode()).hexdigest()
+    return hashlib.sha256(repr(row._replace(id=None)).encode()).hexdigest()
 
 
 _COMMON = ('id', 'project_id', 'request_id', 'resource_type',

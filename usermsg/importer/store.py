@@ -51,22 +51,22 @@ def store(db, drafts, gone, dry_run=False):
     """
     by_id = {}
     twice = [draft for draft in drafts
-             if by_id.setdefault(draft.id, draft) is not draft]
+             if by_id.setdefault(draft.row.id, draft) is not draft]
     here = _here(db, [*by_id, *(message_id for message_id, _key in gone)])
     # What is the same in all columns needs no look at its key, of which each
     # project costs one.
-    same = {draft.key: (draft.id, True) for draft in by_id.values()
-            if here.get(draft.id) == draft.row}
+    same = {draft.key: (draft.row.id, True) for draft in by_id.values()
+            if here.get(draft.row.id) == draft.row}
     kept = same | _kept(db, [
         *(draft.key for draft in by_id.values()
-          if draft.key not in same and (dry_run or draft.id in here)),
+          if draft.key not in same and (dry_run or draft.row.id in here)),
         *(key for message_id, key in gone if message_id in here)])
     to_delete = sorted(
         message_id for message_id, key in gone
         if message_id in here and kept.get(key) == (message_id, True))
     for _attempt in range(_ATTEMPTS):
         new = [draft for draft in by_id.values()
-               if draft.id not in here and draft.key not in kept]
+               if draft.row.id not in here and draft.key not in kept]
         try:
             deleted = len(to_delete)
             if not dry_run and (new or to_delete):
@@ -81,7 +81,7 @@ def store(db, drafts, gone, dry_run=False):
         found = [kept[draft.key][1] for draft in by_id.values()
                  if draft.key in kept]
         clashes = [draft for draft in by_id.values()
-                   if draft.id in here and draft.key not in kept]
+                   if draft.row.id in here and draft.key not in kept]
         return Result(
             new=len(new), known=sum(found),
             deleted_here=len(found) - sum(found), deleted_there=deleted,

@@ -23,6 +23,7 @@ from oslo_log import log
 
 from usermsg.concurrency import bounded_call
 from usermsg.db import clock
+from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.objects import ids
 from usermsg.objects import removal
@@ -111,12 +112,11 @@ class API:
                 lambda: self._objects.MessageList.record(
                     self._db, [draft], self._tell_created))
         except Exception as error:
-            message = self._objects.Message.from_row(draft.row)
-            self._metrics.not_recorded.inc(
-                1, (message.prefix, message.message_level))
+            row = draft.row
+            self._metrics.not_recorded.inc(1, _labels(row))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
-                      '%s', message.request_id, message.event_id,
-                      message.resource_type, message.resource_uuid,
+                      '%s', row.request_id, row.event_id,
+                      row.resource_type, row.resource_uuid,
                       errors.words_of(error, (bounded_call.Expired,)))
             return None
         self._count([(stored, new)])
@@ -148,23 +148,23 @@ class API:
         level = validation.level('level', level)
         resource_uuid = validation.optional_identifier(
             'resource_uuid', resource_uuid, validation.RESOURCE_UUID)
-        row = (
-            ids.mint(created_at),
-            outcome.prefix,
-            validation.identifier('project_id', project_id,
-                                  validation.PROJECT_ID),
-            validation.optional_identifier('user_id', user_id,
-                                           validation.USER_ID),
-            validation.optional_identifier('request_id', request_id,
-                                           validation.REQUEST_ID),
-            outcome.resource_type,
-            resource_uuid,
-            outcome.event_id,
-            outcome.action_id,
-            outcome.detail_id,
-            level,
-            made,
-            made + self._ttl[level])
+        row = models.MessageRow(
+            id=ids.mint(created_at),
+            prefix=outcome.prefix,
+            project_id=validation.identifier(
+                'project_id', project_id, validation.PROJECT_ID),
+            user_id=validation.optional_identifier(
+                'user_id', user_id, validation.USER_ID),
+            request_id=validation.optional_identifier(
+                'request_id', request_id, validation.REQUEST_ID),
+            resource_type=outcome.resource_type,
+            resource_uuid=resource_uuid,
+            event_id=outcome.event_id,
+            action_id=outcome.action_id,
+            detail_id=outcome.detail_id,
+            message_level=level,
+            created_at=made,
+            expires_at=made + self._ttl[level])
         if source_id is None:
             return self._objects.Draft(row)
         return self._objects.Draft(row, source_id, _digest(
@@ -187,15 +187,14 @@ class API:
                 self._db, drafts, self._tell_created)
         except errors.DatabaseUnavailable:
             for draft in drafts:
-                self._metrics.not_recorded.inc(1, draft.labels)
+                self._metrics.not_recorded.inc(1, _labels(draft.row))
             raise
         self._count(stored)
         return stored
 
     def _count(self, stored):
         numbers = collections.Counter(
-            (message.prefix, message.message_level)
-            for message, new in stored if new)
+            _labels(message.row) for message, new in stored if new)
         for labels, number in numbers.items():
             self._metrics.recorded.inc(number, labels)
 
@@ -318,6 +317,11 @@ def ttl_by_level(options):
     return {level: datetime.timedelta(
         seconds=options.ttl if seconds is None else seconds)
         for level, seconds in own.items()}
+
+
+def _labels(row):
+    """Labels of metrics: (prefix, level)."""
+    return row.prefix, row.message_level
 
 
 def _scope(context, all_projects):

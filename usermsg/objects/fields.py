@@ -5,6 +5,7 @@ import datetime
 import re
 
 from oslo_versionedobjects import fields
+import sqlalchemy as sa
 
 from usermsg import validation
 
@@ -81,6 +82,16 @@ class Moment(fields.DateTime):
 def written(moment):
     """A datetime in UTC as text."""
     return moment.isoformat(timespec='microseconds')
+
+
+def of_table(table, time_field):
+    """Fields of versioned objects, one for each column of a table.
+
+    :param time_field: for the columns that hold a time
+    """
+    return {column.name: time_field if isinstance(column.type, sa.DateTime)
+            else fields.StringField(nullable=column.nullable)
+            for column in table.columns}
 
 
 class TextField(fields.AutoTypedField):

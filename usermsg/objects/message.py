@@ -17,6 +17,7 @@ from usermsg.db import models
 from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
+from usermsg.objects import fields as own_fields
 from usermsg.objects import ids
 from usermsg.objects import removal
 
@@ -42,45 +43,25 @@ _PATIENCE = 30
 class Draft:
     """A message to be stored.
 
-    :param row: the values of all columns of its table, in their order
+    :param row: a :class:`usermsg.db.models.MessageRow`
     :param source_id: the caller's own key for what it records, or None
     :param digest: with ``source_id``: of the content, to tell a repetition
         from a mistake
     """
 
-    row: tuple
+    row: models.MessageRow
     source_id: str | None = None
     digest: str | None = None
 
     @property
-    def id(self):
-        return self.row[_ID]
-
-    @property
-    def event_id(self):
-        return self.row[_EVENT_ID]
-
-    @property
     def key(self):
         """(project, source id), or None."""
-        return self.source_id and (self.row[_PROJECT], self.source_id)
-
-    @property
-    def labels(self):
-        """(prefix, level)."""
-        return self.row[_PREFIX], self.row[_LEVEL]
+        return self.source_id and (self.row.project_id, self.source_id)
 
     def key_row(self):
-        """The values of all columns of the table of source keys."""
-        return (self.row[_PROJECT], self.source_id, self.row[_ID],
-                self.digest, self.row[_EXPIRES_AT] + SOURCE_KEY_GRACE)
-
-
-_COLUMNS = tuple(_TABLE.c.keys())
-_ID, _PREFIX, _PROJECT, _EVENT_ID, _LEVEL, _EXPIRES_AT = (
-    _COLUMNS.index(name) for name in (
-        'id', 'prefix', 'project_id', 'event_id', 'message_level',
-        'expires_at'))
+        return models.SourceKeyRow(
+            self.row.project_id, self.source_id, self.row.id, self.digest,
+            self.row.expires_at + SOURCE_KEY_GRACE)
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -88,49 +69,33 @@ class Message(base.UsermsgObject):
     # Version 1.0: Initial version
     VERSION = '1.0'
 
-    fields = {
-        'id': fields.StringField(),
-        'prefix': fields.StringField(),
-        'project_id': fields.StringField(),
-        'user_id': fields.StringField(nullable=True),
-        'request_id': fields.StringField(nullable=True),
-        'resource_type': fields.StringField(nullable=True),
-        'resource_uuid': fields.StringField(nullable=True),
-        'event_id': fields.StringField(),
-        'action_id': fields.StringField(nullable=True),
-        'detail_id': fields.StringField(nullable=True),
-        'message_level': fields.StringField(),
-        'created_at': fields.DateTimeField(tzinfo_aware=True),
-        'expires_at': fields.DateTimeField(tzinfo_aware=True),
-    }
+    fields = own_fields.of_table(
+        _TABLE, fields.DateTimeField(tzinfo_aware=True))
+
+    #: Values of the columns, a :class:`usermsg.db.models.MessageRow` with
+    #: aware times; None of an object that wasn't read from the table.
+    row = None
 
     @classmethod
     def from_row(cls, row):
-        """From the values of all columns of the table, in their order.
+        """Message of the values of all columns, in their order.
 
-        Its times are UTC without a zone, or text. Setting a field runs its
-        type's coercion, which costs more than reading the row did; what
-        comes from our own columns has its type.
+        :param row: a sequence; its times are UTC without a zone, or text
         """
+        *values, created_at, expires_at = row
         message = cls()
-        (message._obj_id, message._obj_prefix, message._obj_project_id,
-         message._obj_user_id, message._obj_request_id,
-         message._obj_resource_type, message._obj_resource_uuid,
-         message._obj_event_id, message._obj_action_id,
-         message._obj_detail_id, message._obj_message_level,
-         created_at, expires_at) = row
-        message._obj_created_at = statement.time_of(created_at)
-        message._obj_expires_at = statement.time_of(expires_at)
+        message.row = models.MessageRow._make((
+            *values, statement.time_of(created_at),
+            statement.time_of(expires_at)))
         return message
 
-    def values(self):
-        """The values of all fields, in their order: quicker than each."""
-        return (self._obj_id, self._obj_prefix, self._obj_project_id,
-                self._obj_user_id, self._obj_request_id,
-                self._obj_resource_type, self._obj_resource_uuid,
-                self._obj_event_id, self._obj_action_id, self._obj_detail_id,
-                self._obj_message_level, self._obj_created_at,
-                self._obj_expires_at)
+    def __getattr__(self, name):
+        # A field that nobody set is that of the row. Setting each would
+        # coerce it, which costs more than reading the row did, though what
+        # comes from our own columns has its type.
+        if name.startswith('_obj_'):
+            return getattr(self.row, name.removeprefix('_obj_'))
+        raise AttributeError(name)
 
     @classmethod
     def get(cls, db, message_id, project_id=None, prefix=None):
@@ -144,9 +109,10 @@ class Message(base.UsermsgObject):
         with db.reader() as connection:
             rows = query.rows(connection, {'id': message_id,
                                            'project_id': project_id})
-        if not rows or prefix not in (None, rows[0][_PREFIX]):
+        message = cls.from_row(rows[0]) if rows else None
+        if message is None or prefix not in (None, message.row.prefix):
             raise exception.MessageNotFound(message_id)
-        return cls.from_row(rows[0])
+        return message
 
     @classmethod
     def delete(cls, db, message_id, project_id=None, prefix=None,
@@ -298,7 +264,8 @@ def _stored_under(db, drafts):
         for project_id, source_ids in by_project.items():
             for _project_id, source_id, digest, *row in connection.execute(
                     stored_query(project_id, list(source_ids))):
-                found[project_id, source_id] = digest, row
+                found[project_id, source_id] = (
+                    digest, models.MessageRow._make(row))
     stored = {}
     for number, draft in enumerate(drafts):
         if draft.key not in found:
@@ -306,7 +273,7 @@ def _stored_under(db, drafts):
         digest, row = found[draft.key]
         if digest != draft.digest:
             raise exception.SourceConflict(draft.source_id, number)
-        if row[_ID] is None:
+        if row.id is None:
             raise exception.SourceGone(draft.source_id, number)
         stored[draft.key] = Message.from_row(row)
     return stored

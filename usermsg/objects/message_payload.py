@@ -4,6 +4,7 @@
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 
+from usermsg.db import models
 from usermsg.objects import base
 from usermsg.objects import fields as own_fields
 
@@ -20,19 +21,7 @@ class MessagePayload(base.UsermsgObject):
     VERSION = '1.0'
 
     fields = {
-        'id': fields.StringField(),
-        'prefix': fields.StringField(),
-        'project_id': fields.StringField(),
-        'user_id': fields.StringField(nullable=True),
-        'request_id': fields.StringField(nullable=True),
-        'resource_type': fields.StringField(nullable=True),
-        'resource_uuid': fields.StringField(nullable=True),
-        'event_id': fields.StringField(),
-        'action_id': fields.StringField(nullable=True),
-        'detail_id': fields.StringField(nullable=True),
-        'message_level': fields.StringField(),
-        'created_at': own_fields.MomentField(),
-        'expires_at': own_fields.MomentField(),
+        **own_fields.of_table(models.messages, own_fields.MomentField()),
         'user_message': fields.StringField(),
         'sequence': fields.IntegerField(),
     }
@@ -45,27 +34,15 @@ class MessagePayload(base.UsermsgObject):
 
         :param message: a :class:`usermsg.objects.message.Message`
         """
-        (ident, prefix, project_id, user_id, request_id, resource_type,
-         resource_uuid, event_id, action_id, detail_id, level, created_at,
-         expires_at) = message.values()
+        row = message.row
         return {
             'usermsg_object.name': 'MessagePayload',
             'usermsg_object.namespace': 'usermsg',
             'usermsg_object.version': cls.VERSION,
             'usermsg_object.data': {
-                'id': ident,
-                'prefix': prefix,
-                'project_id': project_id,
-                'user_id': user_id,
-                'request_id': request_id,
-                'resource_type': resource_type,
-                'resource_uuid': resource_uuid,
-                'event_id': event_id,
-                'action_id': action_id,
-                'detail_id': detail_id,
-                'message_level': level,
-                'created_at': own_fields.written(created_at),
-                'expires_at': own_fields.written(expires_at),
+                **row._asdict(),
+                'created_at': own_fields.written(row.created_at),
+                'expires_at': own_fields.written(row.expires_at),
                 'user_message': user_message,
                 'sequence': sequence,
             },

@@ -177,7 +177,7 @@ def delete_messages(connection, conditions, tell=None):
     query = _MESSAGES.delete().where(*conditions)
     if tell is None:
         return connection.execute(query).rowcount
-    rows = [tuple(row) for row in connection.execute(
+    rows = [models.MessageRow._make(row) for row in connection.execute(
         query.returning(*_MESSAGES.c))]
     if rows:
         tell(connection, rows)

@@ -29,8 +29,6 @@ NOOP = 'noop'
 MAX_PAYLOAD = 256 * 1024
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_PROJECT, _CREATED = (models.messages.c.keys().index(name)
-                      for name in ('project_id', 'created_at'))
 _LENGTHS = {name: models.outbox.c[column].type.length for name, column in (
     ('message_id', 'id'), ('event_type', 'event_type'),
     ('publisher_id', 'publisher_id'), ('subject', 'subject'))}
@@ -75,12 +73,13 @@ class Outbox:
         if len(content.encode()) > MAX_PAYLOAD:
             raise exception.InvalidInput(
                 'payload', f'must not be longer than {MAX_PAYLOAD} bytes.')
-        when = clock.naive(notification.timestamp)
-        rows = [(notification.message_id, driver,
-                 shard_of(subject), 0, notification.event_type,
-                 notification.priority, notification.publisher_id,
-                 subject, when, content, _now(), 0, None, None)
-                for driver in self.drivers]
+        rows = self._rows(
+            id=notification.message_id, shard=shard_of(subject),
+            event_type=notification.event_type,
+            priority=notification.priority,
+            publisher_id=notification.publisher_id, subject=subject,
+            occurred_at=clock.naive(notification.timestamp),
+            content=content, queued_at=_now())
         try:
             self._deadline.run(lambda: self._db.write(
                 lambda connection: entries.insert(connection, rows)))
@@ -102,26 +101,29 @@ class Outbox:
     def _tell(self, event_type, connection, rows):
         """Store one notification of each message, for each driver.
 
-        :param rows: the values of all columns, as
-            :class:`usermsg.objects.message.Message` takes them
+        :param rows: :class:`usermsg.db.models.MessageRow` tuples
         """
         now = _now()
         told = []
         for row in rows:
-            project_id, created_at = row[_PROJECT], row[_CREATED]
-            if isinstance(created_at, str):
-                created_at = datetime.datetime.fromisoformat(created_at)
             # The clock of another host made it, which may be ahead of ours:
             # what happens to a message comes after it was made.
-            when = (created_at if event_type == event_types.MESSAGE_CREATE else
-                    max(now, created_at + _MICROSECOND))
-            ident = ids.mint(clock.aware(when))
-            content = orjson.dumps(row).decode()
-            shard = shard_of(project_id)
-            told += [(ident, driver, shard, 0, event_type, 'INFO',
-                      self._publisher_id, row[0], when, content, now, 0,
-                      None, None) for driver in self.drivers]
+            when = (row.created_at
+                    if event_type == event_types.MESSAGE_CREATE else
+                    max(now, row.created_at + _MICROSECOND))
+            told += self._rows(
+                id=ids.mint(clock.aware(when)),
+                shard=shard_of(row.project_id), event_type=event_type,
+                priority='INFO', publisher_id=self._publisher_id,
+                subject=row.id, occurred_at=when,
+                content=orjson.dumps(tuple(row)).decode(), queued_at=now)
         entries.insert(connection, told)
+
+    def _rows(self, **values):
+        """One row for each driver."""
+        return [models.OutboxRow(driver=driver, set_aside=0, attempts=0,
+                                 due_at=None, reason=None, **values)
+                for driver in self.drivers]
 
 
 def _now():

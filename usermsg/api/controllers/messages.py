@@ -155,20 +155,18 @@ class Messages:
         address = f'{request.endpoint}/v3/messages/'
         views = []
         for message in messages:
-            (ident, _prefix, _project_id, _user_id, request_id, resource_type,
-             resource_uuid, event_id, _action_id, _detail_id, level,
-             created_at, expires_at) = message.values()
+            row = message.row
             views.append({
-                'id': ident,
-                'event_id': event_id,
-                'user_message': describe(event_id, language).user_message,
-                'message_level': level,
-                'resource_type': resource_type,
-                'resource_uuid': resource_uuid,
-                'created_at': created_at,
-                'guaranteed_until': expires_at,
-                'request_id': request_id,
-                'links': [{'rel': 'self', 'href': address + ident}],
+                'id': row.id,
+                'event_id': row.event_id,
+                'user_message': describe(row.event_id, language).user_message,
+                'message_level': row.message_level,
+                'resource_type': row.resource_type,
+                'resource_uuid': row.resource_uuid,
+                'created_at': row.created_at,
+                'guaranteed_until': row.expires_at,
+                'request_id': row.request_id,
+                'links': [{'rel': 'self', 'href': address + row.id}],
             })
         return views
 

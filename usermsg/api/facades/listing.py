@@ -144,5 +144,5 @@ def _effective(sort):
 def _order_by(name):
     def value(message):
         # What isn't there is less than what is, and nothing is empty.
-        return getattr(message, name) or ''
+        return getattr(message.row, name) or ''
     return value

@@ -78,9 +78,10 @@ class Messages:
         """A :class:`Wanted`, of a query."""
         raise NotImplementedError()
 
-    def view(self, message, words, links):
+    def view(self, row, words, links):
         """A message, as the service shows it.
 
+        :param row: a :class:`usermsg.db.models.MessageRow`
         :param words: a :class:`usermsg.catalogue.catalogue.Description`
         """
         raise NotImplementedError()
@@ -187,10 +188,10 @@ class Messages:
         language = request.language
         address, bookmark = self._addresses(request)
         return [self.view(
-            message, describe(message.event_id, language),
-            [{'rel': 'self', 'href': f'{address}/{message.id}'},
-             {'rel': 'bookmark', 'href': f'{bookmark}/{message.id}'}])
-            for message in found]
+            row, describe(row.event_id, language),
+            [{'rel': 'self', 'href': f'{address}/{row.id}'},
+             {'rel': 'bookmark', 'href': f'{bookmark}/{row.id}'}])
+            for row in (message.row for message in found)]
 
     def _addresses(self, request):
         """Of the collection, with the version and without."""

@@ -119,19 +119,19 @@ class Share(messages.Messages):
             listing.offset(values, listing.digits),
             values.get('marker'), everything)
 
-    def view(self, message, words, links):
+    def view(self, row, words, links):
         return {
-            'id': message.id,
-            'project_id': message.project_id,
-            'action_id': message.action_id,
-            'detail_id': message.detail_id,
-            'message_level': message.message_level,
-            'created_at': messages.time(message.created_at),
-            'expires_at': messages.time(message.expires_at),
+            'id': row.id,
+            'project_id': row.project_id,
+            'action_id': row.action_id,
+            'detail_id': row.detail_id,
+            'message_level': row.message_level,
+            'created_at': messages.time(row.created_at),
+            'expires_at': messages.time(row.expires_at),
             # A string for clients that check the answer.
-            'request_id': message.request_id or '',
+            'request_id': row.request_id or '',
             'links': links,
-            'resource_type': message.resource_type,
-            'resource_id': message.resource_uuid,
+            'resource_type': row.resource_type,
+            'resource_id': row.resource_uuid,
             'user_message': words.user_message,
         }

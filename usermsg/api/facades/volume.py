@@ -116,21 +116,21 @@ class Volume(messages.Messages):
             listing.offset(values, listing.any_number),
             values.get('marker'), everything)
 
-    def view(self, message, words, links):
+    def view(self, row, words, links):
         shown = {
-            'id': message.id,
-            'event_id': message.event_id,
+            'id': row.id,
+            'event_id': row.event_id,
             'user_message': (words.text if words.action is None else
                              f'{words.action}:{words.text}'),
-            'message_level': message.message_level,
-            'created_at': messages.time(message.created_at),
-            'guaranteed_until': messages.time(message.expires_at),
+            'message_level': row.message_level,
+            'created_at': messages.time(row.created_at),
+            'guaranteed_until': messages.time(row.expires_at),
             # A string for clients that check the answer.
-            'request_id': message.request_id or '',
+            'request_id': row.request_id or '',
             'links': links,
         }
         for name in ('resource_type', 'resource_uuid'):
-            value = getattr(message, name)
+            value = getattr(row, name)
             if value:
                 shown[name] = value
         return shown

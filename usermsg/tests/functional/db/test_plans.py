@@ -290,8 +290,9 @@ class TestLargeDatabase(TestCase):
                      seen.append((statement, parameters)))
 
         draft = message.Draft(
-            tuple({**self.rows[-1], 'created_at': now.replace(tzinfo=None),
-                   'expires_at': now.replace(tzinfo=None)}.values()),
+            models.MessageRow(**{
+                **self.rows[-1], 'created_at': now.replace(tzinfo=None),
+                'expires_at': now.replace(tzinfo=None)}),
             keys[-1]['source_id'], 'another digest')
         self.assertRaises(exception.SourceConflict,
                           message.MessageList.record, self.db, [draft])

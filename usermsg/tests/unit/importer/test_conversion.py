@@ -5,6 +5,7 @@ import types
 import testtools
 
 from usermsg.catalogue import loader
+from usermsg.db import models
 from usermsg import exception
 from usermsg.importer import conversion
 
@@ -57,30 +58,36 @@ class VolumeTest(TestCase):
 
     def test_a_row(self):
         draft = self.draft()
-        self.assertEqual(
-            ('VOLUME', 'red', None, 'req-1', 'VOLUME', 'v',
-             'VOLUME_VOLUME_002_021', '002', '021', 'ERROR', MADE, EXPIRES),
-            draft.row[1:])
+        self.assertEqual(models.MessageRow(
+            id=draft.row.id, prefix='VOLUME', project_id='red', user_id=None,
+            request_id='req-1', resource_type='VOLUME', resource_uuid='v',
+            event_id='VOLUME_VOLUME_002_021', action_id='002',
+            detail_id='021', message_level='ERROR', created_at=MADE,
+            expires_at=EXPIRES), draft.row)
         self.assertEqual(('red', f'import:volume:{OLD_ID}'), draft.key)
         self.assertEqual(draft, self.draft())
-        self.assertEqual((draft.id, draft.key),
+        self.assertEqual((draft.row.id, draft.key),
                          self.converter.identity(self.row({})))
 
     def test_what_may_be_missing(self):
         for empty in (None, ''):
-            draft = self.draft(request_id=empty, resource_uuid=empty,
-                               resource_type=empty, event_id='000002')
-            self.assertEqual((None, None, None, 'VOLUME_000002', None, None),
-                             draft.row[4:10])
+            row = self.draft(request_id=empty, resource_uuid=empty,
+                             resource_type=empty, event_id='000002').row
+            self.assertEqual('VOLUME_000002', row.event_id)
+            for name in ('request_id', 'resource_uuid', 'resource_type',
+                         'action_id', 'detail_id'):
+                self.assertIsNone(getattr(row, name), name)
 
     def test_a_missing_type_is_that_of_the_event(self):
-        self.assertEqual('VOLUME', self.draft(resource_type=None).row[5])
+        row = self.draft(resource_type=None).row
+        self.assertEqual('VOLUME', row.resource_type)
 
     def test_types_and_levels_in_any_case(self):
         for given, level in (('info', 'INFO'), ('Warn', 'WARN'),
                              ('WARNING', 'WARN'), ('warning', 'WARN')):
-            draft = self.draft(message_level=given, resource_type='volume')
-            self.assertEqual(('VOLUME', level), (draft.row[5], draft.row[10]))
+            row = self.draft(message_level=given, resource_type='volume').row
+            self.assertEqual(('VOLUME', level),
+                             (row.resource_type, row.message_level))
 
     def test_events(self):
         for given, event_id, own_type, action, detail in (
@@ -89,10 +96,11 @@ class VolumeTest(TestCase):
                 ('VOLUME_000005', None, 'VOLUME', None, None),
                 ('VOLUME_VOLUME_999_998', None, 'VOLUME', '999', '998'),
                 ('VOLUME_A_B_9_001_002', None, 'A_B_9', '001', '002')):
+            row = self.draft(event_id=given, resource_type=own_type).row
             self.assertEqual(
-                (own_type, event_id or given, action, detail), tuple(
-                    self.draft(event_id=given, resource_type=own_type)
-                    .row[index] for index in (5, 7, 8, 9)))
+                (own_type, event_id or given, action, detail),
+                (row.resource_type, row.event_id, row.action_id,
+                 row.detail_id))
 
     def test_events_that_are_none(self):
         for given in (None, '', 5, '00002', '0000002', 'VOLUME_00002',
@@ -135,7 +143,7 @@ class VolumeTest(TestCase):
     def test_what_never_expires_gets_the_time_of_its_level(self):
         for level, days in (('INFO', 1), ('ERROR', 2)):
             draft = self.draft(expires_at=None, message_level=level)
-            self.assertEqual(MADE + days * DAY, draft.row[-1])
+            self.assertEqual(MADE + days * DAY, draft.row.expires_at)
         self.assertIsNone(self.draft(expires_at=None,
                                      created_at=MADE - 2 * DAY))
 
@@ -153,17 +161,21 @@ class ShareTest(TestCase):
 
     def test_a_row(self):
         draft = self.draft()
-        self.assertEqual(
-            ('SHARE', 'red', None, 'req-1', 'SHARE_REPLICA', 's',
-             'SHARE_SHARE_REPLICA_002_003', '002', '003', 'ERROR', MADE,
-             EXPIRES), draft.row[1:])
+        self.assertEqual(models.MessageRow(
+            id=draft.row.id, prefix='SHARE', project_id='red', user_id=None,
+            request_id='req-1', resource_type='SHARE_REPLICA',
+            resource_uuid='s', event_id='SHARE_SHARE_REPLICA_002_003',
+            action_id='002', detail_id='003', message_level='ERROR',
+            created_at=MADE, expires_at=EXPIRES), draft.row)
         self.assertEqual(('red', f'import:share:{OLD_ID}'), draft.key)
 
     def test_without_a_type_or_a_detail(self):
-        draft = self.draft(resource_type=None, detail_id=None,
-                           resource_id=None)
-        self.assertEqual((None, None, 'SHARE_SHARE_002_001', '002', '001'),
-                         draft.row[5:10])
+        row = self.draft(resource_type=None, detail_id=None,
+                         resource_id=None).row
+        self.assertEqual(
+            (None, None, 'SHARE_SHARE_002_001', '002', '001'),
+            (row.resource_type, row.resource_uuid, row.event_id,
+             row.action_id, row.detail_id))
 
     def test_ids_that_are_not_three_digits(self):
         for value in ('2', '0002', 'abc', 2, '00\u0662', '002\n'):

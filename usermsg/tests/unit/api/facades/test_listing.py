@@ -114,6 +114,7 @@ class PageTest(base.TestCase):
 
         class Found:
             id = ids.first(_START)
+            row = property(lambda self: self)
 
             def __getattr__(self, name):
                 looked_at.append(name)
