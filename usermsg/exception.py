@@ -67,19 +67,15 @@ class DefinitionNotFound(UsermsgError):
 
 
 class _SourceError(UsermsgError):
-    """What was said under a source id before stands in the way.
+    """Source id that can't be used for a message any more."""
 
-    :param number: which of the messages that were to be recorded, from 0
-    """
-
-    def __init__(self, source_id, number=0, field='source_id'):
+    def __init__(self, source_id, field='source_id'):
         super().__init__(f'{field}: {self._reason.format(source_id)}')
         self.source_id = source_id
-        self.number = number
 
     def at(self, place):
         """The same error, for a field of something larger."""
-        return type(self)(self.source_id, self.number, f'{place}.source_id')
+        return type(self)(self.source_id, f'{place}.source_id')
 
 
 class SourceConflict(_SourceError):

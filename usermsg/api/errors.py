@@ -170,25 +170,38 @@ def response(error, request_id):
 
     keystonemiddleware adds to a 401 where a token can be had.
     """
+    described = entry(error, request_id)
+    return with_headers(error, webob.Response(
+        status=described['status'], content_type='application/json',
+        charset=None, body=orjson.dumps(content([described]))))
+
+
+def entry(error, request_id):
+    """An error of ours as the API-SIG guideline describes it: a dict."""
     status = status_of(error)
-    title = http.HTTPStatus(status).phrase
-    detail = str(error)
-    entry = {
+    described = {
         'request_id': request_id,
         'code': f'user-message.{error.code}',
         'status': status,
-        'title': title,
-        'detail': detail,
+        'title': http.HTTPStatus(status).phrase,
+        'detail': str(error),
         'links': [],
     }
     if isinstance(error, UnsupportedVersion):
-        entry['min_version'] = error.minimum
-        entry['max_version'] = error.maximum
-    return with_headers(error, webob.Response(
-        status=status, content_type='application/json', charset=None,
-        body=orjson.dumps({
-            'errors': [entry],
-            'error': {'code': status, 'title': title, 'message': detail}})))
+        described['min_version'] = error.minimum
+        described['max_version'] = error.maximum
+    return described
+
+
+def content(entries):
+    """The body of a response that says what failed.
+
+    :param entries: dicts of :func:`entry`, at least one
+    """
+    first = entries[0]
+    return {'errors': entries,
+            'error': {'code': first['status'], 'title': first['title'],
+                      'message': first['detail']}}
 
 
 def with_headers(error, answer):

@@ -200,16 +200,51 @@ MESSAGES = _object(
     {'messages': {'type': 'array', 'items': _object(_MESSAGE_VIEW)}},
     {'messages_links': _LINKS})
 
+_ERROR_ENTRY = _object(
+    {
+        'request_id': _TEXT,
+        'code': {'type': 'string', 'pattern': '^user-message\\.'},
+        'status': {'type': 'integer'},
+        'title': _TEXT,
+        'detail': _TEXT,
+        'links': _LINKS,
+    },
+    {'min_version': _TEXT, 'max_version': _TEXT})
+
+_ERRORS = {
+    'errors': {'type': 'array', 'minItems': 1, 'items': _ERROR_ENTRY},
+    'error': _object({
+        'code': {'type': 'integer'}, 'title': _TEXT, 'message': _TEXT}),
+}
+
+ERROR = _object(_ERRORS)
+
+_NOT_RECORDED = _object({
+    'status': {
+        'enum': [409, 410],
+        'description': '409 if other content was recorded under its '
+                       'source_id before, 410 if that message has been '
+                       'deleted.'},
+    'error': _ERROR_ENTRY})
+
 CREATED = {
     'oneOf': [
         MESSAGE,
-        _object({'messages': {'type': 'array', 'items': _object({
-            **_MESSAGE_VIEW,
-            'status': {
-                'enum': [200, 201],
-                'description': '201 if it is new, 200 if it was recorded '
-                               'under its source_id before.'}})}}),
+        _object({'messages': {'type': 'array', 'items': {'oneOf': [
+            _object({
+                **_MESSAGE_VIEW,
+                'status': {
+                    'enum': [200, 201],
+                    'description': '201 if it is new, 200 if it was '
+                                   'recorded under its source_id before.'}}),
+            _NOT_RECORDED]}}}),
     ]}
+
+#: Of a batch, if no message of it is stored.
+REFUSED = {'oneOf': [
+    ERROR,
+    _object({'messages': {'type': 'array', 'items': _NOT_RECORDED},
+             **_ERRORS})]}
 
 _DEFINITION_VIEW = _object({
     'id': _TEXT,
@@ -253,18 +288,3 @@ HEALTH = _object(
         'needed_revision': _TEXT})}})
 
 DESCRIPTION = {'type': 'object', 'required': ['openapi', 'paths']}
-
-ERROR = _object({
-    'errors': {'type': 'array', 'minItems': 1, 'items': _object(
-        {
-            'request_id': _TEXT,
-            'code': {'type': 'string', 'pattern': '^user-message\\.'},
-            'status': {'type': 'integer'},
-            'title': _TEXT,
-            'detail': _TEXT,
-            'links': _LINKS,
-        },
-        {'min_version': _TEXT, 'max_version': _TEXT})},
-    'error': _object({
-        'code': {'type': 'integer'}, 'title': _TEXT, 'message': _TEXT}),
-})

@@ -129,8 +129,11 @@ class Converter:
             message_level=level,
             created_at=clock.naive(made),
             expires_at=clock.naive(expires_at))
-        return message.Draft(converted, self._source_id(row),
-                             _digest(converted))
+        # The key alone says which message it is, whatever has changed since.
+        source_id = self._source_id(row)
+        return message.Draft(
+            converted, source_id,
+            hashlib.sha256(source_id.encode()).hexdigest())
 
 
 def _old_id(row):
@@ -205,11 +208,6 @@ def _share_outcome(row, _catalogue):
     return (resource_type,
             f'SHARE_{resource_type or "SHARE"}_{row.action_id}_{detail_id}',
             row.action_id, detail_id)
-
-
-def _digest(row):
-    """Of a row but for its id: the same each time."""
-    return hashlib.sha256(repr(row._replace(id=None)).encode()).hexdigest()
 
 
 _COMMON = ('id', 'project_id', 'request_id', 'resource_type',

@@ -108,9 +108,11 @@ class API:
             request_id=_from_context(context, 'request_id',
                                      validation.REQUEST_ID))
         try:
-            [(stored, new)] = self._deadline.run(
+            [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(
                     self._db, [draft], self._tell_created))
+            if result.error is not None:
+                raise result.error
         except Exception as error:
             row = draft.row
             self._metrics.not_recorded.inc(1, _labels(row))
@@ -119,8 +121,8 @@ class API:
                       row.resource_type, row.resource_uuid,
                       errors.words_of(error, (bounded_call.Expired,)))
             return None
-        self._count([(stored, new)])
-        return stored
+        self._count([result])
+        return result.message
 
     def draft(self, project_id, event_id=None, resource_type=None,
               resource_uuid=None, level='ERROR', *, action=None, detail=None,
@@ -171,30 +173,29 @@ class API:
             outcome.event_id, outcome.resource_type, resource_uuid, level))
 
     def record(self, drafts):
-        """Store messages, all of them or none.
+        """Store messages in one transaction.
 
         :param drafts: of :meth:`draft`
-        :returns: a list of (:class:`usermsg.objects.message.Message`,
-            whether it is new), in the order of the drafts
-        :raises usermsg.exception.SourceConflict: a ``source_id`` was used
-            before, for another content
-        :raises usermsg.exception.SourceGone: ... for a message that has been
-            deleted since
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :returns: a list of :class:`usermsg.objects.message.Recorded`, in the
+            order of the drafts: one whose ``source_id`` was used before, for
+            other content or for a message that has been deleted since, has
+            an error, and the others are stored
+        :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
+            stored
         """
         try:
-            stored = self._objects.MessageList.record(
+            results = self._objects.MessageList.record(
                 self._db, drafts, self._tell_created)
         except errors.DatabaseUnavailable:
             for draft in drafts:
                 self._metrics.not_recorded.inc(1, _labels(draft.row))
             raise
-        self._count(stored)
-        return stored
+        self._count(results)
+        return results
 
-    def _count(self, stored):
+    def _count(self, results):
         numbers = collections.Counter(
-            _labels(message.row) for message, new in stored if new)
+            _labels(result.row) for result in results if result.new)
         for labels, number in numbers.items():
             self._metrics.recorded.inc(number, labels)
 

@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 import functools
+import itertools
 import time
 
 from oslo_db import exception as db_exception
@@ -153,53 +154,42 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, drafts, tell=None):
-        """Store messages: all of them or none, and each source id once.
+    def record(db, drafts, tell=None, stored=None):
+        """Store new messages in one transaction, each source id once.
 
         :param drafts: :class:`Draft` objects
         :param tell: called with the connection and the rows of those that
             are new, in the transaction that stores them
-        :returns: (message, whether it is new) for each draft, in order: what
-            was stored under its source id before isn't
-        :raises usermsg.exception.SourceConflict: that had another content
-        :raises usermsg.exception.SourceGone: that has been deleted
+        :param stored: of :func:`stored_under`, where some are likely to be
+            stored already
+        :returns: a list of :class:`Recorded`, in the order of the drafts
+        :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
+            stored
         """
-        firsts = {}
-        for number, draft in enumerate(drafts):
-            if draft.key and firsts.setdefault(
-                    draft.key, draft).digest != draft.digest:
-                raise exception.SourceConflict(draft.source_id, number)
-        before = {}
+        stored = stored or {}
         attempts = 0
         give_up_at = time.monotonic() + _PATIENCE
-        while attempts < _ATTEMPTS:
-            new = [draft for draft in drafts if not draft.key or (
-                draft.key not in before and firsts[draft.key] is draft)]
+        while True:
+            results = results_of(drafts, stored)
+            new = [draft for draft, result in zip(drafts, results)
+                   if result.new]
+            if not new:
+                return results
+            if attempts == _ATTEMPTS or time.monotonic() > give_up_at:
+                break
             try:
-                if new:
-                    db.write(lambda connection: insert(
-                        connection, new, tell))
+                db.write(lambda connection: _insert(connection, new, tell))
+                return results
             except db_exception.DBDuplicateEntry:
-                if not firsts:
-                    raise
                 # In a transaction of its own: the one that failed is over,
                 # and its snapshot might not show what it collided with.
-                known = len(before)
-                before = _stored_under(db, drafts)
+                found = stored_under(
+                    db, [draft.key for draft in drafts if draft.key])
                 # Others may store a large batch's messages one by one: as
                 # long as there are more each time it comes to an end, but
                 # nobody waits for that for ever.
-                attempts = 0 if len(before) > known else attempts + 1
-                if (time.monotonic() > give_up_at and
-                        len(before) < len(firsts)):
-                    break
-                continue
-            stored = {draft.key: Message.from_row(draft.row) for draft in new}
-            return [
-                (before[draft.key], False) if draft.key in before else
-                (Message.from_row(draft.row), True)
-                if firsts.get(draft.key, draft) is draft else
-                (stored[draft.key], False) for draft in drafts]
+                attempts = 0 if len(found) > len(stored) else attempts + 1
+                stored = found
         LOG.error('Messages could not be stored, as others kept storing '
                   'under the same source ids.')
         raise exception.DatabaseUnavailable()
@@ -227,11 +217,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def insert(connection, drafts, tell=None):
-    """Store drafts with their keys, of which none may be there yet.
-
-    :param tell: see :meth:`MessageList.record`
-    """
+def _insert(connection, drafts, tell):
     # In one order everywhere, so that two batches don't wait for each other.
     keys = [draft.key_row() for draft in
             sorted((draft for draft in drafts if draft.key),
@@ -248,49 +234,89 @@ _INSERT = statement.Insert(_TABLE)
 _INSERT_KEYS = statement.Insert(_KEYS)
 
 
-def _stored_under(db, drafts):
-    """(project, source id) -> the message that is stored under it.
+@dataclasses.dataclass(frozen=True, slots=True)
+class Recorded:
+    """Result of recording one message.
 
-    :raises usermsg.exception.SourceConflict: see :meth:`MessageList.record`
-    :raises usermsg.exception.SourceGone: likewise
+    :param row: of the stored message; None if there is an error
+    :param new: it was not stored before
+    :param error: :class:`usermsg.exception.SourceConflict` or
+        :class:`usermsg.exception.SourceGone`; None if it is stored
+    """
+
+    row: models.MessageRow | None
+    new: bool = False
+    error: exception.UsermsgError | None = None
+
+    @property
+    def message(self):
+        return Message.from_row(self.row)
+
+
+def results_of(drafts, stored):
+    """Results of recording messages, of which some are stored already.
+
+    :param stored: of :func:`stored_under`
+    :returns: a list of :class:`Recorded`, in the order of the drafts
+    """
+    by_key = dict(stored)
+    results = []
+    for draft in drafts:
+        digest, row = (draft.digest, draft.row)
+        if draft.key is not None:
+            digest, row = by_key.setdefault(draft.key, (digest, row))
+        if digest != draft.digest:
+            results.append(Recorded(
+                None, error=exception.SourceConflict(draft.source_id)))
+        elif row is None:
+            results.append(Recorded(
+                None, error=exception.SourceGone(draft.source_id)))
+        else:
+            results.append(Recorded(row, new=row is draft.row))
+    return results
+
+
+def stored_under(db, keys):
+    """Messages that are stored under keys.
+
+    :param keys: (project id, source id) pairs
+    :returns: key -> (digest, row), where the row is None if the message has
+        been deleted
     """
     by_project = {}
-    for draft in drafts:
-        if draft.key:
-            project_id, source_id = draft.key
-            by_project.setdefault(project_id, {})[source_id] = None
-    found = {}
-    with db.reader() as connection:
-        for project_id, source_ids in by_project.items():
-            for _project_id, source_id, digest, *row in connection.execute(
-                    stored_query(project_id, list(source_ids))):
-                found[project_id, source_id] = (
-                    digest, models.MessageRow._make(row))
+    for project_id, source_id in sorted(set(keys)):
+        by_project.setdefault(project_id, []).append(source_id)
+    projects = iter(by_project.items())
     stored = {}
-    for number, draft in enumerate(drafts):
-        if draft.key not in found:
-            continue
-        digest, row = found[draft.key]
-        if digest != draft.digest:
-            raise exception.SourceConflict(draft.source_id, number)
-        if row.id is None:
-            raise exception.SourceGone(draft.source_id, number)
-        stored[draft.key] = Message.from_row(row)
+    with db.reader() as connection:
+        while batch := list(itertools.islice(projects, _PROJECTS)):
+            for project_id, source_id, digest, *values in connection.execute(
+                    stored_query(batch)):
+                row = models.MessageRow._make(values)
+                stored[project_id, source_id] = (
+                    digest, None if row.id is None else row)
     return stored
 
 
-def stored_query(project_id, source_ids):
-    """The SELECT of what is stored under keys of one project.
+#: Projects whose keys one statement looks up.
+_PROJECTS = 50
 
-    Of one, because for pairs of columns SQLite reads the whole table, and
-    PostgreSQL compares each of them to all the project's keys.
+
+def stored_query(projects):
+    """The SELECT of what is stored under source ids.
+
+    :param projects: (project id, its source ids) pairs. Each is a condition
+        of its own: for pairs of columns SQLite reads the whole table, and
+        PostgreSQL compares each of them to all the project's keys.
     """
     return sa.select(
         _KEYS.c.project_id, _KEYS.c.source_id, _KEYS.c.digest, *_TABLE.c
     ).join_from(
         _KEYS, _TABLE, _TABLE.c.id == _KEYS.c.message_id, isouter=True
-    ).where(_KEYS.c.project_id == project_id,
-            _KEYS.c.source_id.in_(source_ids))
+    ).where(sa.or_(*(
+        sa.and_(_KEYS.c.project_id == project_id,
+                _KEYS.c.source_id.in_(source_ids))
+        for project_id, source_ids in projects)))
 
 
 def newest_event_ids(db, rows):

@@ -162,6 +162,24 @@ class TestProxy(base.TestCase):
                           (base.message(2)['id'], 201)],
                          [(message.id, message.status) for message in made])
 
+    def test_each_message_of_a_batch_has_its_own_error(self):
+        error = base.refusal(410, 'deleted')['json']['errors'][0]
+        self.cloud.post(f'{base.SERVICE}/messages', status_code=201, json={
+            'messages': [{'status': 410, 'error': error},
+                         base.message(2, status=201)]})
+        results = self.proxy.create_messages([{}, {}])
+        self.assertEqual([410, 201], [result.status for result in results])
+        self.assertEqual([error, None], [result.error for result in results])
+
+    def test_a_batch_of_errors_alone_raises(self):
+        refusal = base.refusal(409, 'another message')
+        refusal['json']['messages'] = [
+            {'status': 409, 'error': refusal['json']['errors'][0]}]
+        self.cloud.post(f'{base.SERVICE}/messages', **refusal)
+        error = self.assertRaises(exceptions.ConflictException,
+                                  self.proxy.create_messages, [{}])
+        self.assertIn('another message', str(error))
+
     def test_what_is_gone_already_may_be_deleted(self):
         ident = base.message()['id']
         self.cloud.delete(f'{base.SERVICE}/messages/{ident}',

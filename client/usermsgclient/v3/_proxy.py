@@ -112,12 +112,19 @@ class Proxy(proxy.Proxy):
             connection=self._get_connection(), **attributes).create(self)
 
     def create_messages(self, messages):
-        """Record up to 1,000 messages, all of them or none.
+        """Record up to 1,000 messages.
+
+        Invalid input refuses all of them. What was recorded before under
+        its ``source_id`` is stored once.
 
         :param messages: a list of dicts of what :meth:`create_message`
             takes
         :returns: a list of :class:`~usermsgclient.v3.message.Message`, in
-            their order, with a ``status``
+            their order, with a ``status``: 201 if it is new, 200 if it was
+            recorded before; 409 and 410, with an ``error``, if its
+            ``source_id`` was used for other content, or for a message that
+            has been deleted
+        :raises openstack.exceptions.ConflictException: all have an error
         """
         # Not Message.bulk_create, which would wrap up each of them.
         answer = self.post(message.Message.base_path,

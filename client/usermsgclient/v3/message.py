@@ -47,5 +47,9 @@ class Message(_resource.Resource):
     #: The caller's own key for this outcome, which makes it safe to repeat.
     source_id = resource.Body('source_id')
 
-    #: Of each of a batch: 201 if it is new, 200 if it was recorded before.
+    #: Of each of a batch: 201 if it is new, 200 if it was recorded before,
+    #: 409 or 410 if there is an error.
     status = resource.Body('status', type=int)
+    #: Of one of a batch that is not stored: a dict with ``code`` and
+    #: ``detail``.
+    error = resource.Body('error', type=dict)

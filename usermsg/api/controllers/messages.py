@@ -64,11 +64,16 @@ class Messages:
 
     @route.handle('POST', *_COLLECTION, rule=rules.CREATE,
                   body=schemas.CREATE,
-                  answers={201: schemas.CREATED, 200: schemas.CREATED})
+                  answers={201: schemas.CREATED, 200: schemas.CREATED,
+                           409: schemas.REFUSED})
     def create(self, request, response):
-        """Record messages: one, or a batch of which all or none is stored.
+        """Record messages: one, or a batch.
 
-        200 if all were recorded before under the same source_id.
+        Invalid input refuses the whole batch. Otherwise each message has a
+        status of its own: 201 if it is new; 200 if it was recorded before
+        under its source_id; with an ``error``, 409 if that was with other
+        content, and 410 if it has been deleted since. The response is 201
+        if any is new, else 200 if any was recorded before, else 409.
         """
         context = request.identity
         context.authorize(rules.CREATE)
@@ -81,21 +86,34 @@ class Messages:
             # Each its own time, so that they are listed in their order.
             self._draft(request, place, entry, now + number * _MICROSECOND)
             for number, (place, entry) in enumerate(places)]
-        try:
-            stored = self._api.record(drafts)
-        except (exception.SourceConflict, exception.SourceGone) as error:
-            raise error.at(places[error.number][0]) from None
+        results = self._api.record(drafts)
 
-        views = self._views(request, [message for message, _new in stored])
-        if any(new for _message, new in stored):
+        stored = [result.message for result in results
+                  if result.error is None]
+        views = iter(self._views(request, stored))
+        if single:
+            [result] = results
+            if result.error is not None:
+                raise result.error.at('message')
+            view = next(views)
+            if result.new:
+                response.status = 201
+                response.headers['Location'] = view['links'][0]['href']
+            return responses.in_words(request, response, {'message': view})
+        request_id = request.environ['openstack.request_id']
+        errors_of = [result.error and errors.entry(
+            result.error.at(place), request_id)
+            for (place, _entry), result in zip(places, results)]
+        content = {'messages': [
+            {'status': error['status'], 'error': error} if error else
+            {**next(views), 'status': 201 if result.new else 200}
+            for result, error in zip(results, errors_of)]}
+        if not stored:
+            response.status = 409
+            content.update(errors.content(errors_of))
+        elif any(result.new for result in results):
             response.status = 201
-        if not single:
-            for view, (_message, new) in zip(views, stored):
-                view['status'] = 201 if new else 200
-            return responses.in_words(request, response, {'messages': views})
-        if response.status_int == 201:
-            response.headers['Location'] = views[0]['links'][0]['href']
-        return responses.in_words(request, response, {'message': views[0]})
+        return responses.in_words(request, response, content)
 
     def _draft(self, request, place, entry, created_at):
         if not isinstance(entry, dict):

@@ -465,7 +465,7 @@ class TestSdk(TestCase):
              both, one, both], found)
 
     def test_a_service_records_a_batch(self):
-        found = self.call(f'''
+        found = self.call(user=RECORDER, script=f'''
             batch = [dict(project_id='{self.project_id}',
                           event_id='VOLUME_000002', resource_uuid=str(number),
                           source_id='{uuid.uuid4().hex}' + str(number))
@@ -473,15 +473,29 @@ class TestSdk(TestCase):
             messages.create_messages(batch[:1])
             result = [[message.id, message.status]
                       for message in messages.create_messages(batch)]
-            try:
-                messages.create_messages([dict(event_id='VOLUME_000002')])
-            except exceptions.BadRequestException as error:
-                result.append(error.details)''', user=RECORDER)
-        error = found.pop()
-        self.assertEqual([200, 201, 201], [status for _id, status in found])
-        self.assertEqual('messages[0].project_id: is required.', error)
-        self.assertEqual([ident for ident, _status in found][::-1],
-                         self.listed())
+            for entry in batch:
+                entry['event_id'] = 'VOLUME_000003'
+            batch.append(dict(project_id='{self.project_id}',
+                              event_id='VOLUME_000002'))
+            recorded = messages.create_messages(batch)
+            result.append([message.status for message in recorded])
+            result.append(recorded[0].error['code'])
+            for wrong in (batch[:2], [dict(event_id='VOLUME_000002')]):
+                try:
+                    messages.create_messages(wrong)
+                except exceptions.HttpException as error:
+                    result.append([error.status_code, error.details])''')
+        *recorded, statuses, code, conflict, invalid = found
+        self.assertEqual([200, 201, 201],
+                         [status for _id, status in recorded])
+        self.assertEqual([409, 409, 409, 201], statuses)
+        self.assertEqual('user-message.message.source_conflict', code)
+        self.assertEqual(409, conflict[0])
+        self.assertIn('was used before', conflict[1])
+        self.assertEqual([400, 'messages[0].project_id: is required.'],
+                         invalid)
+        self.assertEqual([ident for ident, _status in recorded][::-1],
+                         self.listed()[1:])
 
     def test_a_message_is_shown_and_deleted(self):
         recorded = self.record()

@@ -294,8 +294,8 @@ class TestLargeDatabase(TestCase):
                 **self.rows[-1], 'created_at': now.replace(tzinfo=None),
                 'expires_at': now.replace(tzinfo=None)}),
             keys[-1]['source_id'], 'another digest')
-        self.assertRaises(exception.SourceConflict,
-                          message.MessageList.record, self.db, [draft])
+        [result] = message.MessageList.record(self.db, [draft])
+        self.assertIsInstance(result.error, exception.SourceConflict)
         one = message.Message.from_row(draft.row)
         for rows in (removal.expired(now), removal.expired_keys(now)):
             self.assertEqual(500, next(removal.remove(self.db, rows)))
@@ -338,7 +338,11 @@ class TestLargeDatabase(TestCase):
         # The other queries left those of the newer half.
         source_ids = [f's-{number}' for number, row in enumerate(self.rows)
                       if row['project_id'] == 'huge'][-50:]
-        compiled = message.stored_query('huge', source_ids).compile(
+        # And for several projects.
+        compiled = message.stored_query([
+            (project_id, source_ids) for project_id in
+            ('huge', *(f'small-{number:03}' for number in range(20)))
+        ]).compile(
             self.db.engine(),
             compile_kwargs={'literal_binds': True})
         with self.db.engine().connect() as connection:

@@ -70,7 +70,7 @@ class TestCreate(TestCase):
         # More than one statement holds.
         self.forget()
         stored = self.api.record(self.drafts(1000))
-        self.assertEqual([(CREATE, message.id) for message, _new in stored],
+        self.assertEqual([(CREATE, result.row.id) for result in stored],
                          sorted(self.told(), key=lambda told: told[1]))
 
     def test_what_was_stored_before_is_not_told_again(self):
@@ -80,12 +80,12 @@ class TestCreate(TestCase):
             for number in range(3)] for _ in range(2))
         self.api.record(drafts[:1])
         told = self.told()
-        self.assertFalse(self.api.record(again[:1])[0][1])
+        self.assertFalse(self.api.record(again[:1])[0].new)
         self.assertEqual(told, self.told())
         # And of a batch only what is new, once.
         stored = self.api.record([*drafts, *again])
         self.assertEqual(
-            sorted({(CREATE, message.id) for message, _new in stored}),
+            sorted({(CREATE, result.row.id) for result in stored}),
             sorted(self.told()))
 
     def test_nothing_is_told_of_what_was_not_stored(self):
@@ -94,11 +94,21 @@ class TestCreate(TestCase):
         self.api.record([first])
         told = self.told()
         other, = self.drafts(1, source_id='key', level='INFO')
-        self.assertRaises(exception.SourceConflict, self.api.record, [other])
-        # With one that is new, in one transaction.
-        self.assertRaises(exception.SourceConflict, self.api.record,
-                          [*self.drafts(3), other])
+        [result] = self.api.record([other])
+        self.assertIsInstance(result.error, exception.SourceConflict)
         self.assertEqual(told, self.told())
+
+    def test_what_is_new_beside_a_conflict_is_told_of(self):
+        self.use()
+        first, = self.drafts(1, source_id='key')
+        other, = self.drafts(1, source_id='key', level='INFO')
+        new, = self.drafts(1)
+        results = self.api.record([first, other, new])
+        self.assertEqual([True, False, True],
+                         [result.new for result in results])
+        self.assertEqual(
+            sorted((CREATE, draft.row.id) for draft in (first, new)),
+            sorted(self.told()))
 
     def test_what_cannot_be_told_is_not_stored(self):
         self.use()

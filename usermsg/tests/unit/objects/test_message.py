@@ -122,7 +122,7 @@ class PageTest(test_base.TestCase):
             created_at=time.replace(tzinfo=None))) for time in times]
         made = message.MessageList.record(database, drafts)
         self.assertEqual([(draft.row, True) for draft in drafts],
-                         [(row_of(stored), new) for stored, new in made])
+                         [(result.row, result.new) for result in made])
         page = message.MessageList.get_page(database, {'project_id': 'one'},
                                             limit=10)
         self.assertEqual([draft.row for draft in reversed(drafts)],

@@ -50,12 +50,12 @@ class TestRecordings(base.TestCase):
         for message in reversed(recorded):
             made = datetime.datetime.fromisoformat(
                 f'{message["created_at"]}+00:00')
-            [(stored, _new)] = api.record([api.draft(
+            [stored] = api.record([api.draft(
                 'red', message['event_id'],
                 resource_uuid=message['resource_uuid'],
                 request_id=message['request_id'], created_at=made)])
             # Here an id says when.
-            self.ids[message['id']] = stored.id
+            self.ids[message['id']] = stored.row.id
         self.app = app.make_app(runtime)
 
     def answers(self, name):
