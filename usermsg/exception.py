@@ -43,7 +43,7 @@ class InvalidInput(UsermsgError):
 
     def at(self, place):
         """The same error, for a field of something larger."""
-        return type(self)(f'{place}.{self.field}', self.reason)
+        return type(self)(f'{place}.{self.field}'.lstrip('.'), self.reason)
 
 
 class NotPermitted(InvalidInput):

@@ -8,8 +8,8 @@ parsers take the last of two equal keys. A caller is told instead.
 import json
 
 from usermsg.api import errors
-from usermsg.api import query
 from usermsg import exception
+from usermsg import text
 
 
 def read(request, limit):
@@ -20,32 +20,12 @@ def read(request, limit):
         own account
     :raises usermsg.api.errors.BodyTooLarge:
     :raises usermsg.exception.InvalidInput: it isn't JSON in fact
-
-    Objects in it are to be checked with :func:`only`.
     """
     _check_headers(request)
     content = _parse(_receive(request, limit))
     if not isinstance(content, dict):
         raise exception.InvalidInput('body', 'must be a JSON object.')
     return content
-
-
-def only(place, given, allowed):
-    """Check the names of an object's attributes.
-
-    :param place: where the object stands, as the beginning of their names
-    :raises usermsg.exception.InvalidInput: one isn't allowed, or stands
-        there twice
-    """
-    if isinstance(given, _Doubled):
-        raise exception.InvalidInput(f'{place}{query.printable(given.name)}',
-                                     'stands there more than once.')
-    for name in given:
-        if name not in allowed:
-            raise exception.InvalidInput(
-                f'{place}{query.printable(name)}',
-                f'is not known here; there may be '
-                f'{", ".join(sorted(allowed))}.')
 
 
 def _check_headers(request):
@@ -102,9 +82,22 @@ def _read_fully(stream, length):
 
 
 def _parse(data):
+    # Kept, so that no other object gets the id of one that is gone.
+    doubled = {}
+
+    def make(pairs):
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            doubled[id(made)] = made, _doubled(pairs)
+        return made
+
     try:
-        return json.loads(data.decode('utf-8'), parse_constant=_no_constant,
-                          object_pairs_hook=_object)
+        content = json.loads(data.decode('utf-8'),
+                             parse_constant=_no_constant,
+                             object_pairs_hook=make)
+        if doubled:
+            _refuse_doubled(content, doubled)
+        return content
     except UnicodeDecodeError:
         reason = 'is not UTF-8.'
     except RecursionError:
@@ -121,25 +114,25 @@ def _no_constant(name):
     raise exception.InvalidInput('body', f'is not JSON: {name}.')
 
 
-class _Doubled(dict):
-    """An object in which a name stands more than once.
-
-    The parser can't tell where the object stands, so the error is left to
-    who can.
-    """
-
-    name = None
-
-
-def _object(pairs):
-    found = dict(pairs)
-    if len(found) == len(pairs):
-        return found
-    found = _Doubled(found)
+def _doubled(pairs):
+    """The first name that stands in an object again."""
     seen = set()
     for name, _value in pairs:
         if name in seen:
-            found.name = name
-            break
+            return name
         seen.add(name)
-    return found
+
+
+def _refuse_doubled(value, doubled, place=''):
+    """The parser can't tell where an object stands, so it is looked for."""
+    if id(value) in doubled:
+        _value, name = doubled[id(value)]
+        raise exception.InvalidInput(
+            f'{place}.{text.printable(name)}'.lstrip('.'),
+            'stands there more than once.')
+    if isinstance(value, dict):
+        for name, each in value.items():
+            _refuse_doubled(each, doubled, f'{place}.{text.printable(name)}')
+    elif isinstance(value, list):
+        for number, each in enumerate(value):
+            _refuse_doubled(each, doubled, f'{place}[{number}]')

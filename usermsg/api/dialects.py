@@ -14,14 +14,6 @@ from usermsg.api.facades import volume
 from usermsg.api import microversion
 
 
-class _Native:
-    version = staticmethod(microversion.of)
-    state = staticmethod(microversion.state)
-    fault = staticmethod(errors.response)
-
-
-NATIVE = _Native()
-
 _BY_SEGMENT = {volume.SEGMENT: volume.DIALECT,
                share.SEGMENT: share.DIALECT}
 
@@ -29,12 +21,9 @@ _BY_SEGMENT = {volume.SEGMENT: volume.DIALECT,
 def of(path):
     """The dialect for a path.
 
-    :returns: an object with ``version(request)``, the microversion that is
-        asked for; ``state(request, response)``, which adds the headers that
-        say it; and ``fault(error, request_id)``, the answer to a request
-        that ended in an error of ours
+    :returns: a :class:`usermsg.api.microversion.Dialect`
     """
-    return _BY_SEGMENT.get(path[1:].partition('/')[0], NATIVE)
+    return _BY_SEGMENT.get(path[1:].partition('/')[0], microversion.NATIVE)
 
 
 class VersionHook(hooks.PecanHook):

@@ -3,6 +3,8 @@
 
 import re
 
+import microversion_parse
+
 from usermsg.api import errors
 
 HEADER = 'OpenStack-API-Version'
@@ -15,48 +17,97 @@ VERSIONS = {
     (3, 0): 'The first: messages and what they may say.',
 }
 
-MINIMUM = min(VERSIONS)
-MAXIMUM = max(VERSIONS)
+_VERSION = re.compile(r'([1-9][0-9]{0,30})\.(0|[1-9][0-9]{0,30})')
 
-_VERSION = re.compile(r'(0|[1-9][0-9]{0,3})\.(0|[1-9][0-9]{0,3})')
+
+class Dialect:
+    """How an API states its versions and errors.
+
+    :param minimum: the lowest version that there is, (major, minor)
+    :param maximum: the highest
+    """
+
+    #: The header of a response's version.
+    header = HEADER
+    #: In :data:`HEADER`, before the version.
+    service_type = None
+
+    def __init__(self, minimum, maximum):
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def stated(self, request):
+        """The version that a request names, as text; None if it doesn't."""
+        return microversion_parse.get_version(
+            {HEADER.lower(): request.headers.get(HEADER, '')},
+            self.service_type)
+
+    def default(self, request):
+        """The version of a request that names none."""
+        return self.minimum
+
+    def form(self, version):
+        """How a version stands in the header."""
+        return f'{self.service_type} {version}'
+
+    def version(self, request):
+        """The version that a request asks for, (major, minor).
+
+        :raises usermsg.api.errors.InvalidVersion: it can't be understood
+        :raises usermsg.api.errors.UnsupportedVersion: there is none such
+        """
+        stated = self.stated(request)
+        if stated is None:
+            return self.default(request)
+        if stated == 'latest':
+            return self.maximum
+        version = parse(stated)
+        if version is None:
+            raise errors.InvalidVersion(
+                self.form(text(self.maximum)), self.header)
+        if not self.minimum <= version <= self.maximum:
+            raise errors.UnsupportedVersion(
+                text(self.minimum), text(self.maximum), stated, self.header)
+        return version
+
+    def state(self, request, response):
+        """Add the headers that say which version a response is of."""
+        raise NotImplementedError()
+
+    def fault(self, error, request_id):
+        """The response to a request that ended in an error of ours."""
+        raise NotImplementedError()
+
+    def set_header(self, response, version):
+        """State a version, and that responses depend on it."""
+        headers = response.headers
+        headers[self.header] = self.form(text(version))
+        # One header, as CORS middleware keeps only one.
+        headers['Vary'] = ', '.join(filter(None, (
+            headers.get('Vary'), self.header)))
+
+
+class _Native(Dialect):
+
+    service_type = SERVICE_TYPE
+    fault = staticmethod(errors.response)
+
+    def state(self, request, response):
+        try:
+            version = self.version(request)
+        except errors.HTTPError:
+            version = self.minimum
+        self.set_header(response, version)
+
+
+NATIVE = _Native(min(VERSIONS), max(VERSIONS))
 
 
 def text(version):
     return '{}.{}'.format(*version)
 
 
-def of(request):
-    """The version that a request asks for; the minimum if it doesn't say.
-
-    :raises usermsg.api.errors.InvalidVersion: it can't be understood
-    :raises usermsg.api.errors.UnsupportedVersion: it isn't one of ours
-    """
-    # A proxy may have joined several headers, each for another service.
-    for value in request.headers.get(HEADER, '').split(','):
-        service, _, wanted = value.strip().partition(' ')
-        if service.lower() != SERVICE_TYPE:
-            continue
-        wanted = wanted.strip()
-        if wanted == 'latest':
-            return MAXIMUM
-        found = _VERSION.fullmatch(wanted)
-        if not found:
-            raise errors.InvalidVersion(f'{SERVICE_TYPE} {text(MAXIMUM)}')
-        version = int(found[1]), int(found[2])
-        if not MINIMUM <= version <= MAXIMUM:
-            raise errors.UnsupportedVersion(
-                text(MINIMUM), text(MAXIMUM), wanted)
-        return version
-    return MINIMUM
-
-
-def state(request, response):
-    """Say in an answer's headers which version it is of, even of an error."""
-    try:
-        version = of(request)
-    except errors.HTTPError:
-        version = MINIMUM
-    headers = response.headers
-    headers[HEADER] = f'{SERVICE_TYPE} {text(version)}'
-    # One header, as CORS middleware keeps only one.
-    headers['Vary'] = ', '.join(filter(None, (headers.get('Vary'), HEADER)))
+def parse(stated):
+    """A version as (major, minor); None if it isn't one."""
+    match = _VERSION.fullmatch(stated)
+    return match and (int(match[1]), int(match[2]))

@@ -49,7 +49,7 @@ _HEADERS = {
                        'left out.',
         'schema': {'type': 'string'},
         'example': f'{microversion.SERVICE_TYPE} '
-                   f'{microversion.text(microversion.MAXIMUM)}'},
+                   f'{microversion.text(microversion.NATIVE.maximum)}'},
     'request_id': {
         'name': 'X-OpenStack-Request-ID', 'in': 'header',
         'description': 'The request that this one is a part of.',
@@ -82,7 +82,7 @@ def describe(routes):
         'openapi': '3.1.0',
         'info': {
             'title': 'User messages',
-            'version': microversion.text(microversion.MAXIMUM),
+            'version': microversion.text(microversion.NATIVE.maximum),
             'description': 'Why asynchronous operations ended as they did.',
             'license': {'name': 'Apache-2.0', 'identifier': 'Apache-2.0'},
         },

@@ -6,6 +6,7 @@ import urllib.parse
 
 from usermsg.api import errors
 from usermsg import exception
+from usermsg import text
 
 
 def read(request):
@@ -22,7 +23,7 @@ def read(request):
     for key, value in pairs(request):
         if key not in allowed:
             raise exception.InvalidInput(
-                printable(key), 'is not known here; ' + (
+                text.printable(key), 'is not known here; ' + (
                     f'the query may have {", ".join(sorted(allowed))}.'
                     if allowed else 'there is no query.'))
         if key in values:
@@ -36,12 +37,12 @@ def pairs(request):
 
     :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
     """
-    text = request.environ.get('QUERY_STRING', '')
+    string = request.environ.get('QUERY_STRING', '')
     # Not WebOb's, for which ";" ends a value too: browsers and proxies don't
     # think so, and an id may have one.
     try:
         return urllib.parse.parse_qsl(
-            text.encode('latin-1').decode('utf-8'), keep_blank_values=True,
+            string.encode('latin-1').decode('utf-8'), keep_blank_values=True,
             errors='strict')
     except UnicodeDecodeError:
         raise errors.MalformedRequest() from None
@@ -49,12 +50,33 @@ def pairs(request):
 
 def limit(values, maximum):
     """How many entries a page may have; clamped to the maximum."""
-    value = values.get('limit')
-    if value is None:
-        return maximum
-    if not re.fullmatch('[0-9]{1,100}', value) or int(value) == 0:
-        raise exception.InvalidInput('limit', 'must be a positive integer.')
-    return min(int(value), maximum)
+    return min(number(values, 'limit', maximum, digits, least=1), maximum)
+
+
+def number(values, name, default, parse, least=0):
+    """A number of a query.
+
+    :param parse: makes a number of text, or raises ValueError
+    :raises usermsg.exception.InvalidInput: it is none, or less than the least
+    """
+    if name not in values:
+        return default
+    try:
+        value = parse(values[name])
+    except ValueError:
+        value = least - 1
+    if value < least:
+        raise exception.InvalidInput(
+            name, 'must be a positive integer.' if least else
+            'must be an integer, and not negative.')
+    return value
+
+
+def digits(value):
+    """Digits alone, not too many."""
+    if not re.fullmatch('[0-9]{1,100}', value):
+        raise ValueError()
+    return int(value)
 
 
 def boolean(values, field, default=False):
@@ -77,9 +99,3 @@ def next_page(request, values, marker):
     path = urllib.parse.quote(request.path_info)
     return {'rel': 'next', 'href': f'{request.endpoint}{path}?'
                                    f'{urllib.parse.urlencode(values)}'}
-
-
-def printable(key):
-    """A name that a client chose, fit to be repeated to it."""
-    text = ascii(key)[1:-1]
-    return text if len(text) <= 60 else text[:60] + '...'

@@ -1,37 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes in and out, as JSON schemas (2020-12).
 
-The OpenAPI description is made of them, and what is allowed in a query or a
-body is looked up here. Values are checked by :mod:`usermsg.validation` and
-the catalogue, as they are for services that use the library.
+The OpenAPI description is made of them, what is allowed in a query is looked
+up here, and bodies are checked by them. Those of a new message and of filters
+are in :mod:`usermsg.message.schemas`, as they are for services that use the
+library too.
 """
 
+import functools
+
 from usermsg.message import api as message_api
+from usermsg.message import schemas
 from usermsg import validation
 
 #: Entries of one batch.
 MAX_BATCH = 1000
-
-# An id of another system: printable ASCII, no blank at either end.
-_IDENTIFIER = '^[!-~]([ -~]*[!-~])?$'
-# Resource types are stored in upper case.
-_ANY_CASE = '^[A-Za-z][A-Za-z0-9_]*$'
-
-
-def _identifier(length, description):
-    return {'type': 'string', 'minLength': 1, 'maxLength': length,
-            'pattern': _IDENTIFIER, 'description': description}
-
-
-def _nullable(schema):
-    return {**schema, 'type': [schema['type'], 'null']}
-
-
-def _any_case(words):
-    """A pattern for words in any mixture of upper and lower case."""
-    return '^({})$'.format('|'.join(
-        ''.join(f'[{letter}{letter.lower()}]' for letter in word)
-        for word in words))
 
 
 def _object(required, optional=(), **more):
@@ -50,14 +33,6 @@ _LINKS = {'type': 'array', 'items': _object(
 _TEXT = {'type': 'string'}
 _FLAG = {'type': 'boolean'}
 
-_RESOURCE_TYPE = _identifier(
-    64, 'A type of the catalogue, in any case: VOLUME, IMAGE.')
-_LEVEL_IN = {
-    'type': 'string', 'pattern': _any_case(validation.LEVELS),
-    'description': 'INFO, WARN or ERROR, in any case.'}
-_EVENT_ID = _identifier(
-    validation.EVENT_ID, 'What happened, an id of the catalogue.')
-
 # -- the query of each route ----------------------------------------------
 
 _PAGE = {
@@ -69,13 +44,9 @@ _PAGE = {
 
 #: Keys of a list's query that name a column to compare.
 FILTERS = {
-    'resource_type': _RESOURCE_TYPE,
-    'resource_uuid': _identifier(
-        validation.RESOURCE_UUID, 'The resource, as its service knows it.'),
-    'event_id': _EVENT_ID,
-    'request_id': _identifier(
-        validation.REQUEST_ID, 'The request that began the operation.'),
-    'message_level': _LEVEL_IN,
+    **{name: schemas.FILTERS[name] for name in (
+        'resource_type', 'resource_uuid', 'event_id', 'request_id',
+        'message_level')},
     'created_since': {
         **_TIME, 'description': 'Recorded at this time or later.'},
     'created_before': {
@@ -96,14 +67,15 @@ LIST_QUERY = {
         'default': message_api.NEWEST_FIRST},
     'all_projects': {
         **_BOOLEAN, 'description': 'Of every project. Needs a right.'},
-    'project_id': _identifier(
-        validation.PROJECT_ID,
+    'project_id': schemas.described(
+        schemas.FILTERS['project_id'],
         'Of this project. Another one than the token\'s needs a right.'),
 }
 
 DEFINITIONS_QUERY = {
-    'prefix': _identifier(32, 'Of one service, in any case: VOLUME.'),
-    'resource_type': _RESOURCE_TYPE,
+    'prefix': schemas.described(
+        schemas.FILTERS['prefix'], 'Of one service, in any case: VOLUME.'),
+    'resource_type': schemas.RESOURCE_TYPE,
     'user_fixable': {
         **_BOOLEAN,
         'description': 'The reader can, or can\'t, remove the cause.'},
@@ -112,72 +84,32 @@ DEFINITIONS_QUERY = {
         'description': 'The same request may, or won\'t, succeed later.'},
     **_PAGE,
     'marker': {
-        **_EVENT_ID,
+        **schemas.EVENT_ID,
         'description': 'The page begins behind this id.'},
 }
 
 # -- bodies that are sent -------------------------------------------------
 
-_PART = {'type': 'string', 'minLength': 1, 'maxLength': 64,
-         'pattern': '^[A-Za-z0-9_]+$'}
 
-_NEW = _object(
-    {'project_id': _identifier(
-        validation.PROJECT_ID, 'Who will be able to read it.')},
-    {
-        'event_id': _nullable({
-            **_EVENT_ID, 'description':
-            'What happened: the id of a whole message. Exactly one of it '
-            'and action is given.'}),
-        'action': _nullable({
-            **_PART, 'description':
-            'What was being done: an id or a constant of the catalogue.'}),
-        'detail': _nullable({
-            **_PART, 'description':
-            'Why it failed, likewise; goes with action.'}),
-        'resource_type': _nullable({
-            **_RESOURCE_TYPE, 'pattern': _ANY_CASE, 'description':
-            _RESOURCE_TYPE['description'] + ' Required with action.'}),
-        'resource_uuid': _nullable(FILTERS['resource_uuid']),
-        'message_level': {**_LEVEL_IN, 'default': 'ERROR'},
-        'user_id': _nullable(_identifier(
-            validation.USER_ID, 'Who began the operation.')),
-        'request_id': _nullable(_identifier(
-            validation.REQUEST_ID,
-            'The request that began the operation; if left out, what the '
-            'header X-OpenStack-Request-Id says.')),
-        'source_id': _nullable({
-            **_identifier(
-                validation.SOURCE_ID,
-                'The caller\'s own key for this outcome: recording it again '
-                'gives the first answer, whoever records it and under '
-                'whatever request.'),
-            # Keys of what usermsg records by itself.
-            'not': {'type': 'string',
-                    'pattern':
-                        f'^({"|".join(validation.RESERVED_SOURCES)})'}}),
-    },
-    # Exactly one of event_id and action, and what goes with each.
-    anyOf=[
-        {'required': ['event_id'],
-         'properties': {'event_id': {'type': 'string'},
-                        'action': {'type': 'null'},
-                        'detail': {'type': 'null'}}},
-        {'required': ['action', 'resource_type'],
-         'properties': {'action': {'type': 'string'},
-                        'resource_type': {'type': 'string'},
-                        'event_id': {'type': 'null'}}},
-    ])
+def _new(message):
+    return _object({}, {
+        'message': message,
+        'messages': {'type': 'array', 'items': message, 'minItems': 1,
+                     'maxItems': MAX_BATCH},
+    }, minProperties=1, maxProperties=1)
 
-#: Attributes of a message that is to be recorded.
-NEW_ATTRIBUTES = _NEW['properties']
 
-CREATE = {
-    'oneOf': [
-        _object({'message': _NEW}),
-        _object({'messages': {'type': 'array', 'items': _NEW, 'minItems': 1,
-                              'maxItems': MAX_BATCH}}),
-    ]}
+CREATE = _new(schemas.NEW_MESSAGE)
+
+
+@functools.cache
+def new_messages():
+    """The :class:`usermsg.validation.Schema` of a body that is sent.
+
+    Each message is left to :func:`usermsg.message.schemas.new_message`.
+    """
+    return validation.Schema(_new({'type': 'object'}))
+
 
 # -- answers --------------------------------------------------------------
 
@@ -186,11 +118,11 @@ _MESSAGE_VIEW = {
     'event_id': _TEXT,
     'user_message': _TEXT,
     'message_level': _LEVEL,
-    'resource_type': _nullable(_TEXT),
-    'resource_uuid': _nullable(_TEXT),
+    'resource_type': schemas.nullable(_TEXT),
+    'resource_uuid': schemas.nullable(_TEXT),
     'created_at': _TIME,
     'guaranteed_until': _TIME,
-    'request_id': _nullable(_TEXT),
+    'request_id': schemas.nullable(_TEXT),
     'links': _LINKS,
 }
 
@@ -249,14 +181,14 @@ REFUSED = {'oneOf': [
 _DEFINITION_VIEW = _object({
     'id': _TEXT,
     'prefix': _TEXT,
-    'resource_type': _nullable(_TEXT),
-    'action_id': _nullable(_TEXT),
-    'detail_id': _nullable(_TEXT),
+    'resource_type': schemas.nullable(_TEXT),
+    'action_id': schemas.nullable(_TEXT),
+    'detail_id': schemas.nullable(_TEXT),
     'text': _TEXT,
-    'remedy': _nullable(_TEXT),
+    'remedy': schemas.nullable(_TEXT),
     'user_fixable': _FLAG,
     'retryable': _FLAG,
-    'link': _nullable(_TEXT),
+    'link': schemas.nullable(_TEXT),
     'links': _LINKS,
 })
 
@@ -281,10 +213,10 @@ HEALTH = _object(
     {'checks': {'type': 'array', 'items': _object({
         'name': _TEXT,
         'status': _STATUS,
-        'failure': _nullable(_TEXT),
+        'failure': schemas.nullable(_TEXT),
         'dialect': _TEXT,
         'latency_ms': {'type': ['number', 'null']},
-        'revision': _nullable(_TEXT),
+        'revision': schemas.nullable(_TEXT),
         'needed_revision': _TEXT})}})
 
 DESCRIPTION = {'type': 'object', 'required': ['openapi', 'paths']}

@@ -21,6 +21,7 @@ from oslo_log import log
 
 from usermsg.catalogue import entries
 from usermsg import exception as errors
+from usermsg import text
 from usermsg import validation
 
 LOG = log.getLogger(__name__)
@@ -144,7 +145,8 @@ class Catalogue:
         upper = validation.upper_case(name)
         if upper not in self._by_resource_type:
             raise errors.NotPermitted(
-                'resource_type', f'{_quoted(name)} is not in the catalogue.')
+                'resource_type',
+                f'{text.quoted(name)} is not in the catalogue.')
         return upper
 
     def event_id(self, event_id):
@@ -158,7 +160,7 @@ class Catalogue:
         found = self._find(event_id)
         if found is None:
             raise errors.NotPermitted(
-                'event_id', f'{_quoted(given)} is not in the catalogue.')
+                'event_id', f'{text.quoted(given)} is not in the catalogue.')
         namespace, _event, action, detail, own_type = found
         if action is None:
             return Outcome(event_id, namespace.prefix, resource_type)
@@ -316,14 +318,4 @@ def _pick(field, given, known, prefix):
             if entry.constant == constant:
                 return entry
     raise errors.NotPermitted(
-        field, f'{_quoted(given)} is not one of the {field}s of {prefix}.')
-
-
-def _quoted(value):
-    """What a caller gave, short enough for a message."""
-    if not isinstance(value, str):
-        # An exception, for example, whose text is nobody's business, or an
-        # object whose __repr__ raises.
-        return f'a value of type {type(value).__name__}'
-    text = repr(value)
-    return text if len(text) <= 80 else text[:76] + "...'"
+        field, f'{text.quoted(given)} is not one of the {field}s of {prefix}.')

@@ -49,7 +49,7 @@ class Report:
         found = self._skipped.setdefault(reason, [0, []])
         found[0] += 1
         if len(found[1]) < NAMED:
-            found[1].append(text.short(old_id))
+            found[1].append(text.printable(old_id))
 
     def unknown(self, event_id):
         """Count a row of an event that isn't in the catalogue."""

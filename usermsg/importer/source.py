@@ -76,7 +76,7 @@ class Origin:
                 sa.table(_REVISIONS)).limit(10)).all()
         # Of any characters.
         return ', '.join(sorted(
-            text.short(revision) for revision in found)) or None
+            text.printable(revision) for revision in found)) or None
 
     def _check_revision(self):
         """Whether the table means what its columns say.

@@ -21,10 +21,12 @@ import sys
 
 from oslo_log import log
 
+from usermsg.catalogue import entries
 from usermsg.concurrency import bounded_call
 from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception as errors
+from usermsg.message import schemas
 from usermsg.objects import ids
 from usermsg.objects import removal
 from usermsg.outbox import event_types
@@ -100,13 +102,21 @@ class API:
         """
         if project_id is None:
             project_id = getattr(context, 'project_id', None)
-        draft = self.draft(
-            project_id, event_id, resource_type, resource_uuid, level,
-            action=action, detail=detail, exception=exception,
-            source_id=source_id,
-            user_id=_from_context(context, 'user_id', validation.USER_ID),
-            request_id=_from_context(context, 'request_id',
-                                     validation.REQUEST_ID))
+        try:
+            draft = self.draft({
+                'project_id': project_id, 'event_id': event_id,
+                'action': action, 'detail': detail,
+                'resource_type': resource_type,
+                'resource_uuid': resource_uuid, 'message_level': level,
+                'user_id': _from_context(context, 'user_id',
+                                         validation.USER_ID),
+                'request_id': _from_context(context, 'request_id',
+                                            validation.REQUEST_ID),
+                'source_id': source_id}, exception=exception)
+        except errors.InvalidInput as error:
+            if error.field == 'message_level':
+                error = type(error)('level', error.reason)
+            raise error from None
         try:
             [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(
@@ -124,53 +134,53 @@ class API:
         self._count([result])
         return result.message
 
-    def draft(self, project_id, event_id=None, resource_type=None,
-              resource_uuid=None, level='ERROR', *, action=None, detail=None,
-              exception=None, source_id=None, user_id=None, request_id=None,
-              created_at=None):
+    def draft(self, values, *, exception=None, created_at=None, place=''):
         """What :meth:`record` stores, checked. Touches no database.
 
-        :param created_at: a datetime, in UTC if it has no zone; now if left
-            out
+        :param values: attributes of a new message, as
+            :data:`usermsg.message.schemas.NEW_MESSAGE` has them; ``action``
+            and ``detail`` may be those of a catalogue
+        :param exception: see :meth:`create`
+        :param created_at: an aware datetime; now if left out
+        :param place: what errors call the message
         :returns: a :class:`usermsg.objects.message.Draft`
-        :raises usermsg.exception.InvalidInput: names the parameter
-
-        The other parameters are those of :meth:`create`.
+        :raises usermsg.exception.InvalidInput: names the attribute
         """
-        outcome = self._catalogue.outcome(
-            event_id=event_id, action=action, detail=detail,
-            exception=exception, resource_type=resource_type)
-        if source_id is not None:
-            validation.source_id(source_id)
+        schemas.new_message().check({
+            # An entry of a catalogue is compared with ours later.
+            name: value for name, value in values.items()
+            if not isinstance(value, entries.Constant)}, place)
+        get = values.get
+        try:
+            outcome = self._catalogue.outcome(
+                event_id=get('event_id'), action=get('action'),
+                detail=get('detail'), exception=exception,
+                resource_type=get('resource_type'))
+        except errors.InvalidInput as error:
+            raise error.at(place) from None
         if created_at is None:
             created_at = datetime.datetime.now(datetime.timezone.utc)
-        else:
-            created_at = validation.time('created_at', created_at)
         made = clock.naive(created_at)
-        level = validation.level('level', level)
-        resource_uuid = validation.optional_identifier(
-            'resource_uuid', resource_uuid, validation.RESOURCE_UUID)
+        level = get('message_level', 'ERROR').upper()
         row = models.MessageRow(
             id=ids.mint(created_at),
             prefix=outcome.prefix,
-            project_id=validation.identifier(
-                'project_id', project_id, validation.PROJECT_ID),
-            user_id=validation.optional_identifier(
-                'user_id', user_id, validation.USER_ID),
-            request_id=validation.optional_identifier(
-                'request_id', request_id, validation.REQUEST_ID),
+            project_id=values['project_id'],
+            user_id=get('user_id'),
+            request_id=get('request_id'),
             resource_type=outcome.resource_type,
-            resource_uuid=resource_uuid,
+            resource_uuid=get('resource_uuid'),
             event_id=outcome.event_id,
             action_id=outcome.action_id,
             detail_id=outcome.detail_id,
             message_level=level,
             created_at=made,
             expires_at=made + self._ttl[level])
+        source_id = get('source_id')
         if source_id is None:
             return self._objects.Draft(row)
         return self._objects.Draft(row, source_id, _digest(
-            outcome.event_id, outcome.resource_type, resource_uuid, level))
+            row.event_id, row.resource_type, row.resource_uuid, level))
 
     def record(self, drafts):
         """Store messages in one transaction.
@@ -254,24 +264,19 @@ class API:
             ascending=sort == OLDEST_FIRST)
 
     def _filters(self, filters):
-        columns = {}
-        times = {'created_since': None, 'created_before': None}
-        for name, value in filters.items():
-            if name in times:
-                times[name] = validation.time(name, value)
-            elif name in _FILTER_LENGTHS:
-                columns[name] = validation.identifier(
-                    name, value, _FILTER_LENGTHS[name])
-            else:
-                raise errors.InvalidInput(
-                    name, 'is not something to filter by.')
+        times = {name: validation.time(name, filters[name])
+                 for name in ('created_since', 'created_before')
+                 if name in filters}
+        columns = schemas.filters().check({
+            name: value for name, value in filters.items()
+            if name not in times})
         for name in ('resource_type', 'message_level'):
             if name in columns:
                 columns[name] = columns[name].upper()
         if 'event_id' in columns:
             columns['event_id'] = self._catalogue.event_id(
                 columns['event_id'])
-        return columns, times['created_since'], times['created_before']
+        return columns, times.get('created_since'), times.get('created_before')
 
     def delete(self, context, message_id, all_projects=False, prefix=None):
         """Delete one message for good. See :meth:`get`."""
@@ -295,20 +300,6 @@ class API:
         for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted
-
-
-_FILTER_LENGTHS = {
-    'id': 36,
-    'project_id': validation.PROJECT_ID,
-    'prefix': 32,
-    'resource_type': 64,
-    'resource_uuid': validation.RESOURCE_UUID,
-    'event_id': validation.EVENT_ID,
-    'action_id': 64,
-    'detail_id': 64,
-    'request_id': validation.REQUEST_ID,
-    'message_level': 16,
-}
 
 
 def ttl_by_level(options):

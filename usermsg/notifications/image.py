@@ -30,6 +30,7 @@ from usermsg import exception as errors
 from usermsg.metrics import registry
 from usermsg.notifications import errors as delivery
 from usermsg.notifications import notification
+from usermsg import text
 from usermsg import validation
 
 LOG = log.getLogger(__name__)
@@ -86,9 +87,7 @@ class ImageNotifier:
                  messages=None, metrics=None):
         # Not when this module is imported, for the reason that
         # usermsg.message.api has.
-        from usermsg.objects import fields
         from usermsg.objects import image_payload
-        self._fields = fields
         self._objects = image_payload
         self._sink = sink
         self._catalogue = catalogue
@@ -225,13 +224,13 @@ class ImageNotifier:
         outcome = self._catalogue.outcome(
             action=ACTIONS[event_type], detail=detail, exception=exception,
             resource_type=resource_types.IMAGE)
-        text = self._catalogue.describe(outcome.event_id).user_message
+        said = self._catalogue.describe(outcome.event_id).user_message
         # With the id, as a text alone leaves open which image it is about.
-        return self._fields.text(text, TEXT_LENGTH) + f' (image {image_id})'
+        return text.cleaned(said, TEXT_LENGTH) + f' (image {image_id})'
 
     def _known(self, value):
         """A value that needn't be there, bounded."""
-        return None if value is None else self._fields.text(str(value))
+        return None if value is None else text.cleaned(str(value))
 
 
 def _mapping(image):

@@ -2,31 +2,22 @@
 """Types of fields that what we tell other systems is made of."""
 
 import datetime
-import re
 
 from oslo_versionedobjects import fields
 import sqlalchemy as sa
 
+from usermsg import text
 from usermsg import validation
 
 #: Characters that an identifier or a text has at most.
 LENGTH = 255
-
-#: What no text holds: it breaks lines of logs, or can't be stored or encoded.
-_UNFIT = re.compile(r'[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]')
-
-
-def text(value, length=LENGTH):
-    """A string, without control characters and cut to a length."""
-    # Cut first: what comes from outside may be long.
-    return _UNFIT.sub('\ufffd', value[:length])
 
 
 class Text(fields.String):
     """Words of users: what doesn't fit is cut off."""
 
     def coerce(self, obj, attr, value):
-        return text(super().coerce(obj, attr, value))
+        return text.cleaned(super().coerce(obj, attr, value))
 
     def get_schema(self):
         return {'type': ['string'], 'maxLength': LENGTH}
@@ -37,7 +28,7 @@ class Identifier(fields.String):
 
     def coerce(self, obj, attr, value):
         if (not isinstance(value, str) or not 0 < len(value) <= LENGTH or
-                _UNFIT.search(value)):
+                text.UNFIT.search(value)):
             raise ValueError()
         return value
 

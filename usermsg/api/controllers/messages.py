@@ -42,8 +42,6 @@ class Messages:
         limit = query.limit(values, self._max_limit)
         filters = {name: values[name]
                    for name in schemas.FILTERS.keys() & values.keys()}
-        if 'message_level' in filters:
-            validation.level('message_level', filters['message_level'])
         all_projects, project_id = _projects(request, context, values)
         if project_id is not None:
             filters['project_id'] = project_id
@@ -79,57 +77,62 @@ class Messages:
         context.authorize(rules.CREATE)
         query.read(request)
         project_scope.stay(request, context)
-        single, places = _entries(body.read(request, self._max_body))
+        drafts = self._drafts(request, body.read(request, self._max_body))
 
-        now = datetime.datetime.now(datetime.timezone.utc)
-        drafts = [
-            # Each its own time, so that they are listed in their order.
-            self._draft(request, place, entry, now + number * _MICROSECOND)
-            for number, (place, entry) in enumerate(places)]
-        results = self._api.record(drafts)
+        results = dict(zip(drafts, self._api.record(list(drafts.values()))))
 
-        stored = [result.message for result in results
-                  if result.error is None]
-        views = iter(self._views(request, stored))
-        if single:
-            [result] = results
-            if result.error is not None:
-                raise result.error.at('message')
-            view = next(views)
-            if result.new:
-                response.status = 201
-                response.headers['Location'] = view['links'][0]['href']
-            return responses.in_words(request, response, {'message': view})
-        request_id = request.environ['openstack.request_id']
-        errors_of = [result.error and errors.entry(
-            result.error.at(place), request_id)
-            for (place, _entry), result in zip(places, results)]
-        content = {'messages': [
-            {'status': error['status'], 'error': error} if error else
-            {**next(views), 'status': 201 if result.new else 200}
-            for result, error in zip(results, errors_of)]}
-        if not stored:
-            response.status = 409
-            content.update(errors.content(errors_of))
-        elif any(result.new for result in results):
-            response.status = 201
+        if 'message' in results:
+            content = self._recorded(request, response, results['message'])
+        else:
+            content = self._batch(request, response, results)
         return responses.in_words(request, response, content)
 
-    def _draft(self, request, place, entry, created_at):
-        if not isinstance(entry, dict):
-            raise exception.InvalidInput(place, 'must be an object.')
-        body.only(f'{place}.', entry, schemas.NEW_ATTRIBUTES)
-        values = {name: value for name, value in entry.items()
-                  if value is not None or name in _NOT_NULL}
-        values.setdefault('request_id', request.global_request_id)
-        try:
-            level = validation.level('message_level',
-                                     values.pop('message_level', 'ERROR'))
-            return self._api.draft(values.pop('project_id', None),
-                                   level=level, created_at=created_at,
-                                   **values)
-        except exception.InvalidInput as error:
-            raise error.at(place) from None
+    def _drafts(self, request, content):
+        """New messages: what errors call each -> a draft."""
+        schemas.new_messages().check(content)
+        entries = content if 'message' in content else {
+            f'messages[{number}]': entry
+            for number, entry in enumerate(content['messages'])}
+        now = datetime.datetime.now(datetime.timezone.utc)
+        drafts = {}
+        for number, (place, entry) in enumerate(entries.items()):
+            if entry.get('request_id') is None:
+                entry['request_id'] = request.global_request_id
+            # Each its own time, so that they are listed in their order.
+            drafts[place] = self._api.draft(
+                entry, created_at=now + number * _MICROSECOND, place=place)
+        return drafts
+
+    def _recorded(self, request, response, result):
+        if result.error is not None:
+            raise result.error.at('message')
+        [view] = self._views(request, [result.message])
+        if result.new:
+            response.status = 201
+            response.headers['Location'] = view['links'][0]['href']
+        return {'message': view}
+
+    def _batch(self, request, response, results):
+        request_id = request.environ['openstack.request_id']
+        stored = [result for result in results.values()
+                  if result.error is None]
+        views = iter(self._views(
+            request, [result.message for result in stored]))
+        shown, refused = [], []
+        for place, result in results.items():
+            if result.error is None:
+                shown.append({**next(views),
+                              'status': 201 if result.new else 200})
+            else:
+                error = errors.entry(result.error.at(place), request_id)
+                refused.append(error)
+                shown.append({'status': error['status'], 'error': error})
+        if any(result.new for result in stored):
+            response.status = 201
+        elif not stored:
+            response.status = 409
+            return {'messages': shown, **errors.content(refused)}
+        return {'messages': shown}
 
     @route.handle('GET', *_ELEMENT, rule=rules.GET,
                   answers={200: schemas.MESSAGE})
@@ -187,33 +190,6 @@ class Messages:
                 'links': [{'rel': 'self', 'href': address + row.id}],
             })
         return views
-
-
-#: Attributes for which null is no way to leave them out.
-_NOT_NULL = frozenset(
-    name for name, schema in schemas.NEW_ATTRIBUTES.items()
-    if 'null' not in schema['type'])
-
-
-def _entries(content):
-    """Whether it is a single one, and (place, entry) of each.
-
-    The place is what an error calls it.
-    """
-    body.only('', content, ('message', 'messages'))
-    if len(content) != 1:
-        raise exception.InvalidInput(
-            'body', 'must have exactly one of message and messages.')
-    if 'message' in content:
-        return True, [('message', content['message'])]
-    entries = content['messages']
-    if not isinstance(entries, list):
-        raise exception.InvalidInput('messages', 'must be an array.')
-    if not 1 <= len(entries) <= schemas.MAX_BATCH:
-        raise exception.InvalidInput(
-            'messages', f'must hold 1 to {schemas.MAX_BATCH} messages.')
-    return False, [(f'messages[{number}]', entry)
-                   for number, entry in enumerate(entries)]
 
 
 def _projects(request, context, values):

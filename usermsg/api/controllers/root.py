@@ -68,10 +68,10 @@ class Root:
 
 def _version(request):
     return {
-        'id': f'v{microversion.text(microversion.MINIMUM)}',
+        'id': f'v{microversion.text(microversion.NATIVE.minimum)}',
         'status': 'CURRENT',
-        'version': microversion.text(microversion.MAXIMUM),
-        'min_version': microversion.text(microversion.MINIMUM),
+        'version': microversion.text(microversion.NATIVE.maximum),
+        'min_version': microversion.text(microversion.NATIVE.minimum),
         'updated': '2026-11-21T00:00:00Z',
         'links': [{'rel': 'self', 'href': f'{request.endpoint}/v3/'}],
     }

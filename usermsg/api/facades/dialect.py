@@ -2,13 +2,11 @@
 """How the older services state versions and errors."""
 
 import json
-import re
 
 import webob
 
 from usermsg.api import errors
-
-_VERSION = re.compile(r'([1-9][0-9]{0,30})\.(0|[1-9][0-9]{0,30})')
+from usermsg.api import microversion
 
 #: Status -> what the error is called in a body.
 _FAULTS = {
@@ -25,55 +23,11 @@ _FAULTS = {
 _OTHER_FAULT = 'computeFault'
 
 
-class Dialect:
-    """One older service's. See :func:`usermsg.api.dialects.of`.
+class Dialect(microversion.Dialect):
+    """One older service's. See :func:`usermsg.api.dialects.of`."""
 
-    :param minimum: the lowest version that there is, (major, minor)
-    :param maximum: the highest
-    """
-
-    #: The header that an answer's version is stated in.
-    header = None
     #: Whether an answer without a body has the older header of its id too.
     request_id_of_empty = False
-
-    def __init__(self, minimum, maximum):
-        self.minimum = minimum
-        self.maximum = maximum
-
-    def stated(self, request):
-        """The version that a request names, as text; None if it doesn't."""
-        raise NotImplementedError()
-
-    def default(self, request):
-        """The version of a request that names none."""
-        raise NotImplementedError()
-
-    def form(self, version):
-        """How a version stands in the header."""
-        return version
-
-    def version(self, request):
-        """The version that a request asks for, (major, minor).
-
-        None at an address outside of any version.
-
-        :raises usermsg.api.errors.InvalidVersion: it can't be understood
-        :raises usermsg.api.errors.UnsupportedVersion: there is none such
-        """
-        stated = self.stated(request)
-        if stated is None:
-            return self.default(request)
-        if stated == 'latest':
-            return self.maximum
-        version = _parse(stated)
-        if version is None:
-            raise errors.InvalidVersion(
-                self.form(text(self.maximum)), self.header)
-        if not self.minimum <= version <= self.maximum:
-            raise errors.UnsupportedVersion(
-                text(self.minimum), text(self.maximum), stated, self.header)
-        return version
 
     def state(self, request, response):
         """Repeat the version, even one that isn't served."""
@@ -83,7 +37,7 @@ class Dialect:
         try:
             version = self.version(request)
         except errors.UnsupportedVersion:
-            version = _parse(self.stated(request))
+            version = microversion.parse(self.stated(request))
         except errors.InvalidVersion:
             version = None
         else:
@@ -94,9 +48,7 @@ class Dialect:
             response.headers['X-Compute-Request-Id'] = request.environ[
                 'openstack.request_id']
         if version is not None:
-            response.headers[self.header] = self.form(text(version))
-            response.headers['Vary'] = ', '.join(filter(None, (
-                self.header, response.headers.get('Vary'))))
+            self.set_header(response, version)
 
     def fault(self, error, request_id):
         """The answer to a request that ended in an error of ours."""
@@ -116,21 +68,12 @@ class Dialect:
         return errors.with_headers(error, written(answer, body))
 
 
-def text(version):
-    return '{}.{}'.format(*version)
-
-
 def written(response, content):
     """Content as those services write it, down to the blanks."""
     response.content_type = 'application/json'
     response.charset = None
     response.body = json.dumps(content).encode()
     return response
-
-
-def _parse(stated):
-    found = _VERSION.fullmatch(stated)
-    return found and (int(found[1]), int(found[2]))
 
 
 def _message(error):

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pages of messages as the older services sort and cut them."""
 
-import re
-
 from usermsg.api import query
 from usermsg import exception
 from usermsg.message import api as message_api
+from usermsg import text
 
 #: The most messages, the newest, that are sorted by anything but time.
 SORTED = 10000
@@ -34,52 +33,37 @@ def values_of(request):
     for key, value in query.pairs(request):
         if key in values:
             raise exception.InvalidInput(
-                query.printable(key), 'stands there more than once.')
+                text.printable(key), 'stands there more than once.')
         values[key] = value
     return values
 
 
-def any_number(text):
+def any_number(value):
     """What Python takes for a number: block storage does."""
-    if len(text) > 100:
+    if len(value) > 100:
         raise ValueError()
-    return int(text)
+    return int(value)
 
 
-def digits(text):
+def digits(value):
     """Digits alone: so do shared file systems."""
-    if not re.fullmatch('[0-9]{1,10}', text) or int(text) > _LARGEST_NUMBER:
+    if query.digits(value) > _LARGEST_NUMBER:
         raise ValueError()
-    return int(text)
+    return int(value)
 
 
-def limit(values, maximum, number):
-    """How many messages a page may have; clamped to the maximum.
-
-    :param number: makes a number of text, or raises ValueError
-    """
-    return min(_number(values, 'limit', maximum, number), maximum)
+def limit(values, maximum, parse):
+    """How many messages a page may have; clamped to the maximum."""
+    return min(query.number(values, 'limit', maximum, parse), maximum)
 
 
-def offset(values, number):
+def offset(values, parse):
     """How many messages to leave out."""
-    found = _number(values, 'offset', 0, number)
-    if found > _LARGEST_NUMBER:
+    number = query.number(values, 'offset', 0, parse)
+    if number > _LARGEST_NUMBER:
         raise exception.InvalidInput(
             'offset', f'must not be larger than {_LARGEST_NUMBER}.')
-    return found
-
-
-def _number(values, name, default, number):
-    if name not in values:
-        return default
-    try:
-        found = number(values[name])
-    except ValueError:
-        raise exception.InvalidInput(name, 'must be an integer.') from None
-    if found < 0:
-        raise exception.InvalidInput(name, 'must not be negative.')
-    return found
+    return number
 
 
 def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
@@ -97,7 +81,7 @@ def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
     for name, _descending in sort:
         if name not in _KEYS:
             raise exception.InvalidInput(
-                'sort', f'{query.printable(name)} is nothing to sort by.')
+                'sort', f'{text.printable(name)} is nothing to sort by.')
     if not limit:
         return []
     keys = _effective(sort)

@@ -12,12 +12,13 @@ import urllib.parse
 from usermsg.api import errors
 from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
+from usermsg.api import microversion
 from usermsg.api import query
 from usermsg.api import route
 from usermsg import exception
 from usermsg.message import api as message_api
+from usermsg.message import schemas
 from usermsg.policies import messages as rules
-from usermsg import validation
 
 _COLLECTION = ('/<segment>/<major>/messages',
                '/<segment>/<major>/{project_id}/messages')
@@ -99,10 +100,10 @@ class Messages:
     def _versions(self, request, response, status):
         response.status = status
         return dialect.written(response, {'versions': [{
-            'id': f'v{dialect.text(self.dialect.minimum)}',
+            'id': f'v{microversion.text(self.dialect.minimum)}',
             'status': 'CURRENT',
-            'version': dialect.text(self.dialect.maximum),
-            'min_version': dialect.text(self.dialect.minimum),
+            'version': microversion.text(self.dialect.maximum),
+            'min_version': microversion.text(self.dialect.minimum),
             'updated': self.updated,
             'links': [
                 {'rel': 'describedby', 'type': 'text/html',
@@ -229,14 +230,11 @@ def matchable(values, columns):
     """Filters that a message could match.
 
     :param values: name in the query -> value
-    :param columns: name in the query -> (filter, the longest value)
+    :param columns: name in the query -> filter
     :returns: filters; None if no message can have such names and values
     """
-    filters = {}
-    for name, value in values.items():
-        try:
-            column, longest = columns[name]
-            filters[column] = validation.identifier(name, value, longest)
-        except (KeyError, exception.InvalidInput):
-            return None
-    return filters
+    try:
+        return schemas.filters().check({
+            columns[name]: value for name, value in values.items()})
+    except (KeyError, exception.InvalidInput):
+        return None

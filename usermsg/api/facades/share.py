@@ -25,26 +25,20 @@ _EXPERIMENTAL = 'X-OpenStack-Manila-API-Experimental'
 class _Dialect(dialect.Dialect):
 
     header = 'X-OpenStack-Manila-API-Version'
+    service_type = 'shared-file-system'
     request_id_of_empty = True
 
     def stated(self, request):
         stated = request.headers.get(self.header)
-        if stated is not None:
-            return stated.strip()
-        for value in request.headers.get('OpenStack-API-Version', '').split(
-                ','):
-            service, _, version = value.strip().partition(' ')
-            if service == 'shared-file-system':
-                return version.strip()
-        return None
+        return super().stated(request) if stated is None else stated.strip()
+
+    def form(self, version):
+        return version
 
     def version(self, request):
         if request.environ.get('PATH_INFO', '').rstrip('/') == _ROOT:
             return None  # outside of any version
         return super().version(request)
-
-    def default(self, request):
-        return self.minimum
 
     def state(self, request, response):
         super().state(request, response)
@@ -56,18 +50,15 @@ class _Dialect(dialect.Dialect):
 
 DIALECT = _Dialect((2, 0), (2, 99))
 
-#: Key of a query -> filter and the longest value that there is.
+#: Key of a query -> filter.
 _FILTERS = {
-    'action_id': ('action_id', 64),
-    'detail_id': ('detail_id', 64),
-    'message_level': ('message_level', 16),
-    'request_id': ('request_id', validation.REQUEST_ID),
-    'resource_id': ('resource_uuid', validation.RESOURCE_UUID),
-    'resource_type': ('resource_type', 64),
-}
+    'resource_id': 'resource_uuid',
+    **{name: name for name in (
+        'action_id', 'detail_id', 'message_level', 'request_id',
+        'resource_type')}}
 
 #: The same for who may see other projects' messages.
-_PROJECT = {'project_id': ('project_id', validation.PROJECT_ID)}
+_PROJECT = {'project_id': 'project_id'}
 
 #: What a sort key is called here, where that is something else.
 _ATTRIBUTES = {'resource_id': 'resource_uuid'}

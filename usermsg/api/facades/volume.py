@@ -4,11 +4,10 @@
 from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
-from usermsg.api import query
 from usermsg.catalogue.catalogues import volume
 from usermsg import exception
 from usermsg.policies import messages as rules
-from usermsg import validation
+from usermsg import text
 
 SEGMENT = 'volume'
 
@@ -22,7 +21,7 @@ _STRICT_FILTERS = (3, 31)
 
 class _Dialect(dialect.Dialect):
 
-    header = 'OpenStack-API-Version'
+    service_type = 'volume'
 
     def stated(self, request):
         header = request.headers.get(self.header)
@@ -42,24 +41,13 @@ class _Dialect(dialect.Dialect):
             return self.minimum
         return _MESSAGES
 
-    def form(self, version):
-        return f'volume {version}'
-
 
 DIALECT = _Dialect((3, 0), (3, 71))
 
-#: Key of a query -> filter and the longest value that there is.
-_FILTERS = {
-    'id': ('id', 36),
-    'project_id': ('project_id', validation.PROJECT_ID),
-    'resource_uuid': ('resource_uuid', validation.RESOURCE_UUID),
-    'resource_type': ('resource_type', 64),
-    'event_id': ('event_id', validation.EVENT_ID),
-    'request_id': ('request_id', validation.REQUEST_ID),
-    'message_level': ('message_level', 16),
-    'action_id': ('action_id', 64),
-    'detail_id': ('detail_id', 64),
-}
+#: Key of a query -> filter.
+_FILTERS = {name: name for name in (
+    'id', 'project_id', 'resource_uuid', 'resource_type', 'event_id',
+    'request_id', 'message_level', 'action_id', 'detail_id')}
 
 #: What a user may filter by from 3.31 on; others are told so.
 _ALLOWED = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
@@ -145,7 +133,7 @@ def _check_filters(names, admin):
         not admin or name.endswith('~') or not name.isascii())]
     if refused:
         raise exception.InvalidInput(
-            query.printable(', '.join(refused)),
+            text.printable(', '.join(refused)),
             f'nothing to filter by; {", ".join(_ALLOWED)} are.')
 
 

@@ -79,18 +79,6 @@ class IdentifierTest(testtools.TestCase):
             self.assertEqual(found.strip(), found)
 
 
-class SourceIdTest(testtools.TestCase):
-
-    def test_a_good_one(self):
-        self.assertEqual('task 17', validation.source_id('task 17'))
-        self.assertEqual('x' * 255, validation.source_id('x' * 255))
-
-    def test_what_is_refused(self):
-        for value in ('', 'x' * 256, 5, None, 'notification:', 'x\n',
-                      'notification:17', 'import:', 'import:17'):
-            refused(self, validation.source_id, value, field='source_id')
-
-
 class LevelTest(testtools.TestCase):
 
     def test_in_any_case(self):

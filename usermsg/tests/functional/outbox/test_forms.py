@@ -50,7 +50,8 @@ class OutboxFormTest(databases.TestCase):
             self.request, action='attach_volume', resource_type='volume',
             resource_uuid='some-volume', level='WARN')
         [bare] = self.messages.record([self.messages.draft(
-            'red', 'VOLUME_000002', created_at=long_ago)])
+            {'project_id': 'red', 'event_id': 'VOLUME_000002'},
+            created_at=long_ago)])
         self.messages.delete(self.request, whole.id)
         self.messages.cleanup_expired_messages()
 

@@ -44,8 +44,9 @@ class TestCase(databases.TestCase):
             connection.execute(models.outbox.delete())
 
     def drafts(self, number, **values):
-        return [self.api.draft(
-            samples.PROJECT, samples.EVENT, 'VOLUME', f'{index}', **values)
+        return [self.api.draft({
+            'project_id': samples.PROJECT, 'event_id': samples.EVENT,
+            'resource_type': 'VOLUME', 'resource_uuid': f'{index}', **values})
             for index in range(number)]
 
     def insert(self, rows):
@@ -93,7 +94,7 @@ class TestCreate(TestCase):
         first, = self.drafts(1, source_id='key')
         self.api.record([first])
         told = self.told()
-        other, = self.drafts(1, source_id='key', level='INFO')
+        other, = self.drafts(1, source_id='key', message_level='INFO')
         [result] = self.api.record([other])
         self.assertIsInstance(result.error, exception.SourceConflict)
         self.assertEqual(told, self.told())
@@ -101,7 +102,7 @@ class TestCreate(TestCase):
     def test_what_is_new_beside_a_conflict_is_told_of(self):
         self.use()
         first, = self.drafts(1, source_id='key')
-        other, = self.drafts(1, source_id='key', level='INFO')
+        other, = self.drafts(1, source_id='key', message_level='INFO')
         new, = self.drafts(1)
         results = self.api.record([first, other, new])
         self.assertEqual([True, False, True],

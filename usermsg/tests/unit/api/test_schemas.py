@@ -10,10 +10,10 @@ import jsonschema
 import testtools
 from testtools import matchers
 
-from usermsg.api import body
 from usermsg.api.controllers import messages
 from usermsg.api import schemas
 from usermsg import exception
+from usermsg.message import schemas as message_schemas
 from usermsg.tests import base
 from usermsg import validation
 
@@ -108,9 +108,7 @@ class AgreementTest(base.TestCase):
 
     def accept(self, content):
         """What the controller does with a body before it is stored."""
-        _single, places = messages._entries(content)
-        return [self.controller._draft(Request, place, given, None)
-                for place, given in places]
+        return list(self.controller._drafts(Request, content).values())
 
     @hypothesis.settings(max_examples=500)
     @hypothesis.given(BODIES)
@@ -144,7 +142,7 @@ class AgreementTest(base.TestCase):
 
     def test_null_is_as_good_as_left_out_where_the_schema_allows_it(self):
         one = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
-        for name in schemas.NEW_ATTRIBUTES:
+        for name in message_schemas.NEW_MESSAGE['properties']:
             if name in one:
                 continue
             content = {'message': {**one, name: None}}
@@ -172,7 +170,7 @@ class AgreementTest(base.TestCase):
     def test_an_error_names_the_entry(self):
         good = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
         for bad, field in (
-                (None, ''), ([], ''), ({}, '.event_id'),
+                (None, ''), ([], ''), ({}, '.project_id'),
                 ({**good, 'colour': 1}, '.colour'),
                 ({**good, 'source_id': 1}, '.source_id'),
                 ({**good, 'message_level': True}, '.message_level'),
@@ -184,24 +182,14 @@ class AgreementTest(base.TestCase):
                                           {'messages': entries})
                 self.assertEqual(f'messages[{count - 1}]{field}', error.field)
 
-    def test_a_name_that_stands_twice_is_named_with_its_entry(self):
-        content = body._parse(
-            b'{"messages": [{}, {"event_id": "a", "event_id": "a"}]}')
-        content['messages'][0] = {'project_id': 'red',
-                                  'event_id': 'VOLUME_000002'}
-        error = self.assertRaises(exception.InvalidInput, self.accept,
-                                  content)
-        self.assertEqual(
-            'messages[1].event_id: stands there more than once.', str(error))
-
 
 class SchemasTest(testtools.TestCase):
 
     def schemas(self):
         found = {name: value for name, value in vars(schemas).items()
                  if name.isupper() and isinstance(value, dict)}
-        for name in ('FILTERS', 'LIST_QUERY', 'DEFINITIONS_QUERY',
-                     'NEW_ATTRIBUTES'):
+        found['NEW_MESSAGE'] = message_schemas.NEW_MESSAGE
+        for name in ('FILTERS', 'LIST_QUERY', 'DEFINITIONS_QUERY'):
             found[name] = {'type': 'object', 'properties': found[name]}
         return found
 
@@ -220,5 +208,5 @@ class SchemasTest(testtools.TestCase):
                 ('resource_uuid', validation.RESOURCE_UUID),
                 ('source_id', validation.SOURCE_ID)):
             self.assertThat(
-                schemas.NEW_ATTRIBUTES[name],
+                message_schemas.NEW_MESSAGE['properties'][name],
                 matchers.ContainsDict({'maxLength': matchers.Equals(length)}))

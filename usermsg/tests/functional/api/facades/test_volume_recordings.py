@@ -51,9 +51,9 @@ class TestRecordings(base.TestCase):
             made = datetime.datetime.fromisoformat(
                 f'{message["created_at"]}+00:00')
             [stored] = api.record([api.draft(
-                'red', message['event_id'],
-                resource_uuid=message['resource_uuid'],
-                request_id=message['request_id'], created_at=made)])
+                {'project_id': 'red', **{name: message[name] for name in (
+                    'event_id', 'resource_uuid', 'request_id')}},
+                created_at=made)])
             # Here an id says when.
             self.ids[message['id']] = stored.row.id
         self.app = app.make_app(runtime)

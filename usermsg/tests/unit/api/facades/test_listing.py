@@ -47,13 +47,13 @@ class PageTest(base.TestCase):
         drafts = []
         for number in range(23):
             created = _START + datetime.timedelta(seconds=number)
-            drafts.append(self.api.draft(
-                'mine' if number % 8 else 'other',
-                event_id=f'VOLUME_00000{2 + number % 3}',
-                level=('INFO', 'WARN', 'ERROR')[number % 3],
-                resource_uuid=(None, 'a', 'b', 'B')[number % 4],
-                request_id=(None, 'req-1')[number % 2],
-                created_at=created))
+            drafts.append(self.api.draft({
+                'project_id': 'mine' if number % 8 else 'other',
+                'event_id': f'VOLUME_00000{2 + number % 3}',
+                'message_level': ('INFO', 'WARN', 'ERROR')[number % 3],
+                'resource_uuid': (None, 'a', 'b', 'B')[number % 4],
+                'request_id': (None, 'req-1')[number % 2],
+            }, created_at=created))
         self.api.record(drafts)
         self.mine = self.api.get_all(self.context).objects
 
@@ -138,8 +138,9 @@ class PageTest(base.TestCase):
         rows = []
         for number in range(total):
             created = _START - datetime.timedelta(seconds=total - number)
-            draft = self.api.draft('many', 'VOLUME_000002',
-                                   created_at=created)
+            draft = self.api.draft(
+                {'project_id': 'many', 'event_id': 'VOLUME_000002'},
+                created_at=created)
             rows.append(draft)
         for start in range(0, total, 1000):
             self.api.record(rows[start:start + 1000])
