@@ -10,76 +10,42 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    CREATE = entries.Action(
-        '001', 'create instance')
-    DELETE = entries.Action(
-        '002', 'delete instance')
-    START = entries.Action(
-        '003', 'start instance')
-    STOP = entries.Action(
-        '004', 'stop instance')
-    REBOOT = entries.Action(
-        '005', 'reboot instance')
-    REBUILD = entries.Action(
-        '006', 'rebuild instance')
-    RESIZE = entries.Action(
-        '007', 'resize instance')
-    CONFIRM_RESIZE = entries.Action(
-        '008', 'confirm resize')
-    REVERT_RESIZE = entries.Action(
-        '009', 'revert resize')
-    MIGRATE = entries.Action(
-        '010', 'migrate instance')
-    LIVE_MIGRATE = entries.Action(
-        '011', 'live-migrate instance')
-    EVACUATE = entries.Action(
-        '012', 'evacuate instance')
-    ATTACH_VOLUME = entries.Action(
-        '013', 'attach volume')
-    DETACH_VOLUME = entries.Action(
-        '014', 'detach volume')
-    SWAP_VOLUME = entries.Action(
-        '015', 'replace attached volume')
-    EXTEND_VOLUME = entries.Action(
-        '016', 'extend attached volume')
-    ATTACH_INTERFACE = entries.Action(
-        '017', 'attach network interface')
-    DETACH_INTERFACE = entries.Action(
-        '018', 'detach network interface')
-    ATTACH_SHARE = entries.Action(
-        '019', 'attach share')
-    DETACH_SHARE = entries.Action(
-        '020', 'detach share')
-    CREATE_SNAPSHOT = entries.Action(
-        '021', 'create snapshot of instance')
-    BACKUP = entries.Action(
-        '022', 'back up instance')
-    SHELVE = entries.Action(
-        '023', 'shelve instance')
+    CREATE = entries.Action('001', 'create instance')
+    DELETE = entries.Action('002', 'delete instance')
+    START = entries.Action('003', 'start instance')
+    STOP = entries.Action('004', 'stop instance')
+    REBOOT = entries.Action('005', 'reboot instance')
+    REBUILD = entries.Action('006', 'rebuild instance')
+    RESIZE = entries.Action('007', 'resize instance')
+    CONFIRM_RESIZE = entries.Action('008', 'confirm resize')
+    REVERT_RESIZE = entries.Action('009', 'revert resize')
+    MIGRATE = entries.Action('010', 'migrate instance')
+    LIVE_MIGRATE = entries.Action('011', 'live-migrate instance')
+    EVACUATE = entries.Action('012', 'evacuate instance')
+    ATTACH_VOLUME = entries.Action('013', 'attach volume')
+    DETACH_VOLUME = entries.Action('014', 'detach volume')
+    SWAP_VOLUME = entries.Action('015', 'replace attached volume')
+    EXTEND_VOLUME = entries.Action('016', 'extend attached volume')
+    ATTACH_INTERFACE = entries.Action('017', 'attach network interface')
+    DETACH_INTERFACE = entries.Action('018', 'detach network interface')
+    ATTACH_SHARE = entries.Action('019', 'attach share')
+    DETACH_SHARE = entries.Action('020', 'detach share')
+    CREATE_SNAPSHOT = entries.Action('021', 'create snapshot of instance')
+    BACKUP = entries.Action('022', 'back up instance')
+    SHELVE = entries.Action('023', 'shelve instance')
     SHELVE_OFFLOAD = entries.Action(
         '024', 'free resources of shelved instance')
-    UNSHELVE = entries.Action(
-        '025', 'unshelve instance')
-    RESCUE = entries.Action(
-        '026', 'rescue instance')
-    UNRESCUE = entries.Action(
-        '027', 'end rescue of instance')
-    PAUSE = entries.Action(
-        '028', 'pause instance')
-    UNPAUSE = entries.Action(
-        '029', 'unpause instance')
-    SUSPEND = entries.Action(
-        '030', 'suspend instance')
-    RESUME = entries.Action(
-        '031', 'resume instance')
-    SOFT_DELETE = entries.Action(
-        '032', 'soft-delete instance')
-    RESTORE = entries.Action(
-        '033', 'restore deleted instance')
-    CHANGE_PASSWORD = entries.Action(
-        '034', 'change administrator password')
-    TRIGGER_CRASH_DUMP = entries.Action(
-        '035', 'trigger crash dump')
+    UNSHELVE = entries.Action('025', 'unshelve instance')
+    RESCUE = entries.Action('026', 'rescue instance')
+    UNRESCUE = entries.Action('027', 'end rescue of instance')
+    PAUSE = entries.Action('028', 'pause instance')
+    UNPAUSE = entries.Action('029', 'unpause instance')
+    SUSPEND = entries.Action('030', 'suspend instance')
+    RESUME = entries.Action('031', 'resume instance')
+    SOFT_DELETE = entries.Action('032', 'soft-delete instance')
+    RESTORE = entries.Action('033', 'restore deleted instance')
+    CHANGE_PASSWORD = entries.Action('034', 'change administrator password')
+    TRIGGER_CRASH_DUMP = entries.Action('035', 'trigger crash dump')
 
 
 class Details:

@@ -10,26 +10,16 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    CREATE = entries.Action(
-        '001', 'create image')
-    IMPORT = entries.Action(
-        '002', 'import image')
-    UPLOAD = entries.Action(
-        '003', 'upload image data')
-    DOWNLOAD = entries.Action(
-        '004', 'download image data')
-    COPY = entries.Action(
-        '005', 'copy image')
-    DELETE = entries.Action(
-        '006', 'delete image')
-    UPDATE_MEMBERS = entries.Action(
-        '007', 'update image members')
-    UPDATE = entries.Action(
-        '008', 'update image')
-    STAGE = entries.Action(
-        '009', 'stage image data')
-    ADD_LOCATION = entries.Action(
-        '010', 'add image location')
+    CREATE = entries.Action('001', 'create image')
+    IMPORT = entries.Action('002', 'import image')
+    UPLOAD = entries.Action('003', 'upload image data')
+    DOWNLOAD = entries.Action('004', 'download image data')
+    COPY = entries.Action('005', 'copy image')
+    DELETE = entries.Action('006', 'delete image')
+    UPDATE_MEMBERS = entries.Action('007', 'update image members')
+    UPDATE = entries.Action('008', 'update image')
+    STAGE = entries.Action('009', 'stage image data')
+    ADD_LOCATION = entries.Action('010', 'add image location')
 
 
 class Details:

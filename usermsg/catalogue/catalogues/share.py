@@ -10,34 +10,21 @@ _TRY_AGAIN = (
 
 
 class Actions:
-    ALLOCATE_HOST = entries.Action(
-        '001', 'allocate storage')
-    CREATE = entries.Action(
-        '002', 'create')
-    DELETE_ACCESS_RULES = entries.Action(
-        '003', 'remove access rules')
-    PROMOTE = entries.Action(
-        '004', 'promote to active replica')
-    UPDATE = entries.Action(
-        '005', 'update')
-    REVERT_TO_SNAPSHOT = entries.Action(
-        '006', 'revert to a snapshot')
-    DELETE = entries.Action(
-        '007', 'delete')
-    EXTEND = entries.Action(
-        '008', 'extend')
-    SHRINK = entries.Action(
-        '009', 'shrink')
-    UPDATE_ACCESS_RULES = entries.Action(
-        '010', 'change access rules')
+    ALLOCATE_HOST = entries.Action('001', 'allocate storage')
+    CREATE = entries.Action('002', 'create')
+    DELETE_ACCESS_RULES = entries.Action('003', 'remove access rules')
+    PROMOTE = entries.Action('004', 'promote to active replica')
+    UPDATE = entries.Action('005', 'update')
+    REVERT_TO_SNAPSHOT = entries.Action('006', 'revert to a snapshot')
+    DELETE = entries.Action('007', 'delete')
+    EXTEND = entries.Action('008', 'extend')
+    SHRINK = entries.Action('009', 'shrink')
+    UPDATE_ACCESS_RULES = entries.Action('010', 'change access rules')
     ADD_UPDATE_SECURITY_SERVICE = entries.Action(
         '011', 'add or change security service')
-    TRANSFER_ACCEPT = entries.Action(
-        '026', 'accept transfer')
-    UPDATE_METADATA = entries.Action(
-        '027', 'change metadata')
-    RESTORE_BACKUP = entries.Action(
-        '028', 'restore a backup')
+    TRANSFER_ACCEPT = entries.Action('026', 'accept transfer')
+    UPDATE_METADATA = entries.Action('027', 'change metadata')
+    RESTORE_BACKUP = entries.Action('028', 'restore a backup')
 
 
 class Details:

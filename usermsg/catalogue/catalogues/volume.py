@@ -57,36 +57,23 @@ class Events:
 class Actions:
     SCHEDULE_ALLOCATE_VOLUME = entries.Action(
         '001', 'schedule allocate volume')
-    ATTACH_VOLUME = entries.Action(
-        '002', 'attach volume')
-    COPY_VOLUME_TO_IMAGE = entries.Action(
-        '003', 'copy volume to image')
-    UPDATE_ATTACHMENT = entries.Action(
-        '004', 'update attachment')
-    COPY_IMAGE_TO_VOLUME = entries.Action(
-        '005', 'copy image to volume')
-    UNMANAGE_VOLUME = entries.Action(
-        '006', 'unmanage volume')
-    EXTEND_VOLUME = entries.Action(
-        '007', 'extend volume')
+    ATTACH_VOLUME = entries.Action('002', 'attach volume')
+    COPY_VOLUME_TO_IMAGE = entries.Action('003', 'copy volume to image')
+    UPDATE_ATTACHMENT = entries.Action('004', 'update attachment')
+    COPY_IMAGE_TO_VOLUME = entries.Action('005', 'copy image to volume')
+    UNMANAGE_VOLUME = entries.Action('006', 'unmanage volume')
+    EXTEND_VOLUME = entries.Action('007', 'extend volume')
     CREATE_VOLUME_FROM_BACKEND = entries.Action(
         '008', 'create volume on the storage system')
-    SNAPSHOT_CREATE = entries.Action(
-        '009', 'create snapshot')
-    SNAPSHOT_DELETE = entries.Action(
-        '010', 'delete snapshot')
-    SNAPSHOT_UPDATE = entries.Action(
-        '011', 'update snapshot')
+    SNAPSHOT_CREATE = entries.Action('009', 'create snapshot')
+    SNAPSHOT_DELETE = entries.Action('010', 'delete snapshot')
+    SNAPSHOT_UPDATE = entries.Action('011', 'update snapshot')
     SNAPSHOT_METADATA_UPDATE = entries.Action(
         '012', 'update snapshot metadata')
-    BACKUP_CREATE = entries.Action(
-        '013', 'create backup')
-    BACKUP_DELETE = entries.Action(
-        '014', 'delete backup')
-    BACKUP_RESTORE = entries.Action(
-        '015', 'restore backup')
-    REIMAGE_VOLUME = entries.Action(
-        '016', 'reimage volume')
+    BACKUP_CREATE = entries.Action('013', 'create backup')
+    BACKUP_DELETE = entries.Action('014', 'delete backup')
+    BACKUP_RESTORE = entries.Action('015', 'restore backup')
+    REIMAGE_VOLUME = entries.Action('016', 'reimage volume')
 
 
 class Details:
