@@ -38,6 +38,7 @@ _ANSWERS = {
     201: 'Recorded. Location is the address of a single message.',
     204: 'Done; there is no more to say.',
     304: 'What was kept with this ETag still holds.',
+    409: _ERRORS['409'],
     503: _ERRORS['503'],
 }
 
