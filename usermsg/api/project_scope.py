@@ -9,9 +9,15 @@ from usermsg.api import errors
 from usermsg import validation
 
 
+def other(request, context):
+    """The project in the path, if it isn't the token's; else None."""
+    project_id = request.path_value('project_id')
+    return None if project_id == context.project_id else project_id
+
+
 def stay(request, context):
     """:raises usermsg.api.errors.NotFound: the path names another project"""
-    if request.path_value('project_id') not in (None, context.project_id):
+    if other(request, context) is not None:
         raise errors.NotFound()
 
 

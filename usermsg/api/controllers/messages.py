@@ -141,15 +141,17 @@ class Messages:
         context = request.identity
         context.authorize(rules.GET)
         query.read(request)
-        all_projects = project_scope.may_leave(
-            request, context, rules.READ_ALL_PROJECTS)
+        other = project_scope.other(request, context)
+        message_id = request.path_value('message_id')
+        all_projects = context.can(rules.READ_ALL_PROJECTS)
+        if other is not None and not all_projects:
+            raise exception.MessageNotFound(message_id)
 
-        message = self._api.get(context, request.path_value('message_id'),
+        message = self._api.get(context, message_id,
                                 all_projects=all_projects)
 
-        in_path = request.path_value('project_id')
-        if in_path not in (None, message.project_id):
-            raise errors.NotFound()
+        if other not in (None, message.project_id):
+            raise exception.MessageNotFound(message_id)
         return responses.in_words(request, response, {
             'message': self._views(request, [message])[0]})
 
@@ -160,12 +162,15 @@ class Messages:
         context = request.identity
         context.authorize(rules.DELETE)
         query.read(request)
-        project_scope.stay(request, context)
+        message_id = request.path_value('message_id')
+        # Another project's message is deleted without its project in the
+        # path: that the path says so is no right to it.
+        if project_scope.other(request, context) is not None:
+            raise exception.MessageNotFound(message_id)
 
         self._api.delete(
-            context, request.path_value('message_id'),
-            all_projects=(request.path_value('project_id') is None and
-                          context.can(rules.DELETE_ALL_PROJECTS)))
+            context, message_id,
+            all_projects=context.can(rules.DELETE_ALL_PROJECTS))
 
         response.status = 204
         return response
@@ -200,21 +205,19 @@ def _projects(request, context, values):
     :raises usermsg.exception.Forbidden: the query asks for more than the
         caller may see
     """
-    in_path = request.path_value('project_id')
+    other = project_scope.other(request, context)
     asked = values.get('project_id')
     everything = query.boolean(values, 'all_projects')
-    for value in (in_path, asked):
+    for value in (other, asked):
         validation.optional_identifier('project_id', value,
                                        validation.PROJECT_ID)
-    # The caller's own project in the path says nothing: in many clouds it is
-    # a part of the endpoint.
-    if in_path not in (None, context.project_id):
+    if other is not None:
         project_scope.may_leave(request, context, rules.READ_ALL_PROJECTS)
-        if everything or asked not in (None, in_path):
+        if everything or asked not in (None, other):
             raise exception.InvalidInput(
                 'all_projects' if everything else 'project_id',
                 'does not go with another project in the path.')
-        return True, in_path
+        return True, other
     if everything or asked not in (None, context.project_id):
         context.authorize(rules.READ_ALL_PROJECTS)
         return True, asked
