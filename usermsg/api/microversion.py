@@ -84,7 +84,7 @@ class Dialect:
         headers[self.header] = self.form(text(version))
         # One header, as CORS middleware keeps only one.
         headers['Vary'] = ', '.join(filter(None, (
-            headers.get('Vary'), self.header)))
+            self.header, headers.get('Vary'))))
 
 
 class _Native(Dialect):

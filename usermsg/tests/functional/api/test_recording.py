@@ -104,22 +104,30 @@ class TestBatches(TestCase):
                     self.assert_refused(400, content,
                                         f'messages[{place}].{name}: ')
 
-    def test_a_collision_anywhere_stores_nothing(self):
+    def test_beside_a_collision_anywhere_the_others_are_stored(self):
         self.assertEqual(201, self.post({'message': entry('taken')})[0])
         _status, gone = self.post({'message': entry('gone')})
         http_client.ask(self.app, f'/v3/messages/{gone["message"]["id"]}',
                         'DELETE', http_client.headers_of('red', 'member'))
         for place in range(4):
             for key, status in (('taken', 409), ('gone', 410)):
-                # One without a key, one with a new one, one from before.
-                keys = [None, f'new {place}']
-                content = batch(keys) if key == 'gone' else batch(
-                    keys, message_level='INFO')
-                content['messages'] += batch(['b'])['messages']
+                # One without a key, two with a new one.
+                content = batch([None, f'{key} {place}', f'b {key} {place}'])
                 content['messages'].insert(place, entry(
                     key, message_level='ERROR' if key == 'gone' else 'INFO'))
-                self.assert_refused(status, content,
-                                    f'messages[{place}].source_id: ')
+                before = len(self.stored()), len(self.keys())
+                found, answer = self.post(content)
+                self.assertEqual(201, found, answer)
+                expected = [201] * 3
+                expected.insert(place, status)
+                self.assertEqual(expected, [
+                    one['status'] for one in answer['messages']])
+                error = answer['messages'][place]['error']
+                self.assertEqual(status, error['status'])
+                self.assertIn(f'messages[{place}].source_id: ',
+                              error['detail'])
+                self.assertEqual((before[0] + 3, before[1] + 2),
+                                 (len(self.stored()), len(self.keys())))
 
     def test_the_largest_batch_is_stored_and_listed_in_its_order(self):
         content = {'messages': [

@@ -49,9 +49,10 @@ class OutboxFormTest(databases.TestCase):
         whole = self.messages.create(
             self.request, action='attach_volume', resource_type='volume',
             resource_uuid='some-volume', level='WARN')
-        [bare] = self.messages.record([self.messages.draft(
+        [recorded] = self.messages.record([self.messages.draft(
             {'project_id': 'red', 'event_id': 'VOLUME_000002'},
             created_at=long_ago)])
+        bare = recorded.message
         self.messages.delete(self.request, whole.id)
         self.messages.cleanup_expired_messages()
 
@@ -62,13 +63,13 @@ class OutboxFormTest(databases.TestCase):
         by_message = {message.id: [
             found for found in told
             if found['payload']['usermsg_object.data']['id'] == message.id]
-            for message in (whole, bare.row)}
+            for message in (whole, bare)}
         self.assertEqual(
             [['message.create', 'message.delete'],
              ['message.create', 'message.expire']],
             [[found['event_type'] for found in each]
              for each in by_message.values()])
-        for message in (whole, bare.row):
+        for message in (whole, bare):
             for number, found in enumerate(by_message[message.id], start=1):
                 payload = message_payload.MessagePayload.obj_from_primitive(
                     found['payload'])

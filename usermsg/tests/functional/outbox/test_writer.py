@@ -43,10 +43,11 @@ class TestCase(databases.TestCase):
         with self.db.engine().begin() as connection:
             connection.execute(models.outbox.delete())
 
-    def drafts(self, number, **values):
-        return [self.api.draft({
-            'project_id': samples.PROJECT, 'event_id': samples.EVENT,
-            'resource_type': 'VOLUME', 'resource_uuid': f'{index}', **values})
+    def drafts(self, number, created_at=None, **values):
+        return [self.api.draft(
+            {'project_id': samples.PROJECT, 'event_id': samples.EVENT,
+             'resource_type': 'VOLUME', 'resource_uuid': f'{index}',
+             **values}, created_at=created_at)
             for index in range(number)]
 
     def insert(self, rows):
@@ -150,7 +151,7 @@ class TestCreate(TestCase):
                   for number in range(3)]
         self.assertEqual(3, store.store(self.db, drafts, []).new)
         self.assertEqual(1, store.store(
-            self.db, [], [(drafts[0].id, drafts[0].key)]).deleted_there)
+            self.db, [], [(drafts[0].row.id, drafts[0].key)]).deleted_there)
         self.assertEqual([], self.told())
 
 
@@ -191,14 +192,14 @@ class TestEnd(TestCase):
         ahead = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
         drafts = self.drafts(2, created_at=ahead)
         self.api.record(drafts)
-        self.api.delete(samples.request(), drafts[0].id)
+        self.api.delete(samples.request(), drafts[0].row.id)
         with self.db.engine().begin() as connection:
             connection.execute(models.messages.update().values(
                 expires_at=datetime.datetime(2020, 1, 1)))
         self.api.cleanup_expired_messages()
         for draft, event in zip(drafts, (DELETE, EXPIRE)):
             rows = [row for row in samples.stored(self.db, models.outbox)
-                    if row['subject'] == draft.id]
+                    if row['subject'] == draft.row.id]
             self.assertEqual([CREATE, event],
                              [row['event_type'] for row in rows])
             self.assertLess(rows[0]['occurred_at'], rows[1]['occurred_at'])
