@@ -178,10 +178,10 @@ def seasoned(description, planted):
                         str(number): {'value': value}
                         for number, value in enumerate(known[name])}
             if 'requestBody' in operation:
-                single, batch = operation['requestBody']['content'][
-                    'application/json']['schema']['oneOf']
-                for entry in (single['properties']['message'],
-                              batch['properties']['messages']['items']):
+                properties = operation['requestBody']['content'][
+                    'application/json']['schema']['properties']
+                for entry in (properties['message'],
+                              properties['messages']['items']):
                     for name, values in CATALOGUED.items():
                         entry['properties'][name] = {'enum': list(values)}
     return description
