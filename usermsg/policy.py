@@ -2,9 +2,9 @@
 """The policy: oslo.policy, strict about what an operator wrote.
 
 oslo.policy turns a rule that it can't parse into "nobody", one without text
-into "everybody", and ignores a rule whose name is misspelt. That would be
-found out by users; here the process doesn't start, and one that runs keeps
-the rules from before.
+into "everybody", and ignores a rule whose name is misspelt. Without a file it
+goes back to the defaults. That would be found out by users; here the process
+doesn't start, and one that runs keeps the rules from before.
 """
 
 import ast
@@ -58,7 +58,8 @@ class Policy:
         self._state = _state(conf)
         self._look_every = look_every
         self._look_at = time.monotonic() + look_every
-        self._rules = _Rules(conf)
+        self._rules = _Rules(conf, read_files(conf))
+        self._rules.log_doubts()
 
     def allows(self, context, rule, project_id):
         """Whether a context may do something to what a project owns.
@@ -80,10 +81,22 @@ class Policy:
         # Kept first, so that files that can't be used are complained of once.
         self._state = state
         try:
-            self._rules = _Rules(self._conf)
+            files = read_files(self._conf)
+            for path, content in self._rules.files.items():
+                # An interrupted copy, more often than a decision.
+                if content and path not in files:
+                    raise exception.ConfigurationError(
+                        'it had rules and is gone; restart the service to '
+                        'do without them.', path)
+            rules = _Rules(self._conf, files)
         except exception.ConfigurationError as error:
             LOG.error('A policy file was changed and cannot be used; the '
                       'rules read before stay in force: %s', error)
+            return
+        LOG.info('The policy files were changed. Rules that differ now: %s.',
+                 ', '.join(sorted(rules.differences(self._rules))) or 'none')
+        rules.log_doubts()
+        self._rules = rules
 
 
 class _Rules:
@@ -91,15 +104,29 @@ class _Rules:
 
     oslo.policy takes 0.1 ms to decide, which is most of what it costs to
     show a message.
+
+    :param files: of :func:`read_files`
     """
 
-    def __init__(self, conf):
+    def __init__(self, conf, files):
+        self.files = files
         self._enforcer = make_enforcer(conf)
+        self._texts = {name: str(check)
+                       for name, check in self._enforcer.rules.items()}
         self._decided = {}
         asks_elsewhere = _plugged_in()
         self._remember = not any(
-            asks_elsewhere.intersection(_KIND.findall(str(check)))
-            for check in self._enforcer.rules.values())
+            asks_elsewhere.intersection(_KIND.findall(text))
+            for text in self._texts.values())
+
+    def differences(self, other):
+        """Names of the rules that are not the same in other rules."""
+        return {name for name, _text in
+                self._texts.items() ^ other._texts.items()}
+
+    def log_doubts(self):
+        for doubt in doubts(self.files):
+            LOG.warning('Policy: %s', doubt)
 
     def allow(self, context, rule, project_id):
         # Rules compare texts, and a token's missing project has one too:
@@ -127,18 +154,17 @@ def _plugged_in():
         group='oslo.policy.rule_checks')}
 
 
-def doubts(conf):
+def doubts(files):
     """What stands in an operator's files and never matches, in sentences.
 
     It isn't refused: a rule that is the same for several services may hold
     what only some of them know.
 
-    :raises usermsg.exception.ConfigurationError: as :class:`Policy`
+    :param files: of :func:`read_files`
     """
     known = {'role', 'rule', *_plugged_in(),
              *context.RequestContext().to_policy_values()}
-    for path in _policy_files(conf):
-        content = _read(path)
+    for path, content in files.items():
         for name, rule in content.items():
             for kind in _KIND.findall(rule):
                 if kind not in known and not _is_literal(kind):
@@ -166,22 +192,31 @@ def _state(conf):
             for path, stat in stats]
 
 
-def make_enforcer(conf):
-    """oslo.policy's enforcer, of files that were checked; see Policy."""
-    files = [(path, _read(path)) for path in _policy_files(conf)]
+def read_files(conf):
+    """Return the content of the policy files: path -> rules, checked.
+
+    :raises usermsg.exception.ConfigurationError: as :class:`Policy`
+    """
+    files = {path: _read(path) for path in _policy_files(conf)}
     defaults = {rule.name for rule in policies.list_rules()}
-    named = defaults.union(*(content for _path, content in files))
-    for path, content in files:
+    named = defaults.union(*files.values())
+    for path, content in files.items():
         _check(path, content, named)
-    used = defaults.union(*(_REFERENCE.findall(rule) for _path, content in
-                            files for rule in content.values()))
-    for path, content in files:
+    used = defaults.union(*(
+        _REFERENCE.findall(rule) for content in files.values()
+        for rule in content.values()))
+    for path, content in files.items():
         for name in content:
             if name not in used:
                 raise exception.ConfigurationError(
                     f'{name}: there is no such rule, and none refers to it; '
                     f'there are {", ".join(sorted(defaults))}.',
                     path, content.line_of(name))
+    return files
+
+
+def make_enforcer(conf):
+    """oslo.policy's enforcer, of files that were checked."""
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(policies.list_rules())
     enforcer.load_rules()
@@ -224,6 +259,10 @@ def _policy_files(conf):
 def _read(path):
     content = yamlfile.load(path)
     if content is None:
+        if not os.path.getsize(path):
+            raise exception.ConfigurationError(
+                'the file is empty, as after a full disk; a comment in it '
+                'says that it is meant.', path, 1)
         content = yamlfile.Mapping(1)
     if not isinstance(content, yamlfile.Mapping):
         raise exception.ConfigurationError(

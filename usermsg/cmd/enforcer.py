@@ -27,6 +27,7 @@ def get_enforcer():
     try:
         conf = config.load_config(
             [f'--config-file={path}' for path in found.config_file])
+        policy.read_files(conf)
         enforcer = policy.make_enforcer(conf)
     except exception.ConfigurationError as error:
         sys.exit(f'The policy of usermsg cannot be used: {error}')

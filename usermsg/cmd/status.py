@@ -104,7 +104,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def _policy(self):
         try:
             policy.Policy(self.conf)
-            doubts = list(policy.doubts(self.conf))
+            doubts = list(policy.doubts(policy.read_files(self.conf)))
         except exception.ConfigurationError as error:
             return _failure(error)
         result = common_checks.check_policy_json(self, self.conf)

@@ -64,7 +64,7 @@ class DefaultsTest(PolicyTestCase):
 
     def setUp(self):
         super().setUp()
-        self.write('policy.yaml', '')
+        self.write('policy.yaml', '# Nothing.\n')
         self.default = self.policy()
 
     def test_the_rules_have_a_table(self):
@@ -220,8 +220,18 @@ class FileTest(PolicyTestCase):
         self.assertFalse(self.allows(text, 'reader'))
 
     def test_an_empty_file_changes_nothing(self):
-        for text in ('', '{}\n', '# nothing\n'):
+        for text in ('{}\n', '# nothing\n', '\n'):
             self.assertTrue(self.allows(text))
+
+    def test_a_file_of_no_bytes_is_refused(self):
+        # A disk that was full, or a copy that was interrupted.
+        self.refused(1, 'is empty', '')
+
+    def test_a_check_that_never_matches_is_logged(self):
+        self.write('policy.yaml', 'message:get: rol:reader\n')
+        self.policy()
+        self.assertIn(f'{self.path}:1: message:get: "rol:" is no kind of '
+                      f'check', self.logger.output)
 
     def test_not_yaml(self):
         self.refused(2, 'not valid YAML', 'message:get: role:x\na: b: c\n')
@@ -258,7 +268,7 @@ class FileTest(PolicyTestCase):
 
     def doubts(self, text):
         self.write('policy.yaml', text)
-        return list(policy.doubts(self.conf()))
+        return list(policy.doubts(policy.read_files(self.conf())))
 
     def test_a_check_that_never_matches_is_doubtful(self):
         for rule, kind in (('rol:admin', 'rol'),
@@ -276,7 +286,7 @@ class FileTest(PolicyTestCase):
             'boss: role:boss\n'
             'message:get: rule:boss or project_id:%(project_id)s\n'
             'message:delete: http://h:1/a or https://h/b or role:a:b\n'
-            'message:get_all: user_id:u or (service_roles:s) or "@"\n'
+            'message:get_all: user_id:u or (service_roles:s) or @\n'
             "message:create: \"'one':%(project_id)s or @\"\n"))
 
     def test_rules_that_refer_to_each_other(self):
@@ -358,7 +368,7 @@ class ChangeTest(PolicyTestCase):
     def setUp(self):
         super().setUp()
         self.write('policy.yaml', 'message:get: role:boss\n')
-        self.write('policy.d/10.yaml', '')
+        self.write('policy.d/10.yaml', '# Nothing yet.\n')
         self.running = self.policy(policy_dirs=self.home / 'policy.d')
         self.assertEqual({'boss'}, self.allowed())
 
@@ -375,8 +385,11 @@ class ChangeTest(PolicyTestCase):
     def test_a_file_that_appears_is_picked_up(self):
         self.write('policy.d/20.yaml', 'message:get: role:chief\n')
         self.assertEqual({'chief'}, self.allowed())
-        (self.home / 'policy.d' / '20.yaml').unlink()
-        self.assertEqual({'boss'}, self.allowed())
+
+    def test_a_file_without_rules_may_go(self):
+        (self.home / 'policy.d' / '10.yaml').unlink()
+        self.write('policy.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())
 
     def test_a_rule_that_is_taken_out_has_its_default_again(self):
         self.write('policy.yaml', '{}\n')
@@ -396,9 +409,48 @@ class ChangeTest(PolicyTestCase):
             stream.write(b'\xff\xfe')
         self.assertEqual({'boss'}, self.allowed())
 
-    def test_a_file_that_is_gone_leaves_them(self):
+    def test_a_file_that_had_rules_and_is_gone_leaves_them(self):
+        self.write('policy.d/20.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())
+        for path, left in ((self.home / 'policy.d' / '20.yaml', {'chief'}),
+                           (self.path, {'chief'})):
+            os.unlink(path)
+            self.assertEqual(left, self.allowed())
+            self.assertIn(f'{path}: ', self.logger.output)
+        # However often it is looked at, and whatever else changes.
+        self.write('policy.d/10.yaml', 'message:get: role:robot\n')
+        self.assertEqual({'chief'}, self.allowed())
+
+    def test_a_default_file_that_is_gone_leaves_them(self):
+        self.running = policy.Policy(config.load_config(
+            ['--config-file', self.config_file()]), look_every=0)
+        self.assertEqual({'boss'}, self.allowed())
         os.unlink(self.path)
         self.assertEqual({'boss'}, self.allowed())
+        self.assertIn(f'{self.path}: it had rules and is gone',
+                      self.logger.output)
+
+    def test_a_file_that_is_cut_to_nothing_leaves_them(self):
+        self.write('policy.yaml', '')
+        self.assertEqual({'boss'}, self.allowed())
+        self.assertIn(f'{self.path}:1: the file is empty', self.logger.output)
+        self.write('policy.yaml', 'message:get: role:chief\n')
+        self.assertEqual({'chief'}, self.allowed())
+
+    def test_a_file_of_comments_alone_is_as_if_there_were_none(self):
+        self.write('policy.yaml', '# Nothing.\n')
+        self.assertEqual({'reader'}, self.allowed())
+
+    def test_a_change_is_logged_by_its_rules(self):
+        self.write('policy.yaml', 'message:get: role:chief\n'
+                                  'message:delete: "!"\n')
+        self.allowed()
+        self.assertIn('message:delete, message:get', self.logger.output)
+
+    def test_a_check_that_never_matches_is_logged_when_it_appears(self):
+        self.write('policy.yaml', 'message:get: rol:reader\n')
+        self.assertEqual(set(), self.allowed())
+        self.assertIn('it never matches', self.logger.output)
 
     def test_it_is_complained_of_once_and_with_its_place(self):
         self.write('policy.yaml', '\nmessage:get: 5\n')
