@@ -3,7 +3,6 @@
 
 import os
 import pathlib
-import re
 
 from oslo_config import cfg
 from oslo_log import log
@@ -22,7 +21,7 @@ CONFIG_FILES_VARIABLE = 'OS_USERMSG_CONFIG_FILES'
 class _ConfigOpts(cfg.ConfigOpts):
 
     def _validate_cli_options(self, namespace):
-        """Left to :func:`_check_values`.
+        """Left to :func:`usermsg.conf.values.check`.
 
         For an option that could also stand on the command line, such as
         "debug", a bad value in a file would end the process without a word
@@ -66,11 +65,11 @@ def load_config(argv=None, library=False, register=lambda conf: None):
              prog='usermsg' if argv is None else None,
              use_env=not library, **_config_files())
     except cfg.ConfigFileParseError as error:
-        # Without the line itself, which may hold a password.
-        found = re.match(r'at .*:(\d+), (.*?): ', error.msg)
+        # The parser's own error, without the line itself, which may hold a
+        # password.
+        cause = error.__context__
         raise exception.ConfigurationError(
-            f'{found[2]}.' if found else 'it cannot be parsed.',
-            error.config_file, found and found[1]) from None
+            f'{cause.msg}.', error.config_file, cause.lineno) from None
     except (cfg.ConfigFilesNotFoundError,
             cfg.ConfigFilesPermissionDeniedError) as error:
         raise exception.ConfigurationError(
@@ -80,12 +79,15 @@ def load_config(argv=None, library=False, register=lambda conf: None):
         raise exception.ConfigurationError(str(error)) from None
     except UnicodeDecodeError:
         raise exception.ConfigurationError(
-            'a configuration file is not UTF-8.', *_undecodable(
+            'a configuration file is not UTF-8.', _undecodable(
                 [*(argv or ()), *conf.default_config_files])) from None
     except OSError as error:
         raise exception.ConfigurationError(
             f'cannot be read: {error.strerror}.', error.filename) from None
-    _check_values(conf)
+    values.check(conf, 'DEFAULT', conf, use_env=not library)
+    for name, group in conf.items():
+        if isinstance(group, conf.GroupAttr):
+            values.check(conf, name, group, use_env=not library)
     return conf
 
 
@@ -128,22 +130,12 @@ def _config_files():
 
 
 def _undecodable(names):
-    """Path and line of what isn't UTF-8 in the first such file."""
+    """The first of some files that isn't UTF-8."""
     for name in names:
         path = pathlib.Path(name.rpartition('=')[2])
-        if path.is_file():
-            data = path.read_bytes()
-            try:
-                data.decode('utf-8')
-            except UnicodeDecodeError as error:
-                return path, data.count(b'\n', 0, error.start) + 1
-    return None, None
-
-
-def _check_values(conf):
-    """Read each value once: oslo.config looks at them only when asked."""
-    for name in conf:
-        value = values.checked(conf, 'DEFAULT', name)
-        if isinstance(value, cfg.ConfigOpts.GroupAttr):
-            for option in value:
-                values.checked(value, name, option)
+        try:
+            if path.is_file():
+                path.read_text('utf-8')
+        except UnicodeDecodeError:
+            return path
+    return None

@@ -39,7 +39,7 @@ def prepare(argv=None, several=False):
     :param several: this is one of several processes that serve the API, and
         add up their figures if ``[metrics] path`` shows them
     :raises usermsg.exception.ConfigurationError: says which file, which
-        line where it can be told, and why
+        option or line, and why
     """
     conf = config.load_config(argv)
     config.set_up_logging(conf)

@@ -15,11 +15,12 @@ PASSWORD = 's3cret'
 
 class BrokenConfigurationTest(base.TestCase):
 
-    def refused(self, text, *parts, line=None):
+    def refused(self, text, *parts, names_file=False, line=None):
         """A file with this text is refused by every kind of process.
 
         :param parts: what the message must hold
-        :param line: where it must say that the fault is
+        :param names_file: it must begin with the file
+        :param line: it must begin with the file and this line
         """
         path = self.write('usermsg.conf', text)
         self.useFixture(fixtures.EnvironmentVariable(
@@ -35,6 +36,8 @@ class BrokenConfigurationTest(base.TestCase):
         message = messages.pop()
         for part in parts:
             self.assertIn(part, message)
+        if names_file:
+            self.assertTrue(message.startswith(f'{path}: ['), message)
         if line is not None:
             self.assertTrue(message.startswith(f'{path}:{line}: '), message)
         self.assertNotIn(PASSWORD, message)
@@ -71,17 +74,17 @@ class BrokenConfigurationTest(base.TestCase):
                      None):
             error = self.assertRaises(exception.ConfigurationError,
                                       service.prepare, argv)
-            self.assertEqual(f'{path}:2: a configuration file is not UTF-8.',
+            self.assertEqual(f'{path}: a configuration file is not UTF-8.',
                              str(error))
 
     def test_a_number_that_is_none(self):
         self.refused(options(messages={'ttl': 'soon'}), '[messages] ttl',
-                     "'soon'", line=4)
+                     "'soon'", names_file=True)
         self.refused(options(messages={'record_timeout': 'x'}),
-                     '[messages] record_timeout', line=4)
+                     '[messages] record_timeout', names_file=True)
         self.refused(options(database={'connection': 'sqlite://',
                                        'max_pool_size': 'x'}),
-                     '[database] max_pool_size', line=3)
+                     '[database] max_pool_size', names_file=True)
 
     def test_a_number_out_of_bounds(self):
         for group, name, value in (
@@ -90,44 +93,59 @@ class BrokenConfigurationTest(base.TestCase):
                 ('api', 'max_limit', 10001), ('api', 'port', 65536),
                 ('api', 'threads', 0), ('api', 'max_request_body_size', 1)):
             self.refused(options(**{group: {name: value}}),
-                         f'[{group}] {name}', line=4)
+                         f'[{group}] {name}', names_file=True)
 
     def test_an_unknown_choice(self):
         self.refused(options(api={'auth_strategy': 'magic'}),
-                     '[api] auth_strategy', 'keystone', 'noauth', line=4)
+                     '[api] auth_strategy', 'keystone', 'noauth',
+                     names_file=True)
 
     def test_a_truth_value_that_is_none(self):
         self.refused(options(api={'trust_host_header': 'perhaps'}),
-                     '[api] trust_host_header', line=4)
+                     '[api] trust_host_header', names_file=True)
 
     def test_an_option_that_could_stand_on_the_command_line(self):
         for name in ('debug', 'use_syslog', 'use_json'):
             self.refused(options(DEFAULT={name: 'perhaps'}),
-                         f'[DEFAULT] {name}', line=4)
+                         f'[DEFAULT] {name}', names_file=True)
 
     def test_a_publisher_that_cannot_be_stored(self):
         for value in ('h\xf6st', 'a b', 'a' * 256, '"a\xa0b"', ''):
             self.refused(options(notifications={'publisher_id': value}),
-                         '[notifications] publisher_id', line=4)
+                         '[notifications] publisher_id', names_file=True)
 
     def test_the_address_is_no_address(self):
         self.refused(options(api={'public_endpoint': 'ftp://example.org/'}),
-                     '[api] public_endpoint', line=4)
+                     '[api] public_endpoint', names_file=True)
         self.refused(options(api={'host': 'not a host'}), '[api] host',
-                     line=4)
+                     names_file=True)
 
-    def test_the_last_of_several_lines_counts(self):
-        self.refused(options() + '[messages]\nttl = 100\n# ttl = 7\n'
-                     '[api]\nport = 1\n[messages]\nttl=x\nrecord_timeout=1\n',
-                     '[messages] ttl', line=9)
+    def test_the_last_of_several_files_counts(self):
+        first = self.write('a.conf', options(messages={'ttl': 'x'}))
+        directory = self.write('conf.d/b.conf', '[messages]\nttl=y\n')
+        error = self.assertRaises(
+            exception.ConfigurationError, config.load_config,
+            ['--config-file', first,
+             '--config-dir', str(self.home / 'conf.d')])
+        self.assertTrue(str(error).startswith(
+            f'{directory}: [messages] ttl is not valid: '), str(error))
 
     def test_a_value_from_the_environment(self):
         self.useFixture(fixtures.EnvironmentVariable('OS_MESSAGES__TTL', 'x'))
         error = self.assertRaises(
             exception.ConfigurationError, service.prepare,
             ['--config-file', self.write('a.conf', options())])
-        self.assertIn('variable OS_MESSAGES__TTL is not valid', str(error))
+        self.assertIn('the environment variable OS_MESSAGES__TTL: [messages] '
+                      'ttl is not valid: ', str(error))
         self.assertNotIn('a.conf', str(error))
+
+    def test_a_secret_is_never_refused_with_its_value(self):
+        # The error of a type repeats the value.
+        conf = config.load_config([])
+        for group in (conf, *conf._groups.values()):
+            for entry in group._opts.values():
+                if entry['opt'].secret:
+                    self.assertEqual(PASSWORD, entry['opt'].type(PASSWORD))
 
     def test_no_database(self):
         self.refused('', '[database] connection is not set')
@@ -190,7 +208,9 @@ class BrokenConfigurationTest(base.TestCase):
                     f'mysql+pymysql://u:a${{{PASSWORD}}}@h/x',
                     f'mysql+pymysql://u:a${{{PASSWORD}.x}}@h/x'):
             self.refused(options(database={'connection': url}),
-                         '[database] connection', '"$$"')
+                         '[database] connection', '"$$"', names_file=True)
+        self.refused(options(messages={'ttl': '$max_limit'}),
+                     '[messages] ttl', names_file=True)
 
     def test_no_overlay(self):
         path = str(self.home / 'overlay')

@@ -133,5 +133,5 @@ class TestWorker(databases.TestCase):
                              capture_output=True)
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertRegex(
-            end.stderr, r'^usermsg-worker cannot start: .*bad\.conf:2: '
+            end.stderr, r'^usermsg-worker cannot start: .*bad\.conf: '
             r'\[reaper\] batch .*\n$')

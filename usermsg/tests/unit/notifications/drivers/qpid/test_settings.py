@@ -66,11 +66,11 @@ class SettingsTest(qpid_options.Case):
         self.refused('ssl_cert_file', 'ssl_key_file', ssl_cert_file=pem)
         self.refused('ssl_cert_file', 'ssl_key_file', ssl_key_file=pem)
 
-    def test_what_cannot_be_read_is_named_with_file_and_line(self):
+    def test_an_invalid_value_is_named_with_its_file(self):
         error = self.assertRaises(
             exception.ConfigurationError, self.read, connect_timeout='soon')
         self.assertTrue(str(error).startswith(
-            f'{self.home}/other.conf:2: [oslo_messaging_qpid] '
+            f'{self.home}/other.conf: [oslo_messaging_qpid] '
             'connect_timeout is not valid: '), error)
         self.assertNotIn('Locations', str(error))
 
@@ -79,8 +79,8 @@ class SettingsTest(qpid_options.Case):
             'OS_OSLO_MESSAGING_QPID__WINDOW', 'many'))
         error = self.assertRaises(exception.ConfigurationError, self.read)
         self.assertTrue(str(error).startswith(
-            'the environment variable OS_OSLO_MESSAGING_QPID__WINDOW is not '
-            'valid: '), error)
+            'the environment variable OS_OSLO_MESSAGING_QPID__WINDOW: '
+            '[oslo_messaging_qpid] window is not valid: '), error)
 
 
 class MechanismsTest(qpid_options.Case):

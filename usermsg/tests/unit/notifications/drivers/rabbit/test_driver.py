@@ -7,12 +7,12 @@ from usermsg.tests.fixtures import rabbit_options
 
 class TestOptions(rabbit_options.TestCase):
 
-    def test_what_is_wrong_is_named_with_file_and_line(self):
+    def test_an_invalid_value_is_named_with_its_file(self):
         for name, value in (('timeout', 'soon'), ('timeout', '0'),
                             ('window', 'wide')):
             error = self.assertRaises(
                 exception.ConfigurationError, self.driver, **{name: value})
             self.assertTrue(str(error).startswith(
-                f'{self.home}/other.conf:2: [oslo_messaging_rabbit_notify] '
+                f'{self.home}/other.conf: [oslo_messaging_rabbit_notify] '
                 f'{name} is not valid: '), error)
             self.assertNotIn('Locations', str(error))
