@@ -14,7 +14,6 @@ import dataclasses
 import functools
 import itertools
 import operator
-import threading
 import types
 
 from oslo_log import log
@@ -105,10 +104,13 @@ class Catalogue:
         self._unknown_texts = {ENGLISH: UNKNOWN_EVENT, **(unknown_texts or {})}
         self.languages = (ENGLISH, *sorted(
             (set(self._translations) | set(self._unknown_texts)) - {ENGLISH}))
+        #: Event id -> :class:`Outcome`: each permitted message, sorted.
+        self.outcomes = {outcome.event_id: outcome for outcome in sorted(
+            self._all_outcomes(), key=operator.attrgetter('event_id'))}
         self._on_unknown = on_unknown
         self._described = {}
-        self._logged = set()
-        self._logged_lock = threading.Lock()
+        self._log_once = functools.lru_cache(self.REMEMBERED_UNKNOWN)(
+            _log_unknown)
 
     # -- from a caller's words to ids -------------------------------------
 
@@ -156,19 +158,19 @@ class Catalogue:
         return event_id
 
     def _whole(self, given, resource_type):
-        event_id = self.event_id(given)
-        found = self._find(event_id)
-        if found is None:
+        try:
+            outcome = self.find(given)
+        except errors.DefinitionNotFound:
             raise errors.NotPermitted(
-                'event_id', f'{text.quoted(given)} is not in the catalogue.')
-        namespace, _event, action, detail, own_type = found
-        if action is None:
-            return Outcome(event_id, namespace.prefix, resource_type)
-        if resource_type not in (None, own_type):
+                'event_id', f'{text.quoted(given)} is not in the catalogue.'
+            ) from None
+        if outcome.resource_type is None:
+            return dataclasses.replace(outcome, resource_type=resource_type)
+        if resource_type not in (None, outcome.resource_type):
             raise errors.NotPermitted(
-                'resource_type', f'{event_id} speaks of {own_type}.')
-        return Outcome(event_id, namespace.prefix, own_type, action.id,
-                       detail.id)
+                'resource_type',
+                f'{outcome.event_id} speaks of {outcome.resource_type}.')
+        return outcome
 
     def _composed(self, action, detail, exception, resource_type):
         if resource_type is None:
@@ -184,28 +186,18 @@ class Catalogue:
                 raise errors.NotPermitted(
                     'exception', 'must be an exception or its class.')
             detail = namespace.detail_of(exception) or detail
-        return Outcome(
-            f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}',
-            namespace.prefix, resource_type, action.id, detail.id)
+        return self.outcomes[
+            f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}']
 
     def find(self, event_id):
         """The :class:`Outcome` of an event id, whole or composed.
 
         :raises usermsg.exception.DefinitionNotFound: it isn't here
         """
-        event_id = self.event_id(event_id)
-        found = self._find(event_id)
-        if found is None:
-            raise errors.DefinitionNotFound()
-        namespace, _event, action, detail, resource_type = found
-        return Outcome(event_id, namespace.prefix, resource_type,
-                       action and action.id, detail and detail.id)
-
-    @functools.cached_property
-    def outcomes(self):
-        """An :class:`Outcome` for whatever may be said, by event id."""
-        return sorted(self._all_outcomes(),
-                      key=operator.attrgetter('event_id'))
+        try:
+            return self.outcomes[self.event_id(event_id)]
+        except (KeyError, TypeError):  # not even a string
+            raise errors.DefinitionNotFound() from None
 
     def _all_outcomes(self):
         for prefix, namespace in self.namespaces.items():
@@ -216,26 +208,6 @@ class Catalogue:
                     namespace.details):
                 yield Outcome(f'{prefix}_{resource_type}_{action}_{detail}',
                               prefix, resource_type, action, detail)
-
-    def _find(self, event_id):
-        """(namespace, event, action, detail, resource type), or None."""
-        if not isinstance(event_id, str):
-            return None
-        prefix, _, rest = event_id.partition('_')
-        namespace = self.namespaces.get(prefix)
-        if namespace is None:
-            return None
-        event = namespace.events.get(event_id)
-        if event is not None:
-            return namespace, event, None, None, None
-        resource_type, _, parts = rest.rpartition('_')
-        resource_type, _, action_id = resource_type.rpartition('_')
-        action = namespace.actions.get(action_id)
-        detail = namespace.details.get(parts)
-        if (action is None or detail is None or
-                resource_type not in namespace.resource_types):
-            return None
-        return namespace, None, action, detail, resource_type
 
     # -- from ids to words ------------------------------------------------
 
@@ -248,14 +220,16 @@ class Catalogue:
         try:
             return self._described[event_id, language]
         except KeyError:
-            found = self._find(event_id)
+            outcome = self.outcomes.get(event_id)
         if language not in self.languages:
             language = ENGLISH
-        if found is None:
+        if outcome is None:
             return self._describe_unknown(event_id, language)
-        namespace, event, action, detail, _resource_type = found
-        entry = event or detail
+        namespace = self.namespaces[outcome.prefix]
+        entry = namespace.events.get(
+            event_id) or namespace.details[outcome.detail_id]
         text, remedy = self._words(namespace, entry, language)
+        action = namespace.actions.get(outcome.action_id)
         if action is not None:
             action, _remedy = self._words(namespace, action, language)
         description = Description(
@@ -288,18 +262,15 @@ class Catalogue:
     def _describe_unknown(self, event_id, language):
         if self._on_unknown is not None:
             self._on_unknown()
-        with self._logged_lock:
-            log_it = event_id not in self._logged
-            if log_it:
-                if len(self._logged) >= self.REMEMBERED_UNKNOWN:
-                    self._logged.clear()
-                self._logged.add(event_id)
-        if log_it:
-            LOG.warning('Event %r is not in the catalogue of this host; its '
-                        'messages are shown with a general text. Is an '
-                        'upgrade or a plug-in missing here?', event_id)
+        self._log_once(event_id)
         return Description(text=self._unknown_texts.get(
             language, self._unknown_texts[ENGLISH]))
+
+
+def _log_unknown(event_id):
+    LOG.warning('Event %r is not in the catalogue of this host; its messages '
+                'are shown with a general text. Is an upgrade or a plug-in '
+                'missing here?', event_id)
 
 
 def _pick(field, given, known, prefix):

@@ -134,8 +134,7 @@ class _Import(db_command.Command):
         conf = self.app.conf
         self._db = engine.Database(conf)
         catalogue = loader.load(conf.catalogue.overlay_dir)
-        self._known_events = {
-            outcome.event_id for outcome in catalogue.outcomes}
+        self._known_events = catalogue.outcomes
         self._converter = conversion.Converter(
             self.kind, catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))

@@ -38,17 +38,16 @@ class DefinedMessages:
         marker = values.get('marker')
 
         outcomes = self._catalogue.outcomes
-        start = 0
+        event_ids = list(outcomes)
         if marker is not None:
             marker = self._catalogue.event_id(validation.identifier(
                 'marker', marker, validation.EVENT_ID))
-            start = bisect.bisect_right(
-                outcomes, marker, key=lambda outcome: outcome.event_id)
+            del event_ids[:bisect.bisect_right(event_ids, marker)]
         view = self._viewer(request)
         shown = []
         more = False
-        for outcome in outcomes[start:]:
-            entry = view(outcome)
+        for event_id in event_ids:
+            entry = view(outcomes[event_id])
             if any(entry[name] != value for name, value in wanted.items()):
                 continue
             if len(shown) == limit:
