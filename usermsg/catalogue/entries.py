@@ -48,7 +48,19 @@ class Action(Constant):
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Detail(Constant):
+class _Explained(Constant):
+    """The common part of :class:`Detail` and :class:`Event`."""
+
+    id: str
+    text: str
+    remedy: str | None = None
+    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
+    retryable: bool = dataclasses.field(default=False, kw_only=True)
+    link: str | None = dataclasses.field(default=None, kw_only=True)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Detail(_Explained):
     """Why it ended so: the second half of a composed message.
 
     :param id: three digits, unique among the prefix's details
@@ -61,30 +73,17 @@ class Detail(Constant):
         this detail when a caller passes ``exception=``
     """
 
-    id: str
-    text: str
-    remedy: str | None = None
-    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
-    retryable: bool = dataclasses.field(default=False, kw_only=True)
-    link: str | None = dataclasses.field(default=None, kw_only=True)
     exceptions: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Event(Constant):
+class Event(_Explained):
     """A whole message under one id, ``VOLUME_000002``.
 
     :param id: the prefix, an underscore and six digits
 
     The other parameters are those of :class:`Detail`.
     """
-
-    id: str
-    text: str
-    remedy: str | None = None
-    user_fixable: bool = dataclasses.field(default=False, kw_only=True)
-    retryable: bool = dataclasses.field(default=False, kw_only=True)
-    link: str | None = dataclasses.field(default=None, kw_only=True)
 
 
 #: The three kinds of entry; also what a file calls them.

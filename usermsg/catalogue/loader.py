@@ -39,14 +39,18 @@ from usermsg import yamlfile
 ENTRY_POINTS = 'usermsg.catalogue'
 
 _LANGUAGE = re.compile(r'[a-z]{2,3}(-[A-Za-z0-9]{2,8})*')
-_REWORDABLE = {'events': ('text', 'remedy', 'link', 'user_fixable',
-                          'retryable'),
-               'actions': ('text',),
-               'details': ('text', 'remedy', 'link', 'user_fixable',
-                           'retryable')}
-_TRANSLATABLE = {'events': ('text', 'remedy'),
-                 'actions': ('text',),
-                 'details': ('text', 'remedy')}
+#: Kind -> the attributes that a file may have: for an entry of its own, to
+#: reword one, and to translate one.
+_DECLARABLE = {
+    kind: [field.name for field in dataclasses.fields(entry)
+           if field.name != 'id']
+    for kind, entry in entries.KINDS.items()}
+_REWORDABLE = {
+    kind: [name for name in names if name not in ('constant', 'exceptions')]
+    for kind, names in _DECLARABLE.items()}
+_TRANSLATABLE = {
+    kind: [name for name in names if name in ('text', 'remedy')]
+    for kind, names in _DECLARABLE.items()}
 
 
 def load(overlay_dir=None, on_unknown=None):
@@ -85,31 +89,29 @@ def _translations():
 
 
 def _plug_ins():
+    """Prefix -> namespace."""
     def fail(_manager, entry_point, error):
         raise exception.ConfigurationError(
             f'The catalogue plug-in {entry_point.name} '
             f'({entry_point.value}) cannot be loaded: {error}')
 
-    namespaces = []
-    names = set()
+    namespaces = {}
     for plug_in in extension.ExtensionManager(
             ENTRY_POINTS, on_load_failure_callback=fail):
         namespace = plug_in.plugin
+        about = (f'The catalogue plug-in {plug_in.name} '
+                 f'({plug_in.entry_point_target})')
         if not isinstance(namespace, entries.Namespace):
-            raise exception.ConfigurationError(
-                f'The catalogue plug-in {plug_in.name} '
-                f'({plug_in.entry_point_target}) is not a Namespace.')
+            raise exception.ConfigurationError(f'{about} is not a Namespace.')
         if namespace.prefix != plug_in.name:
             raise exception.ConfigurationError(
-                f'The catalogue plug-in {plug_in.name} '
-                f'({plug_in.entry_point_target}) has the prefix '
-                f'{namespace.prefix}; the two must be equal.')
-        if plug_in.name in names:
+                f'{about} has the prefix {namespace.prefix}; the two must be '
+                f'equal.')
+        if plug_in.name in namespaces:
             raise exception.ConfigurationError(
                 f'Two catalogue plug-ins are named {plug_in.name}; one is '
                 f'{plug_in.entry_point_target}.')
-        names.add(plug_in.name)
-        namespaces.append(namespace)
+        namespaces[plug_in.name] = namespace
     return namespaces
 
 
@@ -172,9 +174,7 @@ class _Draft:
     """A catalogue in the making."""
 
     def __init__(self, namespaces):
-        self.namespaces = {}
-        for namespace in namespaces:
-            self.namespaces[namespace.prefix] = namespace
+        self.namespaces = namespaces
         self.translations = {}
         self.unknown_texts = {}
 
@@ -257,13 +257,9 @@ class _Draft:
                for kind, found in reworded.items()})
 
     def _declare(self, document, prefix, content):
-        declarable = {
-            kind: ('constant', *attributes,
-                   *(('exceptions',) if kind == 'details' else ()))
-            for kind, attributes in _REWORDABLE.items()}
         declared = {kind: [] for kind in entries.KINDS}
         for kind, entry_id, values, place in self._entries(
-                document, prefix, content, declarable):
+                document, prefix, content, _DECLARABLE):
             for attribute in ('constant', 'text'):
                 if attribute not in values:
                     document.fail(place, entry_id,
