@@ -2,10 +2,10 @@
 """What goes wrong with a server, in words, and said once."""
 
 import dataclasses
-import ipaddress
 import re
 
 from oslo_log import log
+from oslo_utils import netutils
 
 from usermsg import text
 
@@ -94,7 +94,7 @@ def of_transport(condition, host, mechanisms, was_open):
     said = words(condition)
     if 'certificate verify failed' in said:
         hint = (' (an IP address must be its common name)'
-                if _is_address(host.name) else '')
+                if netutils.is_valid_ip(host.name) else '')
         return ('its certificate is not trusted, or not for this name'
                 f'{hint}: {said}')
     if 'unexpected eof' in said:
@@ -139,13 +139,6 @@ def may_be_tls(condition):
     # Those who answer so understood us, or at least not for TLS.
     return 'amqp:connection' in condition.name and (
         'AMQP TLS' in said or "['AMQP" not in said and "['HTTP" not in said)
-
-
-def _is_address(name):
-    try:
-        return bool(ipaddress.ip_address(name))
-    except ValueError:
-        return False
 
 
 def is_its_own(condition):

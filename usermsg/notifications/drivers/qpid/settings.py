@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The options of ``[oslo_messaging_qpid]``, checked and understood."""
 
-import dataclasses
 import os
 import re
-from typing import Callable
 
 from oslo_config import cfg
 
@@ -22,49 +20,49 @@ _PLAIN = ('PLAIN', 'LOGIN')
 _NAMELESS = ('ANONYMOUS', 'EXTERNAL')
 
 
-@dataclasses.dataclass(frozen=True)
 class Settings:
     """See ``usermsg.conf.qpid`` for what is not explained here.
 
-    :param hosts: a tuple of :class:`.hosts.Host`
-    :param addresses: fills in the address of a node
-    :param subjects: fills in a subject
-    :param hostname: what the connection asks for; None for the host's name
-    :param capabilities: of a node, a tuple of text
-    :param write_body: one of ``envelope.ENVELOPES``
-    :param mechanisms: host -> the SASL mechanisms that may be used with it
+    :param group: the options
+    :param exchange: if they name none
+    :ivar hosts: a tuple of :class:`.hosts.Host`
+    :ivar addresses: fills in the address of a node
+    :ivar subjects: fills in a subject
+    :ivar hostname: what the connection asks for; None for the host's name
+    :ivar capabilities: of a node, a tuple of text
+    :ivar write_body: one of ``envelope.ENVELOPES``
+    :ivar mechanisms: host -> the SASL mechanisms that may be used with it
     """
 
-    hosts: tuple
-    addresses: address.Template
-    subjects: address.Template
-    exchange: str
-    vhost: str
-    hostname: str | None
-    capabilities: tuple
-    write_body: Callable
-    mechanisms: dict
-    allow_plain: bool
-    ca_file: str | None
-    cert_file: str | None
-    key_file: str | None
-    key_password: str | None = dataclasses.field(repr=False)
-    connect_timeout: float
-    idle_timeout: float
-    min_backoff: float
-    max_backoff: float
-    delivery_timeout: float
-    drain_timeout: float
-    window: int
-    max_pending: int
-
-    @property
-    def tls(self):
-        return any(host.tls for host in self.hosts)
-
-    @property
-    def sasl(self):
-        return any(host.username for host in self.hosts)
+    def __init__(self, group, exchange):
+        self.hosts = hosts.read(group.hosts)
+        self.addresses = address.addresses(group.address, group.vhost)
+        _check_files(group)
+        self.subjects = address.subjects(group.subject, group.vhost)
+        self.exchange = group.exchange or exchange
+        self.vhost = group.vhost or ''
+        self.hostname = (None if 'vhost' in self.addresses.parts else
+                         group.vhost or None)
+        self.capabilities = () if group.create == 'no' else (
+            'create-on-demand', group.create)
+        self.write_body = envelope.ENVELOPES[group.envelope]
+        self.mechanisms = {
+            host: _mechanisms(host, group) for host in self.hosts}
+        self.allow_plain = group.allow_plain_without_tls
+        self.ca_file = group.ssl_ca_file
+        self.cert_file = group.ssl_cert_file
+        self.key_file = group.ssl_key_file
+        self.key_password = group.ssl_key_password
+        self.connect_timeout = group.connect_timeout
+        self.idle_timeout = group.idle_timeout
+        self.min_backoff = group.min_backoff
+        self.max_backoff = group.max_backoff
+        self.delivery_timeout = group.delivery_timeout
+        self.drain_timeout = group.drain_timeout
+        self.window = group.window
+        self.max_pending = group.max_pending
+        self.tls = any(host.tls for host in self.hosts)
+        self.sasl = any(host.username for host in self.hosts)
 
 
 def read(conf):
@@ -73,34 +71,7 @@ def read(conf):
     :raises usermsg.exception.ConfigurationError: names the option
     """
     values.register(conf, options.GROUP, options.OPTS)
-    group = conf.oslo_messaging_qpid
-    found = hosts.read(group.hosts)
-    addresses = address.addresses(group.address, group.vhost)
-    _check_files(group)
-    return Settings(
-        hosts=found,
-        addresses=addresses,
-        subjects=address.subjects(group.subject, group.vhost),
-        exchange=group.exchange or _control_exchange(conf),
-        vhost=group.vhost or '',
-        hostname=None if 'vhost' in addresses.parts else group.vhost or None,
-        capabilities=() if group.create == 'no' else (
-            'create-on-demand', group.create),
-        write_body=envelope.ENVELOPES[group.envelope],
-        mechanisms={host: _mechanisms(host, group) for host in found},
-        allow_plain=group.allow_plain_without_tls,
-        ca_file=group.ssl_ca_file,
-        cert_file=group.ssl_cert_file,
-        key_file=group.ssl_key_file,
-        key_password=group.ssl_key_password,
-        connect_timeout=group.connect_timeout,
-        idle_timeout=group.idle_timeout,
-        min_backoff=group.min_backoff,
-        max_backoff=group.max_backoff,
-        delivery_timeout=group.delivery_timeout,
-        drain_timeout=group.drain_timeout,
-        window=group.window,
-        max_pending=group.max_pending)
+    return Settings(conf.oslo_messaging_qpid, _control_exchange(conf))
 
 
 def _control_exchange(conf):
