@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage catalogue``"""
 
-from cliff import command
 from cliff import lister
 
 from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
+from usermsg.cmd import db as db_command
 from usermsg import exception
 
 
@@ -34,7 +34,7 @@ class List(lister.Lister):
                 known.words(parsed_args.language, parsed_args.prefix))
 
 
-class Validate(command.Command):
+class Validate(db_command.Command):
     """Check the catalogue with its plug-ins and an overlay.
 
     Says which file, which line and why if it can't be used; the service
@@ -54,8 +54,8 @@ class Validate(command.Command):
             directory = self.app.conf.catalogue.overlay_dir
         known = loader.load(directory)
         entries = sum(1 for _entry in known.words())
-        self.app.stdout.write(
+        self.say(
             f'The catalogue is valid: {entries} entries under '
             f'{", ".join(sorted(known.namespaces))}; languages '
             f'{", ".join(known.languages)}'
-            f'{f"; overlay {directory}" if directory else ""}.\n')
+            f'{f"; overlay {directory}" if directory else ""}.')

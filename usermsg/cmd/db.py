@@ -28,13 +28,16 @@ def comparison(version):
 
 
 class Command(command.Command):
-    """One that says itself why the database can't be used."""
+    """A command that says itself why the database can't be used."""
 
     def run(self, parsed_args):
         try:
             return super().run(parsed_args)
         except exception.DatabaseUnavailable as error:
             raise RuntimeError(why_unusable(error)) from error
+
+    def say(self, line):
+        print(line, file=self.app.stdout, flush=True)
 
 
 class Sync(Command):
@@ -43,12 +46,12 @@ class Sync(Command):
     def take_action(self, parsed_args):
         before, after = migration.sync(engine.Database(self.app.conf))
         if before == after:
-            self.app.stdout.write(f'The database is at {after} already.\n')
+            self.say(f'The database is at {after} already.')
+        elif before:
+            self.say(f'The database went from {before} to {after}.')
         else:
-            self.app.stdout.write(
-                f'The database went from {before} to {after}.\n' if before
-                else f'The database had no tables yet, and is at {after} '
-                     f'now.\n')
+            self.say(f'The database had no tables yet, and is at {after} '
+                     f'now.')
 
 
 class Version(Command):
@@ -56,7 +59,7 @@ class Version(Command):
 
     def take_action(self, parsed_args):
         version = migration.version(engine.Database(self.app.conf))
-        self.app.stdout.write(f'{version or "no tables yet"}\n')
+        self.say(version or 'no tables yet')
 
 
 class Check(Command):
@@ -64,5 +67,5 @@ class Check(Command):
 
     def take_action(self, parsed_args):
         version = migration.version(engine.Database(self.app.conf))
-        self.app.stdout.write(f'{comparison(version)}\n')
+        self.say(comparison(version))
         return 0 if version == migration.head() else 1

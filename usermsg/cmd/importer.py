@@ -7,7 +7,6 @@ import contextlib
 from oslo_config import cfg
 
 from usermsg.catalogue import loader
-from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
 from usermsg.cmd import signals
@@ -99,7 +98,7 @@ class Report:
                    f'{", ..." if number > len(old_ids) else ""}')
 
 
-class _Import(db_command.Command):
+class _Import(progress.Command):
 
     kind = None
 
@@ -140,41 +139,30 @@ class _Import(db_command.Command):
             clock.read(self._db))
         self._report = Report()
         try:
-            with signals.Interruptions() as stop:
-                return self._import(url, parsed_args, stop)
+            with signals.Interruptions() as self.stop:
+                self._import(url, parsed_args)
         except exception.OriginUnusable as error:
             raise RuntimeError(
                 f'The database of {self.kind.title} cannot be used: {error}'
             ) from None
 
-    def _import(self, url, parsed_args, stop):
+    def _import(self, url, parsed_args):
         with source.connect(url, self.kind,
                             parsed_args.any_revision) as table:
             total = table.count()
-            self._say(f'{total:,} rows, revision '
-                      f'{table.revision or "unknown"}.')
-            so_far = progress.Progress(self.app.stdout, total, 'rows')
-            outcome = 'Failed'
+            self.say(f'{total:,} rows, revision '
+                     f'{table.revision or "unknown"}.')
             try:
-                for rows in table.batches(parsed_args.batch_size):
-                    self._bring(rows, parsed_args.dry_run)
-                    so_far.advance(len(rows))
-                    if stop.came(within=0):
-                        outcome = 'Interrupted'
-                        return signals.INTERRUPTED
-                outcome = ''
-                return 0
+                self.follow(
+                    (self._bring(rows, parsed_args.dry_run)
+                     for rows in table.batches(parsed_args.batch_size)),
+                    total, 'rows', 'were looked at')
             finally:
-                so_far.end()
-                if outcome:
-                    self._say(f'{outcome} after {so_far.done:,} of about '
-                              f'{total:,} rows. The same command goes on '
-                              f'from there.')
                 for line in self._report.lines(parsed_args.dry_run):
-                    self._say(line)
+                    self.say(line)
 
     def _bring(self, rows, dry_run):
-        """Bring one batch over."""
+        """Bring one batch over; returns how many rows it has."""
         drafts, old_ids, gone = [], {}, []
         deleted = 0
         for row in rows:
@@ -202,10 +190,7 @@ class _Import(db_command.Command):
             if (draft.row.event_id not in self._known_events and
                     draft.key not in clashes):
                 self._report.unknown(draft.row.event_id)
-
-    def _say(self, line):
-        self.app.stdout.write(f'{line}\n')
-        self.app.stdout.flush()
+        return len(rows)
 
 
 _DESCRIPTION = """Bring the messages of {title} over, from its own database.

@@ -5,8 +5,7 @@ import argparse
 import json
 import sys
 
-from cliff import command
-
+from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg.cmd import service_log
 from usermsg import exception
@@ -41,7 +40,7 @@ def _refuse(name):
     raise ValueError
 
 
-class Send(command.Command):
+class Send(db_command.Command):
     """Send one notification, to see whether a deployment can.
 
     Through the drivers that are configured, one after the other, at once:
@@ -78,7 +77,7 @@ class Send(command.Command):
                               'oslo_messaging_notifications')
         if not writer.configured(conf):
             option = '--driver' if parsed_args.driver else loader.OPTION
-            self._say(
+            self.say(
                 f'{option} names none that sends anything (noop '
                 f'does not): nothing was sent.')
             return 1
@@ -104,23 +103,19 @@ class Send(command.Command):
 
     def _send(self, told, drivers):
         """Returns the exit status."""
-        self._say(f'{told.message_id}: {told.event_type}, {told.priority}, '
-                  f'from {told.publisher_id}')
+        self.say(f'{told.message_id}: {told.event_type}, {told.priority}, '
+                 f'from {told.publisher_id}')
         status = 0
         for name, error in direct.Direct(drivers).outcomes(told):
             if name == writer.NOOP:
-                self._say(f'{name}: sends nothing')
+                self.say(f'{name}: sends nothing')
             elif error is not None:
-                self._say(f'{name}: failed: {error}')
+                self.say(f'{name}: failed: {error}')
                 status = 1
             elif not loader.reports(drivers[name]):
-                self._say(f'{name}: handed over; this driver does not say '
-                          f'whether it was delivered')
+                self.say(f'{name}: handed over; this driver does not say '
+                         f'whether it was delivered')
                 status = 1
             else:
-                self._say(f'{name}: delivered')
+                self.say(f'{name}: delivered')
         return status
-
-    def _say(self, text):
-        self.app.stdout.write(f'{text}\n')
-        self.app.stdout.flush()

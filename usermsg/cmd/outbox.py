@@ -116,7 +116,7 @@ def shown(when):
     return clock.aware(when).isoformat(timespec='seconds')
 
 
-class _Change(db_command.Command):
+class _Change(progress.Command):
 
     #: What happens to them.
     done = would = None
@@ -143,48 +143,26 @@ class _Change(db_command.Command):
         self._check(parsed_args)
         conf = self.app.conf
         database = engine.Database(conf)
-        self._pause = conf.reaper.pause
         now = clock.read(database)
         which = chosen(parsed_args, now)
-        with signals.Interruptions() as self._interruptions:
-            kinds = self._count(outbox.kinds(database, which))
-            if kinds is None:
-                self._say('Interrupted while counting; nothing was changed.')
-                return signals.INTERRUPTED
+        with signals.Interruptions() as self.stop:
+            kinds = self.count(
+                map(collections.Counter, outbox.kinds(database, which)),
+                collections.Counter())
             if parsed_args.dry_run:
                 for (driver, event_type), number in sorted(kinds.items()):
-                    self._say(f'{number:,} {event_type} for {driver}')
-                self._say(f'{kinds.total():,} notifications {self.would}.')
-            elif not self._change(self._steps(database, which, now),
-                                  kinds.total()):
-                return signals.INTERRUPTED
+                    self.say(f'{number:,} {event_type} for {driver}')
+                self.say(f'{kinds.total():,} notifications {self.would}.')
+            else:
+                self.follow(self._steps(database, which, now), kinds.total(),
+                            'notifications', self.done, conf.reaper.pause)
         self._after({driver for driver, _type in kinds}, conf)
-        return 0
 
     def _check(self, parsed_args):
         """Whether it may be done."""
 
     def _after(self, drivers, conf):
         """What else there is to say."""
-
-    def _count(self, steps):
-        """How many of each kind; None if it was interrupted."""
-        kinds = collections.Counter()
-        for step in steps:
-            kinds.update(step)
-            if self._interruptions.came(within=0):
-                return None
-        return kinds
-
-    def _change(self, steps, total):
-        """Returns whether it came to the end."""
-        return progress.follow(
-            steps, self.app.stdout, total, 'notifications', self.done,
-            lambda: self._interruptions.came(within=self._pause))
-
-    def _say(self, text):
-        self.app.stdout.write(f'{text}\n')
-        self.app.stdout.flush()
 
 
 class Retry(_Change):

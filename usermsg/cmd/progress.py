@@ -4,6 +4,9 @@
 import shutil
 import time
 
+from usermsg.cmd import db as db_command
+from usermsg.cmd import signals
+
 #: Seconds between two lines where nobody watches, and between two changes
 #: of the bar where somebody does.
 LINES = 5
@@ -71,29 +74,47 @@ def _duration(seconds):
     return f'{minutes} min {seconds} s' if minutes else f'{seconds} s'
 
 
-def follow(steps, stream, total, what, done, interrupted):
-    """Go through steps, show how far it has come, and say how it ended.
+class Command(db_command.Command):
+    """A command of many small transactions.
 
-    :param steps: an iterator of how many each step has changed
-    :param what: in words, such as ``messages``
-    :param done: what has become of them, such as ``have been removed``
-    :param interrupted: called after each step: whether it was the last
-    :returns: whether it came to the end
+    Ctrl-C ends it between two of them, within ``with Interruptions() as
+    self.stop``; the exit status is then 130.
     """
-    so_far = Progress(stream, total, what)
-    outcome = 'Failed'
-    try:
-        for number in steps:
-            so_far.advance(number)
-            if interrupted():
-                outcome = 'Interrupted'
-                return False
-        outcome = ''
-        return True
-    finally:
-        so_far.end()
-        stream.write(
-            f'{outcome}: {so_far.done:,} of about {total:,} {what} {done}. '
-            'The same command goes on from there.\n' if outcome else
-            f'{so_far.done:,} {what} {done}.\n')
-        stream.flush()
+
+    def run(self, parsed_args):
+        try:
+            return super().run(parsed_args)
+        except signals.Interrupted:
+            return signals.INTERRUPTED
+
+    def count(self, steps, start=0):
+        """The sum of steps that change nothing."""
+        try:
+            return sum(self.stop.between(steps), start)
+        except signals.Interrupted:
+            self.say('Interrupted while counting.')
+            raise
+
+    def follow(self, steps, total, what, done, pause=0):
+        """Go through steps, show how far it has come, and say how it ended.
+
+        :param steps: an iterator of how many each step has changed
+        :param what: in words, such as ``messages``
+        :param done: what has become of them, such as ``have been removed``
+        :param pause: seconds after each step
+        """
+        so_far = Progress(self.app.stdout, total, what)
+        outcome = 'Failed'
+        try:
+            for number in self.stop.between(steps, pause):
+                so_far.advance(number)
+            outcome = ''
+        except signals.Interrupted:
+            outcome = 'Interrupted'
+            raise
+        finally:
+            so_far.end()
+            self.say(
+                f'{outcome}: {so_far.done:,} of about {total:,} {what} '
+                f'{done}. The same command goes on from there.' if outcome
+                else f'{so_far.done:,} {what} {done}.')

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage purge``"""
 
-from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
 from usermsg.cmd import signals
@@ -14,7 +13,7 @@ from usermsg.outbox import event_types
 from usermsg.outbox import writer
 
 
-class Purge(db_command.Command):
+class Purge(progress.Command):
     """Remove messages now, rather than when the reaper comes round.
 
     Without --older-than it removes what has expired: messages, and the
@@ -40,44 +39,19 @@ class Purge(db_command.Command):
 
     def take_action(self, parsed_args):
         conf = self.app.conf
-        self._db = engine.Database(conf)
-        self._options = conf.reaper
-        told = writer.Outbox(self._db, conf)
-        now = clock.read(self._db)
-        with signals.Interruptions() as self._interruptions:
+        database = engine.Database(conf)
+        told = writer.Outbox(database, conf)
+        now = clock.read(database)
+        with signals.Interruptions() as self.stop:
             for what, rows, event_type in _kinds(parsed_args, now):
-                total = self._count(rows)
-                if total is None:
-                    self._say('Interrupted while counting; ',
-                              'nothing was changed.' if parsed_args.dry_run
-                              else f'no {what} were removed.')
-                    return signals.INTERRUPTED
+                total = self.count(rows.count(database))
                 if parsed_args.dry_run:
-                    self._say(f'{total:,} {what} would be removed.')
-                elif not self._remove(what, rows, total,
-                                      told.teller(event_type)):
-                    return signals.INTERRUPTED
-        return 0
-
-    def _count(self, rows):
-        """How many; None if it was interrupted."""
-        total = 0
-        for number in rows.count(self._db):
-            total += number
-            if self._interruptions.came(within=0):
-                return None
-        return total
-
-    def _remove(self, what, rows, total, tell):
-        """Returns whether it came to the end."""
-        return progress.follow(
-            removal.remove(self._db, rows, self._options.batch, tell=tell),
-            self.app.stdout, total, what, 'have been removed',
-            lambda: self._interruptions.came(within=self._options.pause))
-
-    def _say(self, *words):
-        self.app.stdout.write(f'{"".join(words)}\n')
-        self.app.stdout.flush()
+                    self.say(f'{total:,} {what} would be removed.')
+                else:
+                    self.follow(
+                        removal.remove(database, rows, conf.reaper.batch,
+                                       tell=told.teller(event_type)),
+                        total, what, 'have been removed', conf.reaper.pause)
 
 
 def _kinds(parsed_args, now):

@@ -7,6 +7,10 @@ import signal
 INTERRUPTED = 130
 
 
+class Interrupted(Exception):
+    """A command was ended between two steps."""
+
+
 class Interruptions:
     """Ctrl-C and SIGTERM, kept until they are asked for, within ``with``.
 
@@ -28,3 +32,13 @@ class Interruptions:
     def came(self, within):
         """Whether one has come, or comes within some seconds."""
         return signal.sigtimedwait(self._NUMBERS, within) is not None
+
+    def between(self, steps, pause=0):
+        """The same steps, with a pause of some seconds after each.
+
+        :raises Interrupted: one has come
+        """
+        for step in steps:
+            yield step
+            if self.came(within=pause):
+                raise Interrupted
