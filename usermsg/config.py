@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The configuration: read once, checked, and what is wrong with it named."""
 
+import contextlib
 import os
 import pathlib
 
@@ -57,13 +58,31 @@ def load_config(argv=None, library=False, register=lambda conf: None):
         'oslo_policy._parser=CRITICAL', 'sqlalchemy.pool=CRITICAL',
         'alembic=WARN'])
     policy_opts.set_defaults(conf)
-    try:
+    with named_errors(conf, argv or ()):
         conf(argv or [], project='usermsg',
              version=(None if argv is None else
                       f'%(prog)s {version.installed()}'),
              # A process that isn't ours must not bring its own files in.
              prog='usermsg' if argv is None else None,
              use_env=not library, **_config_files())
+    values.check(conf, 'DEFAULT', conf, use_env=not library)
+    for name, group in conf.items():
+        if isinstance(group, conf.GroupAttr):
+            values.check(conf, name, group, use_env=not library)
+    return conf
+
+
+@contextlib.contextmanager
+def named_errors(conf, argv=()):
+    """Name the file that can't be read, and the reason.
+
+    :param conf: the ConfigOpts that reads them
+    :param argv: its command line
+    :raises usermsg.exception.ConfigurationError: instead of what oslo.config
+        raises when it reads files
+    """
+    try:
+        yield
     except cfg.ConfigFileParseError as error:
         # The parser's own error, without the line itself, which may hold a
         # password.
@@ -80,15 +99,10 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     except UnicodeDecodeError:
         raise exception.ConfigurationError(
             'a configuration file is not UTF-8.', _undecodable(
-                [*(argv or ()), *conf.default_config_files])) from None
+                [*argv, *conf.default_config_files])) from None
     except OSError as error:
         raise exception.ConfigurationError(
             f'cannot be read: {error.strerror}.', error.filename) from None
-    values.check(conf, 'DEFAULT', conf, use_env=not library)
-    for name, group in conf.items():
-        if isinstance(group, conf.GroupAttr):
-            values.check(conf, name, group, use_env=not library)
-    return conf
 
 
 def set_up_logging(conf):

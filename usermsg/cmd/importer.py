@@ -10,6 +10,8 @@ from usermsg.catalogue import loader
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
 from usermsg.cmd import signals
+from usermsg.conf import values
+from usermsg import config
 from usermsg.db import clock
 from usermsg.db import engine
 from usermsg.db import url as urls
@@ -223,19 +225,9 @@ def configured(path):
     """
     conf = cfg.ConfigOpts()
     conf.register_opt(cfg.StrOpt('connection', secret=True), 'database')
-    name = f'{path}: [database] connection'
-    try:
+    with config.named_errors(conf):
         conf([], project='usermsg', default_config_files=[path],
              default_config_dirs=[], use_env=False)
-        address = conf.database.connection
-    except cfg.ConfigFilesNotFoundError:
-        raise exception.ConfigurationError(
-            'the file does not exist.', path) from None
-    except (cfg.ConfigFilesPermissionDeniedError, OSError):
-        raise exception.ConfigurationError(
-            'the file cannot be read.', path) from None
-    except (cfg.Error, ValueError):
-        # Without its words, which may be those of the file.
-        raise exception.ConfigurationError(
-            'the file cannot be parsed.', path) from None
-    return urls.usable_url(address, name)
+    values.check(conf, 'database', ['connection'], use_env=False)
+    return urls.usable_url(conf.database.connection,
+                           f'{path}: [database] connection')

@@ -58,9 +58,10 @@ class ConfiguredTest(base.TestCase):
         for text, words in (
                 ('', '[database] connection is not set'),
                 ('[database]\nconnection =\n', 'connection is not set'),
-                ('connection secret\n', 'cannot be parsed'),
-                ('[database]\nsecret\n', 'cannot be parsed'),
-                ('[database]\nconnection = $secret\n', 'cannot be parsed'),
+                ('connection secret\n', "cinder.conf:1: No ':' or '=' found"),
+                ('[database]\nsecret\n', "cinder.conf:2: No ':' or '=' found"),
+                ('[database]\nconnection = $secret\n',
+                 '[database] connection: a "$" refers to another'),
                 ('[database]\nconnection = secret\n', 'cinder.conf: '
                  '[database] connection is not the address of a database.'),
                 ('[database]\nconnection = mysql+pymysql://a:secr@et@b/c\n',
@@ -74,7 +75,7 @@ class ConfiguredTest(base.TestCase):
         path.write_bytes(b'[database]\nconnection = \xff\n')
         for path, words in ((self.home / 'none', 'does not exist'),
                             (self.home, 'cannot be '),
-                            (path, 'cannot be parsed')):
+                            (path, 'not UTF-8')):
             error = self.assertRaises(exception.ConfigurationError,
                                       importer.configured, str(path))
             self.assertIn(words, str(error))
