@@ -19,26 +19,38 @@ BUCKETS = (.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10,
            math.inf)
 
 
-class Counter:
-    """Counts up, for each set of label values on its own."""
+class _Family:
+    """Values of one name, for each set of label values on its own."""
 
     def __init__(self, make_value, name, help_text, labels=()):
         self._make_value = make_value
         self._about = name, help_text
         self._labels = labels
         self._values = {}
-        if not labels:
+
+    def _value(self, labels):
+        value = self._values.get(labels)
+        if value is None:
+            # The one of a thread that loses stays unused.
+            value = self._values.setdefault(labels, self._make(labels))
+        return value
+
+
+class Counter(_Family):
+    """Counts up."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if not self._labels:
             self.inc(0)
 
     def inc(self, amount=1, labels=()):
-        value = self._values.get(labels)
-        if value is None:
-            name, help_text = self._about
-            # The one of a thread that loses stays unused.
-            value = self._values.setdefault(labels, self._make_value(
-                'counter', name, f'{name}_total', self._labels, labels,
-                help_text))
-        value.inc(amount)
+        self._value(labels).inc(amount)
+
+    def _make(self, labels):
+        name, help_text = self._about
+        return self._make_value('counter', name, f'{name}_total',
+                                self._labels, labels, help_text)
 
     def collect(self):
         family = core.CounterMetricFamily(*self._about, labels=self._labels)
@@ -47,20 +59,11 @@ class Counter:
         return [family]
 
 
-class Histogram:
+class Histogram(_Family):
     """Counts observations in buckets, and sums them up."""
 
-    def __init__(self, make_value, name, help_text, labels):
-        self._make_value = make_value
-        self._about = name, help_text
-        self._labels = labels
-        self._values = {}
-
     def observe(self, amount, labels):
-        found = self._values.get(labels)
-        if found is None:
-            found = self._values.setdefault(labels, self._make(labels))
-        total, buckets = found
+        total, buckets = self._value(labels)
         total.inc(amount)
         buckets[bisect.bisect_left(BUCKETS, amount)].inc(1)
 
