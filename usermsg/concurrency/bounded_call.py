@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A bound on how long a call may hold up its caller."""
 
+from concurrent import futures
+import functools
 import os
 import queue
 import threading
@@ -50,7 +52,7 @@ class Deadline:
         free, idle = self._free, self._idle
         if not free.acquire(timeout=self._seconds):
             raise Expired(f'no free place within {self._seconds} seconds')
-        outcome = _Outcome(call)
+        future = futures.Future()
         try:
             worker = idle.pop()
         except IndexError:
@@ -60,12 +62,14 @@ class Deadline:
             except BaseException:
                 free.release()
                 raise
-        worker.calls.put(outcome)
-        if not outcome.done.wait(max(0, end - self._clock())):
-            raise Expired(f'no answer within {self._seconds} seconds')
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.result
+        worker.calls.put((future, call))
+        try:
+            # Not result(), which may raise a TimeoutError of the call's own.
+            future.exception(max(0, end - self._clock()))
+        except futures.TimeoutError:
+            raise Expired(
+                f'no answer within {self._seconds} seconds') from None
+        return future.result()
 
 
 class _Worker(threading.Thread):
@@ -85,23 +89,13 @@ class _Worker(threading.Thread):
 
     def run(self):
         while True:
-            outcome = self.calls.get()
-            outcome.run()
+            future, call = self.calls.get()
+            try:
+                finish = functools.partial(future.set_result, call())
+            except BaseException as error:
+                finish = functools.partial(future.set_exception, error)
             self._idle.append(self)
             self._place.release()
-            outcome.done.set()
-            del outcome  # what it holds must not live on while this waits
-
-
-class _Outcome:
-    def __init__(self, call):
-        self._call = call
-        self.done = threading.Event()
-        self.result = None
-        self.error = None
-
-    def run(self):
-        try:
-            self.result = self._call()
-        except BaseException as error:
-            self.error = error
+            finish()
+            # What they hold must not live on while this waits.
+            del future, call, finish
