@@ -3,11 +3,12 @@
 
 import argparse
 import json
+import logging
 import sys
 
 from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
-from usermsg.cmd import service_log
+from usermsg import config
 from usermsg import exception
 from usermsg.notifications import direct
 from usermsg.notifications.drivers import loader
@@ -85,12 +86,16 @@ class Send(db_command.Command):
             parsed_args.event_type, parsed_args.payload,
             priority=parsed_args.priority,
             publisher_id=writer.publisher_id(conf))
-        with service_log.as_configured(conf):
-            drivers = self._load(conf, parsed_args.driver)
-            try:
-                return self._send(told, drivers)
-            finally:
-                loader.close(drivers)
+        drivers = self._load(conf, parsed_args.driver)
+        try:
+            config.set_up_logging(conf)
+            for handler in logging.getLogger().handlers:
+                # Standard output is the command's.
+                if getattr(handler, 'stream', None) is sys.stdout:
+                    handler.setStream(sys.stderr)
+            return self._send(told, drivers)
+        finally:
+            loader.close(drivers)
 
     def _load(self, conf, given):
         try:
