@@ -44,10 +44,8 @@ class Manage(app.App):
 
     @functools.cached_property
     def conf(self):
-        arguments = []
-        for path in self.options.config_file:
-            arguments += ['--config-file', path]
-        return config.load_config(arguments)
+        return config.load_config([
+            f'--config-file={path}' for path in self.options.config_file])
 
 
 def main(argv=None):

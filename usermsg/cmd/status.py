@@ -5,6 +5,7 @@ Each check stands alone: what one finds keeps no other from being run. None
 changes anything, and each statement looks at a bounded part of the database.
 """
 
+import functools
 import logging
 import sys
 
@@ -43,6 +44,12 @@ LONG = 3600
 NOT_CHECKED = 255
 
 
+_success, _warning, _failure = (
+    functools.partial(upgradecheck.Result, code) for code in (
+        upgradecheck.Code.SUCCESS, upgradecheck.Code.WARNING,
+        upgradecheck.Code.FAILURE))
+
+
 class Checks(upgradecheck.UpgradeCommands):
 
     #: What the checks look at; set when the command line was read. There is
@@ -58,7 +65,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _database_driver(self):
         if self.no_database:
-            return _failure(self.no_database)
+            return _failure(str(self.no_database))
         return _success(self.database.dialect)
 
     def _schema(self):
@@ -79,7 +86,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             known = loader.load(self.conf.catalogue.overlay_dir)
         except exception.ConfigurationError as error:
-            return _failure(error)
+            return _failure(str(error))
         unknown = _warning('It is valid. Whether it holds the events of the '
                            'stored messages could not be looked up.')
         if self.no_database:
@@ -106,7 +113,7 @@ class Checks(upgradecheck.UpgradeCommands):
             policy.Policy(self.conf)
             doubts = list(policy.doubts(policy.read_files(self.conf)))
         except exception.ConfigurationError as error:
-            return _failure(error)
+            return _failure(str(error))
         result = common_checks.check_policy_json(self, self.conf)
         if doubts and result.code == upgradecheck.Code.SUCCESS:
             return _warning(' '.join(doubts[:NAMED]))
@@ -116,7 +123,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             drivers = relay_drivers.load(self.conf)
         except exception.ConfigurationError as error:
-            return _failure(error)
+            return _failure(str(error))
         try:
             problems = [
                 f'{name}: does not say when it could not deliver, so what '
@@ -179,18 +186,6 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Notification drivers', _notification_drivers),
         ('Outbox', _outbox),
     )
-
-
-def _success(details):
-    return upgradecheck.Result(upgradecheck.Code.SUCCESS, str(details))
-
-
-def _warning(details):
-    return upgradecheck.Result(upgradecheck.Code.WARNING, str(details))
-
-
-def _failure(details):
-    return upgradecheck.Result(upgradecheck.Code.FAILURE, str(details))
 
 
 def main(argv=None):

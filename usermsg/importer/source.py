@@ -61,19 +61,16 @@ class Origin:
         try:
             # PostgreSQL ends a transaction that meets an error.
             with self._connection.begin_nested():
-                return self._read_revision(inspector)
+                if not inspector.has_table(_REVISIONS):
+                    return None
+                # More than one would be of branches, which no known one is.
+                found = self._connection.scalars(
+                    sa.select(sa.column('version_num')).select_from(
+                        sa.table(_REVISIONS)).limit(10)).all()
         except sa_exception.DBAPIError as error:
             if _DENIED.search(database.driver_words(error)):
                 return None
             raise
-
-    def _read_revision(self, inspector):
-        if not inspector.has_table(_REVISIONS):
-            return None
-        # More than one would be of branches, which no known one is.
-        found = self._connection.scalars(
-            sa.select(sa.column('version_num')).select_from(
-                sa.table(_REVISIONS)).limit(10)).all()
         # Of any characters.
         return ', '.join(sorted(
             text.printable(revision) for revision in found)) or None

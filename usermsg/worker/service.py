@@ -79,14 +79,12 @@ class Worker(os_service.ServiceBase):
                            self.runtime.conf.metrics.worker_port)
         except exception.ConfigurationError as error:
             LOG.error('No figures are served: %s', error)
-        thread = threading.Thread(target=reaps.run, args=(self._stop,),
-                                  name='reaper')
-        thread.start()
-        self._threads.append(thread)
+        loops = {'reaper': reaps.run}
         if self.runtime.outbox.drivers:
+            loops['relays'] = relay.Relays(self.runtime).run
+        for name, run in loops.items():
             thread = threading.Thread(
-                target=relay.Relays(self.runtime).run, args=(self._stop,),
-                name='relays')
+                target=run, args=(self._stop,), name=name)
             thread.start()
             self._threads.append(thread)
 

@@ -24,11 +24,12 @@ class Template:
 
     :param option: the name of the option that it is the value of
     :param text: ``{{`` and ``}}`` are braces
+    :param vhost: the value of the option of that name
     :param known: the names that may be in it
     :raises usermsg.exception.ConfigurationError: names the option
     """
 
-    def __init__(self, option, text, known=_PARTS):
+    def __init__(self, option, text, vhost=None, known=_PARTS):
         try:
             pieces = list(string.Formatter().parse(text))
         except ValueError as error:
@@ -41,6 +42,8 @@ class Template:
                 raise _bad(option, 'can have only these parts: ' + ', '.join(
                     f'{{{part}}}' for part in known))
             self.parts.add(name)
+        if 'vhost' in self.parts and not vhost:
+            raise _bad(option, 'has {vhost} in it, but vhost is not set')
         if not text or not text.isprintable():
             raise _bad(option, 'must be a text that can be printed')
         self._text = text
@@ -56,18 +59,12 @@ def addresses(text, vhost=None):
     """
     if text in _PRESETS:
         text = _PRESETS[text][bool(vhost)]
-    template = Template('address', text)
-    if 'vhost' in template.parts and not vhost:
-        raise _bad('address', 'has {vhost} in it, but vhost is not set')
-    return template
+    return Template('address', text, vhost)
 
 
 def subjects(text, vhost=None):
     """The template of subjects."""
-    template = Template('subject', text, (*_PARTS, 'event_type'))
-    if 'vhost' in template.parts and not vhost:
-        raise _bad('subject', 'has {vhost} in it, but vhost is not set')
-    return template
+    return Template('subject', text, vhost, (*_PARTS, 'event_type'))
 
 
 def _bad(option, reason):
