@@ -13,10 +13,9 @@ from usermsg.cmd import option_types
 from usermsg.cmd import signals
 from usermsg import exception
 from usermsg.notifications.drivers import loader
-from usermsg.notifications.drivers.qpid import subscription as qpid
+from usermsg.notifications.drivers.rabbit import received_message
 from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications.drivers.rabbit import subscription
-from usermsg.notifications.drivers import received_message
 from usermsg.outbox import writer
 
 RABBIT, QPID = 'rabbit', 'qpid'
@@ -37,22 +36,22 @@ class _Over(Exception):
 
 
 class Watch(command.Command):
-    """Print the notifications that arrive at a broker, until Ctrl-C.
+    """Print the notifications that arrive at RabbitMQ, until Ctrl-C.
 
-    By whatever service they are sent: at RabbitMQ those of
-    [oslo_messaging_notifications] transport_url and topics, at a server of
-    AMQP 1.0 (--driver qpid) those that [oslo_messaging_qpid] addresses. It
-    gets copies, so that nobody else misses any; where a server does not grant
-    that, it refuses. It doesn't see what RabbitMQ got before it began.
+    By whatever service they are sent: those of
+    [oslo_messaging_notifications] transport_url and topics. It gets copies,
+    so that nobody else misses any. It doesn't see what RabbitMQ got before it
+    began. Servers of AMQP 1.0, where the driver qpid sends, have viewers of
+    their own.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--driver', choices=(RABBIT, QPID),
-            help='where this driver sends, whether it is configured or not '
-                 '(default: qpid if that is configured and none that sends '
-                 'to RabbitMQ, otherwise rabbit)')
+            help='where this driver sends, whether it is configured or not; '
+                 'qpid is not supported (default: qpid if that is configured '
+                 'and none that sends to RabbitMQ, otherwise rabbit)')
         parser.add_argument(
             '--topic', metavar='NAME', action='append', type=_word,
             help='of this topic, rather than of those that are configured; '
@@ -67,15 +66,6 @@ class Watch(command.Command):
             help='at this exchange; that of glance, for instance, is glance '
                  '(default: [DEFAULT] control_exchange)')
         parser.add_argument(
-            '--address', metavar='NODE', type=_word,
-            help='at this node of a server of AMQP 1.0, rather than at those '
-                 'of [oslo_messaging_qpid] address')
-        parser.add_argument(
-            '--take', action='store_true',
-            help='listen even where a server of AMQP 1.0 grants no copies: '
-                 'what arrives here is then TAKEN AWAY from whoever should '
-                 'have it')
-        parser.add_argument(
             '--count', metavar='N', type=option_types.number(1, 100_000),
             help='end after as many: 1 to 100000')
         parser.add_argument(
@@ -88,8 +78,7 @@ class Watch(command.Command):
         return parser
 
     def take_action(self, parsed_args):
-        self._name, self._subscription = _subscription(
-            self.app.conf, parsed_args)
+        self._subscription = _subscription(self.app.conf, parsed_args)
         self._left = parsed_args.count
         self._show = json.dumps if parsed_args.format == 'json' else _line
         self._end = (None if parsed_args.timeout is None else
@@ -103,9 +92,7 @@ class Watch(command.Command):
             return over.status
         except received_message.Lost as error:
             raise RuntimeError(
-                f'{self._name} cannot be used: {error}') from None
-        except received_message.Harmful as error:
-            raise RuntimeError(str(error)) from None
+                f'RabbitMQ cannot be used: {error}') from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -131,7 +118,7 @@ class Watch(command.Command):
                 self._print(self._subscription.read(_LOOK))
             except received_message.Lost as error:
                 if connected:
-                    self._hint(f'{self._name} is gone: {error}. What is sent '
+                    self._hint(f'RabbitMQ is gone: {error}. What is sent '
                                f'until it is back is not shown.')
                 connected = False
 
@@ -160,24 +147,22 @@ class Watch(command.Command):
 
 
 def _subscription(conf, parsed_args):
-    """What it listens to, a name, and what does it."""
-    driver = parsed_args.driver or _driver(conf)
-    if driver == QPID:
-        return 'The server of AMQP 1.0', qpid.of(
-            conf, parsed_args.topic, parsed_args.priority,
-            parsed_args.exchange, parsed_args.address, parsed_args.take,
-            parsed_args.count)
-    for option, given in (('--address', parsed_args.address),
-                          ('--take', parsed_args.take)):
-        if given:
-            raise exception.ConfigurationError(
-                f'{option}: only with --driver {QPID}.')
+    """The subscription that a configuration and the arguments name."""
+    if (parsed_args.driver or _driver(conf)) == QPID:
+        # Servers differ in whether, and where, they give copies: what is
+        # shown may be taken from the consumer that should have it.
+        raise exception.ConfigurationError(
+            'qpid: servers of AMQP 1.0 are not supported by this command. '
+            'Use a viewer of the server: for qpidd that is qpid-receive, for '
+            'Artemis "artemis browser". For RabbitMQ, also with its plug-in '
+            'for AMQP 1.0, use --driver rabbit with '
+            '[oslo_messaging_notifications] transport_url.')
     found = settings.of(loader.transport(conf))
     keys = [f'{topic}.{priority}'
             for topic in (parsed_args.topic or
                           conf.oslo_messaging_notifications.topics)
             for priority in parsed_args.priority or '*']
-    return 'RabbitMQ', subscription.Subscription(
+    return subscription.Subscription(
         found, parsed_args.exchange or found.exchange, keys)
 
 

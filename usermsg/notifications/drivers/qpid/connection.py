@@ -124,11 +124,6 @@ class Connection:
             session.close()
             session.free()
 
-    def product(self):
-        """What the peer calls itself, None if it doesn't say."""
-        said = self._connection.remote_properties
-        return said.get('product') if isinstance(said, dict) else None
-
     def receive(self):
         """Take in what has arrived."""
         taken = 0

@@ -7,7 +7,7 @@ import time
 import amqp
 
 from usermsg.notifications.drivers.rabbit import connection as connections
-from usermsg.notifications.drivers import received_message
+from usermsg.notifications.drivers.rabbit import received_message
 
 #: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
 _WAITING = 10_000

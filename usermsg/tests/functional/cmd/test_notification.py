@@ -149,6 +149,26 @@ class TestWithRabbitMQ(notification_case.TestCase):
         [kept] = self.vhost.read('notifications.error')
         self.assertIn(seen['message_id'], kept.body)
 
+    def test_messages_of_the_driver_qpid_are_shown(self):
+        broker = self.vhost.broker
+        with open(self.config, 'a', encoding='utf-8') as stream:
+            stream.write(f"""
+[oslo_messaging_qpid]
+hosts = amqp://{broker.user}:{broker.password}@{broker.host}:{broker.port}
+vhost = vhost:{self.vhost.name}
+address = /exchange/openstack/{{topic}}.{{priority}}
+allow_plain_without_tls = true
+connect_timeout = 60
+""")
+        self.vhost.declare('audit', 'openstack', 'notifications.#')
+        process = self.listen('--count', '1', '--format', 'json')
+        output, _errors = self.manage(
+            'notification', 'send', '--driver', 'qpid')
+        self.assertIn('\nqpid: delivered\n', output)
+        status, line, _errors = self.end(process)
+        self.assertEqual(0, status)
+        self.assertEqual(output[:36], json.loads(line)['message_id'])
+
     def test_nothing_stays_of_one_that_was_killed(self):
         process = self.listen()
         self.assertEqual(1, len(self.queues()))
@@ -239,6 +259,22 @@ class TestInput(notification_case.TestCase):
             output, errors = self.manage('notification', 'watch', status=1)
             self.assertEqual('', output)
             self.assertRegex(errors, f'^{expected}\n$')
+
+    def test_watch_of_the_driver_qpid_is_refused(self):
+        for drivers, arguments in ((['qpid'], []), (['qpid', 'logging'], []),
+                                   (['rabbit'], ['--driver', 'qpid'])):
+            self.configure(*drivers, url='rabbit://127.0.0.1:1/')
+            output, errors = self.manage(
+                'notification', 'watch', *arguments, status=1)
+            self.assertEqual('', output)
+            self.assertRegex(
+                errors, '^qpid: servers of AMQP 1.0 are not supported by this '
+                'command. .*qpid-receive.*--driver rabbit.*\n$')
+        # With --driver rabbit it listens to RabbitMQ, whatever is configured.
+        self.configure('qpid', url='rabbit://127.0.0.1:1/')
+        _output, errors = self.manage(
+            'notification', 'watch', '--driver', 'rabbit', status=1)
+        self.assertRegex(errors, '^RabbitMQ cannot be used: ')
 
     def test_so_is_what_cannot_be_parsed(self):
         self.configure('rabbit')

@@ -4,7 +4,7 @@ import json
 from kombu import compression
 
 from usermsg.notifications.drivers.qpid import envelope
-from usermsg.notifications.drivers import received_message
+from usermsg.notifications.drivers.rabbit import received_message
 from usermsg.notifications import notification
 from usermsg.tests import base
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What arrives at a broker, for whoever looks on."""
+"""Messages that arrive at RabbitMQ, read as notifications."""
 
 import bz2
 import json
@@ -25,10 +25,6 @@ _DECOMPRESSORS = {'application/x-gzip': zlib.decompressobj,
 
 class Lost(Exception):
     """There is no connection; says why."""
-
-
-class Harmful(Exception):
-    """To listen there would do harm to others; says what to do instead."""
 
 
 def attributes(body, compressed=None):
