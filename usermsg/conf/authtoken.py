@@ -18,6 +18,10 @@ _DEFAULTS = {
     'service_type': 'user-message',
 }
 
+#: The first words of the names of options that are ignored; see
+#: :mod:`usermsg.api.middleware.keystone`.
+_IGNORED = ('cache', 'memcache')
+
 
 def register_opts(conf):
     for group, options in auth_token.list_opts():
@@ -30,3 +34,6 @@ def set_defaults():
     """See :func:`usermsg.conf.libraries.set_defaults`."""
     for _group, options in auth_token.AUTH_TOKEN_OPTS:
         cfg.set_defaults(options, **_DEFAULTS)
+        for option in options:
+            if option.name.startswith(_IGNORED):
+                option.help = 'Ignored: each process remembers tokens itself.'

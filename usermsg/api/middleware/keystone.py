@@ -8,9 +8,11 @@ form of all our errors. What it changes:
   token that is wrong nor a failure of ours
   (:data:`usermsg.api.middleware.identity.UNAVAILABLE`).
 * Threads don't pile up waiting for a Keystone that says nothing.
-* Without memcached, tokens are remembered in a cache that has an end, and
-  with them what they mean for a request: working that out each time would
-  cost a third of a page of messages.
+* Tokens are remembered in a cache that has an end, and with them what they
+  mean for a request: working that out each time would cost a third of a page
+  of messages. Never in memcached: its clients unpickle what they read before
+  keystonemiddleware verifies or decrypts it, so all who can write there could
+  run code here.
 """
 
 import functools
@@ -116,13 +118,12 @@ _KNOWN = (exceptions.ClientException, auth_token.ServiceError, _Unusable)
 class _Protocol(auth_token.AuthProtocol):
 
     def __call__(self, environ, start_response):
-        if isinstance(self._token_cache, token_cache.TokenCache):
-            said = self._token_cache.said(environ)
-            if said is not None:
-                for name in identity.HEADERS:
-                    environ.pop(name, None)
-                environ.update(said)
-                return self._app(environ, start_response)
+        said = self._token_cache.said(environ)
+        if said is not None:
+            for name in identity.HEADERS:
+                environ.pop(name, None)
+            environ.update(said)
+            return self._app(environ, start_response)
         return super().__call__(environ, start_response)
 
     def process_request(self, request):
@@ -140,7 +141,7 @@ class _Protocol(auth_token.AuthProtocol):
                 # It puts the scope of the service's token in its place.
                 request.environ['HTTP_OPENSTACK_SYSTEM_SCOPE'] = (
                     'all' if user.system_scoped else None)
-            elif isinstance(self._token_cache, token_cache.TokenCache):
+            else:
                 self._token_cache.remember(
                     request.environ, user, request.token_info)
         return answer
@@ -161,13 +162,10 @@ class _Protocol(auth_token.AuthProtocol):
         return _IdentityServer(super()._create_identity_server())
 
     def _token_cache_factory(self):
-        if self._conf.get('cache'):
-            return super()._token_cache_factory()
         if self._conf.get('memcached_servers'):
-            cache = super()._token_cache_factory()
-            # Now rather than in the first request, as it may lack a package.
-            cache.initialize({})
-            return cache
+            LOG.warning(
+                '[keystone_authtoken] memcached_servers is ignored: each '
+                'process remembers tokens itself.')
         return token_cache.TokenCache(self._conf.get('token_cache_time'))
 
 

@@ -57,8 +57,7 @@ class TestSamples(TestCase):
             tables=False, api={'auth_strategy': 'keystone'},
             keystone_authtoken={
                 'auth_type': 'password', 'auth_url': 'http://127.0.0.1:9',
-                'username': 'usermsg', 'password': 'any',
-                'memcached_servers': '127.0.0.1:9'},
+                'username': 'usermsg', 'password': 'any'},
             oslo_messaging_notifications={
                 'driver': 'messagingv2\ndriver = rabbit\ndriver = qpid\n'
                           'driver = logging',

@@ -2,15 +2,11 @@
 """Tokens: who is let in, and what is believed of a request."""
 
 import datetime
-import os
-import subprocess
-import sys
 
 from keystoneauth1 import fixture as tokens
 from keystonemiddleware import fixture as keystone_fixture
 
 from usermsg.api import app
-from usermsg import config
 from usermsg import exception
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
@@ -214,22 +210,6 @@ class TestKeystoneOptions(base.TestCase):
             self.assertEqual(
                 f'[keystone_authtoken] {name} cannot be read: {path}',
                 self.error_of(**{**ACCOUNT, name: path}))
-
-    def test_memcached_without_its_package_is_named(self):
-        path = self.config_file(
-            api={'auth_strategy': 'keystone'}, keystone_authtoken={
-                **http_client.KEYSTONE['keystone_authtoken'],
-                'memcached_servers': '127.0.0.1:11211'})
-        done = subprocess.run(
-            [sys.executable, '-c',
-             'import sys; sys.modules["memcache"] = None; '
-             'from usermsg.wsgi.api import application'],
-            env={**os.environ, config.CONFIG_FILES_VARIABLE: path},
-            text=True, capture_output=True)
-        self.assertNotEqual(0, done.returncode)
-        self.assertRegex(
-            done.stderr, r'\[keystone_authtoken\] cannot be used: .*memcache')
-        self.assertNotIn('Traceback', done.stderr)
 
     def test_waiting_has_an_end_of_the_operators_choice(self):
         for options, expected in (({}, (3, 1)), ({

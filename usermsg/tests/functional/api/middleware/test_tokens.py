@@ -10,7 +10,6 @@ import fixtures
 
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import identified
-from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import short_tokens
 
 
@@ -245,51 +244,29 @@ class TestExpiry(identified.TestCase):
         self.assert_refused(self.ask(application, token))
 
 
-def memcached():
-    """A memcached."""
-    program = servers.find('memcached', "Debian's package memcached")
-    server = servers.Process()
-    server.ready = lambda: socket.create_connection(
-        ('127.0.0.1', server.port), 5).close()
-    try:
-        server.start_on_free_port(lambda port: [
-            program, '-l', '127.0.0.1', '-p', str(port), '-U', '0',
-            '-u', 'nobody'])
-    except BaseException:
-        server.stop()
-        raise
-    return server
-
-
 class TestMemcached(identified.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.server = servers.require(memcached)
-        self.addCleanup(self.server.stop)
-        self.options = {
-            'memcached_servers': f'127.0.0.1:{self.server.port}',
-            'memcache_security_strategy': 'ENCRYPT',
-            'memcache_secret_key': uuid.uuid4().hex}
+        self.server = socket.create_server(('127.0.0.1', 0))
+        self.server.setblocking(False)
+        self.addCleanup(self.server.close)
 
-    def test_what_one_process_has_learnt_another_knows(self):
-        token = self.token()
-        self.assertEqual(200, self.ask(
-            self.application(**self.options), token).status_int)
-        away = f'http://127.0.0.1:{servers.free_port()}/v3'
-        self.assertEqual(200, self.ask(
-            self.application(auth_url=away, **self.options),
-            token).status_int)
-        # Nobody else can read it, or write it.
-        self.options['memcache_secret_key'] = uuid.uuid4().hex
-        self.assert_unavailable(self.ask(
-            self.application(auth_url=away, **self.options), token))
-
-    def test_without_it_keystone_is_asked(self):
-        application = self.application(**self.options)
-        token = self.token()
-        self.server.kill()
-        for _ in range(2):
-            self.assertEqual(200, self.ask(application, token).status_int)
-        self.identity.revoke(token)
-        self.assert_refused(self.ask(application, token))
+    def test_no_connection_to_memcached_is_made_and_one_warning_logged(self):
+        address = f'127.0.0.1:{self.server.getsockname()[1]}'
+        for options in (
+                {'memcached_servers': address},
+                {'memcache_servers': address},
+                {'memcached_servers': address,
+                 'memcache_use_advanced_pool': False},
+                {'memcached_servers': address,
+                 'memcache_security_strategy': 'ENCRYPT',
+                 'memcache_secret_key': uuid.uuid4().hex}):
+            log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+            application = self.application(**options)
+            token = self.token()
+            for _ in range(2):
+                self.assertEqual(200, self.ask(application, token).status_int)
+            self.assertRaises(BlockingIOError, self.server.accept)
+            self.assertEqual(1, log.output.count(
+                '[keystone_authtoken] memcached_servers is ignored'))
