@@ -10,8 +10,6 @@ import time
 import cachetools
 import orjson
 
-from usermsg.api.middleware import identity
-
 # Bytes, with all that is kept of a token and to find it.
 _TOKEN_SIZE = 4096
 _CACHED_TOKENS = 10_000
@@ -22,24 +20,24 @@ _CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
 class Token:
     """A token that Keystone knows.
 
-    :param data: what Keystone said, as JSON
-    :param said: the same in the environment of a request, if each request
-        with this token is judged alike
+    :param data: of Keystone, as JSON
+    :param identity: what they are in the environment of a request, if this
+        is the same for each request with this token
     :param expires: when the token does, in seconds of the Epoch
     """
 
     data: bytes
-    said: dict | None = None
+    identity: dict | None = None
     expires: float = 0
 
     @property
     def size(self):
-        """Bytes that it takes at most, with ``said``."""
+        """Bytes that it takes at most, with ``identity``."""
         return max(_TOKEN_SIZE, _TOKEN_SIZE // 2 + 2 * len(self.data))
 
 
 class TokenCache:
-    """What Keystone said, for a while; in place of keystonemiddleware's own.
+    """The data of tokens, in place of keystonemiddleware's own cache.
 
     That one is made for each of the threads, has no bound, and looks at all
     its tokens each time it is asked for one.
@@ -67,30 +65,26 @@ class TokenCache:
             if found.size <= self._tokens.maxsize:
                 self._tokens[_key(token)] = found
 
-    def said(self, environ):
-        """What is to be said in a request, or None if it isn't known."""
+    def forget(self, token):
+        """:param token: as a header has it; None or with blanks around it"""
+        with self._lock:
+            self._tokens.pop(_key((token or '').strip()), None)
+
+    def identity(self, environ):
+        """What a request's token means in its environment, None if unknown."""
         token = environ.get('HTTP_X_AUTH_TOKEN')
         if not token or 'HTTP_X_SERVICE_TOKEN' in environ:
             return None
         found = self._find(token)
         if found is None or found.expires <= time.time():
             return None
-        return found.said
+        return found.identity
 
-    def remember(self, environ, access, data):
-        """Keep what was said, as long as its token is kept.
-
-        :param access: the token, a keystoneauth1 AccessInfo
-        :param data: what Keystone said of it
-        """
-        credential = data['token'].get('application_credential') or {}
-        if access.bind or credential.get('access_rules') is not None:
-            return
-        found = self._find(access.auth_token)
+    def set_identity(self, token, identity, expires):
+        """Keep it as long as the token is kept; see :class:`Token`."""
+        found = self._find(token)
         if found is not None:
-            found.expires = access.expires.timestamp()
-            found.said = {name: environ[name] for name in identity.HEADERS
-                          if name in environ}
+            found.identity, found.expires = identity, expires
 
     def _find(self, token):
         with self._lock:
