@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database: one engine a process, transactions, and what can fail."""
+"""The database: one engine a process, transactions, and errors."""
 
 import contextlib
 import os
@@ -8,31 +8,15 @@ import sqlite3
 
 from oslo_db import api as db_api
 from oslo_db import exception as db_exception
-from oslo_db.sqlalchemy import enginefacade
 from oslo_log import log
-import sqlalchemy
 from sqlalchemy import exc as sa_exception
-from sqlalchemy import pool
 
+from usermsg.db import connections
 from usermsg.db import fork
 from usermsg.db import url as urls
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
-
-# Each list query walks an index in the order of its page and ends when the
-# page is full. PostgreSQL can't be told so for a query. By itself it expects
-# a few rows only where filters say much the same (an event has one type and
-# one level), and then reads and sorts a whole project, or the whole table,
-# for one page. Or it goes through the table from its newest row, where a
-# project has many rows, even if all of them are old.
-_INDEX_WALKS = ('enable_seqscan=off', 'enable_bitmapscan=off',
-                'max_parallel_workers_per_gather=0',
-                'seq_page_cost=0', 'random_page_cost=0')
-
-#: Milliseconds; unless an operator sets it with "options".
-_STATEMENT_TIMEOUT = 'statement_timeout=30000'
-
 
 # In the words of SQLite.
 _NO_FILE = 'unable to open database file'
@@ -45,29 +29,17 @@ class Database:
     """Lazy: connects on first use, and again in a process that was forked.
 
     :param conf: where ``[database]`` is read
+    :param patient: let MariaDB take as long for an answer as it needs
     :raises usermsg.exception.ConfigurationError: the address is missing or
         can't be understood, its driver isn't installed, or a file that it
         names can't be read
     """
 
-    def __init__(self, conf):
+    def __init__(self, conf, patient=False):
         self._conf = conf
-        self._options = dict(conf.database)
-        self._url = urls.usable_url(self._options['connection'])
-        # It would end each use of a connection with time.sleep(0), for the
-        # sake of eventlet.
-        self._options['thread_checkin'] = False
-        # oslo.db would try for minutes before it says that there is no
-        # database; a request or a recording service can't wait that long.
-        self._options['max_retries'] = 0
-        configured = self._options['connection_parameters']
-        urls.check_files(urls.split_parameters(configured),
-                         '[database] connection_parameters')
-        self._options['connection_parameters'] = urls.parameters(
-            self._url, configured)
-        # oslo.db hands it to a pool that doesn't take it.
-        self._pool_timeout = self._options.pop('pool_timeout', None) if (
-            self.dialect == 'sqlite') else None
+        self._url = urls.completed(
+            urls.usable_url(conf.database.connection),
+            conf.database.connection_parameters, patient)
         self._engine = None
         self._pid = None
         self._inherited = []
@@ -85,23 +57,11 @@ class Database:
         an answer as it needs. They are closed at the end, and with them ends
         what MariaDB keeps for a connection.
         """
-        other = Database(self._conf)
-        other._wait_for_answers()
+        other = Database(self._conf, patient=True)
         try:
             yield other
         finally:
             other.dispose()
-
-    def _wait_for_answers(self):
-        # Nobody answers but who was asked, so there is nothing to read
-        # before a statement ends.
-        url = self._url.difference_update_query(['read_timeout'])
-        self._options.update(
-            connection=url.render_as_string(hide_password=False),
-            connection_parameters='&'.join(
-                part for part in
-                self._options['connection_parameters'].split('&')
-                if part.partition('=')[0] != 'read_timeout'))
 
     @property
     def dialect(self):
@@ -117,60 +77,11 @@ class Database:
             # Two threads may come here at once. An engine that loses has no
             # connection yet; a lock could be held by a thread that the fork
             # left behind.
-            engine = self._create_engine()
+            engine = connections.create_engine(
+                self._url, self._conf.database)
             self._engine, self._pid = engine, os.getpid()
             return engine
         return self._engine
-
-    def _create_engine(self):
-        facade = enginefacade.transaction_context()
-        facade.configure(**self._options)
-        facade.append_on_engine_create(self._set_up_engine)
-        return facade.writer.get_engine()
-
-    def _set_up_engine(self, engine):
-        # Parameters are users' data; an error message ends up in logs.
-        engine.hide_parameters = True
-        if engine.dialect.name == 'sqlite':
-            if isinstance(engine.pool, pool.NullPool):
-                self._keep_connections(engine)
-            sqlalchemy.event.listen(engine, 'connect', _set_up_sqlite)
-        elif engine.dialect.name == 'postgresql':
-            settings = list(_INDEX_WALKS)
-            if 'statement_timeout' not in str(
-                    engine.url.query.get('options')):
-                settings.append(_STATEMENT_TIMEOUT)
-            sqlalchemy.event.listen(
-                engine, 'connect',
-                lambda connection, _record: _set_up_postgresql(connection,
-                                                               settings))
-
-    def _keep_connections(self, engine):
-        # oslo.db opens the file anew each time, as SQLAlchemy did long ago;
-        # that takes longer than most of our queries.
-        each_time = engine.pool
-        engine.pool = pool.QueuePool(
-            each_time._creator, dialect=engine.dialect,
-            _dispatch=each_time.dispatch, use_lifo=True,
-            pool_size=self._options['max_pool_size'],
-            max_overflow=self._options['max_overflow'],
-            timeout=self._pool_timeout or 30)
-
-        # A connection to a file that was deleted or replaced still works,
-        # and what it writes is lost.
-        @sqlalchemy.event.listens_for(engine, 'connect')
-        def remember_file(connection, record):
-            # After this there is a file for certain.
-            path = connection.execute('PRAGMA database_list').fetchone()[2]
-            connection.execute('PRAGMA user_version').close()
-            record.info['path'] = path
-            record.info['file'] = _file(path)
-
-        @sqlalchemy.event.listens_for(engine, 'checkout')
-        def check_file(_connection, record, _proxy):
-            if record.info['file'] != _file(record.info['path']):
-                raise sa_exception.DisconnectionError(
-                    'The file of the database was replaced.')
 
     @contextlib.contextmanager
     def reader(self):
@@ -273,31 +184,3 @@ def _is_locked(error):
     return (isinstance(error, (db_exception.DBError,
                                sa_exception.OperationalError)) and
             'database is locked' in str(error))
-
-
-def _file(path):
-    """What tells a file from one that takes its place; None if none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
-
-
-def _set_up_sqlite(connection, _record):
-    # With a write-ahead log readers and the writer don't stop each other.
-    # NORMAL then risks no corruption; a power cut, though not a crash of
-    # this process, may undo the last transactions.
-    # The file remembers it. While others use the file it can't be changed:
-    # then they, or a later connection, have changed it or will.
-    with contextlib.suppress(sqlite3.OperationalError):
-        connection.execute('PRAGMA journal_mode = WAL')
-    connection.execute('PRAGMA synchronous = NORMAL')
-
-
-def _set_up_postgresql(connection, settings):
-    # Not as a parameter of the connection: a pool of connections in front of
-    # the server may refuse it.
-    with connection.cursor() as cursor:
-        cursor.execute(';'.join(f'SET {setting}' for setting in settings))
-    connection.commit()

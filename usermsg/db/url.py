@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The address of a database: what is usable, and what is added to it."""
 
+from urllib import parse
+
 import sqlalchemy
 from sqlalchemy import exc as sa_exception
 
@@ -8,13 +10,14 @@ from usermsg import exception
 
 #: What the drivers and servers leave open; times in seconds, if nothing else
 #: is said. A value in the URL or in [database] connection_parameters wins.
-_PARAMETERS = {
-    'mysql': {'connect_timeout': 4, 'read_timeout': 30, 'write_timeout': 30},
-    'postgresql': {'connect_timeout': 4, 'keepalives_idle': 10,
-                   'keepalives_interval': 5, 'keepalives_count': 3,
-                   'tcp_user_timeout': 30000},
+_DEFAULTS = {
+    'mysql': {'connect_timeout': '4', 'read_timeout': '30',
+              'write_timeout': '30'},
+    'postgresql': {'connect_timeout': '4', 'keepalives_idle': '10',
+                   'keepalives_interval': '5', 'keepalives_count': '3',
+                   'tcp_user_timeout': '30000'},
     # A write tries again several times after that.
-    'sqlite': {'timeout': 2},
+    'sqlite': {'timeout': '2'},
 }
 
 #: Parameters that name a file.
@@ -56,7 +59,7 @@ def usable_url(text, name='[database] connection'):
         raise exception.ConfigurationError(
             f'{name}: an @ in the password must be written as %40.')
     backend = url.get_backend_name()
-    if backend not in _PARAMETERS:
+    if backend not in _DEFAULTS:
         raise exception.ConfigurationError(
             f'{name}: {backend} is not supported; use mysql, postgresql or '
             f'sqlite.')
@@ -66,11 +69,11 @@ def usable_url(text, name='[database] connection'):
         raise exception.ConfigurationError(
             f'{name}: the driver {error.name} is not installed. '
             f'{_driver_advice(backend, error.name)}') from None
-    check_files(url.query, name)
+    _check_files(url.query, name)
     return url
 
 
-def check_files(values, name):
+def _check_files(values, name):
     """Whether the certificates and keys that parameters name can be read.
 
     Drivers look at them when they connect. Some then fail as if it was our
@@ -99,20 +102,17 @@ def _driver_advice(backend, missing):
     return f'Write {scheme}://..., or install that driver yourself.'
 
 
-def parameters(url, configured=''):
-    """What to append to a URL, in the form of a query string.
+def completed(url, configured='', patient=False):
+    """A URL with what the drivers and servers leave open.
 
-    :param configured: what is appended already, in that form
+    :param configured: further parameters, in the form of a query string
+    :param patient: without a limit on the time to read an answer
+    :raises usermsg.exception.ConfigurationError: a file that a parameter
+        names can't be read
     """
-    given = split_parameters(configured)
-    return '&'.join(
-        [configured] * bool(configured) +
-        [f'{name}={value}'
-         for name, value in _PARAMETERS[url.get_backend_name()].items()
-         if name not in url.query and name not in given])
-
-
-def split_parameters(configured):
-    """name -> value, of parameters in the form of a query string."""
-    return dict(part.partition('=')[::2]
-                for part in configured.split('&') if part)
+    given = dict(parse.parse_qsl(configured))
+    _check_files(given, '[database] connection_parameters')
+    query = {**_DEFAULTS[url.get_backend_name()], **given, **url.query}
+    if patient:
+        query.pop('read_timeout', None)
+    return url.set(query=query)

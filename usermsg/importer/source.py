@@ -175,7 +175,7 @@ def _engine(url):
         _check_file(url)
         url = _unchanging(url)
     else:
-        url = url.update_query_string(urls.parameters(url), append=True)
+        url = urls.completed(url)
         options['isolation_level'] = 'REPEATABLE READ'
     engine = sa.create_engine(url, poolclass=pool.NullPool,
                               hide_parameters=True, **options)
