@@ -33,7 +33,7 @@ class ReportTest(base.TestCase):
             'VOLUME_999993, VOLUME_999994, ...',
             '8 rows were skipped:',
             '  7: event_id: is odd. Ids: 0, 1, 2, 3, 4, ...',
-            '  1: id: is long. Ids: a\\n\\xfc' + 'x' * 72],
+            '  1: id: is long. Ids: a\\n\\xfc' + 'x' * 53 + '...'],
             list(report.lines()))
         said = list(report.lines(dry_run=True))
         self.assertEqual('1,234 messages would be imported.', said[0])
