@@ -76,9 +76,7 @@ def _operation(described, address, operation, rules):
 
 
 def _body(schema):
-    single, batch = schema['oneOf']
-    [(name, entry)] = single['properties'].items()
-    [(names, entries)] = batch['properties'].items()
+    [(name, entry), (names, entries)] = schema['properties'].items()
     yield from (
         f'The body has either ``{name}``, an object, or ``{names}``, an '
         f'array of {entries["minItems"]} to {entries["maxItems"]} of them. '
