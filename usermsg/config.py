@@ -52,11 +52,13 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     # Pecan logs what clients send wrongly as errors of ours, and the parser
     # of policies logs tracebacks of what we report by file and line; so does
     # the pool, of a connection that was lost after it had been read from.
-    # Alembic says each time that it looks at a database.
+    # Alembic says each time that it looks at a database, and waitress what
+    # clients do: a line for each connection above its limit, for each request
+    # that waits for a thread.
     conf.set_default('default_log_levels', [
         *log.get_default_log_levels(), 'pecan=CRITICAL',
         'oslo_policy._parser=CRITICAL', 'sqlalchemy.pool=CRITICAL',
-        'alembic=WARN'])
+        'alembic=WARN', 'waitress=ERROR'])
     policy_opts.set_defaults(conf)
     with named_errors(conf, argv or ()):
         conf(argv or [], project='usermsg',

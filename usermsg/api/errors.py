@@ -89,16 +89,6 @@ class MalformedRequest(HTTPError):
         super().__init__('The address or a header is not valid UTF-8.')
 
 
-class NotServed(HTTPError):
-    """The server refused it before it became a request."""
-
-    code = 'not_served'
-
-    def __init__(self, status, reason):
-        super().__init__(reason or http.HTTPStatus(status).phrase)
-        self.status = status
-
-
 class InvalidVersion(HTTPError):
     code = 'invalid_version'
 
@@ -157,8 +147,6 @@ _STATUS = {
 
 def status_of(error):
     """The status of the answer to an error of ours."""
-    if isinstance(error, NotServed):
-        return error.status
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls]

@@ -3,7 +3,6 @@
 
 import signal
 import sys
-import threading
 
 from usermsg.concurrency import backend
 
@@ -31,19 +30,13 @@ def main():
         sys.exit(f'usermsg-api cannot start: {error}')
     gc_tuning.settle()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: _stop(server))
-    host, port = server.bind_addr[:2]
-    address = f'http://{api_server.in_url(host)}:{port}'
+        signal.signal(number, lambda *_: server.stop())
+    host = api_server.in_url(server.effective_host)
+    address = f'http://{host}:{server.effective_port}'
     LOG.info('Serving %s/v3/messages', address)
     # For whoever started it, and for port 0.
     print(f'usermsg-api serves {address}/', flush=True)
     server.serve()
-
-
-def _stop(server):
-    # stop() waits for the threads that serve requests, and serve() in the
-    # main thread has to go on meanwhile.
-    threading.Thread(target=server.stop, name='stop').start()
 
 
 if __name__ == '__main__':

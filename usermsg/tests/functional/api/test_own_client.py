@@ -165,9 +165,9 @@ class TestInstalledAlone(base.TestCase):
                                        'pecan', 'usermsgclient')
                      if importlib.util.find_spec(name)]]))''')))
         self.assertIn('python-usermsgclient', distributions)
-        for name in ('usermsg', 'alembic', 'cheroot', 'keystonemiddleware',
+        for name in ('usermsg', 'alembic', 'keystonemiddleware',
                      'oslo.db', 'oslo.messaging', 'oslo.policy', 'pecan',
-                     'sqlalchemy'):
+                     'sqlalchemy', 'waitress'):
             self.assertNotIn(name, distributions)
         self.assertEqual(['usermsgclient'], modules)
 

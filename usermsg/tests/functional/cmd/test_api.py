@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import signal
 import socket
+import sqlite3
 import uuid
 
 from usermsg.api import server as api_server
@@ -94,43 +95,49 @@ class TestServing(base.TestCase):
         self.assertIn('checks', content)
         self.assertNotIn('alembic', self.server.log())
 
-    def test_what_is_no_request_gets_json_too(self):
+    def test_malformed_requests_are_refused(self):
         for request, status in (
                 (b'nonsense', 400),
                 (b'get /v3/messages HTTP/1.1', 400),
                 (b'GET /v3/messages\xff HTTP/1.1', 400),
-                (b'GET /v3/messages?resource_uuid=\xc3\xa4 HTTP/1.1', 400),
-                (b'GET //evil.example.org/v3/messages HTTP/1.1', 400),
-                (b'GET http://evil.example.org/v3 HTTP/1.1', 400),
-                (b'GET * HTTP/1.1', 400),
-                (b'GET /v3/messages#fragment HTTP/1.1', 400),
+                (b'GET http://[::1/v3/messages HTTP/1.1', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nno header', 400),
+                (b'GET /v3/messages HTTP/1.1\r\nX: \0', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nContent-Length: x', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nContent-Length: -1', 400),
-                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: -5', 400),
                 (b'GET /v3/messages HTTP/1.1\r\nContent-Length: +5', 400),
-                (b'CONNECT /v3/messages HTTP/1.1', 405),
-                (b'GET /v3/messages HTTP/1.1\r\nX: ' + b'x' * 40_000, 413),
-                (b'GET /' + b'x' * 40_000 + b' HTTP/1.1', 414),
-                (b'GET /v3 HTTP/1.1\r\nTransfer-Encoding: odd', 501),
-                (b'GET /v3 HTTP/2.0', 505)):
+                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: ' +
+                 b'9' * 5000, 400),
+                (b'GET /v3/messages HTTP/1.1\r\nContent-Length: ' +
+                 b'9' * 15, 413),
+                (b'GET /v3/messages HTTP/1.1\r\nX: ' + b'x' * 40_000, 431),
+                (b'GET /' + b'x' * 40_000 + b' HTTP/1.1', 431),
+                (b'GET /v3 HTTP/1.1\r\nTransfer-Encoding: odd', 501)):
             line, headers, body = self.raw(
                 request + b'\r\nHost: x\r\n\r\n')
-            self.assertIn(str(status), line, request[:80])
-            self.assertEqual('application/json', headers['Content-Type'])
+            self.assertIn(f' {status} ', line, request[:80])
+            self.assertEqual('close', headers['Connection'])
             self.assertEqual(int(headers['Content-Length']), len(body))
-            content = json.loads(body)
-            self.assertEqual(status, content['error']['code'])
-            self.assertEqual(headers['X-OpenStack-Request-Id'],
-                             content['errors'][0]['request_id'])
-            self.assertEqual(status == 405, 'Allow' in headers)
-            for name, value in (('X-Content-Type-Options', 'nosniff'),
-                                ('X-Frame-Options', 'DENY'),
-                                ('Cache-Control', 'no-store')):
-                self.assertEqual(value, headers[name])
+        self.assertNotIn(TRACEBACK, self.server.log())
+        self.assertNotIn('waitress', self.server.log())
+
+    def test_the_server_header_tells_neither_address_nor_version(self):
+        for request in (b'GET /v3 HTTP/1.0', b'nonsense'):
+            _line, headers, _body = self.raw(request + b'\r\n\r\n')
+            self.assertEqual('usermsg', headers['Server'])
+
+    def test_links_begin_with_the_address_whatever_the_client_says(self):
+        for request in (b'GET /v3', b'GET http://evil.example.org/v3'):
+            _line, _headers, body = self.raw(
+                request + b' HTTP/1.1\r\nHost: evil.example.org\r\n'
+                b'X-Forwarded-Host: evil.example.org\r\n'
+                b'Connection: close\r\n\r\n')
+            [link] = json.loads(body)['version']['links']
+            self.assertEqual(f'{self.server.url}/v3/', link['href'])
 
     def test_odd_paths_reach_the_application(self):
         for path, status in ((b'/v3/messages/%ff', 400),
+                             (b'//v3/messages', 200),
                              (b'/v3/messages/%00', 404),
                              (b'/v3//messages', 400),
                              (b'/v3/messages/../x', 404),
@@ -153,22 +160,12 @@ class TestServing(base.TestCase):
     def test_a_body_is_not_taken_for_the_next_request(self):
         connection = self.connect()
         smuggled = b'DELETE /v3/messages HTTP/1.1\r\nHost: x\r\n\r\n'
-        for body in (smuggled, b'x' * 1024 * 1024):
+        # The second is sent in chunks.
+        for body in (smuggled, iter([smuggled]), b'x' * 1024 * 1024):
             answer, _content = self.ask(connection, '/v3/messages', body=body)
             self.assertEqual(200, answer.status)
         answer, _content = self.ask(connection, '/v3/messages')
         self.assertEqual(200, answer.status)
-
-    def test_nor_is_a_body_in_chunks(self):
-        smuggled = b'GET /v3 HTTP/1.1\r\nHost: x\r\n\r\n'
-        line, headers, body = self.raw(
-            b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n'
-            b'Transfer-Encoding: chunked\r\n\r\n'
-            b'%x;' % len(smuggled) + smuggled + b'\r\n0\r\n\r\n')
-        self.assertIn('200', line)
-        self.assertEqual('close', headers['Connection'])
-        # One answer, and nothing behind it.
-        self.assertEqual(int(headers['Content-Length']), len(body))
 
     def test_ten_megabytes_are_refused_and_the_next_is_served(self):
         answer, content = self.ask(self.connect(), '/v3/messages', 'POST',
@@ -178,14 +175,6 @@ class TestServing(base.TestCase):
                          content['errors'][0]['code'])
         answer, _content = self.ask(self.connect(), '/v3/messages')
         self.assertEqual(200, answer.status)
-
-    def test_a_huge_body_that_nobody_reads_ends_the_connection(self):
-        # Nothing of it is sent: the answer comes all the same.
-        line, headers, _body = self.raw(
-            b'PUT /v3/messages HTTP/1.1\r\nHost: x\r\n'
-            b'Content-Length: 9000000000\r\n\r\n')
-        self.assertIn('405', line)
-        self.assertEqual('close', headers['Connection'])
 
 
 class TestEnding(base.TestCase):
@@ -203,6 +192,29 @@ class TestEnding(base.TestCase):
         answer = connection.getresponse()
         self.assertEqual(b'{"messages":[]}', answer.read())
         self.assertEqual(0, self.server.end(deadline=15))
+        self.assertNotIn(TRACEBACK, self.server.log())
+
+    def test_sigterm_ends_it_when_requests_are_answered(self):
+        # One that is handled, and one that is only half there.
+        handled = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=60)
+        self.addCleanup(handled.close)
+        handled.request('GET', '/v3/messages')
+        handled.getresponse().read()
+        half = socket.create_connection(('127.0.0.1', self.server.port), 60)
+        self.addCleanup(half.close)
+        half.sendall(b'GET /v3/messages HTTP/1.1\r\n')
+        with contextlib.closing(sqlite3.connect(
+                self.server.path('usermsg.sqlite'))) as database:
+            database.execute('BEGIN IMMEDIATE')
+            handled.request('POST', '/v3/messages', json.dumps({'message': {
+                'event_id': 'VOLUME_000002', 'project_id': 'red'}}), {
+                    'Content-Type': 'application/json'})
+            self.server._popen.send_signal(signal.SIGTERM)
+            self.assertEqual(b'', half.recv(100))
+            database.rollback()
+        self.assertEqual(201, handled.getresponse().status)
+        self.assertEqual(0, self.server.end())
         self.assertNotIn(TRACEBACK, self.server.log())
 
     def test_sighup_does_not_end_it(self):
@@ -228,6 +240,12 @@ class TestStarting(base.TestCase):
         self.assertIn('usermsg-api cannot start: ', output)
         return output
 
+    def make_server(self, runtime):
+        server = api_server.make_server(runtime)
+        self.addCleanup(server.serve)
+        self.addCleanup(server.stop)
+        return server
+
     def test_noauth_is_refused_where_others_could_reach_it(self):
         output = self.refusal(api={'host': '0.0.0.0'})  # nosec
         self.assertIn('auth_strategy is noauth', output)
@@ -237,14 +255,12 @@ class TestStarting(base.TestCase):
         runtime = self.runtime(api={
             'host': '0.0.0.0', 'port': 0,  # nosec
             'allow_insecure_noauth': 'true'})
-        server = api_server.make_server(runtime)
-        self.addCleanup(server.stop)
+        self.make_server(runtime)
 
     def test_noauth_may_serve_every_form_of_loopback(self):
         for host in ('127.0.0.2', 'localhost'):
             runtime = self.runtime(api={'host': host, 'port': 0})
-            server = api_server.make_server(runtime)
-            self.addCleanup(server.stop)
+            self.make_server(runtime)
 
     def test_an_invalid_value_is_named_with_its_file(self):
         path = self.write('broken.conf', (
@@ -294,6 +310,4 @@ class TestStarting(base.TestCase):
         except OSError:
             self.skipTest('there is no IPv6 here')
         runtime = self.runtime(api={'host': '::1', 'port': 0})
-        server = api_server.make_server(runtime)
-        self.addCleanup(server.stop)
-        self.assertEqual('[::1]', server.server_name)
+        self.assertEqual('[::1]', self.make_server(runtime).server_name)

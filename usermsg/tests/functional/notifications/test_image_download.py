@@ -8,7 +8,7 @@ import struct
 import threading
 from wsgiref import simple_server
 
-from cheroot import wsgi
+import waitress
 
 from usermsg.catalogue import loader
 from usermsg import context
@@ -109,19 +109,21 @@ class DownloadTests:
             {self.told() for _number in numbers})
 
 
-class CherootTest(DownloadTests, base.TestCase):
+class WaitressTest(DownloadTests, base.TestCase):
 
     def setUp(self):
         super().setUp()
         self.sink = Sink()
-        server = wsgi.Server(('127.0.0.1', 0), Service(self.sink))
-        server.error_log = lambda *args, **kwargs: None
-        server.prepare()
-        self.address = server.bind_addr
-        thread = threading.Thread(target=server.serve)
+        # Less than an image is buffered: it notices a client that leaves.
+        server = waitress.create_server(
+            Service(self.sink), host='127.0.0.1', port=0,
+            outbuf_high_watermark=len(_BLOCK))
+        self.address = ('127.0.0.1', int(server.effective_port))
+        thread = threading.Thread(target=server.run)
         thread.start()
         self.addCleanup(thread.join)
-        self.addCleanup(server.stop)
+        self.addCleanup(server.task_dispatcher.shutdown)
+        self.addCleanup(server.pull_trigger, server.close)
 
 
 class WsgirefTest(DownloadTests, base.TestCase):
