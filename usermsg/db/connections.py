@@ -25,15 +25,21 @@ _INDEX_WALKS = ('enable_seqscan=off', 'enable_bitmapscan=off',
                 'max_parallel_workers_per_gather=0',
                 'seq_page_cost=0', 'random_page_cost=0')
 
-#: Milliseconds; unless an operator sets it with "options".
+#: Of PostgreSQL, in milliseconds; unless an operator sets it with "options".
 _STATEMENT_TIMEOUT = 'statement_timeout=30000'
 
+#: Of MariaDB: the part of read_timeout after which it gives up a statement.
+#: By itself it goes on with what no client waits for any more.
+_OF_READ_TIMEOUT = 0.9
 
-def create_engine(url, options):
+
+def create_engine(url, options, statement_timeout=True):
     """An engine that has no connection yet.
 
     :param url: of :func:`usermsg.db.url.completed`
     :param options: of ``[database]``
+    :param statement_timeout: whether the server gives up what takes longer
+        than a request may
     """
     dialect = url.get_backend_name()
     # For SQLite oslo.db has a pool that doesn't take them.
@@ -55,12 +61,26 @@ def create_engine(url, options):
         sa.event.listen(engine, 'connect', _set_up_sqlite)
     elif dialect == 'postgresql':
         settings = list(_INDEX_WALKS)
-        if 'statement_timeout' not in str(url.query.get('options')):
+        if statement_timeout and 'statement_timeout' not in str(
+                url.query.get('options')):
             settings.append(_STATEMENT_TIMEOUT)
-        sa.event.listen(
-            engine, 'connect', lambda connection, _record:
-            _set_up_postgresql(connection, settings))
+        _set_at_connect(engine, settings)
+    elif statement_timeout and 'read_timeout' in url.query and (
+            'max_statement_time' not in str(url.query.get('init_command'))):
+        seconds = _OF_READ_TIMEOUT * float(url.query['read_timeout'])
+        _set_at_connect(engine, [f'SESSION max_statement_time={seconds}'])
     return engine
+
+
+def _set_at_connect(engine, settings):
+    # Not as a parameter of the connection: a pool of connections in front of
+    # the server may refuse it.
+    @sa.event.listens_for(engine, 'connect')
+    def set_up(connection, _record):
+        with connection.cursor() as cursor:
+            for setting in settings:
+                cursor.execute(f'SET {setting}')
+        connection.commit()
 
 
 def _keep_connections(engine, options):
@@ -108,11 +128,3 @@ def _set_up_sqlite(connection, _record):
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = NORMAL')
-
-
-def _set_up_postgresql(connection, settings):
-    # Not as a parameter of the connection: a pool of connections in front of
-    # the server may refuse it.
-    with connection.cursor() as cursor:
-        cursor.execute(';'.join(f'SET {setting}' for setting in settings))
-    connection.commit()

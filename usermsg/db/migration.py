@@ -83,8 +83,9 @@ def _lock_postgresql(connection, patience):
         if time.monotonic() > end:
             raise exception.DatabaseUnavailable()
         time.sleep(0.1)
-    # A large table takes longer than any request may. But who waits for a
-    # table makes all others wait who come later.
+    # A large table takes longer than any request may, also if an operator's
+    # connections have a limit. But who waits for a table makes all others
+    # wait who come later.
     connection.execute(sa.text('SET LOCAL statement_timeout = 0'))
     connection.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}s'"))
 

@@ -8,6 +8,7 @@ import re
 import sqlalchemy as sa
 from sqlalchemy import event
 
+from usermsg.db import engine
 from usermsg.db import models
 from usermsg import exception
 from usermsg.objects import message
@@ -198,6 +199,54 @@ class TestSession(TestCase):
                 sa.text('SHOW statement_timeout')))
             self.assertEqual('off', connection.scalar(
                 sa.text('SHOW enable_seqscan')))
+
+
+class TestStatementTimeout(TestCase):
+
+    scenarios = databases.SCENARIOS[1:]
+
+    #: Statements that take hours.
+    ENDLESS = {
+        'mysql': 'SELECT COUNT(*) FROM seq_1_to_1000000000000 '
+                 'WHERE MD5(seq) = 0',
+        'postgresql': 'SELECT COUNT(*) FROM generate_series(1, 1000000000000) '
+                      'AS numbers WHERE md5(numbers::text) = $$0$$'}
+    RUNNING = {
+        'mysql': 'SELECT COUNT(*) FROM information_schema.processlist '
+                 "WHERE info LIKE '%seq_1_to_%' AND info NOT LIKE '%info%'",
+        'postgresql': 'SELECT COUNT(*) FROM pg_stat_activity WHERE '
+                      "state = 'active' AND query LIKE '%numbers::text%' "
+                      "AND query NOT LIKE '%pg_stat%'"}
+
+    def test_the_server_ends_a_statement_whose_client_gives_up(self):
+        options = {'mysql': 'read_timeout=1',
+                   'postgresql': 'options=-cstatement_timeout%3D900'}
+        own = self.runtime(tables=False, database={
+            'connection_parameters': options[self.db.dialect]})
+
+        def run():
+            with own.db.reader() as connection:
+                connection.exec_driver_sql(self.ENDLESS[self.db.dialect])
+
+        self.assertRaises(exception.DatabaseUnavailable, run)
+        with self.db.reader() as connection:
+            self.assertEqual(0, connection.exec_driver_sql(
+                self.RUNNING[self.db.dialect].replace('%', '%%')).scalar())
+
+    def test_maintenance_has_none(self):
+        if self.db.dialect == 'mysql':
+            query = 'SELECT @@SESSION.max_statement_time'
+            values = 27, 0
+        else:
+            query, values = 'SHOW statement_timeout', ('30s', '0')
+        conf = self.runtime(tables=False).conf
+        for statement_timeout, value in zip((True, False), values):
+            database = engine.Database(
+                conf, statement_timeout=statement_timeout)
+            self.addCleanup(database.dispose)
+            with database.reader() as connection:
+                self.assertEqual(value, connection.exec_driver_sql(
+                    query).scalar())
 
 
 class TestLargeDatabase(TestCase):
