@@ -158,7 +158,7 @@ class _Import(progress.Command):
                 self.follow(
                     (self._bring(rows, parsed_args.dry_run)
                      for rows in table.batches(parsed_args.batch_size)),
-                    total, 'rows', 'were looked at')
+                    total, 'rows')
             finally:
                 for line in self._report.lines(parsed_args.dry_run):
                     self.say(line)

@@ -154,8 +154,10 @@ class _Change(progress.Command):
                     self.say(f'{number:,} {event_type} for {driver}')
                 self.say(f'{kinds.total():,} notifications {self.would}.')
             else:
-                self.follow(self._steps(database, which, now), kinds.total(),
-                            'notifications', self.done, conf.reaper.pause)
+                number = self.follow(
+                    self._steps(database, which, now), kinds.total(),
+                    'notifications', conf.reaper.pause)
+                self.say(f'{number:,} notifications {self.done}.')
         self._after({driver for driver, _type in kinds}, conf)
 
     def _check(self, parsed_args):

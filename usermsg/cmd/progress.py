@@ -95,13 +95,13 @@ class Command(db_command.Command):
             self.say('Interrupted while counting.')
             raise
 
-    def follow(self, steps, total, what, done, pause=0):
-        """Go through steps, show how far it has come, and say how it ended.
+    def follow(self, steps, total, what, pause=0):
+        """Go through steps, and show how far it has come.
 
         :param steps: an iterator of how many each step has changed
         :param what: in words, such as ``messages``
-        :param done: what has become of them, such as ``have been removed``
         :param pause: seconds after each step
+        :returns: how many they have changed
         """
         so_far = Progress(self.app.stdout, total, what)
         outcome = 'Failed'
@@ -114,7 +114,8 @@ class Command(db_command.Command):
             raise
         finally:
             so_far.end()
-            self.say(
-                f'{outcome}: {so_far.done:,} of about {total:,} {what} '
-                f'{done}. The same command goes on from there.' if outcome
-                else f'{so_far.done:,} {what} {done}.')
+            if outcome:
+                self.say(f'{outcome} after {so_far.done:,} of about '
+                         f'{total:,} {what}. The same command goes on from '
+                         f'there.')
+        return so_far.done

@@ -48,10 +48,11 @@ class Purge(progress.Command):
                 if parsed_args.dry_run:
                     self.say(f'{total:,} {what} would be removed.')
                 else:
-                    self.follow(
+                    number = self.follow(
                         removal.remove(database, rows, conf.reaper.batch,
                                        tell=told.teller(event_type)),
-                        total, what, 'have been removed', conf.reaper.pause)
+                        total, what, conf.reaper.pause)
+                    self.say(f'{number:,} {what} have been removed.')
 
 
 def _kinds(parsed_args, now):

@@ -131,8 +131,8 @@ class TestInterruption(Commands, base.TestCase):
         self.assertEqual((130, ''), (process.returncode, errors))
         self.assertEqual(0, left % outbox.BATCH)
         self.assertGreater(left, 0)
-        self.assertIn(f'Interrupted: {5000 - left:,} of about 5,000 '
-                      f'notifications have been dropped.', output)
+        self.assertIn(f'Interrupted after {5000 - left:,} of about 5,000 '
+                      f'notifications. The same command goes on', output)
         self.prepare(reaper={'pause': 0}, tables=False)
         self.assertEqual(
             f'{left:,} notifications have been dropped.\n',

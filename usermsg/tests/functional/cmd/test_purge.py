@@ -129,8 +129,8 @@ class TestInterruption(TestCase):
         process.send_signal(number)
 
     def check(self, output, status):
-        found = re.search(r'Interrupted: ([\d,]+) of about 2,000 expired '
-                          r'messages have been removed\.', output)
+        found = re.search(r'Interrupted after ([\d,]+) of about 2,000 expired '
+                          r'messages\.', output)
         self.assertIsNotNone(found, output)
         self.assertEqual(130, status)
         left = self.ids()

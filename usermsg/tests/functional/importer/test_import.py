@@ -421,8 +421,8 @@ class TestVolumeOnce(TestCase):
         self.assertEqual((130, b''), (process.returncode, errors), output)
         stored = len(self.check_whole())
         self.assertLess(stored, 600)
-        self.assertIn(f'Interrupted: {stored:,} of about 600 rows were looked '
-                      f'at. The same command goes on from there.\n'
+        self.assertIn(f'Interrupted after {stored:,} of about 600 rows. '
+                      f'The same command goes on from there.\n'
                       f'{stored:,} messages have been imported.\n',
                       output.decode())
 
