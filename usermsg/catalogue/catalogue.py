@@ -70,9 +70,8 @@ class Catalogue:
     """Every permitted message, in every language; frozen, so thread-safe.
 
     :param namespaces: an iterable of :class:`.entries.Namespace`
-    :param translations: language -> (prefix, kind, id) -> {'text': ...,
-        'remedy': ...}, where kind is ``events``, ``actions`` or
-        ``details``
+    :param translations: language -> prefix -> its namespace in that
+        language
     :param unknown_texts: language -> what to say of an event that isn't here
     :param on_unknown: called without arguments whenever such an event is
         described
@@ -100,10 +99,10 @@ class Catalogue:
                 by_resource_type[name] = namespace
         self.namespaces = types.MappingProxyType(by_prefix)
         self._by_resource_type = by_resource_type
-        self._translations = translations or {}
+        self._languages = {ENGLISH: self.namespaces, **(translations or {})}
         self._unknown_texts = {ENGLISH: UNKNOWN_EVENT, **(unknown_texts or {})}
         self.languages = (ENGLISH, *sorted(
-            (set(self._translations) | set(self._unknown_texts)) - {ENGLISH}))
+            (set(self._languages) | set(self._unknown_texts)) - {ENGLISH}))
         #: Event id -> :class:`Outcome`: each permitted message, sorted.
         self.outcomes = {outcome.event_id: outcome for outcome in sorted(
             self._all_outcomes(), key=operator.attrgetter('event_id'))}
@@ -225,17 +224,14 @@ class Catalogue:
             language = ENGLISH
         if outcome is None:
             return self._describe_unknown(event_id, language)
-        namespace = self.namespaces[outcome.prefix]
+        namespace = self._namespaces(language)[outcome.prefix]
         entry = namespace.events.get(
             event_id) or namespace.details[outcome.detail_id]
-        text, remedy = self._words(namespace, entry, language)
         action = namespace.actions.get(outcome.action_id)
-        if action is not None:
-            action, _remedy = self._words(namespace, action, language)
         description = Description(
-            text=text, action=action, remedy=remedy,
-            user_fixable=entry.user_fixable, retryable=entry.retryable,
-            link=entry.link)
+            text=entry.text, action=action and action.text,
+            remedy=entry.remedy, user_fixable=entry.user_fixable,
+            retryable=entry.retryable, link=entry.link)
         # Bounded by the catalogue's size: unknown ids don't get here, and
         # neither do unknown languages.
         self._described[event_id, language] = description
@@ -243,21 +239,18 @@ class Catalogue:
 
     def words(self, language=ENGLISH, prefix=None):
         """(prefix, kind, id, constant, text, remedy) of every entry."""
-        for namespace in self.namespaces.values():
+        for namespace in self._namespaces(language).values():
             if prefix in (None, namespace.prefix):
                 for kind in entries.KINDS:
                     for entry in getattr(namespace, kind).values():
                         yield (namespace.prefix, kind[:-1], entry.id,
-                               entry.constant,
-                               *self._words(namespace, entry, language))
+                               entry.constant, entry.text,
+                               getattr(entry, 'remedy', None))
 
-    def _words(self, namespace, entry, language):
-        """(text, remedy) of an entry; in English what isn't translated."""
-        words = self._translations.get(language, {}).get(
-            (namespace.prefix, entries.KINDS_OF[type(entry)],
-             entries.short_id(entry)), {})
-        return (words.get('text', entry.text),
-                words.get('remedy', getattr(entry, 'remedy', None)))
+    def _namespaces(self, language):
+        # There may be no more of a language than what to say of an event
+        # that isn't here.
+        return self._languages.get(language, self.namespaces)
 
     def _describe_unknown(self, event_id, language):
         if self._on_unknown is not None:

@@ -88,12 +88,6 @@ class Event(_Explained):
 
 #: The three kinds of entry; also what a file calls them.
 KINDS = {'events': Event, 'actions': Action, 'details': Detail}
-KINDS_OF = {entry_type: kind for kind, entry_type in KINDS.items()}
-
-
-def short_id(entry):
-    """An entry's id without the prefix: what a file calls it."""
-    return entry.id.rpartition('_')[2]
 
 
 class Namespace:

@@ -71,7 +71,8 @@ def load(overlay_dir=None, on_unknown=None):
             key=lambda document: document.language != catalogue.ENGLISH)
         for document in documents:
             draft.add(document)
-    return catalogue.Catalogue(draft.namespaces.values(), draft.translations,
+    english = draft.languages.pop(catalogue.ENGLISH)
+    return catalogue.Catalogue(english.values(), draft.languages,
                                draft.unknown_texts, on_unknown)
 
 
@@ -171,14 +172,19 @@ class _Document:
 
 
 class _Draft:
-    """A catalogue in the making."""
+    """A catalogue in the making.
+
+    :param namespaces: prefix -> namespace, in English
+    :ivar languages: language -> the same, in that language; in English what
+        isn't translated
+    """
 
     def __init__(self, namespaces):
-        self.namespaces = namespaces
-        self.translations = {}
+        self.languages = {catalogue.ENGLISH: namespaces}
         self.unknown_texts = {}
 
     def add(self, document):
+        english = self.languages[catalogue.ENGLISH]
         if document.unknown_event:
             self.unknown_texts[document.language] = document.unknown_event
             if document.language == catalogue.ENGLISH:
@@ -188,17 +194,28 @@ class _Draft:
             content = document.mapping(document.prefixes, prefix)
             document.keys(content, ('resource_types', *entries.KINDS))
             if document.language != catalogue.ENGLISH:
-                self._translate(document, prefix, content)
-            elif prefix in self.namespaces:
-                self._reword(document, prefix, content)
-            elif prefix.upper() in self.namespaces:
+                if prefix not in english:
+                    document.fail(document.prefixes, prefix,
+                                  'there is no catalogue with this prefix to '
+                                  'translate')
+                self._reword(document, prefix, content, _TRANSLATABLE, [
+                    self.languages.setdefault(
+                        document.language, dict(english))])
+            elif prefix in english:
+                # A translation of the words that were there before says
+                # something else than the operator does: theirs win.
+                self._reword(document, prefix, content, _REWORDABLE,
+                             self.languages.values())
+            elif prefix.upper() in english:
                 document.fail(document.prefixes, prefix,
                               f'write it as {prefix.upper()}')
             else:
-                self._declare(document, prefix, content)
+                namespace = self._declared(document, prefix, content)
+                for namespaces in self.languages.values():
+                    namespaces[prefix] = namespace
 
     def _entries(self, document, prefix, content, allowed):
-        """(kind, id, the mapping, its place) of every entry in a file."""
+        """(kind, id, attributes, what fails there) of entries in a file."""
         for kind in entries.KINDS:
             found = document.mapping(content, kind)
             for entry_id in found:
@@ -208,78 +225,53 @@ class _Draft:
                     problem = _value_problem(attribute, value)
                     if problem:
                         document.fail(values, attribute, problem)
-                yield kind, entry_id, values, found
+                yield (kind,
+                       f'{prefix}_{entry_id}' if kind == 'events' else
+                       entry_id,
+                       values,
+                       functools.partial(document.fail, found, entry_id))
 
-    def _existing(self, document, prefix, kind, entry_id, place):
-        key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
-        found = getattr(self.namespaces[prefix], kind).get(key)
-        if found is None:
-            document.fail(place, entry_id,
-                          f'{prefix} has no such entry among its {kind}; new '
-                          f'ones go under a prefix of your own')
-        return found
-
-    def _translate(self, document, prefix, content):
-        if prefix not in self.namespaces:
-            document.fail(document.prefixes, prefix,
-                          'there is no catalogue with this prefix to '
-                          'translate')
-        if 'resource_types' in content:
-            document.fail(content, 'resource_types',
-                          'this goes into the English file')
-        language = self.translations.setdefault(document.language, {})
-        for kind, entry_id, values, place in self._entries(
-                document, prefix, content, _TRANSLATABLE):
-            self._existing(document, prefix, kind, entry_id, place)
-            language.setdefault((prefix, kind, entry_id), {}).update(values)
-
-    def _reword(self, document, prefix, content):
+    def _reword(self, document, prefix, content, allowed, languages):
         if 'resource_types' in content:
             document.fail(content, 'resource_types',
                           f'{prefix} has its own; new ones go under a prefix '
-                          f'of your own')
-        namespace = self.namespaces[prefix]
-        reworded = {kind: dict(getattr(namespace, kind))
-                    for kind in entries.KINDS}
-        for kind, entry_id, values, place in self._entries(
-                document, prefix, content, _REWORDABLE):
-            entry = self._existing(document, prefix, kind, entry_id, place)
-            reworded[kind][entry.id] = dataclasses.replace(entry, **values)
-            for language in self.translations.values():
-                # A translation of the words that were there before says
-                # something else than the operator does: theirs win.
-                words = language.get((prefix, kind, entry_id), {})
-                for attribute in values:
-                    words.pop(attribute, None)
-        self.namespaces[prefix] = entries.Namespace(
-            prefix, resource_types=namespace.resource_types,
-            **{kind: found.values()
-               for kind, found in reworded.items()})
+                          f'of your own, into its English file')
+        for namespaces in languages:
+            reworded = {kind: dict(getattr(namespaces[prefix], kind))
+                        for kind in entries.KINDS}
+            for kind, entry_id, values, fail in self._entries(
+                    document, prefix, content, allowed):
+                entry = reworded[kind].get(entry_id)
+                if entry is None:
+                    fail(f'{prefix} has no such entry among its {kind}; new '
+                         f'ones go under a prefix of your own')
+                reworded[kind][entry_id] = dataclasses.replace(entry, **values)
+            namespaces[prefix] = entries.Namespace(
+                prefix, resource_types=namespaces[prefix].resource_types,
+                **{kind: found.values() for kind, found in reworded.items()})
 
-    def _declare(self, document, prefix, content):
+    def _declared(self, document, prefix, content):
         declared = {kind: [] for kind in entries.KINDS}
-        for kind, entry_id, values, place in self._entries(
+        for kind, entry_id, values, fail in self._entries(
                 document, prefix, content, _DECLARABLE):
             for attribute in ('constant', 'text'):
                 if attribute not in values:
-                    document.fail(place, entry_id,
-                                  f'the {attribute} is missing')
+                    fail(f'the {attribute} is missing')
             if 'exceptions' in values:
                 values = {**values,
                           'exceptions': tuple(values['exceptions'])}
-            key = f'{prefix}_{entry_id}' if kind == 'events' else entry_id
-            declared[kind].append(entries.KINDS[kind](key, **values))
+            declared[kind].append(entries.KINDS[kind](entry_id, **values))
         resource_types = content.get('resource_types') or ()
         if not _is_list_of_strings(resource_types):
             document.fail(content, 'resource_types',
                           'this must be a list of names')
         for name in resource_types:
-            for other in self.namespaces.values():
+            for other in self.languages[catalogue.ENGLISH].values():
                 if name in other.resource_types:
                     document.fail(content, 'resource_types',
                                   f'{name} belongs to {other.prefix}')
         try:
-            self.namespaces[prefix] = entries.Namespace(
+            return entries.Namespace(
                 prefix, resource_types=resource_types, **declared)
         except exception.ConfigurationError as error:
             raise exception.ConfigurationError(

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import fnmatch
 import http.client
 import itertools
@@ -343,12 +344,20 @@ class ExceptionTest(base.TestCase):
 
 class DescribeTest(base.TestCase):
 
-    TRANSLATIONS = {'de': {
-        ('ACME', 'actions', '001'): {'text': 'Roboter starten'},
-        ('ACME', 'details', '002'): {'text': 'Er hat keinen Strom.',
-                                     'remedy': 'Stecken Sie ihn ein.'},
-        ('ACME', 'details', '003'): {'text': 'Er steckt fest.'},
-        ('ACME', 'events', '000001'): {'text': 'Der Roboter ist weg.'}}}
+    TRANSLATIONS = {'de': {'ACME': robots.acme(
+        actions=[
+            dataclasses.replace(robots.RobotActions.START,
+                                text='Roboter starten'),
+            robots.RobotActions.STOP],
+        details=[
+            robots.RobotDetails.UNKNOWN_ERROR,
+            dataclasses.replace(robots.RobotDetails.NO_POWER,
+                                text='Er hat keinen Strom.',
+                                remedy='Stecken Sie ihn ein.'),
+            dataclasses.replace(robots.RobotDetails.STUCK,
+                                text='Er steckt fest.')],
+        events=[dataclasses.replace(robots.RobotEvents.LOST,
+                                    text='Der Roboter ist weg.')])}}
 
     def setUp(self):
         super().setUp()
@@ -683,7 +692,7 @@ class BuiltInTest(base.TestCase):
             for prefix, kind, entry in self.entries():
                 name = f'{path.name} {prefix} {kind} {entry.id}'
                 words = document['prefixes'][prefix][kind].get(
-                    entries.short_id(entry), {})
+                    entry.id.rpartition('_')[2], {})
                 self.assertTrue(words.get('text'), name)
                 self.assertEqual(bool(getattr(entry, 'remedy', None)),
                                  bool(words.get('remedy')), name)
