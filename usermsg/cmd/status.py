@@ -50,31 +50,31 @@ _success, _warning, _failure = (
         upgradecheck.Code.FAILURE))
 
 
+_NO_DATABASE = (exception.ConfigurationError, exception.DatabaseUnavailable)
+
+
 class Checks(upgradecheck.UpgradeCommands):
 
-    #: What the checks look at; set when the command line was read. There is
-    #: no database if an error says why.
-    conf = database = no_database = None
+    #: Set when the command line was read.
+    conf = None
 
-    def use(self, conf):
-        self.conf = conf
-        try:
-            self.database = engine.Database(conf)
-        except exception.ConfigurationError as error:
-            self.no_database = error
+    @functools.cached_property
+    def database(self):
+        return engine.Database(self.conf)
 
     def _database_driver(self):
-        if self.no_database:
-            return _failure(str(self.no_database))
-        return _success(self.database.dialect)
+        try:
+            return _success(self.database.dialect)
+        except exception.ConfigurationError as error:
+            return _failure(str(error))
 
     def _schema(self):
-        if self.no_database:
-            return _failure('There is no database to look at.')
         try:
             version = migration.version(self.database)
         except exception.DatabaseUnavailable as error:
             return _failure(db_command.why_unusable(error))
+        except exception.ConfigurationError:
+            return _failure('There is no database to look at.')
         words = db_command.comparison(version)
         if version == migration.head():
             return _success(words)
@@ -89,11 +89,9 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(str(error))
         unknown = _warning('It is valid. Whether it holds the events of the '
                            'stored messages could not be looked up.')
-        if self.no_database:
-            return unknown
         try:
             rows, stored = message.newest_event_ids(self.database, NEWEST)
-        except exception.DatabaseUnavailable:
+        except _NO_DATABASE:
             return unknown
         missing = sorted(event_id for event_id in stored
                          if event_id not in known.outcomes)
@@ -142,14 +140,11 @@ class Checks(upgradecheck.UpgradeCommands):
         return _success(', '.join(drivers) or 'None is configured.')
 
     def _outbox(self):
-        unknown = _warning('It could not be looked into.')
-        if self.no_database:
-            return unknown
         try:
             found = outbox.backlog(self.database)
             now = clock.read(self.database)
-        except exception.DatabaseUnavailable:
-            return unknown
+        except _NO_DATABASE:
+            return _warning('It could not be looked into.')
         configured = writer.configured(self.conf)
         details, problems = [], []
         for name, backlog in found.items():
@@ -193,10 +188,10 @@ def main(argv=None):
     logging.disable()
     checks = Checks()
     try:
-        checks.use(config.load_config(
+        checks.conf = config.load_config(
             sys.argv[1:] if argv is None else argv,
             register=lambda conf: upgradecheck.register_cli_options(
-                conf, checks)))
+                conf, checks))
     except exception.ConfigurationError as error:
         print(f'usermsg-status cannot check anything: {error}',
               file=sys.stderr)
