@@ -118,19 +118,15 @@ def set_up_logging(conf):
         raise exception.ConfigurationError(
             f'the logging configuration cannot be used: {error.err_msg}',
             error.log_config) from None
-    except OSError as error:
-        if error.filename is None:  # of the socket of syslog, for example
-            raise exception.ConfigurationError(
-                f'logging cannot be set up: {error}') from None
-        raise exception.ConfigurationError(
-            f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}: '
-            f'{error.filename} cannot be written: {error.strerror}.'
-        ) from None
-    except (TypeError, ValueError, RuntimeError) as error:
-        # A facility or a level that doesn't exist, a journal without its
-        # library.
-        raise exception.ConfigurationError(
-            f'logging cannot be set up: {error}') from None
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
+        # The socket of syslog, a facility or a level that doesn't exist, a
+        # journal without its library; or the file of the log.
+        reason = f'logging cannot be set up: {error}'
+        if getattr(error, 'filename', None) is not None:
+            reason = (f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}'
+                      f': {error.filename} cannot be written: '
+                      f'{error.strerror}.')
+        raise exception.ConfigurationError(reason) from None
 
 
 def _config_files():

@@ -15,11 +15,9 @@ def check(host, port):
     :raises usermsg.exception.ConfigurationError: the address can't be had
     """
     try:
-        family, kind, *_, address = socket.getaddrinfo(
+        family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
+        socket.create_server(address, family=family).close()
     except OSError as error:
         raise _cannot_listen(host, port, error) from None
 

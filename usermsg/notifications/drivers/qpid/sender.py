@@ -9,6 +9,7 @@ for a bad address, which must not hold up what goes to others.
 import collections
 import heapq
 import itertools
+import operator
 import uuid
 
 from usermsg.notifications.drivers.qpid import failures
@@ -369,15 +370,12 @@ class Sender:
 
     def _put_back(self, jobs):
         if jobs:
+            number = operator.attrgetter('number')
             # Each is in order already.
             self._waiting = collections.deque(heapq.merge(
-                sorted(jobs, key=_number), self._waiting, key=_number))
+                sorted(jobs, key=number), self._waiting, key=number))
 
     def _pause(self, now):
         self._failures += 1
         self._resume_at = now + min(
             _LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10))
-
-
-def _number(job):
-    return job.number
