@@ -16,6 +16,7 @@ OPTS = [
              'lease at most.'),
     cfg.IntOpt(
         'window', default=500, min=1, max=65535,
-        help='How many notifications may be on their way, sent and not yet '
-             'confirmed.'),
+        help='How many notifications of a process may be pending: not yet '
+             'sent, or not yet confirmed. More wait for room, within the '
+             'same timeout.'),
 ]

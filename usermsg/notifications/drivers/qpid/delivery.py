@@ -1,54 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One message to one node, until it is known what became of it."""
+"""One message to one node."""
 
-from concurrent import futures
 import hashlib
 
+from usermsg.notifications.drivers import delivery
 
-class Delivery:
+
+class Delivery(delivery.Delivery):
     """A message that waits or is on its way.
 
     :param number: jobs are sent in the order of their numbers
+    :param address: of the node
     :param data: the encoded message
     :param deadline: in monotonic seconds
     :param retries: how many failures it outlives, None for any number
     """
 
-    __slots__ = ('number', 'data', 'deadline', 'retries', 'future', 'done',
-                 'blamed', 'unconfirmed', '_asked', '_wanted')
+    __slots__ = ('number', 'address', 'data', 'retries', 'blamed',
+                 'unconfirmed')
 
-    def __init__(self, number, data, deadline, retries=None):
+    def __init__(self, number, address, data, deadline, retries=None):
+        super().__init__(len(data), deadline)
         self.number = number
+        self.address = address
         self.data = data
-        self.deadline = deadline
         self.retries = retries
-        self.future = futures.Future()
-        self.done = False
         #: How often something ended while this alone was on its way.
         self.blamed = 0
         #: After an end with an error: the :meth:`digest`, as the data is gone.
         self.unconfirmed = None
-        self._asked = self._wanted = False
-
-    def start(self):
-        """Whether it is still to be sent; if so it can't be withdrawn."""
-        if not self._asked:
-            self._asked = True
-            self._wanted = self.future.set_running_or_notify_cancel()
-        return self._wanted
 
     def finish(self, error=None):
-        """Tell whoever waits, if they do; called once."""
-        self.done = True
         if error is not None:
             self.unconfirmed = self.digest()
         # It may be on a list for some more time.
         self.data = None
-        if self.start():
-            if error is None:
-                self.future.set_result(None)
-            else:
-                self.future.set_exception(error)
+        super().finish(error)
 
     def digest(self):
         """What a message that is sent again has in common; before an end."""

@@ -2,8 +2,7 @@
 """The strategy ``qpid``: notifications to a server that speaks AMQP 1.0."""
 
 from concurrent import futures
-import ctypes
-import os
+import functools
 import time
 import weakref
 
@@ -11,6 +10,7 @@ from oslo_messaging.notify import notifier
 
 from usermsg.conf import qpid as options
 from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers import per_process
 from usermsg.notifications.drivers.qpid import client
 from usermsg.notifications.drivers.qpid import envelope
 from usermsg.notifications.drivers.qpid import proton_library
@@ -50,11 +50,10 @@ class QpidDriver(notifier.Driver):
         if self._settings.tls:
             # Files that can't be used are better known now than later.
             tls.domain(self._proton, self._settings)
-        # By process id. Without a lock, which a fork could copy locked.
-        self._clients = {}
-        self._closed = False
+        self._clients = per_process.PerProcess('qpid', functools.partial(
+            client.Client, self._proton, self._settings))
         self._finalizer = weakref.finalize(
-            self, _close, self._clients, self._settings.drain_timeout)
+            self, self._clients.close, self._settings.drain_timeout)
 
     def notify(self, ctxt, msg, priority, retry=None):
         """Send one, and wait until the server has confirmed it.
@@ -93,7 +92,7 @@ class QpidDriver(notifier.Driver):
         sent = []
         try:
             for topic in self.topics:
-                sent.append(self._client().submit(
+                sent.append(self._clients.client().submit(
                     self._settings.addresses.fill(topic=topic, **parts),
                     envelope.encode(
                         self._settings.write_body, ctxt, msg,
@@ -110,33 +109,4 @@ class QpidDriver(notifier.Driver):
 
         What is sent after that is not delivered.
         """
-        self._closed = True
-        _close(self._clients, self._settings.drain_timeout)
-
-    def _client(self):
-        if self._closed:
-            raise errors.NotDelivered('qpid: the driver was closed.')
-        pid = os.getpid()
-        if pid not in self._clients:
-            _abandon_others(self._clients)
-            self._clients.setdefault(
-                pid, client.Client(self._proton, self._settings))
-        return self._clients[pid]
-
-
-def _close(clients, timeout):
-    _abandon_others(clients)
-    own = clients.get(os.getpid())
-    if own is not None:
-        own.close(timeout)
-
-
-def _abandon_others(clients):
-    """Never free what a fork copied, neither now nor when this process ends.
-
-    The thread that it belongs to does not exist here, and may have been in
-    the middle of something.
-    """
-    for pid in list(clients):
-        if pid != os.getpid() and (found := clients.pop(pid, None)):
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(found))
+        self._finalizer()

@@ -2,33 +2,129 @@
 """Connections to RabbitMQ, and what went wrong with one in words."""
 
 import contextlib
+import math
 import os
 import select
 import socket
 import ssl
 import sys
+import time
 
 import amqp
+from amqp import method_framing
+from amqp import spec
 
 NO_ANSWER = 'it does not answer'
 
 #: Seconds: the shortest time that anything is waited for.
 LEAST = 0.05
 
+# Bytes: as much is worth a write.
+_ENOUGH = 64 * 1024
+
+
+class Connection(amqp.Connection):
+    """One that waits until a deadline at most, whatever comes meanwhile.
+
+    py-amqp waits anew after each frame, and so as long as heartbeats come.
+    """
+
+    def __init__(self, *args, **options):
+        # Its frames are written by this, see :meth:`write`.
+        super().__init__(*args, **options, frame_writer=(
+            lambda connection, _transport: method_framing.frame_writer(
+                connection, connection)))
+        self._deadline = 0.0
+        self._frames = bytearray()
+        self._held = False
+        self._poll = select.poll()
+        self._tick_at = 0.0
+
+    def connect(self, callback=None):
+        super().connect(callback)
+        self._poll.register(self.sock, select.POLLIN)
+        self.wait_until(time.monotonic() + self.connect_timeout)
+
+    def wait_until(self, deadline):
+        """Bound all that the broker is waited for, also to take frames.
+
+        :param deadline: in monotonic seconds
+        """
+        self._deadline = deadline
+        self.sock.settimeout(self._left())
+
+    def _left(self):
+        return max(self._deadline - time.monotonic(), LEAST)
+
+    def blocking_read(self, timeout=None):
+        return super().blocking_read(
+            self._left() if timeout is None else timeout)
+
+    def read_all(self):
+        """Handle what has come, without waiting for the rest of a frame."""
+        self._deadline = time.monotonic() + self.connect_timeout
+        while self._has_pending() or self._poll.poll(0):
+            try:
+                with self.transport.having_timeout(LEAST):
+                    frame = self.transport.read_frame()
+            except TimeoutError:
+                return  # py-amqp keeps a part of a frame
+            self.on_inbound_frame(frame)
+
+    def _has_pending(self):
+        """True if TLS has read already what the socket does not show."""
+        return getattr(self.sock, 'pending', int)()
+
+    def tick(self):
+        """Send heartbeats, and notice when those of the broker are missing."""
+        now = time.monotonic()
+        if now >= self._tick_at:
+            self.heartbeat_tick()
+            self._tick_at = now + (self.heartbeat / 4 or math.inf)
+
+    @property
+    def next_turn(self):
+        """When to read and tick again at the latest, in monotonic seconds."""
+        return 0.0 if self._has_pending() else self._tick_at
+
+    def publish(self, channel, message, exchange, key):
+        """Have a message written, with others, by :meth:`flush`.
+
+        Without what py-amqp does before each message, which is to read.
+
+        :returns: whether it is time for that
+        """
+        self._held = True
+        channel.send_method(
+            spec.Basic.Publish, 'Bssbb', (0, exchange, key, True, False),
+            message)
+        self._held = False
+        return len(self._frames) >= _ENOUGH
+
+    def write(self, frame):
+        self._frames += frame
+        if not self._held:
+            self.flush()
+
+    def flush(self):
+        frames, self._frames = self._frames, bytearray()
+        if frames:
+            self.transport.write(frames)
+
 
 def connect(broker, host, timeout, **options):
-    """A connection to one host, as amqp.Connection.
+    """A connection to one host.
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param timeout: seconds for each wait of it, also later
+    :param timeout: seconds for all of it, and for each wait later
     :param options: of amqp.Connection
     :raises Exception: see :func:`reason_of`
     """
     tls = broker.tls
     if tls is not None and broker.verify_names:
         tls = {**tls, 'server_hostname': host.name}
-    connection = amqp.Connection(
+    connection = Connection(
         host.address, host.user, host.password,
         login_method=broker.login_method,
         virtual_host=broker.virtual_host, ssl=tls or False,
@@ -40,7 +136,6 @@ def connect(broker, host, timeout, **options):
             socket.TCP_USER_TIMEOUT: int(timeout * 1000) + 1}, **options)
     try:
         connection.connect()
-        connection.transport.sock.settimeout(timeout)
     except BaseException as error:
         end(connection)
         if tls is None and _cut_off(error):
@@ -55,23 +150,10 @@ def end(connection):
     """Close a connection without waiting for somebody who isn't there."""
     with contextlib.suppress(Exception):
         if connection.connected:
-            connection.transport.sock.settimeout(LEAST)
+            connection.wait_until(time.monotonic())
             connection.close()
     with contextlib.suppress(Exception):
         connection.collect()
-
-
-def readable(connection, seconds):
-    """Whether there is something to read within that time."""
-    try:
-        sock = connection.transport.sock
-        if getattr(sock, 'pending', int)():
-            return True  # TLS has read it already
-        poll = select.poll()
-        poll.register(sock, select.POLLIN)
-    except (AttributeError, OSError, ValueError):
-        return True  # another thread has just closed it
-    return bool(poll.poll(seconds * 1000))
 
 
 def reason_of(error):

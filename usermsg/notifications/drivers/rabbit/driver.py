@@ -5,9 +5,11 @@ Listeners of oslo.messaging read them: exchange, routing keys, queues and the
 envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
-import os
+from concurrent import futures
+import functools
 import time
 import uuid
+import weakref
 
 import amqp
 from kombu import compression
@@ -16,12 +18,17 @@ from oslo_messaging.notify import notifier
 from usermsg.conf import rabbit as rabbit_conf
 from usermsg.conf import values
 from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers import per_process
 from usermsg.notifications.drivers.rabbit import publisher
 from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications import encoding
 from usermsg.notifications import errors
 
 _PERSISTENT = 2
+
+# Seconds that a call waits longer than the thread, which knows the reason but
+# may be looking up the name of a host.
+_GRACE = 0.5
 
 
 class RabbitDriver(notifier.Driver):
@@ -37,11 +44,13 @@ class RabbitDriver(notifier.Driver):
         super().__init__(conf, topics, transport)
         values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
         options = conf.oslo_messaging_rabbit_notify
-        self.patience, self._window = options.timeout, options.window
+        self.patience = options.timeout
         self._broker = settings.of(transport)
-        # By process id: a forked child can use neither the connection nor
-        # the locks, which another thread may have held at that moment.
-        self._publishers = {}
+        self._publishers = per_process.PerProcess(
+            'rabbit', functools.partial(
+                publisher.Publisher, self._broker, options.window))
+        self._finalizer = weakref.finalize(
+            self, self._publishers.close, self.patience)
 
     def notify(self, ctxt, msg, priority, retry=None):
         """Returns when RabbitMQ has it in a queue for each topic.
@@ -53,58 +62,42 @@ class RabbitDriver(notifier.Driver):
         :raises usermsg.notifications.errors.Refused: it is too large, or
             can't be written as JSON
         """
-        message = self._message(ctxt, msg)
-        deadline = self._deadline()
+        end = time.monotonic() + self.patience + _GRACE
+        future = self.submit(ctxt, msg, priority)
         try:
-            self._send(message, priority, deadline)
-        except publisher.Unroutable:
-            # The queue is gone that was there; it is declared anew.
-            self._send(message, priority, deadline)
-
-    def _send(self, message, priority, deadline):
-        connection = self._publisher()
-        for sent in [connection.publish(key, message, deadline)
-                     for key in self._keys(priority)]:
-            connection.wait(sent)
+            future.result(end - time.monotonic())
+        except futures.TimeoutError:
+            future.cancel()
+            raise errors.NotDelivered(
+                f'rabbit: not confirmed within {self.patience:g} s.'
+            ) from None
 
     def submit(self, ctxt, msg, priority):
         """Send it without waiting until RabbitMQ has it.
 
-        It waits for a connection, and for others to be confirmed if too many
-        are on their way. Where another has just failed to be sent, it fails.
+        It waits only where too many others are pending, until there is room.
 
         :returns: a concurrent.futures.Future: None when RabbitMQ has it, or
-            an error as of :meth:`notify`. Its callbacks must not send.
+            an error as of :meth:`notify`; can be cancelled until it is on its
+            way. Its callbacks must not send.
         """
+        deadline = time.monotonic() + self.patience
+        sent = []
         try:
             message = self._message(ctxt, msg)
-            deadline = self._deadline()
-            connection = self._publisher()
-            sent = [connection.submit(key, message, deadline)
-                    for key in self._keys(priority)]
+            for key in self._keys(priority):
+                sent.append(self._publishers.client().submit(
+                    key, message, deadline))
         except errors.NotDelivered as error:
-            return delivery_future.failed(error)
+            sent.append(delivery_future.failed(error))
         return delivery_future.together(sent)
 
     def close(self):
-        """Wait for confirmations as long as one may take, then end."""
-        found = self._publishers.pop(os.getpid(), None)
-        if found is not None:
-            found.close(self._deadline())
+        """Wait for confirmations as long as one may take, then end.
 
-    def _publisher(self):
-        mine = os.getpid()
-        found = self._publishers.get(mine)
-        if found is None:
-            # Forgotten without a farewell, which would end the parent's.
-            for other in [pid for pid in self._publishers if pid != mine]:
-                self._publishers.pop(other, None)
-            found = self._publishers.setdefault(mine, publisher.Publisher(
-                self._broker, self._window))
-        return found
-
-    def _deadline(self):
-        return time.monotonic() + self.patience
+        What is sent after that is not delivered.
+        """
+        self._finalizer()
 
     def _keys(self, priority):
         return [f'{topic}.{priority.lower()}' for topic in self.topics]
@@ -116,11 +109,12 @@ class RabbitDriver(notifier.Driver):
                for key, value in encoding.context(ctxt).items()},
         }, 'rabbit')
         body = encoding.to_json(
-            {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit')
+            {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit'
+        ).encode()
         headers = {}
         if self._broker.compression:
             body, headers['compression'] = compression.compress(
-                body.encode(), self._broker.compression)
+                body, self._broker.compression)
         return amqp.Message(
             body, application_headers=headers,
             content_type='application/json', content_encoding='utf-8',

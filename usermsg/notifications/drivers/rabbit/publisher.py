@@ -8,17 +8,19 @@ saying so; and it logs a line, or a payload, for each attempt.
 """
 
 import collections
-from concurrent import futures
-import contextlib
-import queue
+import itertools
+import math
 import random
 import re
-import threading
+import selectors
 import time
 
 import amqp
+from amqp import spec
 from oslo_log import log as logging
 
+from usermsg.notifications.drivers import delivery
+from usermsg.notifications.drivers import io_thread
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications import errors
 
@@ -26,31 +28,21 @@ LOG = logging.getLogger(__name__)
 
 FULL = 'it takes no messages: its memory or disk is full'
 
-# Seconds. The longest that a thread waits for the socket without looking
-# whether another has read; how long a failure counts for those who don't want
-# to wait for another; and what a thread that reads for others may take longer
-# than they wait.
-_SLICE = 0.02
-_PAUSE = 1
-_GRACE = 0.5
 _DECLINED = (amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed)
 
 
-class Unroutable(errors.NotDelivered):
-    """No queue takes it; one has been there when it was looked for."""
+class _Delivery(delivery.Delivery):
 
+    __slots__ = ('key', 'message', 'returned', 'again')
 
-class _Sent(futures.Future):
-    """A message on its way: done when it is confirmed, or lost."""
-
-    def __init__(self, name, key, size, deadline):
-        super().__init__()
-        self.name = name
+    def __init__(self, key, message, deadline):
+        super().__init__(len(message.body), deadline)
         self.key = key
-        self.size = size
-        self.deadline = deadline
-        # Else whoever holds it could cancel it, which means nothing here.
-        self.set_running_or_notify_cancel()
+        self.message = message
+        #: No queue took it, as the broker says before it confirms it.
+        self.returned = False
+        #: That has happened once already.
+        self.again = False
 
 
 class Publisher:
@@ -61,181 +53,154 @@ class Publisher:
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param window: how many messages may be on their way
+    :param window: how many messages may be pending
     """
 
     def __init__(self, broker, window):
         self._broker = broker
-        self._window = window
+        self._thread = io_thread.IOThread('rabbit', self, window)
+        # What the thread alone uses.
         self._hosts = collections.deque(broker.hosts)
         # Here, in the process that connects: not all to the same.
         random.shuffle(self._hosts)
-        # Of all below. Nobody holds it while waiting for a confirmation.
-        self._lock = threading.Lock()
-        self._reading = threading.Lock()
-        self._starting = threading.Lock()
-        self._follower = None
-        self._followed = queue.SimpleQueue()
         self._connection = self._channel = None
+        # That of the connection, which forgets it when it is closed.
+        self._file = None
+        self._waiting = collections.deque()
         self._sent = {}  # by the numbers that the channel gives them
         self._number = 0
-        self._returned = set()
+        self._earliest = math.inf  # of their deadlines, or before it
         self._declared = set()
         self._blocked = False
-        self._used = 0.0
-        self._pause_ends = 0.0
-        self._pause_reason = ''
+        # Whether a message was ever confirmed on the connection.
+        self._good = False
         self._warned = set()
 
-    def publish(self, key, message, deadline):
-        """Send a message; a Future that ends with its confirmation.
-
-        Whoever wants that calls :meth:`wait`: nothing is read before.
+    def submit(self, key, message, deadline):
+        """Have a message sent, when there is room for it.
 
         :param key: the routing key, and the name of the queue that is there
             for those who come later
-        :param message: an amqp.Message with a ``message_id``
+        :param message: an amqp.Message with a ``message_id``; its body is
+            bytes
         :param deadline: of ``time.monotonic()``, also for its confirmation
-        :raises usermsg.notifications.errors.NotDelivered: it isn't sent
+        :returns: a future, whose result is None when the broker has
+            confirmed; can be cancelled until the message is on its way
+        :raises usermsg.notifications.errors.NotDelivered: there is no room
+            for it, or this was closed
         """
-        with self._locked(deadline):
-            return self._send(key, message, deadline, patient=True)
+        job = _Delivery(key, message, deadline)
+        self._thread.put(job, deadline)
+        return job.future
 
-    def submit(self, key, message, deadline):
-        """As :meth:`publish`, but a thread waits for the confirmation.
+    def close(self, timeout):
+        """Give what is pending some time, in seconds, then end."""
+        self._thread.close(timeout)
 
-        It fails at once where another has just failed, or where there is no
-        room: who sends many would otherwise wait for each.
+    # What follows is called by the thread alone.
+
+    def turn(self):
+        """See :class:`usermsg.notifications.drivers.io_thread.IOThread`."""
+        self._take()
+        if self._connection is not None:
+            self._connection.read_all()
+            self._connection.tick()
+        self._expire()
+        if self._waiting and not self._blocked:
+            self._publish()
+            if self._waiting:
+                return 0.0
+        if self._connection is None:
+            return self._earliest
+        return min(self._earliest, self._connection.next_turn)
+
+    def broken(self, error):
+        """Give the connection up, and what was on its way.
+
+        What waits goes to the next one, unless it is what failed: nothing
+        else was on its way, and nothing has gone well before.
         """
-        with self._locked(deadline):
-            if time.monotonic() < self._pause_ends:
-                raise errors.NotDelivered(self._pause_reason)
-            sent = self._send(key, message, deadline, patient=False)
-        self._follow(sent)
-        return sent
+        reason = (str(error) if isinstance(error, errors.NotDelivered)
+                  else self._words(connections.reason_of(error)))
+        lost = list(self._sent.values())
+        if not lost and not self._good:
+            lost.extend(self._waiting)
+            self._waiting.clear()
+        self._disconnect()
+        large = _too_large(error, lost)
+        for each in lost:
+            kind = errors.Refused if each in large else errors.NotDelivered
+            self._thread.finish(each, kind(reason))
 
-    def wait(self, sent):
-        """Read until a message is confirmed or lost, or its time is over.
+    def leave(self):
+        """Give everything up, since the time is over, or nothing is left."""
+        self._take()
+        for each in [*self._sent.values(), *self._waiting]:
+            self._thread.finish(each, errors.NotDelivered(
+                'rabbit: the driver was closed before it was confirmed.'))
+        self._disconnect()
 
-        :raises usermsg.notifications.errors.NotDelivered: see ``errors``
-        """
-        # One reads for all; the others only wait to be told.
-        if self._reading.acquire(blocking=False):
-            try:
-                self._read_until_done(sent)
-            finally:
-                self._reading.release()
-        else:
-            self._follow(sent)
-        try:
-            return sent.result(_left(sent.deadline) + _GRACE)
-        except futures.TimeoutError:
-            raise errors.NotDelivered(
-                self._words(connections.NO_ANSWER)) from None
+    def _take(self):
+        inbox = self._thread.inbox
+        while inbox:
+            job = inbox.popleft()
+            self._waiting.append(job)
+            self._earliest = min(self._earliest, job.deadline)
 
-    def _follow(self, sent):
-        """Let a thread read until a message is confirmed."""
-        with self._starting:
-            if self._follower is None:
-                self._follower = threading.Thread(
-                    target=self._read_what_is_followed, daemon=True,
-                    name='rabbit-confirmations')
-                self._follower.start()
-        self._followed.put(sent)
+    def _expire(self):
+        """Give up what has had its time."""
+        now = time.monotonic()
+        if now < self._earliest:
+            return
+        late = {number for number, each in self._sent.items()
+                if each.deadline <= now}
+        if late and not self._blocked:
+            raise TimeoutError
+        waiting, self._waiting = self._waiting, collections.deque()
+        reason = self._words(FULL if self._blocked else connections.NO_ANSWER)
+        for number in late:
+            # The connection is kept: what was sent there arrives when there
+            # is room again, and so would a second one.
+            self._thread.finish(
+                self._sent.pop(number), errors.NotDelivered(reason))
+        for each in waiting:
+            if each.deadline <= now:
+                self._thread.finish(each, errors.NotDelivered(reason))
+            else:
+                self._waiting.append(each)
+        self._earliest = min(
+            (each.deadline for each in itertools.chain(
+                self._sent.values(), self._waiting)), default=math.inf)
 
-    def _read_what_is_followed(self):
-        while (sent := self._followed.get()) is not None:
-            with self._reading:
-                while not sent.done():
-                    # The Future has it, sooner or later.
-                    with contextlib.suppress(errors.NotDelivered):
-                        self._read_until_done(sent)
-
-    def _read_until_done(self, sent):
-        while not sent.done():
-            left = _left(sent.deadline)
-            # Without the lock, so that others can send meanwhile. They read
-            # too when they do, and it may be for this one.
-            if connections.readable(
-                    self._connection, min(left, _SLICE)) or not left:
-                with self._locked(sent.deadline):
-                    if not sent.done():
-                        self._read(sent)
-
-    def close(self, deadline):
-        """Wait for what is on its way, then end the connection."""
-        for sent in list(self._sent.values()):
-            sent.deadline = min(sent.deadline, deadline)
-            with contextlib.suppress(errors.NotDelivered):
-                self.wait(sent)
-        with contextlib.suppress(errors.NotDelivered):
-            with self._locked(deadline):
-                self._drop(None)
-        with self._starting:
-            if self._follower is not None:
-                self._followed.put(None)
-                self._follower = None
-
-    @contextlib.contextmanager
-    def _locked(self, deadline):
-        if not self._lock.acquire(
-                timeout=max(_left(deadline), connections.LEAST)):
-            raise errors.NotDelivered(self._words(connections.NO_ANSWER))
-        try:
-            yield
-        finally:
-            self._lock.release()
-
-    # What follows is called with the lock.
-
-    def _send(self, key, message, deadline, patient):
-        while len(self._sent) >= self._window:
-            self._read(next(iter(self._sent.values())))
-        try:
-            sent = self._connect_and_publish(key, message, deadline, patient)
-        except errors.NotDelivered as error:
-            self._pause_ends = time.monotonic() + _PAUSE
-            self._pause_reason = str(error)
-            raise
-        self._pause_ends = 0.0
-        return sent
-
-    def _connect_and_publish(self, key, message, deadline, patient):
-        for again in (True, False):
-            fresh = self._connect(deadline)
-            try:
-                return self._publish(key, message, deadline, patient)
-            except errors.NotDelivered:
-                raise
-            except Exception as error:
-                reason = self._drop(error)
-                # That a connection was lost long ago shows only now.
-                if fresh or not again:
-                    raise errors.NotDelivered(reason) from None
-            except BaseException:
-                # In the middle of a frame, for all we know.
-                self._drop(None)
-                raise
+    def _publish(self):
+        """Send what waits, but only as much as is written at once."""
+        deadline = self._waiting[0].deadline
+        if self._connection is None:
+            self._connect(deadline)
+        connection = self._connection
+        connection.wait_until(deadline)
+        enough = False
+        while self._waiting and not self._blocked and not enough:
+            if self._waiting[0].key not in self._declared:
+                self._declare(self._waiting[0].key)
+            job = self._waiting.popleft()
+            if not job.start():
+                self._thread.finish(job)  # it was cancelled
+                continue
+            self._number += 1
+            self._sent[self._number] = job
+            enough = connection.publish(
+                self._channel, job.message, self._broker.exchange, job.key)
+        connection.flush()
 
     def _connect(self, deadline):
-        """Be connected; whether that is a new connection.
-
-        :raises usermsg.notifications.errors.NotDelivered: to no host
-        """
-        if self._connection is not None:
-            idle = time.monotonic() - self._used
-            if idle < self._broker.idle or self._sent:
-                return False
-            # Something on the way may have forgotten it without a word.
-            self._drop(None)
         reasons = []
-        for left in range(len(self._hosts), 0, -1):
+        for hosts in range(len(self._hosts), 0, -1):
             host = self._hosts[0]
             try:
-                self._connection, self._channel = self._open(
-                    host, max(_left(deadline) / left, connections.LEAST))
-                self._used = time.monotonic()
-                return True
+                self._open(host, max(
+                    (deadline - time.monotonic()) / hosts, connections.LEAST))
+                return
             except Exception as error:
                 reasons.append(
                     f'{host.address}: {connections.reason_of(error)}')
@@ -244,41 +209,34 @@ class Publisher:
 
     def _open(self, host, timeout):
         connection = connections.connect(
-            self._broker, host, timeout, on_blocked=self._on_blocked,
-            on_unblocked=self._on_unblocked)
+            self._broker, host, timeout, heartbeat=self._broker.heartbeat,
+            on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
         try:
             channel = connection.channel()
             channel.confirm_select()
+            self._thread.selector.register(
+                connection.sock, selectors.EVENT_READ)
         except BaseException:
             connections.end(connection)
             raise
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
         channel.events['basic_return'].add(self._on_return)
-        return connection, channel
+        self._connection, self._channel = connection, channel
+        self._file = connection.sock
 
-    def _within(self, seconds):
-        """Bound each single wait for the broker."""
-        self._connection.transport.sock.settimeout(
-            max(seconds, connections.LEAST))
+    def _disconnect(self):
+        connection, self._connection = self._connection, None
+        self._channel = None
+        self._sent = {}
+        self._number = 0
+        self._declared.clear()
+        self._blocked = self._good = False
+        if connection is not None:
+            self._thread.selector.unregister(self._file)
+            connections.end(connection)
 
-    def _publish(self, key, message, deadline, patient):
-        while self._blocked:
-            if not self._read_one(deadline if patient else 0):
-                raise errors.NotDelivered(self._words(FULL))
-        if key not in self._declared:
-            self._declare(key, deadline)
-        self._within(_left(deadline))
-        self._channel.basic_publish(
-            message, self._broker.exchange, key, mandatory=True)
-        self._number += 1
-        self._used = time.monotonic()
-        sent = _Sent(message.properties['message_id'], key,
-                     len(message.body), deadline)
-        self._sent[self._number] = sent
-        return sent
-
-    def _declare(self, key, deadline):
+    def _declare(self, key):
         """Have an exchange, and a queue for those who come later.
 
         What is there already, and otherwise than the options say, is used as
@@ -300,12 +258,13 @@ class Publisher:
             channel.queue_bind(key, exchange, key)
 
         for step in (declare_exchange, declare_queue, bind):
-            self._within(_left(deadline))
             # Not the one with the messages: what is declined ends a channel.
             channel = self._connection.channel()
             try:
                 step(channel)
             except _DECLINED as error:
+                if error.method_sig == spec.Basic.Publish:
+                    raise  # a message on its way was declined
                 self._warn(f'{error.reply_text}; what there is, is used')
             channel.close()
         if not broker.durable:
@@ -315,38 +274,6 @@ class Publisher:
                 'here and for those who listen')
         self._declared.add(key)
 
-    def _read(self, sent):
-        """Read once, or give a message up whose time is over."""
-        try:
-            # Another may have read it since there was something.
-            if self._read_one(min(sent.deadline,
-                                  time.monotonic() + connections.LEAST)):
-                return
-        except Exception as error:
-            self._drop(error)
-            return
-        except BaseException:
-            self._drop(None)
-            raise
-        if time.monotonic() < sent.deadline:
-            return
-        if self._blocked:
-            # Kept: what was sent there arrives when there is room again, and
-            # so would a second one.
-            self._lose(sent, errors.NotDelivered(self._words(FULL)))
-        else:
-            self._drop(TimeoutError())
-
-    def _read_one(self, deadline):
-        """Whether there was something to read."""
-        try:
-            self._connection.drain_events(
-                timeout=max(_left(deadline), connections.LEAST))
-        except TimeoutError:
-            return False
-        self._used = time.monotonic()
-        return True
-
     def _on_blocked(self, reason):
         self._blocked = True
 
@@ -354,62 +281,39 @@ class Publisher:
         self._blocked = False
 
     def _on_ack(self, number, multiple):
-        for sent in self._settled(number, multiple):
-            if (sent.name, sent.key) not in self._returned:
-                sent.set_result(None)
-                continue
-            self._returned.discard((sent.name, sent.key))
-            self._declared.discard(sent.key)
-            sent.set_exception(Unroutable(self._words(
-                f'no queue takes {sent.key} from exchange '
-                f'{self._broker.exchange}')))
+        for job in self._settled(number, multiple):
+            if not job.returned:
+                self._thread.finish(job)
+            elif job.again:
+                self._thread.finish(job, errors.NotDelivered(self._words(
+                    f'no queue takes {job.key} from exchange '
+                    f'{self._broker.exchange}')))
+            else:
+                # The queue is gone that was there; it is declared anew.
+                self._declared.discard(job.key)
+                job.returned, job.again = False, True
+                self._waiting.append(job)
 
     def _on_nack(self, number, multiple):
-        for sent in self._settled(number, multiple):
-            sent.set_exception(errors.NotDelivered(self._words(
-                f'it did not take {sent.key}; is a queue full?')))
+        for job in self._settled(number, multiple):
+            self._thread.finish(job, errors.NotDelivered(self._words(
+                f'it did not take {job.key}; is a queue full?')))
 
     def _on_return(self, error, exchange, key, message):
         # Its confirmation comes next.
-        self._returned.add((message.properties['message_id'], key))
+        name = message.properties['message_id']
+        for each in self._sent.values():
+            if (each.key, each.message.properties['message_id'],
+                    each.returned) == (key, name, False):
+                each.returned = True
+                return
 
     def _settled(self, number, multiple):
+        self._good = True
         numbers = [number]
         if multiple:
-            numbers = [each for each in self._sent if each <= number]
+            numbers = list(itertools.takewhile(number.__ge__, self._sent))
         return filter(None, [self._sent.pop(each, None) for each in numbers])
-
-    def _lose(self, sent, error):
-        for number in [number for number, each in self._sent.items()
-                       if each is sent]:
-            del self._sent[number]
-        sent.set_exception(error)
-
-    def _drop(self, error):
-        """Give the connection up, and what isn't confirmed; says why."""
-        reason = self._words(connections.reason_of(error))
-        sent = list(self._sent.values())
-        self._discard()
-        large = _too_large(error, sent)
-        for each in sent:
-            if each.done():
-                continue
-            if each in large:
-                each.set_exception(errors.Refused(reason))
-            else:
-                each.set_exception(errors.NotDelivered(reason))
-        return reason
-
-    def _discard(self):
-        connection, self._connection = self._connection, None
-        self._channel = None
-        self._sent = {}
-        self._number = 0
-        self._returned.clear()
-        self._declared.clear()
-        self._blocked = False
-        if connection is not None:
-            connections.end(connection)
 
     def _words(self, reason):
         return f'rabbit: {self._hosts[0].address}: {reason}'
@@ -419,10 +323,6 @@ class Publisher:
         if text not in self._warned:
             self._warned.add(text)
             LOG.warning('%s', self._words(text))
-
-
-def _left(deadline):
-    return max(deadline - time.monotonic(), 0)
 
 
 def _too_large(error, sent):

@@ -41,7 +41,7 @@ class Broker:
     :param durable: whether exchanges and queues outlive the broker
     :param arguments: of queues
     :param compression: a name that kombu knows, or None
-    :param idle: seconds after which an unused connection isn't trusted
+    :param heartbeat: seconds between signs of life, 0 for none
     """
 
     hosts: tuple
@@ -54,7 +54,7 @@ class Broker:
     auto_delete: bool
     arguments: dict
     compression: str | None
-    idle: float
+    heartbeat: int
 
 
 def of(transport):
@@ -86,7 +86,7 @@ def of(transport):
         auto_delete=options.amqp_auto_delete,
         arguments=_arguments(options),
         compression=options.kombu_compression,
-        idle=options.heartbeat_timeout_threshold or float('inf'))
+        heartbeat=options.heartbeat_timeout_threshold)
 
 
 def _hosts(url):

@@ -165,7 +165,7 @@ class UnexpectedTest(Case):
 
         :param when: told its arguments; whether it is meant
         """
-        method = getattr(selectors.DefaultSelector, name)
+        method = getattr(selectors.PollSelector, name)
         left = [error] * times
 
         def instead(selector, *arguments):
@@ -174,7 +174,7 @@ class UnexpectedTest(Case):
             return method(selector, *arguments)
 
         self.useFixture(fixtures.MonkeyPatch(
-            f'selectors.DefaultSelector.{name}', instead))
+            f'selectors.PollSelector.{name}', instead))
 
     def assertOvercome(self, driver, peer):
         for future in [driver.submit({}, qpid_case.note(), 'info')

@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thread that has a connection to itself, and the inbox in front of it."""
+
+import collections
+import contextlib
+import selectors
+import socket
+import threading
+import time
+
+from usermsg.notifications import errors
+
+# The most that all pending deliveries can have, in bytes.
+_MOST_BYTES = 256 * 1024 * 1024
+
+# In seconds: the longest that anything is waited for at a time, so that
+# clocks and peers that misbehave are noticed.
+_LONGEST = 60.0
+
+
+class IOThread:
+    """Runs a client, which nothing else touches, on deliveries of all threads.
+
+    It starts with the first delivery, and waits for the next one and for the
+    broker at once: nothing is polled.
+
+    :param name: of the driver
+    :param client: has ``turn()``, which does what can be done without
+        waiting and returns when there is more to do at the latest, in
+        monotonic seconds; ``broken(error)``, for what that raises; and
+        ``leave()``, the end
+    :param capacity: how many deliveries may be pending
+    """
+
+    def __init__(self, name, client, capacity):
+        self._name = name
+        self._client = client
+        self._capacity = capacity
+        #: Deliveries in the order in which they came; the client takes them.
+        self.inbox = collections.deque()
+        #: Of the files that it waits for; the client adds its own. Unlike
+        #: epoll it watches none that is closed and a forked child still has.
+        self.selector = None
+        # Of what follows, with a lock that can be taken again: the garbage
+        # collector may close a client in the midst of anything, and so in a
+        # thread that has it.
+        self._changed = threading.Condition(threading.RLock())
+        self._bytes = 0
+        self._pending = 0
+        self._thread = None
+        # It sleeps, and there is something new for it.
+        self._asleep = False
+        self._stirred = False
+        self._end_at = None
+        self._waker = self._wakened = None
+
+    def put(self, delivery, deadline=0.0):
+        """Hand over a delivery, when there is room for it.
+
+        :param delivery: a
+            :class:`usermsg.notifications.drivers.delivery.Delivery`
+        :param deadline: of the wait for room, in monotonic seconds
+        :raises usermsg.notifications.errors.NotDelivered: there is no room
+            for it, or this was closed
+        """
+        def has_room():
+            return self._end_at is not None or (
+                self._pending < self._capacity and
+                self._bytes + delivery.size <= _MOST_BYTES)
+
+        with self._changed:
+            if not has_room() and not self._changed.wait_for(
+                    has_room, max(deadline - time.monotonic(), 0)):
+                raise errors.NotDelivered(
+                    f'{self._name}: {self._pending} notifications are '
+                    'waiting already.')
+            if self._end_at is not None:
+                raise errors.NotDelivered(f'{self._name}: the process ends.')
+            if self._thread is None:
+                self._start()
+            self._pending += 1
+            self._bytes += delivery.size
+            self.inbox.append(delivery)
+            waker = self._stir()
+        _wake(waker)
+
+    def finish(self, delivery, error=None):
+        """End a delivery, well if there is no error; makes room."""
+        with self._changed:
+            self._pending -= 1
+            self._bytes -= delivery.size
+            self._changed.notify_all()
+        delivery.finish(error)
+
+    def close(self, timeout):
+        """Give what is pending some time, in seconds, then end."""
+        with self._changed:
+            if self._end_at is None:
+                self._end_at = time.monotonic() + timeout
+            self._changed.notify_all()
+            thread = self._thread
+            waker = self._stir()
+        _wake(waker)
+        if thread not in (None, threading.current_thread()):
+            # One more, in which it says good-bye.
+            thread.join(timeout + 1)
+
+    def _start(self):
+        try:
+            self.selector = selectors.PollSelector()
+            self._waker, self._wakened = socket.socketpair()
+            self._waker.setblocking(False)
+            self._wakened.setblocking(False)
+            self.selector.register(self._wakened, selectors.EVENT_READ)
+            self._thread = threading.Thread(
+                target=self._run, name=f'usermsg-{self._name}', daemon=True)
+            self._thread.start()
+        except (OSError, RuntimeError) as error:
+            # The interpreter is about to end, or there are too many threads
+            # or open files. The next one tries again.
+            self._thread = None
+            self._close_files()
+            raise errors.NotDelivered(
+                f'{self._name}: no thread can be started to send it: '
+                f'{getattr(error, "strerror", None) or error}') from None
+
+    def _close_files(self):
+        for each in (self.selector, self._waker, self._wakened):
+            if each is not None:
+                each.close()
+        self.selector = self._waker = self._wakened = None
+
+    def _stir(self):
+        """Called with the lock; what is to be woken without it, or None."""
+        self._stirred = True
+        asleep, self._asleep = self._asleep, False
+        return self._waker if asleep else None
+
+    def _run(self):
+        while self._end_at is None or (
+                self._pending and time.monotonic() < self._end_at):
+            # Before the client looks what is new, so as not to miss what
+            # comes after that.
+            self._stirred = False
+            try:
+                self._sleep(self._client.turn())
+            except Exception as error:
+                # Not even a defect may leave everybody waiting, or end the
+                # thread: nobody would start another.
+                self._client.broken(error)
+        self._client.leave()
+        with self._changed:
+            self._asleep = False
+            self._close_files()
+
+    def _sleep(self, until):
+        with self._changed:
+            self._asleep = not self._stirred
+        if self._end_at is not None:
+            until = min(until, self._end_at)
+        timeout = min(until - time.monotonic(), _LONGEST)
+        for key, _events in self.selector.select(
+                max(timeout, 0) if self._asleep else 0):
+            if key.fileobj is self._wakened:
+                self._wakened.recv(64)
+        self._asleep = False
+
+
+def _wake(waker):
+    """Have the thread look for what is new; the lock would only stop it."""
+    # There is no room for one more, or it has just ended.
+    with contextlib.suppress(OSError):
+        if waker is not None:
+            waker.send(b'\0')

@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+import math
+import threading
+import time
+
+from usermsg.notifications.drivers import delivery
+from usermsg.notifications.drivers import io_thread
+from usermsg.notifications import errors
+from usermsg.tests import base
+
+_LONG = 60  # seconds: far more than it may take
+
+
+class Client:
+    """Confirms what it gets, while it may."""
+
+    def __init__(self, capacity=100):
+        self.thread = io_thread.IOThread('test', self, capacity)
+        self.sent = []
+        self.problems = []
+        self.defects = []
+        self.may = threading.Event()
+        self.may.set()
+        self.turns = 0
+
+    def turn(self):
+        self.turns += 1
+        if self.defects:
+            raise self.defects.pop()
+        while self.thread.inbox and self.may.is_set():
+            job = self.thread.inbox.popleft()
+            if job.start():
+                self.sent.append(job)
+            self.thread.finish(job)
+        # As long as it may not, it has no broker that would wake it.
+        return math.inf if self.may.is_set() else time.monotonic() + 0.01
+
+    def broken(self, error):
+        self.problems.append(error)
+
+    def leave(self):
+        while self.thread.inbox:
+            self.thread.finish(self.thread.inbox.popleft(),
+                               errors.NotDelivered('the end'))
+
+    def put(self, size=1, deadline=0.0):
+        job = delivery.Delivery(size, math.inf)
+        self.thread.put(job, deadline)
+        return job
+
+
+class TestIOThread(base.TestCase):
+
+    def client(self, **options):
+        client = Client(**options)
+        self.addCleanup(client.thread.close, 0)
+        return client
+
+    def refusal(self, client, **options):
+        return str(self.assertRaises(
+            errors.NotDelivered, client.put, **options))
+
+    def test_deliveries_keep_their_order(self):
+        client = self.client()
+        jobs = [client.put() for _ in range(100)]
+        for job in jobs:
+            self.assertIsNone(job.future.result(_LONG))
+        self.assertEqual(jobs, client.sent)
+
+    def test_deliveries_of_many_threads_each_wake_it(self):
+        client = self.client()
+        failures = []
+
+        def put():
+            try:
+                for _ in range(500):
+                    client.put().future.result(_LONG)
+            except Exception as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=put) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(_LONG)
+        self.assertEqual([], failures)
+        self.assertEqual(4000, len(client.sent))
+
+    def test_without_deliveries_it_has_no_turns(self):
+        client = self.client()
+        client.put().future.result(_LONG)
+        time.sleep(0.5)
+        self.assertLess(client.turns, 5)
+
+    def test_a_full_inbox_refuses_without_a_deadline(self):
+        client = self.client(capacity=2)
+        client.may.clear()
+        jobs = [client.put(), client.put()]
+        self.assertEqual('test: 2 notifications are waiting already.',
+                         self.refusal(client))
+        self.assertEqual('test: 2 notifications are waiting already.',
+                         self.refusal(client, deadline=time.monotonic() + .1))
+        client.may.set()
+        client.thread.close(_LONG)
+        for job in jobs:
+            self.assertIsNone(job.future.result(_LONG))
+
+    def test_too_many_bytes_are_refused(self):
+        client = self.client()
+        client.may.clear()
+        client.put(size=200 * 1024 * 1024)
+        self.assertIn('1 notifications are waiting',
+                      self.refusal(client, size=100 * 1024 * 1024))
+        client.put(size=10 * 1024 * 1024)
+
+    def test_room_that_comes_before_the_deadline_is_used(self):
+        client = self.client(capacity=1)
+        client.may.clear()
+        first = client.put()
+        confirm = threading.Timer(0.1, client.may.set)
+        confirm.start()
+        self.addCleanup(confirm.join)
+        second = client.put(deadline=time.monotonic() + _LONG)
+        self.assertTrue(first.done)
+        self.assertIsNone(second.future.result(_LONG))
+
+    def test_a_defect_ends_neither_thread_nor_deliveries(self):
+        client = self.client()
+        defect = RuntimeError('a defect')
+        client.defects.append(defect)
+        self.assertIsNone(client.put().future.result(_LONG))
+        self.assertEqual([defect], client.problems)
+
+    def test_cancelled_is_not_sent(self):
+        client = self.client()
+        client.may.clear()
+        cancelled = client.put()
+        self.assertTrue(cancelled.future.cancel())
+        client.may.set()
+        other = client.put()
+        self.assertIsNone(other.future.result(_LONG))
+        self.assertEqual([other], client.sent)
+
+    def test_close_gives_pending_deliveries_some_time(self):
+        client = self.client()
+        client.may.clear()
+        job = client.put()
+        client.thread.close(0.05)
+        self.assertEqual('the end', str(job.future.exception(_LONG)))
+        self.assertEqual('test: the process ends.', self.refusal(client))
