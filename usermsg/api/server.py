@@ -18,7 +18,8 @@ LOG = log.getLogger(__name__)
 #: Bytes of a body or a response in memory; a longer one is in a file.
 _IN_MEMORY = 512 * 1024
 
-_MAX_CONNECTIONS = 500
+#: See LimitNOFILE in usermsg-api.service.
+MAX_CONNECTIONS = 500
 
 #: Seconds for the requests that have come in when the server is to stop.
 _STOP = 10
@@ -39,7 +40,8 @@ def make_server(runtime):
         server_name=in_url(options.host),
         # The application has an option for whether these are trusted.
         clear_untrusted_proxy_headers=False,
-        connection_limit=_connection_limit(),
+        connection_limit=connection_limit(
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         max_request_header_size=connection.MAX_HEADERS,
         max_request_body_size=(
             connection.MAX_EXCESS * options.max_request_body_size),
@@ -96,11 +98,11 @@ def _listen(host, port):
             f'{error.strerror or error}') from None
 
 
-def _connection_limit():
+def connection_limit(open_files):
+    """How many connections so many open files are enough for."""
     # One needs a socket, a file for a body, and two for responses, of which
     # the next is made while one is sent. A fifth is for everything else.
-    limit, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return min(_MAX_CONNECTIONS, limit // 5)
+    return min(MAX_CONNECTIONS, open_files // 5)
 
 
 def in_url(host):

@@ -53,7 +53,8 @@ OPTS = [
     cfg.IntOpt(
         'client_timeout', default=60, min=1, max=3600,
         help='How many seconds a client of usermsg-api has to send a whole '
-             'request, and again as many to take the whole response. Then '
-             'its connection is closed. A connection without a request is '
-             'closed after 30 seconds, or after this time if it is less.'),
+             'request, and again as many to take the whole answer; then the '
+             'connection is closed. One without a request is closed after 30 '
+             'seconds, or after 2 if all connections are in use, or after '
+             'this time if it is less.'),
 ]

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import textwrap
 
+from usermsg.api import server
 from usermsg.tests import base
 from usermsg.tests.fixtures import servers
 
@@ -111,6 +112,13 @@ class ContentsTest(base.TestCase):
         self.assertIn(f'socket = /run/{service["RuntimeDirectory"]}/', ini)
         for key, name in (('uid', 'User'), ('gid', 'Group')):
             self.assertIn(f'\n{key} = {service[name]}\n', ini)
+
+    def test_the_limits_on_open_files_are_enough(self):
+        limits = {name: int(unit['Service']['LimitNOFILE'])
+                  for name, unit in self.units()}
+        self.assertLessEqual(
+            server.MAX_CONNECTIONS, server.connection_limit(
+                limits['usermsg-api.service']))
 
     def test_the_documented_log_file_has_a_place(self):
         page = base.ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'

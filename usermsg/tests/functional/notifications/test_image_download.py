@@ -118,12 +118,19 @@ class WaitressTest(DownloadTests, base.TestCase):
         server = waitress.create_server(
             Service(self.sink), host='127.0.0.1', port=0,
             outbuf_high_watermark=len(_BLOCK))
+        self.addCleanup(server.close)
+        self.addCleanup(server.task_dispatcher.shutdown)
         self.address = ('127.0.0.1', int(server.effective_port))
-        thread = threading.Thread(target=server.run)
+        ended = threading.Event()
+
+        def serve():
+            while not ended.is_set():
+                server.asyncore.loop(0.05, map=server._map, count=1)
+
+        thread = threading.Thread(target=serve)
         thread.start()
         self.addCleanup(thread.join)
-        self.addCleanup(server.task_dispatcher.shutdown)
-        self.addCleanup(server.pull_trigger, server.close)
+        self.addCleanup(ended.set)
 
 
 class WsgirefTest(DownloadTests, base.TestCase):

@@ -193,28 +193,6 @@ class TestPort(base.TestCase):
         # It doesn't keep the service from ending.
         self.assertEqual(0, server.end())
 
-    def test_what_is_no_request_is_counted(self):
-        port = servers.free_port()
-        server = standalone.UsermsgApi(metrics={'port': port})
-        self.addCleanup(server.stop)
-        connection = http.client.HTTPConnection(
-            '127.0.0.1', server.port, timeout=30)
-        self.addCleanup(connection.close)
-        connection.request('CONNECT', '/v3')
-        connection.getresponse().read()
-        connection.close()
-        # The answer comes before it is counted.
-        end = time.monotonic() + 60
-        while time.monotonic() < end:
-            with urllib.request.urlopen(  # nosec
-                    f'http://127.0.0.1:{port}/', timeout=30) as answer:
-                found = scrape.read(answer.read().decode())
-            if found[scrape.REQUESTS]:
-                break
-            time.sleep(0.05)
-        self.assertEqual({('other', 'unknown', '405'): 1},
-                         found[scrape.REQUESTS])
-
     def test_a_port_that_is_taken_is_named(self):
         server = standalone.shared()
         runtime = self.runtime()
