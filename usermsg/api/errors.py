@@ -21,17 +21,26 @@ RETRY_AFTER = 5
 
 
 class HTTPError(exception.UsermsgError):
-    """Wrong about the request itself, before any of our objects is asked."""
+    """Wrong about the request itself, before any of our objects is asked.
+
+    A subclass has its status, and its text if that is always the same.
+    """
+
+    status = 500
+    text = ''
+
+    def __init__(self, text=None):
+        super().__init__(text or self.text)
 
 
 class NotFound(HTTPError):
+    status = 404
     code = 'not_found'
-
-    def __init__(self):
-        super().__init__('There is nothing at this address.')
+    text = 'There is nothing at this address.'
 
 
 class MethodNotAllowed(HTTPError):
+    status = 405
     code = 'method_not_allowed'
 
     def __init__(self, allowed):
@@ -40,21 +49,19 @@ class MethodNotAllowed(HTTPError):
 
 
 class Unauthorized(HTTPError):
+    status = 401
     code = 'unauthorized'
-
-    def __init__(self):
-        super().__init__('The request needs a valid token.')
+    text = 'The request needs a valid token.'
 
 
 class IdentityUnavailable(HTTPError):
+    status = 503
     code = 'identity_unavailable'
-
-    def __init__(self):
-        super().__init__('The service cannot check tokens at the moment. Try '
-                         'again later.')
+    text = 'The service cannot check tokens at the moment. Try again later.'
 
 
 class BodyTooLarge(HTTPError):
+    status = 413
     code = 'body_too_large'
 
     def __init__(self, limit):
@@ -62,20 +69,19 @@ class BodyTooLarge(HTTPError):
 
 
 class BodyIncomplete(HTTPError):
+    status = 400
     code = 'body_incomplete'
-
-    def __init__(self):
-        super().__init__('The body ended before its end, or came too slowly.')
+    text = 'The body ended before its end, or came too slowly.'
 
 
 class LengthRequired(HTTPError):
+    status = 411
     code = 'length_required'
-
-    def __init__(self):
-        super().__init__('Content-Length: is needed here.')
+    text = 'Content-Length: is needed here.'
 
 
 class UnsupportedMediaType(HTTPError):
+    status = 415
     code = 'unsupported_media_type'
 
     def __init__(self, header, reason):
@@ -83,13 +89,13 @@ class UnsupportedMediaType(HTTPError):
 
 
 class MalformedRequest(HTTPError):
+    status = 400
     code = 'malformed_request'
-
-    def __init__(self):
-        super().__init__('The address or a header is not valid UTF-8.')
+    text = 'The address or a header is not valid UTF-8.'
 
 
 class InvalidVersion(HTTPError):
+    status = 400
     code = 'invalid_version'
 
     def __init__(self, example, header='OpenStack-API-Version'):
@@ -102,6 +108,7 @@ class UnsupportedVersion(HTTPError):
     :param asked: the version that was asked for, as text
     """
 
+    status = 406
     code = 'unsupported_version'
 
     def __init__(self, minimum, maximum, asked,
@@ -115,14 +122,12 @@ class UnsupportedVersion(HTTPError):
 
 class Internal(HTTPError):
     code = 'internal'
-
-    def __init__(self):
-        super().__init__('The service failed. Give your operator the request '
-                         'id.')
+    text = 'The service failed. Give your operator the request id.'
 
 
 INTERNAL = Internal()
 
+#: Of what the layers below raise, which know nothing of HTTP.
 _STATUS = {
     exception.InvalidInput: 400,
     exception.MessageNotFound: 404,
@@ -131,22 +136,13 @@ _STATUS = {
     exception.SourceGone: 410,
     exception.Forbidden: 403,
     exception.DatabaseUnavailable: 503,
-    NotFound: 404,
-    MethodNotAllowed: 405,
-    Unauthorized: 401,
-    IdentityUnavailable: 503,
-    BodyIncomplete: 400,
-    BodyTooLarge: 413,
-    LengthRequired: 411,
-    UnsupportedMediaType: 415,
-    MalformedRequest: 400,
-    InvalidVersion: 400,
-    UnsupportedVersion: 406,
 }
 
 
 def status_of(error):
     """The status of the answer to an error of ours."""
+    if isinstance(error, HTTPError):
+        return error.status
     for cls in type(error).__mro__:
         if cls in _STATUS:
             return _STATUS[cls]
