@@ -18,19 +18,6 @@ _FORWARDED = ('HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_FORWARDED_FOR',
               'HTTP_X_REAL_IP')
 
 
-def count(metrics, method, found, status, seconds):
-    """Count one request.
-
-    :param found: a :class:`usermsg.api.route.Route`, None if there was none
-    :param status: its three digits
-    """
-    if method not in _METHODS:
-        method = 'other'
-    path = 'unknown' if found is None else found.path
-    metrics.requests.inc(1, (method, path, status))
-    metrics.request_seconds.observe(seconds, (method, path))
-
-
 class Counted:
     """WSGI middleware that counts. The root controller says the route."""
 
@@ -48,9 +35,14 @@ class Counted:
             return start_response(status, headers, exc_info)
 
         answer = self._app(environ, start)
-        count(self._metrics, environ['REQUEST_METHOD'],
-              environ.get('usermsg.route'), code,
-              time.perf_counter() - began)
+        seconds = time.perf_counter() - began
+        method = environ['REQUEST_METHOD']
+        if method not in _METHODS:
+            method = 'other'
+        handled_by = environ.get('usermsg.route')
+        path = handled_by.path if handled_by else 'unknown'
+        self._metrics.requests.inc(1, (method, path, code))
+        self._metrics.request_seconds.observe(seconds, (method, path))
         return answer
 
 

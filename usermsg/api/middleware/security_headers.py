@@ -11,13 +11,6 @@ _SECURITY = (
 )
 
 
-def complete(headers):
-    """The headers of an answer, a list of pairs, and those that it lacks."""
-    if any(name.lower() == 'cache-control' for name, _value in headers):
-        return [*headers, *_SECURITY]
-    return [*headers, *_SECURITY, ('Cache-Control', 'no-store')]
-
-
 class Headers:
     """WSGI middleware."""
 
@@ -26,6 +19,10 @@ class Headers:
 
     def __call__(self, environ, start_response):
         def start(status, headers, exc_info=None):
-            return start_response(status, complete(headers), exc_info)
+            headers = [*headers, *_SECURITY]
+            if not any(name.lower() == 'cache-control'
+                       for name, _value in headers):
+                headers.append(('Cache-Control', 'no-store'))
+            return start_response(status, headers, exc_info)
 
         return self._app(environ, start)
