@@ -73,7 +73,7 @@ def relayed(runtime):
     number = waiting(runtime)
     one = relay.Relay(runtime, 'logging', Nothing())
     begin = time.perf_counter()
-    while one.round(threading.Event()):
+    while one.run_once(threading.Event()):
         pass
     seconds = time.perf_counter() - begin
     return number - waiting(runtime), seconds

@@ -18,8 +18,8 @@ from usermsg.notifications import notification  # noqa: E402
 from usermsg.objects import fields  # noqa: E402
 from usermsg.objects import image_payload as image_object  # noqa: E402
 from usermsg.objects import message_payload  # noqa: E402
+from usermsg.outbox import body  # noqa: E402
 from usermsg.outbox import event_types  # noqa: E402
-from usermsg.outbox import lifecycle  # noqa: E402
 from usermsg import validation  # noqa: E402
 
 DIRECTORY = (pathlib.Path(__file__).parents[1] / 'usermsg' /
@@ -164,7 +164,7 @@ def _message(event_type):
         if length := getattr(column.type, 'length', None):
             found[column.name]['maxLength'] = length
     found['message_level']['enum'] = list(validation.LEVELS)
-    found['sequence']['const'] = lifecycle.SEQUENCE[event_type]
+    found['sequence']['const'] = body.SEQUENCE[event_type]
     return _object({
         'usermsg_object.name': {'const': 'MessagePayload'},
         'usermsg_object.namespace': {'const': 'usermsg'},

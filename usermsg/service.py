@@ -48,8 +48,9 @@ def prepare(argv=None, several=False):
     if runtime.outbox.drivers:
         # Here, because it imports libraries; and at all, because nobody
         # would see that what goes into the outbox never leaves it.
-        from usermsg.outbox import relay_drivers
-        relay_drivers.check(conf)
+        from usermsg.notifications.drivers import loader as drivers
+        from usermsg.outbox import relay
+        drivers.close(relay.load_drivers(conf))
     return runtime
 
 

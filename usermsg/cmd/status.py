@@ -26,7 +26,7 @@ from usermsg import exception  # noqa: E402
 from usermsg.notifications.drivers import loader as driver_loader  # noqa: E402
 from usermsg.objects import message  # noqa: E402
 from usermsg.objects import outbox  # noqa: E402
-from usermsg.outbox import relay_drivers  # noqa: E402
+from usermsg.outbox import relay  # noqa: E402
 from usermsg.outbox import writer  # noqa: E402
 from usermsg import policy  # noqa: E402
 
@@ -119,7 +119,7 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _notification_drivers(self):
         try:
-            drivers = relay_drivers.load(self.conf)
+            drivers = relay.load_drivers(self.conf)
         except exception.ConfigurationError as error:
             return _failure(str(error))
         try:

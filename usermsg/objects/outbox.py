@@ -21,59 +21,17 @@ SHARDS = 32
 #: Rows that one transaction changes at most.
 BATCH = 500
 
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Entry:
-    """A notification that one driver has not delivered yet.
-
-    Times are UTC without a zone.
-
-    :param id: the notification's ``message_id``; their order is the order
-        of the events
-    :param driver: the strategy's name
-    :param shard: 0 to 31
-    :param set_aside: 1 if it is not tried any more
-    :param subject: what it is about
-    :param content: JSON
-    :param queued_at: since when it waits
-    :param attempts: how often it failed while others did not
-    :param due_at: when to try again, if not at once
-    :param reason: why it failed or was set aside
-    """
-
-    id: str
-    driver: str
-    shard: int
-    set_aside: int
-    event_type: str
-    priority: str
-    publisher_id: str
-    subject: str
-    occurred_at: datetime.datetime
-    content: str
-    queued_at: datetime.datetime
-    attempts: int = 0
-    due_at: datetime.datetime | None = None
-    reason: str | None = None
-
-
 _INSERT = statement.Insert(_TABLE)
 
 # Behind every id.
 _LAST = '~'
 
-#: What is waiting for a driver, in the order of the index.
-_WAITING = (_TABLE.c.set_aside == 0,
-            _TABLE.c.driver == sa.bindparam('driver'))
-
 
 def insert(connection, entries):
     """Store entries, as a part of the transaction of what they tell of.
 
-    :param entries: :class:`Entry` objects, or tuples of their values
+    :param entries: a list of :class:`usermsg.db.models.OutboxRow`
     """
-    entries = [entry if isinstance(entry, tuple) else
-               dataclasses.astuple(entry) for entry in entries]
     for first in range(0, len(entries), BATCH):
         _INSERT.execute(connection, entries[first:first + BATCH])
 
@@ -83,37 +41,41 @@ def shards(db, driver, set_aside=0):
 
     :param set_aside: 1 for those in which something was set aside instead
     """
-    last = -1
+    return _distinct(db, _TABLE.c.shard, _TABLE.c.set_aside == set_aside,
+                     _TABLE.c.driver == driver)
+
+
+def _distinct(db, column, *conditions):
+    """Yield the values of a column, in their order.
+
+    :param conditions: on the columns before it in the index
+    """
+    after = ()
     while True:
         # One step along the index each, however much is waiting.
         with db.reader() as connection:
-            last = connection.scalar(index_scan.force_index(
-                sa.select(_TABLE.c.shard), _TABLE, _INDEX)
-                .where(_TABLE.c.set_aside == sa.bindparam('set_aside'),
-                       _TABLE.c.driver == sa.bindparam('driver'),
-                       _TABLE.c.shard > sa.bindparam('last'))
-                .order_by(_TABLE.c.shard).limit(1),
-                {'set_aside': set_aside, 'driver': driver, 'last': last})
-        if last is None:
+            value = connection.scalar(index_scan.force_index(
+                sa.select(column), _TABLE, _INDEX)
+                .where(*conditions, *after).order_by(column).limit(1))
+        if value is None:
             return
-        yield last
+        yield value
+        after = (column > value,)
 
 
 def waiting(db, driver, shard, after='', limit=BATCH, before=_LAST):
-    """Entries that wait for a driver, in their order.
+    """Return entries that wait for a driver, in their order.
 
     :param after: behind this id
     :param before: and before this one
     """
     with db.reader() as connection:
-        return [Entry(*row) for row in connection.execute(
+        return connection.execute(
             index_scan.force_index(sa.select(_TABLE), _TABLE, _INDEX).where(
-                *_WAITING, _TABLE.c.shard == sa.bindparam('shard'),
-                _TABLE.c.id > sa.bindparam('after'),
-                _TABLE.c.id < sa.bindparam('before'))
-            .order_by(_TABLE.c.id).limit(limit),
-            {'driver': driver, 'shard': shard, 'after': after,
-             'before': before})]
+                _TABLE.c.set_aside == 0, _TABLE.c.driver == driver,
+                _TABLE.c.shard == shard, _TABLE.c.id > after,
+                _TABLE.c.id < before)
+            .order_by(_TABLE.c.id).limit(limit)).all()
 
 
 def delete(connection, driver, ids):
@@ -286,45 +248,20 @@ class Backlog:
 def backlog(db):
     """driver -> :class:`Backlog`, of all that have one."""
     found = {}
-    for driver in _drivers(db):
+    drivers = (_distinct(db, _TABLE.c.driver, _TABLE.c.set_aside == aside)
+               for aside in (0, 1))
+    for driver in sorted(set().union(*drivers)):
         counts = [sum(sum(index_scan.counts(
             db, _TABLE.c.id, _INDEX,
             [_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
              _TABLE.c.shard == shard]))
             for shard in shards(db, driver, aside)) for aside in (0, 1)]
-        firsts = filter(None, [_queued_first(db, driver, shard)
-                               for shard in shards(db, driver)])
-        oldest = min(firsts, default=None)
+        oldest = min((entry.queued_at for shard in shards(db, driver)
+                      for entry in waiting(db, driver, shard, limit=1)),
+                     default=None)
         found[driver] = Backlog(
             *counts, oldest and clock.aware(oldest))
     return found
-
-
-def _queued_first(db, driver, shard):
-    """Since when the first of those in a shard waits."""
-    with db.reader() as connection:
-        return connection.scalar(index_scan.force_index(
-            sa.select(_TABLE.c.queued_at), _TABLE, _INDEX)
-            .where(*_WAITING, _TABLE.c.shard == sa.bindparam('shard'))
-            .order_by(_TABLE.c.id).limit(1),
-            {'driver': driver, 'shard': shard})
-
-
-def _drivers(db):
-    names = set()
-    for aside in (0, 1):
-        last = ''
-        while True:
-            with db.reader() as connection:
-                last = connection.scalar(index_scan.force_index(
-                    sa.select(_TABLE.c.driver), _TABLE, _INDEX)
-                    .where(_TABLE.c.set_aside == aside,
-                           _TABLE.c.driver > last)
-                    .order_by(_TABLE.c.driver).limit(1))
-            if last is None:
-                break
-            names.add(last)
-    return sorted(names)
 
 
 def words(reason):

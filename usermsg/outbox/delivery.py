@@ -1,10 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Handing notifications to one driver, many at a time."""
+"""Delivery of entries of the outbox through one driver, many at a time."""
 
-import concurrent.futures
+import collections
+from concurrent import futures
+import contextlib
+import random
+import threading
 import time
 
 from usermsg.notifications import errors
+from usermsg.outbox import body
+from usermsg.outbox import failure_policy
+
+#: Threads, for drivers that know no other way to deliver several at a time.
+THREADS = 64
 
 
 def longest(lease):
@@ -19,76 +28,173 @@ def longest(lease):
 
 
 class Delivery:
-    """Sends through a driver and says what became of each.
+    """Sends through a driver.
 
-    A driver with ``submit`` gets all of them at once and confirms them in
-    any order; another gets one after the other.
+    A driver with ``submit`` gets a batch at once and confirms its parts in any
+    order; another is called from several threads.
 
     :param driver: see :mod:`usermsg.notifications.drivers.loader`
-    :param patience: seconds that sending a batch takes at most, apart from
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
+    :param timeout: seconds that sending a batch takes at most, apart from
         what the driver itself makes us wait for one of them
+    :ivar delivered: how many were, in this pass
     """
 
-    def __init__(self, driver, patience):
+    def __init__(self, driver, catalogue, timeout):
         self._driver = driver
-        self._patience = patience
+        self._catalogue = catalogue
+        self._timeout = timeout
+        self._threads = futures.ThreadPoolExecutor(THREADS)
+        self._before = self.delivered = 0
+        self._unavailable = False
 
-    def send(self, bodies, stop):
-        """Send notifications in their order.
+    def begin_pass(self):
+        self._before, self.delivered = self.delivered, 0
 
-        :param bodies: id -> the six fields
-        :param stop: an event; once it is set no other is begun
-        :returns: id -> None, if it was delivered, or the
-            :class:`usermsg.notifications.errors.NotDelivered`; those that
-            were not tried are not there, but the first one is
+    @property
+    def works(self):
+        """Whether anything was delivered, in this pass or in the last one.
+
+        It tells a notification that can't be delivered from a broker that is
+        unavailable.
         """
-        if hasattr(self._driver, 'submit'):
-            return self._all_at_once(bodies)
-        return self._one_by_one(bodies, stop)
+        return self._before + self.delivered > 0
 
-    def _one_by_one(self, bodies, stop):
-        outcomes = {}
-        end = time.monotonic() + self._patience
-        for ident, body in bodies.items():
-            outcomes[ident] = error = _outcome(
-                self._driver.notify, {}, body, body['priority'], 0)
-            # A broker that is away would make each of them wait.
-            if (isinstance(error, errors.NotDelivered) and
-                    not isinstance(error, errors.Refused)):
-                break
-            if stop.is_set() or time.monotonic() > end:
-                break
-        return outcomes
+    def deliver(self, batch, renew, stop):
+        """Send entries.
 
-    def _all_at_once(self, bodies):
-        under_way = {}
-        outcomes = {}
-        end = time.monotonic() + self._patience
-        for ident, body in bodies.items():
+        :param batch: entries of different subjects, so that any order is right
+        :param renew: called before each attempt
+        :param stop: an event; once it is set no other attempt is begun
+        :returns: (results, error): id -> None, if it was delivered, or the
+            :class:`usermsg.notifications.errors.NotDelivered`, of those of
+            which this is certain; and the last error, if nothing seems to work
+        """
+        if self._unavailable:
+            # Little is asked of it until it works again.
+            batch = _in_turns(batch, lambda entry: entry.shard)[
+                :failure_policy.PROBES]
+        streak = failure_policy.Streak()
+        send = (self._submit_all if hasattr(self._driver, 'submit') else
+                self._notify_each)
+        results = send(batch, renew, stop, streak)
+        self.delivered += list(results.values()).count(None)
+        error = None if self.works and not streak.gives_up else streak.error
+        self._unavailable = error is not None
+        return results, error
+
+    def _notify_each(self, batch, renew, stop, streak):
+        renew()
+        left = collections.deque(sorted(batch, key=_has_failed))
+        results, others, lock = {}, [], threading.Lock()
+        end = time.monotonic() + self._timeout
+
+        def work():
+            # One calls the next, so that a quick driver is called by few.
+            if len(left) > 1 and len(others) < THREADS:
+                others.append(self._threads.submit(work))
+            with contextlib.suppress(IndexError):  # nothing is left
+                while True:
+                    entry = left.popleft()
+                    result = self._try(
+                        entry, lambda fields: self._driver.notify(
+                            {}, fields, fields['priority'], 0))
+                    with lock:
+                        results[entry.id] = result
+                        streak.add(result)
+                    if (streak.gives_up or stop.is_set() or
+                            time.monotonic() > end):
+                        left.clear()
+
+        work()
+        for other in others:
+            other.result()
+        return results
+
+    def _submit_all(self, batch, renew, stop, streak):
+        """Send what has not failed before, and then the rest alone.
+
+        Where one fails, others may have: it can be that it takes the
+        connection down with it, and they are not to suffer for that. What has
+        failed alone before is not sent among others any more.
+        """
+        renew()
+        together = self._submit(
+            [entry for entry in batch if not _has_failed(entry)])
+        results = {ident: result for ident, result in together.items()
+                   if not failure_policy.is_failure(result)}
+        for result in results.values():
+            streak.add(result)
+        alone = _in_turns(
+            [entry for entry in batch if entry.id not in results],
+            lambda entry: (entry.shard, entry.id in together))
+        for entry in alone:
+            if stop.is_set() or streak.gives_up:
+                break
+            # One that was not tried yet only tells if it is the broker.
+            if (streak.failures or entry.id in together or
+                    _has_failed(entry)):
+                renew()
+                results |= self._submit([entry])
+                streak.add(results[entry.id])
+        return results
+
+    def _submit(self, entries):
+        futures_by_id, results = {}, {}
+        end = time.monotonic() + self._timeout
+        for entry in entries:
             # The driver may take one only when it has room again.
-            if (under_way or outcomes) and time.monotonic() > end:
+            if results and time.monotonic() > end:
                 break
-            try:
-                under_way[ident] = self._driver.submit(
-                    {}, body, body['priority'])
-            except Exception as error:
-                outcomes[ident] = _as_failure(error)
+
+            def submit(fields):
+                futures_by_id[entry.id] = self._driver.submit(
+                    {}, fields, fields['priority'])
+
+            results[entry.id] = self._try(entry, submit)
         # Less if the driver has made us wait until it took the last one.
-        left = end + self._patience - time.monotonic()
-        concurrent.futures.wait(
-            under_way.values(), max(0, min(left, self._patience)))
-        for ident, future in under_way.items():
+        left = end + self._timeout - time.monotonic()
+        futures.wait(futures_by_id.values(), max(0, min(left, self._timeout)))
+        for ident, future in futures_by_id.items():
             future.cancel()
-            outcomes[ident] = (_outcome(future.result, 0) if future.done()
-                               else _unconfirmed())
-        return outcomes
+            results[ident] = _result(future.result, 0)
+        return results
+
+    def _try(self, entry, send):
+        try:
+            fields = body.of(entry, self._catalogue)
+        except Exception:
+            # Whatever it is: the others are to be sent all the same.
+            return errors.Refused(failure_policy.UNREADABLE)
+        return _result(send, fields)
 
 
-def _outcome(call, *arguments):
+def _has_failed(entry):
+    return entry.attempts > 0
+
+
+def _in_turns(entries, kind):
+    """Return entries in random order, one of each kind in turns.
+
+    Those that have failed alone before come last. Always to begin with the
+    same ones, or with all of a shard, would tell nothing if it were theirs.
+    """
+    turns = collections.Counter()
+
+    def turn(entry):
+        turns[kind(entry), _has_failed(entry)] += 1
+        return (_has_failed(entry),
+                turns[kind(entry), _has_failed(entry)])
+
+    random.shuffle(entries)
+    return sorted(entries, key=turn)
+
+
+def _result(call, *arguments):
     try:
         call(*arguments)
-    except concurrent.futures.CancelledError:
-        return _unconfirmed()
+    except (futures.CancelledError, futures.TimeoutError):
+        return errors.NotDelivered('no confirmation in time')
     except BaseException as error:
         # Also what would end this thread without a word.
         return _as_failure(error)
@@ -100,7 +206,3 @@ def _as_failure(error):
         return error
     # A driver of somebody else's. Its words could hold the payload.
     return errors.NotDelivered(type(error).__name__)
-
-
-def _unconfirmed():
-    return errors.NotDelivered('no confirmation in time')

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Figures of the outbox, which are in the database, for Prometheus."""
 
-import datetime
 import time
-import typing
 
 from oslo_log import log
 from prometheus_client import core
@@ -41,46 +39,32 @@ class Figures:
         self._drivers = drivers
         self._stale = stale
         self._cached = cached_call.CachedCall(
-            self._ask, _failed, kept, patience, name='usermsg-outbox-figures')
-
-    def describe(self):
-        """Their names; a registry would collect them otherwise."""
-        return self._families()
+            self._count, _failed, kept, patience, 'usermsg-outbox-figures')
 
     def collect(self):
-        known = self._cached.get()
-        waiting, set_aside, oldest = families = self._families()
-        if known is None or time.monotonic() - known.moment > self._stale:
-            return families
-        found, now, _moment = known
-        for name in sorted({*found, *self._drivers}):
-            backlog = found.get(name) or outbox.Backlog(0, 0, None)
-            waiting.add_metric([name], backlog.waiting)
-            set_aside.add_metric([name], backlog.set_aside)
-            oldest.add_metric([name], 0 if backlog.oldest is None else max(
-                0, (now - backlog.oldest).total_seconds()))
-        return families
-
-    def _families(self):
-        return [core.GaugeMetricFamily(
+        waiting, set_aside, oldest = families = [core.GaugeMetricFamily(
             f'usermsg_outbox_{name}', text, labels=['driver'])
             for name, text in (
                 ('waiting', 'Notifications that wait to be delivered.'),
                 ('set_aside', 'Notifications that are not tried any more.'),
                 ('oldest_seconds', 'For how long the first of those that '
                  'wait has done so; 0 if none does.'))]
+        counted = self._cached.get()
+        if counted is None or time.monotonic() - counted[2] > self._stale:
+            return families
+        by_driver, now, _moment = counted
+        for name in sorted({*by_driver, *self._drivers}):
+            backlog = by_driver.get(name, outbox.Backlog(0, 0, now))
+            waiting.add_metric([name], backlog.waiting)
+            set_aside.add_metric([name], backlog.set_aside)
+            oldest.add_metric([name], max(0, (
+                now - (backlog.oldest or now)).total_seconds()))
+        return families
 
-    def _ask(self):
-        return _Known(outbox.backlog(self._db), clock.read(self._db),
-                      time.monotonic())
-
-
-class _Known(typing.NamedTuple):
-    """What was found, when the database said it was, and when that was."""
-
-    found: dict
-    now: datetime.datetime
-    moment: float
+    def _count(self):
+        """Return the backlogs, the database's time, and when that was."""
+        return (outbox.backlog(self._db), clock.read(self._db),
+                time.monotonic())
 
 
 def _failed(error, before):

@@ -13,7 +13,8 @@ import yaml
 from usermsg.api import app
 from usermsg import conf as usermsg_conf
 from usermsg import config
-from usermsg.outbox import relay_drivers
+from usermsg.notifications.drivers import loader
+from usermsg.outbox import relay
 from usermsg import policies
 from usermsg.policies import messages as rules
 from usermsg import policy
@@ -65,7 +66,7 @@ class TestSamples(TestCase):
             oslo_messaging_qpid={'hosts': 'amqp://127.0.0.1:9',
                                  'address': 'notifications'})
         app.make_app(runtime)
-        relay_drivers.check(runtime.conf)
+        loader.close(relay.load_drivers(runtime.conf))
         return runtime.conf
 
     def test_the_sample_configuration_holds_all_that_can_be_set(self):

@@ -9,8 +9,8 @@ import textwrap
 
 import yaml
 
+from usermsg.outbox import failure_policy
 from usermsg.outbox import metrics
-from usermsg.outbox import shard
 from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import outbox_samples
@@ -48,7 +48,7 @@ class TestOutbox(base.TestCase):
             outbox_samples.entry(5, id=ID.format(1), **made),
             outbox_samples.entry(6, id=ID.format(2), **made),
             outbox_samples.entry(6, id=ID.format(3), set_aside=1,
-                                 reason=shard.TOO_OLD, **made),
+                                 reason=failure_policy.TOO_OLD, **made),
             outbox_samples.entry(7, id=ID.format(4), driver='qpid', **made)])
         number = 0
         for arguments, expected in shown():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Relays on real databases: several at once, killed, frozen, cut off."""
 
+from concurrent import futures
 import contextlib
 import signal
 import threading
@@ -9,27 +10,24 @@ import time
 import fixtures
 import sqlalchemy as sa
 
-from usermsg.db import clock
 from usermsg.db import models
 from usermsg.notifications import errors
 from usermsg.objects import outbox as entries
 from usermsg.outbox import relay
-from usermsg.outbox import shard
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import drivers
 from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-# Writes what it delivers into a file. With "hold" it says so after the third
-# one, and waits for a line.
+# Writes what it delivers into a file, one at a time. With "hold" it says so
+# after the third one, and waits for a line.
 _RELAY = '''
 import os, sys, threading
 from usermsg.concurrency import backend
 backend.use_threads()
 from usermsg import config
 from usermsg.outbox import relay
-from usermsg.outbox import shard
 from usermsg import service
 runtime = service.make_runtime(
     config.load_config(['--config-file', sys.argv[1]]))
@@ -39,13 +37,15 @@ stop = threading.Event()
 
 class Driver:
     count = 0
+    lock = threading.Lock()
 
     def notify(self, ctxt, msg, priority, retry):
-        os.write(file, (msg['message_id'] + '\\n').encode())
-        self.count += 1
-        if sys.argv[3] == 'hold' and self.count == 3:
-            print('holding', flush=True)
-            input()
+        with self.lock:
+            os.write(file, (msg['message_id'] + '\\n').encode())
+            self.count += 1
+            if sys.argv[3] == 'hold' and self.count == 3:
+                print('holding', flush=True)
+                input()
 
 
 one = relay.Relay(runtime, 'one', Driver())
@@ -53,7 +53,7 @@ print('ready', flush=True)
 input()
 if sys.argv[3] == 'hold':
     try:
-        one.round(stop)
+        one.run_once(stop)
     except Exception as error:
         print(type(error).__name__)
 else:
@@ -66,6 +66,8 @@ else:
 
 #: Seconds, far longer than anything here takes.
 LONG = 120
+
+SHARDS = entries.SHARDS
 
 
 class TestRelay(databases.TestCase):
@@ -112,12 +114,6 @@ class TestRelay(databases.TestCase):
             self.assertLess(time.monotonic(), end, self.log.output)
             time.sleep(0.02)
 
-    def run_out(self):
-        """The time of all leases."""
-        with self.db.engine().begin() as connection:
-            connection.execute(models.leases.update().values(
-                until=clock.now(self.db.dialect, -1)))
-
     def hold(self):
         """One that has delivered three and not said so yet."""
         process = self.start('hold')
@@ -148,12 +144,11 @@ class TestRelay(databases.TestCase):
         self.assertEqual(3, len(sent))
         driver = drivers.Driver()
         one = relay.Relay(self.service, 'one', driver)
-        # Not before its lease has run out.
-        one.round(self.stop)
-        shards = {row['shard'] for row in self.left()}
-        self.assertEqual(1, len(shards))
-        self.run_out()
-        one.round(self.stop)
+        # Not before its leases have run out.
+        one.run_once(self.stop)
+        self.assertLessEqual(set(sent), {row['id'] for row in self.left()})
+        drivers.end_leases(self.db)
+        one.run_once(self.stop)
         self.assertEqual([], self.left())
         self.assertEqual(sorted(put), sorted(driver.ids()))
         self.assertLessEqual(set(sent), set(driver.ids()))
@@ -163,7 +158,7 @@ class TestRelay(databases.TestCase):
         process = self.hold()
         process.send_signal(signal.SIGSTOP)
         servers.wait_until_frozen(process.pid)
-        self.run_out()
+        drivers.end_leases(self.db)
         sent = self.delivered()
 
         def judge(body):
@@ -171,7 +166,7 @@ class TestRelay(databases.TestCase):
                 raise errors.Refused('a reason')
 
         driver = drivers.Driver(judge)
-        relay.Relay(self.service, 'one', driver).round(self.stop)
+        relay.Relay(self.service, 'one', driver).run_once(self.stop)
         self.assertEqual(sorted(set(put) - set(sent)), sorted(driver.ids()))
         process.send_signal(signal.SIGCONT)
         output, words = process.communicate('go\n', timeout=LONG)
@@ -180,6 +175,34 @@ class TestRelay(databases.TestCase):
         self.assertEqual(
             [(ident, 1) for ident in sorted(sent)],
             [(row['id'], row['set_aside']) for row in self.left()])
+
+    def assertUnderWayAtOnce(self, driver):
+        put = drivers.put(self.db, *(
+            drivers.entry(number, shard=number) for number in range(SHARDS)))
+        relay.Relay(self.service, 'one', driver).run_once(self.stop)
+        self.assertEqual(sorted(put), sorted(driver.ids()))
+        self.assertEqual([], self.left())
+
+    def test_several_shards_are_under_way_at_once_through_threads(self):
+        # None is delivered before all are tried.
+        all_of_them = threading.Barrier(SHARDS)
+        self.assertUnderWayAtOnce(drivers.Driver(
+            lambda body: all_of_them.wait(LONG)))
+
+    def test_several_shards_are_under_way_at_once_through_futures(self):
+        class Driver(drivers.Driver):
+            under_way = []
+
+            def submit(self, ctxt, msg, priority):
+                future = futures.Future()
+                self.under_way.append((future, msg))
+                if len(self.under_way) == SHARDS:
+                    for each, body in self.under_way:
+                        self.delivered.append(body)
+                        each.set_result(None)
+                return future
+
+        self.assertUnderWayAtOnce(Driver())
 
     def rename(self, *names):
         with self.db.engine().begin() as connection:
@@ -217,9 +240,9 @@ class TestRelay(databases.TestCase):
 
         self.put(4)
         one = relay.Relay(self.service, 'one', drivers.Driver(judge))
-        one._seen.now = 1  # as if it had delivered something
-        with contextlib.suppress(shard.Away):
-            one.round(self.stop)
+        one._delivery.delivered = 1  # as if it had delivered something
+        with contextlib.suppress(relay.Unavailable):
+            one.run_once(self.stop)
         self.assertEqual(
             {'a  \U0001f4a3' + 'é' * 251},
             {row['reason'] for row in self.left() if row['reason']})

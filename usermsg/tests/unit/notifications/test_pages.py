@@ -17,8 +17,8 @@ from usermsg.db import models
 from usermsg.notifications import image
 from usermsg.notifications import notification
 from usermsg.objects import message
+from usermsg.outbox import body as notification_body
 from usermsg.outbox import event_types
-from usermsg.outbox import lifecycle as message_notifications
 from usermsg.tests import base
 
 _PAGES = base.ROOT / 'doc' / 'source'
@@ -89,7 +89,7 @@ class UsersPageTest(base.TestCase):
             message_id='01a1ffba-437a-709b-b05c-5cc868f0c816')
         return [deletion.body(),
                 *(body['payload'] for body in sink.bodies),
-                message_notifications.payload(
+                notification_body.of_message(
                     event_types.MESSAGE_CREATE, found, self.catalogue)]
 
     def test_the_samples_are_what_is_sent(self):

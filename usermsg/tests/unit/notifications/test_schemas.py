@@ -14,7 +14,7 @@ from usermsg.notifications import notification
 from usermsg.objects import image_payload as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
-from usermsg.outbox import lifecycle as message_notifications
+from usermsg.outbox import body as notification_body
 from usermsg.tests.fixtures import images
 from usermsg.tests.fixtures import message_rows
 
@@ -82,10 +82,10 @@ class SchemaTest(images.TestCase):
         rows = [message_rows.ROW, tuple(
             None if name in nulls else value for name, value in
             zip(message.Message.fields, message_rows.ROW))]
-        for event_type in message_notifications.SEQUENCE:
+        for event_type in notification_body.SEQUENCE:
             for row in rows:
                 self.sink.send(notification.Notification(
-                    event_type, message_notifications.payload(
+                    event_type, notification_body.of_message(
                         event_type, message.Message.from_row(row),
                         self.configured.catalogue), row[0]))
         # As they arrive.

@@ -12,11 +12,13 @@ import time
 import fixtures
 from oslo_log import formatters
 
+from usermsg import config
+from usermsg import exception
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
 from usermsg.objects import outbox as entries
+from usermsg.outbox import failure_policy
 from usermsg.outbox import relay
-from usermsg.outbox import shard
 from usermsg.tests import base
 from usermsg.tests.fixtures import certificates
 from usermsg.tests.fixtures import drivers
@@ -59,8 +61,8 @@ class TestCase(base.TestCase):
         for _ in range(number):
             drivers.clear_pauses(self.db)
             good = False
-            with contextlib.suppress(shard.Away):
-                one.round(self.stop)
+            with contextlib.suppress(relay.Unavailable):
+                one.run_once(self.stop)
                 good = True
         return good
 
@@ -100,34 +102,6 @@ class TestOrder(TestCase):
             driver.judge = failing()
             self.rounds(one)
             self.assertEqual([put[1], put[0], put[2]], driver.ids())
-
-    def test_who_is_created_late_is_not_deleted_first(self):
-        # Committed behind what has been looked at, and its end before it.
-        late = [drivers.entry(10, subject='late'),
-                drivers.entry(3590, subject='late')]
-        self.use(batch=2)
-        self.put(*(drivers.entry(number) for number in (20, 21, 22, 23)))
-
-        def judge(body):
-            if late:
-                self.put(late.pop(0), late.pop(0))
-
-        driver = drivers.Driver(judge)
-        one = self.relay(driver)
-        self.rounds(one)
-        self.rounds(one)
-        found = [body['payload'] for body in driver.delivered]
-        self.assertEqual([10, 3590], [
-            number for number in found if number in (10, 3590)])
-        self.assertEqual([], self.left())
-
-    def test_what_was_not_due_lets_others_go(self):
-        later = datetime.datetime.now() + datetime.timedelta(days=2)
-        put = self.put(drivers.entry(0, subject='a', due_at=later),
-                       drivers.entry(1, subject='a'), drivers.entry(2))
-        driver = drivers.Driver()
-        self.assertFalse(self.relay(driver).round(self.stop))
-        self.assertEqual([put[2]], driver.ids())
 
 
 class TestFailure(TestCase):
@@ -278,7 +252,7 @@ class TestFailure(TestCase):
         driver = drivers.Driver()
         self.rounds(self.relay(driver))
         self.assertEqual([put[1]], driver.ids())
-        self.assertEqual([(put[0], shard.TOO_OLD)], [
+        self.assertEqual([(put[0], failure_policy.TOO_OLD)], [
             (one.id, one.reason) for one in self.left(set_aside=True)])
 
     def test_what_cannot_be_read_is_set_aside(self):
@@ -295,7 +269,7 @@ class TestFailure(TestCase):
         self.assertTrue(self.rounds(self.relay(driver)))
         self.assertEqual(put[-1:], driver.ids())
         self.assertEqual(
-            [(ident, shard.UNREADABLE) for ident in put[:-1]],
+            [(ident, failure_policy.UNREADABLE) for ident in put[:-1]],
             [(one.id, one.reason) for one in self.left(set_aside=True)])
         self.assertNotIn('Traceback', self.log.output)
 
@@ -340,7 +314,7 @@ class TestFailure(TestCase):
                 return super().submit(ctxt, msg, priority)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.outbox.shard.PATIENCE', 0.05))
+            'usermsg.outbox.relay._BATCH_TIMEOUT', 0.05))
         driver = Silent()
         put = self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -361,7 +335,7 @@ class TestFailure(TestCase):
                     future.set_result(None)
 
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.outbox.shard.PATIENCE', 0.05))
+            'usermsg.outbox.relay._BATCH_TIMEOUT', 0.05))
         driver = Slow()
         put = self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -425,15 +399,15 @@ class TestRunning(TestCase):
     def test_having_nothing_to_send_does_not_mean_that_it_works(self):
         one = self.relay(drivers.Driver(failing(0)))
         self.put(drivers.entry(0))
-        one._away(shard.Away('a reason'))
+        one._back_off(relay.Unavailable('a reason'))
         self.service.db.write(lambda connection: entries.postpone(
             connection, 'one', self.ids_left(),
             datetime.datetime.now(datetime.timezone.utc) +
             datetime.timedelta(days=1), 'a reason'))
         ended = threading.Event()
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.outbox.relay.Relay.round',
-            _after(relay.Relay.round, self.stop.set, ended)))
+            'usermsg.outbox.relay.Relay.run_once',
+            _after(relay.Relay.run_once, self.stop.set, ended)))
         one.run(self.stop)
         self.assertTrue(ended.is_set())
         self.assertNotIn('delivers again', self.log.output)
@@ -442,11 +416,11 @@ class TestRunning(TestCase):
         driver = drivers.Driver(failing(0))
         one = self.relay(driver)
         stuck = self.put(drivers.entry(0))
-        self.assertRaises(shard.Away, one.round, self.stop)
+        self.assertRaises(relay.Unavailable, one.run_once, self.stop)
         for number in (1, 2):
             self.put(drivers.entry(number))
             # And it isn't said each time that nothing is delivered.
-            one.round(self.stop)
+            one.run_once(self.stop)
         self.assertEqual([1, 2], [body['payload']
                                   for body in driver.delivered])
         self.assertEqual([(stuck[0], 0, 0)], [
@@ -498,8 +472,8 @@ class TestRunning(TestCase):
                    (1, 2, 3, 3596, 3597, 3598, 3599)))
         one = self.relay(drivers.Driver())
         while self.left():
-            self.assertTrue(one.round(self.stop))
-        self.assertFalse(one.round(self.stop))
+            self.assertTrue(one.run_once(self.stop))
+        self.assertFalse(one.run_once(self.stop))
 
     def test_no_shard_has_it_to_itself(self):
         self.use(batch=1)
@@ -507,22 +481,12 @@ class TestRunning(TestCase):
                  drivers.entry(99, shard=2))
         driver = drivers.Driver()
         one = self.relay(driver)
-        self.assertTrue(one.round(self.stop))
+        self.assertTrue(one.run_once(self.stop))
         self.assertIn(99, [body['payload'] for body in driver.delivered])
         self.assertEqual(11, len(driver.delivered))
-        while one.round(self.stop):
+        while one.run_once(self.stop):
             pass
         self.assertEqual([], self.left())
-
-
-def _after(method, *then):
-    def call(self, *arguments):
-        try:
-            return method(self, *arguments)
-        finally:
-            for each in then:
-                each() if callable(each) else each.set()
-    return call
 
     def test_drivers_that_cannot_be_loaded_now_are_loaded_later(self):
         path = self.home / 'authorities.pem'
@@ -549,5 +513,45 @@ def _after(method, *then):
             time.sleep(0.02)
 
 
+def _after(method, *then):
+    def call(self, *arguments):
+        try:
+            return method(self, *arguments)
+        finally:
+            for each in then:
+                each() if callable(each) else each.set()
+    return call
+
+
 def _threads():
     return {thread.name for thread in threading.enumerate()}
+
+
+class TestLoadDrivers(base.TestCase):
+
+    def conf(self, **groups):
+        return config.load_config(
+            ['--config-file', self.config_file(**groups)])
+
+    def test_a_relay_waits_no_longer_than_its_lease_allows(self):
+        for driver, group, name in (
+                ('rabbit', 'oslo_messaging_rabbit_notify', 'timeout'),
+                ('qpid', 'oslo_messaging_qpid', 'delivery_timeout')):
+            notifications = {'driver': driver,
+                             'transport_url': 'rabbit://127.0.0.1:1/'}
+            self.assertEqual(
+                f'[{group}] {name}: 20.5 seconds are too many for '
+                f'usermsg-worker, which can wait for a third of [relay] '
+                f'lease at most: 20 seconds.',
+                str(self.assertRaises(
+                    exception.ConfigurationError, relay.load_drivers,
+                    self.conf(**{
+                        'oslo_messaging_notifications': notifications,
+                        group: {name: 20.5}}))))
+            loader.close(relay.load_drivers(self.conf(**{
+                'oslo_messaging_notifications': notifications,
+                group: {name: 20.5}, 'relay': {'lease': 62}})))
+            # Without a relay there is no lease.
+            loader.close(loader.load(self.conf(**{
+                'oslo_messaging_notifications': notifications,
+                group: {name: 3600}})))

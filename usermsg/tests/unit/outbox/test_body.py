@@ -7,8 +7,8 @@ from usermsg.catalogue import catalogue
 from usermsg.catalogue import loader
 from usermsg.objects import message
 from usermsg.objects import message_payload
+from usermsg.outbox import body
 from usermsg.outbox import event_types
-from usermsg.outbox import lifecycle as notifications
 from usermsg.tests import base
 from usermsg.tests.fixtures import message_rows
 
@@ -35,7 +35,7 @@ class PayloadTest(base.TestCase):
                 'user_message': known.describe(
                     'VOLUME_VOLUME_002_021').user_message,
                 'sequence': 1,
-            }}, notifications.payload(
+            }}, body.of_message(
                 event_types.MESSAGE_CREATE, message.Message.from_row(
                     message_rows.ROW),
                 known))
@@ -44,14 +44,14 @@ class PayloadTest(base.TestCase):
         found = message.Message.from_row(message_rows.ROW)
         self.assertEqual({
             'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
-            event_type: notifications.payload(event_type, found, ENGLISH)[
+            event_type: body.of_message(event_type, found, ENGLISH)[
                 'usermsg_object.data']['sequence']
             for event_type in vars(event_types).values()
             if isinstance(event_type, str) and
             event_type.startswith('message.')})
 
     def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
-        told = notifications.payload(
+        told = body.of_message(
             event_types.MESSAGE_DELETE,
             message.Message.from_row(message_rows.ROW), ENGLISH)
         self.assertEqual(catalogue.UNKNOWN_EVENT,
