@@ -202,11 +202,11 @@ class ThreadTest(Case):
         self.assertEqual(not was_cancelled, later in queued)
 
     def test_an_idle_connection_is_kept_by_heartbeats(self):
-        # Without them, the broker would close it after some two seconds.
-        driver = self.driver(self.url, heartbeat_timeout_threshold=1)
+        # Without them, the broker would close it after some four seconds.
+        driver = self.driver(self.url, heartbeat_timeout_threshold=2)
         self.assertIsNone(self.send(driver, self.notification()))
         before = self.connections()
-        time.sleep(5)
+        time.sleep(8)
         self.assertIsNone(self.send(driver, self.notification()))
         self.assertEqual(before, self.connections())
         self.assertEqual(1, len(before))

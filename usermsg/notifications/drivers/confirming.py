@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A driver that has each notification confirmed, within a timeout."""
+
+from concurrent import futures
+import time
+import weakref
+
+from oslo_messaging.notify import notifier
+
+from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers import per_process
+from usermsg.notifications import errors
+
+# Seconds that a call waits longer than the thread, which knows the reason but
+# may be looking up the name of a host.
+_GRACE = 0.5
+
+
+class ConfirmingDriver(notifier.Driver):
+    """Sends through a client, of which each process has one of its own.
+
+    A subclass has a ``name``, and ``send(process_client, ctxt, msg,
+    priority, retry)``, which yields a future for each topic.
+    """
+
+    def use(self, make, timeout, drain_timeout):
+        """Have a client from now on.
+
+        :param make: a function without arguments that returns a client, whose
+            ``close`` takes a timeout; it must not refer to the driver
+        :param timeout: in seconds, of a notification
+        :param drain_timeout: in seconds, of what is pending at the end
+        """
+        self.patience = timeout
+        self._clients = per_process.PerProcess(self.name, make)
+        # At the end of the process too, or when nothing refers to it.
+        self._finalizer = weakref.finalize(
+            self, self._clients.close, drain_timeout)
+
+    def notify(self, ctxt, msg, priority, retry=None):
+        """Send one, and wait until the broker has confirmed it.
+
+        If it is not confirmed within the timeout it isn't sent any more, but
+        what was on its way may still arrive.
+
+        :raises usermsg.notifications.errors.NotDelivered: try again later
+        :raises usermsg.notifications.errors.Refused: that would not help
+        """
+        end = time.monotonic() + self.patience + _GRACE
+        future = self.submit(ctxt, msg, priority, retry)
+        try:
+            future.result(end - time.monotonic())
+        except futures.TimeoutError:
+            future.cancel()
+            raise errors.NotDelivered(
+                f'{self.name}: not confirmed within {self.patience:g} s.'
+            ) from None
+
+    def submit(self, ctxt, msg, priority, retry=None):
+        """Have one sent, and don't wait for its confirmation.
+
+        :returns: a ``concurrent.futures.Future``; its result is None, or it
+            raises what ``notify`` does, within the timeout. It can be
+            cancelled as long as the notification is not on its way. Its
+            callbacks must not send.
+        """
+        sent = []
+        try:
+            for future in self.send(
+                    self._clients.client(), ctxt, msg, priority, retry):
+                sent.append(future)
+        except errors.NotDelivered as error:
+            sent.append(delivery_future.failed(error))
+        return delivery_future.together(sent)
+
+    def close(self):
+        """Give what is pending some time, and end.
+
+        What is sent after that is not delivered.
+        """
+        self._finalizer()
