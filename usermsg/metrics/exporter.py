@@ -15,9 +15,11 @@ def check(host, port):
     :raises usermsg.exception.ConfigurationError: the address can't be had
     """
     try:
-        family, *_, address = socket.getaddrinfo(
+        family, kind, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM)[0]
-        socket.create_server(address, family=family).close()
+        with socket.socket(family, kind) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(address)
     except OSError as error:
         raise _cannot_listen(host, port, error) from None
 
