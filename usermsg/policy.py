@@ -110,7 +110,7 @@ class _Rules:
 
     def __init__(self, conf, files):
         self.files = files
-        self._enforcer = make_enforcer(conf)
+        self._enforcer = make_enforcer(conf, files)
         self._texts = {name: str(check)
                        for name, check in self._enforcer.rules.items()}
         self._decided = {}
@@ -215,11 +215,21 @@ def read_files(conf):
     return files
 
 
-def make_enforcer(conf):
-    """oslo.policy's enforcer, of files that were checked."""
+def make_enforcer(conf, files=None):
+    """oslo.policy's enforcer, of files that were checked.
+
+    :param files: of :func:`read_files`; without it oslo.policy reads them,
+        as its tools want it. A file can change between two readings.
+    """
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(policies.list_rules())
-    enforcer.load_rules()
+    if files is None:
+        enforcer.load_rules()
+    else:
+        texts = {rule.name: rule.check_str for rule in policies.list_rules()}
+        for content in files.values():
+            texts.update(content)
+        enforcer.set_rules(policy.Rules.from_dict(texts), use_conf=False)
     try:
         enforcer.check_rules(raise_on_violation=True)
     except policy.InvalidDefinitionError as error:  # they form a circle

@@ -123,16 +123,25 @@ def _doubled(pairs):
         seen.add(name)
 
 
-def _refuse_doubled(value, doubled, place=''):
-    """The parser can't tell where an object stands, so it is looked for."""
+def _refuse_doubled(value, doubled, path=()):
+    """The parser can't tell where an object stands, so it is looked for.
+
+    :param path: the path of what holds the value, and its name there
+    """
     if id(value) in doubled:
         _value, name = doubled[id(value)]
-        raise exception.InvalidInput(
-            f'{place}.{text.printable(name)}'.lstrip('.'),
-            'stands there more than once.')
-    if isinstance(value, dict):
-        for name, each in value.items():
-            _refuse_doubled(each, doubled, f'{place}.{text.printable(name)}')
-    elif isinstance(value, list):
-        for number, each in enumerate(value):
-            _refuse_doubled(each, doubled, f'{place}[{number}]')
+        raise exception.InvalidInput(_place((path, name)),
+                                     'stands there more than once.')
+    for name, each in (value.items() if isinstance(value, dict) else
+                       enumerate(value)):
+        if isinstance(each, (dict, list)):
+            _refuse_doubled(each, doubled, (path, name))
+
+
+def _place(path):
+    parts = []
+    while path:
+        path, name = path
+        parts.append(f'[{name}]' if isinstance(name, int) else
+                     f'.{text.printable(name)}')
+    return ''.join(reversed(parts)).lstrip('.')

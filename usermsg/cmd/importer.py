@@ -133,7 +133,7 @@ class _Import(progress.Command):
                if parsed_args.url is None else
                urls.usable_url(parsed_args.url, '--from'))
         conf = self.app.conf
-        self._db = engine.Database(conf, statement_timeout=False)
+        self._db = engine.Database(conf, patient=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
         self._known_events = catalogue.outcomes
         self._converter = conversion.Converter(

@@ -39,7 +39,7 @@ class Purge(progress.Command):
 
     def take_action(self, parsed_args):
         conf = self.app.conf
-        database = engine.Database(conf, statement_timeout=False)
+        database = engine.Database(conf, patient=True)
         told = writer.Outbox(database, conf)
         now = clock.read(database)
         with signals.Interruptions() as self.stop:

@@ -33,13 +33,13 @@ _STATEMENT_TIMEOUT = 'statement_timeout=30000'
 _OF_READ_TIMEOUT = 0.9
 
 
-def create_engine(url, options, statement_timeout=True):
+def create_engine(url, options, patient=False):
     """An engine that has no connection yet.
 
     :param url: of :func:`usermsg.db.url.completed`
     :param options: of ``[database]``
-    :param statement_timeout: whether the server gives up what takes longer
-        than a request may
+    :param patient: let the server work on what takes longer than a request
+        may
     """
     dialect = url.get_backend_name()
     # For SQLite oslo.db has a pool that doesn't take them.
@@ -61,11 +61,11 @@ def create_engine(url, options, statement_timeout=True):
         sa.event.listen(engine, 'connect', _set_up_sqlite)
     elif dialect == 'postgresql':
         settings = list(_INDEX_WALKS)
-        if statement_timeout and 'statement_timeout' not in str(
+        if not patient and 'statement_timeout' not in str(
                 url.query.get('options')):
             settings.append(_STATEMENT_TIMEOUT)
         _set_at_connect(engine, settings)
-    elif statement_timeout and 'read_timeout' in url.query and (
+    elif 'read_timeout' in url.query and (
             'max_statement_time' not in str(url.query.get('init_command'))):
         seconds = _OF_READ_TIMEOUT * float(url.query['read_timeout'])
         _set_at_connect(engine, [f'SESSION max_statement_time={seconds}'])
@@ -78,8 +78,7 @@ def _set_at_connect(engine, settings):
     @sa.event.listens_for(engine, 'connect')
     def set_up(connection, _record):
         with connection.cursor() as cursor:
-            for setting in settings:
-                cursor.execute(f'SET {setting}')
+            cursor.execute(';'.join(f'SET {setting}' for setting in settings))
         connection.commit()
 
 

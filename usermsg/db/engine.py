@@ -29,17 +29,15 @@ class Database:
     """Lazy: connects on first use, and again in a process that was forked.
 
     :param conf: where ``[database]`` is read
-    :param patient: let MariaDB take as long for an answer as it needs
-    :param statement_timeout: let the server give up statements that take
-        longer than a request may
+    :param patient: let statements take longer than a request may
     :raises usermsg.exception.ConfigurationError: the address is missing or
         can't be understood, its driver isn't installed, or a file that it
         names can't be read
     """
 
-    def __init__(self, conf, patient=False, statement_timeout=True):
+    def __init__(self, conf, patient=False):
         self._conf = conf
-        self._statement_timeout = statement_timeout
+        self._patient = patient
         self._url = urls.completed(
             urls.usable_url(conf.database.connection),
             conf.database.connection_parameters, patient)
@@ -60,7 +58,7 @@ class Database:
         an answer as it needs. They are closed at the end, and with them ends
         what MariaDB keeps for a connection.
         """
-        other = Database(self._conf, patient=True, statement_timeout=False)
+        other = Database(self._conf, patient=True)
         try:
             yield other
         finally:
@@ -81,7 +79,7 @@ class Database:
             # connection yet; a lock could be held by a thread that the fork
             # left behind.
             engine = connections.create_engine(
-                self._url, self._conf.database, self._statement_timeout)
+                self._url, self._conf.database, self._patient)
             self._engine, self._pid = engine, os.getpid()
             return engine
         return self._engine

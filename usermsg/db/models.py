@@ -35,9 +35,9 @@ def long_text():
     return sa.Text().with_variant(mysql.MEDIUMTEXT(), 'mysql', 'mariadb')
 
 
-def _row_of(table):
+def _row_of(name, table):
     """Named tuple of the values of all columns, in their order."""
-    return collections.namedtuple(f'{table.name}_row', table.c.keys())
+    return collections.namedtuple(name, table.c.keys(), module=__name__)
 
 
 _TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
@@ -68,7 +68,7 @@ messages = sa.Table(
     sa.Index('messages_expires_at_idx', 'expires_at'),
     **_TABLE)
 
-MessageRow = _row_of(messages)
+MessageRow = _row_of('MessageRow', messages)
 
 source_keys = sa.Table(
     'source_keys', metadata,
@@ -83,7 +83,7 @@ source_keys = sa.Table(
     sa.Index('source_keys_expires_at_idx', 'expires_at'),
     **_TABLE)
 
-SourceKeyRow = _row_of(source_keys)
+SourceKeyRow = _row_of('SourceKeyRow', source_keys)
 
 leases = sa.Table(
     'leases', metadata,
@@ -119,4 +119,4 @@ outbox = sa.Table(
     sa.Index('outbox_relay_idx', 'set_aside', 'driver', 'shard', 'id'),
     **_TABLE)
 
-OutboxRow = _row_of(outbox)
+OutboxRow = _row_of('OutboxRow', outbox)

@@ -72,8 +72,8 @@ class _Protocol(auth_token.AuthProtocol):
                 # Keystone's. Without the text, which may repeat it.
                 LOG.error('Keystone could not be asked about a token: its '
                           'response cannot be used: %s', type(error).__name__)
-            for token in (request.user_token, request.service_token):
-                self._token_cache.forget(token)
+                for token in (request.user_token, request.service_token):
+                    self._token_cache.forget(token)
             _forget_identity(request.environ)
             request.environ[identity.UNAVAILABLE] = True
 

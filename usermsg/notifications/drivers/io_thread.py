@@ -63,6 +63,10 @@ class IOThread:
         :raises usermsg.notifications.errors.NotDelivered: there is no room
             for it, or this was closed
         """
+        if delivery.size > _MOST_BYTES:
+            raise errors.Refused(f'{self._name}: the notification is larger '
+                                 f'than {_MOST_BYTES} bytes.')
+
         def has_room():
             return self._end_at is not None or (
                 self._pending < self._capacity and
@@ -89,6 +93,9 @@ class IOThread:
         with self._changed:
             self._pending -= 1
             self._bytes -= delivery.size
+            if self._end_at is not None:
+                # The last one ends the thread, which must not sleep on.
+                self._stirred = True
             self._changed.notify_all()
         delivery.finish(error)
 
@@ -137,11 +144,13 @@ class IOThread:
         return self._waker if asleep else None
 
     def _run(self):
-        while self._end_at is None or (
-                self._pending and time.monotonic() < self._end_at):
-            # Before the client looks what is new, so as not to miss what
-            # comes after that.
+        while True:
+            # Before anything is looked at, so as not to miss what comes
+            # after that.
             self._stirred = False
+            if self._end_at is not None and (
+                    not self._pending or time.monotonic() >= self._end_at):
+                break
             try:
                 self._sleep(self._client.turn())
             except Exception as error:

@@ -31,6 +31,7 @@ from usermsg import config
 from usermsg import context
 from usermsg.db import migration
 from usermsg.message import api
+from usermsg.message import schemas as message_schemas
 from usermsg.notifications.drivers import loader as driver_loader
 from usermsg import service
 from usermsg.tests import base
@@ -239,7 +240,7 @@ class DocumentationTest(base.TestCase):
             section = found[f'{route.method} {route.path}']
             names = [*route.query, *re.findall('{(.*?)}', route.path)]
             if route.body:
-                names += schemas.NEW_ATTRIBUTES
+                names += message_schemas.NEW_MESSAGE['properties']
             if route.rule:
                 names.append(route.rule)
             for name in names:

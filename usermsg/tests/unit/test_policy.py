@@ -437,6 +437,15 @@ class ChangeTest(PolicyTestCase):
         self.write('policy.yaml', 'message:get: role:chief\n')
         self.assertEqual({'chief'}, self.allowed())
 
+    def test_a_file_that_is_cut_while_it_is_read_does_no_harm(self):
+        conf = self.conf()
+        files = policy.read_files(conf)
+        self.write('policy.yaml', '')
+        enforcer = policy.make_enforcer(conf, files)
+        self.assertEqual('role:boss', str(enforcer.rules[rules.GET]))
+        self.assertFalse(enforcer.authorize(
+            rules.GET, {'project_id': 'one'}, identity()))
+
     def test_a_file_of_comments_alone_is_as_if_there_were_none(self):
         self.write('policy.yaml', '# Nothing.\n')
         self.assertEqual({'reader'}, self.allowed())

@@ -240,9 +240,8 @@ class TestStatementTimeout(TestCase):
         else:
             query, values = 'SHOW statement_timeout', ('30s', '0')
         conf = self.runtime(tables=False).conf
-        for statement_timeout, value in zip((True, False), values):
-            database = engine.Database(
-                conf, statement_timeout=statement_timeout)
+        for patient, value in zip((False, True), values):
+            database = engine.Database(conf, patient=patient)
             self.addCleanup(database.dispose)
             with database.reader() as connection:
                 self.assertEqual(value, connection.exec_driver_sql(

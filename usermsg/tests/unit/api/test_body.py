@@ -147,6 +147,14 @@ class ReadTest(testtools.TestCase):
         self.assertIn('a[50000].x: stands', self.refused(
             data, stream=io.BytesIO, limit=1024 * 1024 * 2))
 
+    def test_finding_a_duplicate_name_behind_deep_objects_is_quick(self):
+        # So would writing the place of each element that is passed.
+        data = b'{"x":%s[%s]%s,"y":{"a":1,"a":2}}' % (
+            b'{"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx":' * 900,
+            b','.join([b'0'] * 400_000), b'}' * 900)
+        self.assertIn('y.a: stands', self.refused(
+            data, stream=io.BytesIO, limit=1024 * 1024))
+
     def test_what_is_no_object(self):
         for data in (b'[]', b'null', b'1', b'"a"', b'true', b'[{}]'):
             self.assertEqual('body: must be a JSON object.',

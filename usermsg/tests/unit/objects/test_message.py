@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import datetime
 import importlib
+import pickle  # nosec B403
 import pkgutil
 
 import hypothesis
@@ -107,6 +108,13 @@ class MessageTest(testtools.TestCase):
         back = message.MessageList.obj_from_primitive(page.obj_to_primitive())
         self.assertEqual([row.id for row in rows],
                          [found.id for found in back])
+
+    @hypothesis.given(message_rows.ROWS)
+    def test_a_message_is_pickled_and_back(self, row):
+        # A service may hand what create() returned to another process.
+        found = message.Message.from_row(row)
+        self.assertEqual(found.row, pickle.loads(  # nosec B301
+            pickle.dumps(found)).row)
 
 
 class PageTest(test_base.TestCase):

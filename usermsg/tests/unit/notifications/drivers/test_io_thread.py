@@ -148,3 +148,16 @@ class TestIOThread(base.TestCase):
         client.thread.close(0.05)
         self.assertEqual('the end', str(job.future.exception(_LONG)))
         self.assertEqual('test: the process ends.', self.refusal(client))
+
+    def test_close_ends_with_the_last_pending_delivery(self):
+        client = self.client()
+        client.may.clear()
+        job = client.put()
+        closing = threading.Thread(
+            target=client.thread.close, args=(2 * _LONG,))
+        closing.start()
+        client.may.set()
+        self.assertIsNone(job.future.result(_LONG))
+        # Not when its time is over.
+        closing.join(_LONG)
+        self.assertFalse(closing.is_alive())
