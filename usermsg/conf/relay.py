@@ -12,8 +12,8 @@ OPTS = [
              'when there was nothing to send.'),
     cfg.IntOpt(
         'batch', default=500, min=1, max=1000,
-        help='The most notifications that are under way at a time, in each '
-             'shard and for each driver.'),
+        help='The most notifications that are under way at a time, for '
+             'each driver.'),
     cfg.IntOpt(
         'lease', default=60, min=30, max=3600,
         help='After how many seconds another worker may take over from one '
