@@ -116,11 +116,15 @@ class Lease:
 
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
-        self._db.write(lambda connection: connection.execute(
+        self._db.write(self.end)
+
+    def end(self, connection):
+        """Let others take it when the transaction has ended."""
+        connection.execute(
             _TABLE.update()
             .where(_TABLE.c.name == self._name,
                    _TABLE.c.owner == self.owner)
-            .values(until=self._time())))
+            .values(until=self._time()))
 
     def holder(self):
         """Who has it, or had it last; None if nobody ever did."""

@@ -259,8 +259,7 @@ def backlog(db):
         oldest = min((entry.queued_at for shard in shards(db, driver)
                       for entry in waiting(db, driver, shard, limit=1)),
                      default=None)
-        found[driver] = Backlog(
-            *counts, oldest and clock.aware(oldest))
+        found[driver] = Backlog(*counts, oldest and clock.aware(oldest))
     return found
 
 

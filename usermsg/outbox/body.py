@@ -35,8 +35,7 @@ def of(entry, catalogue):
             catalogue)
     return notification.Notification(
         entry.event_type, payload, entry.subject, entry.priority,
-        entry.publisher_id,
-        clock.aware(entry.occurred_at), entry.id).body()
+        entry.publisher_id, clock.aware(entry.occurred_at), entry.id).body()
 
 
 def of_message(event_type, message, catalogue):

@@ -85,7 +85,8 @@ class Delivery:
 
     def _notify_each(self, batch, renew, stop, streak):
         renew()
-        left = collections.deque(sorted(batch, key=_has_failed))
+        left = collections.deque(
+            sorted(batch, key=lambda entry: entry.attempts > 0))
         results, others, lock = {}, [], threading.Lock()
         end = time.monotonic() + self._timeout
 
@@ -120,7 +121,7 @@ class Delivery:
         """
         renew()
         together = self._submit(
-            [entry for entry in batch if not _has_failed(entry)])
+            [entry for entry in batch if not entry.attempts])
         results = {ident: result for ident, result in together.items()
                    if not failure_policy.is_failure(result)}
         for result in results.values():
@@ -132,8 +133,7 @@ class Delivery:
             if stop.is_set() or streak.gives_up:
                 break
             # One that was not tried yet only tells if it is the broker.
-            if (streak.failures or entry.id in together or
-                    _has_failed(entry)):
+            if streak.failures or entry.id in together or entry.attempts:
                 renew()
                 results |= self._submit([entry])
                 streak.add(results[entry.id])
@@ -169,25 +169,23 @@ class Delivery:
         return _result(send, fields)
 
 
-def _has_failed(entry):
-    return entry.attempts > 0
-
-
 def _in_turns(entries, kind):
     """Return entries in random order, one of each kind in turns.
 
-    Those that have failed alone before come last. Always to begin with the
-    same ones, or with all of a shard, would tell nothing if it were theirs.
+    Always to begin with the same ones, or with all of a shard, would tell
+    nothing if it were theirs. Those that have failed before come last, in
+    their order: one that had bad luck must not have it again and again.
     """
+    fresh = [entry for entry in entries if not entry.attempts]
+    random.shuffle(fresh)  # nosec B311
     turns = collections.Counter()
 
     def turn(entry):
-        turns[kind(entry), _has_failed(entry)] += 1
-        return (_has_failed(entry),
-                turns[kind(entry), _has_failed(entry)])
+        turns[kind(entry)] += 1
+        return turns[kind(entry)]
 
-    random.shuffle(entries)
-    return sorted(entries, key=turn)
+    return (sorted(fresh, key=turn) +
+            [entry for entry in entries if entry.attempts])
 
 
 def _result(call, *arguments):
@@ -195,14 +193,9 @@ def _result(call, *arguments):
         call(*arguments)
     except (futures.CancelledError, futures.TimeoutError):
         return errors.NotDelivered('no confirmation in time')
-    except BaseException as error:
-        # Also what would end this thread without a word.
-        return _as_failure(error)
-    return None
-
-
-def _as_failure(error):
-    if isinstance(error, errors.NotDelivered):
+    except errors.NotDelivered as error:
         return error
-    # A driver of somebody else's. Its words could hold the payload.
-    return errors.NotDelivered(type(error).__name__)
+    except BaseException as error:
+        # Also what would end this thread without a word. The driver is
+        # somebody else's, and its words could hold the payload.
+        return errors.NotDelivered(type(error).__name__)

@@ -9,8 +9,6 @@ notification is to suffer for that.
 Nothing here asks the database, and nothing waits.
 """
 
-import collections
-import dataclasses
 import datetime
 import time
 import typing
@@ -54,8 +52,7 @@ class Decision(typing.NamedTuple):
     dead_letters: dict[str, list[str]]
 
 
-@dataclasses.dataclass(frozen=True)
-class FailurePolicy:
+class FailurePolicy(typing.NamedTuple):
     """The options of the same names in ``[relay]``, and their meaning."""
 
     max_attempts: int
@@ -78,19 +75,19 @@ class FailurePolicy:
             :class:`usermsg.notifications.errors.NotDelivered`) each
         :param works: whether anything was delivered lately
         """
-        decision = Decision([], [], collections.defaultdict(list))
+        decision = Decision([], [], {})
         for entry, error in results:
-            attempts = entry.attempts + 1
+            attempts, reason = entry.attempts + 1, str(error)
             if error is None:
                 decision.delivered.append(entry.id)
-            elif not is_failure(error):
-                decision.dead_letters[str(error)].append(entry.id)
-            elif works and attempts >= self.max_attempts:
-                decision.dead_letters[
-                    f'It failed {attempts} times: {error}'].append(entry.id)
-            else:
-                decision.retries.append(Retry(
-                    entry, self._delay(entry, works), str(error), int(works)))
+                continue
+            if is_failure(error):
+                if not works or attempts < self.max_attempts:
+                    decision.retries.append(Retry(
+                        entry, self._delay(entry, works), reason, int(works)))
+                    continue
+                reason = f'It failed {attempts} times: {error}'
+            decision.dead_letters.setdefault(reason, []).append(entry.id)
         return decision
 
     def _delay(self, entry, works):

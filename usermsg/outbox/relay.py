@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """From the outbox to the drivers, at least once.
 
-Each driver has a thread of its own, so that one whose broker is away holds up
-no other. The outbox is cut into shards: whoever has the lease of a shard for
-a driver sends what waits there, in its order. Any number of processes on any
-number of hosts can do this.
+Each driver has a relay of its own in a thread, so that one whose broker is
+away holds up no other. The outbox is cut into shards: whoever has the lease of
+a shard for a driver sends what waits there, in its order. Any number of
+processes on any number of hosts can do this.
 
 A batch holds what waits in several shards, so that a broker which takes long
-to confirm is waited for once. No more than a batch is under way, and nothing
-is shared between threads.
+to confirm is waited for once. No more than a batch is under way for a driver.
 
 An entry is forgotten only when the driver has said that it is delivered. A
 process that ends between the two, or that freezes for longer than its lease,
@@ -211,11 +210,10 @@ class Relays:
     def run(self, stop):
         """Relay until an event is set."""
         drivers = self._load(stop)
-        relays = [Relay(self._runtime, name, drivers[name])
-                  for name in self._runtime.outbox.drivers if name in drivers]
-        threads = [threading.Thread(target=relay.run, args=(stop,),
-                                    name=f'relay-{relay.name}')
-                   for relay in relays]
+        threads = [threading.Thread(
+            target=Relay(self._runtime, name, drivers[name]).run,
+            args=(stop,), name=f'relay-{name}')
+            for name in self._runtime.outbox.drivers if name in drivers]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -112,15 +112,16 @@ class Shards:
 
     def take(self, is_due):
         """Return a batch: entries of different subjects."""
-        batch = []
+        batch, finished = [], []
         for shard in self._each():
             entries = shard.take(self._options.batch - len(batch), is_due)
             self.has_more |= shard.has_more
             if not entries:
-                self._held.pop(shard).release()
+                finished.append(shard)
             batch += entries
             if len(batch) == self._options.batch:
                 break
+        self._release(finished)
         return batch
 
     def _each(self):
@@ -165,5 +166,10 @@ class Shards:
     def release(self):
         """Give the leases back; without a database they run out."""
         with contextlib.suppress(exception.DatabaseUnavailable):
-            for claim in self._held.values():
-                claim.release()
+            self._release(list(self._held))
+
+    def _release(self, shards):
+        claims = [self._held.pop(shard) for shard in shards]
+        if claims:
+            self._db.write(lambda connection: [
+                claim.end(connection) for claim in claims])
