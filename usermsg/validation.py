@@ -44,6 +44,9 @@ LEVEL = {
     'x-one-of': list(LEVELS),
     'description': 'INFO, WARN or ERROR, in any case.'}
 
+#: Value of a name that an object of JSON has more than once: of no type.
+DUPLICATE = object()
+
 _TYPES = {'string': 'a string', 'object': 'an object', 'array': 'an array'}
 
 
@@ -111,6 +114,8 @@ def _refusal(error, place):
     """
     schema, value = error.definition, error.value
     field = (place + error.name.removeprefix('data')).lstrip('.')
+    if value is DUPLICATE:
+        return exception.InvalidInput(field, 'stands there more than once.')
     if 'x-catalogue' in schema:
         return exception.NotPermitted(
             field, f'{text.quoted(value)} is not in the catalogue.')

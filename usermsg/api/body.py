@@ -5,17 +5,20 @@ Pecan and WebOb take a body that they can't parse for an empty one, and JSON
 parsers take the last of two equal keys. A caller is told instead.
 """
 
+import collections
 import json
 
 from usermsg.api import errors
 from usermsg import exception
-from usermsg import text
+from usermsg import validation
 
 
 def read(request, limit):
-    """What the body holds, which is an object.
+    """Object that the body holds.
 
     :param limit: bytes
+    :returns: a dict, to be checked by a schema, which refuses what stands
+        for a duplicate name
     :raises usermsg.api.errors.UnsupportedMediaType: it isn't JSON by its
         own account
     :raises usermsg.api.errors.BodyTooLarge:
@@ -82,22 +85,9 @@ def _read_fully(stream, length):
 
 
 def _parse(data):
-    # Kept, so that no other object gets the id of one that is gone.
-    doubled = {}
-
-    def make(pairs):
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            doubled[id(made)] = made, _doubled(pairs)
-        return made
-
     try:
-        content = json.loads(data.decode('utf-8'),
-                             parse_constant=_no_constant,
-                             object_pairs_hook=make)
-        if doubled:
-            _refuse_doubled(content, doubled)
-        return content
+        return json.loads(data.decode('utf-8'), parse_constant=_no_constant,
+                          object_pairs_hook=_object)
     except UnicodeDecodeError:
         reason = 'is not UTF-8.'
     except RecursionError:
@@ -114,34 +104,11 @@ def _no_constant(name):
     raise exception.InvalidInput('body', f'is not JSON: {name}.')
 
 
-def _doubled(pairs):
-    """The first name that stands in an object again."""
-    seen = set()
-    for name, _value in pairs:
-        if name in seen:
-            return name
-        seen.add(name)
-
-
-def _refuse_doubled(value, doubled, path=()):
-    """The parser can't tell where an object stands, so it is looked for.
-
-    :param path: the path of what holds the value, and its name there
-    """
-    if id(value) in doubled:
-        _value, name = doubled[id(value)]
-        raise exception.InvalidInput(_place((path, name)),
-                                     'stands there more than once.')
-    for name, each in (value.items() if isinstance(value, dict) else
-                       enumerate(value)):
-        if isinstance(each, (dict, list)):
-            _refuse_doubled(each, doubled, (path, name))
-
-
-def _place(path):
-    parts = []
-    while path:
-        path, name = path
-        parts.append(f'[{name}]' if isinstance(name, int) else
-                     f'.{text.printable(name)}')
-    return ''.join(reversed(parts)).lstrip('.')
+def _object(pairs):
+    made = dict(pairs)
+    if len(made) < len(pairs):
+        # The parser can't tell where an object stands; a schema can.
+        names = collections.Counter(name for name, _value in pairs)
+        made.update((name, validation.DUPLICATE)
+                    for name, number in names.items() if number > 1)
+    return made

@@ -11,7 +11,10 @@ import testtools
 from usermsg.api import body
 from usermsg.api import errors
 from usermsg.api import request as api_request
+from usermsg.api import schemas
 from usermsg import exception
+from usermsg.message import schemas as message_schemas
+from usermsg import validation
 
 LIMIT = 1000
 
@@ -114,46 +117,35 @@ class ReadTest(testtools.TestCase):
     @hypothesis.given(
         strategies.lists(strategies.sampled_from(
             ['a', 'b', 'c', '\xe4', '\ud800']), min_size=1))
-    def test_a_duplicate_name_is_refused_with_its_place(self, names):
+    def test_duplicate_name_has_a_value_that_stands_for_it(self, names):
         inner = '{%s}' % ','.join(
             f'{json.dumps(name)}: 1' for name in names)
-        for form, place in (('%s', ''), ('{"x": %s}', 'x.'),
-                            ('{"x": [0, {"y": %s}]}', 'x[1].y.')):
-            data = (form % inner).encode()
-            if len(set(names)) == len(names):
-                self.assertEqual(json.loads(data), parse(data))
-                continue
-            error = self.assertRaises(exception.InvalidInput, parse, data)
-            self.assertEqual('stands there more than once.', error.reason)
-            first = next(name for number, name in enumerate(names)
-                         if name in names[:number])
-            self.assertEqual(f'{place}{ascii(first)[1:-1]}', error.field)
+        expected = {name: 1 if names.count(name) == 1 else
+                    validation.DUPLICATE for name in names}
+        for form, place in (('%s', lambda found: found),
+                            ('{"x": %s}', lambda found: found['x']),
+                            ('{"x": [0, {"y": %s}]}',
+                             lambda found: found['x'][1]['y'])):
+            self.assertEqual(expected, place(parse((form % inner).encode())))
 
-    def test_the_first_duplicate_name_is_found_in_a_batch(self):
-        self.assertEqual(
-            'messages[1].event_id: stands there more than once.',
-            self.refused(b'{"messages": [{}, {"event_id": "a", '
-                         b'"event_id": "a"}, {"b": 1, "b": 1}]}'))
-
-    def test_finding_a_duplicate_name_is_quick(self):
-        # Looking each up among all others would take minutes.
-        data = b'{%s,"z":0,"z":0}' % b','.join(
-            b'"%x":0' % number for number in range(100_000))
-        self.assertIn('z: stands', self.refused(
-            data, stream=io.BytesIO, limit=1024 * 1024 * 2))
-        # So would comparing each object with all that have duplicates.
-        data = b'{"a":[%s]}' % b','.join(
-            [b'{"x":0}'] * 50_000 + [b'{"x":0,"x":0}'] * 50_000)
-        self.assertIn('a[50000].x: stands', self.refused(
-            data, stream=io.BytesIO, limit=1024 * 1024 * 2))
-
-    def test_finding_a_duplicate_name_behind_deep_objects_is_quick(self):
-        # So would writing the place of each element that is passed.
-        data = b'{"x":%s[%s]%s,"y":{"a":1,"a":2}}' % (
-            b'{"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx":' * 900,
-            b','.join([b'0'] * 400_000), b'}' * 900)
-        self.assertIn('y.a: stands', self.refused(
-            data, stream=io.BytesIO, limit=1024 * 1024))
+    def test_duplicate_of_any_attribute_is_refused_with_its_place(self):
+        for name in message_schemas.NEW_MESSAGE['properties']:
+            entry = '{"project_id": "red", "%s": "a", "%s": "a"}' % (
+                name, name)
+            content = body.read(request(entry.encode()), LIMIT)
+            error = self.assertRaises(
+                exception.InvalidInput, message_schemas.new_message().check,
+                content, 'messages[1]')
+            self.assertEqual(
+                f'messages[1].{name}: stands there more than once.',
+                str(error))
+        for name in ('message', 'messages'):
+            content = parse(b'{"%b": {}, "%b": []}' % (
+                name.encode(), name.encode()))
+            error = self.assertRaises(
+                exception.InvalidInput, schemas.new_messages().check, content)
+            self.assertEqual(f'{name}: stands there more than once.',
+                             str(error))
 
     def test_what_is_no_object(self):
         for data in (b'[]', b'null', b'1', b'"a"', b'true', b'[{}]'):
