@@ -19,33 +19,34 @@ def read(request):
     if not request.environ.get('QUERY_STRING'):
         return {}
     allowed = request.route.query
-    values = {}
-    for key, value in pairs(request):
+    values = read_any(request)
+    for key in values:
         if key not in allowed:
             raise exception.InvalidInput(
                 text.printable(key), 'is not known here; ' + (
                     f'the query may have {", ".join(sorted(allowed))}.'
                     if allowed else 'there is no query.'))
-        if key in values:
-            raise exception.InvalidInput(key, 'stands there more than once.')
-        values[key] = value
     return values
 
 
-def pairs(request):
-    """The keys and values of a query, in order.
-
-    :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
-    """
+def read_any(request):
+    """The query of a request with any keys, in its order. See :func:`read`."""
     string = request.environ.get('QUERY_STRING', '')
     # Not WebOb's, for which ";" ends a value too: browsers and proxies don't
     # think so, and an id may have one.
     try:
-        return urllib.parse.parse_qsl(
+        pairs = urllib.parse.parse_qsl(
             string.encode('latin-1').decode('utf-8'), keep_blank_values=True,
             errors='strict')
     except UnicodeDecodeError:
         raise errors.MalformedRequest() from None
+    values = {}
+    for key, value in pairs:
+        if key in values:
+            raise exception.InvalidInput(
+                text.printable(key), 'stands there more than once.')
+        values[key] = value
+    return values
 
 
 def limit(values, maximum):

@@ -24,20 +24,6 @@ _KEYS = frozenset((
     'expires_at'))
 
 
-def values_of(request):
-    """The query of a request, a dict of strings in its order.
-
-    :raises usermsg.exception.InvalidInput: a key stands there twice
-    """
-    values = {}
-    for key, value in query.pairs(request):
-        if key in values:
-            raise exception.InvalidInput(
-                text.printable(key), 'stands there more than once.')
-        values[key] = value
-    return values
-
-
 def any_number(value):
     """What Python takes for a number: block storage does."""
     if len(value) > 100:

@@ -118,7 +118,7 @@ class Messages:
     def list(self, request, response):
         """List the messages, as the service does."""
         context = self._enter(request, rules.GET_ALL)
-        values = listing.values_of(request)
+        values = query.read_any(request)
         wanted = self.wanted(request, values)
         shown = [] if wanted.filters is None else listing.page(
             self._api, context, {**wanted.filters, 'prefix': self.prefix},
