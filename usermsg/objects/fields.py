@@ -83,27 +83,3 @@ def of_table(table, time_field):
     return {column.name: time_field if isinstance(column.type, sa.DateTime)
             else fields.StringField(nullable=column.nullable)
             for column in table.columns}
-
-
-class TextField(fields.AutoTypedField):
-    AUTO_TYPE = Text()
-
-
-class IdentifierField(fields.AutoTypedField):
-    AUTO_TYPE = Identifier()
-
-
-class UuidField(fields.AutoTypedField):
-    AUTO_TYPE = Uuid()
-
-
-class MomentField(fields.AutoTypedField):
-    AUTO_TYPE = Moment(tzinfo_aware=True)
-
-
-class ListOfTextsField(fields.AutoTypedField):
-    AUTO_TYPE = fields.List(Text())
-
-
-class DictOfTextsField(fields.AutoTypedField):
-    AUTO_TYPE = fields.Dict(Text(), nullable=True)

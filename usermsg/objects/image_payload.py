@@ -25,24 +25,26 @@ class Image(base.UsermsgObject):
     VERSION = '1.0'
 
     fields = {
-        'id': own_fields.UuidField(),
-        'name': own_fields.TextField(nullable=True),
-        'status': own_fields.IdentifierField(),
+        'id': fields.Field(own_fields.Uuid()),
+        'name': fields.Field(own_fields.Text(), nullable=True),
+        'status': fields.Field(own_fields.Identifier()),
         'created_at': fields.DateTimeField(),
         'updated_at': fields.DateTimeField(),
         'min_disk': fields.NonNegativeIntegerField(),
         'min_ram': fields.NonNegativeIntegerField(),
         'protected': fields.FlexibleBooleanField(),
-        'checksum': own_fields.IdentifierField(nullable=True),
-        'owner': own_fields.IdentifierField(nullable=True),
-        'disk_format': own_fields.IdentifierField(nullable=True),
-        'container_format': own_fields.IdentifierField(nullable=True),
+        'checksum': fields.Field(own_fields.Identifier(), nullable=True),
+        'owner': fields.Field(own_fields.Identifier(), nullable=True),
+        'disk_format': fields.Field(own_fields.Identifier(), nullable=True),
+        'container_format': fields.Field(
+            own_fields.Identifier(), nullable=True),
         'size': fields.NonNegativeIntegerField(nullable=True),
         'virtual_size': fields.NonNegativeIntegerField(nullable=True),
         'is_public': fields.FlexibleBooleanField(),
-        'visibility': own_fields.IdentifierField(),
-        'properties': own_fields.DictOfTextsField(),
-        'tags': own_fields.ListOfTextsField(),
+        'visibility': fields.Field(own_fields.Identifier()),
+        'properties': fields.Field(
+            fields.Dict(own_fields.Text(), nullable=True)),
+        'tags': fields.Field(fields.List(own_fields.Text())),
         'deleted': fields.FlexibleBooleanField(),
         'deleted_at': fields.DateTimeField(nullable=True),
     }

@@ -21,7 +21,8 @@ class MessagePayload(base.UsermsgObject):
     VERSION = '1.0'
 
     fields = {
-        **own_fields.of_table(models.messages, own_fields.MomentField()),
+        **own_fields.of_table(models.messages, fields.Field(
+            own_fields.Moment(tzinfo_aware=True))),
         'user_message': fields.StringField(),
         'sequence': fields.IntegerField(),
     }
