@@ -209,17 +209,19 @@ class API:
         for labels, number in numbers.items():
             self._metrics.recorded.inc(number, labels)
 
-    def get(self, context, message_id, all_projects=False, prefix=None):
+    def get(self, context, message_id, all_projects=False, prefix=None,
+            project_id=None):
         """One message of the context's project.
 
         :param all_projects: of any project
         :param prefix: of this namespace, if given
+        :param project_id: of this project, if given
         :raises usermsg.exception.MessageNotFound: there is none
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         return self._objects.Message.get(
-            self._db, _message_id(message_id), _scope(context, all_projects),
-            prefix)
+            self._db, _message_id(message_id),
+            _scope(context, all_projects, project_id), prefix)
 
     def get_all(self, context, filters=None, marker=None, limit=1000,
                 sort=NEWEST_FIRST, all_projects=False, offset=0):
@@ -278,11 +280,13 @@ class API:
                 columns['event_id'])
         return columns, times.get('created_since'), times.get('created_before')
 
-    def delete(self, context, message_id, all_projects=False, prefix=None):
+    def delete(self, context, message_id, all_projects=False, prefix=None,
+               project_id=None):
         """Delete one message for good. See :meth:`get`."""
         self._objects.Message.delete(
-            self._db, _message_id(message_id), _scope(context, all_projects),
-            prefix, self._tell_deleted)
+            self._db, _message_id(message_id),
+            _scope(context, all_projects, project_id), prefix,
+            self._tell_deleted)
 
     def cleanup_expired_messages(self, context=None):
         """Delete what has expired, and source keys no longer needed.
@@ -316,13 +320,20 @@ def _labels(row):
     return row.prefix, row.message_level
 
 
-def _scope(context, all_projects):
-    """The project to keep to; None for every project."""
-    if all_projects:
+def _scope(context, all_projects, project_id=None):
+    """The project to keep to; None for every project.
+
+    :param project_id: the only one to look at, if given
+    """
+    if all_projects and project_id is None:
         return None
+    own = getattr(context, 'project_id', None)
+    if not all_projects and project_id not in (None, own):
+        return ''
     # A context without a project, or with an id that can't be stored, owns
     # nothing; no project has this id. (MariaDB would take 'x ' for 'x'.)
-    return _from_context(context, 'project_id', validation.PROJECT_ID) or ''
+    return _storable('project_id', project_id or own,
+                     validation.PROJECT_ID) or ''
 
 
 def _message_id(value):
@@ -335,11 +346,15 @@ def _message_id(value):
 
 
 def _from_context(context, name, max_length):
-    """An id from a context, or None if it couldn't be stored.
+    """An id from a context, or None if it couldn't be stored."""
+    return _storable(name, getattr(context, name, None), max_length)
+
+
+def _storable(name, value, max_length):
+    """An id, or None if it couldn't be stored.
 
     It isn't the caller's to correct, so it is no reason to raise.
     """
-    value = getattr(context, name, None)
     try:
         return validation.optional_identifier(name, value, max_length)
     except errors.InvalidInput:

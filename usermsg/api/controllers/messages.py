@@ -141,17 +141,12 @@ class Messages:
         context = request.identity
         context.authorize(rules.GET)
         query.read(request)
-        other = project_scope.other(request, context)
-        message_id = request.path_value('message_id')
-        all_projects = context.can(rules.READ_ALL_PROJECTS)
-        if other is not None and not all_projects:
-            raise exception.MessageNotFound(message_id)
 
-        message = self._api.get(context, message_id,
-                                all_projects=all_projects)
+        message = self._api.get(
+            context, request.path_value('message_id'),
+            all_projects=context.can(rules.READ_ALL_PROJECTS),
+            project_id=project_scope.other(request, context))
 
-        if other not in (None, message.project_id):
-            raise exception.MessageNotFound(message_id)
         return responses.in_words(request, response, {
             'message': self._views(request, [message])[0]})
 
@@ -162,15 +157,15 @@ class Messages:
         context = request.identity
         context.authorize(rules.DELETE)
         query.read(request)
-        message_id = request.path_value('message_id')
-        # Another project's message is deleted without its project in the
-        # path: that the path says so is no right to it.
-        if project_scope.other(request, context) is not None:
-            raise exception.MessageNotFound(message_id)
+        other = project_scope.other(request, context)
 
         self._api.delete(
-            context, message_id,
-            all_projects=context.can(rules.DELETE_ALL_PROJECTS))
+            context, request.path_value('message_id'),
+            # Another project's message is deleted without its project in the
+            # path: that the path says so is no right to it.
+            all_projects=(other is None and
+                          context.can(rules.DELETE_ALL_PROJECTS)),
+            project_id=other)
 
         response.status = 204
         return response
