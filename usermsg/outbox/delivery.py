@@ -15,6 +15,9 @@ from usermsg.outbox import failure_policy
 #: Threads, for drivers that know no other way to deliver several at a time.
 THREADS = 64
 
+#: Seconds within which a quick driver delivers at least one.
+_QUICK = 0.01
+
 
 def longest(lease):
     """Seconds that a batch may take: a third of what its lease lasts.
@@ -87,13 +90,10 @@ class Delivery:
         renew()
         left = collections.deque(
             sorted(batch, key=lambda entry: entry.attempts > 0))
-        results, others, lock = {}, [], threading.Lock()
+        results, lock = {}, threading.Lock()
         end = time.monotonic() + self._timeout
 
         def work():
-            # One calls the next, so that a quick driver is called by few.
-            if len(left) > 1 and len(others) < THREADS:
-                others.append(self._threads.submit(work))
             with contextlib.suppress(IndexError):  # nothing is left
                 while True:
                     entry = left.popleft()
@@ -107,9 +107,17 @@ class Delivery:
                             time.monotonic() > end):
                         left.clear()
 
-        work()
-        for other in others:
-            other.result()
+        threads = [self._threads.submit(work)]
+        while left and not all(thread.done() for thread in threads):
+            finished = len(results)
+            futures.wait(threads, None if len(threads) == THREADS else _QUICK)
+            # Threads only help to wait: for a quick driver they would share
+            # one processor, and be slower than one of them.
+            if len(results) == finished:
+                threads += [self._threads.submit(work) for _ in range(
+                    min(len(left), len(threads), THREADS - len(threads)))]
+        for thread in threads:
+            thread.result()
         return results
 
     def _submit_all(self, batch, renew, stop, streak):
