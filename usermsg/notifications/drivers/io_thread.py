@@ -8,7 +8,15 @@ import socket
 import threading
 import time
 
+from oslo_log import log
+
+from usermsg import exception
 from usermsg.notifications import errors
+
+LOG = log.getLogger(__name__)
+
+#: Seconds until the next turn after an error that no client expects.
+DEFECT_DELAY = 0.5
 
 # The most that all pending deliveries can have, in bytes.
 _MOST_BYTES = 256 * 1024 * 1024
@@ -156,11 +164,23 @@ class IOThread:
             except Exception as error:
                 # Not even a defect may leave everybody waiting, or end the
                 # thread: nobody would start another.
-                self._client.broken(error)
-        self._client.leave()
-        with self._changed:
-            self._asleep = False
-            self._close_files()
+                self._recover(error)
+        try:
+            self._client.leave()
+        finally:
+            with self._changed:
+                self._asleep = False
+                self._close_files()
+
+    def _recover(self, error):
+        try:
+            self._client.broken(error)
+        except Exception as defect:
+            LOG.error('Notifications through %s: recovery from %s failed: %s',
+                      self._name, exception.words_of(error),
+                      exception.words_of(defect))
+            # It may come again at once.
+            time.sleep(DEFECT_DELAY)
 
     def _sleep(self, until):
         with self._changed:

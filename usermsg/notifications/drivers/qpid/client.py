@@ -16,10 +16,6 @@ from usermsg.notifications.drivers.qpid import hosts
 from usermsg.notifications.drivers.qpid import sender
 from usermsg.notifications import errors
 
-# How long nothing is done after an error that nobody expected: it may come
-# again at once.
-_STUMBLE = 0.5
-
 
 class Client:
     """Sends messages, from any thread of the process that made it.
@@ -78,13 +74,10 @@ class Client:
         return self._work(now)
 
     def broken(self, error):
-        host = self._rotation.host()
-        self._report.broken(str(host), error)
-        try:
-            self._lose(type(error).__name__)
-        except Exception as another:
-            self._report.broken(str(host), another)
-        time.sleep(_STUMBLE)
+        self._report.broken(str(self._rotation.host()), error)
+        self._lose(type(error).__name__)
+        # It may come again at once.
+        time.sleep(io_thread.DEFECT_DELAY)
 
     def _take(self, now):
         """Sort in what has come, and sort out what has had its time."""

@@ -126,11 +126,12 @@ class Publisher:
         if not lost and not self._good:
             lost.extend(self._waiting)
             self._waiting.clear()
-        self._disconnect()
         large = _too_large(error, lost)
         for each in lost:
             kind = errors.Refused if each in large else errors.NotDelivered
             self._thread.finish(each, kind(reason))
+        # Last, so that no delivery is lost with an error of it.
+        self._disconnect()
 
     def leave(self):
         """Give everything up, since the time is over, or nothing is left."""

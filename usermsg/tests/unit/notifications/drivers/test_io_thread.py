@@ -19,6 +19,7 @@ class Client:
         self.sent = []
         self.problems = []
         self.defects = []
+        self.recovery_defects = []
         self.may = threading.Event()
         self.may.set()
         self.turns = 0
@@ -37,6 +38,8 @@ class Client:
 
     def broken(self, error):
         self.problems.append(error)
+        if self.recovery_defects:
+            raise self.recovery_defects.pop()
 
     def leave(self):
         while self.thread.inbox:
@@ -130,6 +133,17 @@ class TestIOThread(base.TestCase):
         client.defects.append(defect)
         self.assertIsNone(client.put().future.result(_LONG))
         self.assertEqual([defect], client.problems)
+
+    def test_a_defect_of_the_recovery_ends_neither_thread_nor_deliveries(self):
+        client = self.client()
+        defect = RuntimeError('a defect')
+        client.defects.append(defect)
+        client.recovery_defects.append(RuntimeError('secret'))
+        with self.assertLogs() as log:
+            self.assertIsNone(client.put().future.result(_LONG))
+        self.assertEqual([defect], client.problems)
+        self.assertIn('test: ', log.output[0])
+        self.assertNotIn('secret', log.output[0])
 
     def test_cancelled_is_not_sent(self):
         client = self.client()
