@@ -2,11 +2,8 @@
 """The driver ``qpid`` among threads, processes and other files."""
 
 import gc
-import os
 import resource
 import socket
-import subprocess
-import sys
 import textwrap
 import threading
 import time
@@ -16,8 +13,10 @@ import oslo_messaging
 
 from usermsg.notifications.drivers.qpid import driver as qpid
 from usermsg.notifications import errors
+from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import qpid_case
 from usermsg.tests.fixtures import qpid_peer
+from usermsg.tests.fixtures import senders
 
 # As an OpenStack service would have it, in a process of its own.
 _SERVICE = '''
@@ -44,11 +43,7 @@ class Case(qpid_case.QpidCase):
         """Run a service that ends by itself; returns it when it has."""
         self.conf(self.peer.url(), **options)
         program = _SERVICE.format(body=textwrap.dedent(body))
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c', program,
-             str(self.home / 'qpid.conf')],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=qpid_case.PATIENCE)
+        return processes.run(program, str(self.home / 'qpid.conf'))
 
 
 class ThreadTest(Case):
@@ -131,18 +126,6 @@ class ThreadTest(Case):
 
 class ForkTest(Case):
 
-    def child(self, work):
-        """The exit status of a child that does some work."""
-        pid = os.fork()
-        if not pid:
-            status = 1
-            try:
-                work()
-                status = 0
-            finally:
-                os._exit(status)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
     def test_parent_and_child_have_a_connection_each(self):
         driver = self.driver(self.peer.url())
         self.send(driver)
@@ -151,7 +134,7 @@ class ForkTest(Case):
             self.send(driver)
             driver.close()
 
-        self.assertEqual(0, self.child(work))
+        self.assertEqual(0, processes.run_in_fork(work))
         self.send(driver)
         first, second, third = [message['connection'] for message in
                                 self.peer.record('message')]
@@ -165,7 +148,7 @@ class ForkTest(Case):
         driver = self.driver(self.peer.url())
         waiting = driver.submit({}, body, 'info')
         self.peer.wait_for(1)
-        self.assertEqual(0, self.child(lambda: self.send(driver)))
+        self.assertEqual(0, processes.run_in_fork(lambda: self.send(driver)))
         self.assertFalse(waiting.done())
         # The child's end has not ended the parent's connection.
         self.send(driver)
@@ -173,28 +156,11 @@ class ForkTest(Case):
 
     def test_forks_while_others_send(self):
         driver = self.driver(self.peer.url())
-        over = threading.Event()
-        problems = []
-
-        def work():
-            while not over.is_set():
-                try:
-                    self.send(driver)
-                except Exception as error:
-                    problems.append(error)
-
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        try:
-            statuses = [self.child(lambda: self.send(driver))
+        with senders.Senders(lambda: self.send(driver), count=4) as running:
+            statuses = [processes.run_in_fork(lambda: self.send(driver))
                         for _ in range(8)]
-        finally:
-            over.set()
-            for thread in threads:
-                thread.join(qpid_case.PATIENCE)
         self.assertEqual([0] * 8, statuses)
-        self.assertEqual([], problems)
+        self.assertEqual([], running.failures)
 
     def test_a_child_that_ends_as_a_program_does(self):
         done = self.service('''

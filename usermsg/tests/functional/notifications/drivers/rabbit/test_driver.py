@@ -12,7 +12,6 @@ from usermsg import context
 from usermsg import exception
 from usermsg.notifications import errors
 from usermsg.notifications import notification
-from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import sending
 from usermsg.tests.fixtures import servers
 
@@ -33,15 +32,7 @@ class _Endpoint:
             'event_type': event_type, 'payload': payload, **metadata}, ctxt))
 
 
-class RabbitTest(sending.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.broker = servers.require(rabbitmq.shared)
-        self.vhost = self.broker.create_vhost()
-        self.addCleanup(self.vhost.delete)
-        self.url = self.vhost.url('rabbit')
-        self.secrets.append(self.broker.password)
+class RabbitTest(sending.BrokerTestCase):
 
     def listen(self, topic='notifications', **options):
         """An endpoint of a listener of oslo.messaging."""

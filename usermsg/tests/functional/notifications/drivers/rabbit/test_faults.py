@@ -4,10 +4,6 @@
 Times are only looked at as far as a call returns at all (see ``sending``).
 """
 
-import atexit
-import functools
-import json
-
 from usermsg.notifications import errors
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import sending
@@ -16,29 +12,10 @@ from usermsg.tests.fixtures import servers
 _MAX_SIZE = 100000  # bytes
 
 
-@functools.cache
-def _broker():
-    """For all tests here: each puts in order again what it breaks."""
-    broker = rabbitmq.RabbitMQ({'max_message_size': _MAX_SIZE})
-    atexit.register(broker.stop)
-    return broker
+class RabbitFaultsTest(sending.BrokerTestCase):
 
-
-class RabbitFaultsTest(sending.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.broker = servers.require(_broker)
-        self.vhost = self.broker.create_vhost()
-        self.addCleanup(self.vhost.delete)
-        self.url = self.vhost.url('rabbit')
-        self.secrets.append(self.broker.password)
-
-    def read(self, count, name=sending.QUEUE):
-        """The ids of so many messages."""
-        return [
-            json.loads(json.loads(message.body)['oslo.message'])['message_id']
-            for message in self.vhost.read(name, count)]
+    # For all tests here: each puts in order again what it breaks.
+    broker_factory = rabbitmq.until_exit({'max_message_size': _MAX_SIZE})
 
     def assert_not_delivered(self, error, reason):
         self.assertIsInstance(error, errors.NotDelivered)

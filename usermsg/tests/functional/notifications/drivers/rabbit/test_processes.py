@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The driver ``rabbit`` among threads and processes, and at their end."""
 
-import atexit
 import functools
 import gc
-import json
-import os
-import subprocess
-import sys
 import textwrap
 import threading
 import time
 
 from usermsg.notifications.drivers.rabbit import driver as rabbit
 from usermsg.notifications import errors
+from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import rabbitmq
+from usermsg.tests.fixtures import senders
 from usermsg.tests.fixtures import sending
 from usermsg.tests.fixtures import servers
 
@@ -41,23 +38,10 @@ def submit():
 '''
 
 
-@functools.cache
-def _broker():
-    """For all tests here: each puts in order again what it breaks."""
-    broker = rabbitmq.RabbitMQ()
-    atexit.register(broker.stop)
-    return broker
+class Case(sending.BrokerTestCase):
 
-
-class Case(sending.TestCase):
-
-    def setUp(self):
-        super().setUp()
-        self.broker = servers.require(_broker)
-        self.vhost = self.broker.create_vhost()
-        self.addCleanup(self.vhost.delete)
-        self.url = self.vhost.url('rabbit')
-        self.secrets.append(self.broker.password)
+    # For all tests here: each puts in order again what it breaks.
+    broker_factory = rabbitmq.until_exit()
 
     def submit(self, driver, count):
         """The ids of so many notifications, and their futures."""
@@ -68,62 +52,13 @@ class Case(sending.TestCase):
 
     def queued(self):
         """The ids of all that is in the queue."""
-        return [
-            json.loads(json.loads(message.body)['oslo.message'])['message_id']
-            for message in self.vhost.read(
-                sending.QUEUE, self.vhost.count(sending.QUEUE))]
+        return self.read(self.vhost.count(sending.QUEUE))
 
     def connections(self):
         """What tells connections of the virtual host apart."""
         lines = self.broker.control('-q', 'list_connections', 'vhost', 'pid')
         return [line for line in lines.splitlines()
                 if line.startswith(self.vhost.name)]
-
-
-class Senders:
-    """Threads that notify until they are stopped.
-
-    :param notify: returns an id, or raises what ``notify`` of a driver does
-    """
-
-    def __init__(self, notify, count=8):
-        self.confirmed = []
-        self.failures = []
-        self._notify = notify
-        self._over = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True)
-                         for _ in range(count)]
-
-    def _run(self):
-        while not self._over.is_set():
-            try:
-                self.confirmed.append(self._notify())
-            except Exception as error:
-                self.failures.append(error)
-                self._over.wait(0.05)
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_error):
-        self._over.set()
-        for thread in self._threads:
-            thread.join(_LONG)
-
-    def wait_for_more(self, count=20):
-        """Until so many more are confirmed."""
-        wanted = len(self.confirmed) + count
-        end = time.monotonic() + _LONG
-        while len(self.confirmed) < wanted:
-            if time.monotonic() > end:
-                raise AssertionError(self.failures)
-            time.sleep(0.02)
-
-    @property
-    def ended(self):
-        return not any(thread.is_alive() for thread in self._threads)
 
 
 class ThreadTest(Case):
@@ -135,17 +70,17 @@ class ThreadTest(Case):
 
     def test_threads_while_the_broker_restarts_know_what_arrived(self):
         driver = self.driver(self.url)
-        with Senders(lambda: self.notify(driver)) as senders:
+        with senders.Senders(lambda: self.notify(driver)) as running:
             for restart in (self.broker.shut_down, self.broker.kill):
-                senders.wait_for_more()
+                running.wait_for_more()
                 restart()
                 self.broker.start()
-            senders.wait_for_more()
-        self.assertTrue(senders.ended)
-        for error in senders.failures:
+            running.wait_for_more()
+        self.assertTrue(running.ended)
+        for error in running.failures:
             self.assertIsInstance(error, errors.NotDelivered)
             self.assertNotIsInstance(error, errors.Refused)
-        self.assertLessEqual(set(senders.confirmed), set(self.queued()))
+        self.assertLessEqual(set(running.confirmed), set(self.queued()))
 
     def test_a_full_inbox_takes_one_when_another_is_done(self):
         driver = self.driver(self.url, window=3)
@@ -214,18 +149,6 @@ class ThreadTest(Case):
 
 class ForkTest(Case):
 
-    def child(self, work):
-        """The exit status of a child that does some work."""
-        pid = os.fork()
-        if not pid:
-            status = 1
-            try:
-                work()
-                status = 0
-            finally:
-                os._exit(status)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-
     def test_forks_while_threads_send(self):
         driver = self.driver(self.url)
         idents = [self.notification() for _ in range(8)]
@@ -235,20 +158,20 @@ class ForkTest(Case):
             driver.notify({}, sent.body(), sent.priority, -1)
             return sent.message_id
 
-        with Senders(notify, count=4) as senders:
-            senders.wait_for_more()
-            statuses = [self.child(functools.partial(
+        with senders.Senders(notify, count=4) as running:
+            running.wait_for_more()
+            statuses = [processes.run_in_fork(functools.partial(
                 driver.notify, {}, each.body(), 'INFO', -1))
                 for each in idents]
-            senders.wait_for_more()
+            running.wait_for_more()
         self.assertEqual([0] * len(idents), statuses)
-        self.assertEqual([], senders.failures)
+        self.assertEqual([], running.failures)
         queued = self.queued()
         self.assertLessEqual({each.message_id for each in idents},
                              set(queued))
         # Nothing was sent by parent and child both.
         self.assertEqual(sorted(set(queued)), sorted(queued))
-        self.assertLessEqual(set(senders.confirmed), set(queued))
+        self.assertLessEqual(set(running.confirmed), set(queued))
 
     def test_a_child_does_not_send_what_its_parent_has_to(self):
         driver = self.driver(self.url)
@@ -256,7 +179,7 @@ class ForkTest(Case):
         self.broker.freeze()
         try:
             idents, futures = self.submit(driver, 20)
-            status = self.child(
+            status = processes.run_in_fork(
                 lambda: self.assertEqual(
                     [False] * 20, [future.done() for future in futures]))
         finally:
@@ -273,11 +196,8 @@ class EndTest(Case):
         """Run a service that ends by itself; returns it when it has."""
         self.conf(**options)
         [path] = self.home.glob('service-*.conf')
-        return subprocess.run(
-            [sys.executable, '-W', 'ignore', '-c',
-             _SERVICE + textwrap.dedent(body), str(path), url or self.url],
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            timeout=_LONG)
+        return processes.run(_SERVICE + textwrap.dedent(body), str(path),
+                             url or self.url)
 
     def test_pending_at_the_end_of_a_process_is_still_sent(self):
         done = self.service('''
@@ -324,11 +244,11 @@ class EndTest(Case):
                 lambda done: done.exception() or confirmed.append(ident))
             future.result(_LONG)
 
-        with Senders(submit) as senders:
-            senders.wait_for_more()
+        with senders.Senders(submit) as running:
+            running.wait_for_more()
             driver.close()
-        self.assertTrue(senders.ended)
-        for error in senders.failures:
+        self.assertTrue(running.ended)
+        for error in running.failures:
             self.assertIsInstance(error, errors.NotDelivered)
         self.assertIn('closed', str(self.send(driver, self.notification())))
         self.assertEqual(sorted(confirmed), sorted(self.queued()))
