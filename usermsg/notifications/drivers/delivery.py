@@ -34,3 +34,4 @@ class Delivery:
                 self.future.set_result(None)
             else:
                 self.future.set_exception(error)
+        self._wanted = False

@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import math
 import selectors
 import socket
 import threading
@@ -26,27 +27,27 @@ _MOST_BYTES = 256 * 1024 * 1024
 _LONGEST = 60.0
 
 
-class IOThread:
-    """Runs a client, which nothing else touches, on deliveries of all threads.
+class ThreadedClient:
+    """A client that a thread of its own runs, on deliveries of all threads.
 
-    It starts with the first delivery, and waits for the next one and for the
-    broker at once: nothing is polled.
+    The thread starts with the first delivery, and waits for the next one and
+    for the broker at once: nothing is polled.
+
+    A subclass has three methods, which only the thread calls: ``turn()`` does
+    what can be done without waiting, and returns when there is more to do at
+    the latest, in monotonic seconds; ``broken(error)`` recovers from what that
+    raises; ``leave()`` disconnects, at the end.
 
     :param name: of the driver
-    :param client: has ``turn()``, which does what can be done without
-        waiting and returns when there is more to do at the latest, in
-        monotonic seconds; ``broken(error)``, for what that raises; and
-        ``leave()``, the end
     :param capacity: how many deliveries may be pending
     """
 
-    def __init__(self, name, client, capacity):
+    def __init__(self, name, capacity):
         self._name = name
-        self._client = client
         self._capacity = capacity
-        #: Deliveries in the order in which they came; the client takes them.
+        #: Deliveries in the order in which they came; ``turn`` takes them.
         self.inbox = collections.deque()
-        #: Of the files that it waits for; the client adds its own. Unlike
+        #: Of the files that it waits for; a subclass adds its own. Unlike
         #: epoll it watches none that is closed and a forked child still has.
         self.selector = None
         # Of what follows, with a lock that can be taken again: the garbage
@@ -54,7 +55,10 @@ class IOThread:
         # thread that has it.
         self._changed = threading.Condition(threading.RLock())
         self._bytes = 0
-        self._pending = 0
+        #: Deliveries without a result, in their order: a set with an order.
+        self.pending = {}
+        # Of their deadlines, or before it.
+        self._earliest = math.inf
         self._thread = None
         # It sleeps, and there is something new for it.
         self._asleep = False
@@ -77,29 +81,48 @@ class IOThread:
 
         def has_room():
             return self._end_at is not None or (
-                self._pending < self._capacity and
+                len(self.pending) < self._capacity and
                 self._bytes + delivery.size <= _MOST_BYTES)
 
         with self._changed:
             if not has_room() and not self._changed.wait_for(
                     has_room, max(deadline - time.monotonic(), 0)):
                 raise errors.NotDelivered(
-                    f'{self._name}: {self._pending} notifications are '
+                    f'{self._name}: {len(self.pending)} notifications are '
                     'waiting already.')
             if self._end_at is not None:
                 raise errors.NotDelivered(f'{self._name}: the process ends.')
             if self._thread is None:
                 self._start()
-            self._pending += 1
+            self.pending[delivery] = None
             self._bytes += delivery.size
+            self._earliest = min(self._earliest, delivery.deadline)
             self.inbox.append(delivery)
             waker = self._stir()
         _wake(waker)
 
-    def finish(self, delivery, error=None):
-        """End a delivery, well if there is no error; makes room."""
+    def expired(self):
+        """Return the pending deliveries whose deadline has passed."""
+        now = time.monotonic()
+        if now < self._earliest:
+            return []
         with self._changed:
-            self._pending -= 1
+            late = [each for each in self.pending if each.deadline <= now]
+            if not late:
+                self._earliest = min(
+                    (each.deadline for each in self.pending),
+                    default=math.inf)
+        return late
+
+    def finish(self, delivery, error=None):
+        """End a delivery, well if there is no error; makes room.
+
+        The first result counts: a confirmation may come after the deadline.
+        """
+        with self._changed:
+            if delivery.done:
+                return
+            del self.pending[delivery]
             self._bytes -= delivery.size
             if self._end_at is not None:
                 # The last one ends the thread, which must not sleep on.
@@ -157,16 +180,20 @@ class IOThread:
             # after that.
             self._stirred = False
             if self._end_at is not None and (
-                    not self._pending or time.monotonic() >= self._end_at):
+                    not self.pending or time.monotonic() >= self._end_at):
                 break
             try:
-                self._sleep(self._client.turn())
+                self._sleep(self.turn())
             except Exception as error:
                 # Not even a defect may leave everybody waiting, or end the
                 # thread: nobody would start another.
                 self._recover(error)
+        for each in list(self.pending):
+            self.finish(each, errors.NotDelivered(
+                f'{self._name}: the driver was closed before it was '
+                'confirmed.'))
         try:
-            self._client.leave()
+            self.leave()
         finally:
             with self._changed:
                 self._asleep = False
@@ -174,7 +201,7 @@ class IOThread:
 
     def _recover(self, error):
         try:
-            self._client.broken(error)
+            self.broken(error)
         except Exception as defect:
             LOG.error('Notifications through %s: recovery from %s failed: %s',
                       self._name, exception.words_of(error),
@@ -185,8 +212,7 @@ class IOThread:
     def _sleep(self, until):
         with self._changed:
             self._asleep = not self._stirred
-        if self._end_at is not None:
-            until = min(until, self._end_at)
+        until = min(until, self._earliest, self._end_at or math.inf)
         timeout = min(until - time.monotonic(), _LONGEST)
         for key, _events in self.selector.select(
                 max(timeout, 0) if self._asleep else 0):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A connection, the links on it, and what is to be sent through them."""
 
-import collections
 import contextlib
 import itertools
 import math
@@ -17,7 +16,7 @@ from usermsg.notifications.drivers.qpid import sender
 from usermsg.notifications import errors
 
 
-class Client:
+class Client(io_thread.ThreadedClient):
     """Sends messages, from any thread of the process that made it.
 
     Its thread connects when there is something to send. It alone touches
@@ -28,18 +27,16 @@ class Client:
     """
 
     def __init__(self, proton, settings):
+        super().__init__('qpid', settings.max_pending)
         self._proton = proton
         self._settings = settings
-        self._thread = io_thread.IOThread('qpid', self, settings.max_pending)
         self._numbers = itertools.count()
         # What the thread alone uses.
         self._rotation = hosts.Rotation(
             settings.hosts, settings.min_backoff, settings.max_backoff)
         self._report = failures.Report()
         self._senders = {}
-        self._deadlines = collections.deque()
         self._connection = None
-        self._good = False
         self._connect_at = 0.0
         self._reason = None
 
@@ -58,20 +55,32 @@ class Client:
         job = delivery.Delivery(
             next(self._numbers), address, data,
             time.monotonic() + self._settings.delivery_timeout, retries)
-        self._thread.put(job)
+        self.put(job)
         return job.future
-
-    def close(self, timeout):
-        """Give what is pending some time, in seconds, then end."""
-        self._thread.close(timeout)
 
     # What follows is called by the thread alone.
 
     def turn(self):
-        """See :class:`usermsg.notifications.drivers.io_thread.IOThread`."""
+        self._take()
         now = time.monotonic()
-        self._take(now)
-        return self._work(now)
+        try:
+            if self._connection is None:
+                if not self.pending:
+                    return math.inf
+                if now < self._connect_at:
+                    return self._connect_at
+                self._connect()
+                now = time.monotonic()
+            wake = self._converse(now)
+            self.selector.modify(
+                self._connection, self._connection.interest())
+            return wake
+        except failures.Lost as lost:
+            reason = str(lost)
+        # Not while the exception is handled: oslo.log would add it.
+        self._report.wrong(str(self._rotation.host()), reason)
+        self._lose(reason)
+        return self._connect_at
 
     def broken(self, error):
         self._report.broken(str(self._rotation.host()), error)
@@ -79,65 +88,30 @@ class Client:
         # It may come again at once.
         time.sleep(io_thread.DEFECT_DELAY)
 
-    def _take(self, now):
+    def _take(self):
         """Sort in what has come, and sort out what has had its time."""
-        inbox = self._thread.inbox
-        while inbox:
-            job = inbox.popleft()
+        late = self.expired()
+        while self.inbox:
+            job = self.inbox.popleft()
             if job.address not in self._senders:
                 self._senders[job.address] = sender.Sender(
-                    job.address, self._settings, self._thread.finish,
-                    self._report)
+                    job.address, self._settings, self.finish, self._report)
             self._senders[job.address].put(job)
-            self._deadlines.append(job)
-        # All have the same time, so the first to come is the first to go.
-        late = False
-        while self._deadlines and (self._deadlines[0].done or
-                                   self._deadlines[0].deadline <= now):
-            job = self._deadlines.popleft()
-            if not job.done:
-                late = True
-                reason = self._reason or self._senders[job.address].reason(
-                    self._rotation.host())
-                self._thread.finish(job, errors.NotDelivered(
-                    f'qpid: not within {self._settings.delivery_timeout:g} s:'
-                    f' {reason}'))
+        for job in late:
+            reason = self._reason or self._senders[job.address].reason(
+                self._rotation.host())
+            self.finish(job, errors.NotDelivered(
+                f'qpid: not within {self._settings.delivery_timeout:g} s:'
+                f' {reason}'))
         if late:
             for each in self._senders.values():
                 each.forget_done()
-
-    def _work(self, now):
-        """Do what can be done at this moment.
-
-        :returns: when there may be more at the latest, in monotonic seconds
-        """
-        wake = [math.inf]
-        if self._deadlines:
-            wake.append(self._deadlines[0].deadline)
-        try:
-            if self._connection is None:
-                if not self._deadlines:
-                    return min(wake)
-                if now < self._connect_at:
-                    return min(*wake, self._connect_at)
-                self._connect()
-                now = time.monotonic()
-            wake.append(self._converse(now))
-            self._thread.selector.modify(
-                self._connection, self._connection.interest())
-            return min(wake)
-        except failures.Lost as lost:
-            reason = str(lost)
-        # Not while the exception is handled: oslo.log would add it.
-        self._report.wrong(str(self._rotation.host()), reason)
-        self._lose(reason)
-        return min(*wake, self._connect_at)
 
     def _connect(self):
         self._connection = connection.Connection(
             self._proton, self._settings, self._rotation.host(),
             self._rotation.rounds)
-        self._thread.selector.register(self._connection, selectors.EVENT_READ)
+        self.selector.register(self._connection, selectors.EVENT_READ)
 
     def _converse(self, now):
         link = self._connection
@@ -147,8 +121,7 @@ class Client:
             self._reason = None
             wake += [each.turn(link, self._proton, now)
                      for each in self._senders.values()]
-            if link.is_good and not self._good:
-                self._good = True
+            if link.is_good:
                 self._rotation.worked()
                 self._report.well(str(link.host))
         link.flush()
@@ -172,18 +145,12 @@ class Client:
     def _forget(self):
         """Have no connection any more; returns it, to be freed."""
         link, self._connection = self._connection, None
-        self._good = False
         # It is not there if that is what failed.
         with contextlib.suppress(KeyError, ValueError):
-            self._thread.selector.unregister(link)
+            self.selector.unregister(link)
         return link
 
     def leave(self):
-        self._take(time.monotonic())
-        for job in self._deadlines:
-            if not job.done:
-                self._thread.finish(job, errors.NotDelivered(
-                    'qpid: the driver was closed before it was confirmed.'))
         for each in self._senders.values():
             each.lost()
         if self._connection is not None:

@@ -45,7 +45,7 @@ class _Delivery(delivery.Delivery):
         self.again = False
 
 
-class Publisher:
+class Publisher(io_thread.ThreadedClient):
     """One connection, for all threads of one process.
 
     It is made when something is to be sent, again when it was lost, to
@@ -57,8 +57,8 @@ class Publisher:
     """
 
     def __init__(self, broker, window):
+        super().__init__('rabbit', window)
         self._broker = broker
-        self._thread = io_thread.IOThread('rabbit', self, window)
         # What the thread alone uses.
         self._hosts = collections.deque(broker.hosts)
         # Here, in the process that connects: not all to the same.
@@ -66,10 +66,8 @@ class Publisher:
         self._connection = self._channel = None
         # That of the connection, which forgets it when it is closed.
         self._file = None
-        self._waiting = collections.deque()
         self._sent = {}  # by the numbers that the channel gives them
         self._number = 0
-        self._earliest = math.inf  # of their deadlines, or before it
         self._declared = set()
         self._blocked = False
         # Whether a message was ever confirmed on the connection.
@@ -90,29 +88,23 @@ class Publisher:
             for it, or this was closed
         """
         job = _Delivery(key, message, deadline)
-        self._thread.put(job, deadline)
+        self.put(job, deadline)
         return job.future
-
-    def close(self, timeout):
-        """Give what is pending some time, in seconds, then end."""
-        self._thread.close(timeout)
 
     # What follows is called by the thread alone.
 
     def turn(self):
-        """See :class:`usermsg.notifications.drivers.io_thread.IOThread`."""
-        self._take()
         if self._connection is not None:
             self._connection.read_all()
             self._connection.tick()
         self._expire()
-        if self._waiting and not self._blocked:
+        if self.inbox and not self._blocked:
             self._publish()
-            if self._waiting:
+            if self.inbox:
                 return 0.0
         if self._connection is None:
-            return self._earliest
-        return min(self._earliest, self._connection.next_turn)
+            return math.inf
+        return self._connection.next_turn
 
     def broken(self, error):
         """Give the connection up, and what was on its way.
@@ -124,69 +116,48 @@ class Publisher:
                   else self._words(connections.reason_of(error)))
         lost = list(self._sent.values())
         if not lost and not self._good:
-            lost.extend(self._waiting)
-            self._waiting.clear()
+            while self.inbox:
+                lost.append(self.inbox.popleft())
         large = _too_large(error, lost)
         for each in lost:
             kind = errors.Refused if each in large else errors.NotDelivered
-            self._thread.finish(each, kind(reason))
+            self.finish(each, kind(reason))
         # Last, so that no delivery is lost with an error of it.
         self._disconnect()
 
     def leave(self):
-        """Give everything up, since the time is over, or nothing is left."""
-        self._take()
-        for each in [*self._sent.values(), *self._waiting]:
-            self._thread.finish(each, errors.NotDelivered(
-                'rabbit: the driver was closed before it was confirmed.'))
         self._disconnect()
-
-    def _take(self):
-        inbox = self._thread.inbox
-        while inbox:
-            job = inbox.popleft()
-            self._waiting.append(job)
-            self._earliest = min(self._earliest, job.deadline)
 
     def _expire(self):
         """Give up what has had its time."""
-        now = time.monotonic()
-        if now < self._earliest:
+        late = self.expired()
+        if not late:
             return
-        late = {number for number, each in self._sent.items()
-                if each.deadline <= now}
-        if late and not self._blocked:
+        if not self._blocked and not set(late).isdisjoint(
+                self._sent.values()):
             raise TimeoutError
-        waiting, self._waiting = self._waiting, collections.deque()
         reason = self._words(FULL if self._blocked else connections.NO_ANSWER)
-        for number in late:
+        for each in late:
             # The connection is kept: what was sent there arrives when there
             # is room again, and so would a second one.
-            self._thread.finish(
-                self._sent.pop(number), errors.NotDelivered(reason))
-        for each in waiting:
-            if each.deadline <= now:
-                self._thread.finish(each, errors.NotDelivered(reason))
-            else:
-                self._waiting.append(each)
-        self._earliest = min(
-            (each.deadline for each in itertools.chain(
-                self._sent.values(), self._waiting)), default=math.inf)
+            self.finish(each, errors.NotDelivered(reason))
+        while self.inbox and self.inbox[0].done:
+            self.inbox.popleft()
 
     def _publish(self):
         """Send what waits, but only as much as is written at once."""
-        deadline = self._waiting[0].deadline
+        deadline = self.inbox[0].deadline
         if self._connection is None:
             self._connect(deadline)
         connection = self._connection
         connection.wait_until(deadline)
         enough = False
-        while self._waiting and not self._blocked and not enough:
-            if self._waiting[0].key not in self._declared:
-                self._declare(self._waiting[0].key)
-            job = self._waiting.popleft()
+        while self.inbox and not self._blocked and not enough:
+            if self.inbox[0].key not in self._declared:
+                self._declare(self.inbox[0].key)
+            job = self.inbox.popleft()
             if not job.start():
-                self._thread.finish(job)  # it was cancelled
+                self.finish(job)  # it was cancelled, or has expired
                 continue
             self._number += 1
             self._sent[self._number] = job
@@ -215,7 +186,7 @@ class Publisher:
         try:
             channel = connection.channel()
             channel.confirm_select()
-            self._thread.selector.register(
+            self.selector.register(
                 connection.sock, selectors.EVENT_READ)
         except BaseException:
             connections.end(connection)
@@ -234,7 +205,7 @@ class Publisher:
         self._declared.clear()
         self._blocked = self._good = False
         if connection is not None:
-            self._thread.selector.unregister(self._file)
+            self.selector.unregister(self._file)
             connections.end(connection)
 
     def _declare(self, key):
@@ -284,20 +255,20 @@ class Publisher:
     def _on_ack(self, number, multiple):
         for job in self._settled(number, multiple):
             if not job.returned:
-                self._thread.finish(job)
+                self.finish(job)
             elif job.again:
-                self._thread.finish(job, errors.NotDelivered(self._words(
+                self.finish(job, errors.NotDelivered(self._words(
                     f'no queue takes {job.key} from exchange '
                     f'{self._broker.exchange}')))
             else:
                 # The queue is gone that was there; it is declared anew.
                 self._declared.discard(job.key)
                 job.returned, job.again = False, True
-                self._waiting.append(job)
+                self.inbox.append(job)
 
     def _on_nack(self, number, multiple):
         for job in self._settled(number, multiple):
-            self._thread.finish(job, errors.NotDelivered(self._words(
+            self.finish(job, errors.NotDelivered(self._words(
                 f'it did not take {job.key}; is a queue full?')))
 
     def _on_return(self, error, exchange, key, message):
