@@ -41,7 +41,7 @@ class QpidDriver(confirming.ConfirmingDriver):
 
     def __init__(self, conf, topics, transport=None):
         super().__init__(conf, topics, transport)
-        self._settings = settings.read(conf)
+        self._settings = settings.Settings(conf)
         proton = proton_library.load(self._settings.tls, self._settings.sasl)
         if self._settings.tls:
             # Files that can't be used are better known now than later.

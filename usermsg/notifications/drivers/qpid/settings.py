@@ -4,8 +4,6 @@
 import os
 import re
 
-from oslo_config import cfg
-
 from usermsg.conf import qpid as options
 from usermsg.conf import values
 from usermsg import exception
@@ -21,25 +19,34 @@ _NAMELESS = ('ANONYMOUS', 'EXTERNAL')
 
 
 class Settings:
-    """See ``usermsg.conf.qpid`` for what is not explained here.
+    """The options by their names, see ``usermsg.conf.qpid``, and these.
 
-    :param group: the options
-    :param exchange: if they name none
+    :param conf: a ConfigOpts, in which the options are registered
     :ivar hosts: a tuple of :class:`.hosts.Host`
     :ivar addresses: fills in the address of a node
     :ivar subjects: fills in a subject
+    :ivar exchange: that of the service, if the option is not set
     :ivar hostname: what the connection asks for; None for the host's name
     :ivar capabilities: of a node, a tuple of text
     :ivar write_body: one of ``envelope.ENVELOPES``
     :ivar mechanisms: host -> the SASL mechanisms that may be used with it
+    :ivar tls: whether a host has it
+    :ivar sasl: whether a host has a user name
+    :raises usermsg.exception.ConfigurationError: names the option
     """
 
-    def __init__(self, group, exchange):
+    def __init__(self, conf):
+        values.register(conf, options.GROUP, options.OPTS)
+        group = conf.oslo_messaging_qpid
+        vars(self).update(
+            {option.dest: group[option.dest] for option in options.OPTS})
         self.hosts = hosts.read(group.hosts)
         self.addresses = address.addresses(group.address, group.vhost)
         _check_files(group)
         self.subjects = address.subjects(group.subject, group.vhost)
-        self.exchange = group.exchange or exchange
+        # Oslo.messaging registers its own with the first transport.
+        self.exchange = group.exchange or getattr(
+            conf, 'control_exchange', 'openstack')
         self.vhost = group.vhost or ''
         self.hostname = (None if 'vhost' in self.addresses.parts else
                          group.vhost or None)
@@ -48,38 +55,8 @@ class Settings:
         self.write_body = envelope.ENVELOPES[group.envelope]
         self.mechanisms = {
             host: _mechanisms(host, group) for host in self.hosts}
-        self.allow_plain = group.allow_plain_without_tls
-        self.ca_file = group.ssl_ca_file
-        self.cert_file = group.ssl_cert_file
-        self.key_file = group.ssl_key_file
-        self.key_password = group.ssl_key_password
-        self.connect_timeout = group.connect_timeout
-        self.idle_timeout = group.idle_timeout
-        self.min_backoff = group.min_backoff
-        self.max_backoff = group.max_backoff
-        self.delivery_timeout = group.delivery_timeout
-        self.drain_timeout = group.drain_timeout
-        self.window = group.window
-        self.max_pending = group.max_pending
         self.tls = any(host.tls for host in self.hosts)
         self.sasl = any(host.username for host in self.hosts)
-
-
-def read(conf):
-    """Register the options on a ConfigOpts, and read them.
-
-    :raises usermsg.exception.ConfigurationError: names the option
-    """
-    values.register(conf, options.GROUP, options.OPTS)
-    return Settings(conf.oslo_messaging_qpid, _control_exchange(conf))
-
-
-def _control_exchange(conf):
-    try:
-        return conf.control_exchange
-    except cfg.NoSuchOptError:
-        # Of oslo.messaging, which registers it with the first transport.
-        return 'openstack'
 
 
 def _check_files(group):

@@ -25,12 +25,12 @@ class SettingsTest(qpid_options.Case):
 
     def test_reading_it_again_is_possible(self):
         conf = self.conf(window=7)
-        settings.read(conf)
-        self.assertEqual(7, settings.read(conf).window)
+        settings.Settings(conf)
+        self.assertEqual(7, settings.Settings(conf).window)
 
     def test_one_configuration_does_not_change_another(self):
         conf = self.conf()
-        settings.read(conf)
+        settings.Settings(conf)
         conf.set_override('window', 7, 'oslo_messaging_qpid')
         self.assertEqual(500, self.read().window)
 
@@ -38,9 +38,9 @@ class SettingsTest(qpid_options.Case):
         conf = self.conf()
         self.useFixture(conffixture.ConfFixture(conf))
         conf.set_override('control_exchange', 'nova')
-        self.assertEqual('nova', settings.read(conf).exchange)
+        self.assertEqual('nova', settings.Settings(conf).exchange)
         conf.set_override('exchange', 'ours', 'oslo_messaging_qpid')
-        self.assertEqual('ours', settings.read(conf).exchange)
+        self.assertEqual('ours', settings.Settings(conf).exchange)
 
     def test_a_vhost_goes_to_the_address_or_to_the_connection(self):
         self.assertEqual('east', self.read(vhost='east').hostname)
