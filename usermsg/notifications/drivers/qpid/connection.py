@@ -42,7 +42,10 @@ class Connection:
         self.deadline = time.monotonic() + self._timeout
         self._socket = _connect(host, self.deadline, turn)
         self._written = memoryview(b'')
-        self._events = _Events(proton)
+        # Taken from below Python's classes, which make several objects for
+        # each event.
+        self._lower = importlib.import_module('cproton')
+        self._collector = proton.Collector()
         # How many links use which session.
         self._sessions = collections.Counter()
         #: The names of links that the peer has detached, but not closed.
@@ -68,7 +71,7 @@ class Connection:
         transport.idle_timeout = settings.idle_timeout
         sasl = transport.sasl()
         sasl.allowed_mechs(' '.join(self._mechanisms))
-        sasl.allow_insecure_mechs = settings.allow_plain
+        sasl.allow_insecure_mechs = settings.allow_plain_without_tls
         if self.host.tls:
             transport.ssl(tls.domain(self._proton, settings))
             # For the server to choose a certificate, and for us to check
@@ -78,7 +81,7 @@ class Connection:
 
     def _make_connection(self, settings):
         connection = self._proton.Connection()
-        self._events.watch(connection)
+        connection.collect(self._collector)
         connection.container = (
             f'{socket.gethostname()}-{os.getpid()}-{uuid.uuid4()}')
         connection.hostname = settings.hostname or self.host.name
@@ -138,11 +141,22 @@ class Connection:
                     self._transport.close_tail()
                     return
                 self._transport.push(data)
-                self.detached.update(self._events.detached())
+                self._note_detached()
                 self.has_heard = True
                 taken += len(data)
                 if len(data) < capacity:
                     return
+
+    def _note_detached(self):
+        """Look for the one event of Proton that no state tells of.
+
+        A peer may detach a link without closing it.
+        """
+        lower, queue = self._lower, self._collector._impl
+        while event := lower.pn_collector_peek(queue):
+            if lower.pn_event_type(event) == lower.PN_LINK_REMOTE_DETACH:
+                self.detached.add(self._collector.peek().link.name)
+            lower.pn_collector_pop(queue)
 
     def check(self, now):
         """Find out whether it has opened, or is over.
@@ -203,7 +217,7 @@ class Connection:
         heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
         condition = self._transport.condition
         if condition is None:
-            reason = getattr(error, 'strerror', None) or str(error)
+            reason = failures.reason_of(error)
         else:
             reason = failures.of_transport(
                 condition, self.host, self._mechanisms, bool(heard))
@@ -230,73 +244,34 @@ class Connection:
             self._transport.unbind()
         self._sessions.clear()
         self._connection.free()
-        self._connection = None
-        self._transport = None
-        self._events = None
-
-
-class _Events:
-    """The one event of Proton that no state tells of.
-
-    A peer may detach a link without closing it. Events are taken from below
-    Python's classes, which would make several objects for each.
-    """
-
-    def __init__(self, proton):
-        self._lower = importlib.import_module('cproton')
-        self._collector = proton.Collector()
-
-    def watch(self, connection):
-        connection.collect(self._collector)
-
-    def detached(self):
-        """The names of links."""
-        lower, queue = self._lower, self._collector._impl
-        names = []
-        while event := lower.pn_collector_peek(queue):
-            if lower.pn_event_type(event) == lower.PN_LINK_REMOTE_DETACH:
-                names.append(self._collector.peek().link.name)
-            lower.pn_collector_pop(queue)
-        return names
+        self._connection = self._transport = self._collector = None
 
 
 def _connect(host, deadline, turn):
     try:
         found = socket.getaddrinfo(
             host.name, host.port, type=socket.SOCK_STREAM)
-    except socket.gaierror as error:
-        raise failures.Lost(
-            f'its name has no address: {error.strerror}') from None
     except (OSError, UnicodeError) as error:
-        raise failures.Lost(
-            getattr(error, 'strerror', None) or str(error)) from None
+        raise failures.Lost('its name cannot be looked up: '
+                            f'{failures.reason_of(error)}') from None
     # One of them may answer, but be of no use: each comes first in its turn.
     first = turn % len(found)
     found = found[first:] + found[:first]
-    said = []
-    for number, (*kind, _name, address) in enumerate(found):
+    reasons = []
+    for number, (*_kind, address) in enumerate(found):
         left = max(deadline - time.monotonic(), 0.01)
         try:
-            return _connected(kind, address, left / (len(found) - number))
+            sock = socket.create_connection(
+                address[:2], left / (len(found) - number))
+            sock.setblocking(False)
+            # Whoever waits for one confirmation would wait for more to send
+            # first.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
         except TimeoutError:
             reason = 'no answer in time'
         except OSError as error:
-            reason = error.strerror or str(error)
-        said.append(
+            reason = failures.reason_of(error)
+        reasons.append(
             reason if len(found) == 1 else f'{address[0]}: {reason}')
-    raise failures.Lost('; '.join(sorted(said)))
-
-
-def _connected(kind, address, timeout):
-    sock = socket.socket(*kind)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(address)
-        sock.setblocking(False)
-        # Whoever waits for one confirmation would wait for more to send
-        # first.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    except OSError:
-        sock.close()
-        raise
-    return sock
+    raise failures.Lost('; '.join(sorted(reasons)))

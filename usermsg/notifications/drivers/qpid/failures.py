@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What goes wrong with a server, in words, and said once."""
 
-import dataclasses
 import re
 
 from oslo_log import log
@@ -54,11 +53,9 @@ class Lost(Exception):
     """
 
 
-@dataclasses.dataclass(frozen=True)
 class _Unreadable:
-    name: str = 'an error that cannot be read'
-    description: None = None
-    info: None = None
+    name = 'an error that cannot be read'
+    description = info = None
 
 
 def read(of, name='remote_condition'):
@@ -80,6 +77,11 @@ def words(condition, otherwise='without a reason'):
     if condition.description:
         said += f' ({condition.description})'
     return text.line(said, _LONGEST)
+
+
+def reason_of(error):
+    """An exception in words: those of the system, if it is the system's."""
+    return getattr(error, 'strerror', None) or str(error)
 
 
 def of_transport(condition, host, mechanisms, was_open):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The servers: their addresses, and when to try which."""
 
+import collections
 import dataclasses
 import random
 from urllib import parse
@@ -40,6 +41,12 @@ def _read(text, number):
     try:
         url = parse.urlsplit(text)
         port = url.port
+        username, password = (
+            value and parse.unquote(value, errors='strict')
+            for value in (url.username, url.password))
+    except UnicodeDecodeError:
+        raise _bad(number, 'has a user name or a password that is not '
+                           'UTF-8') from None
     except ValueError:
         raise _bad(number, 'is not an address, or its port not a number '
                            'up to 65535') from None
@@ -55,13 +62,6 @@ def _read(text, number):
     if bool(url.username) != bool(url.password):
         raise _bad(number, 'has a user name without a password, or a '
                            'password without a user name')
-    try:
-        username, password = (
-            value and parse.unquote(value, errors='strict')
-            for value in (url.username, url.password))
-    except UnicodeDecodeError:
-        raise _bad(number, 'has a user name or a password that is not '
-                           'UTF-8') from None
     if '\0' in (username or '') + (password or ''):
         raise _bad(number, 'has a zero in its user name or its password')
     return Host(url.hostname, port or _PORTS[url.scheme],
@@ -84,19 +84,17 @@ class Rotation:
     """
 
     def __init__(self, hosts, shortest, longest, jitter=random.random):
-        self._hosts = list(hosts)
+        self._hosts = collections.deque(hosts)
         # Else all processes of a cloud would choose the same host.
-        start = int(jitter() * len(self._hosts)) % len(self._hosts)
-        self._hosts = self._hosts[start:] + self._hosts[:start]
+        self._hosts.rotate(-int(jitter() * len(self._hosts)))
         self._shortest = shortest
         self._longest = max(shortest, longest)
         self._jitter = jitter
-        self._next = 0
         self._failed = 0
 
     def host(self):
         """The one to try now."""
-        return self._hosts[self._next]
+        return self._hosts[0]
 
     @property
     def rounds(self):
@@ -105,7 +103,7 @@ class Rotation:
 
     def failed(self):
         """Take the next one; returns how many seconds to wait before."""
-        self._next = (self._next + 1) % len(self._hosts)
+        self._hosts.rotate(-1)
         self._failed += 1
         rounds, rest = divmod(self._failed, len(self._hosts))
         if rest:
