@@ -28,7 +28,7 @@ class Connection:
 
     :param proton: the module
     :param settings: a :class:`.settings.Settings`
-    :param host: a :class:`.hosts.Host`
+    :param host: a :class:`usermsg.notifications.drivers.host.Host`
     :param turn: how often all hosts have failed: it tries the addresses of
         a name in turns
     :raises .problems.Lost: nothing answers there

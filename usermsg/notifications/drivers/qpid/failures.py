@@ -89,7 +89,7 @@ def of_transport(condition, host, mechanisms, was_open):
 
     Proton names the effect; an operator needs the cause.
 
-    :param host: a :class:`.hosts.Host`
+    :param host: a :class:`usermsg.notifications.drivers.host.Host`
     :param mechanisms: those of SASL that may be used with it
     :param was_open: whether AMQP had got as far as that
     """

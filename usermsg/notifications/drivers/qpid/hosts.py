@@ -2,28 +2,13 @@
 """The servers: their addresses, and when to try which."""
 
 import collections
-import dataclasses
 import random
 from urllib import parse
 
 from usermsg import exception
+from usermsg.notifications.drivers import host
 
 _PORTS = {'amqp': 5672, 'amqps': 5671}
-
-
-@dataclasses.dataclass(frozen=True)
-class Host:
-    """A server, and how to present oneself to it."""
-
-    name: str
-    port: int
-    tls: bool
-    username: str | None = None
-    password: str | None = dataclasses.field(default=None, repr=False)
-
-    def __str__(self):
-        name = f'[{self.name}]' if ':' in self.name else self.name
-        return f'{"amqps" if self.tls else "amqp"}://{name}:{self.port}'
 
 
 def read(text):
@@ -64,8 +49,9 @@ def _read(text, number):
                            'password without a user name')
     if '\0' in (username or '') + (password or ''):
         raise _bad(number, 'has a zero in its user name or its password')
-    return Host(url.hostname, port or _PORTS[url.scheme],
-                url.scheme == 'amqps', username or None, password or None)
+    return host.Host(url.hostname, port or _PORTS[url.scheme],
+                     url.scheme == 'amqps', username or None,
+                     password or None)
 
 
 def _bad(number, reason):

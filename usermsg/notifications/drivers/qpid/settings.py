@@ -22,7 +22,7 @@ class Settings:
     """The options by their names, see ``usermsg.conf.qpid``, and these.
 
     :param conf: a ConfigOpts, in which the options are registered
-    :ivar hosts: a tuple of :class:`.hosts.Host`
+    :ivar hosts: a tuple of :class:`usermsg.notifications.drivers.host.Host`
     :ivar addresses: fills in the address of a node
     :ivar subjects: fills in a subject
     :ivar exchange: that of the service, if the option is not set

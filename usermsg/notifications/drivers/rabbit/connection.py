@@ -125,7 +125,7 @@ def connect(broker, host, timeout, **options):
     if tls is not None and broker.verify_names:
         tls = {**tls, 'server_hostname': host.name}
     connection = Connection(
-        host.address, host.user, host.password,
+        host.address, host.username, host.password,
         login_method=broker.login_method,
         virtual_host=broker.virtual_host, ssl=tls or False,
         connect_timeout=timeout,
@@ -144,6 +144,27 @@ def connect(broker, host, timeout, **options):
                 'TLS, [oslo_messaging_rabbit] ssl?') from None
         raise
     return connection
+
+
+def declare(connection, step):
+    """Run ``step(channel)`` on a channel of its own, which may be declined.
+
+    What is declined ends a channel. What is there already, and otherwise
+    than was asked for, is to be used as it is: others may depend on it. So is
+    what may not be declared.
+
+    :returns: why it was declined, or None
+    """
+    channel = connection.channel()
+    try:
+        step(channel)
+    except (amqp.AccessRefused, amqp.NotFound,
+            amqp.PreconditionFailed) as error:
+        if error.method_sig == spec.Basic.Publish:
+            raise  # a message on its way was declined
+        return error.reply_text
+    channel.close()
+    return None
 
 
 def end(connection):

@@ -42,7 +42,7 @@ class RabbitDriver(confirming.ConfirmingDriver):
         super().__init__(conf, topics, transport)
         values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
         options = conf.oslo_messaging_rabbit_notify
-        self._broker = settings.of(transport)
+        self._broker = settings.Broker(transport)
         self.use(functools.partial(
             publisher.Publisher, self._broker, options.window),
             options.timeout, drain_timeout=options.timeout)

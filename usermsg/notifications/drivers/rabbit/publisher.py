@@ -16,7 +16,6 @@ import selectors
 import time
 
 import amqp
-from amqp import spec
 from oslo_log import log as logging
 
 from usermsg.notifications.drivers import delivery
@@ -27,8 +26,6 @@ from usermsg.notifications import errors
 LOG = logging.getLogger(__name__)
 
 FULL = 'it takes no messages: its memory or disk is full'
-
-_DECLINED = (amqp.AccessRefused, amqp.NotFound, amqp.PreconditionFailed)
 
 
 class _Delivery(delivery.Delivery):
@@ -209,36 +206,21 @@ class Publisher(io_thread.ThreadedClient):
             connections.end(connection)
 
     def _declare(self, key):
-        """Have an exchange, and a queue for those who come later.
-
-        What is there already, and otherwise than the options say, is used as
-        it is: others may depend on it. So is what may not be declared.
-        """
+        """Have an exchange, and a queue for those who come later."""
         broker = self._broker
-        exchange = broker.exchange
-
-        def declare_exchange(channel):
-            channel.exchange_declare(exchange, 'topic', False, broker.durable,
-                                     broker.auto_delete)
-
-        def declare_queue(channel):
-            channel.queue_declare(
-                key, durable=broker.durable, auto_delete=broker.auto_delete,
-                arguments=broker.arguments)
-
-        def bind(channel):
-            channel.queue_bind(key, exchange, key)
-
-        for step in (declare_exchange, declare_queue, bind):
-            # Not the one with the messages: what is declined ends a channel.
-            channel = self._connection.channel()
-            try:
-                step(channel)
-            except _DECLINED as error:
-                if error.method_sig == spec.Basic.Publish:
-                    raise  # a message on its way was declined
-                self._warn(f'{error.reply_text}; what there is, is used')
-            channel.close()
+        for step in (
+                lambda channel: channel.exchange_declare(
+                    broker.exchange, 'topic', False, broker.durable,
+                    broker.auto_delete),
+                lambda channel: channel.queue_declare(
+                    key, durable=broker.durable,
+                    auto_delete=broker.auto_delete,
+                    arguments=broker.arguments),
+                lambda channel: channel.queue_bind(
+                    key, broker.exchange, key)):
+            declined = connections.declare(self._connection, step)
+            if declined:
+                self._warn(f'{declined}; what there is, is used')
         if not broker.durable:
             self._warn(
                 f'queue {key} is lost when RabbitMQ restarts, with what is '

@@ -4,8 +4,6 @@
 import contextlib
 import time
 
-import amqp
-
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import received_message
 
@@ -61,7 +59,11 @@ class Subscription:
         raise received_message.Lost('; '.join(reasons))
 
     def _subscribe(self):
-        self._have_exchange()
+        # As senders would make it, if none has yet.
+        connections.declare(
+            self._connection, lambda channel: channel.exchange_declare(
+                self._exchange, 'topic', False, self._broker.durable,
+                self._broker.auto_delete))
         self._channel = channel = self._connection.channel()
         queue = channel.queue_declare(
             exclusive=True, auto_delete=True, arguments={
@@ -71,18 +73,6 @@ class Subscription:
         channel.basic_qos(0, _PREFETCHED, False)
         channel.basic_consume(queue, callback=self._arrived.append,
                               exclusive=True)
-
-    def _have_exchange(self):
-        """As senders would make it, if none has yet."""
-        channel = self._connection.channel()
-        try:
-            channel.exchange_declare(self._exchange, 'topic', passive=True)
-        except amqp.NotFound:
-            channel = self._connection.channel()
-            channel.exchange_declare(
-                self._exchange, 'topic', durable=self._broker.durable,
-                auto_delete=self._broker.auto_delete)
-        channel.close()
 
     def read(self, seconds):
         """What has arrived, or does within some seconds.
@@ -109,8 +99,7 @@ class Subscription:
             for message in messages]
 
     def close(self):
-        connection, self._connection = self._connection, None
-        self._channel = None
+        if self._connection is not None:
+            connections.end(self._connection)
+        self._connection = self._channel = None
         self._arrived.clear()
-        if connection is not None:
-            connections.end(connection)

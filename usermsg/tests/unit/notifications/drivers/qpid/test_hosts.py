@@ -6,6 +6,7 @@ from hypothesis import strategies
 import testtools
 
 from usermsg import exception
+from usermsg.notifications.drivers import host
 from usermsg.notifications.drivers.qpid import hosts
 
 WORDS = strategies.text(min_size=1, max_size=20).filter(
@@ -18,9 +19,9 @@ class HostTest(testtools.TestCase):
 
     def test_all_parts_are_read(self):
         self.assertEqual(
-            (hosts.Host('a.example', 5671, True, 'me', 'p@ss,word'),
-             hosts.Host('192.0.2.1', 99, False),
-             hosts.Host('2001:db8::1', 5672, False)),
+            (host.Host('a.example', 5671, True, 'me', 'p@ss,word'),
+             host.Host('192.0.2.1', 99, False),
+             host.Host('2001:db8::1', 5672, False)),
             hosts.read('amqps://me:p%40ss%2Cword@a.example, '
                        'amqp://192.0.2.1:99/,amqp://[2001:db8::1]'))
 
@@ -59,15 +60,15 @@ class HostTest(testtools.TestCase):
             found = hosts.read(text)
         except exception.ConfigurationError:
             return
-        for host in found:
-            self.assertTrue(host.name and 0 < host.port < 65536)
+        for each in found:
+            self.assertTrue(each.name and 0 < each.port < 65536)
 
 
 class RotationTest(testtools.TestCase):
 
     def rotation(self, *names, shortest=1, longest=30, jitter=0.0):
         return hosts.Rotation(
-            [hosts.Host(name, 1, False) for name in names], shortest,
+            [host.Host(name, 1, False) for name in names], shortest,
             longest, lambda: jitter)
 
     def test_all_are_tried_before_anything_is_waited_for(self):

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host of a broker, and the login that it asks for."""
+
+import dataclasses
+
+from oslo_utils import netutils
+
+
+@dataclasses.dataclass(frozen=True)
+class Host:
+    """A host as it is configured; shown without the login."""
+
+    name: str
+    port: int
+    tls: bool
+    username: str | None = None
+    password: str | None = dataclasses.field(default=None, repr=False)
+
+    @property
+    def address(self):
+        return f'{netutils.escape_ipv6(self.name)}:{self.port}'
+
+    def __str__(self):
+        return f'{"amqps" if self.tls else "amqp"}://{self.address}'
