@@ -9,7 +9,6 @@ import sys
 from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg import config
-from usermsg import exception
 from usermsg.notifications import direct
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import notification
@@ -76,8 +75,8 @@ class Send(db_command.Command):
         if parsed_args.driver:
             conf.set_override('driver', parsed_args.driver,
                               'oslo_messaging_notifications')
+        option = '--driver' if parsed_args.driver else loader.OPTION
         if not writer.configured(conf):
-            option = '--driver' if parsed_args.driver else loader.OPTION
             self.say(
                 f'{option} names none that sends anything (noop '
                 f'does not): nothing was sent.')
@@ -86,7 +85,7 @@ class Send(db_command.Command):
             parsed_args.event_type, parsed_args.payload,
             priority=parsed_args.priority,
             publisher_id=writer.publisher_id(conf))
-        drivers = self._load(conf, parsed_args.driver)
+        drivers = loader.load(conf, option)
         try:
             config.set_up_logging(conf)
             for handler in logging.getLogger().handlers:
@@ -96,15 +95,6 @@ class Send(db_command.Command):
             return self._send(told, drivers)
         finally:
             loader.close(drivers)
-
-    def _load(self, conf, given):
-        try:
-            return loader.load(conf)
-        except exception.ConfigurationError as error:
-            if not given:
-                raise
-            raise exception.ConfigurationError(str(error).replace(
-                loader.OPTION, '--driver', 1)) from None
 
     def _send(self, told, drivers):
         """Returns the exit status."""

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage notification watch``"""
 
-import argparse
 import json
+import math
 import os
 import sys
 import time
@@ -22,17 +22,12 @@ RABBIT, QPID = 'rabbit', 'qpid'
 # Those of oslo.messaging, which send to transport_url too.
 _ALSO_RABBIT = ('messaging', 'messagingv2', 'routing')
 
+_WORD = option_types.identifier(200)
+
 #: Seconds between two attempts to connect again, and between two looks at
 #: whether it shall end.
 _AGAIN = 1
 _LOOK = 0.3
-
-
-class _Over(Exception):
-    """It shall end, with this exit status."""
-
-    def __init__(self, status):
-        self.status = status
 
 
 class Watch(command.Command):
@@ -53,7 +48,7 @@ class Watch(command.Command):
                  'qpid is not supported (default: qpid if that is configured '
                  'and none that sends to RabbitMQ, otherwise rabbit)')
         parser.add_argument(
-            '--topic', metavar='NAME', action='append', type=_word,
+            '--topic', metavar='NAME', action='append', type=_WORD,
             help='of this topic, rather than of those that are configured; '
                  'may be given several times')
         parser.add_argument(
@@ -62,7 +57,7 @@ class Watch(command.Command):
             help='of this priority; may be given several times (default: '
                  'all)')
         parser.add_argument(
-            '--exchange', metavar='NAME', type=_word,
+            '--exchange', metavar='NAME', type=_WORD,
             help='at this exchange; that of glance, for instance, is glance '
                  '(default: [DEFAULT] control_exchange)')
         parser.add_argument(
@@ -79,53 +74,47 @@ class Watch(command.Command):
 
     def take_action(self, parsed_args):
         self._subscription = _subscription(self.app.conf, parsed_args)
-        self._left = parsed_args.count
+        self._left = parsed_args.count or math.inf
         self._show = json.dumps if parsed_args.format == 'json' else _line
-        self._end = (None if parsed_args.timeout is None else
-                     time.monotonic() + parsed_args.timeout)
-        self._listened = False
+        self._end = time.monotonic() + (parsed_args.timeout or math.inf)
+        self._has_listened = False
         try:
             with signals.Interruptions() as self._interruptions:
-                self._open()
                 self._listen()
-        except _Over as over:
-            return over.status
         except received_message.Lost as error:
             raise RuntimeError(
                 f'RabbitMQ cannot be used: {error}') from None
         except BrokenPipeError:
             # Whoever read this has enough. Python would complain at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
         finally:
             self._subscription.close()
 
     def _look(self, within=0):
-        """Whether to go on; waits for some seconds if nothing says no."""
+        """Wait for some seconds, unless it is to end: then exit."""
+        incomplete = self._left < math.inf
         if self._interruptions.came(within):
-            raise _Over(signals.INTERRUPTED if self._left else 0)
-        if self._end is not None and time.monotonic() > self._end:
-            raise _Over(1 if self._left or not self._listened else 0)
+            sys.exit(signals.INTERRUPTED if incomplete else 0)
+        if time.monotonic() > self._end:
+            sys.exit(int(incomplete or not self._has_listened))
 
     def _listen(self):
-        connected = True
-        while self._left is None or self._left > 0:
-            self._look(within=0 if connected else _AGAIN)
+        pause = 0
+        while self._left:
+            self._look(pause)
             try:
-                if not connected:
-                    self._open()
-                    connected = True
+                if pause or not self._has_listened:
+                    where = self._subscription.open(self._look)
+                    self._hint(f'Listening to {where}. Ctrl-C ends it.')
+                    self._has_listened, pause = True, 0
                 self._print(self._subscription.read(_LOOK))
             except received_message.Lost as error:
-                if connected:
+                if not self._has_listened:
+                    raise
+                if not pause:
                     self._hint(f'RabbitMQ is gone: {error}. What is sent '
                                f'until it is back is not shown.')
-                connected = False
-
-    def _open(self):
-        where = self._subscription.open(self._look)
-        self._listened = True
-        self._hint(f'Listening to {where}. Ctrl-C ends it.')
+                pause = _AGAIN
 
     def _print(self, notifications):
         for notification in notifications:
@@ -134,10 +123,9 @@ class Watch(command.Command):
                            'longer than 16 MiB.')
                 continue
             self.app.stdout.write(f'{self._show(notification)}\n')
-            if self._left is not None:
-                self._left -= 1
-                if not self._left:
-                    break
+            self._left -= 1
+            if not self._left:
+                break
         self.app.stdout.flush()
 
     def _hint(self, text):
@@ -157,7 +145,7 @@ def _subscription(conf, parsed_args):
             'Artemis "artemis browser". For RabbitMQ, also with its plug-in '
             'for AMQP 1.0, use --driver rabbit with '
             '[oslo_messaging_notifications] transport_url.')
-    found = settings.of(loader.transport(conf))
+    found = settings.Broker(loader.transport(conf))
     keys = [f'{topic}.{priority}'
             for topic in (parsed_args.topic or
                           conf.oslo_messaging_notifications.topics)
@@ -179,11 +167,3 @@ def _line(notification):
         'payload'))
     return ' '.join([*(json.dumps(str(word))[1:-1] for word in words),
                      json.dumps(payload)])
-
-
-def _word(text):
-    if not (text and text.isascii() and text.isprintable() and
-            len(text) <= 200):
-        raise argparse.ArgumentTypeError(
-            'it must be printable ASCII, not longer than 200 characters')
-    return text

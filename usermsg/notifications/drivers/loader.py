@@ -20,9 +20,10 @@ _OF_RABBITMQ = ('oslo_messaging.notify.messaging',
 OPTION = '[oslo_messaging_notifications] driver'
 
 
-def load(conf):
+def load(conf, option=OPTION):
     """All drivers that are configured. None of them connects yet.
 
+    :param option: where an error says that they are named
     :returns: name -> driver, in the order of the option; its
         ``notify(ctxt, msg, priority, retry)`` sends. One of ours says in
         ``patience`` how many seconds that takes at most, and in
@@ -53,7 +54,7 @@ def load(conf):
         on_missing_entrypoints_callback=missing)
     if problems:
         raise exception.ConfigurationError(
-            f'{OPTION}: {" ".join(problems.values())}')
+            f'{option}: {" ".join(problems.values())}')
     return {extension.name: extension.obj for extension in found}
 
 
