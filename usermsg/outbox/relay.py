@@ -198,45 +198,40 @@ class Relay:
                       len(idents), self.name, outbox.words(reason), idents[0])
 
 
-class Relays:
-    """The relays of all drivers, each in a thread of its own.
+def run_all(runtime, stop):
+    """Relay to all drivers, each in a thread, until an event is set.
 
     :param runtime: a :class:`usermsg.service.Runtime`
     """
+    drivers = _wait_for_drivers(runtime.conf, stop)
+    threads = [threading.Thread(
+        target=Relay(runtime, name, drivers[name]).run,
+        args=(stop,), name=f'relay-{name}')
+        for name in runtime.outbox.drivers if name in drivers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    loader.close(drivers)
 
-    def __init__(self, runtime):
-        self._runtime = runtime
 
-    def run(self, stop):
-        """Relay until an event is set."""
-        drivers = self._load(stop)
-        threads = [threading.Thread(
-            target=Relay(self._runtime, name, drivers[name]).run,
-            args=(stop,), name=f'relay-{name}')
-            for name in self._runtime.outbox.drivers if name in drivers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        loader.close(drivers)
+def _wait_for_drivers(conf, stop):
+    """The drivers, or none if the event is set before.
 
-    def _load(self, stop):
-        """The drivers, or none if the event is set before.
-
-        They could be loaded when the worker was started. What is missing
-        now, perhaps a certificate that is just being replaced, may come back.
-        """
-        said = None
-        while not stop.is_set():
-            try:
-                # In this process: no connection goes over a fork.
-                return load_drivers(self._runtime.conf)
-            except exception.ConfigurationError as error:
-                if str(error) != said:
-                    said = str(error)
-                    LOG.error('Notifications stay in the outbox: %s', error)
-            stop.wait(self._runtime.conf.relay.max_backoff)
-        return {}
+    They could be loaded when the worker was started. What is missing now,
+    perhaps a certificate that is just being replaced, may come back.
+    """
+    logged = None
+    while not stop.is_set():
+        try:
+            # In this process: no connection goes over a fork.
+            return load_drivers(conf)
+        except exception.ConfigurationError as error:
+            if str(error) != logged:
+                logged = str(error)
+                LOG.error('Notifications stay in the outbox: %s', error)
+        stop.wait(conf.relay.max_backoff)
+    return {}
 
 
 def load_drivers(conf):

@@ -2,6 +2,7 @@
 """What runs beside the API: a service of oslo.service."""
 
 import contextlib
+import functools
 import threading
 
 from oslo_log import log
@@ -81,7 +82,8 @@ class Worker(os_service.ServiceBase):
             LOG.error('No figures are served: %s', error)
         loops = {'reaper': reaps.run}
         if self.runtime.outbox.drivers:
-            loops['relays'] = relay.Relays(self.runtime).run
+            loops['relays'] = functools.partial(
+                relay.run_all, self.runtime)
         for name, run in loops.items():
             thread = threading.Thread(
                 target=run, args=(self._stop,), name=name)

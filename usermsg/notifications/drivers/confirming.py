@@ -7,7 +7,7 @@ import weakref
 
 from oslo_messaging.notify import notifier
 
-from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers import delivery
 from usermsg.notifications.drivers import per_process
 from usermsg.notifications import errors
 
@@ -70,8 +70,9 @@ class ConfirmingDriver(notifier.Driver):
                     self._clients.client(), ctxt, msg, priority, retry):
                 sent.append(future)
         except errors.NotDelivered as error:
-            sent.append(delivery_future.failed(error))
-        return delivery_future.together(sent)
+            sent.append(futures.Future())
+            sent[-1].set_exception(error)
+        return delivery.together(sent)
 
     def close(self):
         """Give what is pending some time, and end.

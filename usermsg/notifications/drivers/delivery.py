@@ -2,6 +2,9 @@
 """One message to a broker, until its result is known."""
 
 from concurrent import futures
+import itertools
+
+from usermsg.notifications import errors
 
 
 class Delivery:
@@ -35,3 +38,38 @@ class Delivery:
             else:
                 self.future.set_exception(error)
         self._wanted = False
+
+
+def together(sent):
+    """One Future for several; it can be cancelled like each of them.
+
+    :param sent: Futures whose results are None
+    :returns: a Future that is done when all are, and well if all are
+    """
+    if len(sent) == 1:
+        return sent[0]
+    whole = futures.Future()
+    # The last of several threads finds nothing left: next() is atomic.
+    left = itertools.count(len(sent) - 1, -1)
+
+    def done(_future):
+        if next(left) or not whole.set_running_or_notify_cancel():
+            return
+        problems = [future.exception() for future in sent
+                    if not future.cancelled() and future.exception()]
+        if problems:
+            # Again helps those for which it does.
+            whole.set_exception(min(problems, key=lambda error: isinstance(
+                error, errors.Refused)))
+        else:
+            whole.set_result(None)
+
+    def cancel(future):
+        if future.cancelled():
+            for each in sent:
+                each.cancel()
+
+    whole.add_done_callback(cancel)
+    for each in sent:
+        each.add_done_callback(done)
+    return whole

@@ -34,14 +34,12 @@ class Template:
             pieces = list(string.Formatter().parse(text))
         except ValueError as error:
             raise _bad(option, f'cannot be read: {error}') from None
-        self.parts = set()
-        for _text, name, form, conversion in pieces:
-            if name is None:
-                continue
-            if name not in known or form or conversion:
-                raise _bad(option, 'can have only these parts: ' + ', '.join(
-                    f'{{{part}}}' for part in known))
-            self.parts.add(name)
+        if any(name not in known or form or conversion
+               for _text, name, form, conversion in pieces
+               if name is not None):
+            raise _bad(option, 'can have only these parts: ' + ', '.join(
+                f'{{{part}}}' for part in known))
+        self.parts = {name for _text, name, *_form in pieces}
         if 'vhost' in self.parts and not vhost:
             raise _bad(option, 'has {vhost} in it, but vhost is not set')
         if not text or not text.isprintable():

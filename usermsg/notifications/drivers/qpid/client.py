@@ -40,13 +40,12 @@ class Client(io_thread.ThreadedClient):
         self._connect_at = 0.0
         self._reason = None
 
-    def submit(self, address, data, retries=None):
+    def submit(self, address, data, retries=math.inf):
         """Have a message sent.
 
         :param address: of the node
         :param data: the encoded message, bytes
-        :param retries: how many failures to outlive, None for all until the
-            deadline
+        :param retries: how many failures to outlive until the deadline
         :returns: a future, whose result is None when the server has
             confirmed; can be cancelled until the message is on its way
         :raises usermsg.notifications.errors.NotDelivered: there is no room

@@ -13,13 +13,13 @@ class Delivery(delivery.Delivery):
     :param address: of the node
     :param data: the encoded message
     :param deadline: in monotonic seconds
-    :param retries: how many failures it outlives, None for any number
+    :param retries: how many failures it outlives
     """
 
     __slots__ = ('number', 'address', 'data', 'retries', 'blamed',
                  'unconfirmed')
 
-    def __init__(self, number, address, data, deadline, retries=None):
+    def __init__(self, number, address, data, deadline, retries):
         super().__init__(len(data), deadline)
         self.number = number
         self.address = address

@@ -2,6 +2,7 @@
 """The strategy ``qpid``: notifications to a server that speaks AMQP 1.0."""
 
 import functools
+import math
 
 from usermsg.conf import qpid as options
 from usermsg.notifications.drivers import confirming
@@ -51,7 +52,7 @@ class QpidDriver(confirming.ConfirmingDriver):
                  self._settings.drain_timeout)
 
     def send(self, process_client, ctxt, msg, priority, retry):
-        retries = None if retry is None or retry < 0 else retry
+        retries = math.inf if retry is None or retry < 0 else retry
         parts = {'priority': priority.lower(), 'vhost': self._settings.vhost,
                  'exchange': self._settings.exchange}
         for topic in self.topics:

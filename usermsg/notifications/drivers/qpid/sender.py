@@ -7,7 +7,6 @@ for a bad address, which must not hold up what goes to others.
 """
 
 import collections
-import heapq
 import itertools
 import operator
 import uuid
@@ -257,18 +256,15 @@ class Sender:
     def _look_for_end(self, connection, proton, now):
         """Find out whether the peer has ended the link or the session."""
         link, session = self._link, self._session
-        end = link.close
-        if session.state & proton.Endpoint.REMOTE_CLOSED:
-            condition = failures.read(session)
-        elif link.state & proton.Endpoint.REMOTE_CLOSED:
-            condition = failures.read(link)
-        elif link.name in connection.detached:
-            condition = failures.read(link)
-            connection.detached.remove(link.name)
-            # To close it here would be an answer to what wasn't said.
-            end = link.detach
-        else:
+        closed = [each for each in (session, link)
+                  if each.state & proton.Endpoint.REMOTE_CLOSED]
+        if not closed and link.name not in connection.detached:
             return
+        connection.detached.discard(link.name)
+        condition = failures.read(closed[0] if closed else link)
+        # To close one that was detached would be an answer to what wasn't
+        # said.
+        end = link.close if closed else link.detach
         jobs = self._give_up()
         self._attach_by = None
         end()
@@ -286,10 +282,9 @@ class Sender:
             # None of them is to blame: when the operator has given us the
             # right, all can go.
             self._report.wrong(self.address, f'{host}: {said}')
-            waiting, self._waiting = self._waiting, collections.deque()
-            for job in waiting:
-                if not job.done:
-                    self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
+            while self._waiting:
+                self._finish(self._waiting.popleft(),
+                             errors.NotDelivered(f'qpid: {reason}'))
             # The next one asks again.
             self._resume_at = 0.0
             return
@@ -346,22 +341,17 @@ class Sender:
 
     def _give_up(self):
         """The jobs that were on their way, and now are not."""
-        jobs = []
-        for delivery, job in self._unsettled:
+        given_up, self._unsettled = self._unsettled, []
+        for delivery, _job in given_up:
             delivery.settle()
-            if not job.done:
-                jobs.append(job)
-        self._unsettled = []
-        return jobs
+        return [job for _delivery, job in given_up if not job.done]
 
     def failed(self, reason):
         """An attempt has failed, which not all jobs outlive."""
-        for job in list(self._waiting):
-            if job.retries is not None and not job.done:
-                if job.retries <= 0:
-                    self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
-                else:
-                    job.retries -= 1
+        for job in self._waiting:
+            job.retries -= 1
+            if job.retries < 0:
+                self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
 
     def _again(self, jobs, reason):
         self._reason = reason
@@ -370,10 +360,8 @@ class Sender:
 
     def _put_back(self, jobs):
         if jobs:
-            number = operator.attrgetter('number')
-            # Each is in order already.
-            self._waiting = collections.deque(heapq.merge(
-                sorted(jobs, key=number), self._waiting, key=number))
+            self._waiting = collections.deque(sorted(
+                [*jobs, *self._waiting], key=operator.attrgetter('number')))
 
     def _pause(self, now):
         self._failures += 1

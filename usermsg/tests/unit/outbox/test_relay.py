@@ -495,8 +495,8 @@ class TestRunning(TestCase):
             oslo_messaging_notifications={'driver': 'qpid'},
             oslo_messaging_qpid={'hosts': 'amqps://localhost:1',
                                  'ssl_ca_file': path})
-        thread = threading.Thread(target=relay.Relays(service).run,
-                                  args=(self.stop,))
+        thread = threading.Thread(target=relay.run_all,
+                                  args=(service, self.stop))
         thread.start()
         self.addCleanup(thread.join, 60)
         self.addCleanup(self.stop.set)

@@ -35,7 +35,7 @@ class QpidOutboxTest(qpid_case.QpidCase):
                 'min_backoff': 0.05, 'max_backoff': 0.2})
         stop = threading.Event()
         thread = threading.Thread(
-            target=relay.Relays(self.service).run, args=(stop,))
+            target=relay.run_all, args=(self.service, stop))
         thread.start()
         self.addCleanup(thread.join, qpid_case.PATIENCE)
         self.addCleanup(stop.set)

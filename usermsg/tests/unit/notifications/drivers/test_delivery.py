@@ -5,7 +5,7 @@ from concurrent import futures
 
 import testtools
 
-from usermsg.notifications.drivers import delivery_future
+from usermsg.notifications.drivers import delivery
 from usermsg.notifications import errors
 
 
@@ -16,14 +16,14 @@ class TestTogether(testtools.TestCase):
         self.sent = [futures.Future() for _ in range(3)]
 
     def test_it_is_done_when_all_are(self):
-        whole = delivery_future.together(self.sent)
+        whole = delivery.together(self.sent)
         for each in self.sent:
             self.assertFalse(whole.done())
             each.set_result(None)
         self.assertIsNone(whole.result(0))
 
     def test_what_helps_by_trying_again_counts_most(self):
-        whole = delivery_future.together(self.sent)
+        whole = delivery.together(self.sent)
         self.sent[0].set_exception(errors.Refused('large'))
         self.sent[1].set_exception(errors.NotDelivered('away'))
         self.assertFalse(whole.done())
@@ -32,7 +32,7 @@ class TestTogether(testtools.TestCase):
 
     def test_it_is_cancelled_with_all_that_can_be(self):
         self.sent[0].set_running_or_notify_cancel()
-        whole = delivery_future.together(self.sent)
+        whole = delivery.together(self.sent)
         self.assertTrue(whole.cancel())
         self.assertEqual([False, True, True],
                          [each.cancelled() for each in self.sent])
@@ -42,7 +42,7 @@ class TestTogether(testtools.TestCase):
     def test_some_may_be_done_before(self):
         for each in self.sent:
             each.set_result(None)
-        self.assertIsNone(delivery_future.together(self.sent).result(0))
+        self.assertIsNone(delivery.together(self.sent).result(0))
 
     def test_one_is_itself(self):
-        self.assertIs(self.sent[0], delivery_future.together(self.sent[:1]))
+        self.assertIs(self.sent[0], delivery.together(self.sent[:1]))
