@@ -164,20 +164,60 @@ class ImageNotifier:
             'bytes_sent': int(bytes_sent),
         }, priority)
 
+    @contextlib.contextmanager
     def upload(self, image, context=None):
         """A context manager that tells of an upload: see :class:`Upload`.
 
+        It tells that the upload begins; then that the data is stored, and
+        that the image is active, when the block ends. If something is raised
+        it tells that the step which it was at failed, and passes it on.
+
+        :param image: what the image is when its upload begins
         :param context: of the request, for the owner's message
         """
-        return Upload(self, image, context)
+        upload = Upload(self, image)
+        self.prepare(upload.image)
+        try:
+            yield upload
+        except BaseException as error:
+            # What isn't an Exception ends the task from outside: the process
+            # is stopped, or nobody waits for it any more.
+            why = ({'exception': error} if isinstance(error, Exception)
+                   else {'detail': entries.Details.TRANSFER_INTERRUPTED})
+            self.failed(upload.step, upload.image.get('id'), **why)
+            self.tell_owner(upload.image, context, **why)
+            raise
+        upload.stored()
+        self.activate(upload.image)
 
+    @contextlib.contextmanager
     def download(self, image, receiver, destination_ip=None, size=None):
         """A context manager that tells of a download: see :class:`Download`.
+
+        It tells of it once, when the block ends: ``INFO`` if all was sent,
+        ``ERROR`` if it was less or more, if the store failed, or if the
+        receiver went away. If nobody knows how much it should be, all is what
+        there was. It passes on whatever is raised.
 
         :param receiver: the context of who asked for it
         :param size: how many bytes are to be sent, if not the whole image
         """
-        return Download(self, image, receiver, destination_ip, size)
+        if size is None:
+            # What is no mapping is logged when it is to be told.
+            with contextlib.suppress(Exception):
+                size = _mapping(image).get('size')
+        download = Download()
+        is_whole = False
+        try:
+            yield download
+            is_whole = size in (None, download.bytes_sent)
+        except GeneratorExit:
+            # A receiver may leave as soon as it has all.
+            is_whole = size == download.bytes_sent
+            raise
+        finally:
+            self.sent(image, receiver, download.bytes_sent, destination_ip,
+                      notification.INFO if is_whole else notification.ERROR)
 
     def tell_owner(self, image, context, **why):
         """Record a message for the owner, if there is a recorder.
@@ -242,18 +282,14 @@ def _mapping(image):
 class Upload:
     """What becomes of an image while its data is stored.
 
-    Tells that it begins; then that the data is stored, and that the image is
-    active, when the block ends. If something is raised it tells that the
-    step which it was at failed, and passes it on.
-
     :param image: what the image is when its upload begins
+    :ivar image: what it is now
+    :ivar step: the event type of what comes next
     """
 
-    def __init__(self, notifier, image, context):
+    def __init__(self, notifier, image):
         self._notifier = notifier
-        self._context = context
-        self._step = UPLOAD
-        #: What it is now.
+        self.step = UPLOAD
         self.image = {}
         # What is no mapping tells nothing; each step logs that.
         with contextlib.suppress(Exception):
@@ -269,46 +305,15 @@ class Upload:
         Without this it counts as stored when the block ends.
         """
         self.update(**attributes)
-        if self._step == UPLOAD:
-            self._step = ACTIVATE
+        if self.step == UPLOAD:
+            self.step = ACTIVATE
             self._notifier.uploaded(self.image)
-
-    def __enter__(self):
-        self._notifier.prepare(self.image)
-        return self
-
-    def __exit__(self, exception_type, exception, traceback):
-        if exception is None:
-            self.stored()
-            self._notifier.activate(self.image)
-            return
-        # What isn't an Exception ends the task from outside: the process is
-        # stopped, or nobody waits for it any more.
-        why = ({'exception': exception} if isinstance(exception, Exception)
-               else {'detail': entries.Details.TRANSFER_INTERRUPTED})
-        self._notifier.failed(self._step, self.image.get('id'), **why)
-        self._notifier.tell_owner(self.image, self._context, **why)
 
 
 class Download:
-    """How much of an image has been sent.
+    """How much of an image has been sent."""
 
-    Tells of it once, when the block ends: ``INFO`` if all was sent, ``ERROR``
-    if it was less or more, if the store failed, or if the receiver went away.
-    If nobody knows how much it should be, all is what there was. Passes on
-    whatever is raised.
-    """
-
-    def __init__(self, notifier, image, receiver, destination_ip, size):
-        self._notifier = notifier
-        self._image = image
-        self._receiver = receiver
-        self._destination_ip = destination_ip
-        self._size = size
-        if size is None:
-            # What is no mapping is logged when it is to be told.
-            with contextlib.suppress(Exception):
-                self._size = _mapping(image).get('size')
+    def __init__(self):
         self.bytes_sent = 0
 
     def count(self, blocks):
@@ -323,18 +328,3 @@ class Download:
     def add(self, number):
         """Bytes that were sent in another way."""
         self.bytes_sent += number
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, exception_type, exception, traceback):
-        if exception is None:
-            whole = self._size in (None, self.bytes_sent)
-        else:
-            # A receiver may leave as soon as it has all.
-            whole = (isinstance(exception, GeneratorExit) and
-                     self._size == self.bytes_sent)
-        self._notifier.sent(
-            self._image, self._receiver, self.bytes_sent,
-            self._destination_ip,
-            notification.INFO if whole else notification.ERROR)

@@ -6,9 +6,10 @@ What ``[oslo_messaging_notifications] driver`` names are entry points, ours
 others) and anybody else's.
 """
 
+from importlib import metadata
+
 from oslo_log import log
 import oslo_messaging
-from stevedore import named
 
 from usermsg import exception
 
@@ -32,30 +33,22 @@ def load(conf, option=OPTION):
         says which and why
     """
     options = conf.oslo_messaging_notifications
-    names = [name for name in dict.fromkeys(options.driver) if name]
-    problems = {}
-
-    def missing(found):
-        # What is there and can't be loaded counts as missing too.
-        for name in sorted(found - set(problems)):
-            problems[name] = f'there is no driver "{name}".'
-
-    def broken(_manager, entry_point, error):
-        problems[entry_point.name] = (
-            str(error) if isinstance(error, exception.ConfigurationError)
-            else f'the driver "{entry_point.name}" cannot be loaded: '
-                 f'{_reason(error)}.')
-
-    found = named.NamedExtensionManager(
-        ENTRY_POINTS, names, name_order=True, invoke_on_load=True,
-        invoke_args=(conf,),
-        invoke_kwds={'topics': options.topics, 'transport': transport(conf)},
-        on_load_failure_callback=broken,
-        on_missing_entrypoints_callback=missing)
+    arguments = {'topics': options.topics, 'transport': transport(conf)}
+    known = {each.name: each
+             for each in metadata.entry_points(group=ENTRY_POINTS)}
+    drivers, problems = {}, []
+    for name in dict.fromkeys(filter(None, options.driver)):
+        try:
+            drivers[name] = known[name].load()(conf, **arguments)
+        except exception.ConfigurationError as error:
+            problems.append(str(error))
+        except Exception as error:
+            problems.append(
+                f'the driver "{name}" cannot be loaded: {_reason(error)}.'
+                if name in known else f'there is no driver "{name}".')
     if problems:
-        raise exception.ConfigurationError(
-            f'{option}: {" ".join(problems.values())}')
-    return {extension.name: extension.obj for extension in found}
+        raise exception.ConfigurationError(f'{option}: {" ".join(problems)}')
+    return drivers
 
 
 def patience(driver):

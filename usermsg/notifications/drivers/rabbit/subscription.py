@@ -2,7 +2,6 @@
 """Copies of what passes an exchange of RabbitMQ, for whoever looks on."""
 
 import contextlib
-import time
 
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import received_message
@@ -75,18 +74,15 @@ class Subscription:
                               exclusive=True)
 
     def read(self, seconds):
-        """What has arrived, or does within some seconds.
+        """What has arrived, or is the next to do so within some seconds.
 
         :returns: a list of the six attributes of each, as a dict; None for
             what is no notification
         :raises received_message.Lost: the connection is gone
         """
-        end = time.monotonic() + seconds
         try:
             with contextlib.suppress(TimeoutError):
-                while not self._arrived:
-                    self._connection.drain_events(
-                        timeout=max(end - time.monotonic(), 0.01))
+                self._connection.drain_events(timeout=seconds)
             self._connection.heartbeat_tick()
             messages, self._arrived[:] = list(self._arrived), []
             if messages:
