@@ -64,6 +64,7 @@ class ThreadedClient:
         self._asleep = False
         self._stirred = False
         self._end_at = None
+        self._files = contextlib.ExitStack()
         self._waker = self._wakened = None
 
     def put(self, delivery, deadline=0.0):
@@ -145,10 +146,11 @@ class ThreadedClient:
 
     def _start(self):
         try:
-            self.selector = selectors.PollSelector()
-            self._waker, self._wakened = socket.socketpair()
+            self.selector = self._files.enter_context(
+                selectors.PollSelector())
+            self._waker, self._wakened = map(
+                self._files.enter_context, socket.socketpair())
             self._waker.setblocking(False)
-            self._wakened.setblocking(False)
             self.selector.register(self._wakened, selectors.EVENT_READ)
             self._thread = threading.Thread(
                 target=self._run, name=f'usermsg-{self._name}', daemon=True)
@@ -157,16 +159,10 @@ class ThreadedClient:
             # The interpreter is about to end, or there are too many threads
             # or open files. The next one tries again.
             self._thread = None
-            self._close_files()
+            self._files.close()
             raise errors.NotDelivered(
                 f'{self._name}: no thread can be started to send it: '
                 f'{getattr(error, "strerror", None) or error}') from None
-
-    def _close_files(self):
-        for each in (self.selector, self._waker, self._wakened):
-            if each is not None:
-                each.close()
-        self.selector = self._waker = self._wakened = None
 
     def _stir(self):
         """Called with the lock; what is to be woken without it, or None."""
@@ -197,7 +193,7 @@ class ThreadedClient:
         finally:
             with self._changed:
                 self._asleep = False
-                self._close_files()
+                self._files.close()
 
     def _recover(self, error):
         try:

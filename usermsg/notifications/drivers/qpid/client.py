@@ -68,7 +68,11 @@ class Client(io_thread.ThreadedClient):
                     return math.inf
                 if now < self._connect_at:
                     return self._connect_at
-                self._connect()
+                self._connection = connection.Connection(
+                    self._proton, self._settings, self._rotation.host(),
+                    self._rotation.rounds)
+                self.selector.register(
+                    self._connection, selectors.EVENT_READ)
                 now = time.monotonic()
             wake = self._converse(now)
             self.selector.modify(
@@ -105,12 +109,6 @@ class Client(io_thread.ThreadedClient):
         if late:
             for each in self._senders.values():
                 each.forget_done()
-
-    def _connect(self):
-        self._connection = connection.Connection(
-            self._proton, self._settings, self._rotation.host(),
-            self._rotation.rounds)
-        self.selector.register(self._connection, selectors.EVENT_READ)
 
     def _converse(self, now):
         link = self._connection

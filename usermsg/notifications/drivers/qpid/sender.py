@@ -60,11 +60,10 @@ class Sender:
         # What was confirmed when nobody waited for it any more: the digests of
         # the last ones, in their order.
         self._came_late = {}
-        self._session = self._link = None
+        self._session = self._link = self._attach_by = None
         self._tags = itertools.count()
         self._failures = 0
         self._resume_at = 0.0
-        self._attach_by = None
         self._reason = None
 
     def put(self, job):
@@ -197,22 +196,20 @@ class Sender:
 
         In one pass, rather than by events: see :mod:`.connection`.
         """
+        ends = (proton.Delivery.ACCEPTED, proton.Delivery.REJECTED,
+                proton.Delivery.RELEASED, proton.Delivery.MODIFIED)
         again = []
         kept = []
         for delivery, job in self._unsettled:
-            if not delivery.updated:
+            # RECEIVED, or what we don't know: the outcome is to come.
+            if not delivery.updated or not (
+                    (state := delivery.remote_state) in ends or
+                    delivery.settled):
                 kept.append((delivery, job))
                 continue
-            state = delivery.remote_state
             if state == proton.Delivery.ACCEPTED:
                 connection.is_good = True
                 self._accepted(job)
-            elif not delivery.settled and state not in (
-                    proton.Delivery.REJECTED, proton.Delivery.RELEASED,
-                    proton.Delivery.MODIFIED):
-                # RECEIVED, or what we don't know: the outcome is to come.
-                kept.append((delivery, job))
-                continue
             elif not job.done:
                 error = self._refusal(delivery, state, connection, proton)
                 if error:
@@ -248,9 +245,9 @@ class Sender:
                         else errors.NotDelivered)
                 return kind(
                     f'{where} rejects it: {failures.words(condition)}')
-        elif state == proton.Delivery.MODIFIED:
-            if delivery.remote.undeliverable:
-                return errors.Refused(f'{where} cannot take it.')
+        elif (state == proton.Delivery.MODIFIED and
+              delivery.remote.undeliverable):
+            return errors.Refused(f'{where} cannot take it.')
         return None
 
     def _look_for_end(self, connection, proton, now):
@@ -266,40 +263,35 @@ class Sender:
         # said.
         end = link.close if closed else link.detach
         jobs = self._give_up()
-        self._attach_by = None
         end()
         link.free()
         connection.leave(session)
-        self._link = self._session = None
         self._ended(condition, jobs, connection.host, now)
 
     def _ended(self, condition, jobs, host, now):
         name = condition and condition.name
         said = failures.words(condition, 'it ended the link without a reason')
         reason = f'{host}: {self.address}: {said}'
-        self._pause(now)
-        if name in failures.DENIED and not jobs:
-            # None of them is to blame: when the operator has given us the
-            # right, all can go.
-            self._report.wrong(self.address, f'{host}: {said}')
-            while self._waiting:
-                self._finish(self._waiting.popleft(),
-                             errors.NotDelivered(f'qpid: {reason}'))
-            # The next one asks again.
-            self._resume_at = 0.0
-            return
         if name == failures.TOO_LARGE and jobs:
             largest = max(jobs, key=lambda job: len(job.data))
             jobs.remove(largest)
             self._finish(largest, errors.Refused(f'qpid: {reason}'))
-            self._resume_at = 0.0
-        else:
-            self._report.wrong(self.address, f'{host}: {said}')
-            kind = (errors.Refused if name in failures.ITS_OWN
-                    else errors.NotDelivered)
-            jobs = self._blame(
-                jobs, _UNLUCKY if name in failures.NOBODYS_FAULT else _BLAMED,
-                kind(f'qpid: {reason}'))
+            self._again(jobs, reason)
+            return
+        self._report.wrong(self.address, f'{host}: {said}')
+        if name in failures.DENIED and not jobs:
+            # None of them is to blame: when the operator has given us the
+            # right, all can go. The next one asks again.
+            while self._waiting:
+                self._finish(self._waiting.popleft(),
+                             errors.NotDelivered(f'qpid: {reason}'))
+            return
+        self._pause(now)
+        kind = (errors.Refused if name in failures.ITS_OWN
+                else errors.NotDelivered)
+        self._blame(
+            jobs, _UNLUCKY if name in failures.NOBODYS_FAULT else _BLAMED,
+            kind(f'qpid: {reason}'))
         self._again(jobs, reason)
 
     def _blame(self, jobs, limit, error):
@@ -309,21 +301,16 @@ class Sender:
         word about which. All that was on its way with it would be sent again
         with it, for ever. So the next goes alone, and then more and more.
 
-        :param jobs: that were on their way
+        :param jobs: that were on their way; those to send again are left
         :param limit: how often one may have been alone
         :param error: what it gets then
-        :returns: those to send again
         """
-        if not jobs:
-            return jobs
-        self._allowed = 1
-        if len(jobs) > 1:
-            return jobs
-        jobs[0].blamed += 1
-        if jobs[0].blamed < limit:
-            return jobs
-        self._finish(jobs[0], error)
-        return []
+        if jobs:
+            self._allowed = 1
+        if len(jobs) == 1:
+            jobs[0].blamed += 1
+            if jobs[0].blamed >= limit:
+                self._finish(jobs.pop(), error)
 
     def lost(self, reason=None):
         """The connection is gone: what was on its way waits again.
@@ -332,18 +319,17 @@ class Sender:
         """
         jobs = self._give_up()
         if reason:
-            jobs = self._blame(
+            self._blame(
                 jobs, _UNLUCKY, errors.NotDelivered(f'qpid: {reason}'))
-        self._attach_by = None
-        self._link = self._session = None
         self._resume_at = 0.0
         self._put_back(jobs)
 
     def _give_up(self):
-        """The jobs that were on their way, and now are not."""
+        """Have no link; returns the jobs that were on their way."""
         given_up, self._unsettled = self._unsettled, []
         for delivery, _job in given_up:
             delivery.settle()
+        self._session = self._link = self._attach_by = None
         return [job for _delivery, job in given_up if not job.done]
 
     def failed(self, reason):
@@ -359,9 +345,8 @@ class Sender:
         self.failed(reason)
 
     def _put_back(self, jobs):
-        if jobs:
-            self._waiting = collections.deque(sorted(
-                [*jobs, *self._waiting], key=operator.attrgetter('number')))
+        self._waiting = collections.deque(sorted(
+            [*jobs, *self._waiting], key=operator.attrgetter('number')))
 
     def _pause(self, now):
         self._failures += 1

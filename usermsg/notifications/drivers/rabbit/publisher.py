@@ -8,6 +8,7 @@ saying so; and it logs a line, or a payload, for each attempt.
 """
 
 import collections
+import contextlib
 import itertools
 import math
 import random
@@ -61,7 +62,6 @@ class Publisher(io_thread.ThreadedClient):
         # Here, in the process that connects: not all to the same.
         random.shuffle(self._hosts)
         self._connection = self._channel = None
-        # That of the connection, which forgets it when it is closed.
         self._file = None
         self._sent = {}  # by the numbers that the channel gives them
         self._number = 0
@@ -171,28 +171,24 @@ class Publisher(io_thread.ThreadedClient):
                     (deadline - time.monotonic()) / hosts, connections.LEAST))
                 return
             except Exception as error:
+                self._disconnect()
                 reasons.append(
                     f'{host.address}: {connections.reason_of(error)}')
                 self._hosts.rotate(-1)
         raise errors.NotDelivered(f'rabbit: {"; ".join(reasons)}')
 
     def _open(self, host, timeout):
-        connection = connections.connect(
+        self._connection = connections.connect(
             self._broker, host, timeout, heartbeat=self._broker.heartbeat,
             on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
-        try:
-            channel = connection.channel()
-            channel.confirm_select()
-            self.selector.register(
-                connection.sock, selectors.EVENT_READ)
-        except BaseException:
-            connections.end(connection)
-            raise
+        # The connection forgets it when it is closed.
+        self._file = self._connection.sock
+        self.selector.register(self._file, selectors.EVENT_READ)
+        self._channel = channel = self._connection.channel()
+        channel.confirm_select()
         channel.events['basic_ack'].add(self._on_ack)
         channel.events['basic_nack'].add(self._on_nack)
         channel.events['basic_return'].add(self._on_return)
-        self._connection, self._channel = connection, channel
-        self._file = connection.sock
 
     def _disconnect(self):
         connection, self._connection = self._connection, None
@@ -202,7 +198,9 @@ class Publisher(io_thread.ThreadedClient):
         self._declared.clear()
         self._blocked = self._good = False
         if connection is not None:
-            self.selector.unregister(self._file)
+            # It is not there if that is what failed.
+            with contextlib.suppress(KeyError):
+                self.selector.unregister(self._file)
             connections.end(connection)
 
     def _declare(self, key):
