@@ -30,7 +30,7 @@ class Direct:
         for name, driver in drivers.items():
             own = loader.patience(driver)
             seconds = max(patience, own + _GRACE) if own else patience
-            self._drivers[name] = driver, seconds, bounded_call.Deadline(
+            self._drivers[name] = driver, bounded_call.Deadline(
                 seconds, name=f'notify-{name}')
 
     def send(self, notification):
@@ -59,18 +59,17 @@ class Direct:
             :class:`usermsg.notifications.errors.NotDelivered`)
         """
         body = notification.body()
-        for name, (driver, seconds, bound) in self._drivers.items():
-            yield name, self._outcome(driver, seconds, bound, body)
+        for name, (driver, bound) in self._drivers.items():
+            yield name, self._outcome(driver, bound, body)
 
-    def _outcome(self, driver, seconds, bound, body):
+    def _outcome(self, driver, bound, body):
         try:
             bound.run(lambda: driver.notify(
                 {}, body, body['priority'], 0))
         except errors.NotDelivered as error:
             return error
-        except bounded_call.Expired:
-            return errors.NotDelivered(
-                f'it has said nothing for {seconds:g} seconds')
+        except bounded_call.Expired as error:
+            return errors.NotDelivered(str(error))
         except Exception as error:
             # A driver of somebody else's. Its words could hold the payload.
             return errors.NotDelivered(type(error).__name__)

@@ -15,11 +15,6 @@ from usermsg.notifications import errors
 #: event, as a name may come from outside and each one is kept for ever.
 LOGGER = 'usermsg.notification'
 
-_LEVELS = {
-    'debug': logging.DEBUG, 'info': logging.INFO, 'audit': logging.INFO,
-    'sample': logging.INFO, 'warn': logging.WARNING, 'error': logging.ERROR,
-    'critical': logging.CRITICAL}
-
 _WRITTEN = ''
 _NOWHERE = (
     'logging: no log takes it; set log_file, or in log_config_append give the '
@@ -45,7 +40,9 @@ class LoggingDriver(notifier.Driver):
         except RecursionError:
             raise errors.Refused('logging: it contains itself') from None
         logger = logging.getLogger(LOGGER)
-        level = _LEVELS.get(priority.lower(), logging.INFO)
+        # What is no level of its own, such as SAMPLE, is as important.
+        level = logging.getLevelNamesMapping().get(
+            priority.upper(), logging.INFO)
         # Not through logger.log(): levels of loggers, such as those of
         # default_log_levels, say what is worth a line. This is.
         record = logger.makeRecord(

@@ -74,16 +74,29 @@ class Client(io_thread.ThreadedClient):
                 self.selector.register(
                     self._connection, selectors.EVENT_READ)
                 now = time.monotonic()
-            wake = self._converse(now)
-            self.selector.modify(
-                self._connection, self._connection.interest())
-            return wake
+            return self._converse(self._connection, now)
         except failures.Lost as lost:
             reason = str(lost)
         # Not while the exception is handled: oslo.log would add it.
         self._report.wrong(str(self._rotation.host()), reason)
         self._lose(reason)
         return self._connect_at
+
+    def _converse(self, link, now):
+        link.receive()
+        wake = [link.check(now)]
+        if link.is_open:
+            self._reason = None
+            wake += [each.turn(link, self._proton, now)
+                     for each in self._senders.values()]
+            if link.is_good:
+                self._rotation.worked()
+                self._report.well(str(link.host))
+        link.flush()
+        # Some failures show only when there is nothing left to write.
+        link.check(now)
+        self.selector.modify(link, link.interest())
+        return min((each for each in wake if each), default=math.inf)
 
     def broken(self, error):
         self._report.broken(str(self._rotation.host()), error)
@@ -109,22 +122,6 @@ class Client(io_thread.ThreadedClient):
         if late:
             for each in self._senders.values():
                 each.forget_done()
-
-    def _converse(self, now):
-        link = self._connection
-        link.receive()
-        wake = [link.check(now)]
-        if link.is_open:
-            self._reason = None
-            wake += [each.turn(link, self._proton, now)
-                     for each in self._senders.values()]
-            if link.is_good:
-                self._rotation.worked()
-                self._report.well(str(link.host))
-        link.flush()
-        # Some failures show only when there is nothing left to write.
-        link.check(now)
-        return min((each for each in wake if each), default=math.inf)
 
     def _lose(self, reason):
         """The connection is of no use any more, or there is none."""

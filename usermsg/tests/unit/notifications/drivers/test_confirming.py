@@ -5,6 +5,7 @@ import gc
 from usermsg.notifications.drivers import confirming
 from usermsg.notifications import errors
 from usermsg.tests import base
+from usermsg.tests.fixtures import processes
 
 
 class Client:
@@ -81,3 +82,44 @@ class ConfirmingDriverTest(base.TestCase):
         del driver
         gc.collect()
         self.assertEqual([7], self.client.closed)
+
+
+class CloseableClient:
+
+    def __init__(self):
+        self.closed = []
+
+    def close(self, timeout):
+        self.closed.append(timeout)
+
+
+class PerProcessTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clients = confirming.PerProcess('test', CloseableClient)
+
+    def test_a_process_keeps_its_client(self):
+        self.assertIs(self.clients.client(), self.clients.client())
+
+    def test_a_child_has_another_client(self):
+        own = self.clients.client()
+        self.assertEqual(0, processes.run_in_fork(
+            lambda: self.assertIsNot(own, self.clients.client())))
+        self.assertIs(own, self.clients.client())
+
+    def test_a_child_does_not_close_the_client_of_its_parent(self):
+        own = self.clients.client()
+
+        def close():
+            self.clients.close(1)
+            self.assertEqual([], own.closed)
+
+        self.assertEqual(0, processes.run_in_fork(close))
+
+    def test_closed_has_no_client_any_more(self):
+        own = self.clients.client()
+        self.clients.close(5)
+        self.assertEqual([5], own.closed)
+        error = self.assertRaises(errors.NotDelivered, self.clients.client)
+        self.assertEqual('test: the driver was closed.', str(error))
