@@ -73,7 +73,7 @@ class Connection:
         sasl.allowed_mechs(' '.join(self._mechanisms))
         sasl.allow_insecure_mechs = settings.allow_plain_without_tls
         if self.host.tls:
-            transport.ssl(tls.domain(self._proton, settings))
+            transport.ssl(tls.make_domain(self._proton, settings))
             # For the server to choose a certificate, and for us to check
             # that it is this host's.
             transport.ssl().peer_hostname = self.host.name
@@ -132,10 +132,8 @@ class Connection:
         taken = 0
         self.has_heard = False
         with self._failures():
-            while taken < _CHUNK:
-                capacity = self._transport.capacity()
-                if capacity <= 0:
-                    return
+            while taken < _CHUNK and (
+                    capacity := self._transport.capacity()) > 0:
                 data = self._socket.recv(min(capacity, _CHUNK))
                 if not data:
                     self._transport.close_tail()

@@ -46,7 +46,7 @@ class QpidDriver(confirming.ConfirmingDriver):
         proton = proton_library.load(self._settings.tls, self._settings.sasl)
         if self._settings.tls:
             # Files that can't be used are better known now than later.
-            tls.domain(proton, self._settings)
+            tls.make_domain(proton, self._settings)
         self.use(functools.partial(client.Client, proton, self._settings),
                  self._settings.delivery_timeout,
                  self._settings.drain_timeout)

@@ -4,7 +4,7 @@
 from usermsg import exception
 
 
-def domain(proton, settings):
+def make_domain(proton, settings):
     """Whom to trust and who we are, for one connection.
 
     For one only: Proton keeps a name and a session in what it makes of it.
@@ -12,23 +12,22 @@ def domain(proton, settings):
     :param settings: a :class:`.settings.Settings`
     :raises usermsg.exception.ConfigurationError: a file can't be used
     """
-    made = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
+    domain = proton.SSLDomain(proton.SSLDomain.MODE_CLIENT)
+    path = settings.ssl_ca_file
+    reason = 'ssl_ca_file: it holds no certificates in PEM.'
     try:
-        if settings.ssl_ca_file:
-            made.set_trusted_ca_db(settings.ssl_ca_file)
+        if path:
+            domain.set_trusted_ca_db(path)
+        path = settings.ssl_cert_file
+        reason = (
+            'ssl_cert_file, ssl_key_file: they are not a certificate and its '
+            'key in PEM, or ssl_key_password is not that of the key.')
+        if path:
+            domain.set_credentials(
+                path, settings.ssl_key_file, settings.ssl_key_password)
     except proton.SSLException:
         raise exception.ConfigurationError(
-            '[oslo_messaging_qpid] ssl_ca_file: it holds no certificates in '
-            'PEM.', settings.ssl_ca_file) from None
-    try:
-        if settings.ssl_cert_file:
-            made.set_credentials(settings.ssl_cert_file, settings.ssl_key_file,
-                                 settings.ssl_key_password)
-    except proton.SSLException:
-        raise exception.ConfigurationError(
-            '[oslo_messaging_qpid] ssl_cert_file, ssl_key_file: they are not '
-            'a certificate and its key in PEM, or ssl_key_password is not '
-            'that of the key.', settings.ssl_cert_file) from None
+            f'[oslo_messaging_qpid] {reason}', path) from None
     # The certificate must be for the name of the host.
-    made.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
-    return made
+    domain.set_peer_authentication(proton.SSLDomain.VERIFY_PEER_NAME)
+    return domain

@@ -95,6 +95,8 @@ class Publisher(io_thread.ThreadedClient):
             self._connection.read_all()
             self._connection.tick()
         self._expire()
+        while self.inbox and self.inbox[0].done:
+            self.inbox.popleft()
         if self.inbox and not self._blocked:
             self._publish()
             if self.inbox:
@@ -138,8 +140,6 @@ class Publisher(io_thread.ThreadedClient):
             # The connection is kept: what was sent there arrives when there
             # is room again, and so would a second one.
             self.finish(each, errors.NotDelivered(reason))
-        while self.inbox and self.inbox[0].done:
-            self.inbox.popleft()
 
     def _publish(self):
         """Send what waits, but only as much as is written at once."""
