@@ -38,8 +38,6 @@ class Settings:
     def __init__(self, conf):
         values.register(conf, options.GROUP, options.OPTS)
         group = conf.oslo_messaging_qpid
-        vars(self).update(
-            {option.dest: group[option.dest] for option in options.OPTS})
         self.hosts = hosts.read(group.hosts)
         self.addresses = address.addresses(group.address, group.vhost)
         _check_files(group)
@@ -55,6 +53,19 @@ class Settings:
         self.write_body = envelope.ENVELOPES[group.envelope]
         self.mechanisms = {
             host: _mechanisms(host, group) for host in self.hosts}
+        self.allow_plain_without_tls = group.allow_plain_without_tls
+        self.ssl_ca_file = group.ssl_ca_file
+        self.ssl_cert_file = group.ssl_cert_file
+        self.ssl_key_file = group.ssl_key_file
+        self.ssl_key_password = group.ssl_key_password
+        self.connect_timeout = group.connect_timeout
+        self.idle_timeout = group.idle_timeout
+        self.min_backoff = group.min_backoff
+        self.max_backoff = group.max_backoff
+        self.delivery_timeout = group.delivery_timeout
+        self.drain_timeout = group.drain_timeout
+        self.window = group.window
+        self.max_pending = group.max_pending
         self.tls = any(host.tls for host in self.hosts)
         self.sasl = any(host.username for host in self.hosts)
 
