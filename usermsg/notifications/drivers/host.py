@@ -3,8 +3,6 @@
 
 import dataclasses
 
-from oslo_utils import netutils
-
 
 @dataclasses.dataclass(frozen=True)
 class Host:
@@ -18,7 +16,9 @@ class Host:
 
     @property
     def address(self):
-        return f'{netutils.escape_ipv6(self.name)}:{self.port}'
+        # Asked for often; netutils.escape_ipv6 parses the name each time.
+        name = f'[{self.name}]' if ':' in self.name else self.name
+        return f'{name}:{self.port}'
 
     def __str__(self):
         return f'{"amqps" if self.tls else "amqp"}://{self.address}'
