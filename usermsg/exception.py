@@ -13,6 +13,7 @@
       Forbidden               the policy says no
       ConfigurationError      a file that an operator wrote; names file, line
       OriginUnusable          a database to bring messages over from
+      IdsTaken                ids of messages to bring over are in use
       DatabaseUnavailable     the database can't be reached now
 
 ``code`` is part of the REST API: it is never changed, and never used again
@@ -114,6 +115,15 @@ class OriginUnusable(UsermsgError):
 
     :param reason: why, in sentences that speak of "it"; for an operator
     """
+
+
+class IdsTaken(UsermsgError):
+    """Ids of messages to import are in use, and can't be found in use."""
+
+    def __init__(self, first, last):
+        super().__init__(
+            f'Other writers keep storing messages with ids from {first} to '
+            f'{last}, and deleting them.')
 
 
 class DatabaseUnavailable(UsermsgError):

@@ -3,12 +3,18 @@
 
 import dataclasses
 
+from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
 from usermsg.db import models
+from usermsg import exception
 from usermsg.objects import message
 
 _MESSAGES = models.messages
+
+#: Attempts to store a batch, besides one for each message that another writer
+#: may be quicker with.
+_ATTEMPTS = 10
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,32 +47,35 @@ def store(db, drafts, gone, dry_run=False):
     :param dry_run: change nothing
     :returns: a :class:`Result`: what was done, or what would be
     :raises usermsg.exception.DatabaseUnavailable: not now
+    :raises usermsg.exception.IdsTaken: ids are stored and can't be found,
+        however often
     """
-    stored = message.stored_under(db, [
-        *(draft.key for draft in drafts), *(key for _id, key in gone)])
-    to_delete = [message_id for message_id, key in gone
-                 if message_id == _id_of(stored.get(key))]
-    others = _ids(db, [draft.row.id for draft in drafts
-                       if draft.key not in stored])
-    fit, clashes = [], []
-    for draft in drafts:
-        if draft.key in stored or draft.row.id not in others:
-            fit.append(draft)
-            others.add(draft.row.id)
-        else:
-            clashes.append(draft)
-    if dry_run:
-        results = message.results_of(fit, stored)
-        deleted = len(to_delete)
-    else:
-        results = message.MessageList.record(db, fit, stored=stored)
-        deleted = _delete(db, to_delete)
-    return Result(
-        new=sum(result.new for result in results),
-        known=sum(result.row is not None and not result.new
-                  for result in results),
-        deleted_here=sum(result.row is None for result in results),
-        deleted_there=deleted, clashes=tuple(clashes))
+    for _attempt in range(len(drafts) + _ATTEMPTS):
+        stored = message.stored_under(db, [
+            *(draft.key for draft in drafts), *(key for _id, key in gone)])
+        to_delete = [message_id for message_id, key in gone
+                     if message_id == _id_of(stored.get(key))]
+        rows = [stored[draft.key][1] for draft in drafts
+                if draft.key in stored]
+        taken = _ids(db, [draft.row.id for draft in drafts
+                          if draft.key not in stored])
+        new, clashes = [], []
+        for draft in drafts:
+            if draft.key not in stored:
+                (clashes if draft.row.id in taken else new).append(draft)
+                taken.add(draft.row.id)
+        try:
+            deleted = (len(to_delete) if dry_run else
+                       _change(db, new, to_delete))
+        except db_exception.DBDuplicateEntry:
+            # Another writer was quicker. The next look-up, in a transaction
+            # of its own, finds what it has stored.
+            continue
+        return Result(
+            new=len(new), known=len(rows) - rows.count(None),
+            deleted_here=rows.count(None), deleted_there=deleted,
+            clashes=tuple(clashes))
+    raise exception.IdsTaken(new[0].row.id, new[-1].row.id)
 
 
 def _id_of(stored):
@@ -84,8 +93,11 @@ def _ids(db, message_ids):
             _MESSAGES.c.id.in_(message_ids))))
 
 
-def _delete(db, message_ids):
-    if not message_ids:
-        return 0
-    return db.write(lambda connection: connection.execute(
-        _MESSAGES.delete().where(_MESSAGES.c.id.in_(message_ids))).rowcount)
+def _change(db, new, to_delete):
+    """Insert and delete messages; returns how many were deleted."""
+    def change(connection):
+        if new:
+            message.insert(connection, new)
+        return connection.execute(_MESSAGES.delete().where(
+            _MESSAGES.c.id.in_(to_delete))).rowcount
+    return db.write(change) if new or to_delete else 0

@@ -154,19 +154,17 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, drafts, tell=None, stored=None):
+    def record(db, drafts, tell=None):
         """Store new messages in one transaction, each source id once.
 
         :param drafts: :class:`Draft` objects
         :param tell: called with the connection and the rows of those that
             are new, in the transaction that stores them
-        :param stored: of :func:`stored_under`, where some are likely to be
-            stored already
         :returns: a list of :class:`Recorded`, in the order of the drafts
         :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
             stored
         """
-        stored = stored or {}
+        stored = {}
         attempts = 0
         give_up_at = time.monotonic() + _PATIENCE
         while True:
@@ -178,7 +176,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             if attempts == _ATTEMPTS or time.monotonic() > give_up_at:
                 break
             try:
-                db.write(lambda connection: _insert(connection, new, tell))
+                db.write(lambda connection: insert(connection, new, tell))
                 return results
             except db_exception.DBDuplicateEntry:
                 # In a transaction of its own: the one that failed is over,
@@ -217,7 +215,12 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def _insert(connection, drafts, tell):
+def insert(connection, drafts, tell=None):
+    """Insert new messages and their source keys.
+
+    :param tell: see :meth:`MessageList.record`
+    :raises oslo_db.exception.DBDuplicateEntry: one is stored already
+    """
     # In one order everywhere, so that two batches don't wait for each other.
     keys = [draft.key_row() for draft in
             sorted((draft for draft in drafts if draft.key),

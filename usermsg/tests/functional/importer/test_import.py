@@ -30,7 +30,10 @@ from usermsg import exception
 from usermsg.importer import conversion
 from usermsg.importer import revisions
 from usermsg.importer import source as import_source
+from usermsg.importer import store
 from usermsg.message import api as message_api
+from usermsg.objects import ids
+from usermsg.objects import message
 from usermsg.objects import removal
 from usermsg.tests import base
 from usermsg.tests.fixtures import commands
@@ -458,6 +461,70 @@ class TestShare(Importing, databases.TestCase):
         self.assertEqual({'SHARE'}, {one.prefix for one in ours})
         self.assertIn(f'{len(theirs)} were imported before.',
                       self.bring(source, *arguments, kind='share'))
+
+
+class StoreTestCase(databases.TestCase):
+
+    MADE = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime().db
+
+    def draft(self, number, source_id=None, **values):
+        row = {**samples.row(), 'id': ids.derive(self.MADE, str(number)),
+               **values}
+        return message.Draft(models.MessageRow(**row),
+                             source_id or f'import:volume:{number}', 'x' * 64)
+
+
+class TestOtherWriters(StoreTestCase):
+    """Other writers between a look-up and the transaction that follows it."""
+
+    def store(self, drafts, others):
+        """Store drafts while others come first."""
+        database = types.SimpleNamespace(reader=self.db.reader)
+
+        def write(work):
+            database.write = self.db.write
+            message.MessageList.record(self.db, others)
+            return self.db.write(work)
+
+        database.write = write
+        return store.store(database, drafts, [])
+
+    def test_an_id_that_was_taken_meanwhile_is_a_clash(self):
+        drafts = [self.draft(number) for number in range(5)]
+        other = self.draft(3, 'another', project_id='blue')
+        self.assertEqual(store.Result(4, 0, 0, 0, (drafts[3],)),
+                         self.store(drafts, [other]))
+        self.assertEqual(
+            {draft.row.id for draft in drafts},
+            {row['id'] for row in samples.stored(self.db)})
+
+    def test_a_message_that_was_stored_meanwhile_is_known(self):
+        drafts = [self.draft(number) for number in range(5)]
+        self.assertEqual(store.Result(3, 2, 0, 0, ()),
+                         self.store(drafts, drafts[2:4]))
+        self.assertEqual(5, len(samples.stored(self.db)))
+
+
+
+class TestTakenIds(StoreTestCase):
+
+    scenarios = databases.SCENARIOS[:1]
+
+    def test_ids_that_are_taken_and_cannot_be_found_are_named(self):
+        with self.db.engine().begin() as connection:
+            connection.exec_driver_sql(
+                "CREATE TRIGGER taken BEFORE INSERT ON messages BEGIN SELECT "
+                "RAISE(ABORT, 'UNIQUE constraint failed: messages.id'); END")
+        drafts = [self.draft(number) for number in range(2)]
+        error = self.assertRaises(exception.IdsTaken, store.store, self.db,
+                                  drafts, [])
+        for draft in drafts:
+            self.assertIn(draft.row.id, str(error))
+        self.assertEqual([], samples.stored(self.db, models.source_keys))
 
 
 class TestOrigin(Importing, base.TestCase):
