@@ -18,6 +18,10 @@ RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
 PART_ID = re.compile(r'[0-9]{3}')
 _LINK = re.compile(r'https://[^\s/"\'<>]+(/[^\s"\'<>]*)?')
+#: Remedy of temporary failures.
+TRY_AGAIN = ('Try again later; if it keeps failing, give your operator the '
+             'request id.')
+
 # Surrogates too: half a character, which can't be sent as UTF-8.
 _CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
@@ -57,6 +61,11 @@ class _Explained(Constant):
     user_fixable: bool = dataclasses.field(default=False, kw_only=True)
     retryable: bool = dataclasses.field(default=False, kw_only=True)
     link: str | None = dataclasses.field(default=None, kw_only=True)
+
+    @classmethod
+    def temporary(cls, id, text, **values):
+        """Failure with no better remedy than to try again later."""
+        return cls(id, text, TRY_AGAIN, retryable=True, **values)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -4,10 +4,6 @@
 from usermsg.catalogue import entries
 from usermsg.catalogue import resource_types
 
-_TRY_AGAIN = (
-    'Try again later; if it keeps failing, give your operator the request '
-    'id.')
-
 
 class Actions:
     CREATE = entries.Action('001', 'create instance')
@@ -49,11 +45,9 @@ class Actions:
 
 
 class Details:
-    UNKNOWN_ERROR = entries.Detail(
+    UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
-        'The operation failed, and the cause is not known.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The operation failed, and the cause is not known.')
     NO_VALID_HOST = entries.Detail(
         '002',
         'No host was found that can take the instance with the requested '
@@ -62,11 +56,9 @@ class Details:
         'later.',
         user_fixable=True, retryable=True,
         exceptions=('NoValidHost', 'RequestFilterFailed'))
-    RETRIES_EXHAUSTED = entries.Detail(
+    RETRIES_EXHAUSTED = entries.Detail.temporary(
         '003',
         'The operation failed on each host that was tried for the instance.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('MaxRetriesExceeded',))
     NOT_ENOUGH_RESOURCES = entries.Detail(
         '004',
@@ -114,12 +106,10 @@ class Details:
         user_fixable=True,
         exceptions=('ImageUnacceptable', 'InvalidImageFormat',
                     'InvalidDiskFormat', 'UnsupportedImageModel'))
-    IMAGE_SERVICE_FAILED = entries.Detail(
+    IMAGE_SERVICE_FAILED = entries.Detail.temporary(
         '010',
         'The image could not be read from the image service or written to '
         'it.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('GlanceConnectionFailed', 'CouldNotFetchImage',
                     'CouldNotUploadImage'))
     IMAGE_SPACE_EXHAUSTED = entries.Detail(
@@ -197,11 +187,9 @@ class Details:
                     'UnableToAutoAllocateNetwork',
                     'InterfaceAttachFailedNoNetwork',
                     'SecurityGroupCannotBeApplied'))
-    NETWORK_SETUP_FAILED = entries.Detail(
+    NETWORK_SETUP_FAILED = entries.Detail.temporary(
         '020',
         'The network connection of the instance could not be set up.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('VirtualInterfaceCreateException',
                     'VirtualInterfacePlugException',
                     'VirtualInterfaceMacAddressException'))
@@ -233,18 +221,14 @@ class Details:
         user_fixable=True,
         exceptions=('PortNotFound', 'PortNotUsable', 'PortNotUsableDNS',
                     'PortRequiresFixedIP', 'AttachSRIOVPortNotSupported'))
-    PORT_BINDING_FAILED = entries.Detail(
+    PORT_BINDING_FAILED = entries.Detail.temporary(
         '025',
         'A network port of the instance could not be bound to its host.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('PortBindingFailed', 'PortBindingActivationFailed',
                     'PortUpdateFailed'))
-    INTERFACE_ATTACH_FAILED = entries.Detail(
+    INTERFACE_ATTACH_FAILED = entries.Detail.temporary(
         '026',
         'The network interface could not be attached to the instance.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('InterfaceAttachFailed',
                     'InterfaceAttachResourceAllocationFailed'))
     DEVICE_DETACH_FAILED = entries.Detail(
@@ -272,18 +256,14 @@ class Details:
         'from it when it is available.',
         retryable=True,
         exceptions=('VolumeNotCreated',))
-    VOLUME_ATTACH_FAILED = entries.Detail(
+    VOLUME_ATTACH_FAILED = entries.Detail.temporary(
         '030',
         'A volume could not be attached to the instance.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('VolumeAttachFailed', 'StaleVolumeMount'))
-    VOLUME_SERVICE_FAILED = entries.Detail(
+    VOLUME_SERVICE_FAILED = entries.Detail.temporary(
         '031',
         'The block storage service could not be reached or did not do its '
         'part of the operation.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('CinderConnectionFailed', 'ReimageException'))
     BLOCK_DEVICE_INVALID = entries.Detail(
         '032',
@@ -375,18 +355,14 @@ class Details:
         'Try again later, or use a server group with a softer affinity rule.',
         user_fixable=True, retryable=True,
         exceptions=('GroupAffinityViolation',))
-    HOST_UNAVAILABLE = entries.Detail(
+    HOST_UNAVAILABLE = entries.Detail.temporary(
         '040',
         'A host needed for the operation is down or did not answer.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('ComputeServiceUnavailable', 'HypervisorUnavailable',
                     'VirtDriverNotReady', 'MessagingTimeout'))
-    HYPERVISOR_ERROR = entries.Detail(
+    HYPERVISOR_ERROR = entries.Detail.temporary(
         '041',
         'The hypervisor could not carry out the operation.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('libvirtError', 'nova.exception.InternalError',
                     'InstanceDeployFailure',
                     'InstancePowerOnFailure', 'InstancePowerOffFailure',
@@ -411,11 +387,9 @@ class Details:
                     'InvalidHypervisorType', 'DestinationHypervisorTooOld',
                     'DestinationDiskExists', 'InvalidSharedStorage',
                     'InvalidLocalStorage'))
-    MIGRATION_FAILED = entries.Detail(
+    MIGRATION_FAILED = entries.Detail.temporary(
         '044',
         'The instance could not be moved to another host.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('MigrationError', 'MigrationSchedulerRPCError',
                     'LiveMigrationNotSubmitted',
                     'LiveMigrationURINotAvailable'))
@@ -526,11 +500,9 @@ class Details:
         'Try again later, or choose a flavor or image that needs less disk '
         'space.',
         user_fixable=True, retryable=True)
-    OPERATION_TIMED_OUT = entries.Detail(
+    OPERATION_TIMED_OUT = entries.Detail.temporary(
         '057',
         'The operation did not finish in the time allowed.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('InstanceEventTimeout',))
 
 

@@ -4,10 +4,6 @@
 from usermsg.catalogue import entries
 from usermsg.catalogue import resource_types
 
-_TRY_AGAIN = (
-    'Try again later; if it keeps failing, give your operator the request '
-    'id.')
-
 
 class Actions:
     CREATE = entries.Action('001', 'create image')
@@ -23,16 +19,12 @@ class Actions:
 
 
 class Details:
-    UNKNOWN_ERROR = entries.Detail(
+    UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
-        'The operation failed, and the cause is not known.',
-        _TRY_AGAIN,
-        retryable=True)
-    STORE_FULL = entries.Detail(
+        'The operation failed, and the cause is not known.')
+    STORE_FULL = entries.Detail.temporary(
         '002',
         'The image store has no room left for the image data.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('StorageFull',))
     OVER_QUOTA = entries.Detail(
         '003',
@@ -53,11 +45,9 @@ class Details:
         'Ask for another image store if there is one, or give your operator '
         'the request id.',
         exceptions=('StorageWriteDenied', 'StoreAddDisabled'))
-    STORE_UNAVAILABLE = entries.Detail(
+    STORE_UNAVAILABLE = entries.Detail.temporary(
         '006',
         'The image store is not available.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('RemoteServiceUnavailable', 'NoServiceEndpoint',
                     'HostNotInitialized', 'BadStoreConfiguration',
                     'DriverLoadFailure'))
@@ -80,11 +70,9 @@ class Details:
         'Use the image as it is, or choose another image store.',
         user_fixable=True,
         exceptions=('glance_store.exceptions.Duplicate',))
-    STAGING_AREA_FULL = entries.Detail(
+    STAGING_AREA_FULL = entries.Detail.temporary(
         '010',
-        'There is no room left for image data that waits to be imported.',
-        _TRY_AGAIN,
-        retryable=True)
+        'There is no room left for image data that waits to be imported.')
     NO_STAGED_DATA = entries.Detail(
         '011',
         'No data was staged for this image, so there was nothing to import.',
@@ -255,11 +243,9 @@ class Details:
         'Sign in again, then repeat the operation.',
         user_fixable=True, retryable=True,
         exceptions=('NotAuthenticated',))
-    TIMED_OUT = entries.Detail(
+    TIMED_OUT = entries.Detail.temporary(
         '038',
         'The operation took too long and was given up.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('builtins.TimeoutError',))
 
 

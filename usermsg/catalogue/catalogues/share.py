@@ -4,10 +4,6 @@
 from usermsg.catalogue import entries
 from usermsg.catalogue import resource_types
 
-_TRY_AGAIN = (
-    'Try again later; if it keeps failing, give your operator the request '
-    'id.')
-
 
 class Actions:
     ALLOCATE_HOST = entries.Action('001', 'allocate storage')
@@ -28,11 +24,9 @@ class Actions:
 
 
 class Details:
-    UNKNOWN_ERROR = entries.Detail(
+    UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
-        'The operation failed, and the cause is not known.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The operation failed, and the cause is not known.')
     NO_VALID_HOST = entries.Detail(
         '002',
         'No storage system was found that meets all conditions of this '
@@ -92,24 +86,20 @@ class Details:
         'Try another size or share type; if that does not help, give your '
         'operator the request id.',
         user_fixable=True)
-    FILTER_IGNORE = entries.Detail(
+    FILTER_IGNORE = entries.Detail.temporary(
         '011',
         'Every storage system that suits this request was already tried '
-        'without success.',
-        _TRY_AGAIN,
-        retryable=True)
+        'without success.')
     FILTER_JSON = entries.Detail(
         '012',
         'No storage system matches the query in the scheduler hint of this '
         'request.',
         'Change the query in the scheduler hint, or leave it out.',
         user_fixable=True)
-    FILTER_RETRY = entries.Detail(
+    FILTER_RETRY = entries.Detail.temporary(
         '013',
         'Earlier attempts failed, and no other storage system is left to try '
-        'for this request.',
-        _TRY_AGAIN,
-        retryable=True)
+        'for this request.')
     FILTER_REPLICATION = entries.Detail(
         '014',
         'No storage system is able to hold a further replica of this share.',
@@ -205,11 +195,9 @@ class Details:
         'larger quota, then try again.',
         user_fixable=True,
         exceptions=('PortLimitExceeded',))
-    SHARE_BACKEND_NOT_READY_YET = entries.Detail(
+    SHARE_BACKEND_NOT_READY_YET = entries.Detail.temporary(
         '028',
         'The storage system for shares is not ready at the moment.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('WillNotSchedule',))
     UPDATE_METADATA_SUCCESS = entries.Detail(
         '029',
@@ -247,11 +235,9 @@ class Details:
         'Delete snapshots of the share that you no longer need, or use a '
         'share of another share type.',
         user_fixable=True)
-    DRIVER_FAILED_REVERTING_TO_SNAPSHOT = entries.Detail(
+    DRIVER_FAILED_REVERTING_TO_SNAPSHOT = entries.Detail.temporary(
         '035',
-        'The storage system could not revert the share to the snapshot.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The storage system could not revert the share to the snapshot.')
 
 
 NAMESPACE = entries.Namespace(

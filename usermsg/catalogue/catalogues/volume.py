@@ -4,10 +4,6 @@
 from usermsg.catalogue import entries
 from usermsg.catalogue import resource_types
 
-_TRY_AGAIN = (
-    'Try again later; if it keeps failing, give your operator the request '
-    'id.')
-
 
 class EventIds:
     """Event ids of whole messages.
@@ -24,11 +20,9 @@ class EventIds:
 
 
 class Events:
-    UNKNOWN_ERROR = entries.Event(
+    UNKNOWN_ERROR = entries.Event.temporary(
         EventIds.UNKNOWN_ERROR,
-        'The operation failed, and the cause is not known.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The operation failed, and the cause is not known.')
     UNABLE_TO_ALLOCATE = entries.Event(
         EventIds.UNABLE_TO_ALLOCATE,
         'No storage could be allocated for this volume request.',
@@ -77,16 +71,12 @@ class Actions:
 
 
 class Details:
-    UNKNOWN_ERROR = entries.Detail(
+    UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
-        'The operation failed, and the cause is not known.',
-        _TRY_AGAIN,
-        retryable=True)
-    DRIVER_NOT_INITIALIZED = entries.Detail(
+        'The operation failed, and the cause is not known.')
+    DRIVER_NOT_INITIALIZED = entries.Detail.temporary(
         '002',
         'The storage system is not ready to take requests.',
-        _TRY_AGAIN,
-        retryable=True,
         exceptions=('DriverNotInitialized',))
     NO_BACKEND_AVAILABLE = entries.Detail(
         '003',
@@ -95,11 +85,9 @@ class Details:
         'zone, or try again later.',
         user_fixable=True, retryable=True,
         exceptions=('NoValidBackend',))
-    FAILED_TO_UPLOAD_VOLUME = entries.Detail(
+    FAILED_TO_UPLOAD_VOLUME = entries.Detail.temporary(
         '004',
-        'The contents of the volume could not be saved as an image.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The contents of the volume could not be saved as an image.')
     VOLUME_ATTACH_MODE_INVALID = entries.Detail(
         '005',
         'The volume cannot be attached in the requested mode.',
@@ -179,26 +167,18 @@ class Details:
         'Wait until nothing else is done with the backup, then check its '
         'status and try again.',
         retryable=True)
-    BACKUP_SERVICE_DOWN = entries.Detail(
+    BACKUP_SERVICE_DOWN = entries.Detail.temporary(
         '018',
-        'The service that handles this backup is not available.',
-        _TRY_AGAIN,
-        retryable=True)
-    BACKUP_CREATE_DEVICE_ERROR = entries.Detail(
+        'The service that handles this backup is not available.')
+    BACKUP_CREATE_DEVICE_ERROR = entries.Detail.temporary(
         '019',
-        'The volume could not be opened to read its data for the backup.',
-        _TRY_AGAIN,
-        retryable=True)
-    BACKUP_CREATE_DRIVER_ERROR = entries.Detail(
+        'The volume could not be opened to read its data for the backup.')
+    BACKUP_CREATE_DRIVER_ERROR = entries.Detail.temporary(
         '020',
-        'The data could not be written to the backup storage.',
-        _TRY_AGAIN,
-        retryable=True)
-    ATTACH_ERROR = entries.Detail(
+        'The data could not be written to the backup storage.')
+    ATTACH_ERROR = entries.Detail.temporary(
         '021',
-        'No connection to the volume could be made.',
-        _TRY_AGAIN,
-        retryable=True)
+        'No connection to the volume could be made.')
     DETACH_ERROR = entries.Detail(
         '022',
         'The connection to the volume could not be closed.',
@@ -210,16 +190,12 @@ class Details:
         'Temporary data that was needed for the backup could not be removed.',
         'Check the status of the backup, and give your operator the request '
         'id so that the leftovers are removed.')
-    BACKUP_SCHEDULE_ERROR = entries.Detail(
+    BACKUP_SCHEDULE_ERROR = entries.Detail.temporary(
         '024',
-        'No backup service was found that can take this request.',
-        _TRY_AGAIN,
-        retryable=True)
-    BACKUP_DELETE_DRIVER_ERROR = entries.Detail(
+        'No backup service was found that can take this request.')
+    BACKUP_DELETE_DRIVER_ERROR = entries.Detail.temporary(
         '025',
-        'The data could not be removed from the backup storage.',
-        _TRY_AGAIN,
-        retryable=True)
+        'The data could not be removed from the backup storage.')
     BACKUP_RESTORE_ERROR = entries.Detail(
         '026',
         'The data of the backup could not be written to the volume.',
