@@ -268,15 +268,10 @@ def _policy_files(conf):
 
 def _read(path):
     content = yamlfile.load(path)
-    if content is None:
-        if not os.path.getsize(path):
-            raise exception.ConfigurationError(
-                'the file is empty, as after a full disk; a comment in it '
-                'says that it is meant.', path, 1)
-        content = yamlfile.Mapping(1)
-    if not isinstance(content, yamlfile.Mapping):
+    if not os.path.getsize(path):
         raise exception.ConfigurationError(
-            'a policy file is a mapping of rule names to rules.', path, 1)
+            'the file is empty, as after a full disk; a comment in it says '
+            'that it is meant.', path, 1)
     return content
 
 

@@ -80,10 +80,11 @@ _Loader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)
 
 
 def load(path):
-    """The document in a file; mappings are :class:`Mapping`.
+    """The mapping in a file, empty in an empty one.
 
+    :returns: a :class:`Mapping`, as are those in it
     :raises exception.ConfigurationError: the file can't be read or isn't
-        one YAML document with string keys, none of them twice
+        one YAML document, a mapping with string keys, none of them twice
     """
     try:
         data = pathlib.Path(path).read_bytes()
@@ -104,7 +105,7 @@ def load(path):
             f'allowed.', path, text.count('\n', 0, forbidden.start()) + 1)
     try:
         # A SafeLoader, although bandit can't see it.
-        return yaml.load(text, Loader=_Loader)  # nosec B506
+        content = yaml.load(text, Loader=_Loader)  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise exception.ConfigurationError(
@@ -113,6 +114,12 @@ def load(path):
     except yaml.YAMLError as error:
         raise exception.ConfigurationError(
             f'not valid YAML: {error}', path) from None
+    if content is None:
+        return Mapping(1)
+    if not isinstance(content, Mapping):
+        raise exception.ConfigurationError(
+            'the file must be a mapping of keys to values.', path, 1)
+    return content
 
 
 def _reason(error):

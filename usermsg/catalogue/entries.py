@@ -126,9 +126,9 @@ class Namespace:
             self._require(self.resource_types.count(name) == 1,
                           f'the resource type {name} stands twice')
         event_id = re.compile(re.escape(prefix) + '_' + BARE_ID.pattern)
-        self.events = self._index('event', Event, events, event_id)
-        self.actions = self._index('action', Action, actions, PART_ID)
-        self.details = self._index('detail', Detail, details, PART_ID)
+        self.events = self._index('events', events, event_id)
+        self.actions = self._index('actions', actions, PART_ID)
+        self.details = self._index('details', details, PART_ID)
         self._require(not self.actions or self.UNKNOWN_DETAIL in self.details,
                       'it has actions, so it needs the detail 001')
         self._require(not self.actions or self.resource_types,
@@ -145,28 +145,25 @@ class Namespace:
             raise errors.ConfigurationError(
                 f'catalogue {self.prefix}: {problem}.')
 
-    def _index(self, kind, entry_type, entries, valid_id):
+    def _index(self, kind, entries, valid_id):
         if isinstance(entries, type):
             entries = [value for value in vars(entries).values()
                        if isinstance(value, Constant)]
         by_id, constants = {}, set()
         for entry in entries:
-            self._require(isinstance(entry, entry_type),
-                          f'{entry!r} is not one of the {kind}s')
-            name = f'{kind} {entry.id}'
+            self._require(isinstance(entry, KINDS[kind]),
+                          f'{entry!r} is not one of the {kind}')
+            name = f'{kind[:-1]} {entry.id}'
             self._require(valid_id.fullmatch(entry.id),
                           f'{name}: the id is not of the form '
                           f'{valid_id.pattern}')
             self._require(entry.id not in by_id, f'{name} stands twice')
-            self._require(_CONSTANT.fullmatch(entry.constant),
-                          f'{name}: {entry.constant!r} is not a constant')
+            for field in dataclasses.fields(entry):
+                problem = value_problem(field.name,
+                                        getattr(entry, field.name))
+                self._require(not problem, f'{name}: {problem}')
             self._require(entry.constant not in constants,
                           f'{name}: {entry.constant} stands twice')
-            for attribute in ('text', 'remedy', 'link'):
-                problem = text_problem(attribute,
-                                       getattr(entry, attribute, None))
-                self._require(not problem, f'{name}: {problem}')
-            self._require(entry.text, f'{name}: the text is missing')
             by_id[entry.id] = entry
             constants.add(entry.constant)
         return types.MappingProxyType(by_id)
@@ -186,14 +183,22 @@ class Namespace:
         return None
 
 
-def text_problem(attribute, value):
-    """Why a value can't be the text, remedy or link of an entry, or None."""
-    if value is None:
+def value_problem(attribute, value):
+    """Why an attribute can't have a value, or None."""
+    if value is None and attribute in ('remedy', 'link'):
         return None
+    if attribute in ('user_fixable', 'retryable'):
+        return None if isinstance(value, bool) else 'this is true or false'
+    if attribute in ('exceptions', 'resource_types'):
+        return (None if isinstance(value, (list, tuple)) and
+                all(isinstance(name, str) for name in value) else
+                'this must be a list of names')
     if not isinstance(value, str) or not value.strip():
         return f'the {attribute} is empty or not a string'
     if _CONTROL.search(value):
         return f'the {attribute} holds a line break or a control character'
     if attribute == 'link' and not _LINK.fullmatch(value):
         return 'the link is not an address that begins with https://'
+    if attribute == 'constant' and not _CONSTANT.fullmatch(value):
+        return f'{value!r} is not a constant'
     return None

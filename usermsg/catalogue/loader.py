@@ -25,7 +25,6 @@ An overlay is a directory of such files, read in the order of their names.
 
 import dataclasses
 import functools
-import os
 import pathlib
 import re
 
@@ -39,18 +38,11 @@ from usermsg import yamlfile
 ENTRY_POINTS = 'usermsg.catalogue'
 
 _LANGUAGE = re.compile(r'[a-z]{2,3}(-[A-Za-z0-9]{2,8})*')
-#: Kind -> the attributes that a file may have: for an entry of its own, to
-#: reword one, and to translate one.
-_DECLARABLE = {
-    kind: [field.name for field in dataclasses.fields(entry)
-           if field.name != 'id']
-    for kind, entry in entries.KINDS.items()}
-_REWORDABLE = {
-    kind: [name for name in names if name not in ('constant', 'exceptions')]
-    for kind, names in _DECLARABLE.items()}
-_TRANSLATABLE = {
-    kind: [name for name in names if name in ('text', 'remedy')]
-    for kind, names in _DECLARABLE.items()}
+#: Attributes that a file may have of an entry: to translate it, to reword it,
+#: and for one of its own.
+_TRANSLATABLE = ('text', 'remedy')
+_REWORDABLE = (*_TRANSLATABLE, 'user_fixable', 'retryable', 'link')
+_DECLARABLE = ('constant', *_REWORDABLE, 'exceptions')
 
 
 def load(overlay_dir=None, on_unknown=None):
@@ -118,13 +110,12 @@ def _plug_ins():
 
 def _yaml_files(directory):
     try:
-        names = sorted(os.listdir(directory))
+        return sorted(path for path in pathlib.Path(directory).iterdir()
+                      if path.suffix in ('.yaml', '.yml'))
     except OSError as error:
         raise exception.ConfigurationError(
             f'the directory cannot be read: {error.strerror}.',
             directory) from None
-    return [pathlib.Path(directory, name) for name in names
-            if name.endswith(('.yaml', '.yml'))]
 
 
 class _Document:
@@ -132,43 +123,72 @@ class _Document:
 
     def __init__(self, path):
         self.path = path
-        content = yamlfile.load(path)
-        if content is None:
-            content = yamlfile.Mapping(1)
-        if not isinstance(content, yamlfile.Mapping):
-            raise exception.ConfigurationError(
-                'the file must be a mapping with the key "prefixes".', path,
-                1)
-        self.keys(content, ('language', 'unknown_event', 'prefixes'))
+        self._content = yamlfile.load(path)
+        content = self.mapping(keys=('language', 'unknown_event', 'prefixes'))
         self.language = content.get('language', catalogue.ENGLISH)
         if not (isinstance(self.language, str) and
                 _LANGUAGE.fullmatch(self.language)):
-            self.fail(content, 'language',
-                      f'{self.language!r} is not a language tag such as de '
-                      f'or pt-BR')
+            raise self.error(f'{self.language!r} is not a language tag such '
+                             f'as de or pt-BR', 'language')
         self.unknown_event = content.get('unknown_event')
-        problem = entries.text_problem('text', self.unknown_event)
+        if self.unknown_event is not None:
+            self.check(self.unknown_event, 'unknown_event')
+        for prefix in self.mapping('prefixes'):
+            self.mapping('prefixes', prefix,
+                         keys=('resource_types', *entries.KINDS))
+
+    def error(self, problem, *place):
+        """The error to raise about the value to which keys lead."""
+        mapping = self._content
+        for key in place:
+            line = mapping.line_of(key)
+            if not isinstance(mapping.get(key), yamlfile.Mapping):
+                break
+            mapping = mapping[key]
+        return exception.ConfigurationError(
+            f'{place[-1]}: {problem}.', self.path, line)
+
+    def check(self, value, *place):
+        """Refuse a value that can't be that of the last key."""
+        problem = (f'the {place[-1]} is empty' if value is None else
+                   entries.value_problem(place[-1], value))
         if problem:
-            self.fail(content, 'unknown_event', problem)
-        self.prefixes = self.mapping(content, 'prefixes')
+            raise self.error(problem, *place)
 
-    def fail(self, mapping, key, problem):
-        raise exception.ConfigurationError(
-            f'{key}: {problem}.', self.path, mapping.line_of(key))
+    def mapping(self, *place, keys=None):
+        """The mapping to which keys lead; an empty one if it is left out.
 
-    def keys(self, mapping, allowed):
+        :param place: keys; those before the last one lead to mappings
+        :param keys: which it may have; any if left out
+        """
+        mapping = self._content
+        for key in place:
+            mapping = mapping.get(key)
+            if mapping is None:
+                return {}
+        if not isinstance(mapping, yamlfile.Mapping):
+            raise self.error('this must be a mapping', *place)
         for key in mapping:
-            if key not in allowed:
-                self.fail(mapping, key, 'this key is not known here; it can '
-                          'be ' + ', '.join(allowed))
+            if keys is not None and key not in keys:
+                raise self.error('this key is not known here; it can be ' +
+                                 ', '.join(keys), *place, key)
+        return mapping
 
-    def mapping(self, parent, key):
-        value = parent.get(key)
-        if value is None:
-            return yamlfile.Mapping(parent.line_of(key))
-        if not isinstance(value, yamlfile.Mapping):
-            self.fail(parent, key, 'this must be a mapping')
-        return value
+    def entries(self, prefix, allowed):
+        """Yield (kind, id, attributes, place) of entries.
+
+        :param allowed: names of attributes that they may have
+        """
+        for kind, entry_type in entries.KINDS.items():
+            names = {field.name for field in dataclasses.fields(entry_type)}
+            for key in self.mapping('prefixes', prefix, kind):
+                place = 'prefixes', prefix, kind, key
+                values = self.mapping(*place, keys=[
+                    name for name in allowed if name in names])
+                for attribute, value in values.items():
+                    self.check(value, *place, attribute)
+                yield (kind, f'{prefix}_{key}' if kind == 'events' else key,
+                       values, place)
 
 
 class _Draft:
@@ -186,110 +206,73 @@ class _Draft:
     def add(self, document):
         english = self.languages[catalogue.ENGLISH]
         if document.unknown_event:
-            self.unknown_texts[document.language] = document.unknown_event
             if document.language == catalogue.ENGLISH:
-                self.unknown_texts = {
-                    catalogue.ENGLISH: document.unknown_event}
-        for prefix in document.prefixes:
-            content = document.mapping(document.prefixes, prefix)
-            document.keys(content, ('resource_types', *entries.KINDS))
+                self.unknown_texts.clear()  # translations of another text
+            self.unknown_texts[document.language] = document.unknown_event
+        for prefix in document.mapping('prefixes'):
+            # A translation of the words that were there before says
+            # something else than the operator does: theirs win.
+            allowed, languages = _REWORDABLE, self.languages.values()
             if document.language != catalogue.ENGLISH:
                 if prefix not in english:
-                    document.fail(document.prefixes, prefix,
-                                  'there is no catalogue with this prefix to '
-                                  'translate')
-                self._reword(document, prefix, content, _TRANSLATABLE, [
+                    raise document.error(
+                        'there is no catalogue with this prefix to translate',
+                        'prefixes', prefix)
+                allowed, languages = _TRANSLATABLE, [
                     self.languages.setdefault(
-                        document.language, dict(english))])
-            elif prefix in english:
-                # A translation of the words that were there before says
-                # something else than the operator does: theirs win.
-                self._reword(document, prefix, content, _REWORDABLE,
-                             self.languages.values())
-            elif prefix.upper() in english:
-                document.fail(document.prefixes, prefix,
-                              f'write it as {prefix.upper()}')
-            else:
-                namespace = self._declared(document, prefix, content)
-                for namespaces in self.languages.values():
-                    namespaces[prefix] = namespace
+                        document.language, dict(english))]
+            elif prefix not in english:
+                if prefix.upper() in english:
+                    raise document.error(f'write it as {prefix.upper()}',
+                                         'prefixes', prefix)
+                allowed = _DECLARABLE
+            for namespaces in languages:
+                namespaces[prefix] = self._changed(
+                    document, prefix, namespaces.get(prefix), allowed)
 
-    def _entries(self, document, prefix, content, allowed):
-        """(kind, id, attributes, what fails there) of entries in a file."""
-        for kind in entries.KINDS:
-            found = document.mapping(content, kind)
-            for entry_id in found:
-                values = document.mapping(found, entry_id)
-                document.keys(values, allowed[kind])
-                for attribute, value in values.items():
-                    problem = _value_problem(attribute, value)
-                    if problem:
-                        document.fail(values, attribute, problem)
-                yield (kind,
-                       f'{prefix}_{entry_id}' if kind == 'events' else
-                       entry_id,
-                       values,
-                       functools.partial(document.fail, found, entry_id))
+    def _changed(self, document, prefix, namespace, allowed):
+        """A namespace with the entries of a file.
 
-    def _reword(self, document, prefix, content, allowed, languages):
-        if 'resource_types' in content:
-            document.fail(content, 'resource_types',
-                          f'{prefix} has its own; new ones go under a prefix '
-                          f'of your own, into its English file')
-        for namespaces in languages:
-            reworded = {kind: dict(getattr(namespaces[prefix], kind))
-                        for kind in entries.KINDS}
-            for kind, entry_id, values, fail in self._entries(
-                    document, prefix, content, allowed):
-                entry = reworded[kind].get(entry_id)
-                if entry is None:
-                    fail(f'{prefix} has no such entry among its {kind}; new '
-                         f'ones go under a prefix of your own')
-                reworded[kind][entry_id] = dataclasses.replace(entry, **values)
-            namespaces[prefix] = entries.Namespace(
-                prefix, resource_types=namespaces[prefix].resource_types,
-                **{kind: found.values() for kind, found in reworded.items()})
-
-    def _declared(self, document, prefix, content):
-        declared = {kind: [] for kind in entries.KINDS}
-        for kind, entry_id, values, fail in self._entries(
-                document, prefix, content, _DECLARABLE):
-            for attribute in ('constant', 'text'):
-                if attribute not in values:
-                    fail(f'the {attribute} is missing')
-            if 'exceptions' in values:
-                values = {**values,
-                          'exceptions': tuple(values['exceptions'])}
-            declared[kind].append(entries.KINDS[kind](entry_id, **values))
-        resource_types = content.get('resource_types') or ()
-        if not _is_list_of_strings(resource_types):
-            document.fail(content, 'resource_types',
-                          'this must be a list of names')
-        for name in resource_types:
-            for other in self.languages[catalogue.ENGLISH].values():
-                if name in other.resource_types:
-                    document.fail(content, 'resource_types',
-                                  f'{name} belongs to {other.prefix}')
+        :param namespace: None for a new one
+        """
+        resource_types = self._resource_types(document, prefix, namespace)
+        by_kind = {kind: dict(getattr(namespace, kind, ()))
+                   for kind in entries.KINDS}
+        for kind, entry_id, values, place in document.entries(
+                prefix, allowed):
+            entry = by_kind[kind].get(entry_id)
+            if namespace is None:
+                for attribute in ('constant', 'text'):
+                    if attribute not in values:
+                        raise document.error(f'the {attribute} is missing',
+                                             *place)
+                entry = entries.KINDS[kind](entry_id, '')
+            elif entry is None:
+                raise document.error(
+                    f'{prefix} has no such entry among its {kind}; new ones '
+                    f'go under a prefix of your own', *place)
+            by_kind[kind][entry_id] = dataclasses.replace(entry, **values)
         try:
             return entries.Namespace(
-                prefix, resource_types=resource_types, **declared)
+                prefix, resource_types=resource_types,
+                **{kind: by_id.values() for kind, by_id in by_kind.items()})
         except exception.ConfigurationError as error:
-            raise exception.ConfigurationError(
-                str(error), document.path,
-                document.prefixes.line_of(prefix)) from None
+            raise document.error(str(error).removesuffix('.'), 'prefixes',
+                                 prefix) from None
 
-
-def _value_problem(attribute, value):
-    if attribute in ('user_fixable', 'retryable'):
-        return None if isinstance(value, bool) else 'this is true or false'
-    if attribute == 'exceptions':
-        return (None if _is_list_of_strings(value) else
-                'this must be a list of class names')
-    if value is None:
-        return f'the {attribute} is empty'
-    return entries.text_problem(attribute, value)
-
-
-def _is_list_of_strings(value):
-    return (isinstance(value, (list, tuple)) and
-            all(isinstance(item, str) for item in value))
+    def _resource_types(self, document, prefix, namespace):
+        place = 'prefixes', prefix, 'resource_types'
+        names = document.mapping('prefixes', prefix).get('resource_types')
+        if names is None:
+            return () if namespace is None else namespace.resource_types
+        if namespace is not None:
+            raise document.error(
+                f'{prefix} has its own; new ones go under a prefix of your '
+                f'own, into its English file', *place)
+        document.check(names, *place)
+        for other in self.languages[catalogue.ENGLISH].values():
+            for name in set(names).intersection(other.resource_types):
+                if other.prefix != prefix:
+                    raise document.error(f'{name} belongs to {other.prefix}',
+                                         *place)
+        return names

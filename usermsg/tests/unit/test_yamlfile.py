@@ -34,12 +34,17 @@ class LoadTest(base.TestCase):
         self.assertEqual(2, self.load('\na: 1\n').line_of('b'))
 
     def test_mappings_within_lists_know_theirs(self):
-        content = self.load('- x\n- - a: 1\n    b: 2\n')
-        self.assertEqual(3, content[1][0].line_of('b'))
+        content = self.load('a:\n- x\n- - a: 1\n    b: 2\n')
+        self.assertEqual(4, content['a'][1][0].line_of('b'))
 
-    def test_an_empty_file_is_none(self):
-        for text in ('', '\n\n', '# only a comment\n', '---\n'):
-            self.assertIsNone(self.load(text))
+    def test_an_empty_file_is_an_empty_mapping(self):
+        for text in ('', '\n\n', '# only a comment\n', '---\n', 'null\n'):
+            content = self.load(text)
+            self.assertEqual(({}, 1), (content, content.line_of('a')))
+
+    def test_a_file_without_a_mapping_is_refused(self):
+        for text in ('- x\n', 'word\n', '5\n', '""\n', '[]\n', 'false\n'):
+            self.refused(1, 'must be a mapping', text)
 
     def test_texts_stay_as_they_are(self):
         self.assertEqual({'a': 'gr\xfc\xdfe \u65e5\u672c \U0001f600'},

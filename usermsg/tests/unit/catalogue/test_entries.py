@@ -73,7 +73,9 @@ class NamespaceTest(testtools.TestCase):
             entries.Action('002', 'y', constant='X')])
 
     def test_a_bad_constant(self):
-        for constant in ('', 'lower', '1X', 'A-B', 'X '):
+        self.refused('the constant is empty', actions=[
+            entries.Action('001', 'x')])
+        for constant in ('lower', '1X', 'A-B', 'X '):
             self.refused('is not a constant', actions=[
                 entries.Action('001', 'x', constant=constant)])
 
@@ -88,8 +90,16 @@ class NamespaceTest(testtools.TestCase):
                 entries.Action('001', text, constant='X')])
             self.refused('the remedy', events=[
                 entries.Event('ACME_000001', 'x', text, constant='X')])
-        self.refused('the text is missing', actions=[
+        self.refused('the text is empty', actions=[
             entries.Action('001', None, constant='X')])
+
+    def test_bad_flags_and_exceptions(self):
+        for flag in ('user_fixable', 'retryable'):
+            self.refused('this is true or false', details=[
+                entries.Detail('001', 'x', constant='X', **{flag: 'no'})])
+        for names in ('Boom', None, (5,)):
+            self.refused('this must be a list of names', details=[
+                entries.Detail('001', 'x', constant='X', exceptions=names)])
 
     def test_a_bad_link(self):
         for link in ('http://example.org/', 'example.org', '',

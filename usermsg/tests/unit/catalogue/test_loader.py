@@ -291,11 +291,15 @@ class ErrorTest(RefusedTestCase):
         for value in ('5', '[x]', '{a: b}', 'true', 'null', '""', '" "'):
             self.refused(6, 'the text is empty', self.events(
                 f'text: {value}'))
-        for value in ('"yes"', '1', 'null', '[]'):
+        for value in ('"yes"', '1', '[]'):
             self.refused(6, 'this is true or false',
                          self.events(f'user_fixable: {value}'))
+        for attribute in ('remedy', 'link', 'user_fixable', 'retryable'):
+            self.refused(6, f'the {attribute} is empty',
+                         self.events(f'{attribute}: null'))
         for value in ('5', '""', '[]'):
-            self.refused(1, 'the text is empty', f'unknown_event: {value}')
+            self.refused(1, 'is empty or not a string',
+                         f'unknown_event: {value}')
 
     def test_a_link_that_is_not_https(self):
         for link in ('http://example.org/', 'example.org', 'ftp://x'):
@@ -385,7 +389,7 @@ class DeclareErrorTest(RefusedTestCase):
                       actions="{'1': {constant: X, text: x}}")
         self.declared(2, 'the id is not of the form',
                       events="{'ACME_000001': {constant: X, text: x}}")
-        self.declared(2, "'x' is not a constant",
+        self.declared(5, "'x' is not a constant",
                       actions="{'001': {constant: x, text: x}}")
         self.declared(5, 'the constant is empty or not a string',
                       actions="{'001': {constant: 5, text: x}}")
@@ -393,8 +397,8 @@ class DeclareErrorTest(RefusedTestCase):
             "{'001': {constant: X, text: x}, '002': {constant: X, text: x}}"))
 
     def test_bad_exceptions(self):
-        for value in ('Boom', '[5]', '{Boom: x}', 'null'):
-            self.declared(4, 'a list of class names', details=(
+        for value in ('Boom', '[5]', '{Boom: x}'):
+            self.declared(4, 'a list of names', details=(
                 f"{{'001': {{constant: U, text: x, exceptions: {value}}}}}"))
         self.declared(2, 'Boom means two details', details=(
             "{'001': {constant: U, text: x, exceptions: [Boom]}, "
