@@ -35,40 +35,34 @@ class Report:
     """What became of the rows.
 
     :ivar numbers: how many were ``new``, ``known``, ``deleted_here``,
-        ``deleted_there``, ``deleted``, ``expired`` or ``skipped``: each row
-        is one of these; and of how many the event was ``unknown``
+        ``deleted_there``, ``deleted`` or ``expired``: each row is one of
+        these, or skipped; and of how many the event was ``unknown``
     """
 
     def __init__(self):
         self.numbers = collections.Counter()
-        self._skipped = {}
-        self._unknown = {}
+        self._skipped = collections.Counter()
+        self._names = collections.defaultdict(list)
 
     def skip(self, old_id, reason):
         """Count a row that can't be brought over."""
-        self.numbers['skipped'] += 1
-        found = self._skipped.setdefault(reason, [0, []])
-        found[0] += 1
-        if len(found[1]) < NAMED:
-            found[1].append(text.printable(old_id))
+        self._skipped[reason] += 1
+        self._name(reason, text.printable(old_id))
 
     def unknown(self, event_id):
         """Count a row of an event that isn't in the catalogue."""
         self.numbers['unknown'] += 1
-        if len(self._unknown) < NAMED:
-            self._unknown[event_id] = None
+        self._name('unknown', event_id)
 
-    def add(self, result, deleted):
-        """Add what became of a batch.
+    def _name(self, kind, name):
+        names = self._names[kind]
+        # One more than is shown, to know that there are more.
+        if len(names) <= NAMED and name not in names:
+            names.append(name)
 
-        :param result: a :class:`usermsg.importer.store.Result`
-        :param deleted: how many of its rows were deleted
-        """
-        self.numbers.update(
-            new=result.new, known=result.known,
-            deleted_here=result.deleted_here,
-            deleted_there=result.deleted_there,
-            deleted=deleted - result.deleted_there)
+    def _shown(self, kind):
+        *names, last = self._names[kind]
+        return ', '.join([*names, '...' if len(names) == NAMED else last])
 
     def lines(self, dry_run=False):
         """Sentences, for an operator."""
@@ -90,14 +84,11 @@ class Report:
         if numbers['unknown']:
             yield (f'{numbers["unknown"]:,} have an event that the catalogue '
                    f'lacks, and are shown with a general text: '
-                   f'{", ".join(self._unknown)}'
-                   f'{", ..." if len(self._unknown) == NAMED else ""}')
+                   f'{self._shown("unknown")}')
         if self._skipped:
-            yield f'{numbers["skipped"]:,} rows were skipped:'
-        for reason, (number, old_ids) in sorted(
-                self._skipped.items(), key=lambda item: -item[1][0]):
-            yield (f'  {number:,}: {reason} Ids: {", ".join(old_ids)}'
-                   f'{", ..." if number > len(old_ids) else ""}')
+            yield f'{self._skipped.total():,} rows were skipped:'
+        for reason, number in self._skipped.most_common():
+            yield f'  {number:,}: {reason} Ids: {self._shown(reason)}'
 
 
 class _Import(progress.Command):
@@ -136,40 +127,38 @@ class _Import(progress.Command):
         self._db = engine.Database(conf, patient=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
         self._known_events = catalogue.outcomes
-        self._converter = conversion.Converter(
-            self.kind, catalogue, message_api.ttl_by_level(conf.messages),
+        self._converter = self.kind(
+            catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))
         self._report = Report()
         try:
-            with signals.Interruptions() as self.stop:
-                self._import(url, parsed_args)
+            with signals.Interruptions() as self.stop, source.connect(
+                    url, self.kind, parsed_args.any_revision) as table:
+                self._import(table, parsed_args)
         except exception.OriginUnusable as error:
             raise RuntimeError(
                 f'The database of {self.kind.title} cannot be used: {error}'
             ) from None
 
-    def _import(self, url, parsed_args):
-        with source.connect(url, self.kind,
-                            parsed_args.any_revision) as table:
-            total = table.count()
-            self.say(f'{total:,} rows, revision '
-                     f'{table.revision or "unknown"}.')
-            try:
-                self.follow(
-                    (self._bring(rows, parsed_args.dry_run)
-                     for rows in table.batches(parsed_args.batch_size)),
-                    total, 'rows')
-            finally:
-                for line in self._report.lines(parsed_args.dry_run):
-                    self.say(line)
+    def _import(self, table, parsed_args):
+        total = table.count()
+        self.say(f'{total:,} rows, revision {table.revision or "unknown"}.')
+        try:
+            self.follow(
+                (self._bring(rows, parsed_args.dry_run)
+                 for rows in table.batches(parsed_args.batch_size)),
+                total, 'rows')
+        finally:
+            for line in self._report.lines(parsed_args.dry_run):
+                self.say(line)
 
     def _bring(self, rows, dry_run):
         """Bring one batch over; returns how many rows it has."""
-        drafts, old_ids, gone = [], {}, []
-        deleted = 0
+        drafts, gone = {}, []
+        numbers = self._report.numbers
         for row in rows:
             if self._converter.is_deleted(row):
-                deleted += 1
+                numbers['deleted'] += 1
                 with contextlib.suppress(exception.InvalidInput):
                     gone.append(self._converter.identity(row))
                 continue
@@ -179,18 +168,17 @@ class _Import(progress.Command):
                 self._report.skip(row.id, str(error))
                 continue
             if draft is None:
-                self._report.numbers['expired'] += 1
-                continue
-            drafts.append(draft)
-            old_ids[draft.key] = row.id
-        result = store.store(self._db, drafts, gone, dry_run)
-        self._report.add(result, deleted)
-        clashes = {draft.key for draft in result.clashes}
-        for draft in result.clashes:
-            self._report.skip(old_ids[draft.key], _CLASH)
+                numbers['expired'] += 1
+            else:
+                drafts[draft] = row.id
+        results, clashes = store.store(self._db, list(drafts), gone, dry_run)
+        numbers.update(results)
+        # Each was counted as deleted too.
+        numbers['deleted'] -= results['deleted_there']
+        for draft in clashes:
+            self._report.skip(drafts.pop(draft), _CLASH)
         for draft in drafts:
-            if (draft.row.event_id not in self._known_events and
-                    draft.key not in clashes):
+            if draft.row.event_id not in self._known_events:
                 self._report.unknown(draft.row.event_id)
         return len(rows)
 
@@ -208,13 +196,13 @@ _DESCRIPTION = """Bring the messages of {title} over, from its own database.
 class Volume(_Import):
 
     __doc__ = _DESCRIPTION.format(title='block storage (cinder)')
-    kind = conversion.VOLUME
+    kind = conversion.Volume
 
 
 class Share(_Import):
 
     __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
-    kind = conversion.SHARE
+    kind = conversion.Share
 
 
 def configured(path):

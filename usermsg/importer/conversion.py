@@ -6,8 +6,6 @@ as long as it would be listed: so bringing it over again finds it, even if
 somebody has deleted it since.
 """
 
-import collections.abc
-import dataclasses
 import datetime
 import hashlib
 import re
@@ -31,54 +29,37 @@ _VOLUME_EVENT = re.compile(
     rf'({entries.PART_ID.pattern})_({entries.PART_ID.pattern}))')
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """A service whose table of messages is understood.
-
-    :param name: in commands and in keys
-    :param title: of the service
-    :param program: what makes and upgrades its tables
-    :param prefix: of its messages
-    :param columns: what is read of a row
-    :param others: what else the table may have, which says nothing of who
-        may read what
-    :param revisions: of its tables that are known
-    :param kept: the value of ``deleted`` in rows that were not deleted
-    :param outcome: called with (row, catalogue): the resource type, event
-        id, action id and detail id
-    :param resource: the column of the resource's id
-    """
-
-    name: str
-    title: str
-    program: str
-    prefix: str
-    columns: tuple
-    others: tuple
-    revisions: tuple
-    kept: object
-    outcome: collections.abc.Callable
-    resource: str
-
-
 class Converter:
-    """What to do with each row of a table.
+    """Conversion of the rows of a service's table; a subclass a service.
 
-    :param kind: a :class:`Kind`
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
     :param ttl: level -> how long a message is kept whose row doesn't say
     :param now: aware datetime
     """
 
-    def __init__(self, kind, catalogue, ttl, now):
-        self.kind = kind
+    #: The service: in commands and in keys; in texts; what makes and upgrades
+    #: its tables; the prefix of its messages.
+    name = title = program = prefix = None
+    #: Columns that are read.
+    columns = ('id', 'project_id', 'request_id', 'resource_type',
+               'message_level', 'created_at', 'expires_at', 'deleted')
+    #: Others that the table may have, which say nothing of who may read what.
+    others = ('updated_at', 'deleted_at')
+    #: Revisions of the tables that are known.
+    revisions = ()
+    #: The value of ``deleted`` in rows that were not deleted.
+    kept = None
+    #: The column of the resource's id.
+    resource = None
+
+    def __init__(self, catalogue, ttl, now):
         self._catalogue = catalogue
         self._ttl = ttl
         self._now = now
 
     def is_deleted(self, row):
         # NULL too: the service itself then doesn't show it.
-        return row.deleted != self.kind.kept
+        return row.deleted != self.kept
 
     def identity(self, row):
         """The id and the key of the message that a row is or would be.
@@ -86,11 +67,11 @@ class Converter:
         :returns: the id, and (project, source id)
         :raises usermsg.exception.InvalidInput: it can't be one
         """
-        return (ids.derive(_made(row), _old_id(row)),
-                (_project_id(row), self._source_id(row)))
-
-    def _source_id(self, row):
-        return f'import:{self.kind.name}:{row.id}'
+        old_id = validation.identifier('id', row.id, 64)
+        return (ids.derive(_time('created_at', row.created_at), old_id),
+                (validation.identifier('project_id', row.project_id,
+                                       validation.PROJECT_ID),
+                 f'import:{self.name}:{old_id}'))
 
     def draft(self, row):
         """A :class:`usermsg.objects.message.Draft`; None if it has expired.
@@ -98,55 +79,92 @@ class Converter:
         :raises usermsg.exception.InvalidInput: the row can't be brought
             over; names the column
         """
-        expires_at = row.expires_at
-        if expires_at is not None:
-            expires_at = _time('expires_at', expires_at)
-            if expires_at < self._now:
-                return None
-        made = _made(row)
-        level = _level(row.message_level)
-        if expires_at is None:
-            expires_at = made + self._ttl[level]
-            if expires_at < self._now:
-                return None
-        resource_type, event_id, action_id, detail_id = self.kind.outcome(
-            row, self._catalogue)
-        resource = _optional(self.kind.resource,
-                             getattr(row, self.kind.resource),
-                             validation.RESOURCE_UUID)
+        expires_at = (
+            _time('created_at', row.created_at) +
+            self._ttl[_level(row.message_level)] if row.expires_at is None
+            else _time('expires_at', row.expires_at))
+        if expires_at < self._now:
+            return None
+        message_id, (project_id, source_id) = self.identity(row)
+        resource_type, event_id, action_id, detail_id = self._outcome(row)
         converted = models.MessageRow(
-            id=ids.derive(made, _old_id(row)),
-            prefix=self.kind.prefix,
-            project_id=_project_id(row),
+            id=message_id,
+            prefix=self.prefix,
+            project_id=project_id,
             user_id=None,
             request_id=_optional('request_id', row.request_id,
                                  validation.REQUEST_ID),
             resource_type=resource_type,
-            resource_uuid=resource,
+            resource_uuid=_optional(self.resource,
+                                    getattr(row, self.resource),
+                                    validation.RESOURCE_UUID),
             event_id=event_id,
             action_id=action_id,
             detail_id=detail_id,
-            message_level=level,
-            created_at=clock.naive(made),
+            message_level=_level(row.message_level),
+            created_at=clock.naive(_time('created_at', row.created_at)),
             expires_at=clock.naive(expires_at))
         # The key alone says which message it is, whatever has changed since.
-        source_id = self._source_id(row)
         return message.Draft(
             converted, source_id,
             hashlib.sha256(source_id.encode()).hexdigest())
 
-
-def _old_id(row):
-    return validation.identifier('id', row.id, 64)
-
-
-def _project_id(row):
-    return validation.identifier('project_id', row.project_id,
-                                 validation.PROJECT_ID)
+    def _outcome(self, row):
+        """The resource type, event id, action id and detail id."""
+        raise NotImplementedError
 
 
-def _made(row):
-    return _time('created_at', row.created_at)
+class Volume(Converter):
+    """Conversion of messages of cinder.
+
+    What its other columns hold stands in the event id as well; the first
+    releases had no others.
+    """
+
+    name, title, program = 'volume', 'block storage', 'cinder-manage'
+    prefix = 'VOLUME'
+    columns = (*Converter.columns, 'resource_uuid', 'event_id')
+    others = (*Converter.others, 'action_id', 'detail_id')
+    revisions = revisions.VOLUME
+    kept = False
+    resource = 'resource_uuid'
+
+    def _outcome(self, row):
+        event_id = self._catalogue.event_id(row.event_id)
+        match = isinstance(event_id, str) and _VOLUME_EVENT.fullmatch(event_id)
+        if not match:
+            raise exception.InvalidInput(
+                'event_id', 'is not of the form of an event of volumes.')
+        resource_type = _resource_type(row.resource_type)
+        own_type, action_id, detail_id = match.groups()
+        if own_type is not None and resource_type not in (None, own_type):
+            raise exception.InvalidInput(
+                'event_id', 'speaks of another resource type.')
+        return resource_type or own_type, event_id, action_id, detail_id
+
+
+class Share(Converter):
+    """Conversion of messages of manila."""
+
+    name, title, program = 'share', 'shared file systems', 'manila-manage'
+    prefix = 'SHARE'
+    columns = (*Converter.columns, 'resource_id', 'action_id', 'detail_id')
+    revisions = revisions.SHARE
+    kept = 'False'
+    resource = 'resource_id'
+
+    def _outcome(self, row):
+        # What the service then shows: the unknown cause.
+        parts = {'action_id': row.action_id,
+                 'detail_id': row.detail_id or '001'}
+        for field, value in parts.items():
+            if not (isinstance(value, str) and
+                    entries.PART_ID.fullmatch(value)):
+                raise exception.InvalidInput(field, 'is not three digits.')
+        resource_type = _resource_type(row.resource_type)
+        return (resource_type, '_'.join((
+            'SHARE', resource_type or 'SHARE', *parts.values())),
+            *parts.values())
 
 
 def _time(field, value):
@@ -179,54 +197,3 @@ def _resource_type(value):
         raise exception.InvalidInput('resource_type', 'is not of the form of '
                                      'a resource type.')
     return upper
-
-
-def _volume_outcome(row, catalogue):
-    event_id = catalogue.event_id(row.event_id)
-    found = isinstance(event_id, str) and _VOLUME_EVENT.fullmatch(event_id)
-    if not found:
-        raise exception.InvalidInput(
-            'event_id', 'is not of the form of an event of volumes.')
-    resource_type = _resource_type(row.resource_type)
-    own_type, action_id, detail_id = found.groups()
-    if own_type is not None and resource_type not in (None, own_type):
-        raise exception.InvalidInput(
-            'event_id', 'speaks of another resource type.')
-    return resource_type or own_type, event_id, action_id, detail_id
-
-
-def _share_outcome(row, _catalogue):
-    detail_id = row.detail_id
-    if not detail_id:
-        detail_id = '001'  # what the service then shows: the unknown cause
-    for field, value in (('action_id', row.action_id),
-                         ('detail_id', detail_id)):
-        if not (isinstance(value, str) and
-                entries.PART_ID.fullmatch(value)):
-            raise exception.InvalidInput(field, 'is not three digits.')
-    resource_type = _resource_type(row.resource_type)
-    return (resource_type,
-            f'SHARE_{resource_type or "SHARE"}_{row.action_id}_{detail_id}',
-            row.action_id, detail_id)
-
-
-_COMMON = ('id', 'project_id', 'request_id', 'resource_type',
-           'message_level', 'created_at', 'expires_at', 'deleted')
-
-#: Of cinder. What its other columns hold stands in the event id as well;
-#: the first releases had no others.
-VOLUME = Kind(
-    name='volume', title='block storage', program='cinder-manage',
-    prefix='VOLUME', columns=(*_COMMON, 'resource_uuid', 'event_id'),
-    others=('action_id', 'detail_id', 'updated_at', 'deleted_at'),
-    revisions=revisions.VOLUME, kept=False, outcome=_volume_outcome,
-    resource='resource_uuid')
-
-#: Of manila.
-SHARE = Kind(
-    name='share', title='shared file systems', program='manila-manage',
-    prefix='SHARE',
-    columns=(*_COMMON, 'resource_id', 'action_id', 'detail_id'),
-    others=('updated_at', 'deleted_at'),
-    revisions=revisions.SHARE, kept='False', outcome=_share_outcome,
-    resource='resource_id')

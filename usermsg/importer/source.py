@@ -39,7 +39,7 @@ _BUSY_TIMEOUT = 30
 class Origin:
     """The table of messages, while its database is open.
 
-    :param kind: a :class:`usermsg.importer.conversion.Kind`
+    :param kind: a subclass of :class:`usermsg.importer.conversion.Converter`
     :param any_revision: whether it may have one that isn't known
     :ivar revision: of the tables, as the service calls it; None if that
         can't be told
@@ -146,7 +146,7 @@ def connect(url, kind, any_revision=False):
         also later in the block, or its tables aren't those of the service
     """
     engine = _engine(url)
-    with _translated():
+    try:
         try:
             connection = engine.connect()
         except (OSError, TypeError, ValueError, RuntimeError) as error:
@@ -157,12 +157,6 @@ def connect(url, kind, any_revision=False):
                 f'{database.driver_words(error)}.') from None
         with connection, connection.begin():
             yield Origin(connection, kind, any_revision)
-
-
-@contextlib.contextmanager
-def _translated():
-    try:
-        yield
     except sa_exception.DBAPIError as error:
         raise exception.OriginUnusable(
             f'{database.driver_words(error)}.') from None
@@ -172,7 +166,6 @@ def _engine(url):
     backend = url.get_backend_name()
     options = {}
     if backend == 'sqlite':
-        _check_file(url)
         url = _unchanging(url)
     else:
         url = urls.completed(url)
@@ -188,12 +181,6 @@ def _engine(url):
     return engine
 
 
-def _check_file(url):
-    # SQLite would make one.
-    if not url.database or not os.path.isfile(url.database):
-        raise exception.OriginUnusable('There is no such file.')
-
-
 def _unchanging(url):
     """The address of a file, which is opened so that it stays as it is.
 
@@ -203,6 +190,8 @@ def _unchanging(url):
     which might not be the service's to write: there nothing can be moved.
     """
     path = url.database
+    if not path or not os.path.isfile(path):  # SQLite would make one
+        raise exception.OriginUnusable('There is no such file.')
     written = any(os.path.exists(f'{path}{end}') for end in (
         '-wal', '-journal'))
     return url.set(database=pathlib.Path(path).absolute().as_uri()).set(

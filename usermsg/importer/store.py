@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages that are brought over from elsewhere, a batch at a time."""
 
-import dataclasses
+import collections
 
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
@@ -17,25 +17,6 @@ _MESSAGES = models.messages
 _ATTEMPTS = 10
 
 
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """How many messages, and the drafts of which there can be none.
-
-    :param new: stored
-    :param known: stored before
-    :param deleted_here: stored before, and deleted since
-    :param deleted_there: stored before, and deleted now, since they have
-        been deleted where they came from
-    :param clashes: drafts whose id another message has
-    """
-
-    new: int
-    known: int
-    deleted_here: int
-    deleted_there: int
-    clashes: tuple
-
-
 def store(db, drafts, gone, dry_run=False):
     """Store what isn't there yet and never was.
 
@@ -45,7 +26,9 @@ def store(db, drafts, gone, dry_run=False):
         an id and a key that would be the same at any other time
     :param gone: the (id, key) of messages that must not be there any more
     :param dry_run: change nothing
-    :returns: a :class:`Result`: what was done, or what would be
+    :returns: what was done, or what would be: how many messages are ``new``,
+        were ``known``, had been ``deleted_here``, or are deleted now, as they
+        were ``deleted_there``; and the drafts whose id another message has
     :raises usermsg.exception.DatabaseUnavailable: not now
     :raises usermsg.exception.IdsTaken: ids are stored and can't be found,
         however often
@@ -71,10 +54,9 @@ def store(db, drafts, gone, dry_run=False):
             # Another writer was quicker. The next look-up, in a transaction
             # of its own, finds what it has stored.
             continue
-        return Result(
+        return collections.Counter(
             new=len(new), known=len(rows) - rows.count(None),
-            deleted_here=rows.count(None), deleted_there=deleted,
-            clashes=tuple(clashes))
+            deleted_here=rows.count(None), deleted_there=deleted), clashes
     raise exception.IdsTaken(new[0].row.id, new[-1].row.id)
 
 

@@ -131,17 +131,17 @@ class TestGrants(base.TestCase):
         :param name: the account, in a statement
         """
         self.execute(owner, 'CREATE TABLE messages ({})'.format(', '.join(
-            f'{column} VARCHAR(36)' for column in conversion.VOLUME.columns)),
+            f'{column} VARCHAR(36)' for column in conversion.Volume.columns)),
             'CREATE TABLE alembic_version (version_num VARCHAR(32))',
             f'GRANT SELECT ON messages TO {name}')
         error = self.assertRaises(
             exception.OriginUnusable,
             lambda: self.enterContext(source.connect(account,
-                                                     conversion.VOLUME)))
+                                                     conversion.Volume)))
         self.assertIn('or this account may not read it. If it is that of an '
                       'older release of block storage, --any-revision goes '
                       'on', str(error))
-        with source.connect(account, conversion.VOLUME, True) as table:
+        with source.connect(account, conversion.Volume, True) as table:
             self.assertEqual((None, 0), (table.revision, table.count()))
 
     def stored(self, owner, table):

@@ -496,18 +496,19 @@ class TestOtherWriters(StoreTestCase):
     def test_an_id_that_was_taken_meanwhile_is_a_clash(self):
         drafts = [self.draft(number) for number in range(5)]
         other = self.draft(3, 'another', project_id='blue')
-        self.assertEqual(store.Result(4, 0, 0, 0, (drafts[3],)),
-                         self.store(drafts, [other]))
+        self.assertEqual(
+            ({'new': 4, 'known': 0, 'deleted_here': 0, 'deleted_there': 0},
+             [drafts[3]]), self.store(drafts, [other]))
         self.assertEqual(
             {draft.row.id for draft in drafts},
             {row['id'] for row in samples.stored(self.db)})
 
     def test_a_message_that_was_stored_meanwhile_is_known(self):
         drafts = [self.draft(number) for number in range(5)]
-        self.assertEqual(store.Result(3, 2, 0, 0, ()),
-                         self.store(drafts, drafts[2:4]))
+        self.assertEqual(
+            ({'new': 3, 'known': 2, 'deleted_here': 0, 'deleted_there': 0},
+             []), self.store(drafts, drafts[2:4]))
         self.assertEqual(5, len(samples.stored(self.db)))
-
 
 
 class TestTakenIds(StoreTestCase):
@@ -535,12 +536,12 @@ class TestOrigin(Importing, base.TestCase):
         self.service = self.runtime()
         self.config = str(self.home / 'usermsg.conf')
 
-    def open(self, source, kind=conversion.VOLUME, any_revision=False):
+    def open(self, source, kind=conversion.Volume, any_revision=False):
         return import_source.connect(
             urls.usable_url(getattr(source, 'url', source), '--from'), kind,
             any_revision)
 
-    def refused(self, source, words, kind=conversion.VOLUME,
+    def refused(self, source, words, kind=conversion.Volume,
                 any_revision=False):
         try:
             with self.open(source, kind, any_revision):
@@ -599,7 +600,7 @@ class TestOrigin(Importing, base.TestCase):
         source = import_sources.cinder_on_sqlite(self.home)
         self.refused(
             source, 'is not that of shared file systems: it has no '
-            'resource_id (revision 9c74c1c6971f).', conversion.SHARE)
+            'resource_id (revision 9c74c1c6971f).', conversion.Share)
         for statement, words in (
                 ('ALTER TABLE messages ADD COLUMN audience TEXT',
                  'has columns that this release does not know: audience '

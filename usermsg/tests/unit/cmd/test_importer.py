@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from usermsg.cmd import importer
 from usermsg import exception
-from usermsg.importer import store
 from usermsg.tests import base
 
 
@@ -13,9 +12,8 @@ class ReportTest(base.TestCase):
 
     def test_everything(self):
         report = importer.Report()
-        report.add(store.Result(1000, 20, 3, 4, ()), 10)
-        report.add(store.Result(234, 1, 1, 1, ()), 2)
-        report.numbers['expired'] += 8
+        report.numbers.update(new=1234, known=21, deleted_here=4,
+                              deleted_there=5, deleted=7, expired=8)
         for number in range(6):
             report.unknown(f'VOLUME_99999{number}')
         for number in range(7):

@@ -33,8 +33,7 @@ class TestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.converter = conversion.Converter(
-            self.kind, loader.load(), TTL, NOW)
+        self.converter = self.kind(loader.load(), TTL, NOW)
 
     def row(self, values):
         return types.SimpleNamespace(**{**self.like, **values})
@@ -53,7 +52,7 @@ class TestCase(testtools.TestCase):
 
 class VolumeTest(TestCase):
 
-    kind = conversion.VOLUME
+    kind = conversion.Volume
     like = VOLUME
 
     def test_a_row(self):
@@ -156,7 +155,7 @@ class VolumeTest(TestCase):
 
 class ShareTest(TestCase):
 
-    kind = conversion.SHARE
+    kind = conversion.Share
     like = SHARE
 
     def test_a_row(self):
