@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps along an index, so that no statement goes through a whole table."""
 
+import collections
+import dataclasses
+
 import sqlalchemy as sa
 
 #: Entries of an index that one statement looks at.
@@ -17,34 +20,62 @@ def force_index(query, table, index):
     return query
 
 
-def steps(db, column, index, conditions=()):
-    """Cut the rows that meet the conditions into ranges of a column.
+@dataclasses.dataclass(frozen=True)
+class Rows:
+    """Rows of a table, and the index by which they are found.
 
-    :param index: its name; begins with the columns of the conditions, and
-        then has the column
-    :returns: an iterator of lists of conditions, each with one range
-    """
-    low = []
-    while True:
-        with db.reader() as connection:
-            high = connection.scalar(force_index(
-                sa.select(column), column.table, index)
-                .where(*conditions, *low)
-                .order_by(column).limit(1).offset(STEP - 1))
-        if high is None:
-            yield [*conditions, *low]
-            return
-        yield [*conditions, *low, column <= high]
-        low = [column > high]
-
-
-def counts(db, column, index, conditions=(), only=()):
-    """How many rows meet the conditions, in numbers that add up to it.
-
+    :param column: of the table; rows go in its order
+    :param index: its name; begins with the columns of ``conditions``, and
+        then has ``column``
+    :param conditions: on columns of the index
     :param only: further conditions, which the index need not hold
     """
-    for each in steps(db, column, index, conditions):
-        with db.reader() as connection:
-            yield connection.scalar(force_index(
-                sa.select(sa.func.count()).select_from(column.table),
-                column.table, index).where(*each, *only))
+
+    column: sa.Column
+    index: str
+    conditions: tuple = ()
+    only: tuple = ()
+
+    @property
+    def table(self):
+        return self.column.table
+
+    def select(self, *columns):
+        """The SELECT of all that the index leads to."""
+        return force_index(sa.select(*columns).select_from(self.table),
+                           self.table, self.index).where(*self.conditions)
+
+    def steps(self, db):
+        """Cut the rows into ranges of the column.
+
+        :returns: an iterator of lists of conditions
+        """
+        low = []
+        while True:
+            with db.reader() as connection:
+                high = connection.scalar(
+                    self.select(self.column).where(*low)
+                    .order_by(self.column).limit(1).offset(STEP - 1))
+            if high is None:
+                yield low
+                return
+            yield [*low, self.column <= high]
+            low = [self.column > high]
+
+    def count_by(self, db, *columns):
+        """How many there are by values of columns.
+
+        :returns: an iterator of counters of tuples, which add up to it
+        """
+        for step in self.steps(db):
+            with db.reader() as connection:
+                yield collections.Counter({
+                    tuple(values): number for *values, number in
+                    connection.execute(
+                        self.select(*columns, sa.func.count())
+                        .where(*step, *self.only).group_by(*columns))})
+
+    def count(self, db):
+        """How many there are, in numbers that add up to it."""
+        for counter in self.count_by(db):
+            yield counter.total()

@@ -149,9 +149,12 @@ class Chosen:
             found.append(_TABLE.c.queued_at < clock.naive(self.before))
         return found
 
-    def narrow(self):
-        """Those that the primary key answers."""
-        return [_TABLE.c.id.in_(self.ids)] if self.ids else []
+    def rows(self):
+        """The entries, which the primary key leads to."""
+        return index_scan.Rows(
+            _TABLE.c.id, 'PRIMARY',
+            (_TABLE.c.id.in_(self.ids),) if self.ids else (),
+            self.conditions())
 
 
 #: What operators see of an entry. Its content is none of their business, and
@@ -168,13 +171,14 @@ def pages(db, chosen):
     :param chosen: a :class:`Chosen`
     :returns: an iterator of lists of rows, which have the columns' names
     """
-    for each in index_scan.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
+    entries = chosen.rows()
+    for step in entries.steps(db):
         after = []
         while True:
             with db.reader() as connection:
-                rows = connection.execute(index_scan.force_index(
-                    sa.select(*_SHOWN), _TABLE, 'PRIMARY')
-                    .where(*each, *chosen.conditions(), *after)
+                rows = connection.execute(
+                    entries.select(*_SHOWN)
+                    .where(*step, *entries.only, *after)
                     .order_by(_TABLE.c.id, _TABLE.c.driver)
                     .limit(BATCH)).all()
             yield rows
@@ -186,20 +190,11 @@ def pages(db, chosen):
 
 
 def kinds(db, chosen):
-    """How many are meant of each kind, in numbers that add up to it.
+    """How many are meant of each kind, in counters that add up to it.
 
-    :returns: an iterator of dicts, (driver, event type) -> number
+    :returns: an iterator of counters of (driver, event type)
     """
-    columns = _TABLE.c.driver, _TABLE.c.event_type
-    for each in index_scan.steps(db, _TABLE.c.id, 'PRIMARY', chosen.narrow()):
-        with db.reader() as connection:
-            yield {(driver, event_type): number
-                   for driver, event_type, number in connection.execute(
-                       index_scan.force_index(
-                           sa.select(*columns, sa.func.count()), _TABLE,
-                           'PRIMARY')
-                       .where(*each, *chosen.conditions())
-                       .group_by(*columns))}
+    return chosen.rows().count_by(db, _TABLE.c.driver, _TABLE.c.event_type)
 
 
 def retry(db, chosen, now):
@@ -251,10 +246,10 @@ def backlog(db):
     drivers = (_distinct(db, _TABLE.c.driver, _TABLE.c.set_aside == aside)
                for aside in (0, 1))
     for driver in sorted(set().union(*drivers)):
-        counts = [sum(sum(index_scan.counts(
-            db, _TABLE.c.id, _INDEX,
-            [_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
-             _TABLE.c.shard == shard]))
+        counts = [sum(sum(index_scan.Rows(
+            _TABLE.c.id, _INDEX,
+            (_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
+             _TABLE.c.shard == shard)).count(db))
             for shard in shards(db, driver, aside)) for aside in (0, 1)]
         oldest = min((entry.queued_at for shard in shards(db, driver)
                       for entry in waiting(db, driver, shard, limit=1)),

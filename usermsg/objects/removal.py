@@ -5,8 +5,6 @@ Everything that removes by the thousand goes through :func:`remove`: the
 reaper, ``usermsg-manage purge`` and the library.
 """
 
-import dataclasses
-
 import sqlalchemy as sa
 
 from usermsg.db import clock
@@ -19,40 +17,6 @@ _KEYS = models.source_keys
 
 #: Rows that are deleted in one transaction at most.
 BATCH = 500
-
-
-@dataclasses.dataclass(frozen=True)
-class Rows:
-    """What to remove, and the index by which it is found.
-
-    :param column: of the table; rows go in its order
-    :param index: its name; begins with the columns of ``conditions``, and
-        then has ``column``
-    :param conditions: on columns of the index
-    :param only: on one other column, at most: what must be older than what,
-        among the rows that the index leads to
-    """
-
-    column: sa.Column
-    index: str
-    conditions: tuple = ()
-    only: tuple | None = None
-
-    @property
-    def table(self):
-        return self.column.table
-
-    def count(self, db):
-        """How many there are, in numbers that add up to it."""
-        return index_scan.counts(db, self.column, self.index, self.conditions,
-                                 self.still_met())
-
-    def still_met(self):
-        """Conditions on columns that the index doesn't hold."""
-        if self.only is None:
-            return []
-        column, end = self.only
-        return [column < end]
 
 
 def expired(now, project_id=None):
@@ -70,19 +34,25 @@ def _expired(table, column, project_index, now, project_id):
     expires_at = table.c.expires_at
     now = clock.naive(now)
     if project_id is None:
-        return Rows(expires_at, f'{table.name}_expires_at_idx',
-                    (expires_at < now,))
-    return Rows(column, project_index, (table.c.project_id == project_id,),
-                (expires_at, now))
+        return index_scan.Rows(expires_at, f'{table.name}_expires_at_idx',
+                               (expires_at < now,))
+    return index_scan.Rows(
+        column, project_index, (table.c.project_id == project_id,),
+        (expires_at < now,))
 
 
 def older(when, project_id=None):
     """Messages that were made before an aware datetime."""
     before = _MESSAGES.c.id < ids.first(when)
     if project_id is None:
-        return Rows(_MESSAGES.c.id, 'PRIMARY', (before,))
-    return Rows(_MESSAGES.c.id, 'messages_project_id_idx',
-                (_MESSAGES.c.project_id == project_id, before))
+        return index_scan.Rows(_MESSAGES.c.id, 'PRIMARY', (before,))
+    return _of_project(project_id, before)
+
+
+def _of_project(project_id, *conditions):
+    return index_scan.Rows(
+        _MESSAGES.c.id, 'messages_project_id_idx',
+        (_MESSAGES.c.project_id == project_id, *conditions))
 
 
 def excess(db, project_id, number):
@@ -90,14 +60,11 @@ def excess(db, project_id, number):
 
     What is recorded meanwhile doesn't count.
     """
-    mine = _MESSAGES.c.project_id == project_id
     with db.reader() as connection:
-        last = connection.scalar(index_scan.force_index(
-            sa.select(_MESSAGES.c.id), _MESSAGES, 'messages_project_id_idx')
-            .where(mine).order_by(_MESSAGES.c.id.desc())
-            .limit(1).offset(number))
-    return last and Rows(_MESSAGES.c.id, 'messages_project_id_idx',
-                         (mine, _MESSAGES.c.id <= last))
+        last = connection.scalar(
+            _of_project(project_id).select(_MESSAGES.c.id)
+            .order_by(_MESSAGES.c.id.desc()).limit(1).offset(number))
+    return last and _of_project(project_id, _MESSAGES.c.id <= last)
 
 
 def remove(db, rows, batch=BATCH, guard=None, tell=None):
@@ -106,6 +73,7 @@ def remove(db, rows, batch=BATCH, guard=None, tell=None):
     Stopping between two steps leaves nothing half done; whoever removes the
     same rows again goes on from there. Several at once do no harm.
 
+    :param rows: a :class:`usermsg.db.index_scan.Rows`
     :param guard: called with the connection first in each transaction; what
         it raises ends it all
     :param tell: of messages: see :func:`delete_messages`
@@ -138,16 +106,13 @@ def _choose(db, rows, low, batch):
     be no keys where other rows follow.
     """
     key = rows.table.primary_key.columns.values()
-    known = [] if rows.only is None else [rows.only[0]]
     with db.reader() as connection:
-        found = connection.execute(index_scan.force_index(
-            sa.select(*key, *known, rows.column.label('position')),
-            rows.table, rows.index)
-            .where(*rows.conditions, *low)
-            .order_by(rows.column).limit(batch)).all()
-    keys = [tuple(row[:len(key)]) for row in found
-            if rows.only is None or row[len(key)] < rows.only[1]]
-    return keys, found[-1].position if found else None
+        page = connection.execute(
+            rows.select(*key, rows.column.label('position'),
+                        sa.and_(sa.true(), *rows.only).label('goes'))
+            .where(*low).order_by(rows.column).limit(batch)).all()
+    keys = [tuple(row[:len(key)]) for row in page if row.goes]
+    return keys, page[-1].position if page else None
 
 
 def _delete(connection, rows, keys, last, guard, tell):
@@ -161,7 +126,7 @@ def _delete(connection, rows, keys, last, guard, tell):
     conditions = [
         sa.tuple_(*key).in_(keys) if len(key) > 1 else
         key[0].in_([value for value, in keys]),
-        *still, *rows.still_met()]
+        *still, *rows.only]
     if rows.table is _MESSAGES:
         return delete_messages(connection, conditions, tell)
     return connection.execute(rows.table.delete().where(*conditions)).rowcount

@@ -20,14 +20,18 @@ _PROJECT_INDEX = 'messages_project_id_idx'
 _DAY = datetime.timedelta(days=1)
 
 
-def _scope(since, project_id):
-    """Index and conditions for the messages of a time and of a project."""
+def _rows(since, project_id, until=None):
+    """The messages of a time and of a project."""
     conditions = []
     if project_id is not None:
         conditions.append(_TABLE.c.project_id == project_id)
     if since is not None:
         conditions.append(_TABLE.c.id >= ids.first(since))
-    return ('PRIMARY' if project_id is None else _PROJECT_INDEX), conditions
+    if until is not None:
+        conditions.append(_TABLE.c.id < ids.first(until))
+    return index_scan.Rows(
+        _TABLE.c.id, 'PRIMARY' if project_id is None else _PROJECT_INDEX,
+        tuple(conditions))
 
 
 def by_column(db, column, since=None, project_id=None):
@@ -37,14 +41,10 @@ def by_column(db, column, since=None, project_id=None):
     :param since: aware datetime; made then or later
     :param project_id: of this project only
     """
-    totals = collections.Counter()
-    index, conditions = _scope(since, project_id)
-    for step in index_scan.steps(db, _TABLE.c.id, index, conditions):
-        with db.reader() as connection:
-            totals.update(dict(connection.execute(index_scan.force_index(
-                sa.select(_TABLE.c[column], sa.func.count()), _TABLE, index)
-                .where(*step).group_by(_TABLE.c[column])).all()))
-    yield from totals.items()
+    totals = sum(_rows(since, project_id).count_by(db, _TABLE.c[column]),
+                 collections.Counter())
+    for (value,), number in totals.items():
+        yield value, number
 
 
 def by_day(db, since=None, project_id=None):
@@ -53,18 +53,16 @@ def by_day(db, since=None, project_id=None):
     See :func:`by_column`.
     """
     while True:
-        index, conditions = _scope(since, project_id)
         with db.reader() as connection:
-            first = connection.scalar(index_scan.force_index(
-                sa.select(_TABLE.c.created_at), _TABLE, index)
-                .where(*conditions).order_by(_TABLE.c.id).limit(1))
+            first = connection.scalar(
+                _rows(since, project_id).select(_TABLE.c.created_at)
+                .order_by(_TABLE.c.id).limit(1))
         if first is None:
             return
-        since = datetime.datetime.combine(
+        end = datetime.datetime.combine(
             first, datetime.time(), datetime.timezone.utc) + _DAY
-        yield first.date(), sum(index_scan.counts(
-            db, _TABLE.c.id, index,
-            [*conditions, _TABLE.c.id < ids.first(since)]))
+        yield first.date(), sum(_rows(since, project_id, end).count(db))
+        since = end
 
 
 def by_project(db, since=None, project_id=None):
@@ -84,8 +82,7 @@ def by_project(db, since=None, project_id=None):
 
 def number_of(db, project_id, since=None):
     """How many messages a project has."""
-    index, conditions = _scope(since, project_id)
-    return sum(index_scan.counts(db, _TABLE.c.id, index, conditions))
+    return sum(_rows(since, project_id).count(db))
 
 
 def projects(db, since=None):

@@ -348,10 +348,10 @@ class TestWalk(TestCase):
         for number in (0, 1, 6, 7, 8, 13, 14, 15):
             samples.insert(self.service.db, expiry.rows(
                 number, expiry.DAY, project_id=f'project-{number}'))
-            self.assertEqual(number, sum(index_scan.counts(
-                self.service.db, models.messages.c.id,
-                'messages_project_id_idx',
-                [models.messages.c.project_id == f'project-{number}'])))
+            self.assertEqual(number, sum(index_scan.Rows(
+                models.messages.c.id, 'messages_project_id_idx',
+                (models.messages.c.project_id == f'project-{number}',)
+            ).count(self.service.db)))
         # Many that expire at one moment.
         moment = samples.START.replace(tzinfo=None)
         samples.insert(self.service.db, [
