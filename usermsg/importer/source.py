@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 
+from alembic.runtime import migration
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 from sqlalchemy import pool
@@ -22,8 +23,6 @@ from usermsg import exception
 from usermsg import text
 
 TABLE = 'messages'
-
-_REVISIONS = 'alembic_version'
 
 #: In the words of MariaDB and PostgreSQL: this account may not read a table.
 _DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
@@ -52,28 +51,24 @@ class Origin:
         # row, and one that makes no sense spoils no batch.
         self._table = sa.table(TABLE, *map(sa.column, kind.columns))
         inspector = sa.inspect(connection)
-        self.revision = self._revision(inspector)
+        self.revision = self._revision()
         self._check_columns(inspector)
         if not any_revision:
             self._check_revision()
 
-    def _revision(self, inspector):
+    def _revision(self):
         try:
             # PostgreSQL ends a transaction that meets an error.
             with self._connection.begin_nested():
-                if not inspector.has_table(_REVISIONS):
-                    return None
                 # More than one would be of branches, which no known one is.
-                found = self._connection.scalars(
-                    sa.select(sa.column('version_num')).select_from(
-                        sa.table(_REVISIONS)).limit(10)).all()
+                heads = migration.MigrationContext.configure(
+                    self._connection).get_current_heads()
         except sa_exception.DBAPIError as error:
             if _DENIED.search(database.driver_words(error)):
                 return None
             raise
         # Of any characters.
-        return ', '.join(sorted(
-            text.printable(revision) for revision in found)) or None
+        return ', '.join(sorted(map(text.printable, heads))) or None
 
     def _check_revision(self):
         """Whether the table means what its columns say.
@@ -82,9 +77,9 @@ class Origin:
         """
         if self.revision is None:
             raise exception.OriginUnusable(
-                f'It does not say its revision: its table "{_REVISIONS}" is '
-                f'missing or empty, or this account may not read it. If it '
-                f'is that of an older release of {self._kind.title}, '
+                f'It does not say its revision: its table "alembic_version" '
+                f'is missing or empty, or this account may not read it. If '
+                f'it is that of an older release of {self._kind.title}, '
                 f'--any-revision goes on without.')
         if self.revision not in self._kind.revisions:
             raise exception.OriginUnusable(
