@@ -62,19 +62,21 @@ class Checks(upgradecheck.UpgradeCommands):
     def database(self):
         return engine.Database(self.conf)
 
-    def _database_driver(self):
+    def _check(self, check):
+        """Run a check; what it raises says what an operator has to mend."""
         try:
-            return _success(self.database.dialect)
+            return check(self)
         except exception.ConfigurationError as error:
             return _failure(str(error))
+
+    def _database_driver(self):
+        return _success(self.database.dialect)
 
     def _schema(self):
         try:
             version = migration.version(self.database)
         except exception.DatabaseUnavailable as error:
             return _failure(db_command.why_unusable(error))
-        except exception.ConfigurationError:
-            return _failure('There is no database to look at.')
         words = db_command.comparison(version)
         if version == migration.head():
             return _success(words)
@@ -83,10 +85,7 @@ class Checks(upgradecheck.UpgradeCommands):
         return (_failure if migration.is_known(version) else _warning)(words)
 
     def _catalogue(self):
-        try:
-            known = loader.load(self.conf.catalogue.overlay_dir)
-        except exception.ConfigurationError as error:
-            return _failure(str(error))
+        known = loader.load(self.conf.catalogue.overlay_dir)
         unknown = _warning('It is valid. Whether it holds the events of the '
                            'stored messages could not be looked up.')
         try:
@@ -107,21 +106,15 @@ class Checks(upgradecheck.UpgradeCommands):
             'on this host?')
 
     def _policy(self):
-        try:
-            policy.Policy(self.conf)
-            doubts = list(policy.doubts(policy.read_files(self.conf)))
-        except exception.ConfigurationError as error:
-            return _failure(str(error))
+        policy.Policy(self.conf)
+        doubts = list(policy.doubts(policy.read_files(self.conf)))
         result = common_checks.check_policy_json(self, self.conf)
         if doubts and result.code == upgradecheck.Code.SUCCESS:
             return _warning(' '.join(doubts[:NAMED]))
         return result
 
     def _notification_drivers(self):
-        try:
-            drivers = relay.load_drivers(self.conf)
-        except exception.ConfigurationError as error:
-            return _failure(str(error))
+        drivers = relay.load_drivers(self.conf)
         try:
             problems = [
                 f'{name}: does not say when it could not deliver, so what '
@@ -174,12 +167,12 @@ class Checks(upgradecheck.UpgradeCommands):
             'Nothing waits.')
 
     _upgrade_checks = (
-        ('Database driver', _database_driver),
-        ('Schema', _schema),
-        ('Catalogue', _catalogue),
-        ('Policy', _policy),
-        ('Notification drivers', _notification_drivers),
-        ('Outbox', _outbox),
+        ('Database driver', (_check, {'check': _database_driver})),
+        ('Schema', (_check, {'check': _schema})),
+        ('Catalogue', (_check, {'check': _catalogue})),
+        ('Policy', (_check, {'check': _policy})),
+        ('Notification drivers', (_check, {'check': _notification_drivers})),
+        ('Outbox', (_check, {'check': _outbox})),
     )
 
 
