@@ -9,7 +9,6 @@ from oslo_config import cfg
 from usermsg.catalogue import loader
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
-from usermsg.cmd import signals
 from usermsg.conf import values
 from usermsg import config
 from usermsg.db import clock
@@ -106,8 +105,6 @@ class _Import(progress.Command):
             '--from-config', metavar='PATH',
             help='a file with that address as [database] connection: its own '
                  'configuration, or those two lines alone')
-        parser.add_argument('--dry-run', action='store_true',
-                            help='say what would be done, and change nothing')
         parser.add_argument(
             '--any-revision', action='store_true',
             help='go on if the revision of its tables is unknown, but the '
@@ -132,8 +129,8 @@ class _Import(progress.Command):
             clock.read(self._db))
         self._report = Report()
         try:
-            with signals.Interruptions() as self.stop, source.connect(
-                    url, self.kind, parsed_args.any_revision) as table:
+            with source.connect(url, self.kind,
+                                parsed_args.any_revision) as table:
                 self._import(table, parsed_args)
         except exception.OriginUnusable as error:
             raise RuntimeError(

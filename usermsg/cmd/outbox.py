@@ -9,7 +9,6 @@ from cliff import lister
 from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
-from usermsg.cmd import signals
 from usermsg.cmd import timestamp
 from usermsg.db import clock
 from usermsg.db import engine
@@ -117,6 +116,7 @@ def shown(when):
 
 
 class _Change(progress.Command):
+    """A change of notifications; says of which drivers they are."""
 
     #: What happens to them.
     done = would = None
@@ -126,8 +126,6 @@ class _Change(progress.Command):
         group = add_choice(parser)
         group.add_argument('--all', action='store_true',
                            help='all of them; only without the others')
-        parser.add_argument('--dry-run', action='store_true',
-                            help='only count them, and change nothing')
         return parser
 
     def take_action(self, parsed_args):
@@ -140,31 +138,18 @@ class _Change(progress.Command):
             raise exception.InvalidInput(
                 '--all', 'is needed to mean all of them; otherwise say '
                 'which, as --help explains.')
-        self._check(parsed_args)
-        conf = self.app.conf
-        database = engine.Database(conf)
+        database = engine.Database(self.app.conf)
         now = clock.read(database)
         which = chosen(parsed_args, now)
-        with signals.Interruptions() as self.stop:
-            kinds = self.count(
-                map(collections.Counter, outbox.kinds(database, which)),
-                collections.Counter())
-            if parsed_args.dry_run:
-                for (driver, event_type), number in sorted(kinds.items()):
-                    self.say(f'{number:,} {event_type} for {driver}')
-                self.say(f'{kinds.total():,} notifications {self.would}.')
-            else:
-                number = self.follow(
-                    self._steps(database, which, now), kinds.total(),
-                    'notifications', conf.reaper.pause)
-                self.say(f'{number:,} notifications {self.done}.')
-        self._after({driver for driver, _type in kinds}, conf)
-
-    def _check(self, parsed_args):
-        """Whether it may be done."""
-
-    def _after(self, drivers, conf):
-        """What else there is to say."""
+        kinds = self.count(outbox.kinds(database, which),
+                           collections.Counter())
+        if parsed_args.dry_run:
+            for (driver, event_type), number in sorted(kinds.items()):
+                self.say(f'{number:,} {event_type} for {driver}')
+        self.change(self._steps(database, which, now), kinds.total(),
+                    'notifications', self.done, self.would,
+                    parsed_args.dry_run)
+        return {driver for driver, _type in kinds}
 
 
 class Retry(_Change):
@@ -181,9 +166,10 @@ class Retry(_Change):
     def _steps(self, database, which, now):
         return outbox.retry(database, which, now)
 
-    def _after(self, drivers, conf):
+    def take_action(self, parsed_args):
+        drivers = super().take_action(parsed_args)
         for driver in sorted(
-                drivers - set(writer.configured(conf))):
+                drivers.difference(writer.configured(self.app.conf))):
             self.app.stderr.write(
                 f'{driver} is not configured, so those for it stay where '
                 f'they are.\n')
@@ -206,11 +192,12 @@ class Drop(_Change):
                                  'given')
         return parser
 
-    def _check(self, parsed_args):
+    def take_action(self, parsed_args):
         if not (parsed_args.yes or parsed_args.dry_run):
             raise exception.InvalidInput(
                 '--yes', 'is needed to drop notifications for good; --dry-run '
                 'shows which they would be.')
+        super().take_action(parsed_args)
 
     def _steps(self, database, which, now):
         return outbox.drop(database, which)

@@ -77,20 +77,26 @@ def _duration(seconds):
 class Command(db_command.Command):
     """A command of many small transactions.
 
-    Ctrl-C ends it between two of them, within ``with Interruptions() as
-    self.stop``; the exit status is then 130.
+    Ctrl-C ends it between two of them; the exit status is then 130.
     """
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--dry-run', action='store_true',
+                            help='say what would be done, and change nothing')
+        return parser
 
     def run(self, parsed_args):
         try:
-            return super().run(parsed_args)
+            with signals.Interruptions() as self._stop:
+                return super().run(parsed_args)
         except signals.Interrupted:
             return signals.INTERRUPTED
 
     def count(self, steps, start=0):
         """The sum of steps that change nothing."""
         try:
-            return sum(self.stop.between(steps), start)
+            return sum(self._stop.between(steps), start)
         except signals.Interrupted:
             self.say('Interrupted while counting.')
             raise
@@ -106,7 +112,7 @@ class Command(db_command.Command):
         so_far = Progress(self.app.stdout, total, what)
         outcome = 'Failed'
         try:
-            for number in self.stop.between(steps, pause):
+            for number in self._stop.between(steps, pause):
                 so_far.advance(number)
             outcome = ''
         except signals.Interrupted:
@@ -119,3 +125,13 @@ class Command(db_command.Command):
                          f'{total:,} {what}. The same command goes on from '
                          f'there.')
         return so_far.done
+
+    def change(self, steps, total, what, done, would, dry_run):
+        """Go through steps and say what they have done, or what they would.
+
+        :param total: see :meth:`follow`
+        :param done: such as ``have been removed``; so too ``would``
+        """
+        if not dry_run:
+            total = self.follow(steps, total, what, self.app.conf.reaper.pause)
+        self.say(f'{total:,} {what} {would if dry_run else done}.')

@@ -3,7 +3,6 @@
 
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
-from usermsg.cmd import signals
 from usermsg.cmd import timestamp
 from usermsg.db import clock
 from usermsg.db import engine
@@ -25,8 +24,6 @@ class Purge(progress.Command):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument('--dry-run', action='store_true',
-                            help='only count, and change nothing')
         parser.add_argument(
             '--older-than', metavar='AGE|TIME', type=timestamp.parse,
             help='remove all messages that were recorded before, whether '
@@ -42,17 +39,12 @@ class Purge(progress.Command):
         database = engine.Database(conf, patient=True)
         told = writer.Outbox(database, conf)
         now = clock.read(database)
-        with signals.Interruptions() as self.stop:
-            for what, rows, event_type in _kinds(parsed_args, now):
-                total = self.count(rows.count(database))
-                if parsed_args.dry_run:
-                    self.say(f'{total:,} {what} would be removed.')
-                else:
-                    number = self.follow(
-                        removal.remove(database, rows, conf.reaper.batch,
-                                       tell=told.teller(event_type)),
-                        total, what, conf.reaper.pause)
-                    self.say(f'{number:,} {what} have been removed.')
+        for what, rows, event_type in _kinds(parsed_args, now):
+            self.change(
+                removal.remove(database, rows, conf.reaper.batch,
+                               tell=told.teller(event_type)),
+                self.count(rows.count(database)), what, 'have been removed',
+                'would be removed', parsed_args.dry_run)
 
 
 def _kinds(parsed_args, now):
