@@ -63,6 +63,11 @@ class _Explained(Constant):
     link: str | None = dataclasses.field(default=None, kw_only=True)
 
     @classmethod
+    def fixable(cls, id, text, remedy, **values):
+        """Failure whose cause the reader can remove, as the remedy says."""
+        return cls(id, text, remedy, user_fixable=True, **values)
+
+    @classmethod
     def temporary(cls, id, text, **values):
         """Failure with no better remedy than to try again later."""
         return cls(id, text, TRY_AGAIN, retryable=True, **values)

@@ -48,62 +48,58 @@ class Details:
     UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
         'The operation failed, and the cause is not known.')
-    NO_VALID_HOST = entries.Detail(
+    NO_VALID_HOST = entries.Detail.fixable(
         '002',
         'No host was found that can take the instance with the requested '
         'flavor and options.',
         'Choose a smaller flavor or another availability zone, or try again '
         'later.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NoValidHost', 'RequestFilterFailed'))
     RETRIES_EXHAUSTED = entries.Detail.temporary(
         '003',
         'The operation failed on each host that was tried for the instance.',
         exceptions=('MaxRetriesExceeded',))
-    NOT_ENOUGH_RESOURCES = entries.Detail(
+    NOT_ENOUGH_RESOURCES = entries.Detail.fixable(
         '004',
         'The host chosen for the instance no longer had enough resources.',
         'Try again, or choose a smaller flavor.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('ComputeResourcesUnavailable', 'AllocationCreateFailed'))
-    OVER_QUOTA = entries.Detail(
+    OVER_QUOTA = entries.Detail.fixable(
         '005',
         'The operation would exceed a quota of your project.',
         'Delete resources that you no longer need or ask your operator for a '
         'larger quota, then try again.',
-        user_fixable=True,
         exceptions=('OverQuota', 'TooManyInstances', 'MetadataLimitExceeded',
                     'GroupMemberLimitExceeded', 'SecurityGroupLimitExceeded'))
-    PORT_QUOTA_EXCEEDED = entries.Detail(
+    PORT_QUOTA_EXCEEDED = entries.Detail.fixable(
         '006',
         'The instance needs another network port, but the port quota of your '
         'project is used up.',
         'Delete ports that you no longer need or ask your operator for a '
         'larger quota, then try again.',
-        user_fixable=True,
         exceptions=('PortLimitExceeded',))
-    IMAGE_NOT_ACTIVE = entries.Detail(
+    IMAGE_NOT_ACTIVE = entries.Detail.fixable(
         '007',
         'The image is not active, so it cannot be used.',
         'Wait until the image is active or choose another one, then try '
         'again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('ImageNotActive',))
-    IMAGE_NOT_FOUND = entries.Detail(
+    IMAGE_NOT_FOUND = entries.Detail.fixable(
         '008',
         'The image needed for the operation does not exist, or you may not '
         'use it.',
         'Name an image that your project can use; for a shelved instance '
         'whose image is gone, give your operator the request id.',
-        user_fixable=True,
         exceptions=('ImageNotFound', 'ImageNotAuthorized', 'InvalidImageRef',
                     'UnshelveException'))
-    IMAGE_NOT_USABLE = entries.Detail(
+    IMAGE_NOT_USABLE = entries.Detail.fixable(
         '009',
         'The image is damaged, or its format or properties are not accepted.',
         'Check the disk format and the properties of the image, or choose '
         'another image.',
-        user_fixable=True,
         exceptions=('ImageUnacceptable', 'InvalidImageFormat',
                     'InvalidDiskFormat', 'UnsupportedImageModel'))
     IMAGE_SERVICE_FAILED = entries.Detail.temporary(
@@ -112,60 +108,52 @@ class Details:
         'it.',
         exceptions=('GlanceConnectionFailed', 'CouldNotFetchImage',
                     'CouldNotUploadImage'))
-    IMAGE_SPACE_EXHAUSTED = entries.Detail(
+    IMAGE_SPACE_EXHAUSTED = entries.Detail.fixable(
         '011',
         'There is not enough quota or space left to store the new image.',
         'Delete images that you no longer need or ask your operator for a '
         'larger quota, then try again.',
-        user_fixable=True,
         exceptions=('ImageQuotaExceeded',))
-    IMAGE_SIGNATURE_INVALID = entries.Detail(
+    IMAGE_SIGNATURE_INVALID = entries.Detail.fixable(
         '012',
         'The signature of the image could not be verified.',
         'Check the signature properties of the image and the trusted '
         'certificates in the request, or choose another image.',
-        user_fixable=True,
         exceptions=('CertificateValidationFailed',
                     'SignatureVerificationError'))
-    IMAGE_TOO_LARGE = entries.Detail(
+    IMAGE_TOO_LARGE = entries.Detail.fixable(
         '013',
         'The image is larger than the disk of the flavor.',
         'Choose a flavor with a larger disk or a smaller image, or boot from '
         'a volume that is large enough.',
-        user_fixable=True,
         exceptions=('FlavorDiskSmallerThanImage',))
-    FLAVOR_DISK_TOO_SMALL = entries.Detail(
+    FLAVOR_DISK_TOO_SMALL = entries.Detail.fixable(
         '014',
         'The disk of the flavor is smaller than the image requires.',
         'Choose a flavor with a larger disk, or another image.',
-        user_fixable=True,
         exceptions=('FlavorDiskTooSmall', 'FlavorDiskSmallerThanMinDisk'))
-    FLAVOR_MEMORY_TOO_SMALL = entries.Detail(
+    FLAVOR_MEMORY_TOO_SMALL = entries.Detail.fixable(
         '015',
         'The flavor has less memory than the image requires.',
         'Choose a flavor with more memory, or another image.',
-        user_fixable=True,
         exceptions=('FlavorMemoryTooSmall',))
-    BOOT_VOLUME_TOO_SMALL = entries.Detail(
+    BOOT_VOLUME_TOO_SMALL = entries.Detail.fixable(
         '016',
         'The boot volume is smaller than the image requires.',
         'Ask for a larger boot volume, or choose another image.',
-        user_fixable=True,
         exceptions=('VolumeSmallerThanMinDisk',))
-    BOOT_VOLUME_REQUIRED = entries.Detail(
+    BOOT_VOLUME_REQUIRED = entries.Detail.fixable(
         '017',
         'The flavor has no disk of its own, so the instance must boot from a '
         'volume.',
         'Boot from a volume, or choose a flavor with a disk.',
-        user_fixable=True,
         exceptions=('BootFromVolumeRequiredForZeroDiskFlavor',))
-    FLAVOR_IMAGE_CONFLICT = entries.Detail(
+    FLAVOR_IMAGE_CONFLICT = entries.Detail.fixable(
         '018',
         'Properties of the image contradict the flavor or go beyond what it '
         'permits.',
         'Choose another flavor or image, or change the properties of the '
         'image.',
-        user_fixable=True,
         exceptions=('FlavorImageConflict', 'FlavorImageLockedMemoryConflict',
                     'ImageCPUPinningForbidden',
                     'ImageCPUThreadPolicyForbidden',
@@ -175,13 +163,12 @@ class Details:
                     'ImageVCPUTopologyRangeExceeded',
                     'ImageSerialPortNumberExceedFlavorValue',
                     'RequestedVRamTooHigh'))
-    NETWORK_NOT_USABLE = entries.Detail(
+    NETWORK_NOT_USABLE = entries.Detail.fixable(
         '019',
         'The requested network cannot be used for the instance, or the '
         'request does not make clear which network to use.',
         'Name a network that your project may use, and check its subnets and '
         'port security.',
-        user_fixable=True,
         exceptions=('NetworkNotFound', 'NetworkAmbiguous',
                     'NetworkRequiresSubnet', 'ExternalNetworkAttachForbidden',
                     'UnableToAutoAllocateNetwork',
@@ -193,32 +180,29 @@ class Details:
         exceptions=('VirtualInterfaceCreateException',
                     'VirtualInterfacePlugException',
                     'VirtualInterfaceMacAddressException'))
-    NO_MORE_FIXED_IPS = entries.Detail(
+    NO_MORE_FIXED_IPS = entries.Detail.fixable(
         '021',
         'The network has no free IP address left.',
         'Free addresses in the network or choose another network, then try '
         'again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NoMoreFixedIps',))
-    ADDRESS_IN_USE = entries.Detail(
+    ADDRESS_IN_USE = entries.Detail.fixable(
         '022',
         'The requested IP address is already in use.',
         'Choose another address, or leave the choice open.',
-        user_fixable=True,
         exceptions=('FixedIpAlreadyInUse',))
-    PORT_IN_USE = entries.Detail(
+    PORT_IN_USE = entries.Detail.fixable(
         '023',
         'The requested network port is already in use.',
         'Detach the port from where it is used now, or choose another port.',
-        user_fixable=True,
         exceptions=('PortInUse',))
-    PORT_NOT_USABLE = entries.Detail(
+    PORT_NOT_USABLE = entries.Detail.fixable(
         '024',
         'The requested network port does not exist or cannot be used for '
         'this instance.',
         'Check the project, type, addresses and DNS name of the port, or '
         'choose another port.',
-        user_fixable=True,
         exceptions=('PortNotFound', 'PortNotUsable', 'PortNotUsableDNS',
                     'PortRequiresFixedIP', 'AttachSRIOVPortNotSupported'))
     PORT_BINDING_FAILED = entries.Detail.temporary(
@@ -231,21 +215,21 @@ class Details:
         'The network interface could not be attached to the instance.',
         exceptions=('InterfaceAttachFailed',
                     'InterfaceAttachResourceAllocationFailed'))
-    DEVICE_DETACH_FAILED = entries.Detail(
+    DEVICE_DETACH_FAILED = entries.Detail.fixable(
         '027',
         'A device could not be detached from the instance.',
         'Make sure that the guest no longer uses the device (unmount a '
         'volume, for example), or stop the instance, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('DeviceDetachFailed', 'VolumeDetachFailed',
                     'InterfaceDetachFailed', 'PciDeviceDetachFailed'))
-    VOLUME_NOT_USABLE = entries.Detail(
+    VOLUME_NOT_USABLE = entries.Detail.fixable(
         '028',
         'A volume does not exist, is not in a suitable state or does not '
         'suit the instance.',
         'Check the status, the size and the availability zone of the volume, '
         'or choose another volume, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('InvalidVolume', 'VolumeNotFound',
                     'MismatchVolumeAZException'))
     VOLUME_CREATE_FAILED = entries.Detail(
@@ -265,13 +249,12 @@ class Details:
         'The block storage service could not be reached or did not do its '
         'part of the operation.',
         exceptions=('CinderConnectionFailed', 'ReimageException'))
-    BLOCK_DEVICE_INVALID = entries.Detail(
+    BLOCK_DEVICE_INVALID = entries.Detail.fixable(
         '032',
         'The disks and volumes requested for the instance are not valid or '
         'do not fit together.',
         'Check the sources, sizes, boot order and device names in the block '
         'device mapping, and whether the boot volume is bootable.',
-        user_fixable=True,
         exceptions=('InvalidBDM', 'InvalidBDMSnapshot', 'InvalidBDMVolume',
                     'InvalidBDMImage', 'InvalidBDMBootSequence',
                     'InvalidBDMLocalsLimit', 'InvalidBDMEphemeralSize',
@@ -279,61 +262,59 @@ class Details:
                     'InvalidBDMForLegacy', 'InvalidBDMVolumeNotBootable',
                     'InvalidBDMDiskBus', 'InvalidDevicePath',
                     'DevicePathInUse'))
-    TOO_MANY_DISKS = entries.Detail(
+    TOO_MANY_DISKS = entries.Detail.fixable(
         '033',
         'The instance would have more disks than it can hold.',
         'Detach volumes that you no longer need, or use fewer but larger '
         'volumes.',
-        user_fixable=True,
         exceptions=('TooManyDiskDevices',))
-    MULTIATTACH_UNSUPPORTED = entries.Detail(
+    MULTIATTACH_UNSUPPORTED = entries.Detail.fixable(
         '034',
         'The volume can be attached to several instances, which this '
         'operation does not support.',
         'Use a volume whose type does not allow several attachments.',
-        user_fixable=True,
         exceptions=('MultiattachNotSupportedByVirtDriver',
                     'MultiattachToShelvedNotSupported',
                     'MultiattachSwapVolumeNotSupported',
                     'VolumeBDMIsMultiAttach'))
-    SHARE_CONNECTION_FAILED = entries.Detail(
+    SHARE_CONNECTION_FAILED = entries.Detail.fixable(
         '035',
         'A share could not be connected to the instance or disconnected from '
         'it.',
         'Check the status and the protocol of the share, then try again; if '
         'it keeps failing, give your operator the request id.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('ShareNotFound', 'ShareStatusIncorect',
                     'ShareProtocolNotSupported', 'ShareMissingExportLocation',
                     'ShareError', 'ShareErrorUnexpectedStatus',
                     'ShareMountError', 'ShareUmountError',
                     'ShareAccessNotFound', 'ShareAccessGrantError',
                     'ShareAccessRemovalError', 'ManilaConnectionFailed'))
-    PCI_DEVICE_UNAVAILABLE = entries.Detail(
+    PCI_DEVICE_UNAVAILABLE = entries.Detail.fixable(
         '036',
         'No suitable PCI device was free for the instance.',
         'Try again later, or choose a flavor or a network port that needs no '
         'such device.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('PciDeviceRequestFailed', 'PciDevicePoolEmpty',
                     'PciDeviceNotFound', 'PciDeviceNotFoundById',
                     'InterfaceAttachPciClaimFailed'))
-    ACCELERATOR_UNAVAILABLE = entries.Detail(
+    ACCELERATOR_UNAVAILABLE = entries.Detail.fixable(
         '037',
         'The accelerator that the flavor or the port asks for could not be '
         'provided.',
         'Try again later, or choose a flavor or a port without an '
         'accelerator; if it keeps failing, give your operator the request '
         'id.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('AcceleratorRequestOpFailed',
                     'AcceleratorRequestBindingFailed', 'DeviceProfileError'))
-    CPU_POLICY_NOT_SATISFIABLE = entries.Detail(
+    CPU_POLICY_NOT_SATISFIABLE = entries.Detail.fixable(
         '038',
         'The CPU, NUMA or memory page layout that the flavor or image asks '
         'for is not possible.',
         'Choose another flavor or image, or try again later.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NUMATopologyUnsupported', 'MemoryPagesUnsupported',
                     'MemoryPageSizeNotSupported', 'MemoryPageSizeInvalid',
                     'CPUPinningInvalid', 'CPUPinningUnknown',
@@ -348,12 +329,12 @@ class Details:
                     'ImageNUMATopologyCPUsUnassigned',
                     'ImageNUMATopologyMemoryOutOfRange',
                     'ImageNUMATopologyRebuildConflict'))
-    AFFINITY_VIOLATED = entries.Detail(
+    AFFINITY_VIOLATED = entries.Detail.fixable(
         '039',
         'The place found for the instance would break the affinity rule of '
         'its server group.',
         'Try again later, or use a server group with a softer affinity rule.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('GroupAffinityViolation',))
     HOST_UNAVAILABLE = entries.Detail.temporary(
         '040',
@@ -369,12 +350,11 @@ class Details:
                     'InstanceRebootFailure', 'InstanceSuspendFailure',
                     'InstanceResumeFailure', 'InstanceTerminationFailure',
                     'InstanceRescueFailure', 'InstanceUnRescueFailure'))
-    RESCUE_NOT_POSSIBLE = entries.Detail(
+    RESCUE_NOT_POSSIBLE = entries.Detail.fixable(
         '042',
         'The instance cannot be rescued in the requested way.',
         'Use another rescue image, or check the rescue properties of the '
         'image; if that does not help, give your operator the request id.',
-        user_fixable=True,
         exceptions=('InstanceNotRescuable', 'UnsupportedRescueImage',
                     'UnsupportedRescueBus', 'UnsupportedRescueDevice'))
     MIGRATION_PRECHECK_FAILED = entries.Detail(
@@ -393,23 +373,22 @@ class Details:
         exceptions=('MigrationError', 'MigrationSchedulerRPCError',
                     'LiveMigrationNotSubmitted',
                     'LiveMigrationURINotAvailable'))
-    LIVE_MIGRATION_TIMED_OUT = entries.Detail(
+    LIVE_MIGRATION_TIMED_OUT = entries.Detail.fixable(
         '045',
         'The live migration did not finish in the time allowed and was given '
         'up.',
         'Reduce the load in the instance, or stop it, and have the migration '
         'tried again.',
-        user_fixable=True, retryable=True)
+        retryable=True)
     LIVE_MIGRATION_ABORTED = entries.Detail(
         '046',
         'The live migration was aborted. The instance stays where it was.',
         retryable=True)
-    RESIZE_NOT_POSSIBLE = entries.Detail(
+    RESIZE_NOT_POSSIBLE = entries.Detail.fixable(
         '047',
         'The disks of the instance cannot be changed to suit the new flavor.',
         'Choose a flavor whose disks are at least as large as those of the '
         'present one.',
-        user_fixable=True,
         exceptions=('ResizeError', 'CannotResizeDisk'))
     OPERATION_NOT_SUPPORTED = entries.Detail(
         '048',
@@ -436,24 +415,23 @@ class Details:
                     'InstanceEvacuateNotSupported',
                     'SetAdminPasswdNotSupported',
                     'TriggerCrashDumpNotSupported'))
-    INSTANCE_WRONG_STATE = entries.Detail(
+    INSTANCE_WRONG_STATE = entries.Detail.fixable(
         '049',
         'The instance is not in a state that permits the operation, or '
         'another operation is under way.',
         'Check the status of the instance, wait until other operations have '
         'ended, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('InstanceInvalidState', 'UnshelveInstanceInvalidState',
                     'InstanceNotRunning', 'InstanceNotReady',
                     'InstanceNotInRescueMode', 'InvalidMigrationState',
                     'InstanceUpdateConflict', 'UnknownInstanceUpdateConflict',
                     'UnexpectedTaskStateError'))
-    INSTANCE_LOCKED = entries.Detail(
+    INSTANCE_LOCKED = entries.Detail.fixable(
         '050',
         'The instance is locked against changes.',
         'Unlock the instance and try again; if you are not permitted to '
         'unlock it, ask your operator.',
-        user_fixable=True,
         exceptions=('InstanceIsLocked',))
     INSTANCE_NOT_FOUND = entries.Detail(
         '051',
@@ -465,41 +443,40 @@ class Details:
         'Snapshots are not supported for this instance.',
         'Back up the data from within the instance, or take snapshots of its '
         'volumes.')
-    GUEST_AGENT_UNAVAILABLE = entries.Detail(
+    GUEST_AGENT_UNAVAILABLE = entries.Detail.fixable(
         '053',
         'The agent in the guest that the operation needs is not enabled or '
         'did not do its part.',
         'Make sure that the image enables the guest agent and that the agent '
         'runs in the instance, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('InstanceAgentNotEnabled', 'QemuGuestAgentNotEnabled',
                     'InstanceQuiesceNotSupported', 'InstanceQuiesceFailed',
                     'InstancePasswordSetFailed'))
-    KEY_MANAGER_FAILED = entries.Detail(
+    KEY_MANAGER_FAILED = entries.Detail.fixable(
         '054',
         'A key or secret of the instance could not be stored or read.',
         'Check that the secret still exists and that you have access to it, '
         'then try again; if it keeps failing, give your operator the request '
         'id.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('KeyManagerError', 'EphemeralEncryptionSecretNotFound',
                     'VTPMSecretNotFound', 'VTPMSecretForbidden'))
-    USER_DATA_INVALID = entries.Detail(
+    USER_DATA_INVALID = entries.Detail.fixable(
         '055',
         'The user data, files or config drive settings for the instance are '
         'not valid or too large.',
         'Correct or shorten them, then try again.',
-        user_fixable=True,
         exceptions=('ConfigDriveInvalidValue', 'InvalidImageConfigDrive',
                     'InstanceUserDataMalformed', 'OnsetFileLimitExceeded',
                     'OnsetFilePathLimitExceeded',
                     'OnsetFileContentLimitExceeded'))
-    NOT_ENOUGH_DISK_SPACE = entries.Detail(
+    NOT_ENOUGH_DISK_SPACE = entries.Detail.fixable(
         '056',
         'There was not enough disk space for the operation.',
         'Try again later, or choose a flavor or image that needs less disk '
         'space.',
-        user_fixable=True, retryable=True)
+        retryable=True)
     OPERATION_TIMED_OUT = entries.Detail.temporary(
         '057',
         'The operation did not finish in the time allowed.',

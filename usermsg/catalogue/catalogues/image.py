@@ -26,18 +26,16 @@ class Details:
         '002',
         'The image store has no room left for the image data.',
         exceptions=('StorageFull',))
-    OVER_QUOTA = entries.Detail(
+    OVER_QUOTA = entries.Detail.fixable(
         '003',
         'The image quota of your project leaves no room for this request.',
         'Delete images that are no longer needed, or ask your operator for '
         'a larger quota.',
-        user_fixable=True,
         exceptions=('StorageQuotaFull', 'LimitExceeded'))
-    IMAGE_TOO_LARGE = entries.Detail(
+    IMAGE_TOO_LARGE = entries.Detail.fixable(
         '004',
         'The image is larger than this cloud accepts.',
         'Make the image smaller, or use a format that takes less space.',
-        user_fixable=True,
         exceptions=('ImageSizeLimitExceeded',))
     STORE_READ_ONLY = entries.Detail(
         '005',
@@ -51,11 +49,10 @@ class Details:
         exceptions=('RemoteServiceUnavailable', 'NoServiceEndpoint',
                     'HostNotInitialized', 'BadStoreConfiguration',
                     'DriverLoadFailure'))
-    STORE_UNKNOWN = entries.Detail(
+    STORE_UNKNOWN = entries.Detail.fixable(
         '007',
         'This cloud has no image store of the requested name or kind.',
         'List the image stores on offer, and ask for one of them.',
-        user_fixable=True,
         exceptions=('UnknownScheme',))
     STORE_COPY_FAILED = entries.Detail(
         '008',
@@ -64,122 +61,110 @@ class Details:
         'missing; if that fails too, give your operator the request id.',
         retryable=True,
         exceptions=('_NoStoresSucceeded',))
-    ALREADY_IN_STORE = entries.Detail(
+    ALREADY_IN_STORE = entries.Detail.fixable(
         '009',
         'The requested image store holds this image already.',
         'Use the image as it is, or choose another image store.',
-        user_fixable=True,
         exceptions=('glance_store.exceptions.Duplicate',))
     STAGING_AREA_FULL = entries.Detail.temporary(
         '010',
         'There is no room left for image data that waits to be imported.')
-    NO_STAGED_DATA = entries.Detail(
+    NO_STAGED_DATA = entries.Detail.fixable(
         '011',
         'No data was staged for this image, so there was nothing to import.',
-        'Stage the image data, then import it again.',
-        user_fixable=True)
-    SOURCE_UNREACHABLE = entries.Detail(
+        'Stage the image data, then import it again.')
+    SOURCE_UNREACHABLE = entries.Detail.fixable(
         '012',
         'The source of the image data could not be reached.',
         'Check the address or region and that the source is running, then '
         'try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('GlanceEndpointNotFound', 'urllib.error.URLError'))
-    SOURCE_REFUSED = entries.Detail(
+    SOURCE_REFUSED = entries.Detail.fixable(
         '013',
         'The source does not have the image or does not hand it out.',
         'Check the address, and that the image there is ready and may be '
         'downloaded by this cloud.',
-        user_fixable=True,
         exceptions=('_InvalidGlanceDownloadImageStatus',
                     'urllib.error.HTTPError'))
-    SOURCE_NOT_ALLOWED = entries.Detail(
+    SOURCE_NOT_ALLOWED = entries.Detail.fixable(
         '014',
         'This cloud does not take image data from the given address.',
         'Use another address, or download the data and upload it yourself.',
-        user_fixable=True,
         exceptions=('BadStoreUri',))
-    FORMAT_NOT_SUPPORTED = entries.Detail(
+    FORMAT_NOT_SUPPORTED = entries.Detail.fixable(
         '015',
         'This cloud does not support the disk format or container format of '
         'the image.',
-        'Use the image in a format that is supported here.',
-        user_fixable=True)
-    FORMAT_MISMATCH = entries.Detail(
+        'Use the image in a format that is supported here.')
+    FORMAT_MISMATCH = entries.Detail.fixable(
         '016',
         'The image data is not in the format that was declared for it.',
         'Declare the format that the data really has, or send data in the '
         'declared format.',
-        user_fixable=True,
         exceptions=('InvalidImageData', 'ImageFormatError'))
-    UNSAFE_CONTENT = entries.Detail(
+    UNSAFE_CONTENT = entries.Detail.fixable(
         '017',
         'The image uses features that are not safe here, for example a '
         'backing file or another reference to data outside it.',
         'Make a self-contained copy of the image without such features, and '
         'use that one.',
-        user_fixable=True,
         exceptions=('SafetyCheckFailed', 'SafetyViolation'))
-    SIGNATURE_VERIFICATION_FAILED = entries.Detail(
+    SIGNATURE_VERIFICATION_FAILED = entries.Detail.fixable(
         '018',
         'The signature of the image could not be confirmed.',
         'Check the signature properties and the data of the image, or sign '
         'the image again.',
-        user_fixable=True,
         exceptions=('SignatureVerificationError',))
-    SIGNING_CERTIFICATE_UNUSABLE = entries.Detail(
+    SIGNING_CERTIFICATE_UNUSABLE = entries.Detail.fixable(
         '019',
         'The certificate for the signature of the image is missing, expired '
         'or not trusted.',
         'Sign the image again with a certificate that is valid and that this '
-        'cloud trusts.',
-        user_fixable=True)
-    CHECKSUM_MISMATCH = entries.Detail(
+        'cloud trusts.')
+    CHECKSUM_MISMATCH = entries.Detail.fixable(
         '020',
         'The checksum of the image data is not the expected one.',
         'Check the data and the expected checksum, then try again.',
-        user_fixable=True, retryable=True)
-    SIZE_MISMATCH = entries.Detail(
+        retryable=True)
+    SIZE_MISMATCH = entries.Detail.fixable(
         '021',
         'The amount of image data is not the one that was announced.',
         'Check that the data is complete and the size is right, then try '
         'again.',
-        user_fixable=True, retryable=True)
+        retryable=True)
     TRANSFER_INTERRUPTED = entries.Detail(
         '022',
         'The transfer of the image data broke off before it was complete.',
         'Start the transfer again; if it keeps breaking off, check the '
         'network connection.',
         retryable=True)
-    DECOMPRESSION_FAILED = entries.Detail(
+    DECOMPRESSION_FAILED = entries.Detail.fixable(
         '023',
         'The compressed image data could not be unpacked.',
         'Check that the archive is intact and holds just one file, or use '
-        'the image uncompressed.',
-        user_fixable=True)
-    CONVERSION_FAILED = entries.Detail(
+        'the image uncompressed.')
+    CONVERSION_FAILED = entries.Detail.fixable(
         '024',
         'The image could not be converted to the format that is used here.',
         'Try again, or convert the image yourself first; if it keeps '
         'failing, give your operator the request id.',
-        user_fixable=True, retryable=True)
-    CONVERSION_UNSUPPORTED = entries.Detail(
+        retryable=True)
+    CONVERSION_UNSUPPORTED = entries.Detail.fixable(
         '025',
         'This cloud cannot convert images from this format.',
-        'Convert the image to a suitable format yourself, and use that one.',
-        user_fixable=True)
-    IMAGE_IN_USE = entries.Detail(
+        'Convert the image to a suitable format yourself, and use that one.')
+    IMAGE_IN_USE = entries.Detail.fixable(
         '026',
         'The image is still in use, for example by a volume or server made '
         'from it.',
         'Delete what depends on the image, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('InUseByStore', 'HasSnapshot'))
-    IMAGE_PROTECTED = entries.Detail(
+    IMAGE_PROTECTED = entries.Detail.fixable(
         '027',
         'The image is protected against deletion.',
         'Remove the protection from the image, then delete it again.',
-        user_fixable=True,
         exceptions=('ProtectedImageDelete',))
     IMAGE_INVALID_STATE = entries.Detail(
         '028',
@@ -192,11 +177,10 @@ class Details:
         'The image was deactivated, so its data cannot be used.',
         'Use another image, or ask your operator why this one was '
         'deactivated.')
-    IMAGE_DELETED = entries.Detail(
+    IMAGE_DELETED = entries.Detail.fixable(
         '030',
         'The image does not exist any more.',
         'Create the image again if you still need it.',
-        user_fixable=True,
         exceptions=('glance.common.exception.ImageNotFound',))
     IMAGE_DATA_MISSING = entries.Detail(
         '031',
@@ -204,32 +188,30 @@ class Details:
         'Give your operator the request id, or create the image again from '
         'a copy of your own.',
         exceptions=('glance_store.exceptions.NotFound',))
-    IMAGE_BUSY = entries.Detail(
+    IMAGE_BUSY = entries.Detail.fixable(
         '032',
         'Another operation on the same image got in the way.',
         'Wait until no other operation runs on the image, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('TaskAbortedError',))
-    MEMBER_LIMIT = entries.Detail(
+    MEMBER_LIMIT = entries.Detail.fixable(
         '033',
         'The image would be shared with more projects than is allowed.',
         'Remove members that no longer need the image, then try again.',
-        user_fixable=True,
         exceptions=('ImageMemberLimitExceeded',))
-    METADATA_LIMIT = entries.Detail(
+    METADATA_LIMIT = entries.Detail.fixable(
         '034',
         'The image would have more properties, tags or locations than is '
         'allowed.',
         'Remove some that are no longer needed, then try again.',
-        user_fixable=True,
         exceptions=('ImagePropertyLimitExceeded', 'ImageTagLimitExceeded',
                     'ImageLocationLimitExceeded'))
-    ENCRYPTION_KEY_UNAVAILABLE = entries.Detail(
+    ENCRYPTION_KEY_UNAVAILABLE = entries.Detail.fixable(
         '035',
         'The encryption key of the image could not be obtained.',
         'Check that the key exists and that your project may use it, then '
         'try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('KeyManagerError', 'ManagedObjectNotFoundError'))
     NOT_PERMITTED = entries.Detail(
         '036',
@@ -237,11 +219,11 @@ class Details:
         'Ask the owner of the image or your operator for the permission.',
         exceptions=('ForbiddenPublicImage', 'ReadonlyProperty',
                     'ReservedProperty'))
-    AUTHORIZATION_EXPIRED = entries.Detail(
+    AUTHORIZATION_EXPIRED = entries.Detail.fixable(
         '037',
         'Your authorization expired before the operation was complete.',
         'Sign in again, then repeat the operation.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NotAuthenticated',))
     TIMED_OUT = entries.Detail.temporary(
         '038',

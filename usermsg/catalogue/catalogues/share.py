@@ -27,29 +27,28 @@ class Details:
     UNKNOWN_ERROR = entries.Detail.temporary(
         '001',
         'The operation failed, and the cause is not known.')
-    NO_VALID_HOST = entries.Detail(
+    NO_VALID_HOST = entries.Detail.fixable(
         '002',
         'No storage system was found that meets all conditions of this '
         'request.',
         'Ask for less space, another share type or another availability '
         'zone, or try again later.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NoValidHost',))
-    UNEXPECTED_NETWORK = entries.Detail(
+    UNEXPECTED_NETWORK = entries.Detail.fixable(
         '003',
         'A share network was given, but the storage system chosen for the '
         'share does not use share networks.',
         'Leave out the share network, or choose a share type that uses one.',
-        user_fixable=True,
         exceptions=('InvalidDriverMode',))
-    NO_SHARE_SERVER = entries.Detail(
+    NO_SHARE_SERVER = entries.Detail.fixable(
         '004',
         'The share network has no usable share server, and none could be set '
         'up.',
         'Check the network and subnet of the share network or choose another '
         'share network, then try again; if it keeps failing, give your '
         'operator the request id.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('ShareServerNotCreated', 'ShareServerNotReady'))
     NO_ACTIVE_AVAILABLE_REPLICA = entries.Detail(
         '005',
@@ -62,50 +61,46 @@ class Details:
         '006',
         'None of the replicas of the share is active.',
         'Give your operator the request id.')
-    FILTER_AVAILABILITY = entries.Detail(
+    FILTER_AVAILABILITY = entries.Detail.fixable(
         '007',
         'No storage system for this request is available in the requested '
         'availability zone.',
         'Choose another availability zone or leave the choice open, or try '
         'again later.',
-        user_fixable=True, retryable=True)
-    FILTER_CAPABILITIES = entries.Detail(
+        retryable=True)
+    FILTER_CAPABILITIES = entries.Detail.fixable(
         '008',
         'No storage system has all the features that the share type demands.',
-        'Choose another share type.',
-        user_fixable=True)
-    FILTER_CAPACITY = entries.Detail(
+        'Choose another share type.')
+    FILTER_CAPACITY = entries.Detail.fixable(
         '009',
         'No storage system has enough free space for this request.',
         'Ask for less space or another share type, or try again later.',
-        user_fixable=True, retryable=True)
-    FILTER_DRIVER = entries.Detail(
+        retryable=True)
+    FILTER_DRIVER = entries.Detail.fixable(
         '010',
         'None of the storage systems that were considered accepts a request '
         'like this one.',
         'Try another size or share type; if that does not help, give your '
-        'operator the request id.',
-        user_fixable=True)
+        'operator the request id.')
     FILTER_IGNORE = entries.Detail.temporary(
         '011',
         'Every storage system that suits this request was already tried '
         'without success.')
-    FILTER_JSON = entries.Detail(
+    FILTER_JSON = entries.Detail.fixable(
         '012',
         'No storage system matches the query in the scheduler hint of this '
         'request.',
-        'Change the query in the scheduler hint, or leave it out.',
-        user_fixable=True)
+        'Change the query in the scheduler hint, or leave it out.')
     FILTER_RETRY = entries.Detail.temporary(
         '013',
         'Earlier attempts failed, and no other storage system is left to try '
         'for this request.')
-    FILTER_REPLICATION = entries.Detail(
+    FILTER_REPLICATION = entries.Detail.fixable(
         '014',
         'No storage system is able to hold a further replica of this share.',
         'Choose another availability zone for the replica, or delete a '
-        'replica that you no longer need.',
-        user_fixable=True)
+        'replica that you no longer need.')
     DRIVER_FAILED_EXTEND = entries.Detail(
         '015',
         'The storage system failed to extend the share, which now has an '
@@ -113,13 +108,12 @@ class Details:
         'Give your operator the request id; the status must be cleared '
         'before the share can be extended.',
         exceptions=('ShareExtendingError',))
-    FILTER_CREATE_FROM_SNAPSHOT = entries.Detail(
+    FILTER_CREATE_FROM_SNAPSHOT = entries.Detail.fixable(
         '016',
         'No storage system can create a share from this snapshot as '
         'requested.',
         'Use the share type and the availability zone of the share from '
-        'which the snapshot was taken.',
-        user_fixable=True)
+        'which the snapshot was taken.')
     DRIVER_FAILED_CREATING_FROM_SNAP = entries.Detail(
         '017',
         'The storage system could not complete the new share from the '
@@ -127,73 +121,64 @@ class Details:
         'Delete the new share and create it from the snapshot once more; if '
         'that fails too, give your operator the request id.',
         retryable=True)
-    DRIVER_REFUSED_SHRINK = entries.Detail(
+    DRIVER_REFUSED_SHRINK = entries.Detail.fixable(
         '018',
         'The share holds more data than the new size has room for. It keeps '
         'its old size.',
         'Ask for a larger size, or first delete files in the share.',
-        user_fixable=True,
         exceptions=('ShareShrinkingPossibleDataLoss',))
     DRIVER_FAILED_SHRINK = entries.Detail(
         '019',
         'The storage system of this share cannot shrink shares.',
         'Create a smaller share, copy the data to it and delete this one.')
-    FORBIDDEN_CLIENT_ACCESS = entries.Detail(
+    FORBIDDEN_CLIENT_ACCESS = entries.Detail.fixable(
         '020',
         'The storage system does not permit access for the client named in '
         'the access rule.',
-        'Delete the access rule and create one that names another client.',
-        user_fixable=True)
-    UNSUPPORTED_CLIENT_ACCESS = entries.Detail(
+        'Delete the access rule and create one that names another client.')
+    UNSUPPORTED_CLIENT_ACCESS = entries.Detail.fixable(
         '021',
         'The share cannot be accessed with the type or level that the access '
         'rule asks for.',
         'Delete the access rule and create one with another type or level.',
-        user_fixable=True,
         exceptions=('InvalidShareAccessLevel', 'InvalidShareAccessType'))
-    UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = entries.Detail(
+    UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = entries.Detail.fixable(
         '022',
         'A security service of the share network was not accepted. Its type '
         'is not supported, or its settings are wrong.',
         'Correct the settings of the security service or use one of another '
-        'type, then try again.',
-        user_fixable=True)
-    SECURITY_SERVICE_FAILED_AUTH = entries.Detail(
+        'type, then try again.')
+    SECURITY_SERVICE_FAILED_AUTH = entries.Detail.fixable(
         '023',
         'The share could not be set up because the user of the security '
         'service could not log in or lacks rights.',
         'Correct the domain, user, password or organizational unit in the '
         'security service, or extend the rights of the user, then try again.',
-        user_fixable=True,
         exceptions=('SecurityServiceFailedAuth',))
-    NO_DEFAULT_SHARE_TYPE = entries.Detail(
+    NO_DEFAULT_SHARE_TYPE = entries.Detail.fixable(
         '024',
         'The request names no share type, and this cloud has no default one.',
         'Name a share type in the request.',
-        user_fixable=True,
         exceptions=('DefaultShareTypeNotConfigured',))
-    MISSING_SECURITY_SERVICE = entries.Detail(
+    MISSING_SECURITY_SERVICE = entries.Detail.fixable(
         '025',
         'The protocol of the share needs a security service that the share '
         'network does not have.',
         'Add a security service of the right type to the share network, then '
-        'create the share again.',
-        user_fixable=True)
-    DRIVER_FAILED_TRANSFER_ACCEPT = entries.Detail(
+        'create the share again.')
+    DRIVER_FAILED_TRANSFER_ACCEPT = entries.Detail.fixable(
         '026',
         'The share still has access rules, and its storage system can hand '
         'it over only without them.',
         'Accept the transfer with the option to clear access rules, or have '
         'them removed first.',
-        user_fixable=True,
         exceptions=('DriverCannotTransferShareWithRules',))
-    SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = entries.Detail(
+    SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = entries.Detail.fixable(
         '027',
         'The share network needs another network port, but the port quota is '
         'used up.',
         'Delete ports that you no longer need or ask your operator for a '
         'larger quota, then try again.',
-        user_fixable=True,
         exceptions=('PortLimitExceeded',))
     SHARE_BACKEND_NOT_READY_YET = entries.Detail.temporary(
         '028',
@@ -202,39 +187,36 @@ class Details:
     UPDATE_METADATA_SUCCESS = entries.Detail(
         '029',
         'The storage system has applied the changed metadata.')
-    UPDATE_METADATA_FAILURE = entries.Detail(
+    UPDATE_METADATA_FAILURE = entries.Detail.fixable(
         '030',
         'The storage system could not apply the changed metadata.',
         'Check the keys and values and set them again; if it keeps failing, '
         'give your operator the request id.',
-        user_fixable=True, retryable=True)
-    UPDATE_METADATA_NOT_DELETED = entries.Detail(
+        retryable=True)
+    UPDATE_METADATA_NOT_DELETED = entries.Detail.fixable(
         '031',
         'Metadata that the storage system uses was deleted, but deletions '
         'are not passed on to the storage system.',
         'If the storage system should behave differently, set the key again '
-        'with the value that you want.',
-        user_fixable=True)
-    TARGETED_RESTORE_UNSUPPORTED = entries.Detail(
+        'with the value that you want.')
+    TARGETED_RESTORE_UNSUPPORTED = entries.Detail.fixable(
         '032',
         'The storage system can restore this backup only to the share from '
         'which it was taken.',
-        'Restore the backup to its original share.',
-        user_fixable=True)
-    NEUTRON_SUBNET_FULL = entries.Detail(
+        'Restore the backup to its original share.')
+    NEUTRON_SUBNET_FULL = entries.Detail.fixable(
         '033',
         'The subnet of the share network has no free IP address left.',
         'Free addresses in the subnet, or use a share network with another '
         'subnet, then try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('IpAddressGenerationFailureClient',))
-    UNSUPPORTED_REPLICA_CREATE_CONFIG = entries.Detail(
+    UNSUPPORTED_REPLICA_CREATE_CONFIG = entries.Detail.fixable(
         '034',
         'The storage system cannot replicate the share in its present '
         'configuration.',
         'Delete snapshots of the share that you no longer need, or use a '
-        'share of another share type.',
-        user_fixable=True)
+        'share of another share type.')
     DRIVER_FAILED_REVERTING_TO_SNAPSHOT = entries.Detail.temporary(
         '035',
         'The storage system could not revert the share to the snapshot.')

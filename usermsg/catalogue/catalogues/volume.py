@@ -23,29 +23,26 @@ class Events:
     UNKNOWN_ERROR = entries.Event.temporary(
         EventIds.UNKNOWN_ERROR,
         'The operation failed, and the cause is not known.')
-    UNABLE_TO_ALLOCATE = entries.Event(
+    UNABLE_TO_ALLOCATE = entries.Event.fixable(
         EventIds.UNABLE_TO_ALLOCATE,
         'No storage could be allocated for this volume request.',
         'Ask for a smaller volume or another volume type or availability '
         'zone, or try again later.',
-        user_fixable=True, retryable=True)
-    ATTACH_READONLY_VOLUME = entries.Event(
+        retryable=True)
+    ATTACH_READONLY_VOLUME = entries.Event.fixable(
         EventIds.ATTACH_READONLY_VOLUME,
         'The volume allows reading only, so it was not attached for writing.',
-        'Attach it in read-only mode, or remove its read-only flag first.',
-        user_fixable=True)
-    IMAGE_FROM_VOLUME_OVER_QUOTA = entries.Event(
+        'Attach it in read-only mode, or remove its read-only flag first.')
+    IMAGE_FROM_VOLUME_OVER_QUOTA = entries.Event.fixable(
         EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
         'No image was made from the volume because your image quota is used '
         'up.',
         'Remove images that are no longer needed, or ask your operator for '
-        'a larger quota.',
-        user_fixable=True)
-    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = entries.Event(
+        'a larger quota.')
+    UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = entries.Event.fixable(
         EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
         'An encrypted volume cannot be taken out of management.',
-        'Copy the data to an unencrypted volume, and unmanage that one.',
-        user_fixable=True)
+        'Copy the data to an unencrypted volume, and unmanage that one.')
 
 
 class Actions:
@@ -78,60 +75,55 @@ class Details:
         '002',
         'The storage system is not ready to take requests.',
         exceptions=('DriverNotInitialized',))
-    NO_BACKEND_AVAILABLE = entries.Detail(
+    NO_BACKEND_AVAILABLE = entries.Detail.fixable(
         '003',
         'No storage system can take this request.',
         'Ask for a smaller size or another volume type or availability '
         'zone, or try again later.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('NoValidBackend',))
     FAILED_TO_UPLOAD_VOLUME = entries.Detail.temporary(
         '004',
         'The contents of the volume could not be saved as an image.')
-    VOLUME_ATTACH_MODE_INVALID = entries.Detail(
+    VOLUME_ATTACH_MODE_INVALID = entries.Detail.fixable(
         '005',
         'The volume cannot be attached in the requested mode.',
         'Ask for a mode that the volume allows, such as read-only for a '
         'volume that must not be written.',
-        user_fixable=True,
         exceptions=('InvalidVolumeAttachMode',))
-    QUOTA_EXCEED = entries.Detail(
+    QUOTA_EXCEED = entries.Detail.fixable(
         '006',
         'The quota of your project leaves no room for this request.',
         'Delete what is no longer needed, or ask your operator for a larger '
         'quota.',
-        user_fixable=True,
         exceptions=('ImageLimitExceeded', 'BackupLimitExceeded',
                     'SnapshotLimitExceeded'))
-    NOT_ENOUGH_SPACE_FOR_IMAGE = entries.Detail(
+    NOT_ENOUGH_SPACE_FOR_IMAGE = entries.Detail.fixable(
         '007',
         'The image needs more space than there is for making a volume from '
         'it.',
         'Use a smaller image, or try again later; if it keeps failing, give '
         'your operator the request id.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('ImageTooBig',))
-    UNMANAGE_ENC_NOT_SUPPORTED = entries.Detail(
+    UNMANAGE_ENC_NOT_SUPPORTED = entries.Detail.fixable(
         '008',
         'The volume is encrypted, so it cannot be taken out of management.',
-        'Copy the data to an unencrypted volume, and unmanage that one.',
-        user_fixable=True)
-    NOTIFY_COMPUTE_SERVICE_FAILED = entries.Detail(
+        'Copy the data to an unencrypted volume, and unmanage that one.')
+    NOTIFY_COMPUTE_SERVICE_FAILED = entries.Detail.fixable(
         '009',
         'The server that uses the volume could not be told about its new '
         'size.',
         'Check the size inside the server; if it is still the old one, '
-        'detach the volume and attach it again.',
-        user_fixable=True)
+        'detach the volume and attach it again.')
     DRIVER_FAILED_EXTEND = entries.Detail(
         '010',
         'The storage system could not enlarge the volume.',
         'Ask your operator to check the volume, and give the request id.')
-    SIGNATURE_VERIFICATION_FAILED = entries.Detail(
+    SIGNATURE_VERIFICATION_FAILED = entries.Detail.fixable(
         '011',
         'The signature of the image could not be confirmed.',
-        'Check the signature properties of the image, or use another image.',
-        user_fixable=True)
+        'Check the signature properties of the image, or use another image.')
     DRIVER_FAILED_CREATE = entries.Detail(
         '012',
         'The storage system could not make the volume.',
@@ -150,12 +142,12 @@ class Details:
         'Check the snapshot; if its status is error, delete it and create '
         'it again.',
         retryable=True)
-    SNAPSHOT_IS_BUSY = entries.Detail(
+    SNAPSHOT_IS_BUSY = entries.Detail.fixable(
         '015',
         'The snapshot is still needed, for example by a volume made from it.',
         'Delete what depends on the snapshot or wait for it to finish, then '
         'try again.',
-        user_fixable=True, retryable=True,
+        retryable=True,
         exceptions=('SnapshotIsBusy',))
     SNAPSHOT_DELETE_ERROR = entries.Detail(
         '016',
@@ -214,11 +206,10 @@ class Details:
         'Treat the contents of the volume as incomplete, and try again; if '
         'it keeps failing, give your operator the request id.',
         retryable=True)
-    IMAGE_FORMAT_UNACCEPTABLE = entries.Detail(
+    IMAGE_FORMAT_UNACCEPTABLE = entries.Detail.fixable(
         '029',
         'The format of the image cannot be used with this volume.',
-        'Choose another image format, for example raw, or use another image.',
-        user_fixable=True)
+        'Choose another image format, for example raw, or use another image.')
     INCREMENTAL_BACKUP_FORCES_FULL_BACKUP = entries.Detail(
         '030',
         'No earlier backup was a suitable base, so a full backup is made '
