@@ -1,19 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of resource, under the name by which services import them.
+"""The kinds of resource that the built-in catalogues speak of.
 
-:mod:`usermsg.catalogue.resource_types` says which prefix each belongs to.
+Each belongs to exactly one prefix, so that an action together with a
+resource type is never ambiguous. Services import them from here.
 """
 
-from usermsg.catalogue import resource_types
+# VOLUME
+VOLUME = 'VOLUME'
+VOLUME_SNAPSHOT = 'VOLUME_SNAPSHOT'
+VOLUME_BACKUP = 'VOLUME_BACKUP'
 
-VOLUME = resource_types.VOLUME
-VOLUME_SNAPSHOT = resource_types.VOLUME_SNAPSHOT
-VOLUME_BACKUP = resource_types.VOLUME_BACKUP
-IMAGE = resource_types.IMAGE
-SHARE = resource_types.SHARE
-SHARE_GROUP = resource_types.SHARE_GROUP
-SHARE_REPLICA = resource_types.SHARE_REPLICA
-SHARE_SNAPSHOT = resource_types.SHARE_SNAPSHOT
-SECURITY_SERVICE = resource_types.SECURITY_SERVICE
-SHARE_NETWORK_SUBNET = resource_types.SHARE_NETWORK_SUBNET
-INSTANCE = resource_types.INSTANCE
+# IMAGE
+IMAGE = 'IMAGE'
+
+# SHARE
+SHARE = 'SHARE'
+SHARE_GROUP = 'SHARE_GROUP'
+SHARE_REPLICA = 'SHARE_REPLICA'
+SHARE_SNAPSHOT = 'SHARE_SNAPSHOT'
+SECURITY_SERVICE = 'SECURITY_SERVICE'
+SHARE_NETWORK_SUBNET = 'SHARE_NETWORK_SUBNET'
+
+# COMPUTE
+INSTANCE = 'INSTANCE'
