@@ -120,11 +120,6 @@ class OriginUnusable(UsermsgError):
 class IdsTaken(UsermsgError):
     """Ids of messages to import are in use, and can't be found in use."""
 
-    def __init__(self, first, last):
-        super().__init__(
-            f'Other writers keep storing messages with ids from {first} to '
-            f'{last}, and deleting them.')
-
 
 class DatabaseUnavailable(UsermsgError):
     code = 'database_unavailable'

@@ -131,13 +131,11 @@ class _Change(progress.Command):
     def take_action(self, parsed_args):
         given = [f'--{name.replace("_", "-")}' for name in _OPTIONS
                  if getattr(parsed_args, name)]
-        if parsed_args.all and given:
+        if parsed_args.all == bool(given):
             raise exception.InvalidInput(
-                '--all', f'cannot be used with {given[0]}.')
-        if not (parsed_args.all or given):
-            raise exception.InvalidInput(
-                '--all', 'is needed to mean all of them; otherwise say '
-                'which, as --help explains.')
+                '--all', f'cannot be used with {given[0]}.' if given else
+                'is needed to mean all of them; otherwise say which, as '
+                '--help explains.')
         database = engine.Database(self.app.conf)
         now = clock.read(database)
         which = chosen(parsed_args, now)

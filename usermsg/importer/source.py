@@ -165,14 +165,15 @@ def _engine(url):
     else:
         url = urls.completed(url)
         options['isolation_level'] = 'REPEATABLE READ'
+        if backend != 'postgresql':
+            options['connect_args'] = {
+                'init_command': 'SET SESSION TRANSACTION READ ONLY'}
     engine = sa.create_engine(url, poolclass=pool.NullPool,
                               hide_parameters=True, **options)
     if backend == 'sqlite':
         sa.event.listen(engine, 'connect', _set_up_sqlite)
     elif backend == 'postgresql':
         engine = engine.execution_options(postgresql_readonly=True)
-    else:
-        sa.event.listen(engine, 'connect', _set_up_mysql)
     return engine
 
 
@@ -212,8 +213,3 @@ def _parameter(value):
     except UnicodeEncodeError:
         data = value.encode(*_ENCODING)
         return sa.cast(sa.literal(data, sa.LargeBinary), sa.Text)
-
-
-def _set_up_mysql(connection, _record):
-    with connection.cursor() as cursor:
-        cursor.execute('SET SESSION TRANSACTION READ ONLY')

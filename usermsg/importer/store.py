@@ -36,10 +36,12 @@ def store(db, drafts, gone, dry_run=False):
     for _attempt in range(len(drafts) + _ATTEMPTS):
         stored = message.stored_under(db, [
             *(draft.key for draft in drafts), *(key for _id, key in gone)])
+        # None where the message has been deleted.
+        by_key = {key: row and row.id
+                  for key, (_digest, row) in stored.items()}
         to_delete = [message_id for message_id, key in gone
-                     if message_id == _id_of(stored.get(key))]
-        rows = [stored[draft.key][1] for draft in drafts
-                if draft.key in stored]
+                     if by_key.get(key) == message_id]
+        known = [by_key[draft.key] for draft in drafts if draft.key in by_key]
         taken = _ids(db, [draft.row.id for draft in drafts
                           if draft.key not in stored])
         new, clashes = [], []
@@ -55,15 +57,11 @@ def store(db, drafts, gone, dry_run=False):
             # of its own, finds what it has stored.
             continue
         return collections.Counter(
-            new=len(new), known=len(rows) - rows.count(None),
-            deleted_here=rows.count(None), deleted_there=deleted), clashes
-    raise exception.IdsTaken(new[0].row.id, new[-1].row.id)
-
-
-def _id_of(stored):
-    """Id of a message, of its digest and row; None if it isn't there."""
-    _digest, row = stored or (None, None)
-    return row and row.id
+            new=len(new), known=len(known) - known.count(None),
+            deleted_here=known.count(None), deleted_there=deleted), clashes
+    raise exception.IdsTaken(
+        f'Other writers keep storing messages with ids from {new[0].row.id} '
+        f'to {new[-1].row.id}, and deleting them.')
 
 
 def _ids(db, message_ids):

@@ -70,19 +70,12 @@ def by_project(db, since=None, project_id=None):
 
     See :func:`by_column`.
     """
-    if project_id is not None:
-        yield project_id, number_of(db, project_id, since)
-        return
-    for each, number in projects(db, since):
+    for each, number in (projects(db, since) if project_id is None else
+                         [(project_id, None)]):
         if number is None:
-            number = number_of(db, each, since)
-        if number:
+            number = sum(_rows(since, each).count(db))
+        if number or project_id is not None:
             yield each, number
-
-
-def number_of(db, project_id, since=None):
-    """How many messages a project has."""
-    return sum(_rows(since, project_id).count(db))
 
 
 def projects(db, since=None):
@@ -92,17 +85,18 @@ def projects(db, since=None):
     step: counting those takes steps of their own.
     """
     project = _TABLE.c.project_id
+    rows = index_scan.Rows(project, _PROJECT_INDEX)
     made = [] if since is None else [_TABLE.c.id >= ids.first(since)]
     low = []
     while True:
         with db.reader() as connection:
-            edge = connection.scalar(index_scan.force_index(
-                sa.select(project), _TABLE, _PROJECT_INDEX)
-                .where(*low).order_by(project, _TABLE.c.id)
+            edge = connection.scalar(
+                rows.select(project).where(*low)
+                .order_by(project, _TABLE.c.id)
                 .limit(1).offset(index_scan.STEP - 1))
             high = [] if edge is None else [project < edge]
-            found = connection.execute(index_scan.force_index(
-                sa.select(project, sa.func.count()), _TABLE, _PROJECT_INDEX)
+            found = connection.execute(
+                rows.select(project, sa.func.count())
                 .where(*low, *high, *made)
                 .group_by(project).order_by(project)).all()
         yield from map(tuple, found)
