@@ -13,20 +13,17 @@ _SafeLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 class Mapping(dict):
     """A mapping that knows where it stands.
 
-    ``line`` is its first line, ``line_of(key)`` that of one of its keys.
+    ``line`` is its first line, ``lines`` has those of its keys, and
+    ``line_of(key)`` is either.
     """
 
     def __init__(self, line):
         super().__init__()
         self.line = line
-        self._lines = {}
-
-    def add(self, key, value, line):
-        self[key] = value
-        self._lines[key] = line
+        self.lines = {}
 
     def line_of(self, key):
-        return self._lines.get(key, self.line)
+        return self.lines.get(key, self.line)
 
 
 class _Loader(_SafeLoader):
@@ -60,7 +57,6 @@ def _construct_mapping(loader, node):
     yield mapping
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
-        line = key_node.start_mark.line + 1
         if not isinstance(key, str):
             raise yaml.MarkedYAMLError(
                 problem=f'the key {key!r} is not a string; put it in quotes',
@@ -73,7 +69,8 @@ def _construct_mapping(loader, node):
                     problem=f'{key!r} stands here twice',
                     problem_mark=key_node.start_mark)
             keys.add(key)
-        mapping.add(key, loader.construct_object(value_node, deep=True), line)
+        mapping.lines[key] = key_node.start_mark.line + 1
+        mapping[key] = loader.construct_object(value_node, deep=True)
 
 
 _Loader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)

@@ -189,7 +189,7 @@ class Namespace:
 
 
 def value_problem(attribute, value):
-    """Why an attribute can't have a value, or None."""
+    """The reason why an attribute can't have a value, or None."""
     if value is None and attribute in ('remedy', 'link'):
         return None
     if attribute in ('user_fixable', 'retryable'):

@@ -63,9 +63,9 @@ class Rows:
             low = [self.column > high]
 
     def count_by(self, db, *columns):
-        """How many there are by values of columns.
+        """Count the rows by values of columns.
 
-        :returns: an iterator of counters of tuples, which add up to it
+        :returns: an iterator of counters of tuples, to be added up
         """
         for step in self.steps(db):
             with db.reader() as connection:
@@ -76,6 +76,6 @@ class Rows:
                         .where(*step, *self.only).group_by(*columns))})
 
     def count(self, db):
-        """How many there are, in numbers that add up to it."""
+        """Count the rows, in numbers to be added up."""
         for counter in self.count_by(db):
             yield counter.total()

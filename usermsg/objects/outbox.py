@@ -190,9 +190,9 @@ def pages(db, chosen):
 
 
 def kinds(db, chosen):
-    """How many are meant of each kind, in counters that add up to it.
+    """Count the entries that are meant by their kinds.
 
-    :returns: an iterator of counters of (driver, event type)
+    :returns: an iterator of counters of (driver, event type), to be added up
     """
     return chosen.rows().count_by(db, _TABLE.c.driver, _TABLE.c.event_type)
 
