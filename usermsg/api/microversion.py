@@ -23,14 +23,17 @@ _VERSION = re.compile(r'([1-9][0-9]{0,30})\.(0|[1-9][0-9]{0,30})')
 class Dialect:
     """How an API states its versions and errors.
 
+    A subclass has ``state(request, response)``, which adds the headers that
+    say which version a response is of, and ``fault(error, request_id)``, the
+    response to a request that ended in an error of ours.
+
     :param minimum: the lowest version that there is, (major, minor)
     :param maximum: the highest
+    :cvar service_type: in :data:`HEADER`, before the version
     """
 
     #: The header of a response's version.
     header = HEADER
-    #: In :data:`HEADER`, before the version.
-    service_type = None
 
     def __init__(self, minimum, maximum):
         self.minimum = minimum
@@ -69,14 +72,6 @@ class Dialect:
             raise errors.UnsupportedVersion(
                 text(self.minimum), text(self.maximum), stated, self.header)
         return version
-
-    def state(self, request, response):
-        """Add the headers that say which version a response is of."""
-        raise NotImplementedError()
-
-    def fault(self, error, request_id):
-        """The response to a request that ended in an error of ours."""
-        raise NotImplementedError()
 
     def set_header(self, response, version):
         """State a version, and that responses depend on it."""

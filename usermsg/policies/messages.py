@@ -8,7 +8,7 @@ records and does nothing else. The names are the ones that block storage uses,
 because operators know them.
 """
 
-from oslo_policy import policy
+from usermsg.policies import rule
 
 CREATE = 'message:create'
 GET_ALL = 'message:get_all'
@@ -29,42 +29,22 @@ _ELEMENT = ('/v3/messages/{message_id}',
             '/v3/{project_id}/messages/{message_id}')
 
 
-def _operations(method, paths):
-    return [{'method': method, 'path': path} for path in paths]
-
-
 def list_rules():
     return [
-        policy.DocumentedRuleDefault(
-            CREATE, _SERVICE,
-            description='Record messages, for users of any project.',
-            operations=_operations('POST', _COLLECTION),
-            scope_types=['project']),
-        policy.DocumentedRuleDefault(
-            GET_ALL, _PROJECT_READER,
-            description='List the messages of a project.',
-            operations=_operations('GET', _COLLECTION),
-            scope_types=['project']),
-        policy.DocumentedRuleDefault(
-            GET, _PROJECT_READER,
-            description='Show a message of a project.',
-            operations=_operations('GET', _ELEMENT),
-            scope_types=['project']),
-        policy.DocumentedRuleDefault(
-            DELETE, _PROJECT_MEMBER,
-            description='Delete a message of a project.',
-            operations=_operations('DELETE', _ELEMENT),
-            scope_types=['project']),
-        policy.DocumentedRuleDefault(
-            READ_ALL_PROJECTS, _ADMIN,
-            description='List and show messages of every project. Needed in '
-                        'addition to the rule for the operation itself.',
-            operations=_operations('GET', _COLLECTION + _ELEMENT),
-            scope_types=['project']),
-        policy.DocumentedRuleDefault(
-            DELETE_ALL_PROJECTS, _ADMIN,
-            description='Delete messages of every project. Needed in addition '
-                        'to the rule for the operation itself.',
-            operations=_operations('DELETE', _ELEMENT),
-            scope_types=['project']),
+        rule.make(CREATE, _SERVICE,
+                  'Record messages, for users of any project.',
+                  'POST', *_COLLECTION),
+        rule.make(GET_ALL, _PROJECT_READER,
+                  'List the messages of a project.', 'GET', *_COLLECTION),
+        rule.make(GET, _PROJECT_READER,
+                  'Show a message of a project.', 'GET', *_ELEMENT),
+        rule.make(DELETE, _PROJECT_MEMBER,
+                  'Delete a message of a project.', 'DELETE', *_ELEMENT),
+        rule.make(READ_ALL_PROJECTS, _ADMIN,
+                  'List and show messages of every project. Needed in '
+                  'addition to the rule for the operation itself.',
+                  'GET', *_COLLECTION, *_ELEMENT),
+        rule.make(DELETE_ALL_PROJECTS, _ADMIN,
+                  'Delete messages of every project. Needed in addition to '
+                  'the rule for the operation itself.', 'DELETE', *_ELEMENT),
     ]

@@ -45,24 +45,23 @@ class Wanted:
 class Messages:
     """A facade.
 
+    A subclass has, beside what follows, ``wanted(request, values)``, which
+    makes a :class:`Wanted` of a query, and ``view(row, words, links)``, which
+    shows a :class:`usermsg.db.models.MessageRow` and its
+    :class:`usermsg.catalogue.catalogue.Description` as the service does.
+
     :param runtime: a :class:`usermsg.service.Runtime`
     :param options: its group of the configuration
+    :cvar prefix: of the events that the service records
+    :cvar segment: the first of the path
+    :cvar major: the version in the path, behind it
+    :cvar dialect: a :class:`usermsg.api.facades.dialect.Dialect`
+    :cvar updated: since when the version is as it is
+    :cvar described_by: address of a page about it
+    :cvar media_type: of its responses
+    :cvar first: the first version that has messages
     """
 
-    #: Of the events that the service records.
-    prefix = None
-    #: First segment of the path, and the version that stands behind it.
-    segment = None
-    major = None
-    #: A :class:`usermsg.api.facades.dialect.Dialect`.
-    dialect = None
-    #: What a list of versions says besides: since when, where they are
-    #: described, and of what type they are.
-    updated = None
-    described_by = None
-    media_type = None
-    #: The first version that has messages.
-    first = None
     #: Who may not do this isn't even told whether there is something to
     #: delete.
     before_delete = rules.DELETE
@@ -74,18 +73,6 @@ class Messages:
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
         self._options = options
-
-    def wanted(self, request, values):
-        """A :class:`Wanted`, of a query."""
-        raise NotImplementedError()
-
-    def view(self, row, words, links):
-        """A message, as the service shows it.
-
-        :param row: a :class:`usermsg.db.models.MessageRow`
-        :param words: a :class:`usermsg.catalogue.catalogue.Description`
-        """
-        raise NotImplementedError()
 
     @route.handle('GET', '/<segment>')
     def versions(self, request, response):
