@@ -13,6 +13,7 @@ from usermsg.api import errors
 from usermsg.api.middleware import auth
 from usermsg.api.middleware import metrics
 from usermsg.api.middleware import proxy
+from usermsg.api.middleware import request_body
 from usermsg.api.middleware import request_id
 from usermsg.api.middleware import security_headers
 from usermsg.api import request
@@ -22,6 +23,7 @@ from usermsg import exception
 def make_app(runtime):
     """The application, from the outside in::
 
+        request body      nothing of it is left when the response goes out
         metrics           counts every answer
         security headers  that every answer has
         request id        every answer has one, whatever goes wrong further in
@@ -57,7 +59,8 @@ def make_app(runtime):
         _check_path(conf.metrics.path, controller.table)
         app = metrics.Shown(app, runtime.metrics, conf.metrics.path)
     app = security_headers.Headers(request_id.RequestId(app))
-    return metrics.Counted(app, runtime.metrics)
+    app = metrics.Counted(app, runtime.metrics)
+    return request_body.Consumed(app, conf.api.max_request_body_size)
 
 
 class _Application(core.PecanBase):

@@ -16,9 +16,7 @@ from waitress import channel
 from waitress import parser
 from waitress import utilities
 
-#: How many times [api] max_request_body_size a client may send, chunks with
-#: their sizes. A client that still sends might miss why it is refused.
-MAX_EXCESS = 16
+from usermsg.api.middleware import request_body
 
 #: Bytes of all headers; likewise of what stands between chunks.
 MAX_HEADERS = 32 * 1024
@@ -33,7 +31,8 @@ class _Body(buffers.OverflowableBuffer):
 
     def __init__(self, adj):
         super().__init__(adj.inbuf_overflow)
-        self._limit = adj.max_request_body_size // MAX_EXCESS
+        self._limit = (
+            adj.max_request_body_size // request_body.MAX_EXCESS)
 
     def append(self, s):
         if len(self) <= self._limit:

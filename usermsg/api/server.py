@@ -11,6 +11,7 @@ from waitress import server as http_server
 
 from usermsg.api import app
 from usermsg.api import connection
+from usermsg.api.middleware import request_body
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -44,7 +45,7 @@ def make_server(runtime):
             resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         max_request_header_size=connection.MAX_HEADERS,
         max_request_body_size=(
-            connection.MAX_EXCESS * options.max_request_body_size),
+            request_body.MAX_EXCESS * options.max_request_body_size),
         inbuf_overflow=_IN_MEMORY, outbuf_overflow=_IN_MEMORY,
         # Of clients whose connection breaks.
         log_socket_errors=False)

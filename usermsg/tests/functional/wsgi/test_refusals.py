@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Refusals of requests with a body, through nginx and each server."""
+
+import collections
+import concurrent.futures
+import json
+import pathlib
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import deployment
+from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import servers
+
+#: How long a body may be, by default and in nginx.conf.
+LIMIT = 1024 * 1024
+
+ROUNDS = 20
+
+#: 340 kB, all valid.
+MESSAGES = json.dumps({'messages': [
+    {'event_id': 'VOLUME_000002', 'project_id': 'red',
+     'resource_uuid': 'f292cc0c-54a7-4b3b-8174-d2ff82d87008',
+     'resource_type': 'VOLUME', 'user_id': 'x' * 64,
+     'source_id': f'{number:0120}'} for number in range(1000)]}).encode()
+
+JSON = {'Content-Type': 'application/json'}
+
+#: (status, path, headers, body)
+WITHOUT_TOKEN = ((401, '/v3/messages', JSON, MESSAGES),
+                 (401, '/v3/messages', JSON, b' ' * LIMIT),
+                 (404, '/nothing', JSON, b' ' * LIMIT),
+                 (405, '/v3/', JSON, b' ' * LIMIT))
+
+READER = {**JSON, **http_client.headers_of('red', 'reader')}
+
+AS_READER = ((403, '/v3/messages', READER, MESSAGES),
+             (403, '/v3/messages', READER, b' ' * LIMIT),
+             (403, '/v3/messages', {**READER, 'Content-Type': 'text/plain'},
+              MESSAGES),
+             (415, '/v3/messages', {'Content-Type': 'text/plain'}, MESSAGES),
+             (406, '/v3/messages', {
+                 **JSON, 'OpenStack-API-Version': 'user-message 3.99'},
+              MESSAGES),
+             (400, '/v3/messages', JSON, b' ' * LIMIT),
+             (413, '/v3/messages', JSON, b' ' * (LIMIT + 1)))
+
+
+class Claims:
+
+    def uwsgi(self, config_file):
+        server = servers.require(lambda: deployment.Uwsgi(config_file))
+        return server, {}
+
+    def gunicorn(self, config_file):
+        server = servers.require(
+            lambda: deployment.Gunicorn(config_file, self.options))
+        return server, deployment.TO_GUNICORN
+
+    def front(self, changes=None, **groups):
+        self.runtime(**groups)
+        server, to_server = self.start(str(self.home / 'usermsg.conf'))
+        self.addCleanup(server.stop)
+        front = servers.require(lambda: deployment.Nginx(
+            server.socket, {**to_server, **(changes or {})}))
+        self.addCleanup(front.stop)
+        return front
+
+    def assert_refused(self, front, cases):
+        with concurrent.futures.ThreadPoolExecutor(4) as pool:
+            for status, path, headers, body in cases:
+                statuses = collections.Counter(pool.map(
+                    lambda _: front.ask(path, 'POST', headers, body)[0].status,
+                    range(ROUNDS)))
+                self.assertEqual({status: ROUNDS}, statuses,
+                                 (path, headers, len(body)))
+        log = pathlib.Path(front.path('log')).read_text()
+        self.assertNotIn('Broken pipe', log)
+        self.assertNotIn('reset by peer', log)
+
+    def test_a_client_without_a_token_learns_it(self):
+        self.assert_refused(self.front(**http_client.KEYSTONE),
+                            WITHOUT_TOKEN)
+
+    def test_a_reader_learns_that_it_may_not_record(self):
+        self.assert_refused(
+            self.front(api={'allow_insecure_noauth': 'true'}), AS_READER)
+
+    def test_the_limit_of_the_service_is_below_that_of_nginx(self):
+        front = self.front(
+            {'client_max_body_size 1m;': 'client_max_body_size 9m;'},
+            api={'allow_insecure_noauth': 'true'})
+        self.assert_refused(front, (
+            (413, '/v3/messages', JSON, b' ' * (LIMIT + 1)),
+            (413, '/v3/messages', JSON, b' ' * 8 * LIMIT)))
+
+
+class TestUwsgi(Claims, base.TestCase):
+    start = Claims.uwsgi
+
+
+class TestGunicorn(Claims, base.TestCase):
+    start = Claims.gunicorn
+    options = ('--threads', '4')
+
+
+class TestGunicornOfOneThread(Claims, base.TestCase):
+    start = Claims.gunicorn
+    options = ()
