@@ -63,8 +63,10 @@ def _receive(request, limit):
         raise errors.BodyTooLarge(limit)
     try:
         data = _read_fully(stream, length)
-    except (OSError, ValueError):
-        # The client went away or was too slow, or the chunks are malformed.
+    except Exception:
+        # The client went away or was too slow, or the chunks are malformed:
+        # each server has errors of its own for that, also such as have
+        # nothing but Exception in common with others.
         raise errors.BodyIncomplete() from None
     if len(data) > limit:
         raise errors.BodyTooLarge(limit)

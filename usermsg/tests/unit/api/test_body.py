@@ -212,7 +212,8 @@ class ReadTest(testtools.TestCase):
 
     def test_a_client_that_goes_away(self):
         for error in (OSError('gone'), TimeoutError(), ConnectionError(),
-                      ValueError('malformed chunk')):
+                      ValueError('malformed chunk'),
+                      Exception('malformed chunk')):
             text = self.refused(
                 b'{}', errors.BodyIncomplete, length=10,
                 stream=lambda data: Broken(data, error))
