@@ -177,8 +177,8 @@ class Bare:
     def _answer(self, environ, headers):
         method = environ['REQUEST_METHOD']
         segments = environ['PATH_INFO'].strip('/').split('/')
-        address = (f'{environ["wsgi.url_scheme"]}://{environ["SERVER_NAME"]}:'
-                   f'{environ["SERVER_PORT"]}/v3/messages')
+        address = (f'{environ["wsgi.url_scheme"]}://'
+                   f'{environ["HTTP_HOST"]}/v3/messages')
         if segments == ['v3', 'messages']:
             if method == 'GET':
                 return 200, self._list(environ, address)

@@ -49,6 +49,7 @@ log_file = {directory.path('keystone.log')}
 connection = {url}
 [api]
 auth_strategy = keystone
+trust_host_header = true
 [keystone_authtoken]
 {options}
 ''')

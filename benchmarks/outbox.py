@@ -47,6 +47,7 @@ connection = {url}
 [api]
 auth_strategy = noauth
 allow_insecure_noauth = true
+trust_host_header = true
 [oslo_messaging_notifications]
 driver = {strategy}
 ''')

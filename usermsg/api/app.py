@@ -87,14 +87,26 @@ class _Application(core.PecanBase):
         state.response = controller(*args, **kwargs)
 
 
-def refuse_noauth(conf):
-    """:raises usermsg.exception.ConfigurationError: others could get in"""
+def check_exposed(conf):
+    """Check the options that matter where other machines reach the service.
+
+    :raises usermsg.exception.ConfigurationError: everybody could get in, or
+        a client could choose where the links of a response lead
+    """
     if (conf.api.auth_strategy == 'noauth' and
             not conf.api.allow_insecure_noauth):
         raise exception.ConfigurationError(
             '[api] auth_strategy is noauth, which lets everybody in. Use '
             'keystone; or, where nobody else can reach the service, set '
             'allow_insecure_noauth = true.')
+    if not (conf.api.public_endpoint or conf.api.trust_host_header):
+        # Servers make SERVER_NAME of the Host header or of the machine's
+        # name, so it is no base for links.
+        raise exception.ConfigurationError(
+            '[api] public_endpoint is not set, with which links begin. Set it '
+            'to the address under which users reach the service; or, behind '
+            'a proxy that sets the Host header itself, set '
+            'trust_host_header = true.')
 
 
 def _check_origins(origins):

@@ -94,6 +94,12 @@ class MalformedRequest(HTTPError):
     text = 'The address or a header is not valid UTF-8.'
 
 
+class InvalidHost(HTTPError):
+    status = 400
+    code = 'invalid_host'
+    text = 'Host: must be the name or IP address of a host.'
+
+
 class InvalidVersion(HTTPError):
     status = 400
     code = 'invalid_version'

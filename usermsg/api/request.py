@@ -7,6 +7,7 @@ import pecan
 from webob import acceptparse
 
 from usermsg.api import dialects
+from usermsg.api import errors
 from usermsg.api.middleware import proxy
 from usermsg.catalogue import catalogue
 from usermsg import context
@@ -82,14 +83,20 @@ class Request(pecan.Request):
 
     @property
     def endpoint(self):
-        """What links begin with; without a slash at the end."""
+        """Start of all links, without a slash at the end.
+
+        :raises usermsg.api.errors.InvalidHost: the client's Host header is
+            needed for it, and no host
+        """
         conf = self._runtime.conf.api
         if conf.public_endpoint:
             return conf.public_endpoint.rstrip('/')
-        if conf.trust_host_header and proxy.HOST.fullmatch(
-                self.environ.get('HTTP_HOST', '')):
-            return self.application_url.rstrip('/')
         environ = self.environ
+        if conf.trust_host_header:
+            if not proxy.HOST.fullmatch(environ.get('HTTP_HOST', '')):
+                raise errors.InvalidHost()
+            return self.application_url.rstrip('/')
+        # Of usermsg-api on a loopback address: see app.check_exposed.
         address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
         return (f'{environ["wsgi.url_scheme"]}://{address}'
                 f'{environ.get("SCRIPT_NAME", "")}').rstrip('/')

@@ -29,12 +29,12 @@ _STOP = 10
 def make_server(runtime):
     """A server that has its port, and whose ``serve()`` handles requests.
 
-    :raises usermsg.exception.ConfigurationError: it would let everybody in,
-        or the address can't be had
+    :raises usermsg.exception.ConfigurationError: the options don't do for
+        the address, or it can't be had
     """
     options = runtime.conf.api
     if not _is_loopback(options.host):
-        app.refuse_noauth(runtime.conf)
+        app.check_exposed(runtime.conf)
     server = _Server(
         app.make_app(runtime), _sock=_listen(options.host, options.port),
         bind_socket=False, threads=options.threads, ident='usermsg',

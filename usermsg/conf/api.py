@@ -25,14 +25,15 @@ OPTS = [
         'public_endpoint', schemes=['http', 'https'],
         help='The address under which users reach the service, without the '
              'version: https://cloud.example.org/user-message. Links in '
-             'answers begin with it. If it is not set they begin with the '
-             'address that the server listens on.'),
+             'responses begin with it. Without it the service starts only '
+             'with trust_host_header, or as usermsg-api on a loopback '
+             'address, with which links begin then.'),
     cfg.BoolOpt(
         'trust_host_header', default=False,
         help='Without public_endpoint, let links begin with what the client '
-             'sent as Host. Only for a service behind a proxy that sets this '
-             'header itself: otherwise a client chooses where the links '
-             'lead.'),
+             'sent as Host; a request without a valid one is answered with '
+             '400. Only for a service behind a proxy that sets this header '
+             'itself: otherwise a client chooses where the links lead.'),
     cfg.IntOpt(
         'max_limit', default=1000, min=1, max=10000,
         help='The most messages in one page. Who asks for more gets this '

@@ -18,6 +18,10 @@ ROOT = pathlib.Path(__file__).parents[2]
 DATA = pathlib.Path(__file__).parent / 'fixtures' / 'data'
 
 
+#: Options of [api] with which a WSGI server starts and links lead to it.
+EXPOSED = {'allow_insecure_noauth': 'true', 'trust_host_header': 'true'}
+
+
 class TestCase(base.BaseTestCase):
 
     def setUp(self):
@@ -48,13 +52,13 @@ class TestCase(base.BaseTestCase):
             this test's own and more time to record than a busy machine
             takes are there if nothing else is said
         """
-        groups.setdefault('database', {}).setdefault(
-            'connection', self.sqlite_url())
-        groups.setdefault('api', {}).setdefault('auth_strategy', 'noauth')
-        groups.setdefault('messages', {}).setdefault('record_timeout', 60)
+        defaults = {'database': {'connection': self.sqlite_url()},
+                    'api': {'auth_strategy': 'noauth'},
+                    'messages': {'record_timeout': 60}}
         lines = []
-        for group, options in groups.items():
+        for group in {**defaults, **groups}:
             lines.append(f'[{group}]')
+            options = {**defaults.get(group, {}), **groups.get(group, {})}
             lines += [f'{key} = {value}' for key, value in options.items()]
         return self.write(name, '\n'.join(lines) + '\n')
 

@@ -21,7 +21,7 @@ from usermsg import service  # noqa: E402
 def _application():
     try:
         runtime = service.prepare(several=True)
-        app.refuse_noauth(runtime.conf)
+        app.check_exposed(runtime.conf)
         made = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')

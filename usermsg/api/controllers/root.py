@@ -38,10 +38,12 @@ class Root:
         segments = request.path_info.split('/')[1:]
         found, handler, values = self.table.find(request.method, segments)
         request.prepare(self._runtime, found, values)
-        if found.rule is not None and not request.identified:
-            if identity.UNAVAILABLE in request.environ:
-                raise errors.IdentityUnavailable()
-            raise errors.Unauthorized()
+        if found.rule is not None:
+            if not request.identified:
+                if identity.UNAVAILABLE in request.environ:
+                    raise errors.IdentityUnavailable()
+                raise errors.Unauthorized()
+            request.endpoint  # an error, before anything is done
         request.version  # an error, if it isn't one of ours
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:

@@ -15,6 +15,7 @@ from usermsg.api import app
 from usermsg.api import schemas
 from usermsg import config
 from usermsg.db import models
+from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
@@ -64,7 +65,7 @@ class TestCase(databases.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
+        self.service = self.runtime(api=base.EXPOSED)
         self.app = app.make_app(self.service)
 
     def post(self, content):

@@ -33,7 +33,7 @@ class Claims:
 
     def setUp(self):
         super().setUp()
-        self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
+        self.service = self.runtime(api=base.EXPOSED)
         self.server = self.start(str(self.home / 'usermsg.conf'))
 
     def gunicorn(self, path):

@@ -34,7 +34,7 @@ AT_ONCE = 16
 class TestCase(base.TestCase):
 
     def uwsgi(self, changes=None, env=None, **groups):
-        groups.setdefault('api', {'allow_insecure_noauth': 'true'})
+        groups.setdefault('api', base.EXPOSED)
         self.service = self.runtime(**groups)
         server = servers.require(lambda: deployment.Uwsgi(
             str(self.home / 'usermsg.conf'), changes, env))
@@ -87,8 +87,8 @@ class TestBehindNginx(TestCase):
                          answer.headers['Strict-Transport-Security'])
         self.assertEqual('nginx', answer.headers['Server'])
         [shown] = json.loads(content)['messages']
-        self.assertEqual(f'https://{deployment.NAME}:{self.front.port}/v3/'
-                         f'messages/{message.id}', shown['links'][0]['href'])
+        self.assertEqual(f'https://{deployment.NAME}/v3/messages/{message.id}',
+                         shown['links'][0]['href'])
 
         address = f'/v3/messages/{message.id}'
         self.assertEqual(200, self.ask(address)[0].status)
@@ -301,7 +301,7 @@ class TestFiles(TestCase):
         headers = http_client.headers_of('a-project', 'reader')
         for number in range(2):
             http_client.record(self.service, 'a-project')
-        self.config_file(api={'allow_insecure_noauth': 'true',
+        self.config_file(api={**base.EXPOSED,
                               'max_limit': 1})
         server.reload()
 

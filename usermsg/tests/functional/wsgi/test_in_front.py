@@ -254,7 +254,7 @@ class TestUsermsg(base.TestCase):
 
     def test_messages_are_read_as_of_the_service_itself(self):
         service = self.runtime(
-            api={'allow_insecure_noauth': 'true'},
+            api=base.EXPOSED,
             volume_facade={'public_endpoint': PUBLIC})
         uwsgi = servers.require(lambda: deployment.Uwsgi(
             str(self.home / 'usermsg.conf')))

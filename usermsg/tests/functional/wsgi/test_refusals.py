@@ -78,17 +78,18 @@ class Claims:
         self.assertNotIn('reset by peer', log)
 
     def test_a_client_without_a_token_learns_it(self):
-        self.assert_refused(self.front(**http_client.KEYSTONE),
-                            WITHOUT_TOKEN)
+        front = self.front(**{**http_client.KEYSTONE, 'api': {
+            'auth_strategy': 'keystone', 'trust_host_header': 'true'}})
+        self.assert_refused(front, WITHOUT_TOKEN)
 
     def test_a_reader_learns_that_it_may_not_record(self):
         self.assert_refused(
-            self.front(api={'allow_insecure_noauth': 'true'}), AS_READER)
+            self.front(api=base.EXPOSED), AS_READER)
 
     def test_the_limit_of_the_service_is_below_that_of_nginx(self):
         front = self.front(
             {'client_max_body_size 1m;': 'client_max_body_size 9m;'},
-            api={'allow_insecure_noauth': 'true'})
+            api=base.EXPOSED)
         self.assert_refused(front, (
             (413, '/v3/messages', JSON, b' ' * (LIMIT + 1)),
             (413, '/v3/messages', JSON, b' ' * 8 * LIMIT)))

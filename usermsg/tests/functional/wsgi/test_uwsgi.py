@@ -19,7 +19,7 @@ class TestServing(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.service = self.runtime(api={'allow_insecure_noauth': 'true'})
+        self.service = self.runtime(api=base.EXPOSED)
         self.server = uwsgi.start(str(self.home / 'usermsg.conf'))
         self.addCleanup(self.server.stop)
 
@@ -128,5 +128,10 @@ class TestStarting(base.TestCase):
         self.assertIn('[messages] ttl', output)
 
     def test_keystone_without_an_account_is_refused(self):
-        self.assertIn('[keystone_authtoken] auth_type',
-                      self.refusal(api={'auth_strategy': 'keystone'}))
+        self.assertIn('[keystone_authtoken] auth_type', self.refusal(api={
+            'auth_strategy': 'keystone', 'trust_host_header': 'true'}))
+
+    def test_service_without_an_address_for_links_is_refused(self):
+        output = self.refusal(api={'allow_insecure_noauth': 'true'})
+        self.assertIn('[api] public_endpoint is not set', output)
+        self.assertIn('trust_host_header = true', output)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is between a user and the service: a browser, a proxy."""
 
+import json
 import subprocess
 import sys
 
@@ -24,10 +25,10 @@ class ServiceTestCase(base.TestCase):
         http_client.record(self.service, 'red')
         self.app = app.make_app(self.service)
 
-    def ask(self, address='/v3/messages', method='GET', **headers):
+    def ask(self, address='/v3/messages', method='GET', body=b'', **headers):
         return http_client.ask(self.app, address, method, {**READER, **{
             name.replace('_', '-'): value
-            for name, value in headers.items()}})
+            for name, value in headers.items()}}, body)
 
 
 class TestBrowsers(ServiceTestCase):
@@ -191,14 +192,35 @@ class TestProxies(ServiceTestCase):
             for value in values:
                 self.assertEqual(expected, self.link(**{name: value}), value)
 
-    def test_a_host_that_cannot_be_is_not_believed(self):
+    def test_invalid_host_is_refused_before_a_message_is_recorded(self):
         self.serve(api={'auth_strategy': 'noauth',
                         'trust_host_header': 'true'})
         self.assertEqual('http://cloud.example.org:8080/v3/',
                          self.link(Host='cloud.example.org:8080'))
+        body = json.dumps({'message': {
+            'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
         for host in ('evil"<x>', 'a b', 'a@b', '', 'x' * 9000):
-            self.assertEqual('http://localhost:80/v3/', self.link(Host=host),
-                             host)
+            for path, more in (
+                    ('/', {}), ('/v3/', {}), ('/v3/openapi.json', {}),
+                    ('/v3/messages', {}), ('/v3/defined-messages', {}),
+                    ('/volume/v3/messages', {}), ('/share/v2/messages', {}),
+                    ('/v3/messages', {
+                        'method': 'POST', 'body': body,
+                        'Content_Type': 'application/json'})):
+                answer = self.ask(path, **more, Host=host)
+                self.assertEqual(400, answer.status_int, (path, host))
+                self.assertIn('Host: ', answer.text)
+                self.assertNotIn('evil', answer.text)
+            # A load balancer may send none.
+            self.assertEqual(
+                200, self.ask('/healthcheck', Host=host).status_int)
+        self.assertEqual(1, len(self.ask('/v3/messages').json['messages']))
+
+    def test_host_header_is_ignored_with_a_public_endpoint(self):
+        self.serve(api={'auth_strategy': 'noauth',
+                        'public_endpoint': 'https://messages.example.org'})
+        self.assertEqual('https://messages.example.org/v3/',
+                         self.link(Host='evil"<x>'))
 
     def test_a_public_endpoint_that_no_link_can_begin_with_is_named(self):
         for group in ('api', 'volume_facade', 'share_facade'):

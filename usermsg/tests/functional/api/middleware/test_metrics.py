@@ -209,7 +209,7 @@ class TestProcesses(base.TestCase):
             self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.EnvironmentVariable(
             registry.SHARED_DIRECTORY_VARIABLE, str(directory)))
-        self.runtime(api={'allow_insecure_noauth': 'true'},
+        self.runtime(api=base.EXPOSED,
                      metrics={'path': '/metrics'})
         self.server = servers.require(lambda: servers.Uwsgi(
             uwsgi.MODULE,

@@ -23,7 +23,7 @@ class TestStarting(base.TestCase):
         """What each kind of process says instead of starting."""
         file = self.config_file(
             api={'auth_strategy': 'noauth', 'port': 0,
-                 'allow_insecure_noauth': 'true'},
+                 **base.EXPOSED},
             oslo_messaging_notifications=options)
         for name, command in processes:
             status, output = standalone.fail_to_start(
