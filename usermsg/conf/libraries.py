@@ -34,7 +34,5 @@ def set_defaults():
     """
     # Here, because they take long to import.
     from usermsg.conf import authtoken
-    from usermsg.conf import messaging
     authtoken.set_defaults()
-    messaging.set_defaults()
     cors.set_defaults(**_CORS)

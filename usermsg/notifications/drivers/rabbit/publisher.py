@@ -222,8 +222,8 @@ class Publisher(io_thread.ThreadedClient):
         if not broker.durable:
             self._warn(
                 f'queue {key} is lost when RabbitMQ restarts, with what is '
-                'in it; set [oslo_messaging_rabbit] amqp_durable_queues, '
-                'here and for those who listen')
+                'in it, unless it was durable before; see "usermsg-status '
+                'upgrade check"')
         self._declared.add(key)
 
     def _on_blocked(self, reason):

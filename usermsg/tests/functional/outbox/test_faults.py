@@ -42,6 +42,7 @@ class OutboxFaultsTest(databases.TestCase):
         self.vhost = self.broker.create_vhost()
         self.service = self.runtime(
             relay={'interval': 0.1, 'max_backoff': 1},
+            oslo_messaging_rabbit={'amqp_durable_queues': 'true'},
             oslo_messaging_rabbit_notify={'timeout': _TIMEOUT},
             oslo_messaging_notifications={
                 'driver': 'rabbit',

@@ -9,7 +9,6 @@ import fixtures
 from keystonemiddleware import auth_token
 from oslo_config import cfg
 from oslo_config import generator as config_generator
-from oslo_messaging._drivers import amqp
 from oslo_middleware import cors
 from oslo_policy import generator as policy_generator
 import testtools
@@ -297,7 +296,6 @@ class SampleTest(base.TestCase):
         # defaults in libraries.
         self.useFixture(fixtures.FakeLogger())
         for _group, options in (('cors', cors.OPTS),
-                                ('oslo_messaging_rabbit', amqp.amqp_opts),
                                 *auth_token.AUTH_TOKEN_OPTS):
             self.addCleanup(cfg.set_defaults, options, **{
                 option.dest: option.default for option in options})
@@ -328,13 +326,11 @@ class SampleTest(base.TestCase):
         config_generator.register_cli_opts(conf)
         conf(['--namespace', 'usermsg',
               '--namespace', 'keystonemiddleware.auth_token',
-              '--namespace', 'oslo.messaging',
               '--output-file', str(self.path)],
              default_config_files=[], default_config_dirs=[])
         config_generator.generate(conf)
         lines = self.path.read_text(encoding='utf-8').splitlines()
-        for line in ('#amqp_durable_queues = true',
-                     '#http_connect_timeout = 3',
+        for line in ('#http_connect_timeout = 3',
                      '#http_request_max_retries = 1',
                      '#include_service_catalog = false',
                      '#service_type = user-message'):
