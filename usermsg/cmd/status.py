@@ -126,6 +126,9 @@ class Checks(upgradecheck.UpgradeCommands):
                 f'{name}: no transport_url is set, so localhost:5672 is '
                 'asked.' for name, driver in drivers.items()
                 if driver_loader.lacks_address(self.conf, driver)]
+            problems += [
+                f'{name}: {doubt}' for name, driver in drivers.items()
+                if hasattr(driver, 'doubts') for doubt in driver.doubts()]
         finally:
             driver_loader.close(drivers)
         if problems:

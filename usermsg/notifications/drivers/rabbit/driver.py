@@ -15,11 +15,16 @@ from kombu import compression
 from usermsg.conf import rabbit as rabbit_conf
 from usermsg.conf import values
 from usermsg.notifications.drivers import confirming
+from usermsg.notifications.drivers.rabbit import inspection
 from usermsg.notifications.drivers.rabbit import publisher
 from usermsg.notifications.drivers.rabbit import settings
 from usermsg.notifications import encoding
+from usermsg.notifications import notification
 
 _PERSISTENT = 2
+
+#: Seconds for looking at queues.
+_INSPECTION = 5
 
 
 class RabbitDriver(confirming.ConfirmingDriver):
@@ -46,6 +51,12 @@ class RabbitDriver(confirming.ConfirmingDriver):
         self.use(functools.partial(
             publisher.Publisher, self._broker, options.window),
             options.timeout, drain_timeout=options.timeout)
+
+    def doubts(self):
+        """Sentences for an operator about the queues that RabbitMQ has."""
+        return inspection.doubts(self._broker, [
+            f'{topic}.{priority.lower()}' for topic in self.topics
+            for priority in sorted(notification.PRIORITIES)], _INSPECTION)
 
     def send(self, process_client, ctxt, msg, priority, retry):
         deadline = time.monotonic() + self.patience

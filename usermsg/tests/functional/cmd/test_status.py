@@ -19,6 +19,7 @@ from usermsg.notifications.drivers import loader
 from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import upgrade
 
@@ -207,11 +208,28 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             self.assertIn(
                 f'{driver}: no transport_url is set, so localhost:5672 is '
                 f'asked.', outcome.details['Notification drivers'])
-        self.assertChecked(self.check(
-            DEFAULT={'transport_url': 'rabbit://u:p@mq/'},
-            oslo_messaging_notifications={'driver': 'rabbit'}))
+        outcome = self.check(
+            DEFAULT={'transport_url': 'rabbit://u:p@127.0.0.1:1/'},
+            oslo_messaging_notifications={'driver': 'rabbit'})
+        self.assertEqual(
+            'rabbit: RabbitMQ could not be asked for its queues: '
+            '127.0.0.1:1: Connection refused.',
+            outcome.details['Notification drivers'])
         self.assertChecked(self.check(
             oslo_messaging_notifications={'driver': 'noop'}))
+
+    def test_queues_that_a_restart_of_rabbitmq_loses_are_a_warning(self):
+        vhost = servers.require(rabbitmq.shared).create_vhost()
+        self.addCleanup(vhost.delete)
+        drivers = {'driver': 'rabbit', 'transport_url': vhost.url('rabbit')}
+        outcome = self.check(oslo_messaging_notifications=drivers)
+        self.assertChecked(outcome, notification=upgrade.WARNING)
+        self.assertIn('amqp_durable_queues = true in every service',
+                      outcome.details['Notification drivers'])
+        self.assertNotIn(vhost.broker.password, outcome.end.stdout)
+        for priority in ('info', 'warn', 'error'):
+            vhost.declare(f'notifications.{priority}')
+        self.assertChecked(self.check(oslo_messaging_notifications=drivers))
 
     def test_an_address_that_cannot_be_used_is_a_failure(self):
         for url in (f'pigeon://u:{PASSWORD}@mq/',
