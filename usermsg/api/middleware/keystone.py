@@ -116,10 +116,10 @@ class _Protocol(auth_token.AuthProtocol):
             super()._create_identity_server())
 
     def _token_cache_factory(self):
-        if self._conf.get('memcached_servers'):
-            LOG.warning(
-                '[keystone_authtoken] memcached_servers is ignored: each '
-                'process remembers tokens itself.')
+        for name in ('memcached_servers', 'cache'):
+            if self._conf.get(name):
+                LOG.warning('[keystone_authtoken] %s is ignored: each process '
+                            'remembers tokens itself.', name)
         return token_cache.TokenCache(self._conf.get('token_cache_time'))
 
 

@@ -270,3 +270,8 @@ class TestMemcached(identified.TestCase):
             self.assertRaises(BlockingIOError, self.server.accept)
             self.assertEqual(1, log.output.count(
                 '[keystone_authtoken] memcached_servers is ignored'))
+
+    def test_cache_of_another_middleware_is_ignored_with_a_warning(self):
+        log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        self.application(cache='swift.cache')
+        self.assertIn('[keystone_authtoken] cache is ignored', log.output)
