@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage db``"""
 
+import signal
+
 from cliff import command
 
 from usermsg.db import engine
@@ -44,7 +46,11 @@ class Sync(Command):
     """Create the tables, or bring them up to date. Safe to repeat."""
 
     def take_action(self, parsed_args):
-        before, after = migration.sync(engine.Database(self.app.conf))
+        # Python would notice Ctrl-C only when the server has answered, which
+        # may take hours. There is nothing to tidy up.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        before, after = migration.sync(engine.Database(self.app.conf),
+                                       report=self.say)
         if before == after:
             self.say(f'The database is at {after} already.')
         elif before:

@@ -21,8 +21,8 @@ LOG = log.getLogger(__name__)
 # In the words of SQLite.
 _NO_FILE = 'unable to open database file'
 # In those of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of some
-# statements.
-_MISSING_TABLE = re.compile(r'no such table|\(1146,|UndefinedTable')
+# statements. MariaDB is told which index to use, and may lack that too.
+_MISSING = re.compile(r'no such table|\(1146,|\(1176,|UndefinedTable')
 
 
 class Database:
@@ -121,7 +121,7 @@ class Database:
         return db_exception.DBConnectionError(sqlite3.OperationalError(
             f'{_NO_FILE} {self._url.database} ([database] connection)'))
 
-    def write(self, work):
+    def write(self, work, transaction=True):
         """Run ``work(connection)`` in one transaction; return its result.
 
         It runs again when the database asks for that (a deadlock, a lock),
@@ -129,13 +129,17 @@ class Database:
         it reads: SQLite refuses a transaction that read first and then finds
         that somebody else has written.
 
+        :param transaction: False for work that begins and commits its own
+            transactions, all of it safe to repeat
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         with _translated():
-            return self._write(work)
+            return self._write(work, transaction)
 
-    def _write_once(self, work):
-        with self._connection() as connection, connection.begin():
+    def _write_once(self, work, transaction):
+        with self._connection() as connection, (
+                connection.begin() if transaction else
+                contextlib.nullcontext()):
             return work(connection)
 
     def _let_go(self):
@@ -165,7 +169,7 @@ def _translated():
         words = driver_words(error)
         LOG.error('The database cannot be used: %s.%s', words,
                   ' Run "usermsg-manage db sync".'
-                  if _MISSING_TABLE.search(words) else '')
+                  if _MISSING.search(words) else '')
         raise exception.DatabaseUnavailable() from error
 
 

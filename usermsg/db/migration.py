@@ -16,10 +16,10 @@ from usermsg import exception
 _SCRIPTS = pathlib.Path(__file__).with_name('alembic')
 
 
-def _config(connection=None):
+def _config(connection=None, report=None):
     config = alembic.config.Config()
     config.set_main_option('script_location', str(_SCRIPTS))
-    config.attributes['connection'] = connection
+    config.attributes.update(connection=connection, report=report)
     return config
 
 
@@ -49,45 +49,68 @@ def revision_of(connection):
         connection).get_current_revision()
 
 
-def sync(database: engine.Database, patience=25):
+def sync(database: engine.Database, patience=25, report=None):
     """Upgrade to the newest revision. Safe to repeat, and to run twice.
 
     It takes as long as it needs once it has begun.
 
     :param patience: whole seconds to wait until no other process upgrades,
         and for a table that others use
+    :param report: called with a line for each step that takes long on large
+        tables, before it begins
     :returns: the revision before and the one after
     :raises usermsg.exception.DatabaseUnavailable: not now; without a cause
         if another process is at it for too long
     """
     with database.patient() as own:
         before = own.write(
-            lambda connection: _upgrade(connection, patience))
+            lambda connection: _upgrade(connection, patience, report),
+            # An index of PostgreSQL can't be built in one without stopping
+            # all who write.
+            transaction=False)
         return before, version(own)
 
 
-def _upgrade(connection, patience):
+def _upgrade(connection, patience, report):
     _LOCKS[connection.dialect.name](connection, patience)
     before = revision_of(connection)
-    alembic.command.upgrade(_config(connection), 'head')
+    if connection.dialect.name != 'sqlite':
+        # Else alembic would take this transaction for that of all revisions,
+        # which it is only where the lock is the transaction's.
+        connection.commit()
+    alembic.command.upgrade(_config(connection, before and report), 'head')
+    connection.commit()
     return before
 
 
 # Each waits until no other process upgrades the same database.
 
 def _lock_postgresql(connection, patience):
-    # It ends with the transaction.
-    lock = sa.select(sa.func.pg_try_advisory_xact_lock(_LOCK))
+    # Of the session, as there are several transactions. It ends with the
+    # connection.
+    lock = sa.select(sa.func.pg_try_advisory_lock(_LOCK))
     end = time.monotonic() + patience
     while not connection.scalar(lock):
+        # An upgrade that builds an index waits for older transactions.
+        connection.rollback()
         if time.monotonic() > end:
             raise exception.DatabaseUnavailable()
         time.sleep(0.1)
-    # A large table takes longer than any request may, also if an operator's
-    # connections have a limit. But who waits for a table makes all others
-    # wait who come later.
-    connection.execute(sa.text('SET LOCAL statement_timeout = 0'))
-    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}s'"))
+    for setting in (
+            # A large table takes longer than any request may, also if an
+            # operator's connections have a limit.
+            ('statement_timeout', '0'), ('transaction_timeout', '0'),
+            # Who waits for a table makes all others wait who come later.
+            ('lock_timeout', f'{patience}s'),
+            # Else the server would go on after this process was killed, with
+            # the lock.
+            ('client_connection_check_interval', '1s')):
+        connection.execute(_SET, dict(zip(('name', 'value'), setting)))
+
+
+#: Not every release has all settings.
+_SET = sa.text('SELECT set_config(name, :value, false) FROM pg_settings '
+               'WHERE name = :name')
 
 
 def _lock_mariadb(connection, patience):
@@ -97,9 +120,11 @@ def _lock_mariadb(connection, patience):
     if not connection.scalar(sa.select(sa.func.get_lock(name, patience))):
         raise exception.DatabaseUnavailable()
     # A table that others use is waited for again some five times, as after
-    # any deadlock, and meanwhile nobody waits behind this one.
+    # any deadlock, and meanwhile nobody waits behind this one. A large one
+    # takes longer than any statement may.
     connection.execute(sa.text(
-        f'SET lock_wait_timeout = {max(patience // 5, 1)}'))
+        f'SET lock_wait_timeout = {max(patience // 5, 1)}, '
+        f'max_statement_time = 0'))
 
 
 def _lock_sqlite(connection, _patience):

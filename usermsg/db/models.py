@@ -63,6 +63,11 @@ messages = sa.Table(
     sa.Column('expires_at', utc_microseconds(), nullable=False),
     sa.Index('messages_project_id_idx', 'project_id', 'id'),
     sa.Index('messages_project_prefix_id_idx', 'project_id', 'prefix', 'id'),
+    sa.Index('messages_project_resource_idx', 'project_id', 'resource_uuid',
+             'id'),
+    sa.Index('messages_project_request_idx', 'project_id', 'request_id',
+             'id'),
+    # Of the lists of all projects alone.
     sa.Index('messages_resource_uuid_id_idx', 'resource_uuid', 'id'),
     sa.Index('messages_request_id_idx', 'request_id'),
     sa.Index('messages_expires_at_idx', 'expires_at'),

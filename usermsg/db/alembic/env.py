@@ -6,6 +6,7 @@ from alembic import context
 from usermsg.db import models
 
 context.configure(connection=context.config.attributes['connection'],
-                  target_metadata=models.metadata)
+                  target_metadata=models.metadata,
+                  transaction_per_migration=True)
 with context.begin_transaction():
     context.run_migrations()

@@ -2,18 +2,24 @@
 """The schema: models, migrations and the databases agree."""
 
 from concurrent import futures
+import signal
+import subprocess
+import sys
+import threading
 import time
 
 import alembic.autogenerate
 import alembic.command
 import alembic.migration
 import alembic.script
+import fixtures
 import sqlalchemy as sa
 
 from usermsg.cmd import db as db_command
 from usermsg.db import migration
 from usermsg.db import models
 from usermsg import exception
+from usermsg.objects import message
 from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
@@ -96,6 +102,12 @@ print(*migration.sync(database))
 PASSWORD = 'hunter2'
 
 
+def _upgrade(database, revision):
+    with database.engine().connect() as connection:
+        alembic.command.upgrade(migration._config(connection), revision)
+        connection.commit()
+
+
 class TestSchema(databases.TestCase):
 
     def setUp(self):
@@ -161,9 +173,7 @@ class TestSchema(databases.TestCase):
         kept = {}
         scripts = list(migration._scripts().walk_revisions())
         for script in reversed(scripts):
-            with self.db.engine().begin() as connection:
-                alembic.command.upgrade(migration._config(connection),
-                                        script.revision)
+            _upgrade(self.db, script.revision)
             metadata = sa.MetaData()
             metadata.reflect(self.db.engine())
             for name, rows in _ROWS.get(script.revision, {}).items():
@@ -177,18 +187,25 @@ class TestSchema(databases.TestCase):
                               rows)
 
     def test_sync_keeps_what_is_there(self):
-        self.assertEqual((None, '0003'), migration.sync(self.db))
+        self.assertEqual((None, '0004'), migration.sync(self.db))
         samples.insert(self.db, [samples.row()])
-        self.assertEqual(('0003', '0003'), migration.sync(self.db))
+        self.assertEqual(('0004', '0004'), migration.sync(self.db))
         self.assertEqual(1, len(samples.stored(self.db)))
 
     def test_two_can_sync_at_once(self):
         config = str(self.home / 'usermsg.conf')
-        ends = processes.run_at_once(_SYNC, [[config]] * 2)
-        self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
-        self.assertEqual(['0003 0003', 'None 0003'],
-                         sorted(output.strip() for _, output, _ in ends))
-        self.assertEqual('0003', migration.version(self.db))
+        for before in (None, '0003'):
+            if before:
+                models.metadata.drop_all(self.db.engine())
+                with self.db.engine().begin() as connection:
+                    connection.execute(sa.text('DROP TABLE alembic_version'))
+                _upgrade(self.db, before)
+                samples.insert(self.db, [samples.row() for _ in range(5000)])
+            ends = processes.run_at_once(_SYNC, [[config]] * 2)
+            self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
+            self.assertEqual(sorted(['0004 0004', f'{before} 0004']),
+                             sorted(output.strip() for _, output, _ in ends))
+        self.assertEqual('0004', migration.version(self.db))
 
 
 class TestOthers(databases.TestCase):
@@ -211,7 +228,7 @@ class TestOthers(databases.TestCase):
             migration._LOCKS[self.db.dialect](other, 1)
             self.assertIn('another process is upgrading it', self.sync())
             other.invalidate()
-        self.assertEqual((None, '0003'), migration.sync(self.db))
+        self.assertEqual((None, '0004'), migration.sync(self.db))
 
     def test_a_table_that_is_used_for_too_long(self):
         migration.sync(self.db)
@@ -255,7 +272,7 @@ class TestSlow(databases.TestCase):
 
     def assertAlready(self, end):
         self.assertEqual(
-            (0, 'The database is at 0003 already.\n', ''),
+            (0, 'The database is at 0004 already.\n', ''),
             (end.result().returncode, end.result().stdout,
              end.result().stderr))
 
@@ -281,6 +298,171 @@ class TestSlow(databases.TestCase):
             '^The database cannot be used: [^\n]*Lost connection[^\n]*\n$')
 
 
+class Indexes(databases.TestCase):
+    """A table that has rows and needs indexes."""
+
+    ROWS = 5000
+    NAMES = {'messages_project_resource_idx', 'messages_project_request_idx'}
+
+    def setUp(self):
+        super().setUp()
+        self.db = self.runtime(tables=False).db
+        _upgrade(self.db, '0003')
+        samples.insert(self.db, [samples.row(request_id=f'req-{number}')
+                                 for number in range(self.ROWS)])
+
+    def indexes(self):
+        found = sa.inspect(self.db.engine()).get_indexes('messages')
+        return self.NAMES & {index['name'] for index in found}
+
+    def assertUpgraded(self):
+        self.assertEqual('0004', migration.version(self.db))
+        self.assertEqual(self.NAMES, self.indexes())
+        [newest] = message.MessageList.get_page(
+            self.db, {'project_id': samples.PROJECT,
+                      'request_id': f'req-{self.ROWS - 1}'}, limit=3).objects
+        self.assertEqual(samples.VOLUME, newest.resource_uuid)
+
+
+class TestIndexes(Indexes):
+
+    def test_others_read_and_write_meanwhile(self):
+        done = threading.Event()
+
+        def work():
+            number = 0
+            while not done.is_set() or not number:
+                row = models.MessageRow(**samples.row(
+                    request_id=f'req-new-{number}'))
+                message.MessageList.record(self.db, [message.Draft(row)])
+                message.Message.get(self.db, row.id, samples.PROJECT)
+                number += 1
+            return number
+
+        with futures.ThreadPoolExecutor(1) as threads:
+            written = threads.submit(work)
+            try:
+                self.assertEqual(('0003', '0004'), migration.sync(self.db))
+            finally:
+                done.set()
+            written = written.result()
+        self.assertUpgraded()
+        for number in (0, written - 1):
+            self.assertEqual(1, len(message.MessageList.get_page(
+                self.db, {'project_id': samples.PROJECT,
+                          'request_id': f'req-new-{number}'},
+                limit=3).objects))
+
+    def test_the_command_says_what_it_builds(self):
+        end = commands.manage('db', 'sync',
+                              config=str(self.home / 'usermsg.conf'))
+        lines = [f'Building the index {name} of messages.'
+                 for name in sorted(self.NAMES, reverse=True)]
+        self.assertEqual(
+            [*lines, 'The database went from 0003 to 0004.'],
+            end.stdout.splitlines(), end)
+
+    def test_a_process_that_comes_before_it(self):
+        log = self.useFixture(fixtures.FakeLogger())
+
+        def read():
+            return message.MessageList.get_page(
+                self.db, {'project_id': samples.PROJECT,
+                          'request_id': 'req-1'}, limit=3).objects
+
+        if self.db.dialect == 'mysql':
+            self.assertRaises(exception.DatabaseUnavailable, read)
+            self.assertIn('Run "usermsg-manage db sync".', log.output)
+        else:
+            self.assertEqual(1, len(read()))
+        migration.sync(self.db)
+        self.assertEqual(1, len(read()))
+
+    def test_what_an_attempt_has_built_stays(self):
+        with self.db.engine().begin() as connection:
+            # Only the databases that can't take it back.
+            if self.db.dialect != 'sqlite':
+                connection.execute(sa.text(
+                    'CREATE INDEX messages_project_resource_idx ON messages '
+                    '(project_id, resource_uuid, id)'))
+        self.assertEqual(('0003', '0004'), migration.sync(self.db))
+        self.assertUpgraded()
+
+
+class TestBlockedIndexes(Indexes):
+    """An index that waits for a transaction of another connection."""
+
+    scenarios = databases.SCENARIOS[1:]
+
+    WAITING = {
+        'mysql': 'SELECT count(*) FROM information_schema.processlist WHERE '
+                 "db = database() AND state LIKE '%metadata lock'",
+        'postgresql': 'SELECT count(*) FROM pg_stat_activity WHERE datname = '
+                      "current_database() AND query LIKE 'CREATE INDEX%' "
+                      "AND wait_event_type = 'Lock'"}
+    #: Seconds after which the server would end a statement.
+    LIMIT = 1
+    LIMITS = {'mysql': f'init_command=SET max_statement_time={LIMIT}',
+              'postgresql': f'options=-cstatement_timeout%3D{LIMIT}s'}
+
+    def setUp(self):
+        super().setUp()
+        self.observer = sa.create_engine(
+            self.url, isolation_level='AUTOCOMMIT').connect()
+        self.addCleanup(self.observer.invalidate)
+        self.other = sa.create_engine(
+            self.url, isolation_level='REPEATABLE READ').connect()
+        self.addCleanup(self.other.invalidate)
+        self.other.execute(sa.text('SELECT 1 FROM messages LIMIT 1'))
+
+    def waits(self):
+        return self.observer.scalar(sa.text(self.WAITING[self.db.dialect]))
+
+    def wait_for(self, condition):
+        end = time.monotonic() + 60
+        while not condition():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.05)
+
+    def start(self, *parameters):
+        """``db sync``, when it waits."""
+        config = self.config_file(database={
+            'connection': self.url,
+            'connection_parameters': '&'.join(parameters)})
+        process = subprocess.Popen(
+            [sys.executable, '-m', 'usermsg.cmd.manage', '--config-file',
+             config, 'db', 'sync'], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        self.wait_for(self.waits)
+        return process
+
+    def test_it_may_take_longer_than_a_statement(self):
+        process = self.start(self.LIMITS[self.db.dialect])
+        time.sleep(self.LIMIT + 0.5)
+        self.other.rollback()
+        self.assertIn('The database went from 0003 to 0004.\n',
+                      process.communicate()[0])
+        self.assertUpgraded()
+
+    def test_it_is_interrupted_and_repeated(self):
+        process = self.start()
+        process.send_signal(signal.SIGINT)
+        self.assertEqual(-signal.SIGINT, process.wait(30))
+        # Its connection ends, and with that its lock.
+        self.wait_for(lambda: not self.waits())
+        self.assertEqual('0003', migration.version(self.db))
+        self.assertLess(self.indexes(), self.NAMES)
+        self.other.rollback()
+        self.assertEqual(('0003', '0004'), migration.sync(self.db))
+        self.assertUpgraded()
+        if self.db.dialect == 'postgresql':
+            self.assertEqual(0, self.observer.scalar(sa.text(
+                'SELECT count(*) FROM pg_index WHERE NOT indisvalid')))
+
+
 class Commands:
 
     def manage(self, command, status, pattern, url):
@@ -298,7 +480,7 @@ class TestCommands(Commands, databases.TestCase):
 
     def test_sync(self):
         self.manage('sync', 0, 'The database had no tables yet, and is at '
-                    '0003 now.', self.url)
+                    '0004 now.', self.url)
 
     def test_a_wrong_password_is_not_repeated(self):
         url = sa.make_url(self.url).set(password=PASSWORD)
@@ -314,12 +496,12 @@ class TestSqliteCommands(Commands, base.TestCase):
     def test_before_and_after(self):
         for command, status, pattern in (
                 ('check', 1, 'The database has no tables yet, this release '
-                 'needs 0003. Run "usermsg-manage db sync".'),
-                ('sync', 0, 'The database had no tables yet, and is at 0003 '
+                 'needs 0004. Run "usermsg-manage db sync".'),
+                ('sync', 0, 'The database had no tables yet, and is at 0004 '
                  'now.'),
-                ('sync', 0, 'The database is at 0003 already.'),
-                ('version', 0, '0003'),
-                ('check', 0, 'The database is up to date: 0003.')):
+                ('sync', 0, 'The database is at 0004 already.'),
+                ('version', 0, '0004'),
+                ('check', 0, 'The database is up to date: 0004.')):
             self.manage(command, status, pattern, self.sqlite_url())
 
     def test_a_schema_of_a_newer_release(self):
