@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import functools
 import itertools
+import operator
 import time
 
 from oslo_db import exception as db_exception
@@ -12,6 +13,7 @@ from oslo_log import log
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from usermsg.db import index_scan
 from usermsg.db import models
@@ -206,8 +208,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param ascending: the oldest first
         """
         query, values = page_query(
-            filters, since=since, before=before, marker=marker, offset=offset,
-            limit=limit, ascending=ascending)
+            db.dialect, filters, since=since, before=before, marker=marker,
+            offset=offset, limit=limit, ascending=ascending)
         with db.reader() as connection:
             rows = query.rows(connection, values)
         page = cls()
@@ -335,79 +337,111 @@ def newest_event_ids(db, rows):
     return len(found), set(found)
 
 
-def page_query(filters, *, since=None, before=None, marker=None, offset=0,
-               limit, ascending=False):
+def page_query(dialect, filters, *, since=None, before=None, marker=None,
+               offset=0, limit, ascending=False):
     """What :meth:`MessageList.get_page` asks.
 
+    :param dialect: see :attr:`usermsg.db.engine.Database.dialect`
     :returns: a :class:`usermsg.db.statement.Select` and its values
     """
     values = {**filters, 'limit': limit}
     # created_at is the same reading of the clock as the id, so a time is a
-    # position among the ids, and needs no index of its own.
+    # position among the ids, and needs no index of its own. No message has
+    # such a position for its id, so each bound is outside of the page.
+    above, below = [], []
     if since is not None:
-        values['since'] = ids.first(since)
+        above.append(ids.first(since))
     if before is not None and before < _END_OF_TIME:
-        values['before'] = ids.first(
-            before + datetime.timedelta(microseconds=1))
+        below.append(ids.first(before + datetime.timedelta(microseconds=1)))
     if marker is not None:
-        values['marker'] = marker
+        (above if ascending else below).append(marker)
+    if above:
+        values['above'] = max(above)
+    if below:
+        values['below'] = min(below)
     if offset:
         values['offset'] = offset
-    return _page_select(frozenset(values), ascending), values
+    return _page_select(dialect, frozenset(values), ascending), values
 
 
 @functools.lru_cache(maxsize=256)
-def _page_select(names, ascending):
-    ident = _TABLE.c.id
+def _page_select(dialect, names, ascending):
     index, searched = _index_for(names)
-    query = sa.select(_TABLE)
-    for name in sorted(names - {'limit', 'offset'}):
-        value = sa.bindparam(name)
-        if name == 'since':
-            query = query.where(ident >= value)
-        elif name == 'before':
-            query = query.where(ident < value)
-        elif name == 'marker':
-            query = query.where(ident > value if ascending else ident < value)
-        else:
-            query = query.where(_column(name, searched) == value)
+    columns = [_TABLE.c[name] for name in searched]
+    query = sa.select(_TABLE).where(*_range(dialect, columns, names))
+    for name in sorted(names - {*searched, *_NO_COLUMNS}):
+        column = _TABLE.c[name]
+        if name in _INDEXED:
+            # So that no other index looks useful: PostgreSQL may go through
+            # one for its second column, and SQLite through a whole project.
+            column = sa.func.coalesce(column, '')
+        query = query.where(column == sa.bindparam(name))
     query = index_scan.force_index(query, _TABLE, index)
-    query = query.order_by(ident if ascending else ident.desc()).limit(
+    query = query.order_by(*(
+        column if ascending else column.desc()
+        for column in (*columns, _TABLE.c.id))).limit(
         sa.bindparam('limit', type_=sa.Integer))
     if 'offset' in names:
         query = query.offset(sa.bindparam('offset', type_=sa.Integer))
     return statement.Select(query)
 
 
+def _range(dialect, columns, names):
+    """Conditions that make a page one range of one index.
+
+    MariaDB is told which index. The others choose it by their statistics: as
+    long as those don't know of the many messages that other projects have of
+    a resource, or since yesterday, the index of the resource alone and the
+    primary key look as good to them as those that begin with the project.
+    So the page has an order that no such index has. For SQLite it is a range
+    of rows of columns. PostgreSQL would go to the end of the project for one,
+    but it doesn't see that the only element of an array is a constant.
+
+    :param columns: those with which the index begins; then it has the id
+    """
+    values = [sa.bindparam(column.name) for column in columns]
+    if dialect != 'sqlite':
+        if dialect == 'postgresql':
+            values[:1] = [sa.any_(postgresql.array([value]))
+                          for value in values[:1]]
+        yield from map(operator.eq, columns, values)
+        columns = values = []
+    for name, beyond, within in (('above', operator.gt, operator.ge),
+                                 ('below', operator.lt, operator.le)):
+        if name in names:
+            yield beyond(sa.tuple_(*columns, _TABLE.c.id),
+                         sa.tuple_(*values, sa.bindparam(name)))
+        elif columns:
+            yield within(sa.tuple_(*columns), sa.tuple_(*values))
+
+
 _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+
+#: Parameters of a page that aren't compared to a column of their name.
+_NO_COLUMNS = ('above', 'below', 'limit', 'offset')
+
+_INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id')
 
 
 def _index_for(filters):
-    """The index that leaves the fewest rows to look at, and its columns."""
-    if 'id' in filters:
-        return 'PRIMARY', ('id',)
-    if 'request_id' in filters:
-        return 'messages_request_id_idx', ('request_id',)
-    if 'resource_uuid' in filters:
-        return 'messages_resource_uuid_id_idx', ('resource_uuid',)
-    if 'project_id' in filters:
-        if 'prefix' in filters:
-            return 'messages_project_prefix_id_idx', ('project_id', 'prefix')
-        return 'messages_project_id_idx', ('project_id',)
-    return 'PRIMARY', ()
+    """The index that leaves the fewest rows to look at, and its columns.
 
-
-def _column(name, searched):
-    """A column to compare, so that only the right index can be used.
-
-    SQLite would rather go through a whole project than look up a request or
-    a resource, and has no hint that SQLAlchemy knows. PostgreSQL, which has
-    none at all, may go through an index for its second column.
+    Of one project's messages always one that begins with the project, so
+    that it doesn't matter what others have.
     """
-    column = _TABLE.c[name]
-    if name in _INDEXED and name not in searched:
-        return sa.func.coalesce(column, '')
-    return column
-
-
-_INDEXED = ('project_id', 'prefix', 'resource_uuid')
+    if 'id' in filters:
+        return 'PRIMARY', ()
+    if 'project_id' not in filters:
+        if 'request_id' in filters:
+            return 'messages_request_id_idx', ('request_id',)
+        if 'resource_uuid' in filters:
+            return 'messages_resource_uuid_id_idx', ('resource_uuid',)
+        return 'PRIMARY', ()
+    if 'request_id' in filters:
+        return 'messages_project_request_idx', ('project_id', 'request_id')
+    if 'resource_uuid' in filters:
+        return ('messages_project_resource_idx',
+                ('project_id', 'resource_uuid'))
+    if 'prefix' in filters:
+        return 'messages_project_prefix_id_idx', ('project_id', 'prefix')
+    return 'messages_project_id_idx', ('project_id',)
