@@ -1,25 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of resource that the built-in catalogues speak of.
+"""The kinds of resource, under the name by which services import them.
 
-Each belongs to exactly one prefix, so that an action together with a
-resource type is never ambiguous. Services import them from here.
+:mod:`usermsg.catalogue.resource_types` says which prefix each belongs to.
 """
 
-# VOLUME
-VOLUME = 'VOLUME'
-VOLUME_SNAPSHOT = 'VOLUME_SNAPSHOT'
-VOLUME_BACKUP = 'VOLUME_BACKUP'
+from usermsg.catalogue import resource_types
 
-# IMAGE
-IMAGE = 'IMAGE'
-
-# SHARE
-SHARE = 'SHARE'
-SHARE_GROUP = 'SHARE_GROUP'
-SHARE_REPLICA = 'SHARE_REPLICA'
-SHARE_SNAPSHOT = 'SHARE_SNAPSHOT'
-SECURITY_SERVICE = 'SECURITY_SERVICE'
-SHARE_NETWORK_SUBNET = 'SHARE_NETWORK_SUBNET'
-
-# COMPUTE
-INSTANCE = 'INSTANCE'
+VOLUME = resource_types.VOLUME
+VOLUME_SNAPSHOT = resource_types.VOLUME_SNAPSHOT
+VOLUME_BACKUP = resource_types.VOLUME_BACKUP
+IMAGE = resource_types.IMAGE
+SHARE = resource_types.SHARE
+SHARE_GROUP = resource_types.SHARE_GROUP
+SHARE_REPLICA = resource_types.SHARE_REPLICA
+SHARE_SNAPSHOT = resource_types.SHARE_SNAPSHOT
+SECURITY_SERVICE = resource_types.SECURITY_SERVICE
+SHARE_NETWORK_SUBNET = resource_types.SHARE_NETWORK_SUBNET
+INSTANCE = resource_types.INSTANCE

@@ -25,8 +25,8 @@ import contextlib
 from oslo_log import log
 
 from usermsg.catalogue.catalogues import image as entries
+from usermsg.catalogue import resource_types
 from usermsg import exception as errors
-from usermsg.message import resource_types
 from usermsg.metrics import registry
 from usermsg.notifications import errors as delivery
 from usermsg.notifications import notification

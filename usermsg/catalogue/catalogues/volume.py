@@ -2,7 +2,7 @@
 """Messages of block storage."""
 
 from usermsg.catalogue import entries
-from usermsg.message import resource_types
+from usermsg.catalogue import resource_types
 
 
 class EventIds:

@@ -9,8 +9,8 @@ from gabbi import driver
 from gabbi import fixture
 
 from usermsg.api import app
+from usermsg.catalogue import resource_types
 from usermsg.message import api as message_api
-from usermsg.message import resource_types
 from usermsg.tests.fixtures import http_client
 
 #: Two projects. The first, its volume and its request are those of the

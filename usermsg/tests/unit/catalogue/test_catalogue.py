@@ -27,9 +27,9 @@ from usermsg.catalogue.catalogues import share
 from usermsg.catalogue.catalogues import volume
 from usermsg.catalogue import entries
 from usermsg.catalogue import loader
+from usermsg.catalogue import resource_types
 from usermsg import exception
 from usermsg.message import defined_messages
-from usermsg.message import resource_types
 from usermsg.tests import base
 from usermsg.tests.fixtures import robots
 from usermsg import yamlfile
