@@ -15,8 +15,8 @@ from usermsg.outbox import failure_policy
 #: Threads, for drivers that know no other way to deliver several at a time.
 THREADS = 64
 
-#: Seconds within which a quick driver delivers at least one.
-_QUICK = 0.01
+#: Seconds between two looks at whether more threads would help.
+_LOOK = 0.01
 
 
 def longest(lease):
@@ -109,11 +109,12 @@ class Delivery:
 
         threads = [self._threads.submit(work)]
         while left and not all(thread.done() for thread in threads):
-            finished = len(results)
-            futures.wait(threads, None if len(threads) == THREADS else _QUICK)
-            # Threads only help to wait: for a quick driver they would share
-            # one processor, and be slower than one of them.
-            if len(results) == finished:
+            finished, worked = len(results), time.process_time()
+            futures.wait(threads, None if len(threads) == THREADS else _LOOK)
+            # Threads only help to wait: where there is work instead, they
+            # would share one processor, and be slower than one of them.
+            if (len(results) == finished or
+                    time.process_time() - worked < _LOOK / 2):
                 threads += [self._threads.submit(work) for _ in range(
                     min(len(left), len(threads), THREADS - len(threads)))]
         for thread in threads:

@@ -43,14 +43,14 @@ class TestDelivery(base.TestCase):
         self.assertEqual({entry.id: None for entry in entries}, results)
         self.assertIsNone(error)
 
-    def test_calls_that_overlap_are_bounded(self):
+    def test_calls_of_a_driver_that_waits_overlap_within_bounds(self):
         lock, tried, most = threading.Lock(), [], []
 
         def judge(body):
             with lock:
                 tried.append(body)
                 most.append(len(tried))
-            threading.Event().wait(0.001)
+            threading.Event().wait(0.005)
             with lock:
                 tried.pop()
 
@@ -58,8 +58,8 @@ class TestDelivery(base.TestCase):
         entries = [drivers.entry(number) for number in range(500)]
         results, _error = self.deliver(self.delivery(driver), *entries)
         self.assertEqual(500, len(results))
-        # The relay's own thread is one more.
-        self.assertLessEqual(max(most), delivery.THREADS + 1)
+        self.assertGreater(max(most), 4)
+        self.assertLessEqual(max(most), delivery.THREADS)
 
     def test_an_unavailable_broker_is_tried_with_a_few_until_it_works(self):
         def refuse(body):
