@@ -6,9 +6,12 @@ import re
 from oslo_middleware import http_proxy_to_wsgi
 import webob
 
-#: What can stand in a Host header.
-HOST = re.compile(r'([A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}])'
-                  r'(:[0-9]{1,5})?', re.ASCII)
+#: What can stand in a Host header: a name or an address, and a port.
+HOST = re.compile(
+    r'(?=.{1,262}$)([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?|'
+    r'\[[0-9A-Fa-f:.]{2,45}])'
+    r'(:([0-5]?[0-9]{1,4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|'
+    r'6553[0-5]))?', re.ASCII)
 
 #: What oslo.middleware changes in the environment, and what can stand there.
 #: It takes whatever it is given, and links would lead there.

@@ -10,8 +10,10 @@ for every server; reading the rest does.
 import math
 
 #: How many times the longest body a client may send and still be sure to see
-#: why it is refused.
+#: why it is refused; and bytes that it may send in any case, as a proxy in
+#: front may have a limit of its own.
 MAX_EXCESS = 16
+LEAST_EXCESS = 16 * 1024 * 1024
 
 _PART = 64 * 1024
 
@@ -24,7 +26,7 @@ class Consumed:
 
     def __init__(self, app, limit):
         self._app = app
-        self._longest = MAX_EXCESS * limit
+        self._longest = max(MAX_EXCESS * limit, LEAST_EXCESS)
 
     def __call__(self, environ, start_response):
         body = environ['wsgi.input'] = _Body(
@@ -64,5 +66,6 @@ class _Body:
 def _length(environ):
     length = environ.get('CONTENT_LENGTH', '')
     if length:
-        return int(length) if length.isdecimal() else 0
+        # No body is as long as a number of more digits; Python refuses some.
+        return int(length) if length.isdecimal() and len(length) < 20 else 0
     return math.inf if environ.get('wsgi.input_terminated') else 0

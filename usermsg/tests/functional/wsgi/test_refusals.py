@@ -86,6 +86,12 @@ class Claims:
         self.assert_refused(
             self.front(api=base.EXPOSED), AS_READER)
 
+    def test_small_limit_of_the_service_is_named(self):
+        front = self.front(
+            api={**base.EXPOSED, 'max_request_body_size': 16384})
+        self.assert_refused(front, (
+            (413, '/v3/messages', JSON, b' ' * LIMIT),))
+
     def test_the_limit_of_the_service_is_below_that_of_nginx(self):
         front = self.front(
             {'client_max_body_size 1m;': 'client_max_body_size 9m;'},

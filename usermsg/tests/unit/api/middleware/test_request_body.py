@@ -7,7 +7,7 @@ from usermsg.api.middleware import request_body
 from usermsg.tests import base
 
 LIMIT = 100 * 1024
-LONGEST = request_body.MAX_EXCESS * LIMIT
+LONGEST = request_body.LEAST_EXCESS
 PART = 64 * 1024
 
 
@@ -31,13 +31,13 @@ class Failing:
 
 class ConsumedTest(base.TestCase):
 
-    def ask(self, stream, read=0, **environ):
+    def ask(self, stream, read=0, limit=LIMIT, **environ):
         """What the application reads; it refuses the request either way."""
         def application(environ, start_response):
             start_response('403 Forbidden', [])
             return [environ['wsgi.input'].read(read)]
 
-        app = request_body.Consumed(application, LIMIT)
+        app = request_body.Consumed(application, limit)
         answer, = app({'wsgi.input': stream, **environ},
                       lambda status, headers: None)
         return answer
@@ -51,7 +51,8 @@ class ConsumedTest(base.TestCase):
 
     def test_without_a_body_nothing_is_read(self):
         for length in ({}, {'CONTENT_LENGTH': ''}, {'CONTENT_LENGTH': '0'},
-                       {'CONTENT_LENGTH': '-1'}, {'CONTENT_LENGTH': 'x'}):
+                       {'CONTENT_LENGTH': '-1'}, {'CONTENT_LENGTH': 'x'},
+                       {'CONTENT_LENGTH': '9' * 5000}):
             stream = io.BytesIO(b'next')
             self.assertEqual(b'', self.ask(stream, 10, **length))
             self.assertEqual(b'next', stream.read())
@@ -59,10 +60,12 @@ class ConsumedTest(base.TestCase):
     def test_no_more_is_read_than_the_bound(self):
         for length in ({'CONTENT_LENGTH': str(100 * LONGEST)},
                        {'wsgi.input_terminated': True}):
-            stream = Endless()
-            self.ask(stream, **length)
-            self.assertLessEqual(LONGEST, stream.sent)
-            self.assertLess(stream.sent, LONGEST + PART)
+            for limit, longest in ((LIMIT, LONGEST),
+                                   (2 * LONGEST, 32 * LONGEST)):
+                stream = Endless()
+                self.ask(stream, limit=limit, **length)
+                self.assertLessEqual(longest, stream.sent)
+                self.assertLess(stream.sent, longest + PART)
 
     def test_chunks_are_read_to_their_end(self):
         stream = io.BytesIO(b'x' * LIMIT)
