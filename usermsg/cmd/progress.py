@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How far a long command has come."""
 
+import contextlib
+import functools
 import shutil
 import time
 
@@ -77,7 +79,8 @@ def _duration(seconds):
 class Command(db_command.Command):
     """A command of many small transactions.
 
-    Ctrl-C ends it between two of them; the exit status is then 130.
+    Ctrl-C ends it between two of them; the exit status is then 130. Before
+    the first it ends it at once, also while a database doesn't respond.
     """
 
     def get_parser(self, prog_name):
@@ -88,10 +91,14 @@ class Command(db_command.Command):
 
     def run(self, parsed_args):
         try:
-            with signals.Interruptions() as self._stop:
+            with contextlib.ExitStack() as self._stack:
                 return super().run(parsed_args)
         except signals.Interrupted:
             return signals.INTERRUPTED
+
+    @functools.cached_property
+    def _stop(self):
+        return self._stack.enter_context(signals.Interruptions())
 
     def count(self, steps, start=0):
         """The sum of steps that change nothing."""

@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from usermsg.db import models
 from usermsg.message import api as message_api
 from usermsg.objects import statistics
+from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import expiry
@@ -173,6 +175,28 @@ class TestInterruption(TestCase):
         self.assertRegex(output.decode(), r'\r\[#* *\] \d+ of 2,000 expired '
                          r'messages, \d+ %, ')
         self.check(output.decode(), process.returncode)
+
+
+class TestSilentDatabase(base.TestCase):
+
+    def test_signal_ends_a_command_that_waits_for_its_database(self):
+        server = socket.create_server(('127.0.0.1', 0))
+        self.addCleanup(server.close)
+        server.settimeout(60)
+        path = self.config_file(database={
+            'connection': 'mysql+pymysql://u:p@127.0.0.1:'
+                          f'{server.getsockname()[1]}/usermsg'})
+        for arguments in (['purge'], ['outbox', 'retry', '--all']):
+            for number, statuses in ((signal.SIGINT, {130, -signal.SIGINT}),
+                                     (signal.SIGTERM, {-signal.SIGTERM})):
+                process = subprocess.Popen(
+                    [*PURGE, path, *arguments], stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE)
+                self.addCleanup(process.communicate)
+                self.addCleanup(process.kill)
+                with server.accept()[0]:
+                    process.send_signal(number)
+                    self.assertIn(process.wait(60), statuses)
 
 
 class TestMeanwhile(TestCase):
