@@ -12,6 +12,7 @@ import uuid
 import amqp
 from kombu import compression
 
+from usermsg.concurrency import bounded_call
 from usermsg.conf import rabbit as rabbit_conf
 from usermsg.conf import values
 from usermsg.notifications.drivers import confirming
@@ -54,9 +55,15 @@ class RabbitDriver(confirming.ConfirmingDriver):
 
     def doubts(self):
         """Sentences for an operator about the queues that RabbitMQ has."""
-        return inspection.doubts(self._broker, [
-            f'{topic}.{priority.lower()}' for topic in self.topics
-            for priority in sorted(notification.PRIORITIES)], _INSPECTION)
+        keys = [f'{topic}.{priority.lower()}' for topic in self.topics
+                for priority in sorted(notification.PRIORITIES)]
+        try:
+            # A name may have several addresses, each of which is waited for.
+            return bounded_call.Deadline(_INSPECTION).run(
+                lambda: inspection.doubts(
+                    self._broker, keys, 0.8 * _INSPECTION))
+        except bounded_call.Expired as error:
+            return [f'RabbitMQ could not be asked for its queues: {error}.']
 
     def send(self, process_client, ctxt, msg, priority, retry):
         deadline = time.monotonic() + self.patience

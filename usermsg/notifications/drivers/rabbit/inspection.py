@@ -36,8 +36,8 @@ def doubts(broker, keys, timeout):
                 broker, host, max(end - time.monotonic(), connections.LEAST),
                 heartbeat=0)
             connection.wait_until(end)
-            return _sentences(broker, {
-                key: _is_durable(connection, key) for key in keys})
+            return list(_sentences(broker, {
+                key: _kind(connection, key) for key in keys}))
         except Exception as error:
             reasons.append(f'{host.address}: {connections.reason_of(error)}')
         finally:
@@ -47,36 +47,41 @@ def doubts(broker, keys, timeout):
             f'{"; ".join(reasons)}.']
 
 
-def _is_durable(connection, queue):
-    """Whether a queue outlives RabbitMQ; None if there is none."""
+def _kind(connection, queue):
+    """Kind of a queue: missing, durable, transient, or hidden from us."""
     if connections.declare(connection, lambda channel: channel.queue_declare(
             queue, passive=True)):
-        return None
+        return 'missing'
     declined = connections.declare(
         connection, lambda channel: channel.queue_declare(
             queue, durable=False, **_UNLIKELY))
     different = _DIFFERENT.search(declined or '')
-    return different is None or different[1] in ('durable', 'x-queue-type')
+    if declined and not different:
+        return 'hidden'
+    return ('durable' if different and
+            different[1] in ('durable', 'x-queue-type') else 'transient')
 
 
-def _sentences(broker, durable):
+def _sentences(broker, kinds):
+    made = 'durable' if broker.durable else 'transient'
+    names = {kind: ', '.join(
+        name for name, each in kinds.items()
+        if kind in (each, made if each == 'missing' else None))
+        for kind in ('durable', 'transient', 'hidden')}
+    option = '[oslo_messaging_rabbit] amqp_durable_queues'
     everywhere = ('in every service that uses the exchange '
                   f'{broker.exchange}, for notifications or for RPC')
-    missing = [key for key in durable if durable[key] is None]
-    lost = [key for key in durable if not durable[key] and
-            not (broker.durable and key in missing)]
-    sentences = []
-    if lost:
-        sentences.append(
-            f'A restart of RabbitMQ loses {", ".join(lost)} with all that is '
-            'in them, also what it has confirmed. Where that matters, set '
-            '[oslo_messaging_rabbit] amqp_durable_queues = true '
-            f'{everywhere}; stop them, delete the exchange and the queues, '
-            'and start them again.')
-    if missing and broker.durable:
-        sentences.append(
-            f'{", ".join(missing)} will be made durable. RabbitMQ then '
-            'refuses services whose [oslo_messaging_rabbit] '
-            'amqp_durable_queues is false, which is the default: set it '
-            f'{everywhere}.')
-    return sentences
+    again = 'stop them, delete the exchange and the queues, and start them'
+    if names['transient']:
+        yield (f'A restart of RabbitMQ loses {names["transient"]} with all '
+               'that is in them, also what it has confirmed. Where that '
+               f'matters, set {option} = true {everywhere}; {again} again.')
+    if names['durable'] and (
+            not broker.durable or 'missing' in kinds.values()):
+        are = 'are' if not broker.durable else 'are, or will be made,'
+        yield (f'{names["durable"]} {are} durable. RabbitMQ refuses services '
+               f'whose {option} is false, which is the default: set it '
+               f'{everywhere}; or, if none is to have it, {again}.')
+    if names['hidden']:
+        yield (f'Whether a restart of RabbitMQ loses {names["hidden"]} could '
+               'not be found out, as this account may not declare them.')

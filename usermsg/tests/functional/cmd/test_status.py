@@ -229,7 +229,12 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.assertNotIn(vhost.broker.password, outcome.end.stdout)
         for priority in ('info', 'warn', 'error'):
             vhost.declare(f'notifications.{priority}')
-        self.assertChecked(self.check(oslo_messaging_notifications=drivers))
+        outcome = self.check(oslo_messaging_notifications=drivers)
+        self.assertChecked(outcome, notification=upgrade.WARNING)
+        self.assertIn('are durable', outcome.details['Notification drivers'])
+        self.assertChecked(self.check(
+            oslo_messaging_notifications=drivers,
+            oslo_messaging_rabbit={'amqp_durable_queues': 'true'}))
 
     def test_an_address_that_cannot_be_used_is_a_failure(self):
         for url in (f'pigeon://u:{PASSWORD}@mq/',

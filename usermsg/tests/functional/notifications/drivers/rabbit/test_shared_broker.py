@@ -160,8 +160,8 @@ class TestInspection(sending.BrokerTestCase):
                         {'rabbit_quorum_queue': 'true',
                          'amqp_durable_queues': 'false'}):
             [doubt] = self.doubts(**options)
-            self.assertIn('notifications.error, notifications.info will be '
-                          'made durable', doubt)
+            self.assertIn('notifications.error, notifications.info are, or '
+                          'will be made, durable', doubt)
             self.assertIn('openstack', doubt)
         self.assertEqual({}, self.queues())
 
@@ -169,25 +169,44 @@ class TestInspection(sending.BrokerTestCase):
         self.vhost.declare('notifications.info', durable=False)
         self.vhost.declare('notifications.error', durable=True)
         before = self.queues()
-        for durable in ('true', 'false'):
-            [doubt] = self.doubts(amqp_durable_queues=durable)
-            self.assertIn('loses notifications.info with', doubt)
-            self.assertNotIn('notifications.error', doubt)
+        for durable, others in (('true', []), ('false', [
+                'notifications.error are durable. RabbitMQ refuses'])):
+            lost, *refused = self.doubts(amqp_durable_queues=durable)
+            self.assertIn('loses notifications.info with', lost)
+            self.assertNotIn('notifications.error', lost)
+            self.assertEqual(len(others), len(refused))
+            for expected, doubt in zip(others, refused):
+                self.assertIn(expected, doubt)
         self.assertEqual(before, self.queues())
 
-    def test_nothing_is_doubtful_where_all_is_durable(self):
+    def test_nothing_is_doubtful_where_all_is_durable_as_configured(self):
         self.vhost.declare('notifications.info', durable=True)
         self.vhost.declare('notifications.error', durable=True, arguments={
             'x-queue-type': 'quorum'})
-        for durable in ('true', 'false'):
-            self.assertEqual([], self.doubts(amqp_durable_queues=durable))
+        self.assertEqual([], self.doubts(amqp_durable_queues='true'))
 
-    def test_user_without_rights_gets_no_wrong_advice(self):
+    def test_durable_queues_that_defaults_do_not_fit_are_named(self):
+        for name in self.KEYS:
+            self.vhost.declare(name, durable=True)
+        [doubt] = self.doubts(amqp_durable_queues='false')
+        self.assertIn('notifications.error, notifications.info are durable. '
+                      'RabbitMQ refuses services whose', doubt)
+        self.assertIn('in every service that uses the exchange openstack',
+                      doubt)
+        self.assertIn('delete the exchange and the queues', doubt)
+
+    def test_account_without_rights_cannot_tell(self):
         login = self.vhost.create_user(configure='^$')
-        self.vhost.declare('notifications.info', durable=True)
-        self.vhost.declare('notifications.error', durable=True)
-        self.assertEqual([], self.doubts(
-            self.vhost.url('rabbit', login=login)))
+        for durable in (True, False):
+            for name in self.KEYS:
+                self.broker.ask(
+                    'PUT', f'queues/{self.vhost.name}/{name}',
+                    {'durable': durable})
+            [doubt] = self.doubts(self.vhost.url('rabbit', login=login))
+            self.assertIn('notifications.error, notifications.info could not '
+                          'be found out', doubt)
+            for name in self.KEYS:
+                self.broker.ask('DELETE', f'queues/{self.vhost.name}/{name}')
 
     def test_broker_that_does_not_answer_is_named_in_time(self):
         host = f'{self.broker.host}:{self.broker.port}'
