@@ -256,16 +256,10 @@ def _connect(host, deadline, turn):
     first = turn % len(found)
     found = found[first:] + found[:first]
     reasons = []
-    for number, (*_kind, address) in enumerate(found):
+    for number, (*kind, _name, address) in enumerate(found):
         left = max(deadline - time.monotonic(), 0.01)
         try:
-            sock = socket.create_connection(
-                address[:2], left / (len(found) - number))
-            sock.setblocking(False)
-            # Whoever waits for one confirmation would wait for more to send
-            # first.
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return sock
+            return _connected(kind, address, left / (len(found) - number))
         except TimeoutError:
             reason = 'no answer in time'
         except OSError as error:
@@ -273,3 +267,19 @@ def _connect(host, deadline, turn):
         reasons.append(
             reason if len(found) == 1 else f'{address[0]}: {reason}')
     raise failures.Lost('; '.join(sorted(reasons)))
+
+
+def _connected(kind, address, timeout):
+    sock = socket.socket(*kind)
+    try:
+        sock.settimeout(timeout)
+        # All of the address: IPv6 may need its scope.
+        sock.connect(address)
+        sock.setblocking(False)
+        # Whoever waits for one confirmation would wait for more to send
+        # first.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        sock.close()
+        raise
+    return sock
