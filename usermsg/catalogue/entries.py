@@ -193,11 +193,12 @@ def value_problem(attribute, value):
     if value is None and attribute in ('remedy', 'link'):
         return None
     if attribute in ('user_fixable', 'retryable'):
-        return None if isinstance(value, bool) else 'this is true or false'
+        return (None if isinstance(value, bool) else
+                f'{attribute} must be true or false')
     if attribute in ('exceptions', 'resource_types'):
         return (None if isinstance(value, (list, tuple)) and
                 all(isinstance(name, str) for name in value) else
-                'this must be a list of names')
+                f'{attribute} must be a list of names')
     if not isinstance(value, str) or not value.strip():
         return f'the {attribute} is empty or not a string'
     if _CONTROL.search(value):

@@ -95,10 +95,10 @@ class NamespaceTest(testtools.TestCase):
 
     def test_bad_flags_and_exceptions(self):
         for flag in ('user_fixable', 'retryable'):
-            self.refused('this is true or false', details=[
+            self.refused('must be true or false', details=[
                 entries.Detail('001', 'x', constant='X', **{flag: 'no'})])
         for names in ('Boom', None, (5,)):
-            self.refused('this must be a list of names', details=[
+            self.refused('must be a list of names', details=[
                 entries.Detail('001', 'x', constant='X', exceptions=names)])
 
     def test_a_bad_link(self):

@@ -292,7 +292,7 @@ class ErrorTest(RefusedTestCase):
             self.refused(6, 'the text is empty', self.events(
                 f'text: {value}'))
         for value in ('"yes"', '1', '[]'):
-            self.refused(6, 'this is true or false',
+            self.refused(6, 'must be true or false',
                          self.events(f'user_fixable: {value}'))
         for attribute in ('remedy', 'link', 'user_fixable', 'retryable'):
             self.refused(6, f'the {attribute} is empty',
