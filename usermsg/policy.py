@@ -8,6 +8,7 @@ doesn't start, and one that runs keeps the rules from before.
 """
 
 import ast
+import functools
 import importlib.metadata
 import operator
 import os
@@ -34,13 +35,13 @@ _BAD_FORMAT = re.compile(r'%(?!\([^()]+\)s)')
 _KIND = re.compile(r'(?:(?<=[\s(])|^)([^\s():]+):')
 
 # All that a rule can see of a context: what to_policy_values() holds.
-_SEEN = operator.attrgetter(
-    'user_id', 'user_domain_id', 'system_scope', 'domain_id', 'project_id',
-    'project_domain_id', 'is_admin_project', 'service_user_id',
-    'service_user_domain_id', 'service_project_id',
-    'service_project_domain_id')
+_SEEN = ('user_id', 'user_domain_id', 'system_scope', 'domain_id',
+         'project_id', 'project_domain_id', 'is_admin_project',
+         'service_user_id', 'service_user_domain_id', 'service_project_id',
+         'service_project_domain_id')
+_seen = operator.attrgetter(*_SEEN)
 
-#: Decisions that are remembered; then all are forgotten.
+#: Decisions that are remembered, those that were asked for last.
 REMEMBERED = 10000
 
 
@@ -59,7 +60,6 @@ class Policy:
         self._look_every = look_every
         self._look_at = time.monotonic() + look_every
         self._rules = _Rules(conf, read_files(conf))
-        self._rules.log_doubts()
 
     def allows(self, context, rule, project_id):
         """Whether a context may do something to what a project owns.
@@ -93,9 +93,9 @@ class Policy:
             LOG.error('A policy file was changed and cannot be used; the '
                       'rules read before stay in force: %s', error)
             return
+        changed = {name for name, _text in rules.texts ^ self._rules.texts}
         LOG.info('The policy files were changed. Rules that differ now: %s.',
-                 ', '.join(sorted(rules.differences(self._rules))) or 'none')
-        rules.log_doubts()
+                 ', '.join(sorted(changed)) or 'none')
         self._rules = rules
 
 
@@ -111,41 +111,29 @@ class _Rules:
     def __init__(self, conf, files):
         self.files = files
         self._enforcer = make_enforcer(conf, files)
-        self._texts = {name: str(check)
-                       for name, check in self._enforcer.rules.items()}
-        self._decided = {}
+        self.texts = {(name, str(check))
+                      for name, check in self._enforcer.rules.items()}
         asks_elsewhere = _plugged_in()
-        self._remember = not any(
+        remembered = 0 if any(
             asks_elsewhere.intersection(_KIND.findall(text))
-            for text in self._texts.values())
-
-    def differences(self, other):
-        """Names of the rules that are not the same in other rules."""
-        return {name for name, _text in
-                self._texts.items() ^ other._texts.items()}
-
-    def log_doubts(self):
-        for doubt in doubts(self.files):
+            for _name, text in self.texts) else REMEMBERED
+        self._decide = functools.lru_cache(remembered)(self._ask)
+        for doubt in doubts(files):
             LOG.warning('Policy: %s', doubt)
 
     def allow(self, context, rule, project_id):
         # Rules compare texts, and a token's missing project has one too:
         # "None". A rule that needs what the target lacks is not fulfilled.
-        target = {}
-        if project_id and context.project_id:
-            target['project_id'] = project_id
-        if not self._remember:
-            return bool(self._enforcer.authorize(rule, target, context))
-        key = (rule, target.get('project_id'), tuple(context.roles),
-               tuple(context.service_roles), *_SEEN(context))
-        try:
-            return self._decided[key]
-        except KeyError:
-            allowed = bool(self._enforcer.authorize(rule, target, context))
-        if len(self._decided) >= REMEMBERED:
-            self._decided.clear()
-        self._decided[key] = allowed
-        return allowed
+        if not context.project_id:
+            project_id = None
+        return self._decide(rule, project_id, tuple(context.roles),
+                            tuple(context.service_roles), _seen(context))
+
+    def _ask(self, rule, project_id, roles, service_roles, seen):
+        return bool(self._enforcer.authorize(
+            rule, {'project_id': project_id} if project_id else {},
+            {'roles': list(roles), 'service_roles': list(service_roles),
+             **dict(zip(_SEEN, seen))}))
 
 
 def _plugged_in():
@@ -201,7 +189,10 @@ def read_files(conf):
     defaults = {rule.name for rule in policies.list_rules()}
     named = defaults.union(*files.values())
     for path, content in files.items():
-        _check(path, content, named)
+        for name, rule in content.items():
+            if fault := _fault(rule, named):
+                raise exception.ConfigurationError(
+                    f'{name}: {fault}', path, content.line_of(name))
     used = defaults.union(*(
         _REFERENCE.findall(rule) for content in files.values()
         for rule in content.values()))
@@ -255,14 +246,13 @@ def _policy_files(conf):
         directory = conf.find_file(name)
         if directory is not None:
             try:
-                entries = sorted(os.listdir(directory))
+                paths = sorted(pathlib.Path(directory).iterdir())
             except OSError as error:
                 raise exception.ConfigurationError(
                     f'the directory cannot be read: {error.strerror}.',
                     directory) from None
-            for entry in entries:
-                path = pathlib.Path(directory, entry)
-                if path.is_file() and not entry.startswith('.'):
+            for path in paths:
+                if path.is_file() and not path.name.startswith('.'):
                     yield str(path)
 
 
@@ -275,33 +265,26 @@ def _read(path):
     return content
 
 
-def _check(path, content, named):
-    """Refuse a file's rules that would not do what they look like.
+def _fault(rule, named):
+    """Reason to refuse a rule that would not do what it looks like, or None.
 
     :param named: names of our own rules, and those that stand in any file
     """
-    for name, rule in content.items():
-        line = content.line_of(name)
-        if not isinstance(rule, str):
-            raise exception.ConfigurationError(
-                f'{name}: the rule is not a string.', path, line)
-        if not rule.strip():
-            raise exception.ConfigurationError(
-                f'{name}: the rule is empty, which would allow it to '
-                f'everybody; write "@" for that.', path, line)
-        # What oslo.policy can't parse becomes "!", which is never allowed.
-        parsed = policy.RuleDefault(name, rule).check
-        if ((str(parsed) == '!' and rule.strip() != '!') or
-                _BAD_FORMAT.search(rule.replace('%%', ''))):
-            raise exception.ConfigurationError(
-                f'{name}: the rule {rule!r} cannot be understood.', path,
-                line)
-        for reference in _REFERENCE.findall(rule):
-            if reference not in named:
-                raise exception.ConfigurationError(
-                    f'{name}: there is no rule {reference}.', path, line)
-        for key in _TARGET.findall(rule):
-            if key != 'project_id':
-                raise exception.ConfigurationError(
-                    f'{name}: %({key})s is not known here and would never '
-                    f'match; only %(project_id)s is.', path, line)
+    if not isinstance(rule, str):
+        return 'the rule is not a string.'
+    if not rule.strip():
+        return ('the rule is empty, which would allow it to everybody; write '
+                '"@" for that.')
+    # What oslo.policy can't parse becomes "!", which is never allowed.
+    parsed = str(policy.RuleDefault('', rule).check)
+    if ((parsed == '!' and rule.strip() != '!') or
+            _BAD_FORMAT.search(rule.replace('%%', ''))):
+        return f'the rule {rule!r} cannot be understood.'
+    for reference in _REFERENCE.findall(rule):
+        if reference not in named:
+            return f'there is no rule {reference}.'
+    for key in _TARGET.findall(rule):
+        if key != 'project_id':
+            return (f'%({key})s is not known here and would never match; only '
+                    f'%(project_id)s is.')
+    return None

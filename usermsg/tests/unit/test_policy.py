@@ -163,11 +163,12 @@ class DefaultsTest(PolicyTestCase):
 
     def test_what_is_remembered_is_bounded(self):
         self.useFixture(fixtures.MonkeyPatch('usermsg.policy.REMEMBERED', 3))
+        decides = self.policy()
         for number in range(20):
             project_id = f'p{number % 7}'
-            self.assertTrue(self.default.allows(
+            self.assertTrue(decides.allows(
                 identity(project_id=project_id), rules.GET, project_id))
-            self.assertFalse(self.default.allows(
+            self.assertFalse(decides.allows(
                 identity(project_id=project_id), rules.DELETE, project_id))
 
     def test_every_rule_says_what_it_is_for(self):
