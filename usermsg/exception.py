@@ -25,7 +25,16 @@ import traceback
 
 
 class UsermsgError(Exception):
+    """An error of ours.
+
+    :param values: for each ``{}`` of the class's text
+    """
+
     code = 'internal'
+    text = '{}'
+
+    def __init__(self, *values):
+        super().__init__(self.text.format(*values))
 
 
 class InvalidInput(UsermsgError):
@@ -36,9 +45,10 @@ class InvalidInput(UsermsgError):
     """
 
     code = 'invalid_input'
+    text = '{}: {}'
 
     def __init__(self, field, reason):
-        super().__init__(f'{field}: {reason}')
+        super().__init__(field, reason)
         self.field = field
         self.reason = reason
 
@@ -55,23 +65,19 @@ class NotPermitted(InvalidInput):
 
 class MessageNotFound(UsermsgError):
     code = 'message.not_found'
-
-    def __init__(self, message_id):
-        super().__init__(f'Message {message_id} could not be found.')
+    text = 'Message {} could not be found.'
 
 
 class DefinitionNotFound(UsermsgError):
     code = 'defined_message.not_found'
-
-    def __init__(self):
-        super().__init__('The catalogue has no message with this id.')
+    text = 'The catalogue has no message with this id.'
 
 
 class _SourceError(UsermsgError):
     """Source id that can't be used for a message any more."""
 
     def __init__(self, source_id, field='source_id'):
-        super().__init__(f'{field}: {self._reason.format(source_id)}')
+        super().__init__(field, source_id)
         self.source_id = source_id
 
     def at(self, place):
@@ -81,20 +87,17 @@ class _SourceError(UsermsgError):
 
 class SourceConflict(_SourceError):
     code = 'message.source_conflict'
-    _reason = '{} was used before to record a different message.'
+    text = '{}: {} was used before to record a different message.'
 
 
 class SourceGone(_SourceError):
     code = 'message.source_gone'
-    _reason = 'the message that was recorded as {} has been deleted.'
+    text = '{}: the message that was recorded as {} has been deleted.'
 
 
 class Forbidden(UsermsgError):
     code = 'forbidden'
-
-    def __init__(self, rule):
-        super().__init__(f"Policy doesn't allow {rule} to be performed.")
-        self.rule = rule
+    text = 'Policy doesn\'t allow {} to be performed.'
 
 
 class ConfigurationError(UsermsgError):
@@ -123,10 +126,8 @@ class IdsTaken(UsermsgError):
 
 class DatabaseUnavailable(UsermsgError):
     code = 'database_unavailable'
-
-    def __init__(self):
-        super().__init__('The service cannot reach its database at the '
-                         'moment. Try again later.')
+    text = ('The service cannot reach its database at the moment. Try again '
+            'later.')
 
 
 def words_of(error, known=()):

@@ -23,14 +23,10 @@ RETRY_AFTER = 5
 class HTTPError(exception.UsermsgError):
     """Wrong about the request itself, before any of our objects is asked.
 
-    A subclass has its status, and its text if that is always the same.
+    A subclass has its status.
     """
 
     status = 500
-    text = ''
-
-    def __init__(self, text=None):
-        super().__init__(text or self.text)
 
 
 class NotFound(HTTPError):
@@ -42,10 +38,11 @@ class NotFound(HTTPError):
 class MethodNotAllowed(HTTPError):
     status = 405
     code = 'method_not_allowed'
+    text = 'This address allows {}.'
 
     def __init__(self, allowed):
         self.allowed = ', '.join(sorted(allowed))
-        super().__init__(f'This address allows {self.allowed}.')
+        super().__init__(self.allowed)
 
 
 class Unauthorized(HTTPError):
@@ -63,9 +60,7 @@ class IdentityUnavailable(HTTPError):
 class BodyTooLarge(HTTPError):
     status = 413
     code = 'body_too_large'
-
-    def __init__(self, limit):
-        super().__init__(f'The body must not be longer than {limit} bytes.')
+    text = 'The body must not be longer than {} bytes.'
 
 
 class BodyIncomplete(HTTPError):
@@ -83,9 +78,7 @@ class LengthRequired(HTTPError):
 class UnsupportedMediaType(HTTPError):
     status = 415
     code = 'unsupported_media_type'
-
-    def __init__(self, header, reason):
-        super().__init__(f'{header}: {reason}')
+    text = '{}: {}'
 
 
 class MalformedRequest(HTTPError):
@@ -103,9 +96,7 @@ class InvalidHost(HTTPError):
 class InvalidVersion(HTTPError):
     status = 400
     code = 'invalid_version'
-
-    def __init__(self, example, header='OpenStack-API-Version'):
-        super().__init__(f'{header}: must be of the form "{example}".')
+    text = '{}: must be of the form "{}".'
 
 
 class UnsupportedVersion(HTTPError):
@@ -116,18 +107,16 @@ class UnsupportedVersion(HTTPError):
 
     status = 406
     code = 'unsupported_version'
+    text = '{}: must be between {} and {}.'
 
-    def __init__(self, minimum, maximum, asked,
-                 header='OpenStack-API-Version'):
-        super().__init__(f'{header}: must be between {minimum} and '
-                         f'{maximum}.')
+    def __init__(self, header, minimum, maximum, asked):
+        super().__init__(header, minimum, maximum)
         self.minimum = minimum
         self.maximum = maximum
         self.asked = asked
 
 
 class Internal(HTTPError):
-    code = 'internal'
     text = 'The service failed. Give your operator the request id.'
 
 

@@ -67,10 +67,10 @@ class Dialect:
         version = parse(stated)
         if version is None:
             raise errors.InvalidVersion(
-                self.form(text(self.maximum)), self.header)
+                self.header, self.form(text(self.maximum)))
         if not self.minimum <= version <= self.maximum:
             raise errors.UnsupportedVersion(
-                text(self.minimum), text(self.maximum), stated, self.header)
+                self.header, text(self.minimum), text(self.maximum), stated)
         return version
 
     def set_header(self, response, version):
