@@ -19,7 +19,12 @@ IN_PATH = {
     'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
 }
 
-_ERRORS = {
+#: Status -> what a response with it says.
+_RESPONSES = {
+    '200': 'As it was asked for.',
+    '201': 'Recorded. Location is the address of a single message.',
+    '204': 'Done; there is no more to say.',
+    '304': 'What was kept with this ETag still holds.',
     '400': 'Something about the request is wrong; the detail names it.',
     '401': 'The request needs a valid token.',
     '403': 'The policy doesn\'t allow it.',
@@ -31,15 +36,7 @@ _ERRORS = {
     '413': 'The body is too large.',
     '415': 'The body is not JSON.',
     '503': 'The service can\'t work at the moment.',
-}
-
-_ANSWERS = {
-    200: 'As it was asked for.',
-    201: 'Recorded. Location is the address of a single message.',
-    204: 'Done; there is no more to say.',
-    304: 'What was kept with this ETag still holds.',
-    409: _ERRORS['409'],
-    503: _ERRORS['503'],
+    'default': 'The request can\'t be served.',
 }
 
 #: Headers that each operation takes.
@@ -92,8 +89,9 @@ def describe(routes):
             'schemas': {'Error': schemas.ERROR},
             'parameters': _HEADERS,
             'responses': {
-                name: _answer(text, {'$ref': '#/components/schemas/Error'})
-                for name, text in _named_errors()},
+                f'error_{status}': _response(
+                    status, {'$ref': '#/components/schemas/Error'})
+                for status in _RESPONSES if status[0] not in '23'},
             'securitySchemes': {'token': {
                 'type': 'apiKey', 'in': 'header', 'name': 'X-Auth-Token'}},
         },
@@ -148,14 +146,14 @@ def _in_query(name, schema):
 
 def _responses(route):
     found = {
-        str(status): _answer(_ANSWERS[status], schema)
+        str(status): _response(str(status), schema)
         for status, schema in route.answers.items()}
     if 304 in route.answers:
         for status in ('200', '304'):
             found[status]['headers']['ETag'] = {'schema': {'type': 'string'}}
     if 201 in route.answers:
         found['201']['headers']['Location'] = {'schema': {'type': 'string'}}
-    statuses = ['400', '406', '503']
+    statuses = ['400', '406', '503', 'default']
     if '{' in route.path:
         statuses.append('404')
     if route.rule:
@@ -164,41 +162,34 @@ def _responses(route):
         statuses += ['409', '410', '411', '413', '415']
     for status in sorted(set(statuses) - set(found)):
         found[status] = {'$ref': f'#/components/responses/error_{status}'}
-    found['default'] = {'$ref': '#/components/responses/error'}
     return found
 
 
-def _answer(text, schema):
-    found = {'description': text, 'headers': {'X-OpenStack-Request-Id': {
-        'schema': {'type': 'string'}}}}
+def _response(status, schema):
+    found = {'description': _RESPONSES[status], 'headers': {
+        'X-OpenStack-Request-Id': {'schema': {'type': 'string'}}}}
     if schema is not None:
         found['content'] = {_JSON: {'schema': schema}}
     return found
 
 
-def _named_errors():
-    yield 'error', 'The request can\'t be served.'
-    for status, text in _ERRORS.items():
-        yield f'error_{status}', text
-
-
-#: From what one operation answers to what can be asked of it next.
+#: What can be asked for next by an id in a response: the operation, the
+#: status and the place of the id; a path and methods for it.
 _LINKS = (
-    ('/v3/messages', 'post', '201', '$response.body#/message/id'),
-    ('/v3/messages', 'get', '200', '$response.body#/messages/0/id'),
+    ('/v3/messages', 'post', '201', 'message/id',
+     '/v3/messages/{message_id}', ('get', 'delete')),
+    ('/v3/messages', 'get', '200', 'messages/0/id',
+     '/v3/messages/{message_id}', ('get', 'delete')),
+    ('/v3/defined-messages', 'get', '200', 'defined_messages/0/id',
+     '/v3/defined-messages/{event_id}', ('get',)),
 )
 
 
 def _link(paths):
-    for path, method, status, where in _LINKS:
+    for path, method, status, place, following, verbs in _LINKS:
+        [name] = re.findall('{(.*?)}', following)
         paths[path][method]['responses'][status]['links'] = {
-            following: {
-                'operationId': paths['/v3/messages/{message_id}'][
-                    following]['operationId'],
-                'parameters': {'message_id': where}}
-            for following in ('get', 'delete')}
-    definitions = paths['/v3/defined-messages']['get']['responses']['200']
-    definitions['links'] = {'get': {
-        'operationId': paths['/v3/defined-messages/{event_id}']['get'][
-            'operationId'],
-        'parameters': {'event_id': '$response.body#/defined_messages/0/id'}}}
+            verb: {
+                'operationId': paths[following][verb]['operationId'],
+                'parameters': {name: f'$response.body#/{place}'}}
+            for verb in verbs}
