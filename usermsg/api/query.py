@@ -49,9 +49,19 @@ def read_any(request):
     return values
 
 
-def limit(values, maximum):
-    """How many entries a page may have; clamped to the maximum."""
-    return min(number(values, 'limit', maximum, digits, least=1), maximum)
+def digits(value):
+    """Digits alone, not too many."""
+    if not re.fullmatch('[0-9]{1,100}', value):
+        raise ValueError()
+    return int(value)
+
+
+def limit(values, maximum, parse=digits, least=1):
+    """The entries that a page may have at most; clamped to the maximum.
+
+    :param parse: see :func:`number`
+    """
+    return min(number(values, 'limit', maximum, parse, least), maximum)
 
 
 def number(values, name, default, parse, least=0):
@@ -71,13 +81,6 @@ def number(values, name, default, parse, least=0):
             name, 'must be a positive integer.' if least else
             'must be an integer, and not negative.')
     return value
-
-
-def digits(value):
-    """Digits alone, not too many."""
-    if not re.fullmatch('[0-9]{1,100}', value):
-        raise ValueError()
-    return int(value)
 
 
 def boolean(values, field, default=False):

@@ -38,11 +38,6 @@ def digits(value):
     return int(value)
 
 
-def limit(values, maximum, parse):
-    """How many messages a page may have; clamped to the maximum."""
-    return min(query.number(values, 'limit', maximum, parse), maximum)
-
-
 def offset(values, parse):
     """How many messages to leave out."""
     number = query.number(values, 'offset', 0, parse)
@@ -86,7 +81,9 @@ def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
         found.append(marker)
     # The least important key first, as a sort keeps the order of equals.
     for name, descending in reversed(keys):
-        found.sort(key=_order_by(name), reverse=descending)
+        # A missing value is less than any other, and no value is empty.
+        found.sort(key=lambda message, name=name: (
+            getattr(message.row, name) or ''), reverse=descending)
     if marker is not None:
         ids = [message.id for message in found]
         offset += ids.index(marker.id) + 1
@@ -109,10 +106,3 @@ def _effective(sort):
     # What is equal else stands in the order of time, as the first key does.
     keys.setdefault('id', descending)
     return list(keys.items())
-
-
-def _order_by(name):
-    def value(message):
-        # What isn't there is less than what is, and nothing is empty.
-        return getattr(message.row, name) or ''
-    return value

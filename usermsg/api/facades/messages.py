@@ -74,18 +74,11 @@ class Messages:
         self._max_limit = runtime.conf.api.max_limit
         self._options = options
 
-    @route.handle('GET', '/<segment>')
+    @route.handle('GET', '/<segment>', '/<segment>/<major>')
     def versions(self, request, response):
-        """List the versions, as the service does."""
-        return self._versions(request, response, 300)
-
-    @route.handle('GET', '/<segment>/<major>')
-    def version(self, request, response):
-        """Show the version, as the service does."""
-        return self._versions(request, response, 200)
-
-    def _versions(self, request, response, status):
-        response.status = status
+        """List the versions, or show the one, as the service does."""
+        if request.route.path == f'/{self.segment}':
+            response.status = 300
         return dialect.written(response, {'versions': [{
             'id': f'v{microversion.text(self.dialect.minimum)}',
             'status': 'CURRENT',
@@ -109,8 +102,9 @@ class Messages:
         wanted = self.wanted(request, values)
         shown = [] if wanted.filters is None else listing.page(
             self._api, context, {**wanted.filters, 'prefix': self.prefix},
-            sort=wanted.sort, marker=self._marker(context, wanted.marker),
-            offset=wanted.offset, limit=wanted.limit,
+            sort=wanted.sort, offset=wanted.offset, limit=wanted.limit,
+            marker=(None if wanted.marker is None else
+                    self._get(context, wanted.marker)),
             all_projects=wanted.all_projects)
         content = {'messages': self._views(request, shown)}
         if shown and wanted.linked and len(shown) >= wanted.limit:
@@ -122,20 +116,16 @@ class Messages:
                         values, safe=self.plain_in_links))}]
         return self._written(request, response, content)
 
-    def _marker(self, context, marker):
-        if marker is None:
-            return None
-        return self._api.get(
-            context, marker, prefix=self.prefix,
-            all_projects=context.can(rules.READ_ALL_PROJECTS))
+    def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
+        """:param all_projects: the rule for messages of other projects"""
+        return self._api.get(context, message_id, prefix=self.prefix,
+                             all_projects=context.can(all_projects))
 
     @route.handle('GET', *_ELEMENT, rule=rules.GET)
     def show(self, request, response):
         """Show a message, as the service does."""
         context = self._enter(request, rules.GET)
-        message = self._api.get(
-            context, request.path_value('message_id'), prefix=self.prefix,
-            all_projects=context.can(rules.READ_ALL_PROJECTS))
+        message = self._get(context, request.path_value('message_id'))
         return self._written(
             request, response,
             {'message': self._views(request, [message])[0]})
@@ -144,9 +134,8 @@ class Messages:
     def delete(self, request, response):
         """Delete a message."""
         context = self._enter(request, self.before_delete)
-        message = self._api.get(
-            context, request.path_value('message_id'), prefix=self.prefix,
-            all_projects=context.can(rules.DELETE_ALL_PROJECTS))
+        message = self._get(context, request.path_value('message_id'),
+                            rules.DELETE_ALL_PROJECTS)
         context.authorize(rules.DELETE)
         self._api.delete(
             context, message.id, prefix=self.prefix,

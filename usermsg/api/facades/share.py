@@ -6,6 +6,7 @@ from oslo_utils import strutils
 from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
+from usermsg.api import query
 from usermsg.catalogue.catalogues import share
 from usermsg import exception
 from usermsg.policies import messages as rules
@@ -57,9 +58,6 @@ _FILTERS = {
         'action_id', 'detail_id', 'message_level', 'request_id',
         'resource_type')}}
 
-#: The same for who may see other projects' messages.
-_PROJECT = {'project_id': 'project_id'}
-
 #: What a sort key is called here, where that is something else.
 _ATTRIBUTES = {'resource_id': 'resource_uuid'}
 
@@ -85,18 +83,16 @@ class Share(messages.Messages):
     def wanted(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)
         # What these say is nothing to those who may not.
-        known = {**_FILTERS, **_PROJECT} if admin else _FILTERS
+        known = _FILTERS | ({'project_id': 'project_id'} if admin else {})
         filters = messages.matchable(
             {name: value for name, value in values.items()
              if name in known}, known)
         everything = admin and (
             'project_id' in values or messages.flag(values, 'all_tenants') or
             messages.flag(values, 'all_projects'))
-        times = ('created_since', 'created_before')
-        if request.version < _TIMES:
-            times = ()
         times = {name: validation.time(name, values[name])
-                 for name in times if name in values}
+                 for name in ('created_since', 'created_before')
+                 if name in values and request.version >= _TIMES}
         if filters is not None:
             filters.update(times)
         key = values.get('sort_key', 'created_at')
@@ -106,7 +102,7 @@ class Share(messages.Messages):
         return messages.Wanted(
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],
-            listing.limit(values, self._max_limit, listing.digits),
+            query.limit(values, self._max_limit, listing.digits, least=0),
             listing.offset(values, listing.digits),
             values.get('marker'), everything)
 

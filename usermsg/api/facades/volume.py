@@ -4,6 +4,7 @@
 from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api.facades import messages
+from usermsg.api import query
 from usermsg.catalogue.catalogues import volume
 from usermsg import exception
 from usermsg.policies import messages as rules
@@ -74,8 +75,8 @@ class Volume(messages.Messages):
     def wanted(self, request, values):
         paged = (DIALECT.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
-        limit = listing.limit(
-            values, self._max_limit, listing.any_number)
+        limit = query.limit(
+            values, self._max_limit, listing.any_number, least=0)
         if not paged:
             # As there is no marker yet, there is no link either: whoever
             # followed it would come to the same page for ever.
