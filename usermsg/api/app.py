@@ -135,7 +135,7 @@ def _check_path(path, table):
         raise exception.ConfigurationError(
             f'[metrics] path: {path!r} is not a path such as /metrics.')
     try:
-        table.find('GET', path.split('/')[1:])
+        table.find('GET', path)
     except errors.NotFound:
         return
     except errors.MethodNotAllowed:

@@ -69,52 +69,38 @@ class Table:
 
     def __init__(self, controllers):
         self.routes = []
-        self._by_shape = {}
+        methods = {}
         for controller in controllers:
             for name in dir(type(controller)):
                 handler = getattr(controller, name)
                 for declared in getattr(handler, 'routes', ()):
                     route = declared.of(controller)
                     self.routes.append(route)
-                    shape = self._by_shape.setdefault(
-                        _segments(route.path), {})
-                    shape[route.method] = route, handler
+                    methods.setdefault(route.path, {})[route.method] = (
+                        route, handler)
         # Fixed segments before variable ones: "messages" is no project.
-        self._shapes = sorted(
-            self._by_shape,
-            key=lambda shape: [name.startswith('{') for name in shape])
+        self._methods = [
+            (_pattern(path), methods[path]) for path in sorted(
+                methods, key=lambda path: [
+                    name.startswith('{') for name in path.split('/')])]
 
-    def find(self, method, segments):
-        """Who answers.
+    def find(self, method, path):
+        """The handler of a request.
 
-        :param segments: of the path, a list
+        :param path: with or without a slash at its end
         :returns: the route, its handler and a dict of the path's values
         :raises usermsg.api.errors.NotFound: no route has such a path
         :raises usermsg.api.errors.MethodNotAllowed: not with this verb
         """
-        if segments and not segments[-1]:  # a slash at the end
-            segments = segments[:-1]
-        for shape in self._shapes:
-            values = _match(shape, segments)
-            if values is not None:
-                by_method = self._by_shape[shape]
+        for pattern, by_method in self._methods:
+            match = pattern.fullmatch(path)
+            if match:
                 if method not in by_method:
                     raise errors.MethodNotAllowed(by_method)
-                return *by_method[method], values
+                return *by_method[method], match.groupdict()
         raise errors.NotFound()
 
 
-def _segments(path):
-    return tuple(re.findall('[^/]+', path))
-
-
-def _match(shape, segments):
-    if len(shape) != len(segments):
-        return None
-    values = {}
-    for expected, given in zip(shape, segments):
-        if expected.startswith('{'):
-            values[expected[1:-1]] = given
-        elif expected != given:
-            return None
-    return values
+def _pattern(path):
+    names = re.sub(r'\\{(\w+)\\}', r'(?P<\1>[^/]*)', re.escape(path))
+    return re.compile(names.rstrip('/') + '/?')

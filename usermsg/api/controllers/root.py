@@ -35,8 +35,8 @@ class Root:
         :raises usermsg.api.errors.HTTPError: there is none, or the request
             can't be handled
         """
-        segments = request.path_info.split('/')[1:]
-        found, handler, values = self.table.find(request.method, segments)
+        found, handler, values = self.table.find(
+            request.method, request.path_info)
         request.prepare(self._runtime, found, values)
         if found.rule is not None:
             if not request.identified:
