@@ -11,6 +11,7 @@ from oslo_db import options as db_options
 
 from usermsg.conf import api
 from usermsg.conf import catalogue
+from usermsg.conf import facades
 from usermsg.conf import messages
 from usermsg.conf import metrics
 from usermsg.conf import notifications
@@ -18,20 +19,21 @@ from usermsg.conf import qpid
 from usermsg.conf import rabbit
 from usermsg.conf import reaper
 from usermsg.conf import relay
-from usermsg.conf import share_facade
-from usermsg.conf import volume_facade
 from usermsg.conf import worker
 
-_GROUPS = (api, catalogue, messages, metrics, notifications, qpid, rabbit,
-           reaper, relay, share_facade, volume_facade)
+_GROUPS = (
+    *((module.GROUP, module.OPTS) for module in (
+        api, catalogue, messages, metrics, notifications, qpid, rabbit,
+        reaper, relay)),
+    *facades.GROUPS)
 
 
 def register_opts(conf):
-    for module in _GROUPS:
+    for group, options in _GROUPS:
         # A copy: all ConfigOpts would share what oslo.config keeps in it,
         # overridden values too.
-        conf.register_group(copy.deepcopy(module.GROUP))
-        conf.register_opts(module.OPTS, group=module.GROUP)
+        conf.register_group(copy.deepcopy(group))
+        conf.register_opts(options, group=group)
     conf.register_opts(worker.OPTS)
     conf.register_opts(db_options.database_opts, group='database')
 
@@ -41,5 +43,4 @@ def list_opts():
 
     :returns: a list of groups, each with its options; None is ``[DEFAULT]``
     """
-    return [(None, worker.OPTS),
-            *((module.GROUP, module.OPTS) for module in _GROUPS)]
+    return [(None, worker.OPTS), *_GROUPS]
