@@ -3,10 +3,11 @@
 
 from concurrent import futures
 import functools
-import os
 import queue
 import threading
 import time
+
+from usermsg.concurrency import per_process
 
 
 class Expired(Exception):
@@ -32,24 +33,17 @@ class Deadline:
         self._name = name
         self._clock = clock
         self._seconds = seconds
-        self._places = places
-        self._reset()
-
-    def _reset(self):
-        self._free = threading.BoundedSemaphore(self._places)
-        self._idle = []
-        self._pid = os.getpid()
+        # The places that are free, and the workers without a call.
+        self._process = per_process.PerProcess(
+            lambda: (threading.BoundedSemaphore(places), []))
 
     def run(self, call):
         """The result of ``call()``; what it raises is raised here.
 
         :raises Expired: there was no result in time
         """
-        if self._pid != os.getpid():
-            # Forked: the threads exist in the parent only.
-            self._reset()
         end = self._clock() + self._seconds
-        free, idle = self._free, self._idle
+        free, idle = self._process.get()
         if not free.acquire(timeout=self._seconds):
             raise Expired(f'no free place within {self._seconds} seconds')
         future = futures.Future()

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is asked for seldom, however many want to know."""
 
-import os
 import threading
 import time
 
 from usermsg.concurrency import bounded_call
+from usermsg.concurrency import per_process
 
 
 class CachedCall:
@@ -25,18 +25,11 @@ class CachedCall:
     """
 
     def __init__(self, call, failed, kept, patience, name):
-        self._arguments = call, failed, kept, patience, name
-        self._processes = {}
+        self._process = per_process.PerProcess(
+            lambda: _Process(call, failed, kept, patience, name))
 
     def get(self):
-        # By process: in one that was forked the lock could be held by a
-        # thread that isn't there.
-        pid = os.getpid()
-        found = self._processes.get(pid)
-        if found is None:
-            found = self._processes.setdefault(
-                pid, _Process(*self._arguments))
-        return found.get()
+        return self._process.get().get()
 
 
 class _Process:

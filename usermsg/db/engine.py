@@ -2,7 +2,6 @@
 """The database: one engine a process, transactions, and errors."""
 
 import contextlib
-import os
 import re
 import sqlite3
 
@@ -11,6 +10,7 @@ from oslo_db import exception as db_exception
 from oslo_log import log
 from sqlalchemy import exc as sa_exception
 
+from usermsg.concurrency import per_process
 from usermsg.db import connections
 from usermsg.db import fork
 from usermsg.db import url as urls
@@ -37,13 +37,13 @@ class Database:
 
     def __init__(self, conf, patient=False):
         self._conf = conf
-        self._patient = patient
         self._url = urls.completed(
             urls.usable_url(conf.database.connection),
             conf.database.connection_parameters, patient)
-        self._engine = None
-        self._pid = None
-        self._inherited = []
+        # Of two that are made at once the one that loses has no connection.
+        self._engines = per_process.PerProcess(
+            lambda: connections.create_engine(
+                self._url, conf.database, patient))
         self._forks = fork.Gate(self._let_go)
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
@@ -70,19 +70,7 @@ class Database:
         return self._url.get_backend_name()
 
     def engine(self):
-        if self._engine is None or self._pid != os.getpid():
-            if self._engine is not None:
-                # Forked. The connections belong to the parent: using or even
-                # closing them here would end them there, so they are kept.
-                self._inherited.append(self._engine)
-            # Two threads may come here at once. An engine that loses has no
-            # connection yet; a lock could be held by a thread that the fork
-            # left behind.
-            engine = connections.create_engine(
-                self._url, self._conf.database, self._patient)
-            self._engine, self._pid = engine, os.getpid()
-            return engine
-        return self._engine
+        return self._engines.get()
 
     @contextlib.contextmanager
     def reader(self):
@@ -152,8 +140,9 @@ class Database:
 
     def dispose(self):
         """Close the connections that nobody uses."""
-        if self._engine is not None and self._pid == os.getpid():
-            self._engine.dispose()
+        engine = self._engines.made()
+        if engine is not None:
+            engine.dispose()
 
 
 @contextlib.contextmanager

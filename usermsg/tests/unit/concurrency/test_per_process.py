@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+import os
+import threading
+
+import testtools
+
+from usermsg.concurrency import per_process
+
+
+class PerProcessTest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.objects = per_process.PerProcess(object)
+
+    def test_object_is_the_same_within_a_process(self):
+        self.assertIsNone(self.objects.made())
+        made = self.objects.get()
+        self.assertIs(made, self.objects.get())
+        self.assertIs(made, self.objects.made())
+
+    def test_object_of_a_parent_is_replaced_after_a_fork(self):
+        made = self.objects.get()
+        child = os.fork()
+        if child == 0:
+            is_new = (self.objects.made() is None and
+                      self.objects.get() is not made and
+                      self.objects.get() is self.objects.made())
+            os._exit(0 if is_new else 1)
+        _pid, status = os.waitpid(child, 0)
+        self.assertEqual(0, status)
+        self.assertIs(made, self.objects.get())
+
+    def test_threads_that_make_one_at_once_get_the_same(self):
+        both_make = threading.Barrier(2)
+
+        def make():
+            both_make.wait(60)
+            return object()
+
+        objects = per_process.PerProcess(make)
+        results = []
+        threads = [threading.Thread(
+            target=lambda: results.append(objects.get())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertIs(*results)
