@@ -129,7 +129,7 @@ def _parameters(route):
         *({'name': name, 'in': 'path', 'required': True,
            'schema': IN_PATH[name]}
           for name in re.findall('{(.*?)}', route.path)),
-        *(_in_query(name, schema) for name, schema in route.query.items()),
+        *(_in_query(*item) for item in (route.query or {}).items()),
         *({'$ref': f'#/components/parameters/{name}'} for name in _HEADERS),
         *([_TAG] if 304 in route.answers else []),
     ]

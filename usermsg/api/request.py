@@ -2,6 +2,7 @@
 """A request, as handlers see it."""
 
 import functools
+import urllib.parse
 
 import pecan
 from webob import acceptparse
@@ -31,6 +32,11 @@ class Request(pecan.Request):
     @property
     def route(self):
         return self.environ['usermsg.route']
+
+    @property
+    def query(self):
+        """A dict of strings, if the route says which keys there may be."""
+        return self.environ['usermsg.query']
 
     def path_value(self, name):
         """What stands in the path at ``{name}``, or None."""
@@ -100,6 +106,11 @@ class Request(pecan.Request):
         address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
         return (f'{environ["wsgi.url_scheme"]}://{address}'
                 f'{environ.get("SCRIPT_NAME", "")}').rstrip('/')
+
+    @property
+    def address(self):
+        """What was asked for, without the query; begins as all links do."""
+        return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
 
 
 @functools.lru_cache(maxsize=256)

@@ -19,9 +19,10 @@ class Route:
 
     :param path: ``{name}`` stands for one segment of it, and ``<name>`` for
         an attribute of the handler's controller
-    :param rule: the policy rule that the handler asks first; None for what
-        needs no token
-    :param query: name -> JSON schema of each key that the query may have
+    :param rule: the policy rule that is asked first; None for what needs no
+        token
+    :param query: name -> JSON schema of each key that the query may have;
+        None if the handler asks the rule and looks at the query itself
     :param body: JSON schema of the body; None if there is none
     :param answers: status -> JSON schema of the body, or None, of each
         answer that is no error
@@ -31,7 +32,7 @@ class Route:
     method: str
     path: str
     rule: str | None = None
-    query: collections.abc.Mapping = dataclasses.field(default_factory=dict)
+    query: collections.abc.Mapping | None = None
     body: collections.abc.Mapping | None = None
     answers: collections.abc.Mapping = dataclasses.field(
         default_factory=dict)
@@ -44,7 +45,7 @@ class Route:
             self.path))
 
 
-def handle(method, *paths, rule=None, query=(), body=None, answers=()):
+def handle(method, *paths, rule=None, query=None, body=None, answers=()):
     """Declare the routes of a handler, ``handler(self, request, response)``.
 
     A handler reads top to bottom: what was asked, one call, a view. It
@@ -53,7 +54,7 @@ def handle(method, *paths, rule=None, query=(), body=None, answers=()):
     """
     def declare(handler):
         handler.routes = tuple(
-            Route(method, path, rule, dict(query), body, dict(answers),
+            Route(method, path, rule, query, body, dict(answers),
                   inspect.getdoc(handler))
             for path in paths)
         return handler

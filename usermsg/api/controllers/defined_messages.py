@@ -3,6 +3,7 @@
 
 import bisect
 import hashlib
+import itertools
 
 from usermsg.api import project_scope
 from usermsg.api import query
@@ -10,7 +11,6 @@ from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 from usermsg.policies import defined_messages as rules
-from usermsg.policies import messages as message_rules
 from usermsg import validation
 
 
@@ -28,11 +28,8 @@ class DefinedMessages:
 
         A composed message, of an action and a detail, is one for each pair.
         """
-        context = request.identity
-        context.authorize(rules.GET_ALL)
-        values = query.read(request)
-        project_scope.may_leave(request, context,
-                                message_rules.READ_ALL_PROJECTS)
+        project_scope.check_other(request)
+        values = request.query
         limit = query.limit(values, self._max_limit)
         wanted = _filters(values)
         marker = values.get('marker')
@@ -44,33 +41,25 @@ class DefinedMessages:
                 'marker', marker, validation.EVENT_ID))
             del event_ids[:bisect.bisect_right(event_ids, marker)]
         view = self._viewer(request)
-        shown = []
-        more = False
-        for event_id in event_ids:
-            entry = view(outcomes[event_id])
-            if any(entry[name] != value for name, value in wanted.items()):
-                continue
-            if len(shown) == limit:
-                more = True
-                break
-            shown.append(entry)
+        views = (view(outcomes[event_id]) for event_id in event_ids)
+        # One more than is shown tells whether there is a next page.
+        found = list(itertools.islice(
+            (entry for entry in views if wanted.items() <= entry.items()),
+            limit + 1))
+        shown = found[:limit]
         content = {'defined_messages': shown}
-        if more:
+        if len(found) > limit:
             content['defined_messages_links'] = [
                 query.next_page(request, values, shown[-1]['id'])]
         return _tagged(request, response, content)
 
     @route.handle('GET', '/v3/defined-messages/{event_id}',
                   '/v3/{project_id}/defined-messages/{event_id}',
-                  rule=rules.GET,
+                  rule=rules.GET, query={},
                   answers={200: schemas.DEFINITION, 304: None})
     def show(self, request, response):
         """Show a message that may be recorded."""
-        context = request.identity
-        context.authorize(rules.GET)
-        query.read(request)
-        project_scope.may_leave(request, context,
-                                message_rules.READ_ALL_PROJECTS)
+        project_scope.check_other(request)
         outcome = self._catalogue.find(request.path_value('event_id'))
         return _tagged(request, response, {
             'defined_message': self._viewer(request)(outcome)})

@@ -36,13 +36,11 @@ class Messages:
 
         Newest first, those of the token's project if nothing else is said.
         """
-        context = request.identity
-        context.authorize(rules.GET_ALL)
-        values = query.read(request)
+        context, values = request.identity, request.query
         limit = query.limit(values, self._max_limit)
         filters = {name: values[name]
                    for name in schemas.FILTERS.keys() & values.keys()}
-        all_projects, project_id = _projects(request, context, values)
+        all_projects, project_id = _projects(request)
         if project_id is not None:
             filters['project_id'] = project_id
 
@@ -60,7 +58,7 @@ class Messages:
                 query.next_page(request, values, shown[-1].id)]
         return responses.in_words(request, response, content)
 
-    @route.handle('POST', *_COLLECTION, rule=rules.CREATE,
+    @route.handle('POST', *_COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,
                   answers={201: schemas.CREATED, 200: schemas.CREATED,
                            409: schemas.REFUSED})
@@ -73,10 +71,7 @@ class Messages:
         content, and 410 if it has been deleted since. The response is 201
         if any is new, else 200 if any was recorded before, else 409.
         """
-        context = request.identity
-        context.authorize(rules.CREATE)
-        query.read(request)
-        project_scope.stay(request, context)
+        project_scope.stay(request)
         drafts = self._drafts(request, body.read(request, self._max_body))
 
         results = dict(zip(drafts, self._api.record(list(drafts.values()))))
@@ -134,30 +129,26 @@ class Messages:
             return {'messages': shown, **errors.content(refused)}
         return {'messages': shown}
 
-    @route.handle('GET', *_ELEMENT, rule=rules.GET,
+    @route.handle('GET', *_ELEMENT, rule=rules.GET, query={},
                   answers={200: schemas.MESSAGE})
     def show(self, request, response):
         """Show a message."""
         context = request.identity
-        context.authorize(rules.GET)
-        query.read(request)
 
         message = self._api.get(
             context, request.path_value('message_id'),
             all_projects=context.can(rules.READ_ALL_PROJECTS),
-            project_id=project_scope.other(request, context))
+            project_id=project_scope.other(request))
 
         return responses.in_words(request, response, {
             'message': self._views(request, [message])[0]})
 
-    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE,
+    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE, query={},
                   answers={204: None})
     def delete(self, request, response):
         """Delete a message for good."""
         context = request.identity
-        context.authorize(rules.DELETE)
-        query.read(request)
-        other = project_scope.other(request, context)
+        other = project_scope.other(request)
 
         self._api.delete(
             context, request.path_value('message_id'),
@@ -192,7 +183,7 @@ class Messages:
         return views
 
 
-def _projects(request, context, values):
+def _projects(request):
     """Whose messages a list is to show.
 
     :returns: whether to leave the caller's project, and a single project to
@@ -200,14 +191,15 @@ def _projects(request, context, values):
     :raises usermsg.exception.Forbidden: the query asks for more than the
         caller may see
     """
-    other = project_scope.other(request, context)
+    context, values = request.identity, request.query
+    other = project_scope.other(request)
     asked = values.get('project_id')
     everything = query.boolean(values, 'all_projects')
     for value in (other, asked):
         validation.optional_identifier('project_id', value,
                                        validation.PROJECT_ID)
     if other is not None:
-        project_scope.may_leave(request, context, rules.READ_ALL_PROJECTS)
+        project_scope.check_other(request)
         if everything or asked not in (None, other):
             raise exception.InvalidInput(
                 'all_projects' if everything else 'project_id',

@@ -10,6 +10,7 @@ from usermsg.api.facades import volume
 from usermsg.api import microversion
 from usermsg.api.middleware import identity
 from usermsg.api import openapi
+from usermsg.api import query
 from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
@@ -34,6 +35,8 @@ class Root:
 
         :raises usermsg.api.errors.HTTPError: there is none, or the request
             can't be handled
+        :raises usermsg.exception.Forbidden: the policy doesn't allow it
+        :raises usermsg.exception.InvalidInput: of the query
         """
         found, handler, values = self.table.find(
             request.method, request.path_info)
@@ -48,6 +51,10 @@ class Root:
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:
             raise errors.BodyTooLarge(limit)
+        if found.query is not None:
+            if found.rule is not None:
+                request.identity.authorize(found.rule)
+            request.environ['usermsg.query'] = query.read(request)
         return handler
 
     @route.handle('GET', '/', answers={200: schemas.VERSIONS})

@@ -238,7 +238,7 @@ class DocumentationTest(base.TestCase):
                          set(found))
         for route in routes:
             section = found[f'{route.method} {route.path}']
-            names = [*route.query, *re.findall('{(.*?)}', route.path)]
+            names = [*(route.query or ()), *re.findall('{(.*?)}', route.path)]
             if route.body:
                 names += message_schemas.NEW_MESSAGE['properties']
             if route.rule:

@@ -58,7 +58,7 @@ class TestOpenAPI(base.TestCase):
             for parameter in operation['parameters']:
                 if 'name' in parameter:
                     places[parameter['in']][parameter['name']] = parameter
-            self.assertEqual(set(route.query), set(places['query']), key)
+            self.assertEqual(set(route.query or ()), set(places['query']), key)
             for name, parameter in places['query'].items():
                 self.assertEqual(
                     route.query[name],
