@@ -7,11 +7,11 @@ guideline, ``error`` that of older services.
 
 import http
 
-import orjson
 from oslo_log import log
 import webob
 from webob import exc as webob_exc
 
+from usermsg.api import response as responses
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -138,10 +138,8 @@ def status_of(error):
     """The status of the answer to an error of ours."""
     if isinstance(error, HTTPError):
         return error.status
-    for cls in type(error).__mro__:
-        if cls in _STATUS:
-            return _STATUS[cls]
-    return 500
+    return next((_STATUS[cls] for cls in type(error).__mro__
+                 if cls in _STATUS), 500)
 
 
 def response(error, request_id):
@@ -150,9 +148,8 @@ def response(error, request_id):
     keystonemiddleware adds to a 401 where a token can be had.
     """
     described = entry(error, request_id)
-    return with_headers(error, webob.Response(
-        status=described['status'], content_type='application/json',
-        charset=None, body=orjson.dumps(content([described]))))
+    return with_headers(error, responses.json(
+        webob.Response(status=described['status']), content([described])))
 
 
 def entry(error, request_id):

@@ -97,9 +97,13 @@ _BOOLEANS = {'true': True, 'True': True, '1': True,
              'false': False, 'False': False, '0': False}
 
 
-def next_page(request, values, marker):
-    """The link to the page behind a marker, with the same query else."""
-    values = {**values, 'marker': marker}
-    path = urllib.parse.quote(request.path_info)
-    return {'rel': 'next', 'href': f'{request.endpoint}{path}?'
-                                   f'{urllib.parse.urlencode(values)}'}
+def next_page(address, values, marker, safe=''):
+    """The link to the page behind a marker, with the same query else.
+
+    :param address: of the list
+    :param safe: characters of values that stand there as they are
+    """
+    query = urllib.parse.urlencode(
+        [(name, value) for name, value in values.items()
+         if name != 'marker'] + [('marker', marker)], safe=safe)
+    return {'rel': 'next', 'href': f'{address}?{query}'}

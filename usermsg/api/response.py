@@ -4,15 +4,16 @@
 import orjson
 
 
-def json(response, content):
+def json(response, content, dumps=orjson.dumps):
+    """:param dumps: returns the content as bytes"""
     response.content_type = 'application/json'
     response.charset = None
-    response.body = orjson.dumps(content)
+    response.body = dumps(content)
     return response
 
 
-def in_words(request, response, content):
+def in_words(request, response, content, dumps=orjson.dumps):
     """An answer with texts in the language that the reader prefers."""
     response.headers['Content-Language'] = request.language
     response.headers['Vary'] = 'Accept-Language'
-    return json(response, content)
+    return json(response, content, dumps)

@@ -50,7 +50,7 @@ class DefinedMessages:
         content = {'defined_messages': shown}
         if len(found) > limit:
             content['defined_messages_links'] = [
-                query.next_page(request, values, shown[-1]['id'])]
+                query.next_page(request.address, values, shown[-1]['id'])]
         return _tagged(request, response, content)
 
     @route.handle('GET', '/v3/defined-messages/{event_id}',

@@ -55,7 +55,7 @@ class Messages:
         content = {'messages': self._views(request, shown)}
         if len(page.objects) > limit:
             content['messages_links'] = [
-                query.next_page(request, values, shown[-1].id)]
+                query.next_page(request.address, values, shown[-1].id)]
         return responses.in_words(request, response, content)
 
     @route.handle('POST', *_COLLECTION, rule=rules.CREATE, query={},

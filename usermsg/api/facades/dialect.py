@@ -7,6 +7,7 @@ import webob
 
 from usermsg.api import errors
 from usermsg.api import microversion
+from usermsg.api import response as responses
 
 #: Status -> what the error is called in a body.
 _FAULTS = {
@@ -64,16 +65,13 @@ class Dialect(microversion.Dialect):
         else:
             body = {_FAULTS.get(status, _OTHER_FAULT): {
                 'code': status, 'message': _message(error)}}
-        answer = webob.Response(status=status)
-        return errors.with_headers(error, written(answer, body))
+        return errors.with_headers(error, responses.json(
+            webob.Response(status=status), body, dumps))
 
 
-def written(response, content):
-    """Content as those services write it, down to the blanks."""
-    response.content_type = 'application/json'
-    response.charset = None
-    response.body = json.dumps(content).encode()
-    return response
+def dumps(content):
+    """JSON as those services write it, down to the blanks."""
+    return json.dumps(content).encode()
 
 
 def _message(error):

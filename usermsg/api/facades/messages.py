@@ -14,6 +14,7 @@ from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api import microversion
 from usermsg.api import query
+from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg import exception
 from usermsg.message import api as message_api
@@ -51,7 +52,6 @@ class Messages:
     :class:`usermsg.catalogue.catalogue.Description` as the service does.
 
     :param runtime: a :class:`usermsg.service.Runtime`
-    :param options: its group of the configuration
     :cvar prefix: of the events that the service records
     :cvar segment: the first of the path
     :cvar major: the version in the path, behind it
@@ -68,18 +68,18 @@ class Messages:
     #: What stands in a link as it is.
     plain_in_links = ''
 
-    def __init__(self, runtime, options):
+    def __init__(self, runtime):
         self._api = message_api.API(runtime)
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
-        self._options = options
+        self._options = runtime.conf[f'{self.segment}_facade']
 
     @route.handle('GET', '/<segment>', '/<segment>/<major>')
     def versions(self, request, response):
         """List the versions, or show the one, as the service does."""
         if request.route.path == f'/{self.segment}':
             response.status = 300
-        return dialect.written(response, {'versions': [{
+        return responses.json(response, {'versions': [{
             'id': f'v{microversion.text(self.dialect.minimum)}',
             'status': 'CURRENT',
             'version': microversion.text(self.dialect.maximum),
@@ -92,7 +92,7 @@ class Messages:
                  'href': f'{self._root(request)}/{self.major}/'}],
             'media-types': [{'base': 'application/json',
                              'type': self.media_type}],
-        }]})
+        }]}, dialect.dumps)
 
     @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
     def list(self, request, response):
@@ -108,12 +108,9 @@ class Messages:
             all_projects=wanted.all_projects)
         content = {'messages': self._views(request, shown)}
         if shown and wanted.linked and len(shown) >= wanted.limit:
-            values.pop('marker', None)
-            values['marker'] = shown[-1].id
-            content['messages_links'] = [{
-                'rel': 'next', 'href': '{}?{}'.format(
-                    self._addresses(request)[0], urllib.parse.urlencode(
-                        values, safe=self.plain_in_links))}]
+            content['messages_links'] = [query.next_page(
+                self._addresses(request)[0], values, shown[-1].id,
+                self.plain_in_links)]
         return self._written(request, response, content)
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
@@ -187,9 +184,9 @@ class Messages:
     @staticmethod
     def _written(request, response, content):
         if 'Accept-Language' in request.headers:
-            response.headers['Content-Language'] = request.language
-            response.headers['Vary'] = 'Accept-Language'
-        return dialect.written(response, content)
+            return responses.in_words(request, response, content,
+                                      dialect.dumps)
+        return responses.json(response, content, dialect.dumps)
 
 
 def time(value):

@@ -77,9 +77,6 @@ class Share(messages.Messages):
     first = _MESSAGES
     plain_in_links = ':'
 
-    def __init__(self, runtime):
-        super().__init__(runtime, runtime.conf.share_facade)
-
     def wanted(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)
         # What these say is nothing to those who may not.

@@ -69,9 +69,6 @@ class Volume(messages.Messages):
     first = _MESSAGES
     before_delete = rules.GET
 
-    def __init__(self, runtime):
-        super().__init__(runtime, runtime.conf.volume_facade)
-
     def wanted(self, request, values):
         paged = (DIALECT.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
