@@ -6,16 +6,19 @@ from usermsg.policies import rule
 GET_ALL = 'defined_message:get_all'
 GET = 'defined_message:get'
 
+COLLECTION = '/v3/defined-messages', '/v3/{project_id}/defined-messages'
+ELEMENT = ('/v3/defined-messages/{event_id}',
+           '/v3/{project_id}/defined-messages/{event_id}')
+
 _ANYBODY = 'role:admin or role:reader or role:service'
 
 
 def list_rules():
     return [
         rule.make(GET_ALL, _ANYBODY,
-                  'List the messages that the catalogue permits.', 'GET',
-                  '/v3/defined-messages', '/v3/{project_id}/defined-messages'),
+                  'List the messages that the catalogue permits.',
+                  'GET', *COLLECTION),
         rule.make(GET, _ANYBODY,
-                  'Show a message that the catalogue permits.', 'GET',
-                  '/v3/defined-messages/{event_id}',
-                  '/v3/{project_id}/defined-messages/{event_id}'),
+                  'Show a message that the catalogue permits.',
+                  'GET', *ELEMENT),
     ]

@@ -24,27 +24,27 @@ _SERVICE = 'role:admin or role:service'
 _PROJECT_READER = 'role:admin or (role:reader and project_id:%(project_id)s)'
 _PROJECT_MEMBER = 'role:admin or (role:member and project_id:%(project_id)s)'
 
-_COLLECTION = ('/v3/messages', '/v3/{project_id}/messages')
-_ELEMENT = ('/v3/messages/{message_id}',
-            '/v3/{project_id}/messages/{message_id}')
+COLLECTION = ('/v3/messages', '/v3/{project_id}/messages')
+ELEMENT = ('/v3/messages/{message_id}',
+           '/v3/{project_id}/messages/{message_id}')
 
 
 def list_rules():
     return [
         rule.make(CREATE, _SERVICE,
                   'Record messages, for users of any project.',
-                  'POST', *_COLLECTION),
+                  'POST', *COLLECTION),
         rule.make(GET_ALL, _PROJECT_READER,
-                  'List the messages of a project.', 'GET', *_COLLECTION),
+                  'List the messages of a project.', 'GET', *COLLECTION),
         rule.make(GET, _PROJECT_READER,
-                  'Show a message of a project.', 'GET', *_ELEMENT),
+                  'Show a message of a project.', 'GET', *ELEMENT),
         rule.make(DELETE, _PROJECT_MEMBER,
-                  'Delete a message of a project.', 'DELETE', *_ELEMENT),
+                  'Delete a message of a project.', 'DELETE', *ELEMENT),
         rule.make(READ_ALL_PROJECTS, _ADMIN,
                   'List and show messages of every project. Needed in '
                   'addition to the rule for the operation itself.',
-                  'GET', *_COLLECTION, *_ELEMENT),
+                  'GET', *COLLECTION, *ELEMENT),
         rule.make(DELETE_ALL_PROJECTS, _ADMIN,
                   'Delete messages of every project. Needed in addition to '
-                  'the rule for the operation itself.', 'DELETE', *_ELEMENT),
+                  'the rule for the operation itself.', 'DELETE', *ELEMENT),
     ]

@@ -19,8 +19,7 @@ class DefinedMessages:
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
 
-    @route.handle('GET', '/v3/defined-messages',
-                  '/v3/{project_id}/defined-messages', rule=rules.GET_ALL,
+    @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
                   query=schemas.DEFINITIONS_QUERY,
                   answers={200: schemas.DEFINITIONS, 304: None})
     def list(self, request, response):
@@ -53,9 +52,7 @@ class DefinedMessages:
                 query.next_page(request.address, values, shown[-1]['id'])]
         return _tagged(request, response, content)
 
-    @route.handle('GET', '/v3/defined-messages/{event_id}',
-                  '/v3/{project_id}/defined-messages/{event_id}',
-                  rule=rules.GET, query={},
+    @route.handle('GET', *rules.ELEMENT, rule=rules.GET, query={},
                   answers={200: schemas.DEFINITION, 304: None})
     def show(self, request, response):
         """Show a message that may be recorded."""

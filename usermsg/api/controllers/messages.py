@@ -15,10 +15,6 @@ from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
 from usermsg import validation
 
-_COLLECTION = '/v3/messages', '/v3/{project_id}/messages'
-_ELEMENT = ('/v3/messages/{message_id}',
-            '/v3/{project_id}/messages/{message_id}')
-
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 
@@ -29,7 +25,7 @@ class Messages:
         self._max_limit = runtime.conf.api.max_limit
         self._max_body = runtime.conf.api.max_request_body_size
 
-    @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL,
+    @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
                   query=schemas.LIST_QUERY, answers={200: schemas.MESSAGES})
     def list(self, request, response):
         """List messages.
@@ -58,7 +54,7 @@ class Messages:
                 query.next_page(request.address, values, shown[-1].id)]
         return responses.in_words(request, response, content)
 
-    @route.handle('POST', *_COLLECTION, rule=rules.CREATE, query={},
+    @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,
                   answers={201: schemas.CREATED, 200: schemas.CREATED,
                            409: schemas.REFUSED})
@@ -129,7 +125,7 @@ class Messages:
             return {'messages': shown, **errors.content(refused)}
         return {'messages': shown}
 
-    @route.handle('GET', *_ELEMENT, rule=rules.GET, query={},
+    @route.handle('GET', *rules.ELEMENT, rule=rules.GET, query={},
                   answers={200: schemas.MESSAGE})
     def show(self, request, response):
         """Show a message."""
@@ -143,7 +139,7 @@ class Messages:
         return responses.in_words(request, response, {
             'message': self._views(request, [message])[0]})
 
-    @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE, query={},
+    @route.handle('DELETE', *rules.ELEMENT, rule=rules.DELETE, query={},
                   answers={204: None})
     def delete(self, request, response):
         """Delete a message for good."""
