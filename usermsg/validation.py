@@ -47,6 +47,14 @@ LEVEL = {
 #: Value of a name that an object of JSON has more than once: of no type.
 DUPLICATE = object()
 
+#: Keyword of a schema -> reason, with values of the schema in it.
+_REASONS = {
+    'minLength': 'must not be empty.',
+    'maxLength': 'must not be longer than {maxLength} characters.',
+    'minItems': 'must hold {minItems} to {maxItems} messages.',
+    'maxItems': 'must hold {minItems} to {maxItems} messages.',
+    'pattern': 'must be printable ASCII without a blank at either end.'}
+
 _TYPES = {'string': 'a string', 'object': 'an object', 'array': 'an array'}
 
 
@@ -152,19 +160,11 @@ def _reason(rule, schema, value):
                           else schema['type'])
         return ('is required.' if value is None and kind == 'string' else
                 f'must be {_TYPES[kind]}.')
-    if rule == 'minLength':
-        return 'must not be empty.'
-    if rule == 'maxLength':
-        return (f'must not be longer than {schema["maxLength"]} '
-                f'characters.')
-    if rule in ('minItems', 'maxItems'):
-        return (f'must hold {schema["minItems"]} to {schema["maxItems"]} '
-                f'messages.')
     if rule == 'not':
         [reserved] = [prefix for prefix in RESERVED_SOURCES
                       if value.startswith(prefix)]
         return f'must not begin with {reserved}'
-    return 'must be printable ASCII without a blank at either end.'
+    return _REASONS[rule].format(**schema)
 
 
 def upper_case(value):
