@@ -39,31 +39,27 @@ _RESPONSES = {
     'default': 'The request can\'t be served.',
 }
 
+
+def _header(name, description, **more):
+    return {'name': name, 'in': 'header', 'description': description,
+            'schema': {'type': 'string'}, **more}
+
+
 #: Headers that each operation takes.
 _HEADERS = {
-    'version': {
-        'name': microversion.HEADER, 'in': 'header',
-        'description': 'The microversion that is wanted; the lowest if it is '
-                       'left out.',
-        'schema': {'type': 'string'},
-        'example': f'{microversion.SERVICE_TYPE} '
-                   f'{microversion.text(microversion.NATIVE.maximum)}'},
-    'request_id': {
-        'name': 'X-OpenStack-Request-ID', 'in': 'header',
-        'description': 'The request that this one is a part of.',
-        'schema': {'type': 'string'}},
-    'language': {
-        'name': 'Accept-Language', 'in': 'header',
-        'description': 'The language of the texts.',
-        'schema': {'type': 'string'}},
+    'version': _header(
+        microversion.HEADER,
+        'The microversion that is wanted; the lowest if it is left out.',
+        example=f'{microversion.SERVICE_TYPE} '
+                f'{microversion.text(microversion.NATIVE.maximum)}'),
+    'request_id': _header('X-OpenStack-Request-ID',
+                          'The request that this one is a part of.'),
+    'language': _header('Accept-Language', 'The language of the texts.'),
 }
 
 #: The header of operations whose answers can be kept.
-_TAG = {
-    'name': 'If-None-Match', 'in': 'header',
-    'description': 'The ETag of an answer that was kept: if it still holds, '
-                   'the answer is 304.',
-    'schema': {'type': 'string'}}
+_TAG = _header('If-None-Match', 'The ETag of an answer that was kept: if it '
+                                'still holds, the answer is 304.')
 
 
 def describe(routes):

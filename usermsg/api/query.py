@@ -83,10 +83,9 @@ def number(values, name, default, parse, least=0):
     return value
 
 
-def boolean(values, field, default=False):
-    value = values.get(field)
-    if value is None:
-        return default
+def boolean(values, field):
+    """Whether a key says yes; no if it isn't there."""
+    value = values.get(field, 'false')
     if value not in _BOOLEANS:
         raise exception.InvalidInput(field, 'must be true or false.')
     return _BOOLEANS[value]

@@ -54,12 +54,11 @@ class Shown:
 
     def __init__(self, app, metrics, path):
         self._app = app
-        self._path = path
         self._route = route.Route('GET', path, rule=None)
         self._show = prometheus_client.make_wsgi_app(metrics.registry)
 
     def __call__(self, environ, start_response):
-        if (environ.get('PATH_INFO') != self._path or
+        if (environ.get('PATH_INFO') != self._route.path or
                 environ['REQUEST_METHOD'] != 'GET' or
                 not _is_direct(environ)):
             return self._app(environ, start_response)
