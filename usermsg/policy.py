@@ -185,7 +185,8 @@ def read_files(conf):
 
     :raises usermsg.exception.ConfigurationError: as :class:`Policy`
     """
-    files = {path: _read(path) for path in _policy_files(conf)}
+    files = {path: yamlfile.load(path, may_be_empty=False)
+             for path in _policy_files(conf)}
     defaults = {rule.name for rule in policies.list_rules()}
     named = defaults.union(*files.values())
     for path, content in files.items():
@@ -254,15 +255,6 @@ def _policy_files(conf):
             for path in paths:
                 if path.is_file() and not path.name.startswith('.'):
                     yield str(path)
-
-
-def _read(path):
-    content = yamlfile.load(path)
-    if not os.path.getsize(path):
-        raise exception.ConfigurationError(
-            'the file is empty, as after a full disk; a comment in it says '
-            'that it is meant.', path, 1)
-    return content
 
 
 def _fault(rule, named):

@@ -76,9 +76,10 @@ def _construct_mapping(loader, node):
 _Loader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)
 
 
-def load(path):
+def load(path, may_be_empty=True):
     """The mapping in a file, empty in an empty one.
 
+    :param may_be_empty: also where the file has no bytes, as after a full disk
     :returns: a :class:`Mapping`, as are those in it
     :raises exception.ConfigurationError: the file can't be read or isn't
         one YAML document, a mapping with string keys, none of them twice
@@ -88,6 +89,10 @@ def load(path):
     except OSError as error:
         raise exception.ConfigurationError(
             f'cannot be read: {error.strerror}.', path) from None
+    if not data and not may_be_empty:
+        raise exception.ConfigurationError(
+            'the file is empty, as after a full disk; a comment in it says '
+            'that it is meant.', path, 1)
     try:
         text = data.decode('utf-8')
     except UnicodeDecodeError as error:
