@@ -149,9 +149,11 @@ class TestCreate(TestCase):
         self.use()
         drafts = [self.drafts(1, source_id=f'import {number}')[0]
                   for number in range(3)]
-        self.assertEqual(3, store.store(self.db, drafts, []).new)
-        self.assertEqual(1, store.store(
-            self.db, [], [(drafts[0].row.id, drafts[0].key)]).deleted_there)
+        numbers, _clashes = store.store(self.db, drafts, [])
+        self.assertEqual(3, numbers['new'])
+        numbers, _clashes = store.store(
+            self.db, [], [(drafts[0].row.id, drafts[0].key)])
+        self.assertEqual(1, numbers['deleted_there'])
         self.assertEqual([], self.told())
 
 

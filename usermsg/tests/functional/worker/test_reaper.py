@@ -323,9 +323,9 @@ class TestPlans(TestCase):
                     names = index.split('|')
                     if ('messages_project_id_idx' in names and
                             statement.startswith('SELECT count(')):
-                        # Either index of a project will do; the planner
-                        # changes its mind as statistics come in.
-                        names.append('messages_project_prefix_id_idx')
+                        # Any index of a project will do; the planner changes
+                        # its mind as statistics come in.
+                        names.append('messages_project_')
                     self.assertTrue(any(name in str(plan) for name in names),
                                     f'{statement}\n{plan}')
                     for bad in ('Seq Scan', 'filesort', 'temporary', 'Sort',
