@@ -180,7 +180,7 @@ def qpid_part(place):
                          f'{target["port"]}',
                 'address': target['address'], 'vhost': target.get('vhost'),
                 'allow_plain_without_tls': True,
-                'window': proton_alone.WINDOW}.items():
+                'max_in_flight': proton_alone.WINDOW}.items():
             conf.set_override(name, value, options.GROUP.name)
         ours = qpid.QpidDriver(conf, topics=['notifications'])
         stack.callback(ours.close)

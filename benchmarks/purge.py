@@ -37,14 +37,14 @@ from usermsg.message import api  # noqa: E402
 from usermsg.objects import ids  # noqa: E402
 
 #: For each message that goes, so many stay.
-KEPT = 0.2
+CACHE_TTL = 0.2
 READERS = 2
 QUIET = 10
 
 
 def fill(database, number):
     """Insert that many messages and some more; returns what divides them."""
-    stream = data.rows(number, int(number * KEPT))
+    stream = data.rows(number, int(number * CACHE_TTL))
     written = 0
     when = None
     while batch := list(itertools.islice(stream, 5000)):
@@ -161,7 +161,7 @@ def run(url, number):
     recorded = len(quiet.writes) + len(busy.writes) - len(problems)
     if not problems and (
             first + second, old, left) != (
-            number, 0, int(number * KEPT) + recorded):
+            number, 0, int(number * CACHE_TTL) + recorded):
         problems.append(f'{first} + {second} removed, {old} old and {left} '
                         f'in all are left, {recorded} were recorded')
     if status != 130:

@@ -12,8 +12,8 @@
       SourceGone              source_id used before, for a deleted message
       Forbidden               the policy says no
       ConfigurationError      a file that an operator wrote; names file, line
-      OriginUnusable          a database to bring messages over from
-      IdsTaken                ids of messages to bring over are in use
+      SourceDatabaseError          a database to bring messages over from
+      IdsInUse                ids of messages to bring over are in use
       DatabaseUnavailable     the database can't be reached now
 
 ``code`` is part of the REST API: it is never changed, and never used again
@@ -113,14 +113,14 @@ class ConfigurationError(UsermsgError):
         super().__init__(f'{place}: {reason}' if place else reason)
 
 
-class OriginUnusable(UsermsgError):
+class SourceDatabaseError(UsermsgError):
     """Another service's database can't be read, or isn't understood.
 
     :param reason: why, in sentences that speak of "it"; for an operator
     """
 
 
-class IdsTaken(UsermsgError):
+class IdsInUse(UsermsgError):
     """Ids of messages to import are in use, and can't be found in use."""
 
 
@@ -130,7 +130,7 @@ class DatabaseUnavailable(UsermsgError):
             'later.')
 
 
-def words_of(error, known=()):
+def log_text(error, known=()):
     """What a log may say of an exception.
 
     :param known: more classes whose texts are ours; those of all others

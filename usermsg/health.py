@@ -20,10 +20,10 @@ from usermsg import exception
 LOG = log.getLogger(__name__)
 
 #: Seconds that an answer is good for.
-KEPT = 1
+CACHE_TTL = 1
 
 #: Seconds that the database has.
-PATIENCE = 2
+TIMEOUT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +48,10 @@ class DatabaseHealth:
     :param database: a :class:`usermsg.db.engine.Database`
     """
 
-    def __init__(self, database, kept=KEPT, patience=PATIENCE):
+    def __init__(self, database, ttl=CACHE_TTL, timeout=TIMEOUT):
         self._database = database
         self._cached = cached_call.CachedCall(
-            self._ask, _failed, kept, patience, name='usermsg-health')
+            self._ask, _failed, ttl, timeout, name='usermsg-health')
 
     def state(self):
         """A :class:`DatabaseState`, a second old at most."""
@@ -73,7 +73,7 @@ class DatabaseHealth:
 
 
 def _failed(error, _before):
-    if isinstance(error, bounded_call.Expired):
+    if isinstance(error, bounded_call.CallTimeout):
         LOG.error('The database does not answer.')
         return DatabaseState('timeout')
     LOG.exception('The database cannot be asked.')

@@ -118,7 +118,7 @@ class _Rules:
             asks_elsewhere.intersection(_KIND.findall(text))
             for _name, text in self.texts) else REMEMBERED
         self._decide = functools.lru_cache(remembered)(self._ask)
-        for doubt in doubts(files):
+        for doubt in upgrade_warnings(files):
             LOG.warning('Policy: %s', doubt)
 
     def allow(self, context, rule, project_id):
@@ -142,7 +142,7 @@ def _plugged_in():
         group='oslo.policy.rule_checks')}
 
 
-def doubts(files):
+def upgrade_warnings(files):
     """What stands in an operator's files and never matches, in sentences.
 
     It isn't refused: a rule that is the same for several services may hold

@@ -57,9 +57,9 @@ def make_app(runtime):
         app = cors.CORS(app, conf)
     if conf.metrics.path:
         _check_path(conf.metrics.path, controller.table)
-        app = metrics.Shown(app, runtime.metrics, conf.metrics.path)
+        app = metrics.MetricsEndpoint(app, runtime.metrics, conf.metrics.path)
     app = security_headers.Headers(request_id.RequestId(app))
-    app = metrics.Counted(app, runtime.metrics)
+    app = metrics.RequestMetrics(app, runtime.metrics)
     return request_body.Consumed(app, conf.api.max_request_body_size)
 
 

@@ -12,7 +12,7 @@ def json(response, content, dumps=orjson.dumps):
     return response
 
 
-def in_words(request, response, content, dumps=orjson.dumps):
+def localized_json(request, response, content, dumps=orjson.dumps):
     """An answer with texts in the language that the reader prefers."""
     response.headers['Content-Language'] = request.language
     response.headers['Vary'] = 'Accept-Language'

@@ -36,7 +36,7 @@ UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class ResolvedEvent:
     """What happened, in ids of the catalogue: all that a row keeps of it."""
 
     event_id: str
@@ -103,7 +103,7 @@ class Catalogue:
         self._unknown_texts = {ENGLISH: UNKNOWN_EVENT, **(unknown_texts or {})}
         self.languages = (ENGLISH, *sorted(
             (set(self._languages) | set(self._unknown_texts)) - {ENGLISH}))
-        #: Event id -> :class:`Outcome`: each permitted message, sorted.
+        #: Event id -> :class:`ResolvedEvent`: each permitted message, sorted.
         self.outcomes = {outcome.event_id: outcome for outcome in sorted(
             self._all_outcomes(), key=operator.attrgetter('event_id'))}
         self._on_unknown = on_unknown
@@ -113,7 +113,7 @@ class Catalogue:
 
     # -- from a caller's words to ids -------------------------------------
 
-    def outcome(self, *, event_id=None, action=None, detail=None,
+    def resolve(self, *, event_id=None, action=None, detail=None,
                 exception=None, resource_type=None):
         """The ids of what a caller says has happened.
 
@@ -189,7 +189,7 @@ class Catalogue:
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}']
 
     def find(self, event_id):
-        """The :class:`Outcome` of an event id, whole or composed.
+        """The :class:`ResolvedEvent` of an event id, whole or composed.
 
         :raises usermsg.exception.DefinitionNotFound: it isn't here
         """
@@ -201,11 +201,11 @@ class Catalogue:
     def _all_outcomes(self):
         for prefix, namespace in self.namespaces.items():
             for event_id in namespace.events:
-                yield Outcome(event_id, prefix, None)
+                yield ResolvedEvent(event_id, prefix, None)
             for resource_type, action, detail in itertools.product(
                     namespace.resource_types, namespace.actions,
                     namespace.details):
-                yield Outcome(f'{prefix}_{resource_type}_{action}_{detail}',
+                yield ResolvedEvent(f'{prefix}_{resource_type}_{action}_{detail}',
                               prefix, resource_type, action, detail)
 
     # -- from ids to words ------------------------------------------------

@@ -53,19 +53,19 @@ def load(overlay_dir=None, on_unknown=None):
     :raises usermsg.exception.ConfigurationError: names the plug-in or the
         file, the line and what is wrong
     """
-    draft = _Draft(_plug_ins())
+    new_message = _Draft(_plug_ins())
     for document in _translations():
-        draft.add(document)
+        new_message.add(document)
     if overlay_dir:
         # What is English first: a translation needs its entry.
         documents = [_Document(path) for path in _yaml_files(overlay_dir)]
         documents.sort(
             key=lambda document: document.language != catalogue.ENGLISH)
         for document in documents:
-            draft.add(document)
-    english = draft.languages.pop(catalogue.ENGLISH)
-    return catalogue.Catalogue(english.values(), draft.languages,
-                               draft.unknown_texts, on_unknown)
+            new_message.add(document)
+    english = new_message.languages.pop(catalogue.ENGLISH)
+    return catalogue.Catalogue(english.values(), new_message.languages,
+                               new_message.unknown_texts, on_unknown)
 
 
 @functools.cache

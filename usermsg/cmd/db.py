@@ -10,10 +10,10 @@ from usermsg.db import migration
 from usermsg import exception
 
 
-def why_unusable(error):
+def unusable_reason(error):
     """What a DatabaseUnavailable is about, in one line for an operator."""
     return 'The database cannot be used: ' + (
-        engine.driver_words(error.__cause__) if error.__cause__ else
+        engine.driver_message(error.__cause__) if error.__cause__ else
         'another process is upgrading it. Try again when that is done.')
 
 
@@ -36,7 +36,7 @@ class Command(command.Command):
         try:
             return super().run(parsed_args)
         except exception.DatabaseUnavailable as error:
-            raise RuntimeError(why_unusable(error)) from error
+            raise RuntimeError(unusable_reason(error)) from error
 
     def say(self, line):
         print(line, file=self.app.stdout, flush=True)

@@ -119,9 +119,9 @@ class _Import(progress.Command):
     def take_action(self, parsed_args):
         url = (configured(parsed_args.from_config)
                if parsed_args.url is None else
-               urls.usable_url(parsed_args.url, '--from'))
+               urls.parse_url(parsed_args.url, '--from'))
         conf = self.app.conf
-        self._db = engine.Database(conf, patient=True)
+        self._db = engine.Database(conf, no_statement_timeout=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
         self._known_events = catalogue.outcomes
         self._converter = self.kind(
@@ -132,7 +132,7 @@ class _Import(progress.Command):
             with source.connect(url, self.kind,
                                 parsed_args.any_revision) as table:
                 self._import(table, parsed_args)
-        except exception.OriginUnusable as error:
+        except exception.SourceDatabaseError as error:
             raise RuntimeError(
                 f'The database of {self.kind.title} cannot be used: {error}'
             ) from None
@@ -151,7 +151,7 @@ class _Import(progress.Command):
 
     def _bring(self, rows, dry_run):
         """Bring one batch over; returns how many rows it has."""
-        drafts, gone = {}, []
+        new_messages, gone = {}, []
         numbers = self._report.numbers
         for row in rows:
             if self._converter.is_deleted(row):
@@ -160,23 +160,23 @@ class _Import(progress.Command):
                     gone.append(self._converter.identity(row))
                 continue
             try:
-                draft = self._converter.draft(row)
+                new_message = self._converter.new_message(row)
             except exception.InvalidInput as error:
                 self._report.skip(row.id, str(error))
                 continue
-            if draft is None:
+            if new_message is None:
                 numbers['expired'] += 1
             else:
-                drafts[draft] = row.id
-        results, clashes = store.store(self._db, list(drafts), gone, dry_run)
+                new_messages[new_message] = row.id
+        results, clashes = store.store(self._db, list(new_messages), gone, dry_run)
         numbers.update(results)
         # Each was counted as deleted too.
         numbers['deleted'] -= results['deleted_there']
-        for draft in clashes:
-            self._report.skip(drafts.pop(draft), _CLASH)
-        for draft in drafts:
-            if draft.row.event_id not in self._known_events:
-                self._report.unknown(draft.row.event_id)
+        for new_message in clashes:
+            self._report.skip(new_messages.pop(new_message), _CLASH)
+        for new_message in new_messages:
+            if new_message.row.event_id not in self._known_events:
+                self._report.unknown(new_message.row.event_id)
         return len(rows)
 
 
@@ -214,5 +214,5 @@ def configured(path):
         conf([], project='usermsg', default_config_files=[path],
              default_config_dirs=[], use_env=False)
     values.check(conf, 'database', ['connection'], use_env=False)
-    return urls.usable_url(conf.database.connection,
+    return urls.parse_url(conf.database.connection,
                            f'{path}: [database] connection')

@@ -155,7 +155,7 @@ class Retry(_Change):
 
     Usually those that were set aside, when the reason is mended: --set-aside.
     usermsg-worker delivers them in its next round. In small transactions,
-    with pauses ([reaper] pause); Ctrl-C ends it after the one under way. The
+    with pauses ([reaper] batch_delay); Ctrl-C ends it after the one under way. The
     exit status is then 130.
     """
 
@@ -177,7 +177,7 @@ class Drop(_Change):
     """Remove notifications without delivering them.
 
     Nobody is told of them then. In small transactions, with pauses ([reaper]
-    pause); Ctrl-C ends it after the one under way, and the same command goes
+    batch_delay); Ctrl-C ends it after the one under way, and the same command goes
     on from there. The exit status is then 130.
     """
 

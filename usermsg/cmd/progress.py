@@ -140,5 +140,5 @@ class Command(db_command.Command):
         :param done: such as ``have been removed``; so too ``would``
         """
         if not dry_run:
-            total = self.follow(steps, total, what, self.app.conf.reaper.pause)
+            total = self.follow(steps, total, what, self.app.conf.reaper.batch_delay)
         self.say(f'{total:,} {what} {would if dry_run else done}.')

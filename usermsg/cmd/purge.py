@@ -17,7 +17,7 @@ class Purge(progress.Command):
 
     Without --older-than it removes what has expired: messages, and the
     source ids that are remembered for longer. In small transactions, with
-    pauses ([reaper] batch and pause); Ctrl-C ends it after the one under
+    pauses ([reaper] batch_size and batch_delay); Ctrl-C ends it after the one under
     way, and the same command goes on from there. The exit status is then
     130.
     """
@@ -36,13 +36,13 @@ class Purge(progress.Command):
 
     def take_action(self, parsed_args):
         conf = self.app.conf
-        database = engine.Database(conf, patient=True)
+        database = engine.Database(conf, no_statement_timeout=True)
         told = writer.Outbox(database, conf)
         now = clock.read(database)
         for what, rows, event_type in _kinds(parsed_args, now):
             self.change(
-                removal.remove(database, rows, conf.reaper.batch,
-                               tell=told.teller(event_type)),
+                removal.remove(database, rows, conf.reaper.batch_size,
+                               tell=told.recorder(event_type)),
                 self.count(rows.count(database)), what, 'have been removed',
                 'would be removed', parsed_args.dry_run)
 

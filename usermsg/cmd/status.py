@@ -76,7 +76,7 @@ class Checks(upgradecheck.UpgradeCommands):
         try:
             version = migration.version(self.database)
         except exception.DatabaseUnavailable as error:
-            return _failure(db_command.why_unusable(error))
+            return _failure(db_command.unusable_reason(error))
         words = db_command.comparison(version)
         if version == migration.head():
             return _success(words)
@@ -107,10 +107,10 @@ class Checks(upgradecheck.UpgradeCommands):
 
     def _policy(self):
         policy.Policy(self.conf)
-        doubts = list(policy.doubts(policy.read_files(self.conf)))
+        upgrade_warnings = list(policy.upgrade_warnings(policy.read_files(self.conf)))
         result = common_checks.check_policy_json(self, self.conf)
-        if doubts and result.code == upgradecheck.Code.SUCCESS:
-            return _warning(' '.join(doubts[:NAMED]))
+        if upgrade_warnings and result.code == upgradecheck.Code.SUCCESS:
+            return _warning(' '.join(upgrade_warnings[:NAMED]))
         return result
 
     def _notification_drivers(self):
@@ -128,7 +128,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 if driver_loader.lacks_address(self.conf, driver)]
             problems += [
                 f'{name}: {doubt}' for name, driver in drivers.items()
-                if hasattr(driver, 'doubts') for doubt in driver.doubts()]
+                if hasattr(driver, 'upgrade_warnings') for doubt in driver.upgrade_warnings()]
         finally:
             driver_loader.close(drivers)
         if problems:

@@ -10,7 +10,7 @@ import time
 from usermsg.concurrency import per_process
 
 
-class Expired(Exception):
+class CallTimeout(Exception):
     """The call didn't end in time. It may still end, and have an effect."""
 
 
@@ -40,12 +40,12 @@ class Deadline:
     def run(self, call):
         """The result of ``call()``; what it raises is raised here.
 
-        :raises Expired: there was no result in time
+        :raises CallTimeout: there was no result in time
         """
         end = self._clock() + self._seconds
         free, idle = self._process.get()
         if not free.acquire(timeout=self._seconds):
-            raise Expired(f'no free place within {self._seconds} seconds')
+            raise CallTimeout(f'no free place within {self._seconds} seconds')
         future = futures.Future()
         try:
             worker = idle.pop()
@@ -61,7 +61,7 @@ class Deadline:
             # Not result(), which may raise a TimeoutError of the call's own.
             future.exception(max(0, end - self._clock()))
         except futures.TimeoutError:
-            raise Expired(
+            raise CallTimeout(
                 f'no answer within {self._seconds} seconds') from None
         return future.result()
 

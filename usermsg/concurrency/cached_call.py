@@ -17,16 +17,16 @@ class CachedCall:
 
     :param call: returns what there is to know
     :param failed: called with what that raised, or with a
-        :class:`usermsg.concurrency.bounded_call.Expired`, and with what was
+        :class:`usermsg.concurrency.bounded_call.CallTimeout`, and with what was
         known before, None at first; returns what is to be known instead
-    :param kept: seconds for which either is good
-    :param patience: seconds that somebody waits
+    :param ttl: seconds for which either is good
+    :param timeout: seconds that somebody waits
     :param name: of the thread that calls
     """
 
-    def __init__(self, call, failed, kept, patience, name):
+    def __init__(self, call, failed, ttl, timeout, name):
         self._process = per_process.PerProcess(
-            lambda: _Process(call, failed, kept, patience, name))
+            lambda: _Process(call, failed, ttl, timeout, name))
 
     def get(self):
         return self._process.get().get()
@@ -34,11 +34,11 @@ class CachedCall:
 
 class _Process:
 
-    def __init__(self, call, failed, kept, patience, name):
+    def __init__(self, call, failed, ttl, timeout, name):
         self._call = call
         self._failed = failed
-        self._kept = kept
-        self._deadline = bounded_call.Deadline(patience, places=1, name=name)
+        self._kept = ttl
+        self._deadline = bounded_call.Deadline(timeout, places=1, name=name)
         self._lock = threading.Lock()
         self._under_way = False
         self._good_until = 0
@@ -51,7 +51,7 @@ class _Process:
                 self._under_way = True
                 try:
                     self._deadline.run(self._run)
-                except bounded_call.Expired as error:
+                except bounded_call.CallTimeout as error:
                     self._meanwhile = self._failed(error, self._known)
                 except Exception as error:  # there is no thread for it
                     self._end(self._failed(error, self._known))

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[metrics]``: figures for Prometheus."""
+"""``[metrics]``: metrics for Prometheus."""
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup('metrics', title='Figures for Prometheus')
+GROUP = cfg.OptGroup('metrics', title='Metrics for Prometheus')
 
 OPTS = [
     cfg.PortOpt(

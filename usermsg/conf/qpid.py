@@ -101,13 +101,13 @@ OPTS = [
              'confirmed it. After that whoever sent it is told that it was '
              'not delivered. It is not sent any more then, but if it was on '
              'its way already it may still arrive. Where usermsg-worker '
-             'sends them, a third of [relay] lease at most.'),
+             'sends them, a third of [relay] lease_ttl at most.'),
     cfg.FloatOpt(
         'drain_timeout', default=5.0, min=0, max=300,
         help='How many seconds a process that ends gives to what is still '
              'to be confirmed.'),
     cfg.IntOpt(
-        'window', default=500, min=1, max=10000,
+        'max_in_flight', default=500, min=1, max=10000,
         help='How many notifications to one address can be on their way '
              'unconfirmed.'),
     cfg.IntOpt(

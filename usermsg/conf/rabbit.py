@@ -13,9 +13,9 @@ OPTS = [
              'confirmed it. After that it counts as not delivered. '
              'Connecting is part of it, to all hosts of transport_url '
              'together. Where usermsg-worker sends them, a third of [relay] '
-             'lease at most.'),
+             'lease_ttl at most.'),
     cfg.IntOpt(
-        'window', default=500, min=1, max=65535,
+        'max_in_flight', default=500, min=1, max=65535,
         help='How many notifications of a process may be pending: not yet '
              'sent, or not yet confirmed. More wait for room, within the '
              'same timeout.'),

@@ -11,11 +11,11 @@ OPTS = [
         help='How many seconds usermsg-worker waits before it looks again, '
              'when there was nothing to send.'),
     cfg.IntOpt(
-        'batch', default=500, min=1, max=1000,
+        'batch_size', default=500, min=1, max=1000,
         help='The most notifications that are under way at a time, for '
              'each driver.'),
     cfg.IntOpt(
-        'lease', default=60, min=30, max=3600,
+        'lease_ttl', default=60, min=30, max=3600,
         help='After how many seconds another worker may take over from one '
              'that has frozen. What that had under way is then sent twice, '
              'with the same message_id. A driver can wait for confirmations '

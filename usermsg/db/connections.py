@@ -36,12 +36,12 @@ _STATEMENT_TIMEOUT = 'statement_timeout=30000'
 _OF_READ_TIMEOUT = 0.9
 
 
-def create_engine(url, options, patient=False):
+def create_engine(url, options, no_statement_timeout=False):
     """An engine that has no connection yet.
 
     :param url: of :func:`usermsg.db.url.completed`
     :param options: of ``[database]``
-    :param patient: let the server work on what takes longer than a request
+    :param no_statement_timeout: let the server work on what takes longer than a request
         may
     """
     dialect = url.get_backend_name()
@@ -64,7 +64,7 @@ def create_engine(url, options, patient=False):
         sa.event.listen(engine, 'connect', _set_up_sqlite)
     elif dialect == 'postgresql':
         settings = list(_INDEX_WALKS)
-        if not patient and 'statement_timeout' not in str(
+        if not no_statement_timeout and 'statement_timeout' not in str(
                 url.query.get('options')):
             settings.append(_STATEMENT_TIMEOUT)
         _set_at_connect(engine, settings)

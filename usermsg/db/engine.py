@@ -29,21 +29,21 @@ class Database:
     """Lazy: connects on first use, and again in a process that was forked.
 
     :param conf: where ``[database]`` is read
-    :param patient: let statements take longer than a request may
+    :param no_statement_timeout: let statements take longer than a request may
     :raises usermsg.exception.ConfigurationError: the address is missing or
         can't be understood, its driver isn't installed, or a file that it
         names can't be read
     """
 
-    def __init__(self, conf, patient=False):
+    def __init__(self, conf, no_statement_timeout=False):
         self._conf = conf
         self._url = urls.completed(
-            urls.usable_url(conf.database.connection),
-            conf.database.connection_parameters, patient)
+            urls.parse_url(conf.database.connection),
+            conf.database.connection_parameters, no_statement_timeout)
         # Of two that are made at once the one that loses has no connection.
         self._engines = per_process.PerProcess(
             lambda: connections.create_engine(
-                self._url, conf.database, patient))
+                self._url, conf.database, no_statement_timeout))
         self._forks = fork.Gate(self._let_go)
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
@@ -51,14 +51,14 @@ class Database:
             exception_checker=_is_locked)(self._write_once)
 
     @contextlib.contextmanager
-    def patient(self):
+    def without_statement_timeout(self):
         """The same database, for the length of a ``with`` block.
 
         It has connections of its own, on which MariaDB may take as long for
         an answer as it needs. They are closed at the end, and with them ends
         what MariaDB keeps for a connection.
         """
-        other = Database(self._conf, patient=True)
+        other = Database(self._conf, no_statement_timeout=True)
         try:
             yield other
         finally:
@@ -103,7 +103,7 @@ class Database:
 
     def _with_path(self, error):
         """The same error; SQLite doesn't say which file it can't open."""
-        words = driver_words(error)
+        words = driver_message(error)
         if self.dialect != 'sqlite' or not words.endswith(_NO_FILE):
             return error
         return db_exception.DBConnectionError(sqlite3.OperationalError(
@@ -155,14 +155,14 @@ def _translated():
         raise  # says something about the data, not about the database
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        words = driver_words(error)
+        words = driver_message(error)
         LOG.error('The database cannot be used: %s.%s', words,
                   ' Run "usermsg-manage db sync".'
                   if _MISSING.search(words) else '')
         raise exception.DatabaseUnavailable() from error
 
 
-def driver_words(error):
+def driver_message(error):
     """What the driver said, in one line.
 
     Not what oslo.db and SQLAlchemy say, which holds the statement.

@@ -8,7 +8,7 @@ import weakref
 
 #: Seconds. A fork waits no longer, for example for a thread that forks while
 #: it is inside itself.
-PATIENCE = 2
+TIMEOUT = 2
 
 
 class Gate:
@@ -62,7 +62,7 @@ class Gate:
         # The condition stays locked until after the fork.
         self._changed.acquire()
         self._closed = True
-        self._changed.wait_for(lambda: not self._inside, PATIENCE)
+        self._changed.wait_for(lambda: not self._inside, TIMEOUT)
         self._let_go()
 
     def _open(self):

@@ -49,12 +49,12 @@ def revision_of(connection):
         connection).get_current_revision()
 
 
-def sync(database: engine.Database, patience=25, report=None):
+def sync(database: engine.Database, timeout=25, report=None):
     """Upgrade to the newest revision. Safe to repeat, and to run twice.
 
     It takes as long as it needs once it has begun.
 
-    :param patience: whole seconds to wait until no other process upgrades,
+    :param timeout: whole seconds to wait until no other process upgrades,
         and for a table that others use
     :param report: called with a line for each step that takes long on large
         tables, before it begins
@@ -62,17 +62,17 @@ def sync(database: engine.Database, patience=25, report=None):
     :raises usermsg.exception.DatabaseUnavailable: not now; without a cause
         if another process is at it for too long
     """
-    with database.patient() as own:
+    with database.without_statement_timeout() as own:
         before = own.write(
-            lambda connection: _upgrade(connection, patience, report),
+            lambda connection: _upgrade(connection, timeout, report),
             # An index of PostgreSQL can't be built in one without stopping
             # all who write.
             transaction=False)
         return before, version(own)
 
 
-def _upgrade(connection, patience, report):
-    _LOCKS[connection.dialect.name](connection, patience)
+def _upgrade(connection, timeout, report):
+    _LOCKS[connection.dialect.name](connection, timeout)
     before = revision_of(connection)
     if connection.dialect.name != 'sqlite':
         # Else alembic would take this transaction for that of all revisions,
@@ -85,11 +85,11 @@ def _upgrade(connection, patience, report):
 
 # Each waits until no other process upgrades the same database.
 
-def _lock_postgresql(connection, patience):
+def _lock_postgresql(connection, timeout):
     # Of the session, as there are several transactions. It ends with the
     # connection.
     lock = sa.select(sa.func.pg_try_advisory_lock(_LOCK))
-    end = time.monotonic() + patience
+    end = time.monotonic() + timeout
     while not connection.scalar(lock):
         # An upgrade that builds an index waits for older transactions.
         connection.rollback()
@@ -101,7 +101,7 @@ def _lock_postgresql(connection, patience):
             # operator's connections have a limit.
             ('statement_timeout', '0'), ('transaction_timeout', '0'),
             # Who waits for a table makes all others wait who come later.
-            ('lock_timeout', f'{patience}s'),
+            ('lock_timeout', f'{timeout}s'),
             # Else the server would go on after this process was killed, with
             # the lock.
             ('client_connection_check_interval', '1s')):
@@ -113,17 +113,17 @@ _SET = sa.text('SELECT set_config(name, :value, false) FROM pg_settings '
                'WHERE name = :name')
 
 
-def _lock_mariadb(connection, patience):
+def _lock_mariadb(connection, timeout):
     # Of the server, not of the database. It ends with the connection: it
     # outlives the transaction, and each change of a table ends that.
     name = sa.func.concat('usermsg.', sa.func.md5(sa.func.database()))
-    if not connection.scalar(sa.select(sa.func.get_lock(name, patience))):
+    if not connection.scalar(sa.select(sa.func.get_lock(name, timeout))):
         raise exception.DatabaseUnavailable()
     # A table that others use is waited for again some five times, as after
     # any deadlock, and meanwhile nobody waits behind this one. A large one
     # takes longer than any statement may.
     connection.execute(sa.text(
-        f'SET lock_wait_timeout = {max(patience // 5, 1)}, '
+        f'SET lock_wait_timeout = {max(timeout // 5, 1)}, '
         f'max_statement_time = 0'))
 
 

@@ -29,7 +29,7 @@ _DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
             'postgresql': ('postgresql+psycopg2', 'psycopg2', 'postgresql')}
 
 
-def usable_url(text, name='[database] connection'):
+def parse_url(text, name='[database] connection'):
     """The address of a database that can be used here.
 
     :param name: where the text stands; errors say that, never the text
@@ -102,17 +102,17 @@ def _driver_advice(backend, missing):
     return f'Write {scheme}://..., or install that driver yourself.'
 
 
-def completed(url, configured='', patient=False):
+def completed(url, configured='', no_statement_timeout=False):
     """A URL with what the drivers and servers leave open.
 
     :param configured: further parameters, in the form of a query string
-    :param patient: without a limit on the time to read an answer
+    :param no_statement_timeout: without a limit on the time to read an answer
     :raises usermsg.exception.ConfigurationError: a file that a parameter
         names can't be read
     """
     given = dict(parse.parse_qsl(configured))
     _check_files(given, '[database] connection_parameters')
     query = {**_DEFAULTS[url.get_backend_name()], **given, **url.query}
-    if patient:
+    if no_statement_timeout:
         query.pop('read_timeout', None)
     return url.set(query=query)

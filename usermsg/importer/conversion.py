@@ -73,8 +73,8 @@ class Converter:
                                        validation.PROJECT_ID),
                  f'import:{self.name}:{old_id}'))
 
-    def draft(self, row):
-        """A :class:`usermsg.objects.message.Draft`; None if it has expired.
+    def new_message(self, row):
+        """A :class:`usermsg.objects.message.NewMessage`; None if it has expired.
 
         :raises usermsg.exception.InvalidInput: the row can't be brought
             over; names the column
@@ -105,7 +105,7 @@ class Converter:
             created_at=clock.naive(_time('created_at', row.created_at)),
             expires_at=clock.naive(expires_at))
         # The key alone says which message it is, whatever has changed since.
-        return message.Draft(
+        return message.NewMessage(
             converted, source_id,
             hashlib.sha256(source_id.encode()).hexdigest())
 

@@ -35,7 +35,7 @@ _ENCODING = ('utf-8', 'surrogateescape')
 _BUSY_TIMEOUT = 30
 
 
-class Origin:
+class SourceDatabase:
     """The table of messages, while its database is open.
 
     :param kind: a subclass of :class:`usermsg.importer.conversion.Converter`
@@ -64,7 +64,7 @@ class Origin:
                 heads = migration.MigrationContext.configure(
                     self._connection).get_current_heads()
         except sa_exception.DBAPIError as error:
-            if _DENIED.search(database.driver_words(error)):
+            if _DENIED.search(database.driver_message(error)):
                 return None
             raise
         # Of any characters.
@@ -76,13 +76,13 @@ class Origin:
         A revision that isn't known may have changed what stands in them.
         """
         if self.revision is None:
-            raise exception.OriginUnusable(
+            raise exception.SourceDatabaseError(
                 f'It does not say its revision: its table "alembic_version" '
                 f'is missing or empty, or this account may not read it. If '
                 f'it is that of an older release of {self._kind.title}, '
                 f'--any-revision goes on without.')
         if self.revision not in self._kind.revisions:
-            raise exception.OriginUnusable(
+            raise exception.SourceDatabaseError(
                 f'Its revision {self.revision} is none of '
                 f'{self._kind.title} that this release knows. A newer '
                 f'release of usermsg may; --any-revision goes on with this '
@@ -94,20 +94,20 @@ class Origin:
         One that isn't known may well say who may read a message.
         """
         if not inspector.has_table(TABLE):
-            raise exception.OriginUnusable(
+            raise exception.SourceDatabaseError(
                 f'It has no table "{TABLE}". Is it the database of '
                 f'{self._kind.title}, made by "{self._kind.program} db '
                 f'sync"?')
         found = {column['name'] for column in inspector.get_columns(TABLE)}
         missing = sorted(set(self._kind.columns) - found)
         if missing:
-            raise exception.OriginUnusable(
+            raise exception.SourceDatabaseError(
                 f'Its table "{TABLE}" is not that of {self._kind.title}: it '
                 f'has no {", ".join(missing)}{self._at_revision()}.')
         unknown = sorted(found.difference(self._kind.columns,
                                           self._kind.others))
         if unknown:
-            raise exception.OriginUnusable(
+            raise exception.SourceDatabaseError(
                 f'Its table "{TABLE}" has columns that this release does '
                 f'not know: {", ".join(unknown)}{self._at_revision()}. A '
                 f'newer release of usermsg may.')
@@ -133,11 +133,11 @@ class Origin:
 
 @contextlib.contextmanager
 def connect(url, kind, any_revision=False):
-    """An :class:`Origin`, for the length of a ``with`` block.
+    """An :class:`SourceDatabase`, for the length of a ``with`` block.
 
-    :param url: of :func:`usermsg.db.url.usable_url`
-    :param any_revision: see :class:`Origin`
-    :raises usermsg.exception.OriginUnusable: it can't be reached or read,
+    :param url: of :func:`usermsg.db.url.parse_url`
+    :param any_revision: see :class:`SourceDatabase`
+    :raises usermsg.exception.SourceDatabaseError: it can't be reached or read,
         also later in the block, or its tables aren't those of the service
     """
     engine = _engine(url)
@@ -148,13 +148,13 @@ def connect(url, kind, any_revision=False):
             # A parameter that the driver doesn't take, a file that holds no
             # certificate, or a module that it needs for the way in which the
             # server wants the password.
-            raise exception.OriginUnusable(
-                f'{database.driver_words(error)}.') from None
+            raise exception.SourceDatabaseError(
+                f'{database.driver_message(error)}.') from None
         with connection, connection.begin():
-            yield Origin(connection, kind, any_revision)
+            yield SourceDatabase(connection, kind, any_revision)
     except sa_exception.DBAPIError as error:
-        raise exception.OriginUnusable(
-            f'{database.driver_words(error)}.') from None
+        raise exception.SourceDatabaseError(
+            f'{database.driver_message(error)}.') from None
 
 
 def _engine(url):
@@ -187,7 +187,7 @@ def _unchanging(url):
     """
     path = url.database
     if not path or not os.path.isfile(path):  # SQLite would make one
-        raise exception.OriginUnusable('There is no such file.')
+        raise exception.SourceDatabaseError('There is no such file.')
     written = any(os.path.exists(f'{path}{end}') for end in (
         '-wal', '-journal'))
     return url.set(database=pathlib.Path(path).absolute().as_uri()).set(

@@ -17,38 +17,38 @@ _MESSAGES = models.messages
 _ATTEMPTS = 10
 
 
-def store(db, drafts, gone, dry_run=False):
+def store(db, new_messages, gone, dry_run=False):
     """Store what isn't there yet and never was.
 
-    Which message a draft is says its key.
+    Which message a new_message is says its key.
 
-    :param drafts: :class:`usermsg.objects.message.Draft` objects, each with
+    :param new_messages: :class:`usermsg.objects.message.NewMessage` objects, each with
         an id and a key that would be the same at any other time
     :param gone: the (id, key) of messages that must not be there any more
     :param dry_run: change nothing
     :returns: what was done, or what would be: how many messages are ``new``,
         were ``known``, had been ``deleted_here``, or are deleted now, as they
-        were ``deleted_there``; and the drafts whose id another message has
+        were ``deleted_there``; and the new_messages whose id another message has
     :raises usermsg.exception.DatabaseUnavailable: not now
-    :raises usermsg.exception.IdsTaken: ids are stored and can't be found,
+    :raises usermsg.exception.IdsInUse: ids are stored and can't be found,
         however often
     """
-    for _attempt in range(len(drafts) + _ATTEMPTS):
+    for _attempt in range(len(new_messages) + _ATTEMPTS):
         stored = message.stored_under(db, [
-            *(draft.key for draft in drafts), *(key for _id, key in gone)])
+            *(new_message.key for new_message in new_messages), *(key for _id, key in gone)])
         # None where the message has been deleted.
         by_key = {key: row and row.id
                   for key, (_digest, row) in stored.items()}
         to_delete = [message_id for message_id, key in gone
                      if by_key.get(key) == message_id]
-        known = [by_key[draft.key] for draft in drafts if draft.key in by_key]
-        taken = _ids(db, [draft.row.id for draft in drafts
-                          if draft.key not in stored])
+        known = [by_key[new_message.key] for new_message in new_messages if new_message.key in by_key]
+        taken = _ids(db, [new_message.row.id for new_message in new_messages
+                          if new_message.key not in stored])
         new, clashes = [], []
-        for draft in drafts:
-            if draft.key not in stored:
-                (clashes if draft.row.id in taken else new).append(draft)
-                taken.add(draft.row.id)
+        for new_message in new_messages:
+            if new_message.key not in stored:
+                (clashes if new_message.row.id in taken else new).append(new_message)
+                taken.add(new_message.row.id)
         try:
             deleted = (len(to_delete) if dry_run else
                        _change(db, new, to_delete))
@@ -59,7 +59,7 @@ def store(db, drafts, gone, dry_run=False):
         return collections.Counter(
             new=len(new), known=len(known) - known.count(None),
             deleted_here=known.count(None), deleted_there=deleted), clashes
-    raise exception.IdsTaken(
+    raise exception.IdsInUse(
         f'Other writers keep storing messages with ids from {new[0].row.id} '
         f'to {new[-1].row.id}, and deleting them.')
 

@@ -61,9 +61,9 @@ class API:
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
         outbox = runtime.outbox
-        self._tell_created = outbox.teller(event_types.MESSAGE_CREATE)
-        self._tell_deleted = outbox.teller(event_types.MESSAGE_DELETE)
-        self._tell_expired = outbox.teller(event_types.MESSAGE_EXPIRE)
+        self._tell_created = outbox.recorder(event_types.MESSAGE_CREATE)
+        self._tell_deleted = outbox.recorder(event_types.MESSAGE_DELETE)
+        self._tell_expired = outbox.recorder(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
@@ -103,7 +103,7 @@ class API:
         if project_id is None:
             project_id = getattr(context, 'project_id', None)
         try:
-            draft = self.draft({
+            new_message = self.new_message({
                 'project_id': project_id, 'event_id': event_id,
                 'action': action, 'detail': detail,
                 'resource_type': resource_type,
@@ -120,21 +120,21 @@ class API:
         try:
             [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(
-                    self._db, [draft], self._tell_created))
+                    self._db, [new_message], self._tell_created))
             if result.error is not None:
                 raise result.error
         except Exception as error:
-            row = draft.row
+            row = new_message.row
             self._metrics.not_recorded.inc(1, _labels(row))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s', row.request_id, row.event_id,
                       row.resource_type, row.resource_uuid,
-                      errors.words_of(error, (bounded_call.Expired,)))
+                      errors.log_text(error, (bounded_call.CallTimeout,)))
             return None
         self._count([result])
         return result.message
 
-    def draft(self, values, *, exception=None, created_at=None, place=''):
+    def new_message(self, values, *, exception=None, created_at=None, place=''):
         """What :meth:`record` stores, checked. Touches no database.
 
         :param values: attributes of a new message, as
@@ -143,7 +143,7 @@ class API:
         :param exception: see :meth:`create`
         :param created_at: an aware datetime; now if left out
         :param place: what errors call the message
-        :returns: a :class:`usermsg.objects.message.Draft`
+        :returns: a :class:`usermsg.objects.message.NewMessage`
         :raises usermsg.exception.InvalidInput: names the attribute
         """
         schemas.new_message().check({
@@ -152,7 +152,7 @@ class API:
             if not isinstance(value, entries.Constant)}, place)
         get = values.get
         try:
-            outcome = self._catalogue.outcome(
+            outcome = self._catalogue.resolve(
                 event_id=get('event_id'), action=get('action'),
                 detail=get('detail'), exception=exception,
                 resource_type=get('resource_type'))
@@ -178,16 +178,16 @@ class API:
             expires_at=made + self._ttl[level])
         source_id = get('source_id')
         if source_id is None:
-            return self._objects.Draft(row)
-        return self._objects.Draft(row, source_id, _digest(
+            return self._objects.NewMessage(row)
+        return self._objects.NewMessage(row, source_id, _digest(
             row.event_id, row.resource_type, row.resource_uuid, level))
 
-    def record(self, drafts):
+    def record(self, new_messages):
         """Store messages in one transaction.
 
-        :param drafts: of :meth:`draft`
+        :param new_messages: of :meth:`new_message`
         :returns: a list of :class:`usermsg.objects.message.Recorded`, in the
-            order of the drafts: one whose ``source_id`` was used before, for
+            order of the new_messages: one whose ``source_id`` was used before, for
             other content or for a message that has been deleted since, has
             an error, and the others are stored
         :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
@@ -195,10 +195,10 @@ class API:
         """
         try:
             results = self._objects.MessageList.record(
-                self._db, drafts, self._tell_created)
+                self._db, new_messages, self._tell_created)
         except errors.DatabaseUnavailable:
-            for draft in drafts:
-                self._metrics.not_recorded.inc(1, _labels(draft.row))
+            for new_message in new_messages:
+                self._metrics.not_recorded.inc(1, _labels(new_message.row))
             raise
         self._count(results)
         return results

@@ -17,5 +17,5 @@ def get_message_text(event_id):
     :raises usermsg.exception.NotPermitted: there is no such message
     """
     catalogue = loader.built_in()
-    outcome = catalogue.outcome(event_id=event_id)
+    outcome = catalogue.resolve(event_id=event_id)
     return catalogue.describe(outcome.event_id).user_message

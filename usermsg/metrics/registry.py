@@ -16,7 +16,7 @@ SHARED_DIRECTORY_VARIABLE = 'PROMETHEUS_MULTIPROC_DIR'
 
 
 class Metrics:
-    """Figures of one runtime, in a registry of their own.
+    """Metrics of one runtime, in a registry of their own.
 
     A registry of its own, because one process can hold several runtimes.
 
@@ -47,8 +47,8 @@ class Metrics:
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '
             'in the catalogue of this host.')
-        self.notifications_not_sent = self._counter(
-            'usermsg_notifications_not_sent',
+        self.notifications_dropped = self._counter(
+            'usermsg_notifications_dropped',
             'Notifications of images that were given up, as nothing took '
             'them.',
             labels=('event_type', 'priority'))
@@ -62,8 +62,8 @@ class Metrics:
         self.expired = self._counter(
             'usermsg_messages_expired',
             'Messages that were removed because they had expired.')
-        self.excess = self._counter(
-            'usermsg_messages_excess',
+        self.evicted = self._counter(
+            'usermsg_messages_evicted',
             'Messages that were removed because their project had more than '
             '[messages] max_per_project.')
         self.expired_source_keys = self._counter(
@@ -73,15 +73,15 @@ class Metrics:
             'usermsg_notifications_delivered',
             'Notifications that a driver has delivered from the outbox.',
             labels=('driver',))
-        self.notifications_failed = self._counter(
-            'usermsg_notifications_failed',
+        self.delivery_failures = self._counter(
+            'usermsg_delivery_failures',
             'Attempts that failed while others were delivered.',
             labels=('driver',))
-        self.notifications_set_aside = self._counter(
-            'usermsg_notifications_set_aside',
+        self.notifications_dead_lettered = self._counter(
+            'usermsg_notifications_dead_lettered',
             'Notifications that are not tried any more.', labels=('driver',))
-        self.notifications_away = self._counter(
-            'usermsg_notifications_away',
+        self.driver_unavailable = self._counter(
+            'usermsg_driver_unavailable',
             'How often nothing could be delivered.', labels=('driver',))
 
     def _counter(self, name, help_text, labels=()):

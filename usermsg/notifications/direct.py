@@ -7,7 +7,7 @@ from usermsg.notifications import errors
 
 #: Seconds that a driver has. Ours say if they may take longer; others may
 #: never give up.
-PATIENCE = 60
+TIMEOUT = 60
 
 #: Seconds that one of ours has for saying so when it has given up.
 _GRACE = 5
@@ -20,23 +20,23 @@ class Direct:
     to share between threads.
 
     :param drivers: of :func:`usermsg.notifications.drivers.loader.load`
-    :param patience: seconds that each driver has at most, unless it says that
+    :param timeout: seconds that each driver has at most, unless it says that
         it may take longer
     """
 
-    def __init__(self, drivers, patience=PATIENCE):
+    def __init__(self, drivers, timeout=TIMEOUT):
         # A place of its own each, so that one that hangs stops no other.
         self._drivers = {}
         for name, driver in drivers.items():
-            own = loader.patience(driver)
-            seconds = max(patience, own + _GRACE) if own else patience
+            own = loader.timeout(driver)
+            seconds = max(timeout, own + _GRACE) if own else timeout
             self._drivers[name] = driver, bounded_call.Deadline(
                 seconds, name=f'notify-{name}')
 
     def send(self, notification):
         """Deliver a :class:`usermsg.notifications.notification.Notification`.
 
-        :raises usermsg.notifications.errors.Refused: no driver that did not
+        :raises usermsg.notifications.errors.Rejected: no driver that did not
             deliver it ever will; names them
         :raises usermsg.notifications.errors.NotDelivered: some driver did
             not; names them. All have been tried.
@@ -46,8 +46,8 @@ class Direct:
                     if error is not None}
         if not failures:
             return
-        kind = errors.Refused if all(
-            isinstance(error, errors.Refused)
+        kind = errors.Rejected if all(
+            isinstance(error, errors.Rejected)
             for error in failures.values()) else errors.NotDelivered
         raise kind('; '.join(f'{name}: {error}'
                              for name, error in failures.items()))
@@ -68,7 +68,7 @@ class Direct:
                 {}, body, body['priority'], 0))
         except errors.NotDelivered as error:
             return error
-        except bounded_call.Expired as error:
+        except bounded_call.CallTimeout as error:
             return errors.NotDelivered(str(error))
         except Exception as error:
             # A driver of somebody else's. Its words could hold the payload.

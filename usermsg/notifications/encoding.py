@@ -18,13 +18,13 @@ def to_json(content, strategy):
     services' payloads hold such things.
 
     :param strategy: whose error it is
-    :raises usermsg.notifications.errors.Refused: JSON can't hold it
+    :raises usermsg.notifications.errors.Rejected: JSON can't hold it
     """
     try:
         return jsonutils.dumps(content, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         # Without the reason, which may repeat the payload.
-        raise errors.Refused(
+        raise errors.Rejected(
             f'{strategy}: it cannot be written as JSON') from None
 
 

@@ -13,5 +13,5 @@ class NotDelivered(Exception):
     """
 
 
-class Refused(NotDelivered):
+class Rejected(NotDelivered):
     """It was refused for what it is: sending it again would not help."""

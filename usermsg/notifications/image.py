@@ -185,7 +185,7 @@ class ImageNotifier:
             why = ({'exception': error} if isinstance(error, Exception)
                    else {'detail': entries.Details.TRANSFER_INTERRUPTED})
             self.failed(upload.step, upload.image.get('id'), **why)
-            self.tell_owner(upload.image, context, **why)
+            self.notify_owner(upload.image, context, **why)
             raise
         upload.stored()
         self.activate(upload.image)
@@ -219,7 +219,7 @@ class ImageNotifier:
             self.sent(image, receiver, download.bytes_sent, destination_ip,
                       notification.INFO if is_whole else notification.ERROR)
 
-    def tell_owner(self, image, context, **why):
+    def notify_owner(self, image, context, **why):
         """Record a message for the owner, if there is a recorder.
 
         :param why: ``detail`` and ``exception``; see :meth:`failed`
@@ -237,7 +237,7 @@ class ImageNotifier:
                     resource_type=resource_types.IMAGE, **why)
         except Exception as error:
             LOG.error('The owner of image %s gets no message: %s',
-                      self._known(image_id), errors.words_of(error))
+                      self._known(image_id), errors.log_text(error))
 
     def _tell(self, event_type, image):
         self._send(event_type, image, lambda: (
@@ -253,15 +253,15 @@ class ImageNotifier:
                 event_type, make_payload(), image_id, priority,
                 **self._publisher))
         except Exception as error:
-            self._metrics.notifications_not_sent.inc(
+            self._metrics.notifications_dropped.inc(
                 1, (event_type, priority))
             LOG.error('The notification %s (%s) of image %s could not be '
                       'sent: %s', event_type, priority,
                       self._known(image_id),
-                      errors.words_of(error, (delivery.NotDelivered,)))
+                      errors.log_text(error, (delivery.NotDelivered,)))
 
     def _text(self, event_type, image_id, detail, exception):
-        outcome = self._catalogue.outcome(
+        outcome = self._catalogue.resolve(
             action=ACTIONS[event_type], detail=detail, exception=exception,
             resource_type=resource_types.IMAGE)
         said = self._catalogue.describe(outcome.event_id).user_message

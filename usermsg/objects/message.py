@@ -43,7 +43,7 @@ _PATIENCE = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Draft:
+class NewMessage:
     """A message to be stored.
 
     :param row: a :class:`usermsg.db.models.MessageRow`
@@ -156,13 +156,13 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, drafts, tell=None):
+    def record(db, new_messages, tell=None):
         """Store new messages in one transaction, each source id once.
 
-        :param drafts: :class:`Draft` objects
+        :param new_messages: :class:`NewMessage` objects
         :param tell: called with the connection and the rows of those that
             are new, in the transaction that stores them
-        :returns: a list of :class:`Recorded`, in the order of the drafts
+        :returns: a list of :class:`Recorded`, in the order of the new_messages
         :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
             stored
         """
@@ -170,8 +170,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         attempts = 0
         give_up_at = time.monotonic() + _PATIENCE
         while True:
-            results = results_of(drafts, stored)
-            new = [draft for draft, result in zip(drafts, results)
+            results = results_of(new_messages, stored)
+            new = [new_message for new_message, result in zip(new_messages, results)
                    if result.new]
             if not new:
                 return results
@@ -184,7 +184,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 # In a transaction of its own: the one that failed is over,
                 # and its snapshot might not show what it collided with.
                 found = stored_under(
-                    db, [draft.key for draft in drafts if draft.key])
+                    db, [new_message.key for new_message in new_messages if new_message.key])
                 # Others may store a large batch's messages one by one: as
                 # long as there are more each time it comes to an end, but
                 # nobody waits for that for ever.
@@ -217,19 +217,19 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def insert(connection, drafts, tell=None):
+def insert(connection, new_messages, tell=None):
     """Insert new messages and their source keys.
 
     :param tell: see :meth:`MessageList.record`
     :raises oslo_db.exception.DBDuplicateEntry: one is stored already
     """
     # In one order everywhere, so that two batches don't wait for each other.
-    keys = [draft.key_row() for draft in
-            sorted((draft for draft in drafts if draft.key),
-                   key=lambda draft: draft.key)]
+    keys = [new_message.key_row() for new_message in
+            sorted((new_message for new_message in new_messages if new_message.key),
+                   key=lambda new_message: new_message.key)]
     if keys:
         _INSERT_KEYS.execute(connection, keys)
-    rows = [draft.row for draft in drafts]
+    rows = [new_message.row for new_message in new_messages]
     _INSERT.execute(connection, rows)
     if tell is not None:
         tell(connection, rows)
@@ -258,26 +258,26 @@ class Recorded:
         return Message.from_row(self.row)
 
 
-def results_of(drafts, stored):
+def results_of(new_messages, stored):
     """Results of recording messages, of which some are stored already.
 
     :param stored: of :func:`stored_under`
-    :returns: a list of :class:`Recorded`, in the order of the drafts
+    :returns: a list of :class:`Recorded`, in the order of the new_messages
     """
     by_key = dict(stored)
     results = []
-    for draft in drafts:
-        digest, row = (draft.digest, draft.row)
-        if draft.key is not None:
-            digest, row = by_key.setdefault(draft.key, (digest, row))
-        if digest != draft.digest:
+    for new_message in new_messages:
+        digest, row = (new_message.digest, new_message.row)
+        if new_message.key is not None:
+            digest, row = by_key.setdefault(new_message.key, (digest, row))
+        if digest != new_message.digest:
             results.append(Recorded(
-                None, error=exception.SourceConflict(draft.source_id)))
+                None, error=exception.SourceConflict(new_message.source_id)))
         elif row is None:
             results.append(Recorded(
-                None, error=exception.SourceGone(draft.source_id)))
+                None, error=exception.SourceGone(new_message.source_id)))
         else:
-            results.append(Recorded(row, new=row is draft.row))
+            results.append(Recorded(row, new=row is new_message.row))
     return results
 
 

@@ -55,7 +55,7 @@ def _of_project(project_id, *conditions):
         (_MESSAGES.c.project_id == project_id, *conditions))
 
 
-def excess(db, project_id, number):
+def over_limit(db, project_id, number):
     """The messages of a project but the newest ``number``; None if none.
 
     What is recorded meanwhile doesn't count.

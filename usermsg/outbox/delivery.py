@@ -174,7 +174,7 @@ class Delivery:
             fields = body.of(entry, self._catalogue)
         except Exception:
             # Whatever it is: the others are to be sent all the same.
-            return errors.Refused(failure_policy.UNREADABLE)
+            return errors.Rejected(failure_policy.UNREADABLE)
         return _result(send, fields)
 
 

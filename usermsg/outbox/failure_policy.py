@@ -109,7 +109,7 @@ class FailurePolicy(typing.NamedTuple):
 
 def is_failure(error):
     """Return whether sending the same again may help."""
-    return error is not None and not isinstance(error, errors.Refused)
+    return error is not None and not isinstance(error, errors.Rejected)
 
 
 class Streak:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of the outbox, which are in the database, for Prometheus."""
+"""Metrics of the backlog in the outbox, for Prometheus."""
 
 import time
 
@@ -15,15 +15,15 @@ from usermsg.objects import outbox
 LOG = log.getLogger(__name__)
 
 #: Seconds that figures are kept before the database is asked again.
-KEPT = 10
+CACHE_TTL = 10
 
 #: Seconds that a scrape waits for the database. Then it has the figures of
 #: before, unless those are older than this:
-PATIENCE = 2
+TIMEOUT = 2
 STALE = 120
 
 
-class Figures:
+class BacklogCollector:
     """Collects, for each driver, what is in the outbox for it.
 
     However many ask, one thread at most counts. If nothing is known there
@@ -33,22 +33,22 @@ class Figures:
     :param drivers: names that have figures even if nothing waits for them
     """
 
-    def __init__(self, db, drivers, kept=KEPT, patience=PATIENCE,
+    def __init__(self, db, drivers, ttl=CACHE_TTL, timeout=TIMEOUT,
                  stale=STALE):
         self._db = db
         self._drivers = drivers
         self._stale = stale
         self._cached = cached_call.CachedCall(
-            self._count, _failed, kept, patience, 'usermsg-outbox-figures')
+            self._count, _failed, ttl, timeout, 'usermsg-outbox-figures')
 
     def collect(self):
         waiting, set_aside, oldest = families = [core.GaugeMetricFamily(
             f'usermsg_outbox_{name}', text, labels=['driver'])
             for name, text in (
-                ('waiting', 'Notifications that wait to be delivered.'),
-                ('set_aside', 'Notifications that are not tried any more.'),
-                ('oldest_seconds', 'For how long the first of those that '
-                 'wait has done so; 0 if none does.'))]
+                ('pending', 'Notifications that are not delivered yet.'),
+                ('dead_letters', 'Notifications that are not tried again.'),
+                ('oldest_pending_age_seconds', 'Age of the oldest pending '
+                 'notification; 0 if there is none.'))]
         counted = self._cached.get()
         if counted is None or time.monotonic() - counted[2] > self._stale:
             return families
@@ -69,7 +69,7 @@ class Figures:
 
 def _failed(error, before):
     # DatabaseUnavailable has been logged.
-    if not isinstance(error, (bounded_call.Expired,
+    if not isinstance(error, (bounded_call.CallTimeout,
                               exception.DatabaseUnavailable)):
         LOG.exception('The outbox cannot be counted.')
     return before

@@ -65,8 +65,8 @@ class Relay:
             options.max_attempts, options.max_backoff, options.max_age)
         self._delivery = delivery.Delivery(
             driver, runtime.catalogue,
-            max(min(delivery.longest(options.lease), _BATCH_TIMEOUT),
-                loader.patience(driver)))
+            max(min(delivery.longest(options.lease_ttl), _BATCH_TIMEOUT),
+                loader.timeout(driver)))
         self._failures = 0
         self._logged = False
         self._quiet_until = 0
@@ -106,7 +106,7 @@ class Relay:
             self._logged = True
             LOG.error('Notifications wait in the outbox, as %s cannot '
                       'deliver them: %s', self.name, reason)
-        self._metrics.notifications_away.inc(1, (self.name,))
+        self._metrics.driver_unavailable.inc(1, (self.name,))
         return self._policy.backoff(
             self._failures, random.random())  # nosec B311
 
@@ -156,7 +156,7 @@ class Relay:
 
         :returns: the error, if nothing seems to work any more
         """
-        expired = {entry.id: errors.Refused(failure_policy.TOO_OLD)
+        expired = {entry.id: errors.Rejected(failure_policy.TOO_OLD)
                    for entry in batch if self._policy.is_too_old(entry, now)}
         results, error = self._delivery.deliver(
             [entry for entry in batch if entry.id not in expired],
@@ -189,10 +189,10 @@ class Relay:
         label = (self.name,)
         self._metrics.notifications_delivered.inc(
             len(decision.delivered), label)
-        self._metrics.notifications_failed.inc(
+        self._metrics.delivery_failures.inc(
             sum(retry.failures for retry in decision.retries), label)
         for reason, idents in decision.dead_letters.items():
-            self._metrics.notifications_set_aside.inc(len(idents), label)
+            self._metrics.notifications_dead_lettered.inc(len(idents), label)
             LOG.error('Set aside %d notifications that %s did not deliver: '
                       '%s The first is %s. See "usermsg-manage outbox list".',
                       len(idents), self.name, outbox.words(reason), idents[0])
@@ -244,12 +244,12 @@ def load_drivers(conf):
         long
     """
     drivers = loader.load(conf)
-    most = delivery.longest(conf.relay.lease)
+    most = delivery.longest(conf.relay.lease_ttl)
     for driver in drivers.values():
-        if loader.patience(driver) > most:
+        if loader.timeout(driver) > most:
             loader.close(drivers)
             raise exception.ConfigurationError(
-                f'{driver.patience_option}: {driver.patience:g} seconds are '
+                f'{driver.timeout_option}: {driver.timeout:g} seconds are '
                 f'too many for usermsg-worker, which can wait for a third of '
-                f'[relay] lease at most: {most:g} seconds.')
+                f'[relay] lease_ttl at most: {most:g} seconds.')
     return drivers

@@ -114,12 +114,12 @@ class Shards:
         """Return a batch: entries of different subjects."""
         batch, finished = [], []
         for shard in self._each():
-            entries = shard.take(self._options.batch - len(batch), is_due)
+            entries = shard.take(self._options.batch_size - len(batch), is_due)
             self.has_more |= shard.has_more
             if not entries:
                 finished.append(shard)
             batch += entries
-            if len(batch) == self._options.batch:
+            if len(batch) == self._options.batch_size:
                 break
         self._release(finished)
         return batch
@@ -129,10 +129,10 @@ class Shards:
         yield from list(self._held)
         for number in self._numbers:
             claim = lease.Lease(self._db, f'relay-{self._driver}-{number}',
-                                self._options.lease)
+                                self._options.lease_ttl)
             if claim.acquire():
                 shard = Shard(self._db, self._driver, number,
-                              self._options.batch)
+                              self._options.batch_size)
                 self._held[shard] = claim
                 yield shard
 
@@ -142,7 +142,7 @@ class Shards:
         :raises usermsg.db.lease.Lost: see there
         """
         if time.monotonic() - self._renewed > delivery.longest(
-                self._options.lease):
+                self._options.lease_ttl):
             self.write(lambda connection: None)
 
     def write(self, work):

@@ -83,11 +83,11 @@ class Outbox:
         try:
             self._deadline.run(lambda: self._db.write(
                 lambda connection: entries.insert(connection, rows)))
-        except bounded_call.Expired:
+        except bounded_call.CallTimeout:
             # A frozen database would hold up the caller's own task.
             raise exception.DatabaseUnavailable() from None
 
-    def teller(self, event_type):
+    def recorder(self, event_type):
         """What stores that something happened to messages.
 
         :param event_type: of :mod:`usermsg.outbox.event_types`

@@ -33,16 +33,16 @@ class Reaper:
         self._options = runtime.conf.reaper
         self._limit = runtime.conf.messages.max_per_project
         self._metrics = runtime.metrics
-        self._tellers = {
-            'expired': runtime.outbox.teller(event_types.MESSAGE_EXPIRE),
-            'excess': runtime.outbox.teller(event_types.MESSAGE_DELETE)}
-        self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease)
+        self._recorders = {
+            'expired': runtime.outbox.recorder(event_types.MESSAGE_EXPIRE),
+            'evicted': runtime.outbox.recorder(event_types.MESSAGE_DELETE)}
+        self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease_ttl)
         self._reaps = False
         self._finished = 0
 
     def collect(self):
         yield core.GaugeMetricFamily(
-            'usermsg_reaper_last_round_timestamp_seconds',
+            'usermsg_reaper_last_success_timestamp_seconds',
             'When this worker last finished a round of removing, in seconds '
             'since 1970; 0 if it never did.', self._finished)
 
@@ -70,7 +70,7 @@ class Reaper:
         """One round; None if another has the lease.
 
         :param stop: ends the round after a batch, when it is set
-        :returns: how many expired messages, messages in excess and source
+        :returns: how many expired messages, messages over the limit and source
             keys were removed
         :raises usermsg.db.lease.Lost: this process froze for too long; what
             was removed stays removed
@@ -82,24 +82,24 @@ class Reaper:
         if not self._reaps:
             return None
         now = clock.read(self._db)
-        removed = {'expired': 0, 'excess': 0, 'expired_source_keys': 0}
+        removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0}
         try:
             for kind, rows in self._all(now, stop):
                 for number in removal.remove(
-                        self._db, rows, self._options.batch,
-                        self._lease.guard, self._tellers.get(kind)):
+                        self._db, rows, self._options.batch_size,
+                        self._lease.guard, self._recorders.get(kind)):
                     removed[kind] += number
                     getattr(self._metrics, kind).inc(number)
-                    if stop.wait(self._options.pause):
+                    if stop.wait(self._options.batch_delay):
                         return removed
         finally:
             if any(removed.values()):
-                LOG.info('Removed %(expired)d expired messages, %(excess)d '
+                LOG.info('Removed %(expired)d expired messages, %(evicted)d '
                          'messages beyond max_per_project and '
                          '%(expired_source_keys)d expired source keys',
                          removed)
         # Until the next round is over: for the others, this one was theirs.
-        self._lease.renew(self._options.interval + self._options.lease)
+        self._lease.renew(self._options.interval + self._options.lease_ttl)
         self._finished = time.time()
         return removed
 
@@ -115,10 +115,10 @@ class Reaper:
                 return
             # Looking takes a while if there are many, and nothing is
             # removed meanwhile.
-            if time.monotonic() - renewed > self._options.lease / 3:
+            if time.monotonic() - renewed > self._options.lease_ttl / 3:
                 self._lease.renew()
                 renewed = time.monotonic()
             if number is None or number > self._limit:
-                rows = removal.excess(self._db, project_id, self._limit)
+                rows = removal.over_limit(self._db, project_id, self._limit)
                 if rows is not None:
-                    yield 'excess', rows
+                    yield 'evicted', rows

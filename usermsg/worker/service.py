@@ -71,7 +71,7 @@ class Worker(os_service.ServiceBase):
         self._set_up_logging()
         # Likewise.
         registry = self.runtime.metrics.registry
-        registry.register(metrics.Figures(
+        registry.register(metrics.BacklogCollector(
             self.runtime.db, self.runtime.outbox.drivers))
         reaps = reaper.Reaper(self.runtime)
         registry.register(reaps)

@@ -101,7 +101,7 @@ def _filters(values):
 
 def _tagged(request, response, content):
     """An answer that a client can keep, and ask whether it still holds."""
-    responses.in_words(request, response, content)
+    responses.localized_json(request, response, content)
     response.etag = hashlib.sha256(response.body).hexdigest()[:32]
     response.cache_control = 'private, no-cache'
     # Not WebOb's conditional_response: that would take "*" for nothing, and

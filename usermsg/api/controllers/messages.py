@@ -52,7 +52,7 @@ class Messages:
         if len(page.objects) > limit:
             content['messages_links'] = [
                 query.next_page(request.address, values, shown[-1].id)]
-        return responses.in_words(request, response, content)
+        return responses.localized_json(request, response, content)
 
     @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,
@@ -68,31 +68,31 @@ class Messages:
         if any is new, else 200 if any was recorded before, else 409.
         """
         project_scope.stay(request)
-        drafts = self._drafts(request, body.read(request, self._max_body))
+        new_messages = self._new_messages(request, body.read(request, self._max_body))
 
-        results = dict(zip(drafts, self._api.record(list(drafts.values()))))
+        results = dict(zip(new_messages, self._api.record(list(new_messages.values()))))
 
         if 'message' in results:
             content = self._recorded(request, response, results['message'])
         else:
             content = self._batch(request, response, results)
-        return responses.in_words(request, response, content)
+        return responses.localized_json(request, response, content)
 
-    def _drafts(self, request, content):
-        """New messages: what errors call each -> a draft."""
+    def _new_messages(self, request, content):
+        """New messages: what errors call each -> a new_message."""
         schemas.new_messages().check(content)
         entries = content if 'message' in content else {
             f'messages[{number}]': entry
             for number, entry in enumerate(content['messages'])}
         now = datetime.datetime.now(datetime.timezone.utc)
-        drafts = {}
+        new_messages = {}
         for number, (place, entry) in enumerate(entries.items()):
             if entry.get('request_id') is None:
                 entry['request_id'] = request.global_request_id
             # Each its own time, so that they are listed in their order.
-            drafts[place] = self._api.draft(
+            new_messages[place] = self._api.new_message(
                 entry, created_at=now + number * _MICROSECOND, place=place)
-        return drafts
+        return new_messages
 
     def _recorded(self, request, response, result):
         if result.error is not None:
@@ -136,7 +136,7 @@ class Messages:
             all_projects=context.can(rules.READ_ALL_PROJECTS),
             project_id=project_scope.other(request))
 
-        return responses.in_words(request, response, {
+        return responses.localized_json(request, response, {
             'message': self._views(request, [message])[0]})
 
     @route.handle('DELETE', *rules.ELEMENT, rule=rules.DELETE, query={},

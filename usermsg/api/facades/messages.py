@@ -184,7 +184,7 @@ class Messages:
     @staticmethod
     def _written(request, response, content):
         if 'Accept-Language' in request.headers:
-            return responses.in_words(request, response, content,
+            return responses.localized_json(request, response, content,
                                       dialect.dumps)
         return responses.json(response, content, dialect.dumps)
 

@@ -18,7 +18,7 @@ _FORWARDED = ('HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_FORWARDED_FOR',
               'HTTP_X_REAL_IP')
 
 
-class Counted:
+class RequestMetrics:
     """WSGI middleware that counts. The root controller says the route."""
 
     def __init__(self, app, metrics):
@@ -46,7 +46,7 @@ class Counted:
         return answer
 
 
-class Shown:
+class MetricsEndpoint:
     """WSGI middleware that shows the figures to who is on this very host.
 
     :param path: where; for everybody else there is nothing

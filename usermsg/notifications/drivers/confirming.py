@@ -32,7 +32,7 @@ class ConfirmingDriver(notifier.Driver):
         :param timeout: in seconds, of a notification
         :param drain_timeout: in seconds, of what is pending at the end
         """
-        self.patience = timeout
+        self.timeout = timeout
         self._clients = PerProcess(self.name, make)
         # At the end of the process too, or when nothing refers to it.
         self._finalizer = weakref.finalize(
@@ -45,16 +45,16 @@ class ConfirmingDriver(notifier.Driver):
         what was on its way may still arrive.
 
         :raises usermsg.notifications.errors.NotDelivered: try again later
-        :raises usermsg.notifications.errors.Refused: that would not help
+        :raises usermsg.notifications.errors.Rejected: that would not help
         """
-        end = time.monotonic() + self.patience + _GRACE
+        end = time.monotonic() + self.timeout + _GRACE
         future = self.submit(ctxt, msg, priority, retry)
         try:
             future.result(end - time.monotonic())
         except futures.TimeoutError:
             future.cancel()
             raise errors.NotDelivered(
-                f'{self.name}: not confirmed within {self.patience:g} s.'
+                f'{self.name}: not confirmed within {self.timeout:g} s.'
             ) from None
 
     def submit(self, ctxt, msg, priority, retry=None):

@@ -60,7 +60,7 @@ def together(sent):
         if problems:
             # Again helps those for which it does.
             whole.set_exception(min(problems, key=lambda error: isinstance(
-                error, errors.Refused)))
+                error, errors.Rejected)))
         else:
             whole.set_result(None)
 

@@ -77,7 +77,7 @@ class ThreadedClient:
             for it, or this was closed
         """
         if delivery.size > _MOST_BYTES:
-            raise errors.Refused(f'{self._name}: the notification is larger '
+            raise errors.Rejected(f'{self._name}: the notification is larger '
                                  f'than {_MOST_BYTES} bytes.')
 
         def has_room():
@@ -200,8 +200,8 @@ class ThreadedClient:
             self.broken(error)
         except Exception as defect:
             LOG.error('Notifications through %s: recovery from %s failed: %s',
-                      self._name, exception.words_of(error),
-                      exception.words_of(defect))
+                      self._name, exception.log_text(error),
+                      exception.log_text(defect))
             # It may come again at once.
             time.sleep(DEFECT_DELAY)
 

@@ -27,8 +27,8 @@ def load(conf, option=OPTION):
     :param option: where an error says that they are named
     :returns: name -> driver, in the order of the option; its
         ``notify(ctxt, msg, priority, retry)`` sends. One of ours says in
-        ``patience`` how many seconds that takes at most, and in
-        ``patience_option`` where that is set.
+        ``timeout`` how many seconds that takes at most, and in
+        ``timeout_option`` where that is set.
     :raises usermsg.exception.ConfigurationError: one of them can't be used;
         says which and why
     """
@@ -51,13 +51,13 @@ def load(conf, option=OPTION):
     return drivers
 
 
-def patience(driver):
+def timeout(driver):
     """After how many seconds a driver of ours gives a notification up.
 
     0 if the driver doesn't say. One of somebody else's may mean something
     else by the word.
     """
-    return driver.patience if hasattr(driver, 'patience_option') else 0
+    return driver.timeout if hasattr(driver, 'timeout_option') else 0
 
 
 def transport(conf):
@@ -92,7 +92,7 @@ def _reason(error):
     """Why a driver can't be loaded, but not in words that aren't ours."""
     if isinstance(error, ImportError) and error.name:
         return f'the module "{error.name}" cannot be imported'
-    return exception.words_of(error)
+    return exception.log_text(error)
 
 
 def reports(driver):

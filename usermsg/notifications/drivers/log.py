@@ -31,14 +31,14 @@ class LoggingDriver(notifier.Driver):
     def notify(self, ctxt, msg, priority, retry):
         """Returns when every handler that takes it has written it.
 
-        :raises usermsg.notifications.errors.Refused: JSON can't hold it
+        :raises usermsg.notifications.errors.Rejected: JSON can't hold it
         :raises usermsg.notifications.errors.NotDelivered: a handler could
             not write it, or none takes it
         """
         try:
             masked = strutils.mask_dict_password(msg)
         except RecursionError:
-            raise errors.Refused('logging: it contains itself') from None
+            raise errors.Rejected('logging: it contains itself') from None
         logger = logging.getLogger(LOGGER)
         # What is no level of its own, such as SAMPLE, is as important.
         level = logging.getLevelNamesMapping().get(

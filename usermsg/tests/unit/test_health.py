@@ -47,9 +47,9 @@ class DatabaseHealthTest(base.TestCase):
     def fail(self):
         raise exception.DatabaseUnavailable()
 
-    def health(self, call=None, kept=LONG, patience=LONG):
+    def health(self, call=None, ttl=LONG, timeout=LONG):
         self.database = Database(call)
-        return health.DatabaseHealth(self.database, kept, patience)
+        return health.DatabaseHealth(self.database, ttl, timeout)
 
     def test_a_database_that_answers(self):
         state = self.health().state()
@@ -70,19 +70,19 @@ class DatabaseHealthTest(base.TestCase):
         self.assertEqual(1, self.database.asked)
 
     def test_an_answer_that_is_old_is_asked_for_again(self):
-        checked = self.health(self.fail, kept=0)
+        checked = self.health(self.fail, ttl=0)
         self.assertEqual('connection', checked.state().failure)
         self.database.call = lambda: None
         self.assertIsNone(checked.state().failure)
 
     def test_what_is_no_error_of_the_database_is_one_here(self):
-        checked = self.health(lambda: {}['bug'], kept=0)
+        checked = self.health(lambda: {}['bug'], ttl=0)
         for _time in range(2):
             self.assertEqual('error', checked.state().failure)
         self.assertEqual(2, self.database.asked)
 
     def test_while_it_hangs_one_thread_asks_and_nobody_waits(self):
-        checked = self.health(self.hang, kept=0, patience=0.05)
+        checked = self.health(self.hang, ttl=0, timeout=0.05)
         before = set(threading.enumerate())
         for _time in range(20):
             self.assertEqual('timeout', checked.state().failure)
@@ -92,7 +92,7 @@ class DatabaseHealthTest(base.TestCase):
         self.assertEqual(1, len(set(threading.enumerate()) - before))
 
     def test_after_it_hung_it_is_asked_again(self):
-        checked = self.health(self.hang, kept=0, patience=0.05)
+        checked = self.health(self.hang, ttl=0, timeout=0.05)
         self.assertEqual('timeout', checked.state().failure)
         self.release.set()
         end = time.monotonic() + LONG

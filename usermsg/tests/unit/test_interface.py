@@ -37,7 +37,7 @@ NAMES = {
         'UPDATE', 'DELETE'),
     'usermsg.notifications.direct': ('Direct',),
     'usermsg.notifications.notification': ('Notification',),
-    'usermsg.notifications.errors': ('NotDelivered', 'Refused'),
+    'usermsg.notifications.errors': ('NotDelivered', 'Rejected'),
     'usermsg.notifications.drivers.loader': ('close', 'load'),
     'usermsg.service': ('prepare', 'prepare_library'),
     'usermsg.concurrency.backend': ('use_threads',),

@@ -267,9 +267,9 @@ class FileTest(PolicyTestCase):
             self.refused(2, 'there is no rule bos',
                          f'boss: role:boss\nmessage:get: {rule}\n')
 
-    def doubts(self, text):
+    def upgrade_warnings(self, text):
         self.write('policy.yaml', text)
-        return list(policy.doubts(policy.read_files(self.conf())))
+        return list(policy.upgrade_warnings(policy.read_files(self.conf())))
 
     def test_a_check_that_never_matches_is_doubtful(self):
         for rule, kind in (('rol:admin', 'rol'),
@@ -278,12 +278,12 @@ class FileTest(PolicyTestCase):
                            ('tenant:%(project_id)s', 'tenant'),
                            ('is_admin:True', 'is_admin'),
                            ('1a:x', '1a')):
-            [doubt] = self.doubts(f'\nmessage:get: "{rule}"\n')
+            [doubt] = self.upgrade_warnings(f'\nmessage:get: "{rule}"\n')
             self.assertTrue(doubt.startswith(
                 f'{self.path}:2: message:get: "{kind}:" '), doubt)
 
     def test_checks_that_may_match_are_not_doubtful(self):
-        self.assertEqual([], self.doubts(
+        self.assertEqual([], self.upgrade_warnings(
             'boss: role:boss\n'
             'message:get: rule:boss or project_id:%(project_id)s\n'
             'message:delete: http://h:1/a or https://h/b or role:a:b\n'

@@ -25,7 +25,7 @@ class QpidDriver(confirming.ConfirmingDriver):
     again after a pause, and what was on its way when a connection broke is
     sent again on the next: at least once, and in order, but for what came
     back. What it REJECTED for what it is, or calls undeliverable, is
-    ``Refused``; for what goes to a node that it denies us, and whatever else
+    ``Rejected``; for what goes to a node that it denies us, and whatever else
     it rejects, trying again later may help.
 
     ``retry`` is how many failures (all hosts, or one answer that it can't be
@@ -38,7 +38,7 @@ class QpidDriver(confirming.ConfirmingDriver):
     """
 
     name = 'qpid'
-    patience_option = f'[{options.GROUP.name}] delivery_timeout'
+    timeout_option = f'[{options.GROUP.name}] delivery_timeout'
 
     def __init__(self, conf, topics, transport=None):
         super().__init__(conf, topics, transport)

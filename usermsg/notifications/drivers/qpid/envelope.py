@@ -42,7 +42,7 @@ def encode(write_body, ctxt, msg, subject):
     """A whole message.
 
     :param write_body: one of ``ENVELOPES``
-    :raises usermsg.notifications.errors.Refused: JSON can't hold it
+    :raises usermsg.notifications.errors.Rejected: JSON can't hold it
     """
     message_id = str(msg.get('message_id', ''))
     return (_HEADER + _properties(message_id, subject) +

@@ -47,9 +47,9 @@ class Sender:
 
     def __init__(self, address, settings, finish, report):
         self.address = address
-        self._window = settings.window
+        self._window = settings.max_in_flight
         # How much of it is used; little after an end of something.
-        self._allowed = settings.window
+        self._allowed = settings.max_in_flight
         self._capabilities = settings.capabilities
         self._patience = settings.connect_timeout
         self._finish = finish
@@ -162,7 +162,7 @@ class Sender:
             if job.done:
                 continue
             if largest and len(job.data) > largest:
-                self._finish(job, errors.Refused(
+                self._finish(job, errors.Rejected(
                     f'qpid: {connection.host}: it has {len(job.data)} bytes, '
                     f'and {self.address} takes {largest}.'))
             elif not job.start() or (
@@ -241,13 +241,13 @@ class Sender:
         if state == proton.Delivery.REJECTED:
             condition = failures.read(delivery.remote, 'condition')
             if condition is None or condition.name not in failures.PASSING:
-                kind = (errors.Refused if failures.is_its_own(condition)
+                kind = (errors.Rejected if failures.is_its_own(condition)
                         else errors.NotDelivered)
                 return kind(
                     f'{where} rejects it: {failures.words(condition)}')
         elif (state == proton.Delivery.MODIFIED and
               delivery.remote.undeliverable):
-            return errors.Refused(f'{where} cannot take it.')
+            return errors.Rejected(f'{where} cannot take it.')
         return None
 
     def _look_for_end(self, connection, proton, now):
@@ -275,7 +275,7 @@ class Sender:
         if name == failures.TOO_LARGE and jobs:
             largest = max(jobs, key=lambda job: len(job.data))
             jobs.remove(largest)
-            self._finish(largest, errors.Refused(f'qpid: {reason}'))
+            self._finish(largest, errors.Rejected(f'qpid: {reason}'))
             self._again(jobs, reason)
             return
         self._report.wrong(self.address, f'{host}: {said}')
@@ -287,7 +287,7 @@ class Sender:
                              errors.NotDelivered(f'qpid: {reason}'))
             return
         self._pause(now)
-        kind = (errors.Refused if name in failures.ITS_OWN
+        kind = (errors.Rejected if name in failures.ITS_OWN
                 else errors.NotDelivered)
         self._blame(
             jobs, _UNLUCKY if name in failures.NOBODYS_FAULT else _BLAMED,

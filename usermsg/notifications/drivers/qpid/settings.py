@@ -64,7 +64,7 @@ class Settings:
         self.max_backoff = group.max_backoff
         self.delivery_timeout = group.delivery_timeout
         self.drain_timeout = group.drain_timeout
-        self.window = group.window
+        self.max_in_flight = group.max_in_flight
         self.max_pending = group.max_pending
         self.tls = any(host.tls for host in self.hosts)
         self.sasl = any(host.username for host in self.hosts)

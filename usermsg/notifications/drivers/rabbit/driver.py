@@ -35,14 +35,14 @@ class RabbitDriver(confirming.ConfirmingDriver):
     ``[oslo_messaging_rabbit_notify] timeout``. Where too many others are
     pending, ``submit`` waits as long for room.
 
-    What is too large, or can't be written as JSON, is ``Refused``.
+    What is too large, or can't be written as JSON, is ``Rejected``.
 
     :raises usermsg.exception.ConfigurationError: the transport can't be used,
         or an option; names it
     """
 
     name = 'rabbit'
-    patience_option = f'[{rabbit_conf.GROUP.name}] timeout'
+    timeout_option = f'[{rabbit_conf.GROUP.name}] timeout'
 
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
@@ -50,23 +50,23 @@ class RabbitDriver(confirming.ConfirmingDriver):
         options = conf.oslo_messaging_rabbit_notify
         self._broker = settings.Broker(transport)
         self.use(functools.partial(
-            publisher.Publisher, self._broker, options.window),
+            publisher.Publisher, self._broker, options.max_in_flight),
             options.timeout, drain_timeout=options.timeout)
 
-    def doubts(self):
+    def upgrade_warnings(self):
         """Sentences for an operator about the queues that RabbitMQ has."""
         keys = [f'{topic}.{priority.lower()}' for topic in self.topics
                 for priority in sorted(notification.PRIORITIES)]
         try:
             # A name may have several addresses, each of which is waited for.
             return bounded_call.Deadline(_INSPECTION).run(
-                lambda: inspection.doubts(
+                lambda: inspection.upgrade_warnings(
                     self._broker, keys, 0.8 * _INSPECTION))
-        except bounded_call.Expired as error:
+        except bounded_call.CallTimeout as error:
             return [f'RabbitMQ could not be asked for its queues: {error}.']
 
     def send(self, process_client, ctxt, msg, priority, retry):
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.timeout
         message = self._message(ctxt, msg)
         for topic in self.topics:
             yield process_client.submit(

@@ -18,7 +18,7 @@ _UNLIKELY = {'auto_delete': True, 'arguments': {'x-expires': 1000}}
 _DIFFERENT = re.compile(r"inequivalent arg '([^']+)'")
 
 
-def doubts(broker, keys, timeout):
+def upgrade_warnings(broker, keys, timeout):
     """Look at queues, and declare none.
 
     :param broker: a

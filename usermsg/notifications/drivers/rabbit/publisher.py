@@ -51,11 +51,11 @@ class Publisher(io_thread.ThreadedClient):
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param window: how many messages may be pending
+    :param max_in_flight: how many messages may be pending
     """
 
-    def __init__(self, broker, window):
-        super().__init__('rabbit', window)
+    def __init__(self, broker, max_in_flight):
+        super().__init__('rabbit', max_in_flight)
         self._broker = broker
         # What the thread alone uses.
         self._hosts = collections.deque(broker.hosts)
@@ -119,7 +119,7 @@ class Publisher(io_thread.ThreadedClient):
                 lost.append(self.inbox.popleft())
         large = _too_large(error, lost)
         for each in lost:
-            kind = errors.Refused if each in large else errors.NotDelivered
+            kind = errors.Rejected if each in large else errors.NotDelivered
             self.finish(each, kind(reason))
         # Last, so that no delivery is lost with an error of it.
         self._disconnect()

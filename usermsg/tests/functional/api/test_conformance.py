@@ -296,7 +296,7 @@ class TestConformance(base.TestCase):
                 tested.add(event.phase.value)
                 found += self.failures(event.recorder)
 
-        # Shown where the output is not captured.
+        # MetricsEndpoint where the output is not captured.
         print(f'{sum(witness.seen.values())} requests as {roles}')
 
         self.assertEqual([], found)

@@ -49,7 +49,7 @@ class Commands:
 class TestOutbox(Commands, databases.TestCase):
 
     def test_what_was_set_aside_is_shown_tried_again_and_dropped(self):
-        self.prepare(reaper={'pause': 0})
+        self.prepare(reaper={'batch_delay': 0})
         first = entry(1)
         aside = entry(2, set_aside=1, attempts=10, reason='Too large.')
         other = entry(3, driver='qpid', set_aside=1, event_type='image.send')
@@ -114,7 +114,7 @@ class TestOutbox(Commands, databases.TestCase):
 class TestInterruption(Commands, base.TestCase):
 
     def test_drop_ends_after_a_batch_and_goes_on_when_run_again(self):
-        self.prepare(reaper={'pause': 0.2})
+        self.prepare(reaper={'batch_delay': 0.2})
         self.insert(*[entry(number) for number in range(5000)])
         process = subprocess.Popen(
             [sys.executable, '-m', 'usermsg.cmd.manage', '--config-file',
@@ -133,7 +133,7 @@ class TestInterruption(Commands, base.TestCase):
         self.assertGreater(left, 0)
         self.assertIn(f'Interrupted after {5000 - left:,} of about 5,000 '
                       f'notifications. The same command goes on', output)
-        self.prepare(reaper={'pause': 0}, tables=False)
+        self.prepare(reaper={'batch_delay': 0}, tables=False)
         self.assertEqual(
             f'{left:,} notifications have been dropped.\n',
             self.manage('outbox', 'drop', '--all', '--yes')

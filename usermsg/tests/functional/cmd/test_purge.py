@@ -56,7 +56,7 @@ class TestCase(databases.TestCase):
 
 class TestPurge(TestCase):
 
-    options = {'pause': 0, 'batch': 100}
+    options = {'batch_delay': 0, 'batch_size': 100}
 
     def test_what_has_expired(self):
         kept = expiry.rows(3, DAY)
@@ -115,7 +115,7 @@ class TestPurge(TestCase):
 
 class TestInterruption(TestCase):
 
-    options = {'pause': 0.2, 'batch': 10}
+    options = {'batch_delay': 0.2, 'batch_size': 10}
 
     def start(self, **streams):
         return subprocess.Popen(
@@ -139,7 +139,7 @@ class TestInterruption(TestCase):
         self.assertEqual(2000 - int(found[1].replace(',', '')), len(left))
         self.assertEqual(self.rows[-len(left):], left)
         self.config = self.config_file(
-            database={'connection': self.url}, reaper={'pause': 0})
+            database={'connection': self.url}, reaper={'batch_delay': 0})
         self.assertIn(f'{len(left):,} expired messages have been removed.',
                       self.manage('purge'))
         self.assertEqual([], self.ids())
@@ -202,7 +202,7 @@ class TestSilentDatabase(base.TestCase):
 class TestMeanwhile(TestCase):
     """Others read and record while much is removed."""
 
-    options = {'pause': 0.02, 'batch': 500}
+    options = {'batch_delay': 0.02, 'batch_size': 500}
     busy_timeout = 30
 
     #: Expired messages; it takes 40 batches, and is interrupted within.

@@ -403,18 +403,18 @@ class TestDeadline(base.TestCase):
 
     def test_one_that_does_not(self):
         bound = bounded_call.Deadline(0.1)
-        self.assertRaises(bounded_call.Expired, bound.run, self.hang)
+        self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
 
     def test_places_come_back(self):
         bound = bounded_call.Deadline(0.1, places=2)
         for _ in range(2):
-            self.assertRaises(bounded_call.Expired, bound.run, self.hang)
-        error = self.assertRaises(bounded_call.Expired, bound.run, lambda: 1)
+            self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
+        error = self.assertRaises(bounded_call.CallTimeout, bound.run, lambda: 1)
         self.assertIn('no free place', str(error))
         self.go_on.set()
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            with contextlib.suppress(bounded_call.Expired):
+            with contextlib.suppress(bounded_call.CallTimeout):
                 return self.assertEqual(1, bound.run(lambda: 1))
         self.fail('no place came back')
 

@@ -135,7 +135,7 @@ class TestGrants(base.TestCase):
             'CREATE TABLE alembic_version (version_num VARCHAR(32))',
             f'GRANT SELECT ON messages TO {name}')
         error = self.assertRaises(
-            exception.OriginUnusable,
+            exception.SourceDatabaseError,
             lambda: self.enterContext(source.connect(account,
                                                      conversion.Volume)))
         self.assertIn('or this account may not read it. If it is that of an '

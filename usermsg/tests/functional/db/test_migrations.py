@@ -220,8 +220,8 @@ class TestOthers(databases.TestCase):
 
     def sync(self):
         error = self.assertRaises(exception.DatabaseUnavailable,
-                                  migration.sync, self.db, patience=1)
-        return db_command.why_unusable(error)
+                                  migration.sync, self.db, timeout=1)
+        return db_command.unusable_reason(error)
 
     def test_an_upgrade_that_takes_too_long(self):
         with self.db.engine().connect() as other:
@@ -334,7 +334,7 @@ class TestIndexes(Indexes):
             while not done.is_set() or not number:
                 row = models.MessageRow(**samples.row(
                     request_id=f'req-new-{number}'))
-                message.MessageList.record(self.db, [message.Draft(row)])
+                message.MessageList.record(self.db, [message.NewMessage(row)])
                 message.Message.get(self.db, row.id, samples.PROJECT)
                 number += 1
             return number

@@ -344,8 +344,8 @@ class TestStatementTimeout(TestCase):
         else:
             query, values = 'SHOW statement_timeout', ('30s', '0')
         conf = self.runtime(tables=False).conf
-        for patient, value in zip((False, True), values):
-            database = engine.Database(conf, patient=patient)
+        for no_statement_timeout, value in zip((False, True), values):
+            database = engine.Database(conf, no_statement_timeout=no_statement_timeout)
             self.addCleanup(database.dispose)
             with database.reader() as connection:
                 self.assertEqual(value, connection.exec_driver_sql(
@@ -437,14 +437,14 @@ class TestLargeDatabase(TestCase):
                      lambda connection, cursor, statement, parameters, *_:
                      seen.append((statement, parameters)))
 
-        draft = message.Draft(
+        new_message = message.NewMessage(
             models.MessageRow(**{
                 **self.rows[-1], 'created_at': now.replace(tzinfo=None),
                 'expires_at': now.replace(tzinfo=None)}),
             keys[-1]['source_id'], 'another digest')
-        [result] = message.MessageList.record(self.db, [draft])
+        [result] = message.MessageList.record(self.db, [new_message])
         self.assertIsInstance(result.error, exception.SourceConflict)
-        one = message.Message.from_row(draft.row)
+        one = message.Message.from_row(new_message.row)
         for rows in (removal.expired(now), removal.expired_keys(now)):
             self.assertEqual(500, next(removal.remove(self.db, rows)))
         self.assertRaises(exception.MessageNotFound, message.Message.delete,

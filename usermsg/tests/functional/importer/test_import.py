@@ -323,7 +323,7 @@ class TestVolumeOnce(TestCase):
         source.insert(*(import_sources.volume_row() for _number in range(5)))
         self.bring(source)
         self.assertEqual(3, sum(removal.remove(
-            self.db, removal.excess(self.db, 'red', 2))))
+            self.db, removal.over_limit(self.db, 'red', 2))))
         self.assertIn('3 were imported before, and deleted here since.',
                       self.bring(source))
         self.assertEqual(2, len(self.seen()))
@@ -473,18 +473,18 @@ class StoreTestCase(databases.TestCase):
         super().setUp()
         self.db = self.runtime().db
 
-    def draft(self, number, source_id=None, **values):
+    def new_message(self, number, source_id=None, **values):
         row = {**samples.row(), 'id': ids.derive(self.MADE, str(number)),
                **values}
-        return message.Draft(models.MessageRow(**row),
+        return message.NewMessage(models.MessageRow(**row),
                              source_id or f'import:volume:{number}', 'x' * 64)
 
 
 class TestOtherWriters(StoreTestCase):
     """Other writers between a look-up and the transaction that follows it."""
 
-    def store(self, drafts, others):
-        """Store drafts while others come first."""
+    def store(self, new_messages, others):
+        """Store new_messages while others come first."""
         database = types.SimpleNamespace(reader=self.db.reader)
 
         def write(work):
@@ -493,23 +493,23 @@ class TestOtherWriters(StoreTestCase):
             return self.db.write(work)
 
         database.write = write
-        return store.store(database, drafts, [])
+        return store.store(database, new_messages, [])
 
     def test_an_id_that_was_taken_meanwhile_is_a_clash(self):
-        drafts = [self.draft(number) for number in range(5)]
-        other = self.draft(3, 'another', project_id='blue')
+        new_messages = [self.new_message(number) for number in range(5)]
+        other = self.new_message(3, 'another', project_id='blue')
         self.assertEqual(
             ({'new': 4, 'known': 0, 'deleted_here': 0, 'deleted_there': 0},
-             [drafts[3]]), self.store(drafts, [other]))
+             [new_messages[3]]), self.store(new_messages, [other]))
         self.assertEqual(
-            {draft.row.id for draft in drafts},
+            {new_message.row.id for new_message in new_messages},
             {row['id'] for row in samples.stored(self.db)})
 
     def test_a_message_that_was_stored_meanwhile_is_known(self):
-        drafts = [self.draft(number) for number in range(5)]
+        new_messages = [self.new_message(number) for number in range(5)]
         self.assertEqual(
             ({'new': 3, 'known': 2, 'deleted_here': 0, 'deleted_there': 0},
-             []), self.store(drafts, drafts[2:4]))
+             []), self.store(new_messages, new_messages[2:4]))
         self.assertEqual(5, len(samples.stored(self.db)))
 
 
@@ -522,11 +522,11 @@ class TestTakenIds(StoreTestCase):
             connection.exec_driver_sql(
                 "CREATE TRIGGER taken BEFORE INSERT ON messages BEGIN SELECT "
                 "RAISE(ABORT, 'UNIQUE constraint failed: messages.id'); END")
-        drafts = [self.draft(number) for number in range(2)]
-        error = self.assertRaises(exception.IdsTaken, store.store, self.db,
-                                  drafts, [])
-        for draft in drafts:
-            self.assertIn(draft.row.id, str(error))
+        new_messages = [self.new_message(number) for number in range(2)]
+        error = self.assertRaises(exception.IdsInUse, store.store, self.db,
+                                  new_messages, [])
+        for new_message in new_messages:
+            self.assertIn(new_message.row.id, str(error))
         self.assertEqual([], samples.stored(self.db, models.source_keys))
 
 
@@ -540,7 +540,7 @@ class TestOrigin(Importing, base.TestCase):
 
     def open(self, source, kind=conversion.Volume, any_revision=False):
         return import_source.connect(
-            urls.usable_url(getattr(source, 'url', source), '--from'), kind,
+            urls.parse_url(getattr(source, 'url', source), '--from'), kind,
             any_revision)
 
     def refused(self, source, words, kind=conversion.Volume,
@@ -548,7 +548,7 @@ class TestOrigin(Importing, base.TestCase):
         try:
             with self.open(source, kind, any_revision):
                 self.fail(source)
-        except (exception.OriginUnusable,
+        except (exception.SourceDatabaseError,
                 exception.ConfigurationError) as error:
             self.assertIn(words, str(error))
             self.assertNotIn('cret', str(error))
@@ -584,7 +584,7 @@ class TestOrigin(Importing, base.TestCase):
         server = servers.require(servers.mariadb)
         url = sa.make_url(server.create_database())
         self.addCleanup(server.drop_database, url)
-        source = import_sources.Origin('cinder', url.set(
+        source = import_sources.SourceDatabase('cinder', url.set(
             password='a-secret').render_as_string(False), self.home)
         for options, where in (
                 ((), ('--from', source.url)),
@@ -712,7 +712,7 @@ class TestOrigin(Importing, base.TestCase):
                 list(batches)
 
         self.assertIn('no such table', str(
-            self.assertRaises(exception.OriginUnusable, read)))
+            self.assertRaises(exception.SourceDatabaseError, read)))
 
     def test_a_file_can_be_written_meanwhile(self):
         source = import_sources.cinder_on_sqlite(self.home)
@@ -734,7 +734,7 @@ class TestOrigin(Importing, base.TestCase):
         source.insert(*(import_sources.volume_row() for _number in range(9)))
         path = pathlib.Path(sa.make_url(source.url).database)
         before = hashlib.sha256(path.read_bytes()).digest()
-        self.assertRaises(exception.OriginUnusable, self.delete, source,
+        self.assertRaises(exception.SourceDatabaseError, self.delete, source,
                           source.table)
         self.assertIn('9 messages have been imported.', self.bring(source))
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
@@ -790,7 +790,7 @@ class TestOrigin(Importing, base.TestCase):
             source.insert(rows[8])
             seen += [row.id for batch in batches for row in batch]
         self.assertEqual([row['id'] for row in rows[:8]], seen)
-        error = self.assertRaises(exception.OriginUnusable, self.delete,
+        error = self.assertRaises(exception.SourceDatabaseError, self.delete,
                                   source, source.table)
         self.assertIn('READ ONLY', str(error))
         self.assertEqual(8, len(source.rows()))
@@ -808,7 +808,7 @@ class TestOrigin(Importing, base.TestCase):
                 list(batches)
 
         self.assertIn('OperationalError: (', str(
-            self.assertRaises(exception.OriginUnusable, read)))
+            self.assertRaises(exception.SourceDatabaseError, read)))
 
     def test_values_that_only_sqlite_stores(self):
         source = import_sources.cinder_on_sqlite(self.home)
@@ -876,7 +876,7 @@ class TestOrigin(Importing, base.TestCase):
              '5 rows were left behind, as they are deleted.\n'),
             (end.returncode, end.stderr, end.stdout))
         self.assertIn('read-only transaction', str(self.assertRaises(
-            exception.OriginUnusable, self.delete, url, table)))
+            exception.SourceDatabaseError, self.delete, url, table)))
 
     def test_there_is_a_bar_on_a_terminal(self):
         source = import_sources.cinder_on_sqlite(self.home)

@@ -49,7 +49,7 @@ class OutboxFormTest(databases.TestCase):
         whole = self.messages.create(
             self.request, action='attach_volume', resource_type='volume',
             resource_uuid='some-volume', level='WARN')
-        [recorded] = self.messages.record([self.messages.draft(
+        [recorded] = self.messages.record([self.messages.new_message(
             {'project_id': 'red', 'event_id': 'VOLUME_000002'},
             created_at=long_ago)])
         bare = recorded.message

@@ -41,7 +41,7 @@ class TestOutbox(base.TestCase):
 
     def test_its_commands_say_what_they_are_shown_to_say(self):
         runtime = self.runtime(oslo_messaging_notifications={
-            'driver': 'rabbit'}, reaper={'pause': 0})
+            'driver': 'rabbit'}, reaper={'batch_delay': 0})
         subject = ID.format(0xaa)
         made = {'event_type': 'message.create', 'subject': subject}
         outbox_samples.insert(runtime.db, [
@@ -96,7 +96,7 @@ class TestOutbox(base.TestCase):
     def test_its_figures_are_those_that_there_are(self):
         runtime = self.runtime()
         runtime.metrics.registry.register(
-            metrics.Figures(runtime.db, ('rabbit',)))
+            metrics.BacklogCollector(runtime.db, ('rabbit',)))
         runtime.metrics.registry.register(reaper.Reaper(runtime))
         known = set()
         for family in runtime.metrics.registry.collect():

@@ -77,7 +77,7 @@ class TestRelay(databases.TestCase):
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger('usermsg'))
-        self.service = self.runtime(relay={'interval': 0.05, 'batch': 50})
+        self.service = self.runtime(relay={'interval': 0.05, 'batch_size': 50})
         self.db = self.service.db
         self.file = self.home / 'delivered'
         self.stop = threading.Event()
@@ -163,7 +163,7 @@ class TestRelay(databases.TestCase):
 
         def judge(body):
             if body['message_id'] in sent:
-                raise errors.Refused('a reason')
+                raise errors.Rejected('a reason')
 
         driver = drivers.Driver(judge)
         relay.Relay(self.service, 'one', driver).run_once(self.stop)
@@ -235,7 +235,7 @@ class TestRelay(databases.TestCase):
 
     def test_what_a_broker_says_can_be_stored(self):
         def judge(body):
-            raise (errors.Refused if body['payload'] % 2 else
+            raise (errors.Rejected if body['payload'] % 2 else
                    errors.NotDelivered)('a\0\udcff\U0001f4a3' + 'é' * 300)
 
         self.put(4)

@@ -43,8 +43,8 @@ class TestCase(databases.TestCase):
         with self.db.engine().begin() as connection:
             connection.execute(models.outbox.delete())
 
-    def drafts(self, number, created_at=None, **values):
-        return [self.api.draft(
+    def new_messages(self, number, created_at=None, **values):
+        return [self.api.new_message(
             {'project_id': samples.PROJECT, 'event_id': samples.EVENT,
              'resource_type': 'VOLUME', 'resource_uuid': f'{index}',
              **values}, created_at=created_at)
@@ -71,45 +71,45 @@ class TestCreate(TestCase):
         self.assertEqual(message.id, content[0])
         # More than one statement holds.
         self.forget()
-        stored = self.api.record(self.drafts(1000))
+        stored = self.api.record(self.new_messages(1000))
         self.assertEqual([(CREATE, result.row.id) for result in stored],
                          sorted(self.told(), key=lambda told: told[1]))
 
     def test_what_was_stored_before_is_not_told_again(self):
         self.use()
-        drafts, again = ([
-            self.drafts(1, source_id=f'key {number}')[0]
+        new_messages, again = ([
+            self.new_messages(1, source_id=f'key {number}')[0]
             for number in range(3)] for _ in range(2))
-        self.api.record(drafts[:1])
+        self.api.record(new_messages[:1])
         told = self.told()
         self.assertFalse(self.api.record(again[:1])[0].new)
         self.assertEqual(told, self.told())
         # And of a batch only what is new, once.
-        stored = self.api.record([*drafts, *again])
+        stored = self.api.record([*new_messages, *again])
         self.assertEqual(
             sorted({(CREATE, result.row.id) for result in stored}),
             sorted(self.told()))
 
     def test_nothing_is_told_of_what_was_not_stored(self):
         self.use()
-        first, = self.drafts(1, source_id='key')
+        first, = self.new_messages(1, source_id='key')
         self.api.record([first])
         told = self.told()
-        other, = self.drafts(1, source_id='key', message_level='INFO')
+        other, = self.new_messages(1, source_id='key', message_level='INFO')
         [result] = self.api.record([other])
         self.assertIsInstance(result.error, exception.SourceConflict)
         self.assertEqual(told, self.told())
 
     def test_what_is_new_beside_a_conflict_is_told_of(self):
         self.use()
-        first, = self.drafts(1, source_id='key')
-        other, = self.drafts(1, source_id='key', message_level='INFO')
-        new, = self.drafts(1)
+        first, = self.new_messages(1, source_id='key')
+        other, = self.new_messages(1, source_id='key', message_level='INFO')
+        new, = self.new_messages(1)
         results = self.api.record([first, other, new])
         self.assertEqual([True, False, True],
                          [result.new for result in results])
         self.assertEqual(
-            sorted((CREATE, draft.row.id) for draft in (first, new)),
+            sorted((CREATE, new_message.row.id) for new_message in (first, new)),
             sorted(self.told()))
 
     def test_what_cannot_be_told_is_not_stored(self):
@@ -117,7 +117,7 @@ class TestCreate(TestCase):
         models.outbox.drop(self.db.engine())
         self.assertIsNone(samples.record(self.api))
         self.assertRaises(exception.DatabaseUnavailable, self.api.record,
-                          self.drafts(3))
+                          self.new_messages(3))
         message_id, = self.insert([samples.row()])
         for call in (lambda: self.api.delete(samples.request(), message_id),
                      self.api.cleanup_expired_messages):
@@ -147,12 +147,12 @@ class TestCreate(TestCase):
 
     def test_an_import_tells_nobody(self):
         self.use()
-        drafts = [self.drafts(1, source_id=f'import {number}')[0]
+        new_messages = [self.new_messages(1, source_id=f'import {number}')[0]
                   for number in range(3)]
-        numbers, _clashes = store.store(self.db, drafts, [])
+        numbers, _clashes = store.store(self.db, new_messages, [])
         self.assertEqual(3, numbers['new'])
         numbers, _clashes = store.store(
-            self.db, [], [(drafts[0].row.id, drafts[0].key)])
+            self.db, [], [(new_messages[0].row.id, new_messages[0].key)])
         self.assertEqual(1, numbers['deleted_there'])
         self.assertEqual([], self.told())
 
@@ -192,22 +192,22 @@ class TestEnd(TestCase):
     def test_the_end_sorts_after_a_beginning_by_a_clock_that_is_ahead(self):
         self.use()
         ahead = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
-        drafts = self.drafts(2, created_at=ahead)
-        self.api.record(drafts)
-        self.api.delete(samples.request(), drafts[0].row.id)
+        new_messages = self.new_messages(2, created_at=ahead)
+        self.api.record(new_messages)
+        self.api.delete(samples.request(), new_messages[0].row.id)
         with self.db.engine().begin() as connection:
             connection.execute(models.messages.update().values(
                 expires_at=datetime.datetime(2020, 1, 1)))
         self.api.cleanup_expired_messages()
-        for draft, event in zip(drafts, (DELETE, EXPIRE)):
+        for new_message, event in zip(new_messages, (DELETE, EXPIRE)):
             rows = [row for row in samples.stored(self.db, models.outbox)
-                    if row['subject'] == draft.row.id]
+                    if row['subject'] == new_message.row.id]
             self.assertEqual([CREATE, event],
                              [row['event_type'] for row in rows])
             self.assertLess(rows[0]['occurred_at'], rows[1]['occurred_at'])
 
     def test_what_expires_is_told(self):
-        self.use(reaper={'pause': 0, 'batch': 100})
+        self.use(reaper={'batch_delay': 0, 'batch_size': 100})
         kept = expiry.rows(2, DAY)
         self.insert(kept)
         for clean_up in (self.api.cleanup_expired_messages, lambda:
@@ -219,14 +219,14 @@ class TestEnd(TestCase):
             self.forget()
 
     def test_what_is_too_much_is_told(self):
-        self.use(reaper={'pause': 0}, messages={'max_per_project': 3})
+        self.use(reaper={'batch_delay': 0}, messages={'max_per_project': 3})
         made = self.insert(expiry.rows(10, DAY))
         reaper.Reaper(self.service).reap(threading.Event())
         self.assertEqual([(DELETE, ident) for ident in made[:7]],
                          sorted(self.told(), key=lambda told: told[1]))
 
     def test_what_is_purged_is_told(self):
-        self.use(reaper={'pause': 0, 'batch': 100})
+        self.use(reaper={'batch_delay': 0, 'batch_size': 100})
         expired = self.insert(expiry.rows(120, 31 * DAY))
         old = self.insert(expiry.rows(120, 2 * DAY))
         self.insert(expiry.rows(2, DAY))
@@ -242,7 +242,7 @@ class TestEnd(TestCase):
             sorted(self.told(), key=lambda told: told[1]))
 
     def test_of_many_who_remove_the_same_only_one_tells(self):
-        self.use(reaper={'pause': 0, 'batch': 10})
+        self.use(reaper={'batch_delay': 0, 'batch_size': 10})
         gone = self.insert(expiry.rows(200, 31 * DAY))
         ready = threading.Barrier(4)
 

@@ -40,7 +40,7 @@ class TestCase(databases.TestCase):
     def reaper(self, tables=False, limit=0, **options):
         """One, as on a host of its own; its runtime is ``self.service``."""
         self.service = self.runtime(
-            tables=tables, reaper={'pause': 0, **options},
+            tables=tables, reaper={'batch_delay': 0, **options},
             messages={'max_per_project': limit})
         return reaper.Reaper(self.service)
 
@@ -79,21 +79,21 @@ class TestRound(TestCase):
         samples.insert(self.service.db, [
             expiry.key('old', now - expiry.SECOND),
             expiry.key('new', now + expiry.DAY)], models.source_keys)
-        self.assertEqual({'expired': MANY, 'excess': 0,
+        self.assertEqual({'expired': MANY, 'evicted': 0,
                           'expired_source_keys': 1}, reap.reap(self.stop))
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(['new'], [row['source_id'] for row in samples.stored(
             self.service.db, models.source_keys)])
         self.assertEqual(
             (MANY, 0, 1), (self.counted('messages_expired'),
-                           self.counted('messages_excess'),
+                           self.counted('messages_evicted'),
                            self.counted('source_keys_expired')))
         self.assertIn(f'INFO Removed {MANY} expired messages, 0 messages '
                       f'beyond max_per_project and 1 expired source keys',
                       self.log.output)
 
     def test_it_shows_when_it_last_finished_a_round(self):
-        other, reap = self.reaper(tables=True), self.reaper(batch=100)
+        other, reap = self.reaper(tables=True), self.reaper(batch_size=100)
         samples.insert(self.service.db, expiry.rows(150, 31 * expiry.DAY))
         self.assertEqual(0, self.shown(reap))
         # A round that something ended early isn't one.
@@ -112,10 +112,10 @@ class TestRound(TestCase):
         registry = core.CollectorRegistry()
         registry.register(reap)
         return registry.get_sample_value(
-            'usermsg_reaper_last_round_timestamp_seconds')
+            'usermsg_reaper_last_success_timestamp_seconds')
 
     def test_no_transaction_removes_more_than_a_batch(self):
-        reap = self.reaper(tables=True, batch=100)
+        reap = self.reaper(tables=True, batch_size=100)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
         sa.event.listen(
@@ -139,7 +139,7 @@ class TestRound(TestCase):
         self.assertLess(len(seen), 10)
 
     def test_it_stops_after_a_batch_and_goes_on_later(self):
-        reap = self.reaper(tables=True, batch=100)
+        reap = self.reaper(tables=True, batch_size=100)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         self.stop.set()
         self.assertEqual(100, reap.reap(self.stop)['expired'])
@@ -196,7 +196,7 @@ class TestSeveral(TestCase):
         self.assertIsNotNone(first.reap(threading.Event()))
 
     def test_who_loses_the_lease_removes_nothing_more(self):
-        reap = self.reaper(tables=True, batch=100)
+        reap = self.reaper(tables=True, batch_size=100)
         other = lease.Lease(self.service.db, 'reaper', 300)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
@@ -233,20 +233,20 @@ class TestSeveral(TestCase):
 class TestLimit(TestCase):
 
     def test_the_newest_stay(self):
-        reap = self.reaper(tables=True, limit=10, batch=7)
+        reap = self.reaper(tables=True, limit=10, batch_size=7)
         many, few = expiry.rows(35, expiry.DAY), expiry.rows(
             10, expiry.DAY, project_id='few')
         samples.insert(self.service.db, many + few)
-        self.assertEqual(25, reap.reap(self.stop)['excess'])
+        self.assertEqual(25, reap.reap(self.stop)['evicted'])
         self.assertEqual(sorted(row['id'] for row in many[25:] + few),
                          self.ids())
-        self.assertEqual(25, self.counted('messages_excess'))
-        self.assertEqual(0, reap.reap(self.stop)['excess'])
+        self.assertEqual(25, self.counted('messages_evicted'))
+        self.assertEqual(0, reap.reap(self.stop)['evicted'])
 
     def test_no_limit_is_no_limit(self):
         reap = self.reaper(tables=True)
         samples.insert(self.service.db, expiry.rows(30, expiry.DAY))
-        self.assertEqual(0, reap.reap(self.stop)['excess'])
+        self.assertEqual(0, reap.reap(self.stop)['evicted'])
         self.assertEqual(30, len(self.ids()))
 
     def test_what_has_expired_goes_first(self):
@@ -255,7 +255,7 @@ class TestLimit(TestCase):
         samples.insert(self.service.db, expiry.rows(
             20, 31 * expiry.DAY) + kept)
         removed = reap.reap(self.stop)
-        self.assertEqual((20, 0), (removed['expired'], removed['excess']))
+        self.assertEqual((20, 0), (removed['expired'], removed['evicted']))
         self.assertEqual([row['id'] for row in kept], self.ids())
 
     def test_every_project_in_every_place_of_a_step(self):
@@ -267,7 +267,7 @@ class TestLimit(TestCase):
                 for index, number in enumerate(numbers)]
         samples.insert(self.service.db, sum(made, []))
         self.assertEqual(sum(max(0, number - 3) for number in numbers),
-                         reap.reap(self.stop)['excess'])
+                         reap.reap(self.stop)['evicted'])
         self.assertEqual(
             sorted(row['id'] for each in made for row in each[-3:]),
             self.ids())
@@ -277,12 +277,12 @@ class TestLimit(TestCase):
         database = self.service.db
         old = expiry.rows(5, expiry.DAY)
         samples.insert(database, old)
-        found = removal.excess(database, samples.PROJECT, 3)
+        found = removal.over_limit(database, samples.PROJECT, 3)
         new = expiry.rows(5, expiry.SECOND)
         samples.insert(database, new)
         self.assertEqual(2, sum(removal.remove(database, found)))
         self.assertEqual([row['id'] for row in old[2:] + new], self.ids())
-        self.assertIsNone(removal.excess(database, samples.PROJECT, 8))
+        self.assertIsNone(removal.over_limit(database, samples.PROJECT, 8))
 
 
 class TestPlans(TestCase):
@@ -302,7 +302,7 @@ class TestPlans(TestCase):
                 (removal.older(now), 'PRIMARY|messages_pkey|messages_1'),
                 (removal.older(now, samples.PROJECT),
                  'messages_project_id_idx'),
-                (removal.excess(database, samples.PROJECT, 100),
+                (removal.over_limit(database, samples.PROJECT, 100),
                  'messages_project_id_idx'),
                 (removal.expired_keys(now), 'source_keys_expires_at_idx'),
                 (removal.expired_keys(now, samples.PROJECT),

@@ -58,11 +58,11 @@ class TestWorker(databases.TestCase):
         worker = self.start()
         self.reaps(worker)
         self.wait_for(lambda: self.figures()[
-            'usermsg_reaper_last_round_timestamp_seconds'] != '0.0', worker)
+            'usermsg_reaper_last_success_timestamp_seconds'] != '0.0', worker)
         figures = self.figures()
         self.assertEqual('3.0', figures['usermsg_messages_expired_total'])
         self.assertEqual(
-            '1.0', figures['usermsg_outbox_waiting{driver="rabbit"}'])
+            '1.0', figures['usermsg_outbox_pending{driver="rabbit"}'])
         # SIGHUP: a new process, with what is configured now; a file that
         # can't be used changes nothing.
         good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')
@@ -128,7 +128,7 @@ class TestWorker(databases.TestCase):
             end.stderr.splitlines()[-1])
 
     def test_what_cannot_be_used_is_said_in_one_line(self):
-        path = self.write('bad.conf', '[reaper]\nbatch = 501\n')
+        path = self.write('bad.conf', '[reaper]\nbatch_size = 501\n')
         end = subprocess.run([*COMMAND, path], text=True, timeout=120,
                              capture_output=True)
         self.assertEqual((1, ''), (end.returncode, end.stdout))

@@ -108,7 +108,7 @@ class AgreementTest(base.TestCase):
 
     def accept(self, content):
         """What the controller does with a body before it is stored."""
-        return list(self.controller._drafts(Request, content).values())
+        return list(self.controller._new_messages(Request, content).values())
 
     @hypothesis.settings(max_examples=500)
     @hypothesis.given(BODIES)
@@ -116,7 +116,7 @@ class AgreementTest(base.TestCase):
             self, content):
         valid = self.create.is_valid(content)
         try:
-            drafts = self.accept(content)
+            new_messages = self.accept(content)
         except exception.NotPermitted as error:
             # What the catalogue holds is no matter of the schema.
             self.assertIn('message', error.field)
@@ -124,7 +124,7 @@ class AgreementTest(base.TestCase):
             self.assertFalse(valid, error)
         else:
             self.assertTrue(valid, content)
-            self.assertNotEqual([], drafts)
+            self.assertNotEqual([], new_messages)
 
     def test_how_many_a_batch_may_have(self):
         one = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
@@ -149,12 +149,12 @@ class AgreementTest(base.TestCase):
             valid = self.create.is_valid(content)
             self.assertEqual(name != 'message_level', valid, name)
             if valid:
-                [draft] = self.accept(content)
+                [new_message] = self.accept(content)
                 [other] = self.accept({'message': one})
                 fresh = {'id': None, 'created_at': None,
                          'expires_at': None}
                 self.assertEqual(other.row._replace(**fresh),
-                                 draft.row._replace(**fresh))
+                                 new_message.row._replace(**fresh))
 
     def test_what_begins_with_the_reserved_word_is_refused(self):
         for source_id in ('notification:', 'notification:7', 'import:',

@@ -53,27 +53,27 @@ class OutcomeTest(base.TestCase):
 
     def refused(self, field, **what):
         error = self.assertRaises(exception.NotPermitted,
-                                  self.catalogue.outcome, **what)
+                                  self.catalogue.resolve, **what)
         self.assertEqual(field, error.field)
         self.assertThat(str(error), matchers.StartsWith(f'{field}: '))
         return str(error)
 
     def test_a_whole_event(self):
         self.assertEqual(
-            catalogue.Outcome('VOLUME_000002', 'VOLUME', None),
-            self.catalogue.outcome(event_id='VOLUME_000002'))
+            catalogue.ResolvedEvent('VOLUME_000002', 'VOLUME', None),
+            self.catalogue.resolve(event_id='VOLUME_000002'))
 
     def test_a_bare_id_is_one_of_block_storage(self):
         self.assertEqual(
-            catalogue.Outcome('VOLUME_000002', 'VOLUME', 'VOLUME'),
-            self.catalogue.outcome(event_id='000002',
+            catalogue.ResolvedEvent('VOLUME_000002', 'VOLUME', 'VOLUME'),
+            self.catalogue.resolve(event_id='000002',
                                    resource_type='VOLUME'))
 
     def test_a_composed_event(self):
-        expected = catalogue.Outcome('VOLUME_VOLUME_BACKUP_013_019',
+        expected = catalogue.ResolvedEvent('VOLUME_VOLUME_BACKUP_013_019',
                                      'VOLUME', 'VOLUME_BACKUP', '013', '019')
         for given in (None, 'VOLUME_BACKUP', 'volume_backup'):
-            self.assertEqual(expected, self.catalogue.outcome(
+            self.assertEqual(expected, self.catalogue.resolve(
                 event_id='VOLUME_VOLUME_BACKUP_013_019',
                 resource_type=given))
 
@@ -90,15 +90,15 @@ class OutcomeTest(base.TestCase):
                    'attach_error')
         for action, detail in itertools.product(actions, details):
             self.assertEqual(
-                catalogue.Outcome('VOLUME_VOLUME_002_021', 'VOLUME',
+                catalogue.ResolvedEvent('VOLUME_VOLUME_002_021', 'VOLUME',
                                   'VOLUME', '002', '021'),
-                self.catalogue.outcome(action=action, detail=detail,
+                self.catalogue.resolve(action=action, detail=detail,
                                        resource_type='VOLUME'))
 
     def test_an_action_alone_has_the_unknown_detail(self):
         self.assertEqual(
             'VOLUME_VOLUME_002_001',
-            self.catalogue.outcome(action='002',
+            self.catalogue.resolve(action='002',
                                    resource_type='VOLUME').event_id)
 
     def test_an_entry_that_was_reworded_is_still_that_entry(self):
@@ -109,7 +109,7 @@ class OutcomeTest(base.TestCase):
                 details: {'021': {text: It did not hold.}}
             ''')
         reworded = loader.load(pathlib.Path(path).parent)
-        outcome = reworded.outcome(action=volume.Actions.ATTACH_VOLUME,
+        outcome = reworded.resolve(action=volume.Actions.ATTACH_VOLUME,
                                    detail=volume.Details.ATTACH_ERROR,
                                    resource_type='VOLUME')
         self.assertEqual('fasten volume: It did not hold.',
@@ -118,12 +118,12 @@ class OutcomeTest(base.TestCase):
     def test_a_resource_type_in_any_case(self):
         for given in ('VOLUME', 'volume', 'Volume'):
             for what in ({'event_id': 'VOLUME_000002'}, {'action': '002'}):
-                self.assertEqual('VOLUME', self.catalogue.outcome(
+                self.assertEqual('VOLUME', self.catalogue.resolve(
                     resource_type=given, **what).resource_type)
 
     def test_the_resource_type_chooses_among_equal_ids(self):
         self.assertEqual('SHARE_SHARE_SNAPSHOT_002_001',
-                         self.catalogue.outcome(
+                         self.catalogue.resolve(
                              action='002',
                              resource_type='SHARE_SNAPSHOT').event_id)
 
@@ -203,11 +203,11 @@ class OutcomeTest(base.TestCase):
         names += ('detail', 'exception', 'resource_type')
         arguments = {name: data.draw(JUNK, label=name)() for name in names}
         try:
-            outcome = self.catalogue.outcome(**arguments)
+            outcome = self.catalogue.resolve(**arguments)
         except exception.NotPermitted as error:
             self.assertIn(error.field, [*arguments, 'event_id'])
         else:
-            self.assertEqual(catalogue.Outcome, type(outcome))
+            self.assertEqual(catalogue.ResolvedEvent, type(outcome))
 
 
 class Hostile:
@@ -252,7 +252,7 @@ class ExceptionTest(base.TestCase):
     def test_what_is_no_exception_is_refused(self):
         for value in (5, 'TimeoutError', (ValueError,)):
             error = self.assertRaises(
-                exception.NotPermitted, loader.built_in().outcome,
+                exception.NotPermitted, loader.built_in().resolve,
                 action='CREATE', resource_type='IMAGE', exception=value)
             self.assertEqual('exception: must be an exception or its class.',
                              str(error))
@@ -262,7 +262,7 @@ class ExceptionTest(base.TestCase):
         self.catalogue = catalogue.Catalogue([robots.acme()])
 
     def detail(self, given, detail=None):
-        return self.catalogue.outcome(
+        return self.catalogue.resolve(
             action=robots.RobotActions.START, detail=detail, exception=given,
             resource_type='ROBOT').detail_id
 
@@ -321,7 +321,7 @@ class ExceptionTest(base.TestCase):
             __str__ = __repr__ = __format__ = args = property(_look)
 
         logger = self.useFixture(fixtures.FakeLogger())
-        outcome = self.catalogue.outcome(
+        outcome = self.catalogue.resolve(
             action='001', exception=Silent('password=s3cret'),
             resource_type='ROBOT')
         self.assertEqual('002', outcome.detail_id)
@@ -334,7 +334,7 @@ class ExceptionTest(base.TestCase):
         known = loader.built_in()
         for constant, names in expected.items():
             for name in names:
-                outcome = known.outcome(
+                outcome = known.resolve(
                     action=volume.Actions.ATTACH_VOLUME,
                     exception=exception_of('cinder.exception', name),
                     resource_type=resource_types.VOLUME)
@@ -485,7 +485,7 @@ class OutcomesTest(testtools.TestCase):
             for name in namespace.resource_types:
                 for action in namespace.actions.values():
                     for detail in namespace.details.values():
-                        made = self.catalogue.outcome(
+                        made = self.catalogue.resolve(
                             action=action, detail=detail, resource_type=name)
                         self.assertEqual(made, found[made.event_id])
                         count += 1
@@ -494,7 +494,7 @@ class OutcomesTest(testtools.TestCase):
     def test_each_can_be_found_recorded_and_described(self):
         for outcome in self.catalogue.outcomes.values():
             self.assertEqual(outcome, self.catalogue.find(outcome.event_id))
-            self.assertEqual(outcome, self.catalogue.outcome(
+            self.assertEqual(outcome, self.catalogue.resolve(
                 event_id=outcome.event_id))
             self.assertNotIn(catalogue.UNKNOWN_EVENT, self.catalogue.describe(
                 outcome.event_id).user_message)
@@ -523,11 +523,11 @@ class OutcomesTest(testtools.TestCase):
         try:
             found = self.catalogue.find(event_id)
         except exception.DefinitionNotFound:
-            self.assertRaises(exception.NotPermitted, self.catalogue.outcome,
+            self.assertRaises(exception.NotPermitted, self.catalogue.resolve,
                               event_id=event_id)
         else:
             self.assertEqual(found,
-                             self.catalogue.outcome(event_id=event_id))
+                             self.catalogue.resolve(event_id=event_id))
             self.assertIn(found, self.catalogue.outcomes.values())
 
     def test_letters_that_are_only_like_ours_are_others(self):
@@ -536,10 +536,10 @@ class OutcomesTest(testtools.TestCase):
                        {'resource_type': 'INSTANCE', 'action': 're\u017fize'},
                        {'resource_type': 'VOLUME', 'action': '001',
                         'detail': 'not_enough_\u017fpace_for_image'}):
-            self.assertIsNotNone(self.catalogue.outcome(**{
+            self.assertIsNotNone(self.catalogue.resolve(**{
                 name: value.replace('\u017f', 's')
                 for name, value in values.items()}))
-            self.assertRaises(exception.NotPermitted, self.catalogue.outcome,
+            self.assertRaises(exception.NotPermitted, self.catalogue.resolve,
                               **values)
 
 
@@ -646,7 +646,7 @@ class BuiltInTest(base.TestCase):
         for prefix, namespace in self.catalogue.namespaces.items():
             for resource in namespace.resource_types:
                 event_id = f'{prefix}_{resource}_001_001'
-                outcome = self.catalogue.outcome(event_id=event_id)
+                outcome = self.catalogue.resolve(event_id=event_id)
                 self.assertEqual((event_id, prefix, resource),
                                  (outcome.event_id, outcome.prefix,
                                   outcome.resource_type))

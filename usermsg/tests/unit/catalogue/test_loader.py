@@ -71,7 +71,7 @@ class RewordTest(OverlayTestCase):
             prefixes:
               VOLUME: {details: {'003': {text: Full.}}}
             ''')
-        outcome = known.outcome(
+        outcome = known.resolve(
             action='SCHEDULE_ALLOCATE_VOLUME', resource_type='VOLUME',
             exception=type('NoValidBackend', (Exception,), {}))
         self.assertEqual('003', outcome.detail_id)
@@ -182,7 +182,7 @@ class DeclareTest(OverlayTestCase):
 
     def test_a_prefix_of_an_operators_own(self):
         known = self.overlay(ACME)
-        outcome = known.outcome(
+        outcome = known.resolve(
             action='start', resource_type='robot_arm',
             exception=type('PowerFailure', (Exception,), {})())
         self.assertEqual('ACME_ROBOT_ARM_001_002', outcome.event_id)

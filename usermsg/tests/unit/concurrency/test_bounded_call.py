@@ -41,7 +41,7 @@ class DeadlineTest(base.BaseTestCase):
         self.assertEqual('as it was raised', str(error))
 
     def test_a_call_that_hangs(self):
-        error = self.assertRaises(bounded_call.Expired,
+        error = self.assertRaises(bounded_call.CallTimeout,
                                   bounded_call.Deadline(0.05).run, self.hang)
         self.assertIn('0.05 seconds', str(error))
 
@@ -53,7 +53,7 @@ class DeadlineTest(base.BaseTestCase):
             ended.set()
 
         self.assertRaises(
-            bounded_call.Expired, bounded_call.Deadline(0.05).run, call)
+            bounded_call.CallTimeout, bounded_call.Deadline(0.05).run, call)
         self.release.set()
         self.assertTrue(ended.wait(LONG))
 
@@ -61,15 +61,15 @@ class DeadlineTest(base.BaseTestCase):
         bounded = bounded_call.Deadline(0.05, places=2)
         before = set(threading.enumerate())
         for _ in range(5):
-            error = self.assertRaises(bounded_call.Expired, bounded.run,
+            error = self.assertRaises(bounded_call.CallTimeout, bounded.run,
                                       self.hang)
         self.assertIn('no free place', str(error))
         self.assertEqual(2, len(set(threading.enumerate()) - before))
 
     def test_a_place_is_free_again_when_its_call_has_ended(self):
         bounded = bounded_call.Deadline(0.05, places=1)
-        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
-        self.assertRaises(bounded_call.Expired, bounded.run, lambda: 'never')
+        self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
+        self.assertRaises(bounded_call.CallTimeout, bounded.run, lambda: 'never')
         self.release.set()
         self.eventually('done', bounded.run, lambda: 'done')
 
@@ -84,7 +84,7 @@ class DeadlineTest(base.BaseTestCase):
         # didn't count, the call would end before it is given up.
         bounded = bounded_call.Deadline(
             2 * LONG, clock=iter([0, 1000]).__next__)
-        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
+        self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
 
     def test_no_thread_to_be_had_costs_no_place(self):
         bounded = bounded_call.Deadline(LONG, places=1)
@@ -99,7 +99,7 @@ class DeadlineTest(base.BaseTestCase):
 
     def test_after_a_fork_every_place_is_free(self):
         bounded = bounded_call.Deadline(0.05, places=1)
-        self.assertRaises(bounded_call.Expired, bounded.run, self.hang)
+        self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
         child = os.fork()
         if child == 0:
             status = 1
@@ -141,6 +141,6 @@ class DeadlineTest(base.BaseTestCase):
         while True:
             try:
                 return self.assertEqual(expected, call(*arguments))
-            except bounded_call.Expired:
+            except bounded_call.CallTimeout:
                 if time.monotonic() > end:
                     raise

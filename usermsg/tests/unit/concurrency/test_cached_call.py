@@ -23,7 +23,7 @@ class RecentTest(testtools.TestCase):
 
     def recent(self, call, **options):
         return cached_call.CachedCall(call, self.fail_with, **{
-            'kept': LONG, 'patience': LONG, 'name': 'a-test', **options})
+            'ttl': LONG, 'timeout': LONG, 'name': 'a-test', **options})
 
     def fail_with(self, error, before):
         self.failures.append((type(error), before))
@@ -40,10 +40,10 @@ class RecentTest(testtools.TestCase):
         self.assertEqual(wanted, known.get())
 
     def test_what_comes_late_counts(self):
-        known = self.recent(self.wait, patience=0.05)
+        known = self.recent(self.wait, timeout=0.05)
         for _time in range(3):
             self.assertEqual('failed', known.get())
-        self.assertEqual([(bounded_call.Expired, None)], self.failures)
+        self.assertEqual([(bounded_call.CallTimeout, None)], self.failures)
         self.go_on.set()
         self.until(known, 'late')
 
@@ -52,7 +52,7 @@ class RecentTest(testtools.TestCase):
             self.wait()
             raise KeyError('a')
 
-        known = self.recent(fail, patience=0.05)
+        known = self.recent(fail, timeout=0.05)
         self.assertEqual('failed', known.get())
         self.go_on.set()
         self.until_failed(2)
@@ -66,7 +66,7 @@ class RecentTest(testtools.TestCase):
 
     def test_who_fails_learns_what_was_known_before(self):
         answers = iter(['first', 'second'])
-        known = self.recent(lambda: next(answers), kept=0)
+        known = self.recent(lambda: next(answers), ttl=0)
         self.assertEqual(['first', 'second', 'failed'],
                          [known.get() for _time in range(3)])
         self.assertEqual([(StopIteration, 'second')], self.failures)

@@ -47,7 +47,7 @@ class GateTest(base.TestCase):
 
     def test_a_fork_waits_for_who_is_inside(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.db.fork.PATIENCE', LONG))
+            'usermsg.db.fork.TIMEOUT', LONG))
         self.thread.start()
         self.assertTrue(self.entered.wait(LONG))
         threading.Timer(0.05, self.may_leave.set).start()
@@ -61,7 +61,7 @@ class GateTest(base.TestCase):
 
     def test_it_does_not_wait_for_ever(self):
         self.useFixture(fixtures.MonkeyPatch(
-            'usermsg.db.fork.PATIENCE', 0.01))
+            'usermsg.db.fork.TIMEOUT', 0.01))
         self.thread.start()
         self.assertTrue(self.entered.wait(LONG))
         # The one inside is not there in the child.

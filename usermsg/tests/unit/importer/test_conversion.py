@@ -38,11 +38,11 @@ class TestCase(testtools.TestCase):
     def row(self, values):
         return types.SimpleNamespace(**{**self.like, **values})
 
-    def draft(self, **values):
-        return self.converter.draft(self.row(values))
+    def new_message(self, **values):
+        return self.converter.new_message(self.row(values))
 
     def refused(self, field, **values):
-        error = self.assertRaises(exception.InvalidInput, self.draft,
+        error = self.assertRaises(exception.InvalidInput, self.new_message,
                                   **values)
         self.assertEqual(field, error.field)
 
@@ -56,21 +56,21 @@ class VolumeTest(TestCase):
     like = VOLUME
 
     def test_a_row(self):
-        draft = self.draft()
+        new_message = self.new_message()
         self.assertEqual(models.MessageRow(
-            id=draft.row.id, prefix='VOLUME', project_id='red', user_id=None,
+            id=new_message.row.id, prefix='VOLUME', project_id='red', user_id=None,
             request_id='req-1', resource_type='VOLUME', resource_uuid='v',
             event_id='VOLUME_VOLUME_002_021', action_id='002',
             detail_id='021', message_level='ERROR', created_at=MADE,
-            expires_at=EXPIRES), draft.row)
-        self.assertEqual(('red', f'import:volume:{OLD_ID}'), draft.key)
-        self.assertEqual(draft, self.draft())
-        self.assertEqual((draft.row.id, draft.key),
+            expires_at=EXPIRES), new_message.row)
+        self.assertEqual(('red', f'import:volume:{OLD_ID}'), new_message.key)
+        self.assertEqual(new_message, self.new_message())
+        self.assertEqual((new_message.row.id, new_message.key),
                          self.converter.identity(self.row({})))
 
     def test_what_may_be_missing(self):
         for empty in (None, ''):
-            row = self.draft(request_id=empty, resource_uuid=empty,
+            row = self.new_message(request_id=empty, resource_uuid=empty,
                              resource_type=empty, event_id='000002').row
             self.assertEqual('VOLUME_000002', row.event_id)
             for name in ('request_id', 'resource_uuid', 'resource_type',
@@ -78,13 +78,13 @@ class VolumeTest(TestCase):
                 self.assertIsNone(getattr(row, name), name)
 
     def test_a_missing_type_is_that_of_the_event(self):
-        row = self.draft(resource_type=None).row
+        row = self.new_message(resource_type=None).row
         self.assertEqual('VOLUME', row.resource_type)
 
     def test_types_and_levels_in_any_case(self):
         for given, level in (('info', 'INFO'), ('Warn', 'WARN'),
                              ('WARNING', 'WARN'), ('warning', 'WARN')):
-            row = self.draft(message_level=given, resource_type='volume').row
+            row = self.new_message(message_level=given, resource_type='volume').row
             self.assertEqual(('VOLUME', level),
                              (row.resource_type, row.message_level))
 
@@ -95,7 +95,7 @@ class VolumeTest(TestCase):
                 ('VOLUME_000005', None, 'VOLUME', None, None),
                 ('VOLUME_VOLUME_999_998', None, 'VOLUME', '999', '998'),
                 ('VOLUME_A_B_9_001_002', None, 'A_B_9', '001', '002')):
-            row = self.draft(event_id=given, resource_type=own_type).row
+            row = self.new_message(event_id=given, resource_type=own_type).row
             self.assertEqual(
                 (own_type, event_id or given, action, detail),
                 (row.resource_type, row.event_id, row.action_id,
@@ -127,23 +127,23 @@ class VolumeTest(TestCase):
                 self.refused(field, **{field: value})
 
     def test_times_as_sqlite_has_them(self):
-        self.assertEqual(self.draft().row, self.draft(
+        self.assertEqual(self.new_message().row, self.new_message(
             created_at='2026-01-31 11:59:07',
             expires_at='2026-03-02 11:59:07.000000').row)
 
     def test_what_has_expired(self):
         now = NOW.replace(tzinfo=None)
         second = datetime.timedelta(seconds=1)
-        self.assertIsNone(self.draft(expires_at=now - second))
-        self.assertIsNotNone(self.draft(expires_at=now))
+        self.assertIsNone(self.new_message(expires_at=now - second))
+        self.assertIsNotNone(self.new_message(expires_at=now))
         # Whatever else is wrong with it.
-        self.assertIsNone(self.draft(expires_at=now - second, event_id=''))
+        self.assertIsNone(self.new_message(expires_at=now - second, event_id=''))
 
     def test_what_never_expires_gets_the_time_of_its_level(self):
         for level, days in (('INFO', 1), ('ERROR', 2)):
-            draft = self.draft(expires_at=None, message_level=level)
-            self.assertEqual(MADE + days * DAY, draft.row.expires_at)
-        self.assertIsNone(self.draft(expires_at=None,
+            new_message = self.new_message(expires_at=None, message_level=level)
+            self.assertEqual(MADE + days * DAY, new_message.row.expires_at)
+        self.assertIsNone(self.new_message(expires_at=None,
                                      created_at=MADE - 2 * DAY))
 
     def test_what_is_deleted(self):
@@ -159,17 +159,17 @@ class ShareTest(TestCase):
     like = SHARE
 
     def test_a_row(self):
-        draft = self.draft()
+        new_message = self.new_message()
         self.assertEqual(models.MessageRow(
-            id=draft.row.id, prefix='SHARE', project_id='red', user_id=None,
+            id=new_message.row.id, prefix='SHARE', project_id='red', user_id=None,
             request_id='req-1', resource_type='SHARE_REPLICA',
             resource_uuid='s', event_id='SHARE_SHARE_REPLICA_002_003',
             action_id='002', detail_id='003', message_level='ERROR',
-            created_at=MADE, expires_at=EXPIRES), draft.row)
-        self.assertEqual(('red', f'import:share:{OLD_ID}'), draft.key)
+            created_at=MADE, expires_at=EXPIRES), new_message.row)
+        self.assertEqual(('red', f'import:share:{OLD_ID}'), new_message.key)
 
     def test_without_a_type_or_a_detail(self):
-        row = self.draft(resource_type=None, detail_id=None,
+        row = self.new_message(resource_type=None, detail_id=None,
                          resource_id=None).row
         self.assertEqual(
             (None, None, 'SHARE_SHARE_002_001', '002', '001'),

@@ -64,7 +64,7 @@ class MetricsTest(base.TestCase):
     def test_what_is_not_counted_by_label_begins_with_nought(self):
         figures = registry.Metrics()
         expected = {(f'usermsg_{name}_total',): 0 for name in (
-            'unknown_events', 'messages_expired', 'messages_excess',
+            'unknown_events', 'messages_expired', 'messages_evicted',
             'source_keys_expired')}
         self.assertEqual(expected, shown(figures.registry))
         figures.unknown_events.inc()

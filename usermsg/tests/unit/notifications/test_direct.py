@@ -49,19 +49,19 @@ class TestDirect(base.TestCase):
         drivers = {
             'first': failing(errors.NotDelivered('mq1 is away')),
             'second': Driver(),
-            'third': failing(errors.Refused('too large'))}
+            'third': failing(errors.Rejected('too large'))}
         error = self.assertRaises(
             errors.NotDelivered, direct.Direct(drivers).send, self.told)
         self.assertEqual('first: mq1 is away; third: too large', str(error))
-        self.assertNotIsInstance(error, errors.Refused)
+        self.assertNotIsInstance(error, errors.Rejected)
         self.assertEqual([1, 1, 1],
                          [len(driver.seen) for driver in drivers.values()])
 
     def test_it_is_refused_if_trying_again_would_not_help(self):
         drivers = {'first': Driver(),
-                   'second': failing(errors.Refused('too large'))}
+                   'second': failing(errors.Rejected('too large'))}
         error = self.assertRaises(
-            errors.Refused, direct.Direct(drivers).send, self.told)
+            errors.Rejected, direct.Direct(drivers).send, self.told)
         self.assertEqual('second: too large', str(error))
 
     def test_what_a_stranger_raises_is_not_repeated(self):
@@ -76,7 +76,7 @@ class TestDirect(base.TestCase):
         forever = threading.Event()
         self.addCleanup(forever.set)
         drivers = {'stuck': Driver(forever.wait), 'second': Driver()}
-        sink = direct.Direct(drivers, patience=0.05)
+        sink = direct.Direct(drivers, timeout=0.05)
         error = self.assertRaises(errors.NotDelivered, sink.send, self.told)
         self.assertEqual('stuck: no answer within 0.05 seconds', str(error))
         self.assertEqual(1, len(drivers['second'].seen))
@@ -84,6 +84,6 @@ class TestDirect(base.TestCase):
     def test_one_that_may_take_longer_is_waited_for(self):
         # Not before others would have been given up.
         slow = Driver(lambda: threading.Event().wait(0.3))
-        slow.patience, slow.patience_option = 60, 'an option'
-        direct.Direct({'slow': slow}, patience=0.05).send(self.told)
+        slow.timeout, slow.timeout_option = 60, 'an option'
+        direct.Direct({'slow': slow}, timeout=0.05).send(self.told)
         self.assertEqual(1, len(slow.seen))

@@ -225,7 +225,7 @@ class FaultTest(images.TestCase):
                 tell(wrong)
             notifier.failed(image.UPDATE, wrong)
             notifier.sent(wrong, self.receiver, 1)
-            notifier.tell_owner(wrong, self.receiver)
+            notifier.notify_owner(wrong, self.receiver)
             with notifier.upload(wrong) as upload:
                 upload.stored(size=7)
                 upload.update(status='active')

@@ -124,15 +124,15 @@ class PageTest(test_base.TestCase):
         now = datetime.datetime(2026, 1, 31, 12, 0, 0, 123456,
                                 tzinfo=datetime.timezone.utc)
         times = [now + datetime.timedelta(microseconds=n) for n in range(3)]
-        drafts = [message.Draft(message_rows.ROW._replace(
+        new_messages = [message.NewMessage(message_rows.ROW._replace(
             id=ids.mint(time), project_id='one',
             created_at=time.replace(tzinfo=None))) for time in times]
-        made = message.MessageList.record(database, drafts)
-        self.assertEqual([(draft.row, True) for draft in drafts],
+        made = message.MessageList.record(database, new_messages)
+        self.assertEqual([(new_message.row, True) for new_message in new_messages],
                          [(result.row, result.new) for result in made])
         page = message.MessageList.get_page(database, {'project_id': 'one'},
                                             limit=10)
-        self.assertEqual([draft.row for draft in reversed(drafts)],
+        self.assertEqual([new_message.row for new_message in reversed(new_messages)],
                          [row_of(found) for found in page])
         self.assertEqual(3, len(page))
         self.assertIsInstance(page[0], message.Message)
@@ -152,18 +152,18 @@ class TestTime(test_base.TestCase):
         super().setUp()
         self.api = message_api.API(self.runtime(tables=False))
 
-    def draft(self, created_at):
-        return self.api.draft({
+    def new_message(self, created_at):
+        return self.api.new_message({
             'project_id': 'red', 'event_id': 'VOLUME_000002',
             'resource_uuid': 'a'}, created_at=created_at)
 
     def test_a_time_of_any_zone_is_stored_as_utc(self):
         for hours in (0, 2, -5):
             zone = datetime.timezone(datetime.timedelta(hours=hours))
-            draft = self.draft(NOON.astimezone(zone))
-            made = message.Message.from_row(draft.row)
+            new_message = self.new_message(NOON.astimezone(zone))
+            made = message.Message.from_row(new_message.row)
             self.assertEqual(NOON, made.created_at)
-            self.assertEqual(self.draft(NOON).row.id[:13],
-                             draft.row.id[:13])
-            self.assertEqual(self.draft(NOON).row._replace(id=None),
-                             draft.row._replace(id=None))
+            self.assertEqual(self.new_message(NOON).row.id[:13],
+                             new_message.row.id[:13])
+            self.assertEqual(self.new_message(NOON).row._replace(id=None),
+                             new_message.row._replace(id=None))

@@ -16,7 +16,7 @@ POLICY = failure_policy.FailurePolicy(
 
 DELIVERED, RETRY, DEAD_LETTER = 'delivered', 'retry', 'dead letter'
 FAILED = errors.NotDelivered('full')
-REFUSED = errors.Refused('too large')
+REFUSED = errors.Rejected('too large')
 
 #: Attempts before, error, whether others were delivered -> the consequence,
 #: its reason, its delay in seconds and how many failures are counted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures of the outbox."""
+"""Metrics of the outbox."""
 
 import threading
 
@@ -12,17 +12,17 @@ from usermsg.outbox import metrics
 from usermsg.tests import base
 from usermsg.tests.fixtures import outbox_samples
 
-WAITING = 'usermsg_outbox_waiting'
-SET_ASIDE = 'usermsg_outbox_set_aside'
-OLDEST = 'usermsg_outbox_oldest_seconds'
+WAITING = 'usermsg_outbox_pending'
+SET_ASIDE = 'usermsg_outbox_dead_letters'
+OLDEST = 'usermsg_outbox_oldest_pending_age_seconds'
 
 
 class TestFigures(base.TestCase):
 
     def figures(self, runtime, **options):
         self.registry = prometheus_client.CollectorRegistry()
-        self.registry.register(metrics.Figures(
-            runtime.db, ('rabbit',), **{'patience': 60, **options}))
+        self.registry.register(metrics.BacklogCollector(
+            runtime.db, ('rabbit',), **{'timeout': 60, **options}))
 
     def value(self, name, driver='rabbit'):
         return self.registry.get_sample_value(name, {'driver': driver})
@@ -49,21 +49,21 @@ class TestFigures(base.TestCase):
 
     def test_they_are_kept_for_some_time(self):
         runtime = self.runtime()
-        self.figures(runtime, kept=3600)
+        self.figures(runtime, ttl=3600)
         self.assertEqual(0, self.value(WAITING))
         self.insert(runtime, outbox_samples.entry())
         self.assertEqual(0, self.value(WAITING))
-        self.figures(runtime, kept=0)
+        self.figures(runtime, ttl=0)
         self.assertEqual(1, self.value(WAITING))
 
     def test_without_a_database_there_are_none(self):
         runtime = self.runtime()
-        self.figures(runtime, kept=0, stale=0)
+        self.figures(runtime, ttl=0, stale=0)
         with runtime.db.engine().begin() as connection:
             models.outbox.drop(connection)
         self.assertIsNone(self.value(WAITING))
         models.metadata.create_all(runtime.db.engine())
-        self.figures(runtime, kept=0)
+        self.figures(runtime, ttl=0)
         self.assertEqual(0, self.value(WAITING))
 
     def test_a_database_that_says_nothing_holds_up_no_scrape(self):
@@ -73,7 +73,7 @@ class TestFigures(base.TestCase):
         sa.event.listen(
             runtime.db.engine(), 'before_cursor_execute',
             lambda *_: answers.wait())
-        self.figures(runtime, kept=0, patience=0.05)
+        self.figures(runtime, ttl=0, timeout=0.05)
         self.assertIsNone(self.value(WAITING))
         # Nor does the next one ask once more.
         threads = threading.active_count()

@@ -121,7 +121,7 @@ class TestFailure(TestCase):
 
     def test_what_is_refused_is_set_aside_and_others_go_on(self):
         for kind in (drivers.Driver, drivers.Window):
-            driver = kind(failing(1, error=errors.Refused))
+            driver = kind(failing(1, error=errors.Rejected))
             if kind is drivers.Window:
                 driver = kind(driver.judge, together=False)
             put = self.put(*(drivers.entry(number) for number in range(3)))
@@ -324,7 +324,7 @@ class TestFailure(TestCase):
 
     def test_a_driver_that_may_take_longer_is_waited_for(self):
         class Slow(drivers.Window):
-            patience, patience_option = 60, 'an option'
+            timeout, timeout_option = 60, 'an option'
 
             def _confirm(self, window):
                 self.tried += [body['message_id'] for _future, body in window]
@@ -344,7 +344,7 @@ class TestFailure(TestCase):
 
     def test_whatever_a_broker_says_can_be_stored(self):
         driver = drivers.Driver(failing(
-            1, error=lambda words: errors.Refused(f'a\0b\n\udcff{"c" * 300}')
+            1, error=lambda words: errors.Rejected(f'a\0b\n\udcff{"c" * 300}')
         ))
         self.put(*(drivers.entry(number) for number in range(3)))
         self.assertTrue(self.rounds(self.relay(driver)))
@@ -429,7 +429,7 @@ class TestRunning(TestCase):
         self.assertEqual([], [
             sample for metric in self.service.metrics.registry.collect()
             for sample in metric.samples
-            if sample.name == 'usermsg_notifications_failed_total' and
+            if sample.name == 'usermsg_delivery_failures_total' and
             sample.value])
 
     def test_it_stops_within_a_batch(self):
@@ -467,7 +467,7 @@ class TestRunning(TestCase):
                          'ZeroDivisionError\n', self.log.output)
 
     def test_it_goes_on_at_once_while_more_waits(self):
-        self.use(batch=2)
+        self.use(batch_size=2)
         self.put(*(drivers.entry(number) for number in
                    (1, 2, 3, 3596, 3597, 3598, 3599)))
         one = self.relay(drivers.Driver())
@@ -476,7 +476,7 @@ class TestRunning(TestCase):
         self.assertFalse(one.run_once(self.stop))
 
     def test_no_shard_has_it_to_itself(self):
-        self.use(batch=1)
+        self.use(batch_size=1)
         self.put(*(drivers.entry(number, shard=1) for number in range(30)),
                  drivers.entry(99, shard=2))
         driver = drivers.Driver()
@@ -542,7 +542,7 @@ class TestLoadDrivers(base.TestCase):
             self.assertEqual(
                 f'[{group}] {name}: 20.5 seconds are too many for '
                 f'usermsg-worker, which can wait for a third of [relay] '
-                f'lease at most: 20 seconds.',
+                f'lease_ttl at most: 20 seconds.',
                 str(self.assertRaises(
                     exception.ConfigurationError, relay.load_drivers,
                     self.conf(**{
@@ -550,7 +550,7 @@ class TestLoadDrivers(base.TestCase):
                         group: {name: 20.5}}))))
             loader.close(relay.load_drivers(self.conf(**{
                 'oslo_messaging_notifications': notifications,
-                group: {name: 20.5}, 'relay': {'lease': 62}})))
+                group: {name: 20.5}, 'relay': {'lease_ttl': 62}})))
             # Without a relay there is no lease.
             loader.close(loader.load(self.conf(**{
                 'oslo_messaging_notifications': notifications,

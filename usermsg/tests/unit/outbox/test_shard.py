@@ -83,8 +83,8 @@ class TestShard(TestCase):
 
 class TestShards(TestCase):
 
-    def shards(self, *numbers, batch=100):
-        options = self.runtime(relay={'batch': batch}).conf.relay
+    def shards(self, *numbers, batch_size=100):
+        options = self.runtime(relay={'batch_size': batch_size}).conf.relay
         return shard.Shards(self.db, 'one', numbers, options)
 
     def take(self, reader):
@@ -104,7 +104,7 @@ class TestShards(TestCase):
     def test_a_lease_is_taken_when_there_is_room_for_its_shard(self):
         put = self.put(*(drivers.entry(number, shard=number // 4)
                          for number in range(8)))
-        reader = self.shards(0, 1, batch=3)
+        reader = self.shards(0, 1, batch_size=3)
         self.assertEqual(put[:3], self.take(reader))
         self.assertFalse(self.claim(0).acquire())
         other = self.claim(1)

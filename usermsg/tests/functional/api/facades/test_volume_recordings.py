@@ -50,7 +50,7 @@ class TestRecordings(base.TestCase):
         for message in reversed(recorded):
             made = datetime.datetime.fromisoformat(
                 f'{message["created_at"]}+00:00')
-            [stored] = api.record([api.draft(
+            [stored] = api.record([api.new_message(
                 {'project_id': 'red', **{name: message[name] for name in (
                     'event_id', 'resource_uuid', 'request_id')}},
                 created_at=made)])

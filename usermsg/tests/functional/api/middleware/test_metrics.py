@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Figures for Prometheus, and who gets to see them."""
+"""Metrics for Prometheus, and who gets to see them."""
 
 import concurrent.futures
 import contextlib

@@ -44,17 +44,17 @@ class PageTest(base.TestCase):
         runtime = self.runtime()
         self.api = message_api.API(runtime)
         self.context = context.RequestContext(project_id='mine')
-        drafts = []
+        new_messages = []
         for number in range(23):
             created = _START + datetime.timedelta(seconds=number)
-            drafts.append(self.api.draft({
+            new_messages.append(self.api.new_message({
                 'project_id': 'mine' if number % 8 else 'other',
                 'event_id': f'VOLUME_00000{2 + number % 3}',
                 'message_level': ('INFO', 'WARN', 'ERROR')[number % 3],
                 'resource_uuid': (None, 'a', 'b', 'B')[number % 4],
                 'request_id': (None, 'req-1')[number % 2],
             }, created_at=created))
-        self.api.record(drafts)
+        self.api.record(new_messages)
         self.mine = self.api.get_all(self.context).objects
 
     def page(self, sort, marker=None, offset=0, limit=1000, **filters):
@@ -138,10 +138,10 @@ class PageTest(base.TestCase):
         rows = []
         for number in range(total):
             created = _START - datetime.timedelta(seconds=total - number)
-            draft = self.api.draft(
+            new_message = self.api.new_message(
                 {'project_id': 'many', 'event_id': 'VOLUME_000002'},
                 created_at=created)
-            rows.append(draft)
+            rows.append(new_message)
         for start in range(0, total, 1000):
             self.api.record(rows[start:start + 1000])
         self.context = context.RequestContext(project_id='many')

@@ -24,7 +24,7 @@ class TestTogether(testtools.TestCase):
 
     def test_what_helps_by_trying_again_counts_most(self):
         whole = delivery.together(self.sent)
-        self.sent[0].set_exception(errors.Refused('large'))
+        self.sent[0].set_exception(errors.Rejected('large'))
         self.sent[1].set_exception(errors.NotDelivered('away'))
         self.assertFalse(whole.done())
         self.sent[2].set_result(None)

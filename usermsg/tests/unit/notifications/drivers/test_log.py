@@ -105,7 +105,7 @@ class LoggingDriverTest(base.TestCase):
         circle = {}
         circle['circle'] = circle
         for payload in (circle, [object()], float('inf')):
-            error = self.assertRaises(errors.Refused, self.notify, payload)
+            error = self.assertRaises(errors.Rejected, self.notify, payload)
             self.assertNotIn('object', str(error))
         self.assertEqual([], handler.lines)
 

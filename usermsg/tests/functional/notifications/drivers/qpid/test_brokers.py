@@ -25,7 +25,7 @@ class Case(qpid_case.QpidCase):
 
     def await_all(self, sent):
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
 
 
 class ProtonTest(Case):
@@ -176,7 +176,7 @@ class RabbitTest(Case):
             (body['publisher_id'], body['event_type'], body['payload'],
              {'message_id': body['message_id'],
               'timestamp': body['timestamp']}),
-            endpoint.found.get(timeout=qpid_case.PATIENCE)[1:])
+            endpoint.found.get(timeout=qpid_case.TIMEOUT)[1:])
 
     def test_tls_and_a_password(self):
         broker, vhost = self.shared()
@@ -200,7 +200,7 @@ class RabbitTest(Case):
         body = self.send(driver, priority='ERROR')
         message, = vhost.read('errors')
         self.assertEqual(body['message_id'], message.properties['message_id'])
-        self.assertIsNotNone(waiting.exception(qpid_case.PATIENCE))
+        self.assertIsNotNone(waiting.exception(qpid_case.TIMEOUT))
 
     def test_giving_one_up_does_not_end_the_session_of_others(self):
         broker, vhost = self.shared()
@@ -212,7 +212,7 @@ class RabbitTest(Case):
         self.addCleanup(broker.thaw)
         overdue, sent = self.submit(driver, 20)
         for future in sent:
-            self.assertIsInstance(future.exception(qpid_case.PATIENCE),
+            self.assertIsInstance(future.exception(qpid_case.TIMEOUT),
                                   errors.NotDelivered)
         broker.thaw()
         self.deliver(driver)
@@ -235,7 +235,7 @@ class RabbitTest(Case):
         driver = self.driver(
             self.url(broker), **self.options(broker, vhost))
         wanted, sent = self.submit(driver, 2000)
-        sent[100].result(qpid_case.PATIENCE)
+        sent[100].result(qpid_case.TIMEOUT)
         broker.kill()
         broker.start()
         self.await_all(sent)

@@ -37,7 +37,7 @@ class Case(qpid_case.QpidCase):
 
     def await_all(self, sent):
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
 
     def assertArrived(self, wanted, peer):
         """All, and each for the first time in the order of sending."""
@@ -108,7 +108,7 @@ class BrokenTest(Case):
         sent = driver.submit({}, qpid_case.note(), 'info')
         peer.tell(ADDRESS)
         peer.start()
-        sent.result(qpid_case.PATIENCE)
+        sent.result(qpid_case.TIMEOUT)
         driver.close()
         self.assertIn('works again', self.logged())
 
@@ -133,7 +133,7 @@ class PoisonTest(Case):
         poison = driver.submit({}, body, 'info')
         after, sent_after = self.submit(driver, 40)
         self.await_all(sent_before + sent_after)
-        error = poison.exception(qpid_case.PATIENCE)
+        error = poison.exception(qpid_case.TIMEOUT)
         self.assertIs(kind, type(error))
         self.assertIn(str(peer.port), str(error))
         self.assertEqual(before + after, qpid_case.ids(
@@ -142,12 +142,12 @@ class PoisonTest(Case):
 
     def test_what_ends_its_session_is_refused_and_the_others_go_on(self):
         self.assertIn('too much of it', self.find(
-            errors.Refused, 'end', condition='amqp:precondition-failed',
+            errors.Rejected, 'end', condition='amqp:precondition-failed',
             description='too much of it'))
 
     def test_what_ends_its_link_is_refused_and_the_others_go_on(self):
         self.assertIn('amqp:decode-error', self.find(
-            errors.Refused, 'detach', condition='amqp:decode-error'))
+            errors.Rejected, 'detach', condition='amqp:decode-error'))
 
     def test_what_ends_its_link_for_a_right_may_go_later(self):
         self.assertIn('amqp:not-allowed', self.find(
@@ -179,7 +179,7 @@ class UnexpectedTest(Case):
     def assertOvercome(self, driver, peer):
         for future in [driver.submit({}, qpid_case.note(), 'info')
                        for _ in range(3)]:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.send(driver)
         driver.close()
         self.assertEqual(1, self.logged().count('Traceback'))
@@ -234,7 +234,7 @@ class SilentTest(Case):
     def await_warning(self, text):
         """Until it is logged that something is wrong there."""
         waited = threading.Event()
-        for _ in range(qpid_case.PATIENCE * 50):
+        for _ in range(qpid_case.TIMEOUT * 50):
             if any(text in line for line in self.warnings()):
                 return
             waited.wait(0.02)
@@ -385,7 +385,7 @@ class AwayTest(Case):
         _ids, sent = self.submit(driver, 1000)
         driver.close()
         for future in sent:
-            self.assertIsInstance(future.exception(qpid_case.PATIENCE),
+            self.assertIsInstance(future.exception(qpid_case.TIMEOUT),
                                   errors.NotDelivered)
 
 

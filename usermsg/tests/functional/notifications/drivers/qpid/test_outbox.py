@@ -31,13 +31,13 @@ class QpidOutboxTest(qpid_case.QpidCase):
                 'driver': '\ndriver = '.join(names)},
             oslo_messaging_qpid={
                 'hosts': self.peer.url(), 'delivery_timeout': 1,
-                'connect_timeout': qpid_case.PATIENCE,
+                'connect_timeout': qpid_case.TIMEOUT,
                 'min_backoff': 0.05, 'max_backoff': 0.2})
         stop = threading.Event()
         thread = threading.Thread(
             target=relay.run_all, args=(self.service, stop))
         thread.start()
-        self.addCleanup(thread.join, qpid_case.PATIENCE)
+        self.addCleanup(thread.join, qpid_case.TIMEOUT)
         self.addCleanup(stop.set)
 
     def put(self, number):
@@ -57,7 +57,7 @@ class QpidOutboxTest(qpid_case.QpidCase):
                      for value in (0, 1))
 
     def wait_until(self, condition):
-        end = time.monotonic() + qpid_case.PATIENCE
+        end = time.monotonic() + qpid_case.TIMEOUT
         while not condition():
             self.assertLess(time.monotonic(), end, self.logged()[-4000:])
             time.sleep(0.02)

@@ -110,7 +110,7 @@ class OutcomeTest(Case):
         self.peer.tell(ADDRESS, do='reject', condition='amqp:decode-error',
                        description='not to my taste')
         driver = self.driver(self.peer.url())
-        self.refusal(errors.Refused, driver, self.host, ADDRESS,
+        self.refusal(errors.Rejected, driver, self.host, ADDRESS,
                      'amqp:decode-error', 'not to my taste')
         self.peer.tell(ADDRESS)
         body = self.send(driver)
@@ -125,7 +125,7 @@ class OutcomeTest(Case):
                           'amqp:invalid-field', 'amqp:precondition-failed',
                           'amqp:not-implemented'):
             self.peer.tell(ADDRESS, do='reject', condition=condition)
-            self.refusal(errors.Refused, driver, self.host, ADDRESS,
+            self.refusal(errors.Rejected, driver, self.host, ADDRESS,
                          condition)
 
     def test_what_is_rejected_without_a_reason_may_go_later(self):
@@ -155,7 +155,7 @@ class OutcomeTest(Case):
         self.peer.tell(
             ADDRESS, do='reject', condition='amqp:precondition-failed',
             info={'queue': 'audit', 'reason': 'anything else'})
-        self.refusal(errors.Refused, driver, self.host, ADDRESS)
+        self.refusal(errors.Rejected, driver, self.host, ADDRESS)
 
     def test_what_is_rejected_for_now_is_sent_again(self):
         self.peer.tell(ADDRESS, do='reject', times=1,
@@ -185,7 +185,7 @@ class OutcomeTest(Case):
 
     def test_what_is_undeliverable_here_is_refused(self):
         self.peer.tell(ADDRESS, do='modify', undeliverable=True)
-        self.refusal(errors.Refused, self.driver(self.peer.url()), self.host,
+        self.refusal(errors.Rejected, self.driver(self.peer.url()), self.host,
                      ADDRESS)
         self.assertEqual(1, len(self.peer.record('message')))
 
@@ -224,10 +224,10 @@ class OutcomeTest(Case):
 
     def test_what_is_accepted_need_not_be_settled(self):
         self.peer.tell(ADDRESS, unsettled=True)
-        driver = self.driver(self.peer.url(), window=3)
+        driver = self.driver(self.peer.url(), max_in_flight=3)
         wanted, sent = self.submit(driver, 20)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual(wanted, [
             message['id'] for message in self.peer.record('message')])
 
@@ -254,15 +254,15 @@ class OutcomeTest(Case):
             self.send(driver)
         self.assertFalse(released.done())
         self.peer.tell(ADDRESS)
-        released.result(qpid_case.PATIENCE)
+        released.result(qpid_case.TIMEOUT)
 
     def test_what_nobody_confirms_does_not_use_up_the_window(self):
         driver = self.driver(
-            self.peer.url(), window=2, delivery_timeout=2)
+            self.peer.url(), max_in_flight=2, delivery_timeout=2)
         self.peer.tell(ADDRESS, do='stall')
         _ids, sent = self.submit(driver, 2)
         for future in sent:
-            self.assertIsInstance(future.exception(qpid_case.PATIENCE),
+            self.assertIsInstance(future.exception(qpid_case.TIMEOUT),
                                   errors.NotDelivered)
         self.peer.tell(ADDRESS)
         self.send(driver)
@@ -383,12 +383,12 @@ class SizeTest(Case):
         before, sent_before = self.submit(driver, 3)
         refused = driver.submit({}, large, 'info')
         after, sent_after = self.submit(driver, 3)
-        error = refused.exception(qpid_case.PATIENCE)
-        self.assertIsInstance(error, errors.Refused)
+        error = refused.exception(qpid_case.TIMEOUT)
+        self.assertIsInstance(error, errors.Rejected)
         for text in (self.host, ADDRESS, '3000'):
             self.assertIn(text, str(error))
         for future in sent_before + sent_after:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual(
             before + after, qpid_case.ids(self.peer.record('message')))
 
@@ -401,8 +401,8 @@ class SizeTest(Case):
         refused = driver.submit({}, large, 'info')
         sent = driver.submit({}, small, 'info')
         self.assertIsInstance(
-            refused.exception(qpid_case.PATIENCE), errors.Refused)
-        sent.result(qpid_case.PATIENCE)
+            refused.exception(qpid_case.TIMEOUT), errors.Rejected)
+        sent.result(qpid_case.TIMEOUT)
 
     def test_what_json_cannot_hold_is_refused_and_never_sent(self):
         driver = self.driver(self.peer.url())
@@ -410,7 +410,7 @@ class SizeTest(Case):
         loop['loop'] = loop
         for payload in (loop, {'x': float('nan')}):
             body = {**qpid_case.note(), 'payload': payload}
-            self.refusal(errors.Refused, driver, 'JSON', body=body)
+            self.refusal(errors.Rejected, driver, 'JSON', body=body)
         self.send(driver)
         self.assertEqual(1, len(self.peer.record('message')))
 
@@ -425,7 +425,7 @@ class FrameTest(qpid_case.QpidCase):
         bodies = [qpid_case.note(payload={'x': 'x' * 100_000})
                   for _ in range(5)]
         for future in [driver.submit({}, body, 'info') for body in bodies]:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual([body['message_id'] for body in bodies],
                          qpid_case.ids(peer.record('message')))
 
@@ -436,7 +436,7 @@ class FlowTest(Case):
         self.peer.tell(ADDRESS, credit=1)
         wanted, sent = self.submit(self.driver(self.peer.url()), 50)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual(wanted, [
             message['id'] for message in self.peer.record('message')])
 
@@ -450,7 +450,7 @@ class FlowTest(Case):
             message['address'] for message in self.peer.record('message')])
         self.peer.tell(ADDRESS, credit=3)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
 
     def test_without_credit_it_is_given_up_in_time(self):
         self.peer.tell(ADDRESS, credit=0)
@@ -469,11 +469,11 @@ class FlowTest(Case):
         self.peer.wait_for(1, 'drained')
         wanted, sent = self.submit(driver, 20)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
 
     def test_credit_beyond_the_window_is_given_back(self):
         self.peer.tell(ADDRESS, do='stall')
-        driver = self.driver(self.peer.url(), window=3, drain_timeout=0)
+        driver = self.driver(self.peer.url(), max_in_flight=3, drain_timeout=0)
         self.submit(driver, 5)
         self.peer.wait_for(3)
         self.peer.tell(ADDRESS, do='stall', drain=True)
@@ -488,7 +488,7 @@ class FlowTest(Case):
             sent = [self.submit(driver, 20, priority)[1]
                     for priority in ('INFO', 'ERROR', 'WARN')]
             for future in sum(sent, []):
-                future.result(qpid_case.PATIENCE)
+                future.result(qpid_case.TIMEOUT)
         self.assertEqual(1, len(peer.record('open')))
 
     def test_many_are_on_their_way_at_once(self):
@@ -499,7 +499,7 @@ class FlowTest(Case):
 
     def test_no_more_than_the_window_are_on_their_way(self):
         self.peer.tell(ADDRESS, do='stall')
-        driver = self.driver(self.peer.url(), window=10, drain_timeout=0)
+        driver = self.driver(self.peer.url(), max_in_flight=10, drain_timeout=0)
         self.submit(driver, 30)
         self.peer.wait_for(10)
         self.send(driver, priority='ERROR')
@@ -512,8 +512,8 @@ class FlowTest(Case):
             self.peer.url(), max_pending=20, drain_timeout=0)
         _ids, sent = self.submit(driver, 21)
         self.refusal(errors.NotDelivered, driver)
-        error = sent[20].exception(qpid_case.PATIENCE)
+        error = sent[20].exception(qpid_case.TIMEOUT)
         self.assertIs(errors.NotDelivered, type(error))
         self.peer.tell(ADDRESS)
         for future in sent[:20]:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)

@@ -44,7 +44,7 @@ class ProgramTest(qpid_case.QpidCase):
             [sys.executable, '-X', 'faulthandler', '-W', 'ignore', '-c',
              _BEGIN + textwrap.dedent(text), str(self.home / 'qpid.conf')],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, timeout=qpid_case.PATIENCE)
+            stderr=subprocess.STDOUT, text=True, timeout=qpid_case.TIMEOUT)
         self.assertEqual(0, done.returncode, done.stdout)
         return done.stdout
 
@@ -62,7 +62,7 @@ class ProgramTest(qpid_case.QpidCase):
                 sending = driver()
                 for number in range(1000):
                     sending.submit({}, body(number), 'info')
-                ''', url, drain_timeout=qpid_case.PATIENCE,
+                ''', url, drain_timeout=qpid_case.TIMEOUT,
                 ssl_ca_file=self.write('ca.pem', authority.pem))
             self.assertEqual('', said)
             numbers = [
@@ -171,7 +171,7 @@ class ForkingServerTest(qpid_case.QpidCase):
 
     def ask(self, port):
         connection = http.client.HTTPConnection(
-            '127.0.0.1', port, timeout=qpid_case.PATIENCE)
+            '127.0.0.1', port, timeout=qpid_case.TIMEOUT)
         self.addCleanup(connection.close)
         connection.request('GET', '/')
         answer = connection.getresponse()

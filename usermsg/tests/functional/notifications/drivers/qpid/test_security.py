@@ -122,7 +122,7 @@ class TlsTest(Case):
         wanted, sent = self.submit(
             self.driver(peer.url(), ssl_ca_file=self.ca), 500)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual(wanted, [
             message['id'] for message in peer.record('message')])
 
@@ -234,5 +234,5 @@ class TlsTest(Case):
         wanted, sent = self.submit(
             self.driver(peer.url(), ssl_ca_file=self.ca), 200)
         for future in sent:
-            future.result(qpid_case.PATIENCE)
+            future.result(qpid_case.TIMEOUT)
         self.assertEqual(wanted, qpid_case.ids(peer.record('message')))

@@ -188,7 +188,7 @@ class RabbitTest(sending.BrokerTestCase):
         sent = self.notification()
         error = self.send(driver, sent)
         self.assertIsInstance(error, errors.NotDelivered)
-        self.assertNotIsInstance(error, errors.Refused)
+        self.assertNotIsInstance(error, errors.Rejected)
         self.assertIn('is a queue full?', str(error))
         self.vhost.read(sending.QUEUE)
         self.assertIsNone(self.send(driver, sent))
@@ -202,7 +202,7 @@ class RabbitTest(sending.BrokerTestCase):
         for payload in (circle, {'a': object()}, float('nan')):
             body = {**self.notification().body(), 'payload': payload}
             error = self.assertRaises(
-                errors.Refused, driver.notify, {}, body, 'INFO', -1)
+                errors.Rejected, driver.notify, {}, body, 'INFO', -1)
             self.assertNotIn(sending.MARKER, str(error))
         self.assertIsNone(self.send(driver, self.notification()))
 

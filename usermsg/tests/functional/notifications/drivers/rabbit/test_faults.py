@@ -19,7 +19,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
 
     def assert_not_delivered(self, error, reason):
         self.assertIsInstance(error, errors.NotDelivered)
-        self.assertNotIsInstance(error, errors.Refused)
+        self.assertNotIsInstance(error, errors.Rejected)
         self.assertIn(f'127.0.0.1:{self.broker.port}: {reason}', str(error))
 
     def test_a_broker_that_was_never_there(self):
@@ -123,7 +123,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         driver = self.driver(self.url)
         large = self.notification(payload=sending.MARKER * _MAX_SIZE)
         error = self.send(driver, large)
-        self.assertIsInstance(error, errors.Refused)
+        self.assertIsInstance(error, errors.Rejected)
         self.assertIn('larger than', str(error))
         sent = self.notification()
         self.assertIsNone(self.send(driver, sent))
@@ -137,10 +137,10 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         futures = [driver.submit({}, each.body(), 'INFO')
                    for each in [*before, large, *after]]
         self.assertIsInstance(futures.pop(len(before)).exception(60),
-                              errors.Refused)
+                              errors.Rejected)
         for sent, future in zip(before + after, futures):
             error = future.exception(60)
-            self.assertNotIsInstance(error, errors.Refused)
+            self.assertNotIsInstance(error, errors.Rejected)
             if error is not None:
                 self.delivered(driver, sent)
         found = self.read(self.vhost.count(sending.QUEUE))

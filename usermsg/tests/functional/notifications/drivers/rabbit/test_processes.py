@@ -79,11 +79,11 @@ class ThreadTest(Case):
         self.assertTrue(running.ended)
         for error in running.failures:
             self.assertIsInstance(error, errors.NotDelivered)
-            self.assertNotIsInstance(error, errors.Refused)
+            self.assertNotIsInstance(error, errors.Rejected)
         self.assertLessEqual(set(running.confirmed), set(self.queued()))
 
     def test_a_full_inbox_takes_one_when_another_is_done(self):
-        driver = self.driver(self.url, window=3)
+        driver = self.driver(self.url, max_in_flight=3)
         self.assertIsNone(self.send(driver, self.notification()))
         self.broker.fill()
         try:
@@ -101,12 +101,12 @@ class ThreadTest(Case):
         self.assertEqual([*idents, last.message_id], self.queued()[1:])
 
     def test_a_full_inbox_is_waited_for_until_the_deadline_only(self):
-        patient = self.driver(self.url, window=2, timeout=60)
+        patient = self.driver(self.url, max_in_flight=2, timeout=60)
         self.assertIsNone(self.send(patient, self.notification()))
         self.broker.fill()
         try:
             _idents, futures = self.submit(patient, 2)
-            patient.patience = 0.2
+            patient.timeout = 0.2
             error = self.send(patient, self.notification())
             self.assertEqual(
                 'rabbit: 2 notifications are waiting already.', str(error))

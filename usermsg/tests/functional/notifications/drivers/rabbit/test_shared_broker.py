@@ -140,17 +140,17 @@ class TestInspection(sending.BrokerTestCase):
 
     KEYS = ('notifications.error', 'notifications.info')
 
-    def doubts(self, url=None, timeout=20, **options):
+    def upgrade_warnings(self, url=None, timeout=20, **options):
         conf = self.conf(**options)
         broker = settings.Broker(self.transport(url or self.url, conf))
-        return inspection.doubts(broker, self.KEYS, timeout)
+        return inspection.upgrade_warnings(broker, self.KEYS, timeout)
 
     def queues(self):
         return {each['name']: each['durable'] for each in self.broker.ask(
             'GET', f'queues/{self.vhost.name}')}
 
     def test_missing_queues_will_be_lost_by_default(self):
-        [doubt] = self.doubts(amqp_durable_queues='false')
+        [doubt] = self.upgrade_warnings(amqp_durable_queues='false')
         self.assertIn('loses notifications.error, notifications.info', doubt)
         self.assertIn('amqp_durable_queues = true in every service', doubt)
         self.assertEqual({}, self.queues())
@@ -159,7 +159,7 @@ class TestInspection(sending.BrokerTestCase):
         for options in ({'amqp_durable_queues': 'true'},
                         {'rabbit_quorum_queue': 'true',
                          'amqp_durable_queues': 'false'}):
-            [doubt] = self.doubts(**options)
+            [doubt] = self.upgrade_warnings(**options)
             self.assertIn('notifications.error, notifications.info are, or '
                           'will be made, durable', doubt)
             self.assertIn('openstack', doubt)
@@ -171,7 +171,7 @@ class TestInspection(sending.BrokerTestCase):
         before = self.queues()
         for durable, others in (('true', []), ('false', [
                 'notifications.error are durable. RabbitMQ refuses'])):
-            lost, *refused = self.doubts(amqp_durable_queues=durable)
+            lost, *refused = self.upgrade_warnings(amqp_durable_queues=durable)
             self.assertIn('loses notifications.info with', lost)
             self.assertNotIn('notifications.error', lost)
             self.assertEqual(len(others), len(refused))
@@ -183,12 +183,12 @@ class TestInspection(sending.BrokerTestCase):
         self.vhost.declare('notifications.info', durable=True)
         self.vhost.declare('notifications.error', durable=True, arguments={
             'x-queue-type': 'quorum'})
-        self.assertEqual([], self.doubts(amqp_durable_queues='true'))
+        self.assertEqual([], self.upgrade_warnings(amqp_durable_queues='true'))
 
     def test_durable_queues_that_defaults_do_not_fit_are_named(self):
         for name in self.KEYS:
             self.vhost.declare(name, durable=True)
-        [doubt] = self.doubts(amqp_durable_queues='false')
+        [doubt] = self.upgrade_warnings(amqp_durable_queues='false')
         self.assertIn('notifications.error, notifications.info are durable. '
                       'RabbitMQ refuses services whose', doubt)
         self.assertIn('in every service that uses the exchange openstack',
@@ -202,7 +202,7 @@ class TestInspection(sending.BrokerTestCase):
                 self.broker.ask(
                     'PUT', f'queues/{self.vhost.name}/{name}',
                     {'durable': durable})
-            [doubt] = self.doubts(self.vhost.url('rabbit', login=login))
+            [doubt] = self.upgrade_warnings(self.vhost.url('rabbit', login=login))
             self.assertIn('notifications.error, notifications.info could not '
                           'be found out', doubt)
             for name in self.KEYS:
@@ -212,10 +212,10 @@ class TestInspection(sending.BrokerTestCase):
         host = f'{self.broker.host}:{self.broker.port}'
         self.broker.freeze()
         try:
-            [doubt] = self.doubts(timeout=1)
+            [doubt] = self.upgrade_warnings(timeout=1)
         finally:
             self.broker.thaw()
         self.assertEqual('RabbitMQ could not be asked for its queues: '
                          f'{host}: it does not answer.', doubt)
-        [doubt] = self.doubts('rabbit://guest:guest@127.0.0.1:1/')
+        [doubt] = self.upgrade_warnings('rabbit://guest:guest@127.0.0.1:1/')
         self.assertIn('127.0.0.1:1: Connection refused', doubt)

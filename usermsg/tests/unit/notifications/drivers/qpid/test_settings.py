@@ -24,15 +24,15 @@ class SettingsTest(qpid_options.Case):
         self.assertNotIn('secret', repr(found))
 
     def test_reading_it_again_is_possible(self):
-        conf = self.conf(window=7)
+        conf = self.conf(max_in_flight=7)
         settings.Settings(conf)
-        self.assertEqual(7, settings.Settings(conf).window)
+        self.assertEqual(7, settings.Settings(conf).max_in_flight)
 
     def test_one_configuration_does_not_change_another(self):
         conf = self.conf()
         settings.Settings(conf)
-        conf.set_override('window', 7, 'oslo_messaging_qpid')
-        self.assertEqual(500, self.read().window)
+        conf.set_override('max_in_flight', 7, 'oslo_messaging_qpid')
+        self.assertEqual(500, self.read().max_in_flight)
 
     def test_the_exchange_is_that_of_the_service(self):
         conf = self.conf()
@@ -57,8 +57,8 @@ class SettingsTest(qpid_options.Case):
         self.refused('hosts', hosts='amqp://me:secret@h/v')
         self.refused('address', address='{nobody}')
         self.refused('subject', subject='{nobody}')
-        self.refused('window', window=0)
-        self.refused('window', window='many')
+        self.refused('max_in_flight', max_in_flight=0)
+        self.refused('max_in_flight', max_in_flight='many')
         self.refused('envelope', envelope='paper')
         self.refused('connect_timeout', connect_timeout=0)
         self.refused('ssl_ca_file', '/nowhere', ssl_ca_file='/nowhere')
@@ -76,11 +76,11 @@ class SettingsTest(qpid_options.Case):
 
     def test_a_variable_that_cannot_be_read_is_named(self):
         self.useFixture(fixtures.EnvironmentVariable(
-            'OS_OSLO_MESSAGING_QPID__WINDOW', 'many'))
+            'OS_OSLO_MESSAGING_QPID__MAX_IN_FLIGHT', 'many'))
         error = self.assertRaises(exception.ConfigurationError, self.read)
         self.assertTrue(str(error).startswith(
-            'the environment variable OS_OSLO_MESSAGING_QPID__WINDOW: '
-            '[oslo_messaging_qpid] window is not valid: '), error)
+            'the environment variable OS_OSLO_MESSAGING_QPID__MAX_IN_FLIGHT: '
+            '[oslo_messaging_qpid] max_in_flight is not valid: '), error)
 
 
 class MechanismsTest(qpid_options.Case):

@@ -9,7 +9,7 @@ class TestOptions(rabbit_options.TestCase):
 
     def test_an_invalid_value_is_named_with_its_file(self):
         for name, value in (('timeout', 'soon'), ('timeout', '0'),
-                            ('window', 'wide')):
+                            ('max_in_flight', 'wide')):
             error = self.assertRaises(
                 exception.ConfigurationError, self.driver, **{name: value})
             self.assertTrue(str(error).startswith(
