@@ -157,7 +157,7 @@ def run(url, number):
                 sa.select(sa.func.count()).select_from(models.messages))
             old = connection.scalar(
                 sa.select(sa.func.count()).select_from(models.messages)
-                .where(models.messages.c.id < ids.first(when)))
+                .where(models.messages.c.id < ids.lower_bound(when)))
     recorded = len(quiet.writes) + len(busy.writes) - len(problems)
     if not problems and (
             first + second, old, left) != (

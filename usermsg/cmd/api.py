@@ -28,7 +28,7 @@ def main():
         exporter.serve(runtime, runtime.conf.metrics.port)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-api cannot start: {error}')
-    gc_tuning.settle()
+    gc_tuning.freeze_heap()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
     host = api_server.in_url(server.effective_host)

@@ -42,7 +42,7 @@ class Purge(progress.Command):
         for what, rows, event_type in _kinds(parsed_args, now):
             self.change(
                 removal.remove(database, rows, conf.reaper.batch_size,
-                               tell=told.recorder(event_type)),
+                               recorder=told.recorder(event_type)),
                 self.count(rows.count(database)), what, 'have been removed',
                 'would be removed', parsed_args.dry_run)
 
@@ -62,5 +62,5 @@ def _kinds(parsed_args, now):
     when = timestamp.before(now, parsed_args.older_than)
     if when > now:
         raise exception.InvalidInput('--older-than', 'lies in the future.')
-    return [('messages', removal.older(when, parsed_args.project),
+    return [('messages', removal.older_than(when, parsed_args.project),
              event_types.MESSAGE_DELETE)]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A bound on how long a call may hold up its caller."""
+"""Calls with a bounded wait."""
 
 from concurrent import futures
 import functools
@@ -11,74 +11,74 @@ from usermsg.concurrency import per_process
 
 
 class CallTimeout(Exception):
-    """The call didn't end in time. It may still end, and have an effect."""
+    """The call timed out. It may still complete, and take effect."""
 
 
 class Deadline:
-    """Runs calls in threads, so that a caller can stop waiting.
+    """Run calls in threads, so that the caller can stop waiting.
 
-    Drivers have timeouts, but not for everything: a database server that
-    is frozen keeps its connections open and never answers.
+    Database drivers have timeouts, but not for every case: a frozen server
+    keeps its connections open and never responds.
 
-    :param seconds: how long a caller waits at most, for a free place and for
-        the call together
-    :param places: how many calls may be under way; when all hang, further
-        callers wait for a place and no threads pile up
+    :param seconds: maximum wait of a caller, for a free thread and for the
+        call together
+    :param max_calls: maximum number of calls in progress; when all of them
+        hang, further callers wait and no more threads are started
     :param name: of the threads
-    :param clock: what tells the seconds
+    :param clock: function that returns the time in seconds
     """
 
-    def __init__(self, seconds, places=16, name='usermsg-record',
+    def __init__(self, seconds, max_calls=16, name='usermsg-record',
                  clock=time.monotonic):
         self._name = name
         self._clock = clock
         self._seconds = seconds
-        # The places that are free, and the workers without a call.
+        # The slots that are free, and the idle workers.
         self._process = per_process.PerProcess(
-            lambda: (threading.BoundedSemaphore(places), []))
+            lambda: (threading.BoundedSemaphore(max_calls), []))
 
     def run(self, call):
-        """The result of ``call()``; what it raises is raised here.
+        """Return the result of ``call()``, or raise its exception.
 
         :raises CallTimeout: there was no result in time
         """
         end = self._clock() + self._seconds
-        free, idle = self._process.get()
-        if not free.acquire(timeout=self._seconds):
-            raise CallTimeout(f'no free place within {self._seconds} seconds')
+        slots, idle = self._process.get()
+        if not slots.acquire(timeout=self._seconds):
+            raise CallTimeout(f'no free thread within {self._seconds} seconds')
         future = futures.Future()
         try:
             worker = idle.pop()
         except IndexError:
             try:
-                worker = _Worker(self._name, free, idle)
+                worker = _Worker(self._name, slots, idle)
                 worker.start()
             except BaseException:
-                free.release()
+                slots.release()
                 raise
         worker.calls.put((future, call))
         try:
-            # Not result(), which may raise a TimeoutError of the call's own.
+            # Not result(), which may raise a TimeoutError of the call itself.
             future.exception(max(0, end - self._clock()))
         except futures.TimeoutError:
             raise CallTimeout(
-                f'no answer within {self._seconds} seconds') from None
+                f'no response within {self._seconds} seconds') from None
         return future.result()
 
 
 class _Worker(threading.Thread):
-    """Runs one call after the other, and never ends.
+    """Thread that runs one call after the other, and never ends.
 
-    A thread that ends takes a lock of OpenSSL's, if it has used it, when
-    Python no longer sees it. A process that is forked at that moment could
-    never again open an encrypted connection, nor exit.
+    A thread that has used OpenSSL takes one of its locks when it ends, after
+    Python has stopped tracking the thread. A process that is forked at that
+    moment could never again open an encrypted connection, nor exit.
     """
 
-    def __init__(self, name, place, idle):
-        # A daemon: a call that hangs must not keep its process from ending.
+    def __init__(self, name, slots, idle):
+        # A daemon: a hanging call must not keep the process from exiting.
         super().__init__(name=name, daemon=True)
         self.calls = queue.SimpleQueue()
-        self._place = place
+        self._slots = slots
         self._idle = idle
 
     def run(self):
@@ -89,7 +89,7 @@ class _Worker(threading.Thread):
             except BaseException as error:
                 finish = functools.partial(future.set_exception, error)
             self._idle.append(self)
-            self._place.release()
+            self._slots.release()
             finish()
-            # What they hold must not live on while this waits.
+            # Release the references while this thread waits.
             del future, call, finish

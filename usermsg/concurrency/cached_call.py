@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked for seldom, however many want to know."""
+"""Results of expensive calls, shared by any number of readers."""
 
 import threading
 import time
@@ -9,19 +9,20 @@ from usermsg.concurrency import per_process
 
 
 class CachedCall:
-    """What a call has said lately. Safe to share between threads, and to fork.
+    """Recent result of a call. Thread-safe and fork-safe.
 
-    However many ask, one thread at most calls, and nobody waits for it for
-    longer than is said here. A call that was given up goes on: until it ends
-    nobody waits for it any more, and then what it says counts.
+    At most one thread makes the call, however many readers there are, and no
+    reader waits longer than the timeout. A call that timed out continues in
+    the background: until it completes readers don't wait, and then its result
+    is used.
 
-    :param call: returns what there is to know
-    :param failed: called with what that raised, or with a
-        :class:`usermsg.concurrency.bounded_call.CallTimeout`, and with what was
-        known before, None at first; returns what is to be known instead
-    :param ttl: seconds for which either is good
-    :param timeout: seconds that somebody waits
-    :param name: of the thread that calls
+    :param call: function that returns the value
+    :param failed: function of the exception of the call, or of a
+        :class:`usermsg.concurrency.bounded_call.CallTimeout`, and of the
+        previous value (None at first); returns the value to use instead
+    :param ttl: seconds for which either value is used
+    :param timeout: maximum wait of a reader, in seconds
+    :param name: of the thread that makes the call
     """
 
     def __init__(self, call, failed, ttl, timeout, name):
@@ -37,34 +38,36 @@ class _Process:
     def __init__(self, call, failed, ttl, timeout, name):
         self._call = call
         self._failed = failed
-        self._kept = ttl
-        self._deadline = bounded_call.Deadline(timeout, places=1, name=name)
+        self._ttl = ttl
+        self._deadline = bounded_call.Deadline(timeout, max_calls=1,
+                                               name=name)
         self._lock = threading.Lock()
-        self._under_way = False
-        self._good_until = 0
-        self._known = self._meanwhile = None
+        self._in_progress = False
+        self._expires_at = 0
+        self._value = self._interim_value = None
 
     def get(self):
-        # Who waits here waits for the answer of another, which then is new.
+        # A reader that waits for the lock gets the value that the reader
+        # before it has just refreshed.
         with self._lock:
-            if not self._under_way and time.monotonic() >= self._good_until:
-                self._under_way = True
+            if not self._in_progress and time.monotonic() >= self._expires_at:
+                self._in_progress = True
                 try:
                     self._deadline.run(self._run)
                 except bounded_call.CallTimeout as error:
-                    self._meanwhile = self._failed(error, self._known)
-                except Exception as error:  # there is no thread for it
-                    self._end(self._failed(error, self._known))
-            return self._meanwhile if self._under_way else self._known
+                    self._interim_value = self._failed(error, self._value)
+                except Exception as error:  # no thread could be started
+                    self._store(self._failed(error, self._value))
+            return self._interim_value if self._in_progress else self._value
 
     def _run(self):
         try:
-            found = self._call()
-        except BaseException as error:  # else it were under way for ever
-            found = self._failed(error, self._known)
-        self._end(found)
+            value = self._call()
+        except BaseException as error:  # or it would stay in progress forever
+            value = self._failed(error, self._value)
+        self._store(value)
 
-    def _end(self, found):
-        self._known = found
-        self._good_until = time.monotonic() + self._kept
-        self._under_way = False
+    def _store(self, value):
+        self._value = value
+        self._expires_at = time.monotonic() + self._ttl
+        self._in_progress = False

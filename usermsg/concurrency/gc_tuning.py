@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How often a serving process looks for garbage."""
+"""Settings of Python's garbage collector for a serving process."""
 
 import gc
 
 
-def settle():
-    """To be called when a process has loaded all that it will ever need.
+def freeze_heap():
+    """Freeze the heap; called when a process has loaded everything it needs.
 
-    What is there by then stays, so it needn't be looked through again and
-    again: a page of 1,000 messages makes enough objects to start that. It
-    also leaves memory shared with the processes that are forked.
+    Objects that exist at that point stay, so the collector needn't traverse
+    them again and again: a page of 1,000 messages allocates enough objects to
+    trigger a collection. It also keeps memory shared with forked processes.
 
-    In return a request must leave no circle of references that holds its
-    answer: thousands of them would gather before anybody looks.
+    In return a request must not leave a reference cycle that holds its
+    response: thousands of responses would accumulate before a collection.
     """
     gc.collect()
     gc.freeze()

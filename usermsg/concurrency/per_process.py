@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that a process which was forked must not have of its parent."""
+"""Objects that a forked process must not inherit from its parent."""
 
 import os
 
 
 class PerProcess:
-    """An object for each process, made when it is asked for.
+    """One object per process, created on first use.
 
-    Its locks could be held by a thread that a fork left behind, its threads
-    exist in the parent only, and its connections belong to the parent: using
-    or even closing them would end them there, so a parent's object is kept.
+    In a forked child the parent's object is unusable: its locks may be held
+    by a thread that the fork left behind, its threads exist in the parent
+    only, and its connections belong to the parent. Using or even closing them
+    would end them there, so a reference to the parent's object is kept.
 
-    :param make: returns a new one. Of two threads that ask at once both may
-        call it, and both get the same.
+    :param make: function that returns a new object. If two threads need one
+        at once both may call it, and both get the same object.
     """
 
     def __init__(self, make):
@@ -25,6 +26,6 @@ class PerProcess:
             self._by_process.setdefault(pid, self._make())
         return self._by_process[pid]
 
-    def made(self):
-        """The one of this process, or None."""
+    def peek(self):
+        """Return the object of this process, or None if there is none yet."""
         return self._by_process.get(os.getpid())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database: one engine a process, transactions, and errors."""
+"""The database: one engine per process, transactions, and errors."""
 
 import contextlib
 import re
@@ -18,33 +18,35 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-# In the words of SQLite.
+# SQLite's error text.
 _NO_FILE = 'unable to open database file'
-# In those of SQLite, MariaDB and PostgreSQL; oslo.db knows it only of some
-# statements. MariaDB is told which index to use, and may lack that too.
+# Errors of SQLite, MariaDB and PostgreSQL; oslo.db recognizes them for some
+# statements only. On MariaDB the index of a hint may be missing, too.
 _MISSING = re.compile(r'no such table|\(1146,|\(1176,|UndefinedTable')
 
 
 class Database:
-    """Lazy: connects on first use, and again in a process that was forked.
+    """Database that connects on first use, and again in a forked process.
 
-    :param conf: where ``[database]`` is read
-    :param no_statement_timeout: let statements take longer than a request may
-    :raises usermsg.exception.ConfigurationError: the address is missing or
-        can't be understood, its driver isn't installed, or a file that it
-        names can't be read
+    :param conf: with the options of ``[database]``
+    :param no_statement_timeout: for statements that take longer than a
+        request may
+    :raises usermsg.exception.ConfigurationError: the URL is missing or
+        malformed, its driver isn't installed, or a file that it names can't
+        be read
     """
 
     def __init__(self, conf, no_statement_timeout=False):
         self._conf = conf
-        self._url = urls.completed(
+        self._url = urls.add_defaults(
             urls.parse_url(conf.database.connection),
             conf.database.connection_parameters, no_statement_timeout)
-        # Of two that are made at once the one that loses has no connection.
+        # If two threads create one at once, the one that is discarded has no
+        # connection.
         self._engines = per_process.PerProcess(
             lambda: connections.create_engine(
                 self._url, conf.database, no_statement_timeout))
-        self._forks = fork.Gate(self._let_go)
+        self._forks = fork.Gate(self._release_for_fork)
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
@@ -52,17 +54,17 @@ class Database:
 
     @contextlib.contextmanager
     def without_statement_timeout(self):
-        """The same database, for the length of a ``with`` block.
+        """Yield the same database without a statement timeout.
 
-        It has connections of its own, on which MariaDB may take as long for
-        an answer as it needs. They are closed at the end, and with them ends
-        what MariaDB keeps for a connection.
+        It has connections of its own, on which MariaDB may take as long as it
+        needs. They are closed at the end of the block, which also releases
+        what MariaDB holds for a connection.
         """
-        other = Database(self._conf, no_statement_timeout=True)
+        database = Database(self._conf, no_statement_timeout=True)
         try:
-            yield other
+            yield database
         finally:
-            other.dispose()
+            database.dispose()
 
     @property
     def dialect(self):
@@ -74,16 +76,16 @@ class Database:
 
     @contextlib.contextmanager
     def reader(self):
-        """A connection to read from, for the length of a ``with`` block.
+        """Yield a connection for SELECTs.
 
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :raises usermsg.exception.DatabaseUnavailable: no database
         """
-        with _translated(), self._connection() as connection:
+        with _translate_errors(), self._connection() as connection:
             try:
                 yield connection
             except connection.dialect.loaded_dbapi.Error as error:
-                # Of a cursor of the driver's own, so nobody has looked
-                # whether the connection can be used again.
+                # Raised by a cursor of the driver itself, so SQLAlchemy
+                # hasn't checked whether the connection is still usable.
                 connection.invalidate(error)
                 raise db_exception.DBError(error) from error
 
@@ -93,18 +95,18 @@ class Database:
             try:
                 connection = self.engine().connect()
             except (OSError, TypeError, ValueError) as error:
-                # A parameter in the address that the driver doesn't take, or
-                # a file named there that holds no certificate.
+                # The URL has a parameter that the driver doesn't support, or
+                # names a file that contains no certificate.
                 raise db_exception.DBConnectionError(error) from error
             except (db_exception.DBError, sa_exception.DBAPIError) as error:
-                raise self._with_path(error) from error
+                raise self._add_path(error) from error
             with connection:
                 yield connection
 
-    def _with_path(self, error):
-        """The same error; SQLite doesn't say which file it can't open."""
-        words = driver_message(error)
-        if self.dialect != 'sqlite' or not words.endswith(_NO_FILE):
+    def _add_path(self, error):
+        """Add the path to SQLite's error for a file that it can't open."""
+        message = driver_message(error)
+        if self.dialect != 'sqlite' or not message.endswith(_NO_FILE):
             return error
         return db_exception.DBConnectionError(sqlite3.OperationalError(
             f'{_NO_FILE} {self._url.database} ([database] connection)'))
@@ -112,16 +114,16 @@ class Database:
     def write(self, work, transaction=True):
         """Run ``work(connection)`` in one transaction; return its result.
 
-        It runs again when the database asks for that (a deadlock, a lock),
-        so it must do nothing but write to the database. It must write before
-        it reads: SQLite refuses a transaction that read first and then finds
-        that somebody else has written.
+        It is repeated after a deadlock or a lock timeout, so it must have no
+        effects but writes to the database. It must write before it reads:
+        SQLite rejects a transaction that has read first if another process
+        has written meanwhile.
 
         :param transaction: False for work that begins and commits its own
-            transactions, all of it safe to repeat
-        :raises usermsg.exception.DatabaseUnavailable: not now
+            transactions, all of it idempotent
+        :raises usermsg.exception.DatabaseUnavailable: no database
         """
-        with _translated():
+        with _translate_errors():
             return self._write(work, transaction)
 
     def _write_once(self, work, transaction):
@@ -130,42 +132,43 @@ class Database:
                 contextlib.nullcontext()):
             return work(connection)
 
-    def _let_go(self):
-        # A child would inherit SQLite's belief to hold locks on the file,
-        # which are its parent's alone. When that ends, it takes itself for
-        # the last user and removes the write-ahead log, into which the child
-        # then goes on committing what nobody else will ever see.
+    def _release_for_fork(self):
+        # A child would inherit SQLite's record of file locks, which belong to
+        # its parent alone. When that record is closed, SQLite takes itself
+        # for the last user and removes the write-ahead log, to which the
+        # child then goes on committing transactions that no other process
+        # will ever see.
         if self.dialect == 'sqlite':
             self.dispose()
 
     def dispose(self):
-        """Close the connections that nobody uses."""
-        engine = self._engines.made()
+        """Close the connections that are not in use."""
+        engine = self._engines.peek()
         if engine is not None:
             engine.dispose()
 
 
 @contextlib.contextmanager
-def _translated():
+def _translate_errors():
     try:
         yield
     except (db_exception.DBDuplicateEntry, db_exception.DBDataError,
             db_exception.DBConstraintError,
             db_exception.DBReferenceError):
-        raise  # says something about the data, not about the database
+        raise  # errors of the data, not of the database
     except (db_exception.DBError, db_exception.CantStartEngineError,
             sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        words = driver_message(error)
-        LOG.error('The database cannot be used: %s.%s', words,
+        message = driver_message(error)
+        LOG.error('The database cannot be used: %s.%s', message,
                   ' Run "usermsg-manage db sync".'
-                  if _MISSING.search(words) else '')
+                  if _MISSING.search(message) else '')
         raise exception.DatabaseUnavailable() from error
 
 
 def driver_message(error):
-    """What the driver said, in one line.
+    """Return the driver's error message, in one line.
 
-    Not what oslo.db and SQLAlchemy say, which holds the statement.
+    Not that of oslo.db or SQLAlchemy, which contains the statement.
     """
     error = getattr(error, 'inner_exception', None) or error
     error = getattr(error, 'orig', None) or error
@@ -173,8 +176,8 @@ def driver_message(error):
 
 
 def _is_locked(error):
-    """Whether SQLite gave up waiting for another writer."""
-    # What oslo.db doesn't know it leaves to SQLAlchemy.
+    """Return True if SQLite timed out waiting for another writer."""
+    # An error that oslo.db doesn't translate is SQLAlchemy's.
     return (isinstance(error, (db_exception.DBError,
                                sa_exception.OperationalError)) and
             'database is locked' in str(error))

@@ -1,39 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Forks that wait for what may not be torn apart."""
+"""Forks that wait until the database is not in use."""
 
 import contextlib
 import os
 import threading
 import weakref
 
-#: Seconds. A fork waits no longer, for example for a thread that forks while
-#: it is inside itself.
+#: Maximum seconds that a fork waits, for example for a thread that forks
+#: while it is inside the gate itself.
 TIMEOUT = 2
 
 
 class Gate:
-    """Lets any number of threads in, and forks only while nobody is inside.
+    """Gate that admits any number of threads, and forks only while empty.
 
-    A child has a copy of all memory, in which the threads of its parent still
-    hold their locks: in the drivers, and in SQLite itself. They are not there
-    to release them, so the child could wait for ever, or believe that it has
-    locked what it hasn't.
+    A child process has a copy of all memory, in which threads of its parent
+    still hold locks of the drivers and of SQLite itself. Those threads don't
+    exist in the child to release them, so the child could wait forever, or
+    assume locks that it doesn't hold.
 
-    :param let_go: called before each fork, when nobody is inside (or doesn't
-        come out in time): what must not be there twice is to be closed
+    :param release: called before each fork, when no thread is inside (or on
+        timeout); closes resources that must not exist twice
     """
 
-    def __init__(self, let_go=lambda: None):
-        self._let_go = let_go
+    def __init__(self, release=lambda: None):
+        self._release = release
         self._reset()
         gate = weakref.ref(self)
 
         def call(name):
-            # There is no way to take these back when the gate is gone.
+            # Handlers can't be unregistered when the gate is deleted.
             def handler():
-                alive = gate()
-                if alive is not None:
-                    getattr(alive, name)()
+                instance = gate()
+                if instance is not None:
+                    getattr(instance, name)()
             return handler
 
         os.register_at_fork(before=call('_close'),
@@ -54,7 +54,7 @@ class Gate:
             yield
         finally:
             with self._changed:
-                # In the child of a fork from inside it is none already.
+                # In the child of a fork from inside it is zero already.
                 self._inside = max(0, self._inside - 1)
                 self._changed.notify_all()
 
@@ -63,7 +63,7 @@ class Gate:
         self._changed.acquire()
         self._closed = True
         self._changed.wait_for(lambda: not self._inside, TIMEOUT)
-        self._let_go()
+        self._release()
 
     def _open(self):
         self._closed = False

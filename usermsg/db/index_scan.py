@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Steps along an index, so that no statement goes through a whole table."""
+"""Range scans in steps, so that no statement reads a whole table."""
 
 import collections
 import dataclasses
 
 import sqlalchemy as sa
 
-#: Entries of an index that one statement looks at.
+#: Index entries that one statement reads at most.
 STEP = 10_000
 
 
 def force_index(query, table, index):
-    """MariaDB walks an index in the order of a query only if it is told to.
+    """Make MariaDB scan an index in the order of the query.
 
-    Otherwise it looks up the project and then sorts all that it owns.
+    Without the hint it finds the project's rows and then sorts all of them.
     """
     for dialect in ('mysql', 'mariadb'):
         query = query.with_hint(table, f'FORCE INDEX ({index})', dialect)
@@ -22,31 +22,31 @@ def force_index(query, table, index):
 
 @dataclasses.dataclass(frozen=True)
 class Rows:
-    """Rows of a table, and the index by which they are found.
+    """Rows of a table, and the index that finds them.
 
-    :param column: of the table; rows go in its order
-    :param index: its name; begins with the columns of ``conditions``, and
-        then has ``column``
+    :param column: of the table; rows are in its order
+    :param index: name of an index on the columns of ``conditions``, followed
+        by ``column``
     :param conditions: on columns of the index
-    :param only: further conditions, which the index need not hold
+    :param filters: further conditions, on columns that the index may lack
     """
 
     column: sa.Column
     index: str
     conditions: tuple = ()
-    only: tuple = ()
+    filters: tuple = ()
 
     @property
     def table(self):
         return self.column.table
 
     def select(self, *columns):
-        """The SELECT of all that the index leads to."""
+        """Return the SELECT of all rows of the index range, unfiltered."""
         return force_index(sa.select(*columns).select_from(self.table),
                            self.table, self.index).where(*self.conditions)
 
     def steps(self, db):
-        """Cut the rows into ranges of the column.
+        """Split the rows into ranges of the column.
 
         :returns: an iterator of lists of conditions
         """
@@ -63,9 +63,9 @@ class Rows:
             low = [self.column > high]
 
     def count_by(self, db, *columns):
-        """Count the rows by values of columns.
+        """Count the rows by the values of columns.
 
-        :returns: an iterator of counters of tuples, to be added up
+        :returns: an iterator of counters of tuples, one a step
         """
         for step in self.steps(db):
             with db.reader() as connection:
@@ -73,9 +73,9 @@ class Rows:
                     tuple(values): number for *values, number in
                     connection.execute(
                         self.select(*columns, sa.func.count())
-                        .where(*step, *self.only).group_by(*columns))})
+                        .where(*step, *self.filters).group_by(*columns))})
 
     def count(self, db):
-        """Count the rows, in numbers to be added up."""
+        """Yield the number of rows of each step."""
         for counter in self.count_by(db):
             yield counter.total()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leases: what only one process of all hosts may do at a time.
+"""Leases: mutual exclusion between processes of all hosts.
 
-A lease is a row that says who may act, and until when. All times in it are
-the database's (:mod:`usermsg.db.clock`): hosts whose clocks disagree agree
-about it all the same. With a cluster of databases that each have a clock of
-their own, those must not differ by as much as a lease lasts.
+A lease is a row with its owner and an expiry time. All times in it are the
+database's (:mod:`usermsg.db.clock`), so that hosts whose clocks differ agree
+on it. In a cluster of databases that each have their own clock, these must
+differ by less than the duration of a lease.
 """
 
 import os
@@ -20,31 +20,31 @@ from usermsg import host
 _TABLE = models.leases
 
 
-class Lost(Exception):
-    """The lease ran out, and may be somebody else's by now."""
+class LeaseLost(Exception):
+    """The lease has expired; another owner may hold it."""
 
 
 class Lease:
-    """A claim to the lease of a name. Each object is an owner of its own.
+    """Lease of a name. Each object is an owner of its own.
 
     :param db: a :class:`usermsg.db.engine.Database`
-    :param name: of what only one may do
-    :param seconds: how long it lasts, unless it is renewed; a whole number
+    :param name: of the task that only one process may do
+    :param seconds: duration until it expires, unless renewed; an integer
     """
 
     def __init__(self, db, name, seconds):
         self._db = db
         self._name = name
         self._seconds = seconds
-        # Host and process are for whoever looks; the rest makes it unique,
-        # also where a process is started again under the same number.
+        # Host and process id are for operators; the random part makes it
+        # unique, also where a new process gets the same process id.
         self.owner = f'{host.name()}:{os.getpid()}:{secrets.token_hex(8)}'
 
     def acquire(self):
-        """Take it, if it is free, has run out or is already ours.
+        """Take the lease if it is free, has expired or is held already.
 
-        :returns: whether it is ours now
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :returns: True if this object holds it now
+        :raises usermsg.exception.DatabaseUnavailable: no database
         """
         if self._db.write(self._take):
             return True
@@ -55,7 +55,7 @@ class Lease:
                 _TABLE.insert().values(name=self._name, owner=self.owner,
                                        until=self._time(self._seconds))))
         except db_exception.DBDuplicateEntry:
-            return False  # somebody was quicker
+            return False  # another process was faster
         return True
 
     def _take(self, connection):
@@ -68,22 +68,22 @@ class Lease:
         ).rowcount == 1
 
     def renew(self, seconds=None):
-        """Keep it for longer, from now on.
+        """Extend the lease, counted from now.
 
-        :param seconds: other than usual
-        :raises Lost: it isn't ours any more
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :param seconds: instead of the usual duration
+        :raises LeaseLost: it has expired
+        :raises usermsg.exception.DatabaseUnavailable: no database
         """
         self._db.write(lambda connection: self.guard(connection, seconds))
 
     def guard(self, connection, seconds=None):
-        """The first statement of a transaction that needs the lease.
+        """Renew the lease, as the first statement of a transaction.
 
-        It renews the lease, and thereby locks its row: until the transaction
-        has ended nobody else can take it. Who froze for so long that the
-        lease ran out learns it here, before anything is done.
+        That locks the row of the lease: no other process can take it before
+        the transaction ends. A process that was frozen until the lease
+        expired fails here, before it changes anything.
 
-        :raises Lost: it isn't ours any more
+        :raises LeaseLost: it has expired
         """
         self._bound_freeze(connection)
         if connection.execute(
@@ -93,14 +93,14 @@ class Lease:
                        _TABLE.c.until > self._time())
                 .values(until=self._time(seconds or self._seconds))
         ).rowcount != 1:
-            raise Lost(f'the lease "{self._name}" has run out')
+            raise LeaseLost(f'the lease "{self._name}" has expired')
 
     def _bound_freeze(self, connection):
         """Let the database end this transaction if this process freezes.
 
-        Otherwise its locks would stay for as long as the server believes in
-        the connection, which can be hours. (With SQLite nothing helps, but
-        then all that use it are on one host.)
+        Otherwise its locks would last until the server detects the dead
+        connection, which can take hours. (SQLite has no such setting, but
+        there all processes are on one host.)
         """
         if connection.dialect.name == 'postgresql':
             connection.execute(sa.select(sa.func.set_config(
@@ -112,14 +112,14 @@ class Lease:
                 {'time': self._seconds})
 
     def release(self):
-        """Let others take it at once. Harmless if it isn't ours.
+        """Expire the lease now. No effect if another owner holds it.
 
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :raises usermsg.exception.DatabaseUnavailable: no database
         """
         self._db.write(self.end)
 
     def end(self, connection):
-        """Let others take it when the transaction has ended."""
+        """Expire the lease when the transaction commits."""
         connection.execute(
             _TABLE.update()
             .where(_TABLE.c.name == self._name,
@@ -127,10 +127,10 @@ class Lease:
             .values(until=self._time()))
 
     def holder(self):
-        """Who has it, or had it last; None if nobody ever did."""
+        """Return the current or last owner; None if there was none yet."""
         with self._db.reader() as connection:
             return connection.scalar(
                 sa.select(_TABLE.c.owner).where(_TABLE.c.name == self._name))
 
-    def _time(self, later=0):
-        return clock.now(self._db.dialect, later)
+    def _time(self, offset=0):
+        return clock.now(self._db.dialect, offset)

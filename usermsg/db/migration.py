@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schema's version, and how to bring it up to date."""
+"""Schema revisions, and upgrades of the schema."""
 
 import pathlib
 import time
@@ -28,18 +28,21 @@ def _scripts():
 
 
 def head():
-    """The revision that this code needs."""
+    """Return the revision that this code requires."""
     return _scripts().get_current_head()
 
 
 def is_known(revision):
-    """Whether this code can upgrade from a revision; None is no schema."""
+    """Return True if this code can upgrade from a revision.
+
+    :param revision: None is a database without a schema
+    """
     return revision is None or revision in {
         script.revision for script in _scripts().walk_revisions()}
 
 
 def version(database: engine.Database):
-    """The revision of the database; None if it has no schema yet."""
+    """Return the revision of the database; None without a schema."""
     with database.reader() as connection:
         return revision_of(connection)
 
@@ -50,91 +53,93 @@ def revision_of(connection):
 
 
 def sync(database: engine.Database, timeout=25, report=None):
-    """Upgrade to the newest revision. Safe to repeat, and to run twice.
+    """Upgrade to the newest revision. Idempotent, and safe to run in parallel.
 
-    It takes as long as it needs once it has begun.
+    Once it has begun, an upgrade has no time limit.
 
-    :param timeout: whole seconds to wait until no other process upgrades,
-        and for a table that others use
-    :param report: called with a line for each step that takes long on large
-        tables, before it begins
+    :param timeout: whole seconds to wait for another process that upgrades,
+        and for a table that other transactions use
+    :param report: called with a line before each step that takes long on
+        large tables
     :returns: the revision before and the one after
-    :raises usermsg.exception.DatabaseUnavailable: not now; without a cause
-        if another process is at it for too long
+    :raises usermsg.exception.DatabaseUnavailable: no database; without a
+        cause if another process upgrades for longer than the timeout
     """
-    with database.without_statement_timeout() as own:
-        before = own.write(
+    with database.without_statement_timeout() as unlimited:
+        before = unlimited.write(
             lambda connection: _upgrade(connection, timeout, report),
-            # An index of PostgreSQL can't be built in one without stopping
-            # all who write.
+            # Within a transaction PostgreSQL can't build an index without
+            # blocking all writers.
             transaction=False)
-        return before, version(own)
+        return before, version(unlimited)
 
 
 def _upgrade(connection, timeout, report):
     _LOCKS[connection.dialect.name](connection, timeout)
     before = revision_of(connection)
     if connection.dialect.name != 'sqlite':
-        # Else alembic would take this transaction for that of all revisions,
-        # which it is only where the lock is the transaction's.
+        # Otherwise alembic would run all revisions in this transaction, which
+        # is right only for SQLite, where the transaction holds the lock.
         connection.commit()
     alembic.command.upgrade(_config(connection, before and report), 'head')
     connection.commit()
     return before
 
 
-# Each waits until no other process upgrades the same database.
+# Each of these waits until no other process upgrades the same database.
 
 def _lock_postgresql(connection, timeout):
-    # Of the session, as there are several transactions. It ends with the
-    # connection.
+    # A session-level lock, as there are several transactions. It is released
+    # with the connection.
     lock = sa.select(sa.func.pg_try_advisory_lock(_LOCK))
     end = time.monotonic() + timeout
     while not connection.scalar(lock):
-        # An upgrade that builds an index waits for older transactions.
+        # An upgrade that builds an index waits for older transactions, such
+        # as this one.
         connection.rollback()
         if time.monotonic() > end:
             raise exception.DatabaseUnavailable()
         time.sleep(0.1)
     for setting in (
-            # A large table takes longer than any request may, also if an
-            # operator's connections have a limit.
+            # A large table takes longer than any request may, even where the
+            # operator has configured a limit.
             ('statement_timeout', '0'), ('transaction_timeout', '0'),
-            # Who waits for a table makes all others wait who come later.
+            # A statement that waits for a table blocks all later ones.
             ('lock_timeout', f'{timeout}s'),
-            # Else the server would go on after this process was killed, with
-            # the lock.
+            # Otherwise the server would continue, and hold the lock, after
+            # this process was killed.
             ('client_connection_check_interval', '1s')):
         connection.execute(_SET, dict(zip(('name', 'value'), setting)))
 
 
-#: Not every release has all settings.
+#: Not every release of PostgreSQL has all of these settings.
 _SET = sa.text('SELECT set_config(name, :value, false) FROM pg_settings '
                'WHERE name = :name')
 
 
 def _lock_mariadb(connection, timeout):
-    # Of the server, not of the database. It ends with the connection: it
-    # outlives the transaction, and each change of a table ends that.
+    # A lock of the server, not of the database. It is released with the
+    # connection, not with the transaction, which each DDL statement commits.
     name = sa.func.concat('usermsg.', sa.func.md5(sa.func.database()))
     if not connection.scalar(sa.select(sa.func.get_lock(name, timeout))):
         raise exception.DatabaseUnavailable()
-    # A table that others use is waited for again some five times, as after
-    # any deadlock, and meanwhile nobody waits behind this one. A large one
-    # takes longer than any statement may.
+    # The wait for a table that others use is repeated some five times, as
+    # after any deadlock, and in between no statement waits behind this one. A
+    # large table takes longer than any statement may.
     connection.execute(sa.text(
         f'SET lock_wait_timeout = {max(timeout // 5, 1)}, '
         f'max_statement_time = 0'))
 
 
-def _lock_sqlite(connection, _patience):
-    # The lock of a writer, for the transaction, before anything is read. It
-    # is waited for as in any transaction.
+def _lock_sqlite(connection, _timeout):
+    # The write lock, for the transaction, before anything is read. The wait
+    # for it is that of any transaction.
     connection.execute(sa.text('PRAGMA user_version = 0'))
 
 
 _LOCKS = {'sqlite': _lock_sqlite, 'mysql': _lock_mariadb,
           'mariadb': _lock_mariadb, 'postgresql': _lock_postgresql}
 
-#: Any number that nobody else would lock.
+#: Key of the advisory lock: an arbitrary number, unlikely to be used by
+#: other programs.
 _LOCK = 0x757365726d7367

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables, as SQLAlchemy Core knows them.
+"""Tables of SQLAlchemy Core.
 
-Identifiers are ASCII and compared byte by byte in every database: smaller
-indexes, and no two ids that one database thinks equal and another doesn't.
+Identifiers are ASCII with a binary collation in every database: the indexes
+are smaller, and all databases agree on which ids are equal.
 """
 
 import collections
@@ -26,7 +26,7 @@ def ascii_string(length):
 
 
 def utc_microseconds():
-    """A time without a zone: always UTC."""
+    """Return the type of a time without a zone, in UTC."""
     return sa.DateTime().with_variant(
         mysql.DATETIME(fsp=6), 'mysql', 'mariadb')
 
@@ -36,7 +36,7 @@ def long_text():
 
 
 def _row_of(name, table):
-    """Named tuple of the values of all columns, in their order."""
+    """Return a named tuple class of all columns, in their order."""
     return collections.namedtuple(name, table.c.keys(), module=__name__)
 
 
@@ -44,7 +44,7 @@ _TABLE = {'mysql_engine': 'InnoDB', 'mysql_charset': 'utf8mb4'}
 
 messages = sa.Table(
     'messages', metadata,
-    # A UUIDv7: its order is the order of the messages.
+    # A UUIDv7: the order of ids is the order of the messages.
     sa.Column('id', ascii_string(36), primary_key=True),
     sa.Column('prefix', ascii_string(32), nullable=False),
     sa.Column('project_id', ascii_string(validation.PROJECT_ID),
@@ -67,7 +67,7 @@ messages = sa.Table(
              'id'),
     sa.Index('messages_project_request_idx', 'project_id', 'request_id',
              'id'),
-    # Of the lists of all projects alone.
+    # For lists of all projects only.
     sa.Index('messages_resource_uuid_id_idx', 'resource_uuid', 'id'),
     sa.Index('messages_request_id_idx', 'request_id'),
     sa.Index('messages_expires_at_idx', 'expires_at'),
@@ -82,7 +82,7 @@ source_keys = sa.Table(
     sa.Column('source_id', ascii_string(validation.SOURCE_ID),
               primary_key=True),
     sa.Column('message_id', ascii_string(36), nullable=False),
-    # SHA-256 of what was recorded, in hex.
+    # SHA-256 of the recorded content, in hexadecimal.
     sa.Column('digest', ascii_string(64), nullable=False),
     sa.Column('expires_at', utc_microseconds(), nullable=False),
     sa.Index('source_keys_expires_at_idx', 'expires_at'),
@@ -92,32 +92,33 @@ SourceKeyRow = _row_of('SourceKeyRow', source_keys)
 
 leases = sa.Table(
     'leases', metadata,
-    # Of what only one process may do at a time.
+    # Name of a task that only one process may do at a time.
     sa.Column('name', ascii_string(64), primary_key=True),
     sa.Column('owner', ascii_string(255), nullable=False),
     # By the clock of the database.
     sa.Column('until', utc_microseconds(), nullable=False),
     **_TABLE)
 
-# A notification that a driver has not delivered yet: a row for each driver,
-# so that one whose broker is away holds up no other and repeats none.
+# Notifications that a driver has not delivered yet: a row for each driver, so
+# that one whose broker is unavailable neither delays nor repeats the others.
 outbox = sa.Table(
     'outbox', metadata,
-    # The notification's message_id, a UUIDv7 of the time of the event.
+    # message_id of the notification, a UUIDv7 of the time of the event.
     sa.Column('id', ascii_string(36), primary_key=True),
     sa.Column('driver', ascii_string(64), primary_key=True),
     sa.Column('shard', sa.SmallInteger(), nullable=False),
+    # 1: a dead letter, which is not retried. 0: pending.
     sa.Column('set_aside', sa.SmallInteger(), nullable=False),
     sa.Column('event_type', ascii_string(64), nullable=False),
     sa.Column('priority', ascii_string(16), nullable=False),
     sa.Column('publisher_id', ascii_string(255), nullable=False),
-    # What it is about: the order within a subject is kept.
+    # Notifications of one subject are delivered in order.
     sa.Column('subject', ascii_string(255), nullable=False),
     sa.Column('occurred_at', utc_microseconds(), nullable=False),
-    # JSON: of messages the columns, of others the payload.
+    # JSON: the columns of a message, or the payload of other notifications.
     sa.Column('content', long_text(), nullable=False),
     sa.Column('queued_at', utc_microseconds(), nullable=False),
-    # Failures while others were delivered, and when to try again.
+    # Failed attempts while others were delivered, and time of the next one.
     sa.Column('attempts', sa.SmallInteger(), nullable=False),
     sa.Column('due_at', utc_microseconds(), nullable=True),
     sa.Column('reason', sa.String(255), nullable=True),

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Statements that are made once and asked often.
+"""Statements that are compiled once and executed often.
 
-To build a SELECT, to look its text up and to turn each row into SQLAlchemy's
-own takes longer than SQLite takes to answer. Here the text is made once for
-each dialect, and the rows are the driver's. On MariaDB, PostgreSQL and SQLite
-that is a quarter more pages of 10 messages a second, and a tenth or more of
-single messages; on PostgreSQL a sixth more batches of 100 are stored.
+Building a SELECT, looking up its compiled text and converting each row to
+SQLAlchemy's row class takes longer than SQLite takes to execute it. Here the
+text is compiled once for each dialect, and the rows are the driver's tuples.
+On MariaDB, PostgreSQL and SQLite that gives a quarter more pages of 10
+messages a second, and a tenth or more of single messages; on PostgreSQL a
+sixth more batches of 100 messages are stored.
 """
 
 import datetime
@@ -15,10 +16,10 @@ from usermsg.db import clock
 
 
 class Select:
-    """A SELECT of SQLAlchemy's with named parameters.
+    """SELECT with named parameters.
 
-    :param element: what SQLAlchemy can compile; each value that changes is a
-        ``bindparam``, and is text or a number
+    :param element: a SQLAlchemy statement; each value that varies is a
+        ``bindparam``, and is a string or a number
     """
 
     def __init__(self, element):
@@ -26,12 +27,12 @@ class Select:
         self._prepared = {}
 
     def rows(self, connection, values):
-        """All rows for a dict of values: tuples as the driver gives them.
+        """Return all rows for a dict of values: tuples of the driver.
 
         :param connection: of :meth:`usermsg.db.engine.Database.reader`
         """
-        # With a cursor of the driver's: nothing begins a transaction, which
-        # for one SELECT takes longer than the SELECT.
+        # A cursor of the driver doesn't begin a transaction, which takes
+        # longer than a single SELECT.
         cursor = connection.connection.cursor()
         try:
             cursor.execute(*self.prepare(connection.dialect, values))
@@ -40,31 +41,31 @@ class Select:
             cursor.close()
 
     def prepare(self, dialect, values):
-        """The text and the parameters that the driver gets."""
+        """Return the text and the parameters for the driver."""
         try:
-            text, names, fixed = self._prepared[
+            text, names, constants = self._prepared[
                 dialect.name, dialect.paramstyle]
         except KeyError:
             compiled = self._element.compile(dialect=dialect)
-            # The values that the statement itself holds, and in which order
-            # the driver wants all of them; by name if in none.
-            text, names, fixed = self._prepared[
+            # The constants of the statement, and the order of the parameters;
+            # None if the driver takes them by name.
+            text, names, constants = self._prepared[
                 dialect.name, dialect.paramstyle] = (
                 str(compiled), compiled.positiontup, compiled.params)
-        values = {**fixed, **values}
+        values = {**constants, **values}
         if names is None:
             return text, values
         return text, tuple([values[name] for name in names])
 
 
 class Insert:
-    """An INSERT of any number of whole rows, in one statement.
+    """INSERT of any number of whole rows, in one statement.
 
-    :param table: of SQLAlchemy
+    :param table: a SQLAlchemy table
     """
 
     def __init__(self, table):
-        # Names of ours alone.
+        # Only names from the models, none from users.
         self._head = (f'INSERT INTO {table.name} '  # nosec B608
                       f'({", ".join(table.c.keys())}) VALUES ')
         self._width = len(table.c)
@@ -75,21 +76,24 @@ class Insert:
         mark = '?' if dialect.paramstyle == 'qmark' else '%s'
         values = itertools.chain.from_iterable(rows)
         if dialect.name == 'sqlite':
-            values = map(_text_of, values)
+            values = map(_to_sqlite, values)
         row = f'({", ".join([mark] * self._width)})'
         connection.exec_driver_sql(
             self._head + ', '.join([row] * len(rows)), tuple(values))
 
 
-def time_of(value):
-    """A time of a row, which is UTC without a zone or text, with its zone."""
+def to_datetime(value):
+    """Return a time of a row as an aware datetime.
+
+    :param value: UTC without a zone: a datetime, or text from SQLite
+    """
     if isinstance(value, str):
         return datetime.datetime.fromisoformat(value + '+00:00')
     return clock.aware(value)
 
 
-def _text_of(value):
-    # SQLite has no type for times; SQLAlchemy writes them like this.
+def _to_sqlite(value):
+    # SQLite has no type for times; this is the format of SQLAlchemy.
     if isinstance(value, datetime.datetime):
         return value.isoformat(' ', 'microseconds')
     return value

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The address of a database: what is usable, and what is added to it."""
+"""Database URLs: validation, and default connection parameters."""
 
 from urllib import parse
 
@@ -8,15 +8,15 @@ from sqlalchemy import exc as sa_exception
 
 from usermsg import exception
 
-#: What the drivers and servers leave open; times in seconds, if nothing else
-#: is said. A value in the URL or in [database] connection_parameters wins.
+#: Default connection parameters; times in seconds unless noted. A value in
+#: the URL or in [database] connection_parameters has precedence.
 _DEFAULTS = {
     'mysql': {'connect_timeout': '4', 'read_timeout': '30',
               'write_timeout': '30'},
     'postgresql': {'connect_timeout': '4', 'keepalives_idle': '10',
                    'keepalives_interval': '5', 'keepalives_count': '3',
-                   'tcp_user_timeout': '30000'},
-    # A write tries again several times after that.
+                   'tcp_user_timeout': '30000'},  # milliseconds
+    # A write is retried several times after that.
     'sqlite': {'timeout': '2'},
 }
 
@@ -24,19 +24,18 @@ _DEFAULTS = {
 _FILES = ('ssl_ca', 'ssl_cert', 'ssl_key', 'sslrootcert', 'sslcert', 'sslkey',
           'sslcrl')
 
-#: What is tested, and the extra that brings it.
+#: Backend -> (tested scheme, its module, the extra that installs it).
 _DRIVERS = {'mysql': ('mysql+pymysql', 'pymysql', 'mysql'),
             'postgresql': ('postgresql+psycopg2', 'psycopg2', 'postgresql')}
 
 
 def parse_url(text, name='[database] connection'):
-    """The address of a database that can be used here.
+    """Return the SQLAlchemy URL of a supported database.
 
-    :param name: where the text stands; errors say that, never the text
-        itself, which may hold a password
-    :raises usermsg.exception.ConfigurationError: it is missing or can't be
-        understood, its driver isn't installed, or a file that it names can't
-        be read
+    :param name: of the option, for errors: these never repeat the text, which
+        may contain a password
+    :raises usermsg.exception.ConfigurationError: it is missing or malformed,
+        its driver isn't installed, or a file that it names can't be read
     """
     if not text:
         raise exception.ConfigurationError(
@@ -47,15 +46,15 @@ def parse_url(text, name='[database] connection'):
         dialect = url.get_dialect()
     except sa_exception.NoSuchModuleError:
         raise exception.ConfigurationError(
-            f'{name}: {url.drivername!r} is not a kind of database that is '
-            f'known here.') from None
+            f'{name}: unknown database driver {url.drivername!r}; use '
+            f'mysql+pymysql, postgresql or sqlite.') from None
     except (sa_exception.ArgumentError, ValueError):
-        # The text isn't repeated: it may hold a password.
+        # The text isn't repeated: it may contain a password.
         raise exception.ConfigurationError(
-            f'{name} is not the address of a database.') from None
+            f'{name} is not a valid database URL.') from None
     if '@' in (url.host or ''):
-        # Else the rest of the password would be taken for the host's name,
-        # which drivers repeat.
+        # Otherwise the rest of the password would be taken for a host name,
+        # which drivers repeat in errors.
         raise exception.ConfigurationError(
             f'{name}: an @ in the password must be written as %40.')
     backend = url.get_backend_name()
@@ -74,14 +73,15 @@ def parse_url(text, name='[database] connection'):
 
 
 def _check_files(values, name):
-    """Whether the certificates and keys that parameters name can be read.
+    """Check that certificate and key files in parameters are readable.
 
-    Drivers look at them when they connect. Some then fail as if it was our
-    error, without the name of the file; some go on without it.
+    Drivers read them on connect. Some then fail with an error that looks like
+    a defect, without the file's name; some continue without the file.
     """
     for parameter in _FILES:
         path = values.get(parameter)
-        # Also the authorities of the system, and keys in a token.
+        # "system" is the system's trust store; a key with ":" is in a
+        # hardware token.
         if (not isinstance(path, str) or not path or path == 'system' or
                 parameter == 'sslkey' and ':' in path):
             continue
@@ -95,24 +95,25 @@ def _check_files(values, name):
 
 def _driver_advice(backend, missing):
     if backend not in _DRIVERS:
-        return 'Write sqlite:///PATH.'
+        return 'Use sqlite:///PATH.'
     scheme, module, extra = _DRIVERS[backend]
     if missing == module:
         return f'Install usermsg[{extra}].'
-    return f'Write {scheme}://..., or install that driver yourself.'
+    return f'Use {scheme}://..., or install that driver.'
 
 
-def completed(url, configured='', no_statement_timeout=False):
-    """A URL with what the drivers and servers leave open.
+def add_defaults(url, configured='', no_statement_timeout=False):
+    """Return a URL with the default connection parameters.
 
     :param configured: further parameters, in the form of a query string
-    :param no_statement_timeout: without a limit on the time to read an answer
+    :param no_statement_timeout: without a limit on the time to read a
+        response
     :raises usermsg.exception.ConfigurationError: a file that a parameter
         names can't be read
     """
-    given = dict(parse.parse_qsl(configured))
-    _check_files(given, '[database] connection_parameters')
-    query = {**_DEFAULTS[url.get_backend_name()], **given, **url.query}
+    parameters = dict(parse.parse_qsl(configured))
+    _check_files(parameters, '[database] connection_parameters')
+    query = {**_DEFAULTS[url.get_backend_name()], **parameters, **url.query}
     if no_statement_timeout:
         query.pop('read_timeout', None)
     return url.set(query=query)

@@ -163,7 +163,7 @@ def _engine(url):
     if backend == 'sqlite':
         url = _unchanging(url)
     else:
-        url = urls.completed(url)
+        url = urls.add_defaults(url)
         options['isolation_level'] = 'REPEATABLE READ'
         if backend != 'postgresql':
             options['connect_args'] = {

@@ -34,7 +34,7 @@ def store(db, new_messages, gone, dry_run=False):
         however often
     """
     for _attempt in range(len(new_messages) + _ATTEMPTS):
-        stored = message.stored_under(db, [
+        stored = message.find_stored(db, [
             *(new_message.key for new_message in new_messages), *(key for _id, key in gone)])
         # None where the message has been deleted.
         by_key = {key: row and row.id

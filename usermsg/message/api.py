@@ -300,7 +300,7 @@ class API:
         """
         now = clock.read(self._db)
         deleted = sum(removal.remove(
-            self._db, removal.expired(now), tell=self._tell_expired))
+            self._db, removal.expired(now), recorder=self._tell_expired))
         for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Versioned objects. Each owns the queries on its table."""
+"""Versioned objects. Each module owns the queries on its table."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our versioned objects have in common."""
+"""Base class of versioned objects."""
 
 from oslo_versionedobjects import base
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Types of fields that what we tell other systems is made of."""
+"""Field types of objects that are sent to other systems."""
 
 import datetime
 
@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from usermsg import text
 from usermsg import validation
 
-#: Characters that an identifier or a text has at most.
+#: Maximum characters of an identifier or a text.
 LENGTH = 255
 
 
 class Text(fields.String):
-    """Words of users: what doesn't fit is cut off."""
+    """Free text of users, truncated to the maximum length."""
 
     def coerce(self, obj, attr, value):
         return text.cleaned(super().coerce(obj, attr, value))
@@ -24,7 +24,7 @@ class Text(fields.String):
 
 
 class Identifier(fields.String):
-    """Stands for something, so it is refused rather than cut."""
+    """Identifier. A value that is too long is rejected, not truncated."""
 
     def coerce(self, obj, attr, value):
         if (not isinstance(value, str) or not 0 < len(value) <= LENGTH or
@@ -37,7 +37,10 @@ class Identifier(fields.String):
 
 
 class Uuid(fields.String):
-    """Kept as it is. The library's own type warns, and takes anything."""
+    """UUID in its original form.
+
+    The library's own type only warns about other values, and accepts them.
+    """
 
     def coerce(self, obj, attr, value):
         if not (isinstance(value, str) and
@@ -50,35 +53,35 @@ class Uuid(fields.String):
                 'pattern': f'^{validation.UUID_OF_ANY_CASE.pattern}$'}
 
 
-class Moment(fields.DateTime):
-    """Microseconds in UTC: ``2026-01-31T12:00:00.123456+00:00``.
+class UtcDateTime(fields.DateTime):
+    """Time in UTC, to the microsecond: ``2026-01-31T12:00:00.123456+00:00``.
 
-    The library's own type leaves out the fraction.
+    The library's own type omits the fraction.
     """
 
     def to_primitive(self, obj, attr, value):
-        return written(value)
+        return format_time(value)
 
     def from_primitive(self, obj, attr, value):
         return datetime.datetime.fromisoformat(value)
 
     def stringify(self, value):
-        return written(value)
+        return format_time(value)
 
     def get_schema(self):
         return {'type': ['string'], 'format': 'date-time',
                 'pattern': r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$'}
 
 
-def written(moment):
-    """A datetime in UTC as text."""
-    return moment.isoformat(timespec='microseconds')
+def format_time(value):
+    """Return a datetime in UTC as text."""
+    return value.isoformat(timespec='microseconds')
 
 
-def of_table(table, time_field):
-    """Fields of versioned objects, one for each column of a table.
+def fields_for_table(table, time_field):
+    """Return fields of a versioned object, one for each column of a table.
 
-    :param time_field: for the columns that hold a time
+    :param time_field: for columns of times
     """
     return {column.name: time_field if isinstance(column.type, sa.DateTime)
             else fields.StringField(nullable=column.nullable)

@@ -8,8 +8,8 @@ of ids and needs no other column. The layout::
      4 bits   version, 7
     12 bits   the microsecond within the millisecond, times 4.096
      2 bits   variant
-    62 bits   random; or, of the id that a message had elsewhere, 30 bits
-              for the order and 32 of its hash
+    62 bits   random; for an imported message, 30 bits of the order of its
+              old id and 32 bits of that id's hash
 """
 
 import datetime
@@ -27,39 +27,39 @@ _LAST_MILLISECOND = (1 << 48) - 1
 
 
 def mint(when):
-    """A new id for a message that was made at an aware datetime."""
-    return _made_of(when, secrets.randbits(62))
+    """Return a new id for a message that was created at an aware datetime."""
+    return _build(when, secrets.randbits(62))
 
 
 def derive(when, old_id):
-    """The id for a message that had another id elsewhere: always the same.
+    """Return the id for an imported message: always the same for an old id.
 
-    Messages of one microsecond keep the order of their old ids, where those
-    are random UUIDs: many tables hold whole seconds only. UUIDs that count
-    begin alike, so all of an old id goes into the rest. Two old ids of one
-    microsecond may still give the same id, though hardly ever.
+    Messages of one microsecond keep the order of their old ids if those are
+    random UUIDs: many tables store whole seconds only. Sequential UUIDs have
+    a common prefix, so the hash is of the whole old id. A collision of two
+    old ids of one microsecond is possible, but very unlikely.
     """
     digest = int.from_bytes(hashlib.sha256(old_id.encode()).digest(), 'big')
     order = (uuid.UUID(old_id).int >> 98 if validation.UUID.fullmatch(old_id)
              else digest >> 226)
-    return _made_of(when, order << 32 | digest & 0xffffffff)
+    return _build(when, order << 32 | digest & 0xffffffff)
 
 
-def first(when):
-    """What sorts before every id of a time and after all earlier ones.
+def lower_bound(when):
+    """Return a position before all ids of a time and after earlier ones.
 
-    Not itself a valid UUID of version 7: a position between ids.
+    It isn't a valid UUID of version 7, so no message has this id.
     """
     return str(uuid.UUID(int=_time_bits(when) | _VERSION))
 
 
-def _made_of(when, bits):
+def _build(when, bits):
     return str(uuid.UUID(int=_time_bits(when) | _VERSION | _VARIANT | bits))
 
 
 def _time_bits(when):
     microseconds = max(0, (when - _EPOCH) // _MICROSECOND)
     milliseconds, rest = divmod(microseconds, 1000)
-    # There are 4096 values for 1000 microseconds: each has one of its own.
+    # 4096 values for 1000 microseconds: each microsecond has its own.
     return (min(milliseconds, _LAST_MILLISECOND) << 80 |
             rest * 4096 // 1000 << 64)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of an image."""
+"""Payload of notifications of images."""
 
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
@@ -9,16 +9,16 @@ from usermsg.objects import base
 from usermsg.objects import fields as own_fields
 from usermsg import validation
 
-#: Tags that are told at most.
+#: Maximum number of tags.
 TAGS = 128
 
 
 @vo_base.VersionedObjectRegistry.register
 class Image(base.UsermsgObject):
-    """The metadata of an image, as notifications show it.
+    """Metadata of an image in notifications.
 
-    The names and types are those of the image service, whose consumers read
-    them. There is no field for where the data lies, nor for how to get there.
+    Names and types are those of the image service, whose consumers read them.
+    There is no field for the location of the data, nor for credentials.
     """
 
     # Version 1.0: Initial version
@@ -51,50 +51,51 @@ class Image(base.UsermsgObject):
 
     @classmethod
     def of(cls, attributes, properties=()):
-        """From a mapping, of which nothing is taken but these fields.
+        """Return an image with these fields of a mapping, and no others.
 
         :param attributes: ``id``, ``status``, ``created_at`` and
-            ``updated_at`` must be there; times are datetimes, or text in ISO
+            ``updated_at`` are required; times are datetimes, or text in ISO
             8601; ``properties`` is a mapping
-        :param properties: names of the only properties to take
+        :param properties: names of the properties to include
         :raises usermsg.exception.InvalidInput: names an attribute that is
-            missing or wrong; a text of users' that is too long is cut
+            missing or invalid; a free text that is too long is truncated
         """
-        found = {name: attributes.get(name) for name in cls.fields}
-        for name, empty in _IF_MISSING.items():
-            if found[name] is None:
-                found[name] = empty
-        # The older of the two says nothing that the other doesn't.
-        if found['visibility'] is None:
-            found['visibility'] = 'public' if found['is_public'] else 'private'
-        found['is_public'] = found['visibility'] == 'public'
+        values = {name: attributes.get(name) for name in cls.fields}
+        for name, default in _DEFAULTS.items():
+            if values[name] is None:
+                values[name] = default
+        # is_public is older, and follows from visibility.
+        if values['visibility'] is None:
+            values['visibility'] = (
+                'public' if values['is_public'] else 'private')
+        values['is_public'] = values['visibility'] == 'public'
         for name in ('created_at', 'updated_at', 'deleted_at'):
-            if found[name] is not None:
-                found[name] = validation.time(name, found[name])
+            if values[name] is not None:
+                values[name] = validation.time(name, values[name])
         image = cls()
-        image._take('tags', found, lambda tags: sorted(tags)[:TAGS])
-        image._take('properties', found, lambda given: {
-            name: given[name] for name in properties if name in given})
+        image._set('tags', values, lambda tags: sorted(tags)[:TAGS])
+        image._set('properties', values, lambda mapping: {
+            name: mapping[name] for name in properties if name in mapping})
         for name in cls.fields:
             if name not in ('tags', 'properties'):
-                image._take(name, found)
+                image._set(name, values)
         return image
 
-    def _take(self, name, found, select=lambda value: value):
+    def _set(self, name, values, convert=lambda value: value):
         try:
-            setattr(self, name, select(found[name]))
+            setattr(self, name, convert(values[name]))
         except (TypeError, ValueError, OverflowError):
-            # Without its words, which repeat the value.
+            # Without the text of the error, which repeats the value.
             raise exception.InvalidInput(
-                name, 'is missing.' if found[name] is None else
-                'is not what an image has there.') from None
+                name, 'is missing.' if values[name] is None else
+                'is not a valid value of this attribute.') from None
 
     def payload(self):
-        """What a notification says of it: a dict that JSON can hold."""
-        # The data of obj_to_primitive, without looking for what has changed.
+        """Return the payload of a notification: a dict for JSON."""
+        # The data of obj_to_primitive, without the tracking of changes.
         return {name: field.to_primitive(self, name, getattr(self, name))
                 for name, field in self.fields.items()}
 
 
-_IF_MISSING = {'min_disk': 0, 'min_ram': 0, 'protected': False,
-               'properties': {}, 'tags': (), 'deleted': False}
+_DEFAULTS = {'min_disk': 0, 'min_ram': 0, 'protected': False,
+             'properties': {}, 'tags': (), 'deleted': False}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A recorded outcome, and pages of them."""
+"""Messages: recording, lookup, pages and deletion."""
 
 import dataclasses
 import datetime
@@ -29,27 +29,25 @@ LOG = log.getLogger(__name__)
 _TABLE = models.messages
 _KEYS = models.source_keys
 
-#: A source key is remembered for so long after its message has expired.
+#: Time for which a source key outlives its expired message.
 SOURCE_KEY_GRACE = datetime.timedelta(days=7)
 
-
-#: How often it is tried to store what the database calls stored already,
-#: though it can't be found there.
+#: Maximum attempts to store messages that the database rejects as duplicates
+#: although a SELECT doesn't find them.
 _ATTEMPTS = 10
 
-
-#: Seconds; after that no new attempt begins.
-_PATIENCE = 30
+#: Seconds after which no new attempt begins.
+_TIMEOUT = 30
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NewMessage:
-    """A message to be stored.
+    """Validated message that is not stored yet.
 
     :param row: a :class:`usermsg.db.models.MessageRow`
-    :param source_id: the caller's own key for what it records, or None
-    :param digest: with ``source_id``: of the content, to tell a repetition
-        from a mistake
+    :param source_id: idempotency key of the caller, or None
+    :param digest: with ``source_id``: of the content, to distinguish a retry
+        from a conflict
     """
 
     row: models.MessageRow
@@ -58,7 +56,7 @@ class NewMessage:
 
     @property
     def key(self):
-        """(project, source id), or None."""
+        """Pair of project id and source id, or None."""
         return self.source_id and (self.row.project_id, self.source_id)
 
     def key_row(self):
@@ -72,41 +70,41 @@ class Message(base.UsermsgObject):
     # Version 1.0: Initial version
     VERSION = '1.0'
 
-    fields = own_fields.of_table(
+    fields = own_fields.fields_for_table(
         _TABLE, fields.DateTimeField(tzinfo_aware=True))
 
     #: Values of the columns, a :class:`usermsg.db.models.MessageRow` with
-    #: aware times; None of an object that wasn't read from the table.
+    #: aware times; None if the object wasn't read from the table.
     row = None
 
     @classmethod
     def from_row(cls, row):
-        """Message of the values of all columns, in their order.
+        """Return a message with the values of all columns, in their order.
 
         :param row: a sequence; its times are UTC without a zone, or text
         """
         *values, created_at, expires_at = row
         message = cls()
         message.row = models.MessageRow._make((
-            *values, statement.time_of(created_at),
-            statement.time_of(expires_at)))
+            *values, statement.to_datetime(created_at),
+            statement.to_datetime(expires_at)))
         return message
 
     def __getattr__(self, name):
-        # A field that nobody set is that of the row. Setting each would
-        # coerce it, which costs more than reading the row did, though what
-        # comes from our own columns has its type.
+        # A field that was not set is read from the row. Setting each field
+        # would coerce it, which costs more than reading the row, although the
+        # values of the columns have the right type already.
         if name.startswith('_obj_'):
             return getattr(self.row, name.removeprefix('_obj_'))
         raise AttributeError(name)
 
     @classmethod
     def get(cls, db, message_id, project_id=None, prefix=None):
-        """The message with an id.
+        """Return the message with an id.
 
-        :param project_id: whose it must be; None for any project's
-        :param prefix: of which namespace it must be; None for any
-        :raises usermsg.exception.MessageNotFound: there is none
+        :param project_id: the project that it must belong to; None for any
+        :param prefix: the namespace that it must belong to; None for any
+        :raises usermsg.exception.MessageNotFound: there is no match
         """
         query = GET if project_id is None else GET_IN_PROJECT
         with db.reader() as connection:
@@ -119,14 +117,14 @@ class Message(base.UsermsgObject):
 
     @classmethod
     def delete(cls, db, message_id, project_id=None, prefix=None,
-               tell=None):
+               recorder=None):
         """Delete the message with an id; see :meth:`get`.
 
-        :param prefix: of which namespace it must be; None for any
-        :param tell: see :meth:`MessageList.record`
+        :param recorder: see :func:`usermsg.objects.removal.delete_messages`
         """
         if not db.write(lambda connection: removal.delete_messages(
-                connection, _one(message_id, project_id, prefix), tell)):
+                connection, _conditions(message_id, project_id, prefix),
+                recorder)):
             raise exception.MessageNotFound(message_id)
 
 
@@ -137,7 +135,7 @@ GET_IN_PROJECT = statement.Select(
                             _TABLE.c.project_id == sa.bindparam('project_id')))
 
 
-def _one(message_id, project_id, prefix):
+def _conditions(message_id, project_id, prefix):
     conditions = [_TABLE.c.id == message_id]
     if project_id is not None:
         conditions.append(_TABLE.c.project_id == project_id)
@@ -156,56 +154,58 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, new_messages, tell=None):
+    def record(db, new_messages, recorder=None):
         """Store new messages in one transaction, each source id once.
 
         :param new_messages: :class:`NewMessage` objects
-        :param tell: called with the connection and the rows of those that
-            are new, in the transaction that stores them
-        :returns: a list of :class:`Recorded`, in the order of the new_messages
-        :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
-            stored
+        :param recorder: called with the connection and the stored rows, in
+            the transaction that stores them
+        :returns: a list of :class:`Recorded`, in the order of the messages
+        :raises usermsg.exception.DatabaseUnavailable: no database; nothing
+            was stored
         """
         stored = {}
         attempts = 0
-        give_up_at = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + _TIMEOUT
         while True:
-            results = results_of(new_messages, stored)
-            new = [new_message for new_message, result in zip(new_messages, results)
-                   if result.new]
-            if not new:
+            results = build_results(new_messages, stored)
+            to_store = [message for message, result
+                        in zip(new_messages, results) if result.new]
+            if not to_store:
                 return results
-            if attempts == _ATTEMPTS or time.monotonic() > give_up_at:
+            if attempts == _ATTEMPTS or time.monotonic() > deadline:
                 break
             try:
-                db.write(lambda connection: insert(connection, new, tell))
+                db.write(
+                    lambda connection: insert(connection, to_store, recorder))
                 return results
             except db_exception.DBDuplicateEntry:
-                # In a transaction of its own: the one that failed is over,
-                # and its snapshot might not show what it collided with.
-                found = stored_under(
-                    db, [new_message.key for new_message in new_messages if new_message.key])
-                # Others may store a large batch's messages one by one: as
-                # long as there are more each time it comes to an end, but
-                # nobody waits for that for ever.
-                attempts = 0 if len(found) > len(stored) else attempts + 1
-                stored = found
-        LOG.error('Messages could not be stored, as others kept storing '
-                  'under the same source ids.')
+                # In a new transaction: the failed one has ended, and its
+                # snapshot might not contain the row that it conflicts with.
+                now_stored = find_stored(db, [
+                    message.key for message in new_messages if message.key])
+                # Other processes may store the messages of a large batch one
+                # by one: as long as each attempt finds more of them there is
+                # progress, but the total time is limited.
+                attempts = (0 if len(now_stored) > len(stored)
+                            else attempts + 1)
+                stored = now_stored
+        LOG.error('Messages could not be stored: other processes kept '
+                  'storing messages with the same source ids.')
         raise exception.DatabaseUnavailable()
 
     @classmethod
     def get_page(cls, db, filters, *, since=None, before=None, marker=None,
                  offset=0, limit, ascending=False):
-        """Messages in the order of their ids.
+        """Return a page of messages in the order of their ids.
 
-        :param filters: column -> the value that it must have
-        :param since: aware datetime; made then or later
-        :param before: aware datetime; made then or earlier
-        :param marker: any UUID: the page begins behind this position
-        :param offset: how many more to leave out
-        :param limit: how many at most
-        :param ascending: the oldest first
+        :param filters: column -> required value
+        :param since: aware datetime; only messages created then or later
+        :param before: aware datetime; only messages created then or earlier
+        :param marker: any UUID: the page begins after this position
+        :param offset: number of messages to skip after the marker
+        :param limit: maximum number of messages
+        :param ascending: True for oldest first
         """
         query, values = page_query(
             db.dialect, filters, since=since, before=before, marker=marker,
@@ -217,22 +217,22 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def insert(connection, new_messages, tell=None):
+def insert(connection, new_messages, recorder=None):
     """Insert new messages and their source keys.
 
-    :param tell: see :meth:`MessageList.record`
+    :param recorder: see :meth:`MessageList.record`
     :raises oslo_db.exception.DBDuplicateEntry: one is stored already
     """
-    # In one order everywhere, so that two batches don't wait for each other.
-    keys = [new_message.key_row() for new_message in
-            sorted((new_message for new_message in new_messages if new_message.key),
-                   key=lambda new_message: new_message.key)]
+    # Always in the same order, so that two batches can't deadlock.
+    keys = [message.key_row() for message in
+            sorted((message for message in new_messages if message.key),
+                   key=lambda message: message.key)]
     if keys:
         _INSERT_KEYS.execute(connection, keys)
-    rows = [new_message.row for new_message in new_messages]
+    rows = [message.row for message in new_messages]
     _INSERT.execute(connection, rows)
-    if tell is not None:
-        tell(connection, rows)
+    if recorder is not None:
+        recorder(connection, rows)
 
 
 _INSERT = statement.Insert(_TABLE)
@@ -243,8 +243,8 @@ _INSERT_KEYS = statement.Insert(_KEYS)
 class Recorded:
     """Result of recording one message.
 
-    :param row: of the stored message; None if there is an error
-    :param new: it was not stored before
+    :param row: of the stored message; None on error
+    :param new: True if it was not stored before
     :param error: :class:`usermsg.exception.SourceConflict` or
         :class:`usermsg.exception.SourceGone`; None if it is stored
     """
@@ -258,35 +258,35 @@ class Recorded:
         return Message.from_row(self.row)
 
 
-def results_of(new_messages, stored):
-    """Results of recording messages, of which some are stored already.
+def build_results(new_messages, stored):
+    """Return the results of recording messages, some of them stored already.
 
-    :param stored: of :func:`stored_under`
-    :returns: a list of :class:`Recorded`, in the order of the new_messages
+    :param stored: result of :func:`find_stored`
+    :returns: a list of :class:`Recorded`, in the order of the messages
     """
     by_key = dict(stored)
     results = []
-    for new_message in new_messages:
-        digest, row = (new_message.digest, new_message.row)
-        if new_message.key is not None:
-            digest, row = by_key.setdefault(new_message.key, (digest, row))
-        if digest != new_message.digest:
+    for message in new_messages:
+        digest, row = message.digest, message.row
+        if message.key is not None:
+            digest, row = by_key.setdefault(message.key, (digest, row))
+        if digest != message.digest:
             results.append(Recorded(
-                None, error=exception.SourceConflict(new_message.source_id)))
+                None, error=exception.SourceConflict(message.source_id)))
         elif row is None:
             results.append(Recorded(
-                None, error=exception.SourceGone(new_message.source_id)))
+                None, error=exception.SourceGone(message.source_id)))
         else:
-            results.append(Recorded(row, new=row is new_message.row))
+            results.append(Recorded(row, new=row is message.row))
     return results
 
 
-def stored_under(db, keys):
-    """Messages that are stored under keys.
+def find_stored(db, keys):
+    """Return the messages that are stored under source keys.
 
     :param keys: (project id, source id) pairs
-    :returns: key -> (digest, row), where the row is None if the message has
-        been deleted
+    :returns: key -> (digest, row); the row is None if the message has been
+        deleted
     """
     by_project = {}
     for project_id, source_id in sorted(set(keys)):
@@ -303,16 +303,16 @@ def stored_under(db, keys):
     return stored
 
 
-#: Projects whose keys one statement looks up.
+#: Maximum projects whose keys one statement looks up.
 _PROJECTS = 50
 
 
 def stored_query(projects):
-    """The SELECT of what is stored under source ids.
+    """Return the SELECT of the messages that are stored under source ids.
 
-    :param projects: (project id, its source ids) pairs. Each is a condition
-        of its own: for pairs of columns SQLite reads the whole table, and
-        PostgreSQL compares each of them to all the project's keys.
+    :param projects: (project id, its source ids) pairs. Each becomes a
+        separate condition: for tuples of columns SQLite scans the whole
+        table, and PostgreSQL compares each tuple to all keys of the project.
     """
     return sa.select(
         _KEYS.c.project_id, _KEYS.c.source_id, _KEYS.c.digest, *_TABLE.c
@@ -325,34 +325,35 @@ def stored_query(projects):
 
 
 def newest_event_ids(db, rows):
-    """Which events the newest messages are of.
+    """Return the event ids of the newest messages.
 
-    :param rows: how many messages to look at, at most
-    :returns: (how many there were, the set of their event ids)
+    :param rows: maximum number of messages to read
+    :returns: (number of messages read, set of their event ids)
     """
     with db.reader() as connection:
-        found = connection.scalars(
+        event_ids = connection.scalars(
             sa.select(_TABLE.c.event_id).order_by(_TABLE.c.id.desc())
             .limit(rows)).all()
-    return len(found), set(found)
+    return len(event_ids), set(event_ids)
 
 
 def page_query(dialect, filters, *, since=None, before=None, marker=None,
                offset=0, limit, ascending=False):
-    """What :meth:`MessageList.get_page` asks.
+    """Return the SELECT of :meth:`MessageList.get_page`.
 
     :param dialect: see :attr:`usermsg.db.engine.Database.dialect`
     :returns: a :class:`usermsg.db.statement.Select` and its values
     """
     values = {**filters, 'limit': limit}
-    # created_at is the same reading of the clock as the id, so a time is a
-    # position among the ids, and needs no index of its own. No message has
-    # such a position for its id, so each bound is outside of the page.
+    # created_at and the id are of the same clock reading, so a time is a
+    # position among the ids, and needs no separate index. No message has such
+    # a position as its id, so bounds can be exclusive.
     above, below = [], []
     if since is not None:
-        above.append(ids.first(since))
+        above.append(ids.lower_bound(since))
     if before is not None and before < _END_OF_TIME:
-        below.append(ids.first(before + datetime.timedelta(microseconds=1)))
+        below.append(ids.lower_bound(
+            before + datetime.timedelta(microseconds=1)))
     if marker is not None:
         (above if ascending else below).append(marker)
     if above:
@@ -366,14 +367,14 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
 
 @functools.lru_cache(maxsize=256)
 def _page_select(dialect, names, ascending):
-    index, searched = _index_for(names)
-    columns = [_TABLE.c[name] for name in searched]
+    index, prefix = _index_for(names)
+    columns = [_TABLE.c[name] for name in prefix]
     query = sa.select(_TABLE).where(*_range(dialect, columns, names))
-    for name in sorted(names - {*searched, *_NO_COLUMNS}):
+    for name in sorted(names - {*prefix, *_NO_COLUMNS}):
         column = _TABLE.c[name]
         if name in _INDEXED:
-            # So that no other index looks useful: PostgreSQL may go through
-            # one for its second column, and SQLite through a whole project.
+            # This hides the column from the planner: PostgreSQL might scan
+            # another index for its second column, and SQLite a whole project.
             column = sa.func.coalesce(column, '')
         query = query.where(column == sa.bindparam(name))
     query = index_scan.force_index(query, _TABLE, index)
@@ -387,17 +388,18 @@ def _page_select(dialect, names, ascending):
 
 
 def _range(dialect, columns, names):
-    """Conditions that make a page one range of one index.
+    """Yield conditions that make a page one range of one index.
 
-    MariaDB is told which index. The others choose it by their statistics: as
-    long as those don't know of the many messages that other projects have of
-    a resource, or since yesterday, the index of the resource alone and the
-    primary key look as good to them as those that begin with the project.
-    So the page has an order that no such index has. For SQLite it is a range
-    of rows of columns. PostgreSQL would go to the end of the project for one,
-    but it doesn't see that the only element of an array is a constant.
+    MariaDB has a hint for the index. The other databases choose it by their
+    statistics: while those don't include the many messages that other
+    projects have for a resource, or since yesterday, the index on the
+    resource alone and the primary key seem as good as those that begin with
+    the project. So the page has an order that only the right index has. For
+    SQLite the page is a range of row values. PostgreSQL would scan to the end
+    of the project for a row value, but it doesn't detect that the only
+    element of an array is a constant.
 
-    :param columns: those with which the index begins; then it has the id
+    :param columns: leading columns of the index, which the id follows
     """
     values = [sa.bindparam(column.name) for column in columns]
     if dialect != 'sqlite':
@@ -406,28 +408,29 @@ def _range(dialect, columns, names):
                           for value in values[:1]]
         yield from map(operator.eq, columns, values)
         columns = values = []
-    for name, beyond, within in (('above', operator.gt, operator.ge),
-                                 ('below', operator.lt, operator.le)):
+    for name, exclusive, inclusive in (
+            ('above', operator.gt, operator.ge),
+            ('below', operator.lt, operator.le)):
         if name in names:
-            yield beyond(sa.tuple_(*columns, _TABLE.c.id),
-                         sa.tuple_(*values, sa.bindparam(name)))
+            yield exclusive(sa.tuple_(*columns, _TABLE.c.id),
+                            sa.tuple_(*values, sa.bindparam(name)))
         elif columns:
-            yield within(sa.tuple_(*columns), sa.tuple_(*values))
+            yield inclusive(sa.tuple_(*columns), sa.tuple_(*values))
 
 
 _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 
-#: Parameters of a page that aren't compared to a column of their name.
+#: Parameters of a page that aren't compared to the column of their name.
 _NO_COLUMNS = ('above', 'below', 'limit', 'offset')
 
 _INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id')
 
 
 def _index_for(filters):
-    """The index that leaves the fewest rows to look at, and its columns.
+    """Return the most selective index, and its leading columns.
 
-    Of one project's messages always one that begins with the project, so
-    that it doesn't matter what others have.
+    For one project always an index that begins with the project, so that the
+    messages of other projects don't matter.
     """
     if 'id' in filters:
         return 'PRIMARY', ()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is told of a message."""
+"""Payload of notifications of messages."""
 
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
@@ -11,27 +11,27 @@ from usermsg.objects import fields as own_fields
 
 @vo_base.VersionedObjectRegistry.register
 class MessagePayload(base.UsermsgObject):
-    """All columns of a message, and what follows from them.
+    """All columns of a message, with its text.
 
-    ``user_message`` is what its event says in English; ``sequence`` counts
-    what is told of one message, from 1.
+    ``user_message`` is the English text of its event; ``sequence`` numbers
+    the notifications of one message, from 1.
     """
 
     # Version 1.0: Initial version
     VERSION = '1.0'
 
     fields = {
-        **own_fields.of_table(models.messages, fields.Field(
-            own_fields.Moment(tzinfo_aware=True))),
+        **own_fields.fields_for_table(models.messages, fields.Field(
+            own_fields.UtcDateTime(tzinfo_aware=True))),
         'user_message': fields.StringField(),
         'sequence': fields.IntegerField(),
     }
 
     @classmethod
-    def primitive_of(cls, message, user_message, sequence):
-        """The same as :meth:`obj_to_primitive` of such an object.
+    def build_primitive(cls, message, user_message, sequence):
+        """Return the result of :meth:`obj_to_primitive` of this object.
 
-        To make one and ask it takes some fifteen times as long.
+        Creating an object and calling that takes some fifteen times as long.
 
         :param message: a :class:`usermsg.objects.message.Message`
         """
@@ -42,8 +42,8 @@ class MessagePayload(base.UsermsgObject):
             'usermsg_object.version': cls.VERSION,
             'usermsg_object.data': {
                 **row._asdict(),
-                'created_at': own_fields.written(row.created_at),
-                'expires_at': own_fields.written(row.expires_at),
+                'created_at': own_fields.format_time(row.created_at),
+                'expires_at': own_fields.format_time(row.expires_at),
                 'user_message': user_message,
                 'sequence': sequence,
             },

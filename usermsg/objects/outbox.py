@@ -178,7 +178,7 @@ def pages(db, chosen):
             with db.reader() as connection:
                 rows = connection.execute(
                     entries.select(*_SHOWN)
-                    .where(*step, *entries.only, *after)
+                    .where(*step, *entries.filters, *after)
                     .order_by(_TABLE.c.id, _TABLE.c.driver)
                     .limit(BATCH)).all()
             yield rows

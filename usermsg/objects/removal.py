@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removing many rows: by the batch, each a transaction.
+"""Removal of many rows in batches, one transaction each.
 
-Everything that removes by the thousand goes through :func:`remove`: the
-reaper, ``usermsg-manage purge`` and the library.
+The reaper, ``usermsg-manage purge`` and the library all remove rows through
+:func:`remove`.
 """
 
 import sqlalchemy as sa
@@ -15,18 +15,18 @@ from usermsg.objects import ids
 _MESSAGES = models.messages
 _KEYS = models.source_keys
 
-#: Rows that are deleted in one transaction at most.
+#: Maximum rows that one transaction deletes.
 BATCH = 500
 
 
 def expired(now, project_id=None):
-    """Messages that expired before an aware datetime."""
+    """Return the messages that expired before an aware datetime."""
     return _expired(_MESSAGES, _MESSAGES.c.id, 'messages_project_id_idx',
                     now, project_id)
 
 
 def expired_keys(now, project_id=None):
-    """Source keys that expired before an aware datetime."""
+    """Return the source keys that expired before an aware datetime."""
     return _expired(_KEYS, _KEYS.c.source_id, 'PRIMARY', now, project_id)
 
 
@@ -41,109 +41,110 @@ def _expired(table, column, project_index, now, project_id):
         (expires_at < now,))
 
 
-def older(when, project_id=None):
-    """Messages that were made before an aware datetime."""
-    before = _MESSAGES.c.id < ids.first(when)
+def older_than(when, project_id=None):
+    """Return the messages that were created before an aware datetime."""
+    before = _MESSAGES.c.id < ids.lower_bound(when)
     if project_id is None:
         return index_scan.Rows(_MESSAGES.c.id, 'PRIMARY', (before,))
-    return _of_project(project_id, before)
+    return _in_project(project_id, before)
 
 
-def _of_project(project_id, *conditions):
+def _in_project(project_id, *conditions):
     return index_scan.Rows(
         _MESSAGES.c.id, 'messages_project_id_idx',
         (_MESSAGES.c.project_id == project_id, *conditions))
 
 
 def over_limit(db, project_id, number):
-    """The messages of a project but the newest ``number``; None if none.
+    """Return a project's messages except the newest; None if none remain.
 
-    What is recorded meanwhile doesn't count.
+    :param number: of newest messages to keep; those that are recorded
+        meanwhile don't count
     """
     with db.reader() as connection:
         last = connection.scalar(
-            _of_project(project_id).select(_MESSAGES.c.id)
+            _in_project(project_id).select(_MESSAGES.c.id)
             .order_by(_MESSAGES.c.id.desc()).limit(1).offset(number))
-    return last and _of_project(project_id, _MESSAGES.c.id <= last)
+    return last and _in_project(project_id, _MESSAGES.c.id <= last)
 
 
-def remove(db, rows, batch=BATCH, guard=None, tell=None):
-    """Remove rows, oldest first, a batch with each step of the iterator.
+def remove(db, rows, batch=BATCH, guard=None, recorder=None):
+    """Remove rows, oldest first, one batch per step of the iterator.
 
-    Stopping between two steps leaves nothing half done; whoever removes the
-    same rows again goes on from there. Several at once do no harm.
+    Stopping between two steps leaves no partial batch; a later removal of the
+    same rows continues there. Concurrent removals are safe.
 
     :param rows: a :class:`usermsg.db.index_scan.Rows`
-    :param guard: called with the connection first in each transaction; what
-        it raises ends it all
-    :param tell: of messages: see :func:`delete_messages`
-    :returns: an iterator of how many rows each batch really deleted: others
-        may have been quicker
-    :raises usermsg.exception.DatabaseUnavailable: not now
+    :param guard: called with the connection first in each transaction; its
+        exceptions end the removal
+    :param recorder: for messages: see :func:`delete_messages`
+    :returns: an iterator of the numbers of rows deleted by each batch; rows
+        that another process has deleted meanwhile don't count
+    :raises usermsg.exception.DatabaseUnavailable: no database
     """
     low = ()
     while True:
-        # Chosen first and deleted by key: MariaDB has no LIMIT in a
-        # subquery, and a DELETE by range would lock what is being added at
-        # its end.
-        keys, last = _choose(db, rows, low, batch)
+        # Selected first and deleted by key: MariaDB supports no LIMIT in a
+        # subquery, and a DELETE by range would lock out new rows at the end
+        # of the range.
+        keys, last = _select_batch(db, rows, low, batch)
         if keys:
             yield db.write(lambda connection: _delete(
-                connection, rows, keys, last, guard, tell))
+                connection, rows, keys, last, guard, recorder))
         if last is None:
             return
-        # What is gone stays in the index for a while: without this, each
-        # batch would wade through all that went before. Rows that expire at
-        # one moment may lie in two batches.
+        # Deleted rows stay in the index for a while: without this condition
+        # each batch would scan those of all batches before it. Rows with the
+        # same expiry time may be in two batches.
         unique = rows.column in rows.table.primary_key.columns.values()
         low = (rows.column > last if unique else rows.column >= last,)
 
 
-def _choose(db, rows, low, batch):
-    """The keys of a batch, and where it ends; None if nothing follows.
+def _select_batch(db, rows, low, batch):
+    """Return the keys of a batch, and its last position; None at the end.
 
-    With ``only`` it looks at no more rows than a batch either, so there may
-    be no keys where other rows follow.
+    With ``filters`` it also reads no more rows than a batch, so a batch may
+    have no keys although more rows follow.
     """
     key = rows.table.primary_key.columns.values()
     with db.reader() as connection:
         page = connection.execute(
             rows.select(*key, rows.column.label('position'),
-                        sa.and_(sa.true(), *rows.only).label('goes'))
+                        sa.and_(sa.true(), *rows.filters).label('matches'))
             .where(*low).order_by(rows.column).limit(batch)).all()
-    keys = [tuple(row[:len(key)]) for row in page if row.goes]
+    keys = [tuple(row[:len(key)]) for row in page if row.matches]
     return keys, page[-1].position if page else None
 
 
-def _delete(connection, rows, keys, last, guard, tell):
+def _delete(connection, rows, keys, last, guard, recorder):
     if guard is not None:
         guard(connection)
     key = rows.table.primary_key.columns.values()
-    # A source key may have been made anew meanwhile. And no later than the
-    # last one: by the conditions alone SQLite and PostgreSQL would rather go
-    # through all that has expired, once for each batch.
-    still = [] if rows.column in key else [rows.column <= last]
+    # A source key may have been recorded again meanwhile. The upper bound:
+    # with the conditions alone SQLite and PostgreSQL would scan all expired
+    # rows, once for each batch.
+    upper_bound = [] if rows.column in key else [rows.column <= last]
     conditions = [
         sa.tuple_(*key).in_(keys) if len(key) > 1 else
         key[0].in_([value for value, in keys]),
-        *still, *rows.only]
+        *upper_bound, *rows.filters]
     if rows.table is _MESSAGES:
-        return delete_messages(connection, conditions, tell)
+        return delete_messages(connection, conditions, recorder)
     return connection.execute(rows.table.delete().where(*conditions)).rowcount
 
 
-def delete_messages(connection, conditions, tell=None):
-    """Delete messages that meet conditions.
+def delete_messages(connection, conditions, recorder=None):
+    """Delete messages that match conditions.
 
-    :param tell: called with the connection and the rows of those that were
-        really deleted, which others may do at the same time
-    :returns: how many were
+    :param recorder: called with the connection and the deleted rows, without
+        those that another process has deleted meanwhile
+    :returns: the number of deleted rows
     """
     query = _MESSAGES.delete().where(*conditions)
-    if tell is None:
+    if recorder is None:
         return connection.execute(query).rowcount
     rows = [models.MessageRow._make(row) for row in connection.execute(
         query.returning(*_MESSAGES.c))]
     if rows:
-        tell(connection, rows)
+        recorder(connection, rows)
     return len(rows)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many messages there are, by what.
+"""Numbers of messages, grouped by a column, by day or by project.
 
-Each function is an iterator of ``(value, number)``. It goes through an index
-in steps, and holds no more in memory than a step leads to, or the values of
-a column that has few.
+Each function is an iterator of ``(value, number)``. It scans an index in
+steps, and keeps no more in memory than the result of one step, or the values
+of a column that has few.
 """
 
 import collections
@@ -21,25 +21,25 @@ _DAY = datetime.timedelta(days=1)
 
 
 def _rows(since, project_id, until=None):
-    """The messages of a time and of a project."""
+    """Return the messages of a period and of a project."""
     conditions = []
     if project_id is not None:
         conditions.append(_TABLE.c.project_id == project_id)
     if since is not None:
-        conditions.append(_TABLE.c.id >= ids.first(since))
+        conditions.append(_TABLE.c.id >= ids.lower_bound(since))
     if until is not None:
-        conditions.append(_TABLE.c.id < ids.first(until))
+        conditions.append(_TABLE.c.id < ids.lower_bound(until))
     return index_scan.Rows(
         _TABLE.c.id, 'PRIMARY' if project_id is None else _PROJECT_INDEX,
         tuple(conditions))
 
 
 def by_column(db, column, since=None, project_id=None):
-    """By a column that has few values. It reads every row.
+    """Count by a column that has few values. Reads every row.
 
     :param column: its name
-    :param since: aware datetime; made then or later
-    :param project_id: of this project only
+    :param since: aware datetime; only messages created then or later
+    :param project_id: only messages of this project
     """
     totals = sum(_rows(since, project_id).count_by(db, _TABLE.c[column]),
                  collections.Counter())
@@ -48,7 +48,7 @@ def by_column(db, column, since=None, project_id=None):
 
 
 def by_day(db, since=None, project_id=None):
-    """By day (a date, UTC), the oldest first. An index is enough.
+    """Count by day (a date, UTC), oldest first. Reads an index only.
 
     See :func:`by_column`.
     """
@@ -66,27 +66,27 @@ def by_day(db, since=None, project_id=None):
 
 
 def by_project(db, since=None, project_id=None):
-    """By project, in the order of their ids. An index is enough.
+    """Count by project, in the order of their ids. Reads an index only.
 
     See :func:`by_column`.
     """
-    for each, number in (projects(db, since) if project_id is None else
-                         [(project_id, None)]):
+    for project, number in (projects(db, since) if project_id is None else
+                            [(project_id, None)]):
         if number is None:
-            number = sum(_rows(since, each).count(db))
+            number = sum(_rows(since, project).count(db))
         if number or project_id is not None:
-            yield each, number
+            yield project, number
 
 
 def projects(db, since=None):
-    """As :func:`by_project`, but None is the number of some large ones.
+    """Count by project, with None as the number of some large projects.
 
-    Of each that ends a step, and so of all that have more messages than a
-    step: counting those takes steps of their own.
+    None is yielded for each project at the end of a step, and so for all that
+    have more messages than a step: counting those takes further steps.
     """
     project = _TABLE.c.project_id
     rows = index_scan.Rows(project, _PROJECT_INDEX)
-    made = [] if since is None else [_TABLE.c.id >= ids.first(since)]
+    created = [] if since is None else [_TABLE.c.id >= ids.lower_bound(since)]
     low = []
     while True:
         with db.reader() as connection:
@@ -95,11 +95,11 @@ def projects(db, since=None):
                 .order_by(project, _TABLE.c.id)
                 .limit(1).offset(index_scan.STEP - 1))
             high = [] if edge is None else [project < edge]
-            found = connection.execute(
+            counts = connection.execute(
                 rows.select(project, sa.func.count())
-                .where(*low, *high, *made)
+                .where(*low, *high, *created)
                 .group_by(project).order_by(project)).all()
-        yield from map(tuple, found)
+        yield from map(tuple, counts)
         if edge is None:
             return
         yield edge, None

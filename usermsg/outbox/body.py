@@ -48,6 +48,6 @@ def of_message(event_type, message, catalogue):
     :returns: a dict that JSON can hold: the primitive of a
         :class:`usermsg.objects.message_payload.MessagePayload`
     """
-    return message_payload.MessagePayload.primitive_of(
+    return message_payload.MessagePayload.build_primitive(
         message, catalogue.describe(message.event_id).user_message,
         SEQUENCE[event_type])

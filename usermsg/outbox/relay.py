@@ -80,7 +80,7 @@ class Relay:
             try:
                 if self.run_once(stop):
                     pause = 0
-            except (Unavailable, lease.Lost) as error:
+            except (Unavailable, lease.LeaseLost) as error:
                 problem = error
             except exception.DatabaseUnavailable:
                 pause = max(pause, _DATABASE_PAUSE)  # has been logged
@@ -121,7 +121,7 @@ class Relay:
 
         :returns: whether more waits that could be sent at once
         :raises Unavailable: nothing can be delivered
-        :raises usermsg.db.lease.Lost: this process froze for too long
+        :raises usermsg.db.lease.LeaseLost: this process froze for too long
         :raises usermsg.exception.DatabaseUnavailable: not now
         """
         self._delivery.begin_pass()

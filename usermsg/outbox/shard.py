@@ -43,7 +43,7 @@ class Shard:
         with one among the others. So those show what is old enough: what was
         deleted before the first SELECT was created before it.
         """
-        before = ids.first(
+        before = ids.lower_bound(
             datetime.datetime.now(datetime.timezone.utc) - _SKEW)
         page = outbox.waiting(db, driver, number, limit=page_size)
         while page:
@@ -139,7 +139,7 @@ class Shards:
     def renew(self):
         """Renew the leases, before it is needed.
 
-        :raises usermsg.db.lease.Lost: see there
+        :raises usermsg.db.lease.LeaseLost: see there
         """
         if time.monotonic() - self._renewed > delivery.longest(
                 self._options.lease_ttl):
@@ -148,7 +148,7 @@ class Shards:
     def write(self, work):
         """Run ``work(connection)`` in one transaction, under all leases.
 
-        :raises usermsg.db.lease.Lost: one isn't ours any more
+        :raises usermsg.db.lease.LeaseLost: one isn't ours any more
         """
         def guarded(connection):
             for claim in self._held.values():

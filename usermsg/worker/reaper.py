@@ -56,7 +56,7 @@ class Reaper:
                 self.reap(stop)
             except exception.DatabaseUnavailable:
                 pass  # has been logged
-            except lease.Lost as error:
+            except lease.LeaseLost as error:
                 LOG.warning('Reaping ends early: %s.', error)
             except Exception:
                 LOG.exception('A round of the reaper failed')
@@ -72,7 +72,7 @@ class Reaper:
         :param stop: ends the round after a batch, when it is set
         :returns: how many expired messages, messages over the limit and source
             keys were removed
-        :raises usermsg.db.lease.Lost: this process froze for too long; what
+        :raises usermsg.db.lease.LeaseLost: this process froze for too long; what
             was removed stays removed
         :raises usermsg.exception.DatabaseUnavailable: not now
         """

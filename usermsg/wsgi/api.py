@@ -25,7 +25,7 @@ def _application():
         made = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
-    gc_tuning.settle()
+    gc_tuning.freeze_heap()
     return made
 
 

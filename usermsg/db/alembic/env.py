@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run by alembic; the connection comes from usermsg.db.migration."""
+"""Script that alembic runs, with a connection of usermsg.db.migration."""
 
 from alembic import context
 

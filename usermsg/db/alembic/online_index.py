@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Indexes of tables that others read and write meanwhile.
+"""Index creation on tables that stay readable and writable meanwhile.
 
-To be called in a revision. What was interrupted is safe to repeat.
+Called in a revision. An interrupted build is safe to repeat.
 """
 
 from alembic import context
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 
 def create(name, table, columns):
-    """Create an index, unless an earlier attempt did."""
+    """Create an index, unless an earlier attempt completed it."""
     if report := context.config.attributes['report']:
         report(f'Building the index {name} of {table}.')
     _CREATE[op.get_context().dialect.name](name, table, columns)
@@ -21,7 +21,7 @@ def _create_sqlite(name, table, columns):
 
 
 def _create_mariadb(name, table, columns):
-    # Rather an error than a table that nobody can use.
+    # With LOCK = NONE it fails rather than block other clients.
     op.execute(f'CREATE INDEX IF NOT EXISTS {name} '
                f'ON {table} ({", ".join(columns)}) '
                f'ALGORITHM = INPLACE LOCK = NONE')
@@ -30,9 +30,9 @@ def _create_mariadb(name, table, columns):
 def _create_postgresql(name, table, columns):
     with op.get_context().autocommit_block():
         limit = op.get_bind().scalar(sa.text('SHOW lock_timeout'))
-        # It waits for transactions that are older, and nobody for it.
+        # It waits for older transactions, and blocks none.
         op.execute('SET lock_timeout = 0')
-        # Of an attempt that didn't come to its end.
+        # An interrupted attempt leaves an invalid index.
         if op.get_bind().scalar(_INVALID, {'name': name}):
             op.drop_index(name, postgresql_concurrently=True)
         op.create_index(name, table, columns, postgresql_concurrently=True,

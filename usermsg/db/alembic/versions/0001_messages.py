@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages and the keys under which they were recorded.
+"""Messages and their source keys.
 
 Revision ID: 0001
 Revises:
@@ -13,8 +13,8 @@ revision = '0001'
 down_revision = None
 
 
-# Written out rather than taken from the models: those go on changing, and
-# what this revision makes doesn't.
+# Written out rather than imported from the models: those will change, and
+# the result of this revision must not.
 def _ascii(length):
     return sa.String(length).with_variant(
         sa.String(length, collation='C'), 'postgresql').with_variant(

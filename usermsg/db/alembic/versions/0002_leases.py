@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Leases: what only one process may do at a time.
+"""Leases: mutual exclusion between processes of all hosts.
 
 Revision ID: 0002
 Revises: 0001
@@ -13,8 +13,8 @@ revision = '0002'
 down_revision = '0001'
 
 
-# Written out rather than taken from the models: those go on changing, and
-# what this revision makes doesn't.
+# Written out rather than imported from the models: those will change, and
+# the result of this revision must not.
 def _ascii(length):
     return sa.String(length).with_variant(
         sa.String(length, collation='C'), 'postgresql').with_variant(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outbox: notifications that are still to be delivered.
+"""The outbox: notifications that are not delivered yet.
 
 Revision ID: 0003
 Revises: 0002
@@ -13,8 +13,8 @@ revision = '0003'
 down_revision = '0002'
 
 
-# Written out rather than taken from the models: those go on changing, and
-# what this revision makes doesn't.
+# Written out rather than imported from the models: those will change, and
+# the result of this revision must not.
 def _ascii(length):
     return sa.String(length).with_variant(
         sa.String(length, collation='C'), 'postgresql').with_variant(

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Indexes of a project's messages by resource and by request.
 
-Without them a project's list walked the messages that all projects have of a
-resource or of a request. Those indexes stay, for lists of all projects.
+Without them a project's list scanned the messages of all projects for a
+resource or a request. The older indexes stay, for lists of all projects.
 
 Revision ID: 0004
 Revises: 0003

@@ -84,7 +84,7 @@ print(*[message and message.id for message in made + [samples.record(api)]])
 _FORK = '''
 import os, threading
 from usermsg.concurrency import bounded_call
-bound = bounded_call.Deadline(60, places=1)
+bound = bounded_call.Deadline(60, max_calls=1)
 held, go_on = threading.Event(), threading.Event()
 def hold():
     held.set()
@@ -295,7 +295,7 @@ class TestServer(Faults, databases.TestCase):
             for thread in threads:
                 thread.join(60)
             self.failed = 16
-            self.assertGivenUp('no free place')
+            self.assertGivenUp('no free thread')
             self.assertEqual(16, sum(
                 thread.name == 'usermsg-record'
                 for thread in set(threading.enumerate()) - others))
@@ -309,7 +309,7 @@ class TestServer(Faults, databases.TestCase):
         finally:
             self.running.thaw()
         self.assertEqual((0, 'None'), (status, output.strip()), errors)
-        self.assertIn('no answer within', errors)
+        self.assertIn('no response within', errors)
         self.assertNothingPrivate(errors)
 
 
@@ -406,11 +406,11 @@ class TestDeadline(base.TestCase):
         self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
 
     def test_places_come_back(self):
-        bound = bounded_call.Deadline(0.1, places=2)
+        bound = bounded_call.Deadline(0.1, max_calls=2)
         for _ in range(2):
             self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
         error = self.assertRaises(bounded_call.CallTimeout, bound.run, lambda: 1)
-        self.assertIn('no free place', str(error))
+        self.assertIn('no free thread', str(error))
         self.go_on.set()
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -423,7 +423,7 @@ class TestDeadline(base.TestCase):
         self.assertEqual((0, '7\n', ''), (status, output, errors))
 
     def test_a_thread_that_cannot_start_takes_no_place(self):
-        bound = bounded_call.Deadline(10, places=1)
+        bound = bounded_call.Deadline(10, max_calls=1)
         size = threading.stack_size(1 << 46)
         try:
             self.assertRaises(RuntimeError, bound.run, lambda: 1)

@@ -104,7 +104,7 @@ class TestGrants(base.TestCase):
             self.assertEqual(
                 expected, reap.reap(threading.Event())['expired'])
         self.assertEqual(
-            1, sum(removal.remove(service.db, removal.older(
+            1, sum(removal.remove(service.db, removal.older_than(
                 clock.read(service.db)))))
         # What was removed, and what was recorded before.
         everything = outbox.Chosen()

@@ -51,7 +51,7 @@ else:
         input()
     try:
         database.write(work)
-    except (lease.Lost, exception.DatabaseUnavailable) as error:
+    except (lease.LeaseLost, exception.DatabaseUnavailable) as error:
         print(type(error).__name__)
     else:
         print('deleted')
@@ -138,13 +138,13 @@ class TestLease(TestCase):
 
     def test_what_is_lost_cannot_be_renewed(self):
         first, second = self.lease(), self.lease()
-        self.assertRaises(lease.Lost, first.renew)
+        self.assertRaises(lease.LeaseLost, first.renew)
         first.acquire()
         self.run_out()
         # Even if nobody has taken it yet.
-        self.assertRaises(lease.Lost, first.renew)
+        self.assertRaises(lease.LeaseLost, first.renew)
         second.acquire()
-        self.assertRaises(lease.Lost, first.renew)
+        self.assertRaises(lease.LeaseLost, first.renew)
         second.renew()
 
     def test_nothing_is_written_without_it(self):
@@ -156,7 +156,7 @@ class TestLease(TestCase):
             mine.guard(connection)
             connection.execute(models.messages.delete())
 
-        self.assertRaises(lease.Lost, self.db.write,
+        self.assertRaises(lease.LeaseLost, self.db.write,
                           lambda connection: work(connection, second))
         self.assertEqual(1, len(samples.stored(self.db)))
         self.db.write(lambda connection: work(connection, first))

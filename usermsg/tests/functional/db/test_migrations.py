@@ -522,7 +522,7 @@ class TestSqliteCommands(Commands, base.TestCase):
     def test_an_address_that_cannot_be_used(self):
         for url, reason in (
                 ('', 'is not set'),
-                (PASSWORD, 'is not the address of a database'),
+                (PASSWORD, 'is not a valid database URL'),
                 (f'oracle://u:{PASSWORD}@h/x', 'oracle is not supported'),
                 (f'nosuch://u:{PASSWORD}@h/x', "'nosuch' is not a kind"),
                 (f'mysql+pymysql://u:a@{PASSWORD}@h/x', 'as %40')):

@@ -555,7 +555,7 @@ class TestOrigin(Importing, base.TestCase):
 
     def test_addresses_that_cannot_be_used(self):
         for url, words in (
-                ('secret', '--from is not the address of a database.'),
+                ('secret', '--from is not a valid database URL.'),
                 ('', '--from is not set'),
                 ('mysql+pymysql://cinder:se@cret@host/cinder',
                  '--from: an @ in the password must be written as %40.'),

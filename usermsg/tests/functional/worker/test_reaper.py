@@ -214,7 +214,7 @@ class TestSeveral(TestCase):
 
         sa.event.listen(self.service.db.engine(), 'before_cursor_execute',
                         freeze)
-        self.assertRaises(lease.Lost, reap.reap, self.stop)
+        self.assertRaises(lease.LeaseLost, reap.reap, self.stop)
         self.assertEqual(150, len(self.ids()))
         self.assertEqual(100, self.counted('messages_expired'))
         self.assertIn('Removed 100 expired', self.log.output)
@@ -299,8 +299,8 @@ class TestPlans(TestCase):
                 (removal.expired(now), 'messages_expires_at_idx'),
                 (removal.expired(now, samples.PROJECT),
                  'messages_project_id_idx|messages_project_prefix_id_idx'),
-                (removal.older(now), 'PRIMARY|messages_pkey|messages_1'),
-                (removal.older(now, samples.PROJECT),
+                (removal.older_than(now), 'PRIMARY|messages_pkey|messages_1'),
+                (removal.older_than(now, samples.PROJECT),
                  'messages_project_id_idx'),
                 (removal.over_limit(database, samples.PROJECT, 100),
                  'messages_project_id_idx'),

@@ -61,7 +61,7 @@ class ConfiguredTest(base.TestCase):
                 ('[database]\nconnection = $secret\n',
                  '[database] connection: a "$" refers to another'),
                 ('[database]\nconnection = secret\n', 'cinder.conf: '
-                 '[database] connection is not the address of a database.'),
+                 '[database] connection is not a valid database URL.'),
                 ('[database]\nconnection = mysql+pymysql://a:secr@et@b/c\n',
                  'an @ in the password must be written as %40.')):
             error = self.assertRaises(exception.ConfigurationError,

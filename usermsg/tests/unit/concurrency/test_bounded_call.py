@@ -58,23 +58,23 @@ class DeadlineTest(base.BaseTestCase):
         self.assertTrue(ended.wait(LONG))
 
     def test_calls_that_hang_hold_only_so_many_threads(self):
-        bounded = bounded_call.Deadline(0.05, places=2)
+        bounded = bounded_call.Deadline(0.05, max_calls=2)
         before = set(threading.enumerate())
         for _ in range(5):
             error = self.assertRaises(bounded_call.CallTimeout, bounded.run,
                                       self.hang)
-        self.assertIn('no free place', str(error))
+        self.assertIn('no free thread', str(error))
         self.assertEqual(2, len(set(threading.enumerate()) - before))
 
     def test_a_place_is_free_again_when_its_call_has_ended(self):
-        bounded = bounded_call.Deadline(0.05, places=1)
+        bounded = bounded_call.Deadline(0.05, max_calls=1)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, lambda: 'never')
         self.release.set()
         self.eventually('done', bounded.run, lambda: 'done')
 
     def test_a_call_that_fails_leaves_its_place(self):
-        bounded = bounded_call.Deadline(LONG, places=1)
+        bounded = bounded_call.Deadline(LONG, max_calls=1)
         for _ in range(3):
             self.assertRaises(Failure, bounded.run, fail)
         self.assertEqual('done', bounded.run(lambda: 'done'))
@@ -87,7 +87,7 @@ class DeadlineTest(base.BaseTestCase):
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
 
     def test_no_thread_to_be_had_costs_no_place(self):
-        bounded = bounded_call.Deadline(LONG, places=1)
+        bounded = bounded_call.Deadline(LONG, max_calls=1)
         # No machine has so much memory for one thread.
         before = threading.stack_size(1 << 62)
         try:
@@ -98,7 +98,7 @@ class DeadlineTest(base.BaseTestCase):
         self.assertEqual('done', bounded.run(lambda: 'done'))
 
     def test_after_a_fork_every_place_is_free(self):
-        bounded = bounded_call.Deadline(0.05, places=1)
+        bounded = bounded_call.Deadline(0.05, max_calls=1)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
         child = os.fork()
         if child == 0:
@@ -111,7 +111,7 @@ class DeadlineTest(base.BaseTestCase):
         self.assertEqual(0, os.waitpid(child, 0)[1])
 
     def test_many_callers_at_once(self):
-        bounded = bounded_call.Deadline(LONG, places=3)
+        bounded = bounded_call.Deadline(LONG, max_calls=3)
         under_way, most = 0, 0
         lock = threading.Lock()
         results = []

@@ -14,18 +14,18 @@ class PerProcessTest(testtools.TestCase):
         self.objects = per_process.PerProcess(object)
 
     def test_object_is_the_same_within_a_process(self):
-        self.assertIsNone(self.objects.made())
+        self.assertIsNone(self.objects.peek())
         made = self.objects.get()
         self.assertIs(made, self.objects.get())
-        self.assertIs(made, self.objects.made())
+        self.assertIs(made, self.objects.peek())
 
     def test_object_of_a_parent_is_replaced_after_a_fork(self):
         made = self.objects.get()
         child = os.fork()
         if child == 0:
-            is_new = (self.objects.made() is None and
+            is_new = (self.objects.peek() is None and
                       self.objects.get() is not made and
-                      self.objects.get() is self.objects.made())
+                      self.objects.get() is self.objects.peek())
             os._exit(0 if is_new else 1)
         _pid, status = os.waitpid(child, 0)
         self.assertEqual(0, status)

@@ -78,7 +78,7 @@ class TestDirect(base.TestCase):
         drivers = {'stuck': Driver(forever.wait), 'second': Driver()}
         sink = direct.Direct(drivers, timeout=0.05)
         error = self.assertRaises(errors.NotDelivered, sink.send, self.told)
-        self.assertEqual('stuck: no answer within 0.05 seconds', str(error))
+        self.assertEqual('stuck: no response within 0.05 seconds', str(error))
         self.assertEqual(1, len(drivers['second'].seen))
 
     def test_one_that_may_take_longer_is_waited_for(self):

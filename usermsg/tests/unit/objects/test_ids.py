@@ -33,14 +33,14 @@ class IdsTest(testtools.TestCase):
 
     @hypothesis.given(TIMES)
     def test_an_id_is_one_that_the_edge_accepts(self, when):
-        for found in (ids.mint(when), ids.first(when)):
+        for found in (ids.mint(when), ids.lower_bound(when)):
             self.assertEqual(found, validation.uuid('id', found))
 
     @hypothesis.given(TIMES, TIMES)
     def test_the_order_of_ids_is_the_order_of_times(self, one, other):
         hypothesis.assume(one != other)
         self.assertEqual(one < other, ids.mint(one) < ids.mint(other))
-        self.assertEqual(one < other, ids.first(one) < ids.first(other))
+        self.assertEqual(one < other, ids.lower_bound(one) < ids.lower_bound(other))
 
     @hypothesis.given(TIMES, NEAR, NEAR)
     def test_the_order_is_right_to_the_microsecond(self, when, a, b):
@@ -50,11 +50,11 @@ class IdsTest(testtools.TestCase):
     @hypothesis.given(TIMES)
     def test_a_time_is_a_range_of_ids(self, when):
         found = ids.mint(when)
-        self.assertLessEqual(ids.first(when), found)
-        self.assertLess(found, ids.first(when + MICROSECOND))
+        self.assertLessEqual(ids.lower_bound(when), found)
+        self.assertLess(found, ids.lower_bound(when + MICROSECOND))
 
     def test_every_microsecond_of_a_millisecond_is_a_range_of_its_own(self):
-        firsts = [ids.first(EPOCH + n * MICROSECOND) for n in range(2001)]
+        firsts = [ids.lower_bound(EPOCH + n * MICROSECOND) for n in range(2001)]
         self.assertEqual(sorted(set(firsts)), firsts)
 
     def test_ids_of_one_moment_differ(self):
@@ -63,27 +63,27 @@ class IdsTest(testtools.TestCase):
     def test_the_zone_makes_no_difference(self):
         zone = datetime.timezone(datetime.timedelta(hours=5, minutes=30))
         when = datetime.datetime(2026, 1, 31, 12, tzinfo=UTC)
-        self.assertEqual(ids.first(when), ids.first(when.astimezone(zone)))
+        self.assertEqual(ids.lower_bound(when), ids.lower_bound(when.astimezone(zone)))
 
     def test_a_known_value(self):
         # The example of RFC 9562, A.6: 2022-02-22T19:22:22Z.
         when = datetime.datetime(2022, 2, 22, 19, 22, 22, tzinfo=UTC)
         self.assertEqual('017f22e2-79b0-7000-0000-000000000000',
-                         ids.first(when))
+                         ids.lower_bound(when))
 
     def test_microseconds_are_a_fraction_of_the_millisecond(self):
         # RFC 9562, 6.2, method 3: half a millisecond is half of 4096.
         when = datetime.datetime(2022, 2, 22, 19, 22, 22, 500, tzinfo=UTC)
         self.assertEqual('017f22e2-79b0-7800-0000-000000000000',
-                         ids.first(when))
+                         ids.lower_bound(when))
 
     def test_before_1970_all_is_one_position_before_every_id(self):
         beginning = datetime.datetime.min.replace(tzinfo=UTC)
-        self.assertEqual(ids.first(EPOCH), ids.first(beginning))
-        self.assertLess(ids.first(beginning), ids.mint(EPOCH))
+        self.assertEqual(ids.lower_bound(EPOCH), ids.lower_bound(beginning))
+        self.assertLess(ids.lower_bound(beginning), ids.mint(EPOCH))
 
     def test_the_last_moment_is_behind_every_other(self):
-        self.assertLess(ids.mint(LAST - MICROSECOND), ids.first(LAST))
+        self.assertLess(ids.mint(LAST - MICROSECOND), ids.lower_bound(LAST))
 
 
 class DeriveTest(testtools.TestCase):
@@ -94,8 +94,8 @@ class DeriveTest(testtools.TestCase):
         self.assertEqual(found, ids.derive(when, old_id))
         self.assertEqual(7, uuid.UUID(found).version)
         self.assertEqual(uuid.RFC_4122, uuid.UUID(found).variant)
-        self.assertLessEqual(ids.first(when), found)
-        self.assertLess(found, ids.first(when + MICROSECOND))
+        self.assertLessEqual(ids.lower_bound(when), found)
+        self.assertLess(found, ids.lower_bound(when + MICROSECOND))
 
     @hypothesis.given(TIMES, strategies.lists(
         strategies.uuids(version=4).map(str), min_size=2,

@@ -24,7 +24,7 @@ FINGERPRINTS = {
     'Image': '1.0-9d70ac8bf9770690bb6f525f20b8b5b6',
     'Message': '1.0-86048e013637ed116f5bc6b6de439cfe',
     'MessageList': '1.0-15ecf022a68ddbb8c2a6739cfc9f8f5e',
-    'MessagePayload': '1.0-5dba8014d22c780618cc06e9978866a0',
+    'MessagePayload': '1.0-16e86336f402701091036eb6735f8955',
 }
 
 NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)

@@ -71,7 +71,7 @@ class PayloadTest(base.TestCase):
             user_message='some text', sequence=2, **{
                 name: getattr(found, name) for name in message.Message.fields})
         slow.obj_reset_changes()
-        quick = message_payload.MessagePayload.primitive_of(
+        quick = message_payload.MessagePayload.build_primitive(
             found, 'some text', 2)
         self.assertEqual(slow.obj_to_primitive(), quick)
         # What a consumer does with it.

@@ -113,7 +113,7 @@ class PageTest(base.TestCase):
         looked_at = []
 
         class Found:
-            id = ids.first(_START)
+            id = ids.lower_bound(_START)
             row = property(lambda self: self)
 
             def __getattr__(self, name):
@@ -147,7 +147,7 @@ class PageTest(base.TestCase):
         self.context = context.RequestContext(project_id='many')
         found = self.page([('event_id', False)], limit=total)
         self.assertEqual(listing.SORTED, len(found))
-        oldest = ids.first(_START - datetime.timedelta(
+        oldest = ids.lower_bound(_START - datetime.timedelta(
             seconds=listing.SORTED))
         self.assertEqual([], [each for each in found if each.id < oldest])
         self.assertIsInstance(found[0], message.Message)
