@@ -273,13 +273,13 @@ class TestServer(Faults, databases.TestCase):
     def test_frozen_with_a_connection_open(self):
         self.assertWorks()
         with self.frozen():
-            self.assertGivenUp('no answer')
+            self.assertGivenUp('no response')
         self.wait_until_it_works()
 
     def test_frozen_before_the_first_connection(self):
         self.service.db.dispose()
         with self.frozen():
-            self.assertGivenUp('no answer')
+            self.assertGivenUp('no response')
         self.wait_until_it_works()
 
     def test_frozen_with_all_places_taken(self):
@@ -334,7 +334,7 @@ class TestFile(Faults, base.TestCase):
                                 isolation_level=None)
         self.addCleanup(other.close)
         other.execute('BEGIN IMMEDIATE')
-        self.assertGivenUp('no answer')
+        self.assertGivenUp('no response')
         # Reading goes on.
         self.assertEqual([], self.api.get_all(samples.request()).objects)
         other.execute('ROLLBACK')
@@ -409,7 +409,8 @@ class TestDeadline(base.TestCase):
         bound = bounded_call.Deadline(0.1, max_calls=2)
         for _ in range(2):
             self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
-        error = self.assertRaises(bounded_call.CallTimeout, bound.run, lambda: 1)
+        error = self.assertRaises(bounded_call.CallTimeout, bound.run,
+                                  lambda: 1)
         self.assertIn('no free thread', str(error))
         self.go_on.set()
         end = time.monotonic() + 60

@@ -524,7 +524,7 @@ class TestSqliteCommands(Commands, base.TestCase):
                 ('', 'is not set'),
                 (PASSWORD, 'is not a valid database URL'),
                 (f'oracle://u:{PASSWORD}@h/x', 'oracle is not supported'),
-                (f'nosuch://u:{PASSWORD}@h/x', "'nosuch' is not a kind"),
+                (f'nosuch://u:{PASSWORD}@h/x', "unknown database driver 'nosuch'"),
                 (f'mysql+pymysql://u:a@{PASSWORD}@h/x', 'as %40')):
             error = self.assertRaises(
                 exception.ConfigurationError, self.runtime,

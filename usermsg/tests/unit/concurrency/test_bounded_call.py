@@ -7,7 +7,7 @@ from oslotest import base
 
 from usermsg.concurrency import bounded_call
 
-#: Far longer than anything here takes; only what is broken takes so long.
+#: Seconds; far longer than any step of these tests unless there is a defect.
 LONG = 60
 
 
@@ -16,7 +16,7 @@ class Failure(Exception):
 
 
 def fail():
-    raise Failure('as it was raised')
+    raise Failure('the original message')
 
 
 class DeadlineTest(base.BaseTestCase):
@@ -30,22 +30,22 @@ class DeadlineTest(base.BaseTestCase):
         self.release.wait(LONG)
         return 'late'
 
-    def test_the_result_of_the_call(self):
+    def test_run_returns_result_of_call(self):
         bounded = bounded_call.Deadline(LONG)
         self.assertEqual('done', bounded.run(lambda: 'done'))
         self.assertIsNone(bounded.run(lambda: None))
 
-    def test_what_the_call_raises_is_raised(self):
+    def test_run_raises_exception_of_call(self):
         error = self.assertRaises(
             Failure, bounded_call.Deadline(LONG).run, fail)
-        self.assertEqual('as it was raised', str(error))
+        self.assertEqual('the original message', str(error))
 
-    def test_a_call_that_hangs(self):
+    def test_hanging_call_times_out(self):
         error = self.assertRaises(bounded_call.CallTimeout,
                                   bounded_call.Deadline(0.05).run, self.hang)
         self.assertIn('0.05 seconds', str(error))
 
-    def test_a_call_that_is_given_up_still_ends(self):
+    def test_call_completes_after_timeout(self):
         ended = threading.Event()
 
         def call():
@@ -57,7 +57,7 @@ class DeadlineTest(base.BaseTestCase):
         self.release.set()
         self.assertTrue(ended.wait(LONG))
 
-    def test_calls_that_hang_hold_only_so_many_threads(self):
+    def test_hanging_calls_use_a_bounded_number_of_threads(self):
         bounded = bounded_call.Deadline(0.05, max_calls=2)
         before = set(threading.enumerate())
         for _ in range(5):
@@ -66,29 +66,30 @@ class DeadlineTest(base.BaseTestCase):
         self.assertIn('no free thread', str(error))
         self.assertEqual(2, len(set(threading.enumerate()) - before))
 
-    def test_a_place_is_free_again_when_its_call_has_ended(self):
+    def test_thread_is_free_after_late_completion(self):
         bounded = bounded_call.Deadline(0.05, max_calls=1)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
-        self.assertRaises(bounded_call.CallTimeout, bounded.run, lambda: 'never')
+        self.assertRaises(bounded_call.CallTimeout, bounded.run,
+                          lambda: 'never')
         self.release.set()
         self.eventually('done', bounded.run, lambda: 'done')
 
-    def test_a_call_that_fails_leaves_its_place(self):
+    def test_thread_is_free_after_failed_call(self):
         bounded = bounded_call.Deadline(LONG, max_calls=1)
         for _ in range(3):
             self.assertRaises(Failure, bounded.run, fail)
         self.assertEqual('done', bounded.run(lambda: 'done'))
 
-    def test_the_deadline_is_for_the_place_and_the_call_together(self):
-        # A clock by which it took 1,000 seconds to get a place. If that
-        # didn't count, the call would end before it is given up.
+    def test_deadline_includes_wait_for_thread(self):
+        # A clock by which the wait for a thread took 1,000 seconds. If it
+        # didn't count, the call would complete before the timeout.
         bounded = bounded_call.Deadline(
             2 * LONG, clock=iter([0, 1000]).__next__)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
 
-    def test_no_thread_to_be_had_costs_no_place(self):
+    def test_failure_to_start_thread_releases_its_slot(self):
         bounded = bounded_call.Deadline(LONG, max_calls=1)
-        # No machine has so much memory for one thread.
+        # No machine has enough memory for such a stack.
         before = threading.stack_size(1 << 62)
         try:
             for _ in range(2):
@@ -97,7 +98,7 @@ class DeadlineTest(base.BaseTestCase):
             threading.stack_size(before)
         self.assertEqual('done', bounded.run(lambda: 'done'))
 
-    def test_after_a_fork_every_place_is_free(self):
+    def test_child_has_free_threads_after_fork(self):
         bounded = bounded_call.Deadline(0.05, max_calls=1)
         self.assertRaises(bounded_call.CallTimeout, bounded.run, self.hang)
         child = os.fork()
@@ -110,20 +111,20 @@ class DeadlineTest(base.BaseTestCase):
                 os._exit(status)
         self.assertEqual(0, os.waitpid(child, 0)[1])
 
-    def test_many_callers_at_once(self):
+    def test_concurrent_callers_share_bounded_threads(self):
         bounded = bounded_call.Deadline(LONG, max_calls=3)
-        under_way, most = 0, 0
+        in_progress, maximum = 0, 0
         lock = threading.Lock()
         results = []
 
         def call():
-            nonlocal under_way, most
+            nonlocal in_progress, maximum
             with lock:
-                under_way += 1
-                most = max(most, under_way)
+                in_progress += 1
+                maximum = max(maximum, in_progress)
             time.sleep(0.001)
             with lock:
-                under_way -= 1
+                in_progress -= 1
             return 'done'
 
         threads = [threading.Thread(
@@ -134,7 +135,7 @@ class DeadlineTest(base.BaseTestCase):
         for thread in threads:
             thread.join(LONG)
         self.assertEqual(['done'] * 20, results)
-        self.assertLessEqual(most, 3)
+        self.assertLessEqual(maximum, 3)
 
     def eventually(self, expected, call, *arguments):
         end = time.monotonic() + LONG

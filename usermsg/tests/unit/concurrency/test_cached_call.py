@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is asked for seldom. ``test_health`` has more of it."""
+"""Cached calls; ``test_health`` has further tests."""
 
 import threading
 import time
@@ -9,19 +9,19 @@ import testtools
 from usermsg.concurrency import bounded_call
 from usermsg.concurrency import cached_call
 
-#: Far longer than anything here takes; only what is broken takes so long.
+#: Seconds; far longer than any step of these tests unless there is a defect.
 LONG = 60
 
 
-class RecentTest(testtools.TestCase):
+class CachedCallTest(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
         self.failures = []
-        self.go_on = threading.Event()
-        self.addCleanup(self.go_on.set)
+        self.release = threading.Event()
+        self.addCleanup(self.release.set)
 
-    def recent(self, call, **options):
+    def cache(self, call, **options):
         return cached_call.CachedCall(call, self.fail_with, **{
             'ttl': LONG, 'timeout': LONG, 'name': 'a-test', **options})
 
@@ -30,43 +30,43 @@ class RecentTest(testtools.TestCase):
         return 'failed'
 
     def wait(self):
-        self.go_on.wait(LONG)
+        self.release.wait(LONG)
         return 'late'
 
-    def until(self, known, wanted):
+    def wait_for_value(self, cached, expected):
         end = time.monotonic() + LONG
-        while known.get() != wanted and time.monotonic() < end:
+        while cached.get() != expected and time.monotonic() < end:
             time.sleep(0.01)
-        self.assertEqual(wanted, known.get())
+        self.assertEqual(expected, cached.get())
 
-    def test_what_comes_late_counts(self):
-        known = self.recent(self.wait, timeout=0.05)
+    def test_late_result_is_used(self):
+        cached = self.cache(self.wait, timeout=0.05)
         for _time in range(3):
-            self.assertEqual('failed', known.get())
+            self.assertEqual('failed', cached.get())
         self.assertEqual([(bounded_call.CallTimeout, None)], self.failures)
-        self.go_on.set()
-        self.until(known, 'late')
+        self.release.set()
+        self.wait_for_value(cached, 'late')
 
-    def test_a_failure_that_comes_late_counts(self):
+    def test_late_failure_is_used(self):
         def fail():
             self.wait()
             raise KeyError('a')
 
-        known = self.recent(fail, timeout=0.05)
-        self.assertEqual('failed', known.get())
-        self.go_on.set()
-        self.until_failed(2)
+        cached = self.cache(fail, timeout=0.05)
+        self.assertEqual('failed', cached.get())
+        self.release.set()
+        self.wait_for_failures(2)
         self.assertEqual((KeyError, None), self.failures[1])
 
-    def until_failed(self, times):
+    def wait_for_failures(self, times):
         end = time.monotonic() + LONG
         while len(self.failures) < times and time.monotonic() < end:
             time.sleep(0.01)
         self.assertEqual(times, len(self.failures))
 
-    def test_who_fails_learns_what_was_known_before(self):
-        answers = iter(['first', 'second'])
-        known = self.recent(lambda: next(answers), ttl=0)
+    def test_failed_receives_previous_value(self):
+        values = iter(['first', 'second'])
+        cached = self.cache(lambda: next(values), ttl=0)
         self.assertEqual(['first', 'second', 'failed'],
-                         [known.get() for _time in range(3)])
+                         [cached.get() for _time in range(3)])
         self.assertEqual([(StopIteration, 'second')], self.failures)

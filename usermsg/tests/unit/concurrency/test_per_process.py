@@ -15,27 +15,27 @@ class PerProcessTest(testtools.TestCase):
 
     def test_object_is_the_same_within_a_process(self):
         self.assertIsNone(self.objects.peek())
-        made = self.objects.get()
-        self.assertIs(made, self.objects.get())
-        self.assertIs(made, self.objects.peek())
+        created = self.objects.get()
+        self.assertIs(created, self.objects.get())
+        self.assertIs(created, self.objects.peek())
 
     def test_object_of_a_parent_is_replaced_after_a_fork(self):
-        made = self.objects.get()
+        created = self.objects.get()
         child = os.fork()
         if child == 0:
             is_new = (self.objects.peek() is None and
-                      self.objects.get() is not made and
+                      self.objects.get() is not created and
                       self.objects.get() is self.objects.peek())
             os._exit(0 if is_new else 1)
         _pid, status = os.waitpid(child, 0)
         self.assertEqual(0, status)
-        self.assertIs(made, self.objects.get())
+        self.assertIs(created, self.objects.get())
 
-    def test_threads_that_make_one_at_once_get_the_same(self):
-        both_make = threading.Barrier(2)
+    def test_concurrent_first_uses_return_one_object(self):
+        both_create = threading.Barrier(2)
 
         def make():
-            both_make.wait(60)
+            both_create.wait(60)
             return object()
 
         objects = per_process.PerProcess(make)

@@ -8,12 +8,12 @@ from usermsg.db import fork
 from usermsg.tests import base
 
 
-#: Seconds; far longer than anything here takes.
+#: Seconds; far longer than any step of these tests.
 LONG = 60
 
 
-def forked(child):
-    """The exit status of a child that runs a function."""
+def run_in_child(child):
+    """Return the exit status of a forked child that runs a function."""
     pid = os.fork()
     if not pid:
         try:
@@ -30,44 +30,44 @@ class GateTest(base.TestCase):
         super().setUp()
         self.gate = fork.Gate()
         self.entered = threading.Event()
-        self.may_leave = threading.Event()
-        self.left = False
+        self.release = threading.Event()
+        self.has_left = False
         self.thread = threading.Thread(target=self.stay, daemon=True)
-        self.addCleanup(self.may_leave.set)
+        self.addCleanup(self.release.set)
 
     def stay(self):
         with self.gate.inside():
             self.entered.set()
-            self.may_leave.wait(LONG)
-            self.left = True
+            self.release.wait(LONG)
+            self.has_left = True
 
     def enter(self):
         with self.gate.inside():
             return True
 
-    def test_a_fork_waits_for_who_is_inside(self):
+    def test_fork_waits_for_threads_inside(self):
         self.useFixture(fixtures.MonkeyPatch(
             'usermsg.db.fork.TIMEOUT', LONG))
         self.thread.start()
         self.assertTrue(self.entered.wait(LONG))
-        threading.Timer(0.05, self.may_leave.set).start()
-        self.assertEqual(0, forked(lambda: self.left))
+        threading.Timer(0.05, self.release.set).start()
+        self.assertEqual(0, run_in_child(lambda: self.has_left))
         self.thread.join(LONG)
         self.assertFalse(self.thread.is_alive())
 
-    def test_parent_and_child_go_on(self):
-        self.assertEqual(0, forked(self.enter))
+    def test_gate_after_fork_admits_threads_of_both_processes(self):
+        self.assertEqual(0, run_in_child(self.enter))
         self.assertTrue(self.enter())
 
-    def test_it_does_not_wait_for_ever(self):
+    def test_fork_with_thread_inside_proceeds_after_timeout(self):
         self.useFixture(fixtures.MonkeyPatch(
             'usermsg.db.fork.TIMEOUT', 0.01))
         self.thread.start()
         self.assertTrue(self.entered.wait(LONG))
-        # The one inside is not there in the child.
-        self.assertEqual(0, forked(self.enter))
-        self.assertFalse(self.left)
+        # The thread inside does not exist in the child.
+        self.assertEqual(0, run_in_child(self.enter))
+        self.assertFalse(self.has_left)
 
-    def test_a_gate_that_is_gone_holds_nothing_up(self):
+    def test_fork_after_gate_is_deleted_does_not_wait(self):
         self.gate = None
-        self.assertEqual(0, forked(lambda: True))
+        self.assertEqual(0, run_in_child(lambda: True))

@@ -19,7 +19,7 @@ from usermsg.objects import message
 from usermsg.tests import base as test_base
 from usermsg.tests.fixtures import message_rows
 
-# A change here needs a new VERSION: other hosts may run the older code.
+# A change requires a new VERSION: other hosts may run the older code.
 FINGERPRINTS = {
     'Image': '1.0-9d70ac8bf9770690bb6f525f20b8b5b6',
     'Message': '1.0-86048e013637ed116f5bc6b6de439cfe',
@@ -32,29 +32,29 @@ NOON = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 COLUMNS = list(models.messages.c.keys())
 
 
-def set_one_by_one(row):
-    """The slow way, which coerces and so checks each value."""
+def set_fields(row):
+    """Return a message whose fields are set, which coerces each value."""
     return message.Message(**{
         name: value.replace(tzinfo=datetime.timezone.utc)
         if isinstance(value, datetime.datetime) else value
         for name, value in zip(COLUMNS, row)})
 
 
-def row_of(found):
+def to_row(item):
     return tuple(
         value.replace(tzinfo=None) if isinstance(value, datetime.datetime)
-        else value for value in (getattr(found, name) for name in COLUMNS))
+        else value for value in (getattr(item, name) for name in COLUMNS))
 
 
 class FingerprintTest(testtools.TestCase):
 
-    def test_no_object_changes_without_its_version(self):
+    def test_objects_match_their_fingerprints(self):
         for module in pkgutil.iter_modules(objects.__path__):
             importlib.import_module(f'{objects.__name__}.{module.name}')
         classes = {
-            name: found for name, found in
+            name: versions for name, versions in
             vo_base.VersionedObjectRegistry.obj_classes().items()
-            if issubclass(found[0], base.UsermsgObject)}
+            if issubclass(versions[0], base.UsermsgObject)}
         expected, actual = fixture.ObjectVersionChecker(classes).test_hashes(
             FINGERPRINTS)
         self.assertEqual(expected, actual)
@@ -62,7 +62,7 @@ class FingerprintTest(testtools.TestCase):
 
 class MessageTest(testtools.TestCase):
 
-    def test_the_fields_are_the_columns(self):
+    def test_fields_match_columns(self):
         self.assertEqual(COLUMNS, list(message.Message.fields))
         for column in models.messages.columns:
             self.assertEqual(column.nullable,
@@ -70,56 +70,58 @@ class MessageTest(testtools.TestCase):
                              column.name)
 
     @hypothesis.given(message_rows.ROWS)
-    def test_from_a_row_is_the_same_as_setting_the_fields(self, row):
-        quick = message.Message.from_row(row)
-        slow = set_one_by_one(row)
-        slow.obj_reset_changes()
+    def test_from_row_equals_setting_the_fields(self, row):
+        from_row = message.Message.from_row(row)
+        from_fields = set_fields(row)
+        from_fields.obj_reset_changes()
         for name in message.Message.fields:
-            self.assertEqual(getattr(slow, name), getattr(quick, name), name)
-            self.assertIs(type(getattr(slow, name)),
-                          type(getattr(quick, name)))
-        self.assertEqual(slow.obj_to_primitive(), quick.obj_to_primitive())
-        self.assertEqual(set(), quick.obj_what_changed())
+            self.assertEqual(getattr(from_fields, name),
+                             getattr(from_row, name), name)
+            self.assertIs(type(getattr(from_fields, name)),
+                          type(getattr(from_row, name)))
+        self.assertEqual(from_fields.obj_to_primitive(),
+                         from_row.obj_to_primitive())
+        self.assertEqual(set(), from_row.obj_what_changed())
 
     @hypothesis.given(message_rows.ROWS)
-    def test_to_a_row_and_back(self, row):
-        self.assertEqual(row, row_of(set_one_by_one(row)))
-        quick = message.Message.from_row(row)
-        self.assertEqual(row, row_of(quick))
+    def test_row_survives_round_trip(self, row):
+        self.assertEqual(row, to_row(set_fields(row)))
+        from_row = message.Message.from_row(row)
+        self.assertEqual(row, to_row(from_row))
 
     @hypothesis.given(message_rows.ROWS)
-    def test_to_a_primitive_and_back(self, row):
+    def test_primitive_survives_round_trip(self, row):
         # A primitive has whole seconds: it goes to other hosts' logs and
         # caches, never into the database.
         row = row._replace(**{
             name: getattr(row, name).replace(microsecond=0)
             for name in ('created_at', 'expires_at')})
-        quick = message.Message.from_row(row)
-        primitive = quick.obj_to_primitive()
+        from_row = message.Message.from_row(row)
+        primitive = from_row.obj_to_primitive()
         self.assertEqual('usermsg', primitive['usermsg_object.namespace'])
         back = message.Message.obj_from_primitive(primitive)
-        self.assertEqual(row, row_of(back))
+        self.assertEqual(row, to_row(back))
 
     @hypothesis.given(strategies.lists(message_rows.ROWS, max_size=3))
-    def test_a_list_to_a_primitive_and_back(self, rows):
+    def test_list_primitive_survives_round_trip(self, rows):
         page = message.MessageList()
         page.objects = [message.Message.from_row(row)
                         for row in rows]
         back = message.MessageList.obj_from_primitive(page.obj_to_primitive())
         self.assertEqual([row.id for row in rows],
-                         [found.id for found in back])
+                         [item.id for item in back])
 
     @hypothesis.given(message_rows.ROWS)
-    def test_a_message_is_pickled_and_back(self, row):
-        # A service may hand what create() returned to another process.
-        found = message.Message.from_row(row)
-        self.assertEqual(found.row, pickle.loads(  # nosec B301
-            pickle.dumps(found)).row)
+    def test_message_survives_pickling(self, row):
+        # A service may pass the result of create() to another process.
+        item = message.Message.from_row(row)
+        self.assertEqual(item.row, pickle.loads(  # nosec B301
+            pickle.dumps(item)).row)
 
 
 class PageTest(test_base.TestCase):
 
-    def test_the_quick_list_is_a_list_of_messages(self):
+    def test_get_page_returns_unchanged_messages(self):
         database = self.runtime().db
         now = datetime.datetime(2026, 1, 31, 12, 0, 0, 123456,
                                 tzinfo=datetime.timezone.utc)
@@ -127,18 +129,18 @@ class PageTest(test_base.TestCase):
         new_messages = [message.NewMessage(message_rows.ROW._replace(
             id=ids.mint(time), project_id='one',
             created_at=time.replace(tzinfo=None))) for time in times]
-        made = message.MessageList.record(database, new_messages)
-        self.assertEqual([(new_message.row, True) for new_message in new_messages],
-                         [(result.row, result.new) for result in made])
+        results = message.MessageList.record(database, new_messages)
+        self.assertEqual([(item.row, True) for item in new_messages],
+                         [(result.row, result.new) for result in results])
         page = message.MessageList.get_page(database, {'project_id': 'one'},
                                             limit=10)
-        self.assertEqual([new_message.row for new_message in reversed(new_messages)],
-                         [row_of(found) for found in page])
+        self.assertEqual([item.row for item in reversed(new_messages)],
+                         [to_row(item) for item in page])
         self.assertEqual(3, len(page))
         self.assertIsInstance(page[0], message.Message)
         self.assertEqual(set(), page.obj_what_changed())
 
-    def test_a_page_of_all_times(self):
+    def test_get_page_accepts_extreme_times(self):
         database = self.runtime().db
         for time in (datetime.datetime.min, datetime.datetime.max):
             time = time.replace(tzinfo=datetime.timezone.utc)
@@ -157,12 +159,12 @@ class TestTime(test_base.TestCase):
             'project_id': 'red', 'event_id': 'VOLUME_000002',
             'resource_uuid': 'a'}, created_at=created_at)
 
-    def test_a_time_of_any_zone_is_stored_as_utc(self):
+    def test_created_at_of_any_zone_is_stored_as_utc(self):
         for hours in (0, 2, -5):
             zone = datetime.timezone(datetime.timedelta(hours=hours))
             new_message = self.new_message(NOON.astimezone(zone))
-            made = message.Message.from_row(new_message.row)
-            self.assertEqual(NOON, made.created_at)
+            stored = message.Message.from_row(new_message.row)
+            self.assertEqual(NOON, stored.created_at)
             self.assertEqual(self.new_message(NOON).row.id[:13],
                              new_message.row.id[:13])
             self.assertEqual(self.new_message(NOON).row._replace(id=None),
