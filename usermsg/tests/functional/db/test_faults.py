@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recording while the database can't be used: the caller goes on."""
+"""Recording while the database is unavailable: the caller continues."""
 
 import atexit
 import contextlib
@@ -22,12 +22,12 @@ from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-#: Seconds; the option of who doesn't wait, and how much later a slow machine
-#: may be. Drivers would wait for 30.
+#: Seconds: the record_timeout of an API that gives up soon, and the margin of
+#: a slow machine. Drivers would wait for 30.
 TIMEOUT = 1
 MARGIN = 25
 
-# Of what is recorded, what isn't to be seen in logs.
+# Values of a recorded message that must not be logged.
 PRIVATE = ('a private user', 'a-private-project', 'a-private-key')
 
 _EXIT = '''
@@ -46,7 +46,7 @@ input()
 print(samples.record(api))
 '''
 
-# Reads as a list does, and logs as a process of usermsg's own.
+# Reads as a list does, and logs as a process of usermsg.
 _READ = '''
 import sys
 from usermsg.concurrency import backend
@@ -59,7 +59,7 @@ with runtime.db.reader() as connection:
     input()
 '''
 
-# A file may not grow beyond the limit, as if the disk was full.
+# Files can't grow beyond the limit, as on a full disk.
 _FULL_DISK = '''
 import resource, sys
 from usermsg import config
@@ -72,23 +72,23 @@ print('ready', flush=True)
 input()
 limits = resource.getrlimit(resource.RLIMIT_FSIZE)
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-made = []
-while made[-1:] != [None] and len(made) < 1000:
-    made.append(samples.record(api))
+stored = []
+while stored[-1:] != [None] and len(stored) < 1000:
+    stored.append(samples.record(api))
 resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-print(*[message and message.id for message in made + [samples.record(api)]])
+print(*[message and message.id for message in stored + [samples.record(api)]])
 '''
 
 
-# The only place is taken by a thread that the fork leaves behind.
+# The only slot is in use by a thread that the child doesn't have.
 _FORK = '''
 import os, threading
 from usermsg.concurrency import bounded_call
 bound = bounded_call.Deadline(60, max_calls=1)
-held, go_on = threading.Event(), threading.Event()
+held, release = threading.Event(), threading.Event()
 def hold():
     held.set()
-    go_on.wait()
+    release.wait()
 thread = threading.Thread(target=bound.run, args=(hold,))
 thread.start()
 held.wait()
@@ -98,21 +98,21 @@ child = os.fork()
 if child == 0:
     os._exit(bound.run(lambda: 7))
 print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
-go_on.set()
+release.set()
 thread.join()
 '''
 
 
 @functools.cache
-def _own(factory):
-    """A server that the tests of this module may kill and freeze."""
+def _start_server(factory):
+    """Return a server that the tests of this module may kill and freeze."""
     server = factory(fast=True)
     atexit.register(server.stop)
     return server
 
 
-class TestAddress(testscenarios.WithScenarios, base.TestCase):
-    """Parameters of the address that only the driver can judge."""
+class TestUrl(testscenarios.WithScenarios, base.TestCase):
+    """URL parameters that only the driver can validate."""
 
     scenarios = [
         ('mariadb', {'url': 'mysql+pymysql://u:secret@127.0.0.1:1/x'}),
@@ -120,18 +120,18 @@ class TestAddress(testscenarios.WithScenarios, base.TestCase):
                         }),
     ]
 
-    def test_a_parameter_that_the_driver_does_not_take(self):
+    def test_unknown_url_parameter_is_logged_without_password(self):
         log = self.useFixture(fixtures.FakeLogger())
         runtime = self.runtime(
-            tables=False, database={'connection': f'{self.url}?odd=1'})
+            tables=False, database={'connection': f'{self.url}?unknown=1'})
         api = message_api.API(runtime)
         self.assertRaises(exception.DatabaseUnavailable, api.get_all,
                           samples.request())
         self.assertIsNone(samples.record(api))
-        self.assertIn('odd', log.output)
+        self.assertIn('unknown', log.output)
         self.assertNotIn('secret', log.output)
 
-    def test_an_authority_that_is_none(self):
+    def test_invalid_ca_file_is_logged_without_password(self):
         log = self.useFixture(fixtures.FakeLogger())
         name = 'ssl_ca' if 'mysql' in self.url else 'sslrootcert'
         path = self.write('ca.pem', 'no certificate')
@@ -147,11 +147,11 @@ class Faults:
     def use(self, runtime):
         self.log = self.useFixture(fixtures.FakeLogger())
         self.service = runtime
-        # What must work has time for it. What can't be done is given up
-        # soon, with the same connections.
+        # This API has time for calls that must succeed. The other one gives
+        # up soon, with the same connections.
         self.api = message_api.API(runtime)
         runtime.conf.set_override('record_timeout', TIMEOUT, 'messages')
-        self.hasty = message_api.API(runtime)
+        self.impatient_api = message_api.API(runtime)
         self.failed = 0
 
     def record(self, api=None):
@@ -176,7 +176,7 @@ class Faults:
 
     def assertGivenUp(self, pattern):
         self.assertFails(f'{pattern} within {TIMEOUT:.1f} seconds',
-                         self.hasty)
+                         self.impatient_api)
 
     def assertNothingPrivate(self, text):
         for word in (*PRIVATE, self.password()):
@@ -207,12 +207,13 @@ class Faults:
 class TestServer(Faults, databases.TestCase):
 
     scenarios = [
-        ('mariadb', {'own': servers.MariaDB}),
-        ('postgresql', {'own': servers.PostgreSQL})]
+        ('mariadb', {'factory': servers.MariaDB}),
+        ('postgresql', {'factory': servers.PostgreSQL})]
 
     def setUp(self):
         super().setUp()
-        self.running = servers.require(functools.partial(_own, self.own))
+        self.running = servers.require(
+            functools.partial(_start_server, self.factory))
         url = self.running.create_database()
         self.addCleanup(self.running.drop_database, url)
         self.use(self.runtime(database={'connection': url}))
@@ -226,13 +227,13 @@ class TestServer(Faults, databases.TestCase):
             self.running.thaw()
 
     def wait_until_it_works(self):
-        """A server that thaws has much to do first."""
+        """Wait for the server, which is slow after it was frozen."""
         end = time.monotonic() + 120
         while (message := self.record()) is None:
             self.assertLess(time.monotonic(), end, self.log.output)
         self.assertIsNotNone(message)
 
-    def test_never_up(self):
+    def test_server_that_was_never_up(self):
         url = sa.make_url(self.service.conf.database.connection).set(
             port=servers.free_port())
         self.use(self.runtime(
@@ -243,7 +244,7 @@ class TestServer(Faults, databases.TestCase):
         self.assertRegex(self.log.output, '127.0.0.1.*refused')
         self.assertUnavailable()
 
-    def test_killed_and_started_again(self):
+    def test_server_killed_and_restarted(self):
         self.assertWorks()
         self.running.kill()
         try:
@@ -253,7 +254,7 @@ class TestServer(Faults, databases.TestCase):
             self.running.start()
         self.assertWorks()
 
-    def test_killed_before_a_connection_is_given_back(self):
+    def test_server_killed_while_connection_is_in_use(self):
         try:
             (status, output, errors), = processes.run_at_once(
                 _READ, [[str(self.home / 'usermsg.conf')]],
@@ -261,34 +262,35 @@ class TestServer(Faults, databases.TestCase):
         finally:
             self.running.kill()
             self.running.start()
-        # What was read is there. The next to read will say what is wrong.
+        # The rows were read already. The next reader gets the error.
         self.assertEqual((0, '', ''), (status, output, errors))
 
-    def test_restarted_between_two_messages(self):
+    def test_server_restarted_between_two_messages(self):
         self.assertWorks()
         self.running.kill()
         self.running.start()
         self.assertWorks()
 
-    def test_frozen_with_a_connection_open(self):
+    def test_server_frozen_with_open_connection(self):
         self.assertWorks()
         with self.frozen():
             self.assertGivenUp('no response')
         self.wait_until_it_works()
 
-    def test_frozen_before_the_first_connection(self):
+    def test_server_frozen_before_first_connection(self):
         self.service.db.dispose()
         with self.frozen():
             self.assertGivenUp('no response')
         self.wait_until_it_works()
 
-    def test_frozen_with_all_places_taken(self):
+    def test_server_frozen_with_all_threads_in_use(self):
         self.assertWorks()
-        # Those of other APIs stay.
+        # Threads of other APIs remain.
         others = set(threading.enumerate())
         with self.frozen():
             threads = [threading.Thread(target=self.record,
-                                        args=(self.hasty,), daemon=True)
+                                        args=(self.impatient_api,),
+                                        daemon=True)
                        for _ in range(16)]
             for thread in threads:
                 thread.start()
@@ -301,7 +303,7 @@ class TestServer(Faults, databases.TestCase):
                 for thread in set(threading.enumerate()) - others))
         self.wait_until_it_works()
 
-    def test_a_process_that_waits_for_it_can_end(self):
+    def test_process_with_pending_call_can_exit(self):
         try:
             (status, output, errors), = processes.run_at_once(
                 _EXIT, [[str(self.home / 'usermsg.conf'), str(TIMEOUT)]],
@@ -315,7 +317,7 @@ class TestServer(Faults, databases.TestCase):
 
 class TestTables(Faults, databases.TestCase):
 
-    def test_missing_ones(self):
+    def test_missing_tables(self):
         self.use(self.runtime(tables=False))
         self.assertFails('The service cannot reach its database')
         self.assertIn('usermsg-manage db sync', self.log.output)
@@ -325,9 +327,9 @@ class TestTables(Faults, databases.TestCase):
 
 
 class TestFile(Faults, base.TestCase):
-    """Of SQLite."""
+    """Files of SQLite."""
 
-    def test_locked_by_somebody_else(self):
+    def test_file_locked_by_another_connection(self):
         self.use(self.runtime())
         self.assertWorks()
         other = sqlite3.connect(self.home / 'usermsg.sqlite',
@@ -335,12 +337,12 @@ class TestFile(Faults, base.TestCase):
         self.addCleanup(other.close)
         other.execute('BEGIN IMMEDIATE')
         self.assertGivenUp('no response')
-        # Reading goes on.
+        # Readers are not blocked.
         self.assertEqual([], self.api.get_all(samples.request()).objects)
         other.execute('ROLLBACK')
         self.assertWorks()
 
-    def test_without_its_directory(self):
+    def test_file_in_missing_directory(self):
         url = f'sqlite:///{self.home}/later/usermsg.sqlite'
         self.use(self.runtime(tables=False, database={'connection': url}))
         self.assertFails('The service cannot reach its database')
@@ -352,7 +354,7 @@ class TestFile(Faults, base.TestCase):
         models.metadata.create_all(self.service.db.engine())
         self.assertWorks()
 
-    def test_that_may_only_be_read(self):
+    def test_file_that_is_read_only(self):
         self.runtime()
         path = self.home / 'usermsg.sqlite'
         self.use(self.runtime(tables=False, database={
@@ -361,23 +363,23 @@ class TestFile(Faults, base.TestCase):
         self.assertIn('readonly database', self.log.output)
         self.assertEqual([], self.api.get_all(samples.request()).objects)
 
-    def test_that_is_not_a_database(self):
+    def test_file_that_is_not_a_database(self):
         self.write('usermsg.sqlite', 'a' * 10000)
         self.use(self.runtime(tables=False))
         self.assertFails('The service cannot reach its database')
         self.assertUnavailable()
 
-    def test_on_a_full_disk(self):
+    def test_file_on_full_disk(self):
         self.use(self.runtime())
         (status, output, errors), = processes.run_at_once(
             _FULL_DISK, [[str(self.home / 'usermsg.conf')]])
         self.assertEqual(0, status, errors)
-        *made, failed, last = output.split()
+        *stored, failed, last = output.split()
         self.assertEqual('None', failed)
         self.assertNotEqual('None', last)
         self.assertIn('could not be recorded', errors)
         self.assertNothingPrivate(errors)
-        self.assertEqual([*made, last], [
+        self.assertEqual([*stored, last], [
             row['id'] for row in samples.stored(self.service.db)])
 
 
@@ -385,45 +387,45 @@ class TestDeadline(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.go_on = threading.Event()
-        self.addCleanup(self.go_on.set)
+        self.release = threading.Event()
+        self.addCleanup(self.release.set)
 
     def hang(self):
-        self.go_on.wait(60)
+        self.release.wait(60)
 
-    def test_a_call_that_ends(self):
+    def test_call_that_completes(self):
         bound = bounded_call.Deadline(60)
         self.assertEqual('a result', bound.run(lambda: 'a result'))
         for error in (ValueError, SystemExit):
             self.assertRaises(error, bound.run, functools.partial(
-                self.throw, error))
+                self.fail_with, error))
 
-    def throw(self, error):
+    def fail_with(self, error):
         raise error()
 
-    def test_one_that_does_not(self):
+    def test_call_that_hangs(self):
         bound = bounded_call.Deadline(0.1)
         self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
 
-    def test_places_come_back(self):
+    def test_threads_are_free_after_late_completion(self):
         bound = bounded_call.Deadline(0.1, max_calls=2)
         for _ in range(2):
             self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
         error = self.assertRaises(bounded_call.CallTimeout, bound.run,
                                   lambda: 1)
         self.assertIn('no free thread', str(error))
-        self.go_on.set()
+        self.release.set()
         end = time.monotonic() + 60
         while time.monotonic() < end:
             with contextlib.suppress(bounded_call.CallTimeout):
                 return self.assertEqual(1, bound.run(lambda: 1))
-        self.fail('no place came back')
+        self.fail('no thread was freed')
 
-    def test_a_forked_child_has_places_of_its_own(self):
+    def test_forked_child_has_free_threads(self):
         (status, output, errors), = processes.run_at_once(_FORK, [[]])
         self.assertEqual((0, '7\n', ''), (status, output, errors))
 
-    def test_a_thread_that_cannot_start_takes_no_place(self):
+    def test_thread_that_cannot_start_uses_no_slot(self):
         bound = bounded_call.Deadline(10, max_calls=1)
         size = threading.stack_size(1 << 46)
         try:

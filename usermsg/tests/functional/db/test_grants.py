@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation grants to services that record is enough."""
+"""GRANT statements of the documentation are sufficient and minimal."""
 
 import datetime
 import re
@@ -26,8 +26,8 @@ from usermsg.worker import reaper
 PAGES = base.ROOT / 'doc/source/admin'
 
 
-def documented(database, page='index.rst'):
-    """The GRANT statements that a page shows for a database."""
+def read_grants(database, page='index.rst'):
+    """Return the GRANT statements of a page for a database."""
     blocks = re.findall(
         rf'^\.\. code-block:: sql\n\n +-- {database}\n((?: +\S.*\n)+)',
         (PAGES / page).read_text(encoding='utf-8'), re.M)
@@ -51,10 +51,10 @@ class TestGrants(base.TestCase):
                     statement)
 
     def assertEnough(self, owner, account):
-        """Records as the account, and tries to do more.
+        """Record as the account, and check that it can't do more.
 
-        :param owner: URL of the database, as who owns the tables
-        :param account: the same, as the service
+        :param owner: URL of the database, with the owner of the tables
+        :param account: URL of the database, with the account of a service
         """
         service = self.runtime(
             tables=False, database={
@@ -90,7 +90,7 @@ class TestGrants(base.TestCase):
         self.assertEqual(2, len(self.stored(owner, models.outbox)))
 
     def assertEnoughToReap(self, owner, account):
-        """Reaps as the account, and tries to do more."""
+        """Run the reaper as the account, and check that it can't do more."""
         old = samples.START - datetime.timedelta(days=365)
         samples.insert(self.runtime(tables=False, database={
             'connection': owner.render_as_string(False)}).db,
@@ -106,14 +106,14 @@ class TestGrants(base.TestCase):
         self.assertEqual(
             1, sum(removal.remove(service.db, removal.older_than(
                 clock.read(service.db)))))
-        # What was removed, and what was recorded before.
+        # Entries of the removed messages and of those recorded before.
         everything = outbox.Chosen()
-        waiting = sum(1 for page in outbox.pages(service.db, everything)
+        entries = sum(1 for page in outbox.pages(service.db, everything)
                       for _row in page)
-        self.assertEqual(6, waiting)
-        self.assertEqual(waiting, sum(outbox.retry(
+        self.assertEqual(6, entries)
+        self.assertEqual(entries, sum(outbox.retry(
             service.db, everything, samples.START)))
-        self.assertEqual(waiting, sum(outbox.drop(service.db, everything)))
+        self.assertEqual(entries, sum(outbox.drop(service.db, everything)))
         self.assertEqual({}, outbox.backlog(service.db))
         for forbidden in (
                 models.messages.update().values(project_id='another'),
@@ -124,10 +124,10 @@ class TestGrants(base.TestCase):
                 str(error.orig), 'denied|must be owner', forbidden)
 
     def assertNotEnoughToImport(self, owner, account, name):
-        """An account that may read the messages of another service alone.
+        """Check that SELECT on the messages alone needs --any-revision.
 
-        :param owner: URL of the database, as who may grant
-        :param account: the same, as the account
+        :param owner: URL of the database, with an account that may grant
+        :param account: URL of the database, with the account for the import
         :param name: the account, in a statement
         """
         self.execute(owner, 'CREATE TABLE messages ({})'.format(', '.join(
@@ -154,11 +154,11 @@ class TestGrants(base.TestCase):
         self.runtime(database={'connection': url})
         return sa.make_url(url)
 
-    def test_mariadb(self):
+    def test_grants_on_mariadb(self):
         server = servers.require(lambda: servers.MariaDB(fast=True))
         self.addCleanup(server.stop)
         owner = self.database(server)
-        # Nobody of the server's own accounts may grant.
+        # None of the server's default accounts may grant.
         admin = f"'admin'@'127.0.0.1' IDENTIFIED BY '{owner.password}'"
         path = server.write(
             'admin.sql', f'CREATE USER {admin};\n'
@@ -167,7 +167,7 @@ class TestGrants(base.TestCase):
         server.command.append(f'--init-file={path}')
         server.start()
 
-        statements = documented('MariaDB')
+        statements = read_grants('MariaDB')
         self.assertEqual(3, len(statements), statements)
         self.execute(
             owner.set(username='admin'),
@@ -176,7 +176,7 @@ class TestGrants(base.TestCase):
               for statement in statements))
         self.assertEnough(owner, owner.set(username='cinder'))
 
-        statements = documented('MariaDB', 'reaper.rst')
+        statements = read_grants('MariaDB', 'reaper.rst')
         self.assertEqual(4, len(statements), statements)
         self.execute(
             owner.set(username='admin'),
@@ -185,43 +185,46 @@ class TestGrants(base.TestCase):
               for statement in statements))
         self.assertEnoughToReap(owner, owner.set(username='reaper'))
 
-        self.execute(owner.set(username='admin'), 'CREATE DATABASE theirs',
+        self.execute(owner.set(username='admin'), 'CREATE DATABASE source',
                      f"CREATE USER 'importer'@'%' IDENTIFIED BY "
                      f"'{owner.password}'")
-        theirs = owner.set(database='theirs')
+        source_url = owner.set(database='source')
         self.assertNotEnoughToImport(
-            theirs.set(username='admin'), theirs.set(username='importer'),
+            source_url.set(username='admin'),
+            source_url.set(username='importer'),
             "'importer'@'%'")
 
-    def test_postgresql(self):
+    def test_grants_on_postgresql(self):
         server = servers.require(servers.postgresql)
         owner = self.database(server)
-        self.assertEnough(owner, self.granted(owner, 'cinder', 'index.rst'))
+        self.assertEnough(
+            owner, self.create_account(owner, 'cinder', 'index.rst'))
         self.assertEnoughToReap(
-            owner, self.granted(owner, 'reaper', 'reaper.rst'))
-        theirs = sa.make_url(server.create_database())
-        self.addCleanup(server.drop_database, theirs)
-        importer = self.role(theirs, 'importer')
+            owner, self.create_account(owner, 'reaper', 'reaper.rst'))
+        source_url = sa.make_url(server.create_database())
+        self.addCleanup(server.drop_database, source_url)
+        importer = self.role(source_url, 'importer')
         self.assertNotEnoughToImport(
-            theirs, importer, importer.username)
+            source_url, importer, importer.username)
 
     def role(self, owner, name):
-        """The URL of a new account of PostgreSQL."""
+        """Return the URL of the database with a new PostgreSQL account."""
         role = f'{name}_{uuid.uuid4().hex}'
         admin = owner.set(username='postgres')
         self.execute(
             admin, f"CREATE ROLE {role} LOGIN PASSWORD '{owner.password}'")
-        # Run last, when the database is dropped that refers to it.
+        # Cleaned up last, after the database that refers to the role is
+        # dropped.
         self._cleanups.insert(0, (self.execute, (
             admin.set(database='postgres'), f'DROP ROLE {role}'), {}))
         return owner.set(username=role)
 
-    def granted(self, owner, name, page):
-        """An account of PostgreSQL with what a page grants to a name."""
+    def create_account(self, owner, name, page):
+        """Return a new PostgreSQL account with the grants of a page."""
         account = self.role(owner, name)
         role = account.username
         admin = owner.set(username='postgres')
-        statements = documented('PostgreSQL', page)
+        statements = read_grants('PostgreSQL', page)
         self.assertIn(len(statements), (2, 3), statements)
         self.execute(admin, *(re.sub(rf'\b{name}\b', role, statement)
                               for statement in statements))

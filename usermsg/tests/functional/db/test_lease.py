@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who has a lease, and who notices that it is lost."""
+"""Leases of concurrent, frozen and killed processes."""
 
 from concurrent import futures
 import datetime
@@ -15,10 +15,10 @@ from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-#: Long enough for every test, and short enough for the clean-up.
+#: Seconds; longer than any test, and short enough for the clean-up.
 LONG = 300
 
-#: Takes the lease for so many seconds, says so, and does what it is told.
+#: Acquires the lease, prints the result, and writes under it or races.
 HOLDER = '''
 import sys
 import sqlalchemy as sa
@@ -68,11 +68,11 @@ class TestCase(databases.TestCase):
     def lease(self, seconds=LONG):
         return lease.Lease(self.db, 'a lease', seconds)
 
-    def run_out(self, later=-1):
+    def expire(self, offset=-1):
         with self.db.engine().begin() as connection:
             connection.execute(
                 models.leases.update().values(
-                    until=clock.now(self.db.dialect, later)))
+                    until=clock.now(self.db.dialect, offset)))
 
     def row(self):
         row, = samples.stored(self.db, models.leases)
@@ -81,7 +81,7 @@ class TestCase(databases.TestCase):
 
 class TestLease(TestCase):
 
-    def test_one_has_it_and_others_have_not(self):
+    def test_lease_has_one_owner(self):
         first, second = self.lease(), self.lease()
         self.assertIsNone(first.holder())
         self.assertTrue(first.acquire())
@@ -90,45 +90,45 @@ class TestLease(TestCase):
         self.assertEqual(first.owner, second.holder())
         self.assertNotEqual(first.owner, second.owner)
 
-    def test_each_name_is_a_lease_of_its_own(self):
+    def test_leases_of_different_names_are_independent(self):
         self.assertTrue(self.lease().acquire())
         self.assertTrue(lease.Lease(self.db, 'another', LONG).acquire())
 
-    def test_it_lasts_as_long_by_the_databases_clock(self):
+    def test_lease_expires_by_the_clock_of_the_database(self):
         before = clock.read(self.db)
         self.assertTrue(self.lease().acquire())
         after = clock.read(self.db)
         until = self.row()['until'].replace(tzinfo=datetime.timezone.utc)
-        length = datetime.timedelta(seconds=LONG)
-        self.assertLessEqual(before + length, until)
-        self.assertLessEqual(until, after + length)
+        duration = datetime.timedelta(seconds=LONG)
+        self.assertLessEqual(before + duration, until)
+        self.assertLessEqual(until, after + duration)
 
-    def test_the_databases_clock_is_in_utc(self):
+    def test_clock_of_the_database_is_utc(self):
         difference = clock.read(self.db) - datetime.datetime.now(
             datetime.timezone.utc)
         self.assertLess(abs(difference), datetime.timedelta(minutes=1))
 
-    def test_what_has_run_out_is_free(self):
+    def test_expired_lease_can_be_acquired(self):
         first, second = self.lease(), self.lease()
         first.acquire()
-        self.run_out()
+        self.expire()
         self.assertTrue(second.acquire())
         self.assertFalse(first.acquire())
         self.assertEqual(second.owner, first.holder())
 
-    def test_what_is_released_is_free(self):
+    def test_released_lease_can_be_acquired(self):
         first, second = self.lease(), self.lease()
         first.acquire()
         first.release()
         self.assertTrue(second.acquire())
 
-    def test_releasing_what_belongs_to_another_changes_nothing(self):
+    def test_release_by_other_owner_has_no_effect(self):
         first, second = self.lease(), self.lease()
         first.acquire()
         second.release()
         self.assertFalse(second.acquire())
 
-    def test_renewing_makes_it_last(self):
+    def test_renew_extends_lease(self):
         mine = self.lease()
         mine.acquire()
         before = self.row()['until']
@@ -136,24 +136,24 @@ class TestLease(TestCase):
         self.assertLess(before + datetime.timedelta(seconds=LONG - 60),
                         self.row()['until'])
 
-    def test_what_is_lost_cannot_be_renewed(self):
+    def test_renew_of_expired_lease_raises(self):
         first, second = self.lease(), self.lease()
         self.assertRaises(lease.LeaseLost, first.renew)
         first.acquire()
-        self.run_out()
-        # Even if nobody has taken it yet.
+        self.expire()
+        # Even if no other owner has acquired it yet.
         self.assertRaises(lease.LeaseLost, first.renew)
         second.acquire()
         self.assertRaises(lease.LeaseLost, first.renew)
         second.renew()
 
-    def test_nothing_is_written_without_it(self):
+    def test_guard_without_lease_rolls_back(self):
         samples.insert(self.db, [samples.row()])
         first, second = self.lease(), self.lease()
         first.acquire()
 
-        def work(connection, mine):
-            mine.guard(connection)
+        def work(connection, guarding):
+            guarding.guard(connection)
             connection.execute(models.messages.delete())
 
         self.assertRaises(lease.LeaseLost, self.db.write,
@@ -171,7 +171,7 @@ class Processes(TestCase):
         return process
 
     def freeze(self, where, seconds):
-        """A process with the lease, frozen."""
+        """Return a frozen process that holds the lease."""
         samples.insert(self.db, [samples.row()])
         process = self.start(where, seconds)
         self.assertEqual('ready\n', process.stdout.readline())
@@ -194,72 +194,73 @@ class Processes(TestCase):
         return output.strip(), errors
 
     def take_over(self):
-        mine = self.lease()
+        rival = self.lease()
         end = time.monotonic() + 120
-        while not mine.acquire():
+        while not rival.acquire():
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
 
 
 class TestProcesses(Processes):
 
-    def test_one_of_several_at_once_gets_it(self):
-        several = [self.start('race', LONG) for _ in range(4)]
-        for process in several:
+    def test_one_of_several_processes_acquires_lease(self):
+        racers = [self.start('race', LONG) for _ in range(4)]
+        for process in racers:
             self.assertEqual('ready\n', process.stdout.readline())
-        for _round in range(2):  # with no row at first, and then with one
-            for process in several:
+        for _race in range(2):  # first without a row, then with one
+            for process in racers:
                 process.stdin.write('go\n')
                 process.stdin.flush()
             self.assertEqual(['False\n'] * 3 + ['True\n'], sorted(
-                process.stdout.readline() for process in several))
-            self.run_out()
+                process.stdout.readline() for process in racers))
+            self.expire()
 
-    def test_who_froze_between_batches_notices(self):
+    def test_process_frozen_between_batches_detects_lost_lease(self):
         process = self.freeze('outside', LONG)
-        self.run_out()
+        self.expire()
         self.take_over()
         output, errors = self.thaw(process)
-        self.assertEqual('Lost', output, errors)
+        self.assertEqual('LeaseLost', output, errors)
         self.assertEqual(1, len(samples.stored(self.db)))
 
 
 class TestInsideABatch(Processes):
 
-    # SQLite has one writer at a time, and nothing but the end of the process
-    # frees its lock.
+    # SQLite has one writer at a time, and only the end of the process releases
+    # its lock.
     scenarios = databases.SCENARIOS[1:]
 
-    def test_who_froze_inside_a_batch_does_not_block_the_others(self):
-        # Nobody else can make it run out; it must not before it is frozen.
+    def test_process_frozen_inside_batch_does_not_block_others(self):
+        # No other process can expire the lease; it must not expire before
+        # the process is frozen.
         process = self.freeze('inside', 8)
         self.take_over()
         output, errors = self.thaw(process)
         self.assertEqual('DatabaseUnavailable', output, errors)
         self.assertEqual(1, len(samples.stored(self.db)))
 
-    def test_nobody_takes_it_while_a_batch_is_under_way(self):
+    def test_lease_cannot_be_acquired_during_a_batch(self):
         first, second = self.lease(), self.lease()
         first.acquire()
-        self.run_out(later=10)
+        self.expire(offset=10)
         inside, done = threading.Event(), threading.Event()
-        taken = []
+        acquired = []
 
         def work(connection):
             first.guard(connection)
             inside.set()
             done.wait(60)
 
-        def other():
+        def acquire():
             while not done.is_set():
-                taken.append(second.acquire())
+                acquired.append(second.acquire())
 
         with futures.ThreadPoolExecutor(2) as threads:
             batch = threads.submit(self.db.write, work)
             try:
                 self.assertTrue(inside.wait(60))
-                rival = threads.submit(other)
-                # Until what others could see has run out.
+                rival = threads.submit(acquire)
+                # Until the committed expiry time has passed.
                 end = clock.read(self.db) + datetime.timedelta(seconds=11)
                 while clock.read(self.db) < end:
                     time.sleep(0.05)
@@ -267,6 +268,6 @@ class TestInsideABatch(Processes):
                 done.set()
             batch.result()
             rival.result()
-        self.assertNotIn(True, taken)
-        self.assertNotEqual([], taken)
+        self.assertNotIn(True, acquired)
+        self.assertNotEqual([], acquired)
         self.assertEqual(first.owner, second.holder())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The schema: models, migrations and the databases agree."""
+"""Schema: models, migrations and databases agree."""
 
 from concurrent import futures
 import signal
@@ -28,7 +28,7 @@ from usermsg.tests.fixtures import samples
 
 _TABLES = "('messages', 'source_keys', 'leases')"
 
-# Everything that a database knows of its tables, also what alembic doesn't
+# The full definition of the tables, including parts that alembic doesn't
 # compare.
 _CATALOGUE = {
     'sqlite': f'''
@@ -65,7 +65,7 @@ _CATALOGUE = {
         FROM pg_constraint WHERE conrelid::regclass::text IN {_TABLES}
         ORDER BY 1, 2, 3'''}
 
-# What the first release that makes a table can hold of it.
+# Rows of each table as of the revision that creates it.
 _ROWS = {'0001': {
     'messages': [
         samples.row(user_id='a user', request_id=samples.REQUEST,
@@ -119,7 +119,7 @@ class TestSchema(databases.TestCase):
             return [tuple(row) for row in connection.execute(
                 sa.text(_CATALOGUE[self.db.dialect]))]
 
-    def test_the_migrations_make_what_the_models_say(self):
+    def test_migrations_and_models_agree(self):
         migration.sync(self.db)
         with self.db.reader() as connection:
             context = alembic.migration.MigrationContext.configure(
@@ -132,7 +132,7 @@ class TestSchema(databases.TestCase):
         models.metadata.create_all(self.db.engine())
         self.assertEqual(self.catalogue(), migrated)
 
-    def test_identifiers_are_ascii_and_compared_byte_by_byte(self):
+    def test_identifiers_have_binary_ascii_collation(self):
         migration.sync(self.db)
         for row in self.catalogue():
             if self.db.dialect == 'mysql' and 'varchar' in str(row[3]):
@@ -155,7 +155,7 @@ class TestSchema(databases.TestCase):
                 dict.fromkeys(('created_at', 'expires_at', 'until'),
                               'timestamp without time zone'), types)
 
-    def test_what_may_be_missing(self):
+    def test_nullable_columns_match_models(self):
         migration.sync(self.db)
         optional = {'user_id', 'request_id', 'resource_type',
                     'resource_uuid', 'action_id', 'detail_id'}
@@ -186,13 +186,13 @@ class TestSchema(databases.TestCase):
                 self.assertIn({column: row[column] for column in rows[0]},
                               rows)
 
-    def test_sync_keeps_what_is_there(self):
+    def test_sync_keeps_rows(self):
         self.assertEqual((None, '0004'), migration.sync(self.db))
         samples.insert(self.db, [samples.row()])
         self.assertEqual(('0004', '0004'), migration.sync(self.db))
         self.assertEqual(1, len(samples.stored(self.db)))
 
-    def test_two_can_sync_at_once(self):
+    def test_concurrent_syncs_succeed(self):
         config = str(self.home / 'usermsg.conf')
         for before in (None, '0003'):
             if before:
@@ -208,10 +208,10 @@ class TestSchema(databases.TestCase):
         self.assertEqual('0004', migration.version(self.db))
 
 
-class TestOthers(databases.TestCase):
-    """Who has what an upgrade needs."""
+class TestLocks(databases.TestCase):
+    """Upgrades that wait for a lock of another connection."""
 
-    # SQLite's is the lock of any writer.
+    # On SQLite it is the lock of any writer.
     scenarios = databases.SCENARIOS[1:]
 
     def setUp(self):
@@ -223,14 +223,14 @@ class TestOthers(databases.TestCase):
                                   migration.sync, self.db, timeout=1)
         return db_command.unusable_reason(error)
 
-    def test_an_upgrade_that_takes_too_long(self):
+    def test_concurrent_upgrade_times_out(self):
         with self.db.engine().connect() as other:
             migration._LOCKS[self.db.dialect](other, 1)
             self.assertIn('another process is upgrading it', self.sync())
             other.invalidate()
         self.assertEqual((None, '0004'), migration.sync(self.db))
 
-    def test_a_table_that_is_used_for_too_long(self):
+    def test_locked_table_times_out(self):
         migration.sync(self.db)
         with self.db.engine().connect() as other:
             other.execute(sa.text(
@@ -242,7 +242,7 @@ class TestOthers(databases.TestCase):
 
 
 class TestSlow(databases.TestCase):
-    """An upgrade that waits for an answer, here because of a lock."""
+    """Upgrades that wait for a response, here because of a lock."""
 
     scenarios = [databases.SCENARIOS[1]]
 
@@ -259,39 +259,39 @@ class TestSlow(databases.TestCase):
         return threads.submit(commands.manage, 'db', 'sync',
                               config=self.config_file(database=database))
 
-    def wait_for_it(self, milliseconds=0):
-        """Until it has been waiting for so long; returns its id."""
+    def wait_for_connection(self, milliseconds=0):
+        """Return the id of the connection once it has waited long enough."""
         end = time.monotonic() + 60
         while time.monotonic() < end:
-            if found := self.other.scalar(sa.text(
+            if connection_id := self.other.scalar(sa.text(
                     'SELECT id FROM information_schema.processlist WHERE '
                     "db = database() AND time_ms > :time AND state LIKE "
                     "'%table metadata lock'"), {'time': milliseconds}):
-                return found
-        self.fail('it does not wait')
+                return connection_id
+        self.fail('no connection waits for the lock')
 
-    def assertAlready(self, end):
+    def assertUpToDate(self, end):
         self.assertEqual(
             (0, 'The database is at 0004 already.\n', ''),
             (end.result().returncode, end.result().stdout,
              end.result().stderr))
 
-    def test_it_may_take_longer_than_any_request(self):
+    def test_sync_is_not_bounded_by_read_timeout_of_url(self):
         end = self.sync(connection=f'{self.url}&read_timeout=1')
-        self.wait_for_it(milliseconds=1500)
+        self.wait_for_connection(milliseconds=1500)
         self.other.execute(sa.text('UNLOCK TABLES'))
-        self.assertAlready(end)
+        self.assertUpToDate(end)
 
-    def test_it_may_so_whatever_the_parameters_say(self):
+    def test_sync_is_not_bounded_by_connection_parameters(self):
         end = self.sync(connection=self.url, connection_parameters=(
             'read_timeout=1&write_timeout=9'))
-        self.wait_for_it(milliseconds=1500)
+        self.wait_for_connection(milliseconds=1500)
         self.other.execute(sa.text('UNLOCK TABLES'))
-        self.assertAlready(end)
+        self.assertUpToDate(end)
 
-    def test_the_reason_is_said_when_the_connection_ends(self):
+    def test_lost_connection_is_reported(self):
         end = self.sync(connection=self.url)
-        self.other.execute(sa.text(f'KILL {self.wait_for_it()}'))
+        self.other.execute(sa.text(f'KILL {self.wait_for_connection()}'))
         self.assertEqual(1, end.result().returncode)
         self.assertRegex(
             end.result().stderr,
@@ -299,7 +299,7 @@ class TestSlow(databases.TestCase):
 
 
 class Indexes(databases.TestCase):
-    """A table that has rows and needs indexes."""
+    """Upgrades that create indexes on a table with rows."""
 
     ROWS = 5000
     NAMES = {'messages_project_resource_idx', 'messages_project_request_idx'}
@@ -312,8 +312,8 @@ class Indexes(databases.TestCase):
                                  for number in range(self.ROWS)])
 
     def indexes(self):
-        found = sa.inspect(self.db.engine()).get_indexes('messages')
-        return self.NAMES & {index['name'] for index in found}
+        indexes = sa.inspect(self.db.engine()).get_indexes('messages')
+        return self.NAMES & {index['name'] for index in indexes}
 
     def assertUpgraded(self):
         self.assertEqual('0004', migration.version(self.db))
@@ -326,7 +326,7 @@ class Indexes(databases.TestCase):
 
 class TestIndexes(Indexes):
 
-    def test_others_read_and_write_meanwhile(self):
+    def test_table_is_readable_and_writable_during_build(self):
         done = threading.Event()
 
         def work():
@@ -353,7 +353,7 @@ class TestIndexes(Indexes):
                           'request_id': f'req-new-{number}'},
                 limit=3).objects))
 
-    def test_the_command_says_what_it_builds(self):
+    def test_command_reports_index_builds(self):
         end = commands.manage('db', 'sync',
                               config=str(self.home / 'usermsg.conf'))
         lines = [f'Building the index {name} of messages.'
@@ -362,7 +362,7 @@ class TestIndexes(Indexes):
             [*lines, 'The database went from 0003 to 0004.'],
             end.stdout.splitlines(), end)
 
-    def test_a_process_that_comes_before_it(self):
+    def test_query_before_upgrade_reports_missing_index(self):
         log = self.useFixture(fixtures.FakeLogger())
 
         def read():
@@ -378,9 +378,9 @@ class TestIndexes(Indexes):
         migration.sync(self.db)
         self.assertEqual(1, len(read()))
 
-    def test_what_an_attempt_has_built_stays(self):
+    def test_index_of_interrupted_upgrade_is_kept(self):
         with self.db.engine().begin() as connection:
-            # Only the databases that can't take it back.
+            # SQLite rolls back an interrupted upgrade.
             if self.db.dialect != 'sqlite':
                 connection.execute(sa.text(
                     'CREATE INDEX messages_project_resource_idx ON messages '
@@ -390,7 +390,7 @@ class TestIndexes(Indexes):
 
 
 class TestBlockedIndexes(Indexes):
-    """An index that waits for a transaction of another connection."""
+    """Index builds that wait for a transaction of another connection."""
 
     scenarios = databases.SCENARIOS[1:]
 
@@ -400,7 +400,7 @@ class TestBlockedIndexes(Indexes):
         'postgresql': 'SELECT count(*) FROM pg_stat_activity WHERE datname = '
                       "current_database() AND query LIKE 'CREATE INDEX%' "
                       "AND wait_event_type = 'Lock'"}
-    #: Seconds after which the server would end a statement.
+    #: Statement timeout of the server, in seconds.
     LIMIT = 1
     LIMITS = {'mysql': f'init_command=SET max_statement_time={LIMIT}',
               'postgresql': f'options=-cstatement_timeout%3D{LIMIT}s'}
@@ -425,7 +425,7 @@ class TestBlockedIndexes(Indexes):
             time.sleep(0.05)
 
     def start(self, *parameters):
-        """``db sync``, when it waits."""
+        """Start ``db sync``, and return the process once it waits."""
         config = self.config_file(database={
             'connection': self.url,
             'connection_parameters': '&'.join(parameters)})
@@ -439,7 +439,7 @@ class TestBlockedIndexes(Indexes):
         self.wait_for(self.waits)
         return process
 
-    def test_it_may_take_longer_than_a_statement(self):
+    def test_build_is_not_bounded_by_statement_timeout(self):
         process = self.start(self.LIMITS[self.db.dialect])
         time.sleep(self.LIMIT + 0.5)
         self.other.rollback()
@@ -447,11 +447,11 @@ class TestBlockedIndexes(Indexes):
                       process.communicate()[0])
         self.assertUpgraded()
 
-    def test_it_is_interrupted_and_repeated(self):
+    def test_interrupted_build_is_safe_to_repeat(self):
         process = self.start()
         process.send_signal(signal.SIGINT)
         self.assertEqual(-signal.SIGINT, process.wait(30))
-        # Its connection ends, and with that its lock.
+        # Its connection is closed, which releases the lock.
         self.wait_for(lambda: not self.waits())
         self.assertEqual('0003', migration.version(self.db))
         self.assertLess(self.indexes(), self.NAMES)
@@ -466,7 +466,7 @@ class TestBlockedIndexes(Indexes):
 class Commands:
 
     def manage(self, command, status, pattern, url):
-        """Run a command that writes one line; it is matched."""
+        """Run a command and match its only line of output."""
         config = self.config_file(database={'connection': url})
         end = commands.manage('db', command, config=config)
         self.assertEqual(status, end.returncode, end)
@@ -475,14 +475,14 @@ class Commands:
 
 class TestCommands(Commands, databases.TestCase):
 
-    # SQLite's follow.
+    # The tests of SQLite follow.
     scenarios = databases.SCENARIOS[1:]
 
-    def test_sync(self):
+    def test_sync_creates_tables(self):
         self.manage('sync', 0, 'The database had no tables yet, and is at '
                     '0004 now.', self.url)
 
-    def test_a_wrong_password_is_not_repeated(self):
+    def test_wrong_password_is_not_logged(self):
         url = sa.make_url(self.url).set(password=PASSWORD)
         self.manage('sync', 1, 'The database cannot be used: '
                     f'((?!{PASSWORD}).)*([Aa]ccess denied|'
@@ -491,9 +491,9 @@ class TestCommands(Commands, databases.TestCase):
 
 
 class TestSqliteCommands(Commands, base.TestCase):
-    """What is the same for every database."""
+    """Behaviour that is independent of the database."""
 
-    def test_before_and_after(self):
+    def test_check_before_and_after_sync(self):
         for command, status, pattern in (
                 ('check', 1, 'The database has no tables yet, this release '
                  'needs 0004. Run "usermsg-manage db sync".'),
@@ -504,7 +504,7 @@ class TestSqliteCommands(Commands, base.TestCase):
                 ('check', 0, 'The database is up to date: 0004.')):
             self.manage(command, status, pattern, self.sqlite_url())
 
-    def test_a_schema_of_a_newer_release(self):
+    def test_schema_of_newer_release_is_reported(self):
         database = self.runtime(tables=False).db
         migration.sync(database)
         with database.engine().begin() as connection:
@@ -519,12 +519,13 @@ class TestSqliteCommands(Commands, base.TestCase):
         self.assertEqual(1, sync.returncode)
         self.assertRegex(sync.stderr, '^[^\n]*9999[^\n]*\n$')
 
-    def test_an_address_that_cannot_be_used(self):
+    def test_invalid_url_is_reported_without_password(self):
         for url, reason in (
                 ('', 'is not set'),
                 (PASSWORD, 'is not a valid database URL'),
                 (f'oracle://u:{PASSWORD}@h/x', 'oracle is not supported'),
-                (f'nosuch://u:{PASSWORD}@h/x', "unknown database driver 'nosuch'"),
+                (f'nosuch://u:{PASSWORD}@h/x',
+                 "unknown database driver 'nosuch'"),
                 (f'mysql+pymysql://u:a@{PASSWORD}@h/x', 'as %40')):
             error = self.assertRaises(
                 exception.ConfigurationError, self.runtime,

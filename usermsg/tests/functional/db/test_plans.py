@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each query walks the index that is meant for it."""
+"""Query plans: each query scans its intended index."""
 
 import datetime
 import itertools
@@ -19,8 +19,8 @@ from usermsg.tests.fixtures import samples
 ROWS = 30_000
 LIMIT = 101
 
-# Of the values that go together, the first are frequent and the second rare.
-# Only the database doesn't know that they go together.
+# Correlated values: the first of each are frequent and the second rare. The
+# database has no statistics of the correlation.
 _VALUES = {'prefix': ('VOLUME', 'SHARE'),
            'resource_type': ('VOLUME', 'SHARE'),
            'event_id': ('VOLUME_000001', 'SHARE_000002'),
@@ -64,13 +64,13 @@ def _index(filters):
     return 'messages_project_id_idx'
 
 
-def _queries(dialect, positions, which):
-    """(filters, the index that is meant, the query) of every kind."""
+def _queries(dialect, positions, variant):
+    """Yield (filters, intended index, query) for each kind of page."""
     for project in _PROJECTS:
         for names in itertools.chain.from_iterable(
                 itertools.combinations(_VALUES, size)
                 for size in range(len(_VALUES) + 1)):
-            filters = {name: _VALUES[name][which] for name in names}
+            filters = {name: _VALUES[name][variant] for name in names}
             if project:
                 filters['project_id'] = project
             for position, ascending in itertools.product(positions,
@@ -78,8 +78,8 @@ def _queries(dialect, positions, which):
                 yield filters, _index(filters), message.page_query(
                     dialect, filters, limit=LIMIT, ascending=ascending,
                     **position)
-        # What the facades ask for besides.
-        scope = {'prefix': _VALUES['prefix'][which]}
+        # Further queries of the facades.
+        scope = {'prefix': _VALUES['prefix'][variant]}
         if project:
             scope['project_id'] = project
         for more in ({'id': samples.row()['id']},
@@ -90,8 +90,8 @@ def _queries(dialect, positions, which):
 
 
 def _rows_read(connection):
-    """How many rows MariaDB has read for a connection."""
-    # Of the status itself, which is a temporary table, too.
+    """Return the number of rows that MariaDB has read for a connection."""
+    # Without those of the status itself, which is a temporary table.
     return sum(
         int(value) for name, value in connection.exec_driver_sql(
             "SHOW SESSION STATUS LIKE 'Handler_read_%%'")
@@ -100,9 +100,9 @@ def _rows_read(connection):
 
 class TestCase(databases.TestCase):
 
-    #: Instead of these PostgreSQL may go through a whole project, if it
-    #: expects that most of that has the prefix.
-    EITHER = 'messages_project_prefix_id_idx'
+    #: Instead of this index PostgreSQL may scan a whole project, if it expects
+    #: that most of its messages have the prefix.
+    INTERCHANGEABLE = 'messages_project_prefix_id_idx'
 
     def setUp(self):
         super().setUp()
@@ -119,13 +119,13 @@ class TestCase(databases.TestCase):
 
     def problem(self, connection, statement, parameters, index,
                 table='messages', may_sort=False):
-        """What is wrong with a plan, None if nothing is."""
+        """Return the problem of a query plan, or None."""
         rows = connection.exec_driver_sql(
             {'sqlite': 'EXPLAIN QUERY PLAN ', 'mysql': 'EXPLAIN ',
              'postgresql': 'EXPLAIN '}[self.db.dialect] + statement,
             parameters).all()
-        if self.db.dialect == 'postgresql' and re.fullmatch(self.EITHER,
-                                                            index):
+        if self.db.dialect == 'postgresql' and re.fullmatch(
+                self.INTERCHANGEABLE, index):
             index = f'({index}|messages_project_id_idx)'
         check = getattr(self, f'_{self.db.dialect}_problem')
         problem = check(rows, index, table, may_sort)
@@ -137,31 +137,30 @@ class TestCase(databases.TestCase):
         first, *others = sorted(
             (row[3] for row in rows),
             key=lambda line: not re.match(rf'\w+ {table}\b', line))
-        # A scan in the order of an index is a walk too, where there is
-        # nothing to look for.
+        # Without conditions a scan in the order of the index is right, too.
         if not re.match(
                 f'SEARCH {table} USING (COVERING )?INDEX {index} '
                 f'|SCAN {table} USING (COVERING )?INDEX sqlite_auto', first):
-            return f'not by {index}'
+            return f'does not use {index}'
         if [line for line in others if 'TEMP B-TREE' in line] != (
                 ['USE TEMP B-TREE FOR RIGHT PART OF ORDER BY']
                 if may_sort else []):
-            return 'it sorts'
+            return 'sorts'
 
     def _mysql_problem(self, rows, index, table, may_sort):
         if index == 'the primary key':
             index = 'PRIMARY'
             if any('after reading const tables' in row.Extra for row in rows):
-                return None  # it was looked up for the plan already
+                return None  # the planner has read the row already
         row, = [row._mapping for row in rows if row.table == table]
         if row['key'] != index:
-            return f'not by {index}'
+            return f'does not use {index}'
         if row['type'] == 'ALL' or (row['type'] == 'index' and
                                     index != 'PRIMARY'):
-            return 'it reads everything'
-        # Not even with may_sort: InnoDB's indexes end in the primary key.
+            return 'reads the whole table'
+        # Even with may_sort: InnoDB appends the primary key to each index.
         if 'filesort' in row['Extra'] or 'temporary' in row['Extra']:
-            return 'it sorts'
+            return 'sorts'
 
     def _postgresql_problem(self, rows, index, table, may_sort):
         if index == 'the primary key':
@@ -172,9 +171,9 @@ class TestCase(databases.TestCase):
         if len(scans) != 1 or not re.search(
                 rf'Index (Only )?Scan (Backward )?using {index} on {table}',
                 scans[0]):
-            return f'not by {index}'
+            return f'does not use {index}'
         if not may_sort and any('Sort' in line for line in lines):
-            return 'it sorts'
+            return 'sorts'
 
     def check_pages(self, *arguments):
         problems = []
@@ -183,8 +182,8 @@ class TestCase(databases.TestCase):
             for filters, index, query in _queries(self.db.dialect,
                                                   *arguments):
                 query, values = query
-                # What one request did is not much, so it may be sorted in
-                # lists of all projects: their index doesn't hold the id.
+                # One request has few messages, so lists of all projects may
+                # sort them: that index doesn't contain the id.
                 problem = self.problem(
                     connection, *query.prepare(connection.dialect, values),
                     index, may_sort=index == 'messages_request_id_idx')
@@ -195,31 +194,31 @@ class TestCase(databases.TestCase):
 
 class TestNewDatabase(TestCase):
 
-    # No project has anything yet.
-    EITHER = 'messages_project_.*'
+    # No project has messages yet.
+    INTERCHANGEABLE = 'messages_project_.*'
 
-    def test_every_page_walks_the_index_that_is_meant(self):
+    def test_pages_of_empty_tables_use_intended_index(self):
         self.check_pages(({'marker': samples.row()['id']},), 0)
 
 
 class TestOtherProjects(TestCase):
-    """Messages of other projects don't slow a project's lists.
+    """Lists of a project are as fast whatever other projects have.
 
-    Also as long as the database doesn't know of them, and takes the project
-    for the only one.
+    Also while the statistics of the database don't include the other
+    projects.
     """
 
     NUMBER = 20_000
     FREQUENT = {'resource_uuid': 'frequent', 'request_id': 'req-frequent',
                 'prefix': 'VOLUME', 'message_level': 'ERROR'}
 
-    def test_lists(self):
-        mine = list(self.rows('mine', lambda number: {
+    def test_work_is_independent_of_other_projects(self):
+        rows = list(self.rows('mine', lambda number: {
             'resource_uuid': f'resource-{number}',
             'request_id': f'req-{number}', 'prefix': 'SHARE'}))
-        samples.insert(self.db, mine)
+        samples.insert(self.db, rows)
         self.analyze('messages')
-        self.marker = mine[self.NUMBER // 2]['id']
+        self.marker = rows[self.NUMBER // 2]['id']
         before = self.work()
         self.assertEqual(192, len(before))
         samples.insert(self.db, list(self.rows(
@@ -227,13 +226,13 @@ class TestOtherProjects(TestCase):
                 'resource_uuid': 'frequent', 'request_id': 'req-frequent'})))
         self.assertEqual({}, {
             case: (before[case], after) for case, after in self.work().items()
-            # An index of twice the size may have one level more, and behind
+            # An index of twice the size may have one more level, and after
             # the page there is a row where there was none.
             if after > before[case] + 10})
 
     def rows(self, project, values):
         for number in range(self.NUMBER):
-            # Those of the other project are newer and older.
+            # Half of the other project's rows are newer, half are older.
             age = datetime.timedelta(
                 seconds=number, hours=0 if project == 'mine' or number % 2
                 else 24)
@@ -241,7 +240,7 @@ class TestOtherProjects(TestCase):
                               message_level='ERROR', **values(number))
 
     def work(self):
-        """Name and order of each list -> how much the database does."""
+        """Return the work of the database for each kind of list."""
         work = {}
         for names in itertools.chain.from_iterable(
                 itertools.combinations(self.FREQUENT, size)
@@ -261,7 +260,7 @@ class TestOtherProjects(TestCase):
         return work
 
     def _sqlite_work(self, connection, query, values):
-        # Steps of its virtual machine.
+        # Steps of SQLite's virtual machine.
         steps = []
         driver = connection.connection.driver_connection
         driver.set_progress_handler(lambda: steps.append(1), 1)
@@ -285,10 +284,10 @@ class TestOtherProjects(TestCase):
 
 class TestSession(TestCase):
 
-    # The others are told in the query.
+    # The other databases have hints in the query.
     scenarios = [databases.SCENARIOS[2]]
 
-    def test_settings_of_postgresql(self):
+    def test_planner_settings_of_postgresql(self):
         with self.db.reader() as connection:
             settings = {name: connection.scalar(sa.text(f'SHOW {name}'))
                         for name in ('enable_seqscan', 'enable_sort',
@@ -296,9 +295,9 @@ class TestSession(TestCase):
         self.assertEqual({'enable_seqscan': 'off', 'enable_sort': 'off',
                           'random_page_cost': '0',
                           'statement_timeout': '30s'}, settings)
-        own = self.runtime(tables=False, database={
+        runtime = self.runtime(tables=False, database={
             'connection': f'{self.url}?options=-cstatement_timeout%3D7000'})
-        with own.db.reader() as connection:
+        with runtime.db.reader() as connection:
             self.assertEqual('7s', connection.scalar(
                 sa.text('SHOW statement_timeout')))
             self.assertEqual('off', connection.scalar(
@@ -322,14 +321,14 @@ class TestStatementTimeout(TestCase):
                       "state = 'active' AND query LIKE '%numbers::text%' "
                       "AND query NOT LIKE '%pg_stat%'"}
 
-    def test_the_server_ends_a_statement_whose_client_gives_up(self):
+    def test_server_ends_statement_after_client_timeout(self):
         options = {'mysql': 'read_timeout=1',
                    'postgresql': 'options=-cstatement_timeout%3D900'}
-        own = self.runtime(tables=False, database={
+        runtime = self.runtime(tables=False, database={
             'connection_parameters': options[self.db.dialect]})
 
         def run():
-            with own.db.reader() as connection:
+            with runtime.db.reader() as connection:
                 connection.exec_driver_sql(self.ENDLESS[self.db.dialect])
 
         self.assertRaises(exception.DatabaseUnavailable, run)
@@ -337,7 +336,7 @@ class TestStatementTimeout(TestCase):
             self.assertEqual(0, connection.exec_driver_sql(
                 self.RUNNING[self.db.dialect].replace('%', '%%')).scalar())
 
-    def test_maintenance_has_none(self):
+    def test_database_without_statement_timeout(self):
         if self.db.dialect == 'mysql':
             query = 'SELECT @@SESSION.max_statement_time'
             values = 27, 0
@@ -345,7 +344,7 @@ class TestStatementTimeout(TestCase):
             query, values = 'SHOW statement_timeout', ('30s', '0')
         conf = self.runtime(tables=False).conf
         for no_statement_timeout, value in zip((False, True), values):
-            database = engine.Database(conf, no_statement_timeout=no_statement_timeout)
+            database = engine.Database(conf, no_statement_timeout)
             self.addCleanup(database.dispose)
             with database.reader() as connection:
                 self.assertEqual(value, connection.exec_driver_sql(
@@ -359,29 +358,30 @@ class TestLargeDatabase(TestCase):
         self.rows = list(_rows())
         samples.insert(self.db, self.rows)
 
-    def test_plans(self):
+    def test_plans_of_large_tables(self):
         # In one test, as it takes seconds to fill a large table.
         self.analyze('messages')
-        self.every_page_walks_the_index_that_is_meant()
-        self.a_page_looks_at_its_own_rows_only()
-        self.other_queries_are_searches_too()
-        self.many_keys_are_looked_up_at_once()
+        self.check_pages_use_intended_index()
+        self.check_page_reads_only_its_rows()
+        self.check_other_queries_use_indexes()
+        self.check_lookup_of_many_keys()
 
-    def every_page_walks_the_index_that_is_meant(self):
+    def check_pages_use_intended_index(self):
         middle = self.rows[ROWS // 2]
-        made = middle['created_at'].replace(tzinfo=datetime.timezone.utc)
+        created_at = middle['created_at'].replace(tzinfo=datetime.timezone.utc)
         hour = datetime.timedelta(hours=1)
         self.check_pages(({}, {'marker': middle['id']}), 0)
-        self.check_pages(({'since': made - hour, 'before': made + hour,
+        self.check_pages(({'since': created_at - hour,
+                           'before': created_at + hour,
                            'marker': middle['id']},), 1)
 
-    def a_page_looks_at_its_own_rows_only(self):
+    def check_page_reads_only_its_rows(self):
         ids = [row['id'] for row in self.rows if row['project_id'] == 'huge']
         count = {'mysql': self.rows_read, 'sqlite': None,
                  'postgresql': self.rows_explained}[self.db.dialect]
         if count is None:
-            # SQLite doesn't count. Its plan says that it walks the index
-            # from the marker on, and the limit ends the walk.
+            # SQLite doesn't count rows. By its plan it scans the index from
+            # the marker on, and the limit ends the scan.
             return
         rare = {'event_id': _VALUES['event_id'][1],
                 'resource_type': _VALUES['resource_type'][1],
@@ -392,13 +392,13 @@ class TestLargeDatabase(TestCase):
                 self.assertLessEqual(
                     count({'project_id': 'huge', **filters}, marker),
                     LIMIT + 2)
-            # One in forty of the huge project's matches, and they say so
-            # three times, which would be one in 64,000 by chance.
+            # One in forty rows of the huge project matches all three filters;
+            # without the correlation it would be one in 64,000.
             self.assertLessEqual(
                 count({'project_id': 'huge', **rare}, marker), 45 * LIMIT)
 
     def rows_read(self, filters, marker):
-        """How many rows MariaDB reads for a page."""
+        """Return the number of rows that MariaDB reads for a page."""
         with self.db.engine().connect() as connection:
             before = _rows_read(connection)
             query, values = message.page_query(
@@ -408,23 +408,23 @@ class TestLargeDatabase(TestCase):
             return _rows_read(connection) - before
 
     def rows_explained(self, filters, marker):
-        """How many rows PostgreSQL looks at for a page."""
+        """Return the number of rows that PostgreSQL reads for a page."""
         query, values = message.page_query(
             self.db.dialect, filters, marker=marker, limit=LIMIT)
         with self.db.engine().connect() as connection:
-            scan = self.explained(
+            scan = self.explain(
                 connection, *query.prepare(connection.dialect, values))
         self.assertEqual(LIMIT, scan['Actual Rows'])
         return scan['Actual Rows'] + scan.get('Rows Removed by Filter', 0)
 
-    def explained(self, connection, statement, parameters):
-        """What PostgreSQL did at the bottom of a simple plan."""
+    def explain(self, connection, statement, parameters):
+        """Return PostgreSQL's statistics of the scan of a simple plan."""
         explained, = connection.exec_driver_sql(
             f'EXPLAIN (ANALYZE, FORMAT JSON) {statement}', parameters).scalar()
         scan, = explained['Plan']['Plans']
         return scan
 
-    def other_queries_are_searches_too(self):
+    def check_other_queries_use_indexes(self):
         keys = [{'project_id': row['project_id'], 'source_id': f's-{number}',
                  'message_id': row['id'], 'digest': '0' * 64,
                  'expires_at': row['expires_at']}
@@ -432,10 +432,10 @@ class TestLargeDatabase(TestCase):
         samples.insert(self.db, keys, models.source_keys)
         self.analyze('source_keys')
         now = samples.START + datetime.timedelta(days=30, seconds=ROWS // 2)
-        seen = []
+        statements = []
         event.listen(self.db.engine(), 'before_cursor_execute',
                      lambda connection, cursor, statement, parameters, *_:
-                     seen.append((statement, parameters)))
+                     statements.append((statement, parameters)))
 
         new_message = message.NewMessage(
             models.MessageRow(**{
@@ -450,9 +450,9 @@ class TestLargeDatabase(TestCase):
         self.assertRaises(exception.MessageNotFound, message.Message.delete,
                           self.db, one.id, 'small-003')
 
-        # What selects and deletes, in the order of the calls above, and the
-        # index for each table of it.
-        meant = [
+        # The index of each table in the SELECT and DELETE statements, in the
+        # order of the calls above.
+        expected = [
             {'source_keys': 'the primary key', 'messages': 'the primary key'},
             {'messages': 'messages_expires_at_idx'},
             {'messages': 'the primary key|messages_expires_at_idx'},
@@ -460,15 +460,17 @@ class TestLargeDatabase(TestCase):
             {'source_keys': 'the primary key|source_keys_expires_at_idx'},
             {'messages': 'the primary key|messages_project_id_idx'},
             {'messages': 'the primary key|messages_project_id_idx'}]
-        seen = [query for query in seen
-                if re.match('SELECT messages|SELECT source_keys|DELETE',
-                            query[0])]
+        statements = [
+            query for query in statements
+            if re.match('SELECT messages|SELECT source_keys|DELETE',
+                        query[0])]
         with self.db.engine().connect() as connection:
-            seen.append(message.GET_IN_PROJECT.prepare(
+            statements.append(message.GET_IN_PROJECT.prepare(
                 connection.dialect,
                 {'id': one.id, 'project_id': one.project_id}))
-            self.assertEqual(len(meant), len(seen))
-            for (statement, parameters), tables in zip(seen, meant):
+            self.assertEqual(len(expected), len(statements))
+            for (statement, parameters), tables in zip(
+                    statements, expected):
                 for table, indexes in tables.items():
                     problems = [
                         self.problem(connection, statement, parameters, index,
@@ -476,17 +478,17 @@ class TestLargeDatabase(TestCase):
                     self.assertIn(None, problems, statement)
                 if (statement.startswith('DELETE') and
                         self.db.dialect == 'postgresql'):
-                    # It is done already. It doesn't go through what expired
-                    # but belongs to later batches.
-                    scan = self.explained(connection, statement, parameters)
+                    # It was executed already. It doesn't scan expired rows of
+                    # later batches.
+                    scan = self.explain(connection, statement, parameters)
                     self.assertEqual(0, scan['Actual Rows'])
                     self.assertEqual(0, scan.get('Rows Removed by Filter', 0))
 
-    def many_keys_are_looked_up_at_once(self):
-        # The other queries left those of the newer half.
+    def check_lookup_of_many_keys(self):
+        # Rows of the newer half remain after the other queries.
         source_ids = [f's-{number}' for number, row in enumerate(self.rows)
                       if row['project_id'] == 'huge'][-50:]
-        # And for several projects.
+        # For several projects at once.
         compiled = message.stored_query([
             (project_id, source_ids) for project_id in
             ('huge', *(f'small-{number:03}' for number in range(20)))

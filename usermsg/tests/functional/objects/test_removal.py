@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deleting what has expired."""
+"""Removal of expired messages and source keys."""
 
 from concurrent import futures
 import datetime
@@ -27,7 +27,7 @@ def now():
 
 
 def expiring(times):
-    """A message that expires at each of the times."""
+    """Return one message for each expiry time."""
     return [samples.row(time - 30 * DAY) for time in times]
 
 
@@ -43,7 +43,7 @@ def key(source_id, expires_at):
 
 
 def make_older(database, time):
-    """Let everything that is stored expire earlier, as if time had passed."""
+    """Shift the expiry times of all stored rows into the past."""
     for table in (models.messages, models.source_keys):
         primary = list(table.primary_key)
         with database.engine().begin() as connection:
@@ -55,12 +55,12 @@ def make_older(database, time):
 
 
 def before_next_delete(database, work):
-    """Call work() when a batch has been chosen, before it is deleted."""
-    waiting = [work]
+    """Call work() after a batch is selected, before it is deleted."""
+    pending = [work]
 
     def intervene(_connection, _cursor, statement, *_):
-        if waiting and statement.startswith('DELETE'):
-            waiting.pop()()
+        if pending and statement.startswith('DELETE'):
+            pending.pop()()
 
     sa.event.listen(database.engine(), 'before_cursor_execute', intervene)
 
@@ -78,33 +78,34 @@ class TestCase(databases.TestCase):
 
 class TestMessages(TestCase):
 
-    def test_only_what_has_expired_goes_and_is_counted(self):
+    def test_cleanup_removes_and_counts_only_expired_messages(self):
         kept = expiring([now() + DAY, now() + 600 * SECOND])
         samples.insert(self.db, expired(3) + kept + expiring([now()]))
-        made = samples.record(self.api)
+        recorded = samples.record(self.api)
         self.assertEqual(4, self.api.cleanup_expired_messages())
-        self.assertEqual({row['id'] for row in kept} | {made.id}, self.ids())
+        self.assertEqual({row['id'] for row in kept} | {recorded.id},
+                         self.ids())
         self.assertEqual(0, self.api.cleanup_expired_messages())
 
-    def test_more_than_one_batch(self):
+    def test_cleanup_of_several_batches(self):
         kept = expiring(now() + DAY * index for index in range(1, 20))
         samples.insert(self.db, expired(MANY) + kept)
         self.assertEqual(MANY, self.api.cleanup_expired_messages())
         self.assertEqual({row['id'] for row in kept}, self.ids())
 
-    def test_many_that_expired_at_the_same_moment(self):
+    def test_cleanup_of_batches_with_one_expiry_time(self):
         samples.insert(self.db, expired(MANY, step=0 * SECOND))
         self.assertEqual(MANY, self.api.cleanup_expired_messages())
         self.assertEqual(set(), self.ids())
 
-    def test_it_goes_on_where_it_was_interrupted(self):
+    def test_cleanup_continues_after_interruption(self):
         kept = expiring([now() + DAY])
         rows = sorted(expired(MANY), key=lambda row: row['expires_at'])
         samples.insert(self.db, rows + kept)
         self.assertEqual(
             removal.BATCH,
             next(removal.remove(self.db, removal.expired(now()))))
-        # What expired first went first.
+        # Rows that expired first are removed first.
         self.assertEqual(
             {row['id'] for row in rows[removal.BATCH:] + kept},
             self.ids())
@@ -113,7 +114,7 @@ class TestMessages(TestCase):
         self.assertEqual(0, self.api.cleanup_expired_messages())
         self.assertEqual({kept[0]['id']}, self.ids())
 
-    def test_the_time_may_be_of_any_zone(self):
+    def test_expired_accepts_time_of_any_zone(self):
         samples.insert(self.db, expiring([now() + 3600 * SECOND]))
         for hours in (12, 0, -12):
             zone = datetime.timezone(datetime.timedelta(hours=hours))
@@ -124,29 +125,29 @@ class TestMessages(TestCase):
 
 
 class TestSteps(TestCase):
-    """What is the same for every database."""
+    """Behaviour that is independent of the database."""
 
     scenarios = databases.SCENARIOS[:1]
 
-    def test_nothing_stored_is_nothing_deleted(self):
+    def test_cleanup_of_empty_table_returns_0(self):
         self.assertEqual(0, self.api.cleanup_expired_messages())
 
-    def test_the_context_that_other_services_pass_is_no_scope(self):
+    def test_cleanup_ignores_project_of_context(self):
         samples.insert(self.db, [
             {**row, 'project_id': samples.OTHER_PROJECT}
             for row in expired(2)])
         self.assertEqual(
             2, self.api.cleanup_expired_messages(samples.request()))
 
-    def test_an_expired_message_is_shown_until_it_is_reaped(self):
-        made = samples.record(self.api)
+    def test_expired_message_is_returned_until_removed(self):
+        recorded = samples.record(self.api)
         make_older(self.db, 31 * DAY)
         self.assertEqual(
-            made.id, self.api.get(samples.request(), made.id).id)
+            recorded.id, self.api.get(samples.request(), recorded.id).id)
         self.assertEqual(1, self.api.cleanup_expired_messages())
         self.assertEqual([], self.api.get_all(samples.request()).objects)
 
-    def test_exactly_one_batch(self):
+    def test_cleanup_of_exactly_one_batch(self):
         samples.insert(self.db, expired(removal.BATCH))
         self.assertEqual(removal.BATCH,
                          self.api.cleanup_expired_messages())
@@ -168,7 +169,7 @@ class TestSourceKeys(databases.TestCase):
     def keys(self):
         return samples.stored(self.db, models.source_keys)
 
-    def test_a_key_outlives_its_message(self):
+    def test_source_key_outlives_its_message(self):
         self.record()
         row, = samples.stored(self.db)
         stored, = self.keys()
@@ -176,10 +177,10 @@ class TestSourceKeys(databases.TestCase):
                          stored['expires_at'] - row['expires_at'])
         self.assertGreater(message_object.SOURCE_KEY_GRACE, 2 * DAY)
 
-    def test_what_has_expired_is_not_recorded_anew_for_a_while(self):
+    def test_record_with_key_of_expired_message_is_rejected(self):
         first = self.record()
         make_older(self.db, 30 * DAY + SECOND)
-        self.assertEqual(first.id, self.record().id)  # not reaped yet
+        self.assertEqual(first.id, self.record().id)  # not removed yet
         self.assertEqual(1, self.api.cleanup_expired_messages())
         make_older(self.db, message_object.SOURCE_KEY_GRACE - DAY)
         self.assertEqual(0, self.api.cleanup_expired_messages())
@@ -191,7 +192,7 @@ class TestSourceKeys(databases.TestCase):
         self.assertEqual(1, samples.counted(self.service, 'not_recorded'))
         self.assertIn('SourceGone', self.log.output)
 
-    def test_after_that_the_source_id_is_free_again(self):
+    def test_record_with_expired_key_stores_new_message(self):
         first = self.record()
         make_older(self.db,
                    30 * DAY + message_object.SOURCE_KEY_GRACE + SECOND)
@@ -207,30 +208,30 @@ class TestSourceKeys(databases.TestCase):
                          [row['message_id'] for row in self.keys()])
         self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
 
-    def test_more_than_one_batch_and_only_what_has_expired(self):
+    def test_cleanup_of_several_batches_of_keys(self):
         samples.insert(
             self.db, [key(f'{index:04}', now() - DAY)
                       for index in range(MANY)] +
             [key('a key', now() + DAY),
              {**key('0000', now() + DAY), 'project_id': 'another'}],
             models.source_keys)
-        # It counts messages, of which there were none.
+        # The result is the number of messages, here none.
         self.assertEqual(0, self.api.cleanup_expired_messages())
         self.assertEqual(
             {(samples.PROJECT, 'a key'), ('another', '0000')},
             {(row['project_id'], row['source_id']) for row in self.keys()})
 
-    def test_a_key_made_anew_meanwhile_stays(self):
+    def test_key_recorded_again_meanwhile_is_kept(self):
         samples.insert(self.db, [key('a key', now() - DAY)],
                        models.source_keys)
         other = self.runtime(tables=False)
 
-        def another_cleaner_and_a_caller():
+        def remove_and_record_again():
             message_api.API(other).cleanup_expired_messages()
             self.assertIsNotNone(samples.record(
                 message_api.API(other), source_id='a key'))
 
-        before_next_delete(self.db, another_cleaner_and_a_caller)
+        before_next_delete(self.db, remove_and_record_again)
         self.assertEqual([0], list(removal.remove(
             self.db, removal.expired_keys(now()))))
 
@@ -248,11 +249,11 @@ class TestCleaners(databases.TestCase):
         self.db = self.runtime().db
 
     def cleaner(self):
-        # As on a host of its own.
+        # A separate runtime, as on another host.
         return message_api.API(self.runtime(
             tables=False, messages={'record_timeout': 60}))
 
-    def test_what_another_took_is_not_counted(self):
+    def test_rows_deleted_by_another_process_are_not_counted(self):
         samples.insert(self.db, expired(10))
         api = self.cleaner()
         before_next_delete(self.db, lambda: self.assertEqual(
@@ -260,7 +261,7 @@ class TestCleaners(databases.TestCase):
         self.assertEqual([0], list(removal.remove(
             self.db, removal.expired(now()))))
 
-    def test_each_row_goes_once_while_others_record(self):
+    def test_concurrent_cleanups_and_recording_delete_each_row_once(self):
         number = 3 * MANY
         kept = expiring(now() + DAY * index for index in range(1, 20))
         samples.insert(self.db, expired(number) + kept)
@@ -276,11 +277,11 @@ class TestCleaners(databases.TestCase):
 
         def write(api):
             ready.wait(60)
-            made = []
-            while not (made and done.is_set()):
-                made.append(samples.record(
-                    api, source_id=f'new {len(made)}'))
-            return made
+            recorded = []
+            while not (recorded and done.is_set()):
+                recorded.append(samples.record(
+                    api, source_id=f'new {len(recorded)}'))
+            return recorded
 
         with futures.ThreadPoolExecutor(3) as threads:
             writer = threads.submit(write, self.cleaner())
@@ -289,14 +290,15 @@ class TestCleaners(databases.TestCase):
             futures.wait(cleaners)
             done.set()
             counts = [cleaner.result() for cleaner in cleaners]
-            made = writer.result()
+            recorded = writer.result()
 
         self.assertEqual(number, sum(counts), counts)
-        self.assertNotIn(None, made)
+        self.assertNotIn(None, recorded)
         self.assertEqual(
-            {row['id'] for row in kept} | {message.id for message in made},
+            {row['id'] for row in kept} |
+            {message.id for message in recorded},
             {row['id'] for row in samples.stored(self.db)})
         self.assertEqual(
-            {f'new {index}' for index in range(len(made))},
+            {f'new {index}' for index in range(len(recorded))},
             {row['source_id'] for row in samples.stored(
                 self.db, models.source_keys)})
