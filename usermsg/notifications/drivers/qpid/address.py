@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where a notification goes: addresses of nodes, and subjects."""
+"""Templates of node addresses and of message subjects."""
 
 import string
 
 from usermsg import exception
 
-_PARTS = ('topic', 'priority', 'exchange', 'vhost')
+_FIELDS = ('topic', 'priority', 'exchange', 'vhost')
 
-# Those of the AMQP 1.0 driver that oslo.messaging had, without and with a
+# Addresses of oslo.messaging's former AMQP 1.0 driver, without and with a
 # virtual host.
 _PRESETS = {
     'legacy': ('unicast.{exchange}.{topic}.{priority}',
@@ -20,51 +20,54 @@ _PRESETS = {
 
 
 class Template:
-    """A text with named parts in braces.
+    """A text with named fields in braces.
 
-    :param option: the name of the option that it is the value of
-    :param text: ``{{`` and ``}}`` are braces
-    :param vhost: the value of the option of that name
-    :param known: the names that may be in it
-    :raises usermsg.exception.ConfigurationError: names the option
+    :param option: name of the option whose value the template is
+    :param text: the template; ``{{`` and ``}}`` are literal braces
+    :param vhost: value of the option ``vhost``
+    :param permitted: names of the fields that the template may contain
+    :raises usermsg.exception.ConfigurationError: the template is invalid;
+        the error names the option
     """
 
-    def __init__(self, option, text, vhost=None, known=_PARTS):
+    def __init__(self, option, text, vhost=None, permitted=_FIELDS):
         try:
             pieces = list(string.Formatter().parse(text))
         except ValueError as error:
-            raise _bad(option, f'cannot be read: {error}') from None
-        if any(name not in known or form or conversion
+            raise _error(option, f'not a valid template: {error}') from None
+        if any(name not in permitted or form or conversion
                for _text, name, form, conversion in pieces
                if name is not None):
-            raise _bad(option, 'can have only these parts: ' + ', '.join(
-                f'{{{part}}}' for part in known))
-        self.parts = {name for _text, name, *_form in pieces}
-        if 'vhost' in self.parts and not vhost:
-            raise _bad(option, 'has {vhost} in it, but vhost is not set')
+            raise _error(option, 'the template may contain only the fields ' +
+                         ', '.join(f'{{{name}}}' for name in permitted))
+        self.fields = {name for _text, name, *_form in pieces}
+        if 'vhost' in self.fields and not vhost:
+            raise _error(option, 'the template contains {vhost}, but the '
+                                 'option vhost is not set')
         if not text or not text.isprintable():
-            raise _bad(option, 'must be a text that can be printed')
+            raise _error(option, 'the template must not be empty or contain '
+                                 'unprintable characters')
         self._text = text
 
-    def fill(self, **parts):
-        return self._text.format(**parts)
+    def fill(self, **values):
+        return self._text.format(**values)
 
 
-def addresses(text, vhost=None):
-    """The template of addresses.
+def make_address_template(text, vhost=None):
+    """Return the template of node addresses.
 
-    :param text: the value of the option: a template, or a preset's name
+    :param text: value of the option: a template, or the name of a preset
     """
     if text in _PRESETS:
         text = _PRESETS[text][bool(vhost)]
     return Template('address', text, vhost)
 
 
-def subjects(text, vhost=None):
-    """The template of subjects."""
-    return Template('subject', text, vhost, (*_PARTS, 'event_type'))
+def make_subject_template(text, vhost=None):
+    """Return the template of message subjects."""
+    return Template('subject', text, vhost, (*_FIELDS, 'event_type'))
 
 
-def _bad(option, reason):
+def _error(option, reason):
     return exception.ConfigurationError(
         f'[oslo_messaging_qpid] {option}: {reason}.')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection, the links on it, and what is to be sent through them."""
+"""One connection, the links on it, and the messages to send through them."""
 
 import contextlib
 import itertools
@@ -17,10 +17,10 @@ from usermsg.notifications import errors
 
 
 class Client(io_thread.ThreadedClient):
-    """Sends messages, from any thread of the process that made it.
+    """Client for all threads of the process that created it.
 
-    Its thread connects when there is something to send. It alone touches
-    Proton.
+    Its I/O thread connects when there is a message to send. No other thread
+    uses Proton.
 
     :param proton: the module
     :param settings: a :class:`.settings.Settings`
@@ -31,36 +31,37 @@ class Client(io_thread.ThreadedClient):
         self._proton = proton
         self._settings = settings
         self._numbers = itertools.count()
-        # What the thread alone uses.
+        # Only the I/O thread uses these.
         self._rotation = hosts.Rotation(
             settings.hosts, settings.min_backoff, settings.max_backoff)
-        self._report = failures.Report()
+        self._problems = failures.ProblemLog()
         self._senders = {}
         self._connection = None
         self._connect_at = 0.0
         self._reason = None
 
     def submit(self, address, data, retries=math.inf):
-        """Have a message sent.
+        """Queue a message.
 
         :param address: of the node
         :param data: the encoded message, bytes
-        :param retries: how many failures to outlive until the deadline
+        :param retries: number of failures after which the message is still
+            retried, until its deadline
         :returns: a future, whose result is None when the server has
-            confirmed; can be cancelled until the message is on its way
-        :raises usermsg.notifications.errors.NotDelivered: there is no room
-            for it, or the client was closed
+            confirmed; it can be cancelled until the message is in flight
+        :raises usermsg.notifications.errors.NotDelivered: the queue is full,
+            or the client was closed
         """
-        job = delivery.Delivery(
+        submitted = delivery.Delivery(
             next(self._numbers), address, data,
             time.monotonic() + self._settings.delivery_timeout, retries)
-        self.put(job)
-        return job.future
+        self.put(submitted)
+        return submitted.future
 
-    # What follows is called by the thread alone.
+    # Only the I/O thread calls the methods below.
 
     def turn(self):
-        self._take()
+        self._dispatch()
         now = time.monotonic()
         try:
             if self._connection is None:
@@ -70,82 +71,83 @@ class Client(io_thread.ThreadedClient):
                     return self._connect_at
                 self._connection = connection.Connection(
                     self._proton, self._settings, self._rotation.host(),
-                    self._rotation.rounds)
+                    self._rotation.failed_cycles)
                 self.selector.register(
                     self._connection, selectors.EVENT_READ)
                 now = time.monotonic()
-            return self._converse(self._connection, now)
-        except failures.Lost as lost:
-            reason = str(lost)
-        # Not while the exception is handled: oslo.log would add it.
-        self._report.wrong(str(self._rotation.host()), reason)
-        self._lose(reason)
+            return self._process(self._connection, now)
+        except failures.ConnectionFailed as error:
+            reason = str(error)
+        # Not while the exception is handled: oslo.log would append it.
+        self._problems.warn(str(self._rotation.host()), reason)
+        self._drop_connection(reason)
         return self._connect_at
 
-    def _converse(self, link, now):
-        link.receive()
-        wake = [link.check(now)]
-        if link.is_open:
+    def _process(self, current, now):
+        current.receive()
+        deadlines = [current.check(now)]
+        if current.is_open:
             self._reason = None
-            wake += [each.turn(link, self._proton, now)
-                     for each in self._senders.values()]
-            if link.is_good:
-                self._rotation.worked()
-                self._report.well(str(link.host))
-        link.flush()
-        # Some failures show only when there is nothing left to write.
-        link.check(now)
-        self.selector.modify(link, link.interest())
-        return min((each for each in wake if each), default=math.inf)
+            deadlines += [node.process(current, self._proton, now)
+                          for node in self._senders.values()]
+            if current.has_confirmed:
+                self._rotation.record_success()
+                self._problems.log_recovery(str(current.host))
+        current.flush()
+        # Some failures become visible only when all output is written.
+        current.check(now)
+        self.selector.modify(current, current.events())
+        return min(filter(None, deadlines), default=math.inf)
 
     def broken(self, error):
-        self._report.broken(str(self._rotation.host()), error)
-        self._lose(type(error).__name__)
-        # It may come again at once.
+        self._problems.log_exception(str(self._rotation.host()), error)
+        self._drop_connection(type(error).__name__)
+        # The same error may occur again at once.
         time.sleep(io_thread.DEFECT_DELAY)
 
-    def _take(self):
-        """Sort in what has come, and sort out what has had its time."""
-        late = self.expired()
+    def _dispatch(self):
+        """Pass new deliveries to their senders; finish overdue ones."""
+        overdue = self.expired()
         while self.inbox:
-            job = self.inbox.popleft()
-            if job.address not in self._senders:
-                self._senders[job.address] = sender.Sender(
-                    job.address, self._settings, self.finish, self._report)
-            self._senders[job.address].put(job)
-        for job in late:
-            reason = self._reason or self._senders[job.address].reason(
+            submitted = self.inbox.popleft()
+            address = submitted.address
+            if address not in self._senders:
+                self._senders[address] = sender.Sender(
+                    address, self._settings, self.finish, self._problems)
+            self._senders[address].put(submitted)
+        for late in overdue:
+            reason = self._reason or self._senders[late.address].reason(
                 self._rotation.host())
-            self.finish(job, errors.NotDelivered(
-                f'qpid: not within {self._settings.delivery_timeout:g} s:'
-                f' {reason}'))
-        if late:
-            for each in self._senders.values():
-                each.forget_done()
+            self.finish(late, errors.NotDelivered(
+                f'qpid: not confirmed within '
+                f'{self._settings.delivery_timeout:g} s: {reason}'))
+        if overdue:
+            for node in self._senders.values():
+                node.release_finished()
 
-    def _lose(self, reason):
-        """The connection is of no use any more, or there is none."""
+    def _drop_connection(self, reason):
+        """Handle a connection that failed or could not be established."""
         self._reason = f'{self._rotation.host()}: {reason}'
-        wait = self._rotation.failed()
-        self._connect_at = time.monotonic() + wait
-        for each in self._senders.values():
-            each.lost(self._reason)
+        backoff = self._rotation.record_failure()
+        self._connect_at = time.monotonic() + backoff
+        for node in self._senders.values():
+            node.handle_connection_loss(self._reason)
         if self._connection is not None:
-            self._forget().free()
-        if wait:
-            for each in self._senders.values():
-                each.failed(self._reason)
+            self._remove_connection().free()
+        if backoff:
+            for node in self._senders.values():
+                node.count_failure(self._reason)
 
-    def _forget(self):
-        """Have no connection any more; returns it, to be freed."""
-        link, self._connection = self._connection, None
-        # It is not there if that is what failed.
+    def _remove_connection(self):
+        """Remove the connection and return it; the caller frees it."""
+        removed, self._connection = self._connection, None
+        # It is not registered if the registration failed.
         with contextlib.suppress(KeyError, ValueError):
-            self.selector.unregister(link)
-        return link
+            self.selector.unregister(removed)
+        return removed
 
     def leave(self):
-        for each in self._senders.values():
-            each.lost()
+        for node in self._senders.values():
+            node.handle_connection_loss()
         if self._connection is not None:
-            self._forget().close()
+            self._remove_connection().close()

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One connection to one server: a socket, and Proton's engine.
+"""One connection to one server: a socket and Proton's engine.
 
-The engine does no input or output of its own, and reports by its state, which
-is looked at after each input. Its events say the same, but each costs some 60
-microseconds in Python. Only the thread that made a connection may use it.
+The engine does no input or output. The driver inspects the engine's state
+after each input; its events contain the same information, but each costs about
+60 microseconds in Python. Only the thread that created a connection may use
+it.
 """
 
 import collections
@@ -19,36 +20,36 @@ from usermsg import exception
 from usermsg.notifications.drivers.qpid import failures
 from usermsg.notifications.drivers.qpid import tls
 
-# The most that is read, or kept for writing, in one go, in bytes.
+# Maximum size of one read or one write buffer, in bytes.
 _CHUNK = 256 * 1024
 
 
 class Connection:
-    """A connection that is being opened.
+    """Connection that is open or being opened.
 
     :param proton: the module
     :param settings: a :class:`.settings.Settings`
     :param host: a :class:`usermsg.notifications.drivers.host.Host`
-    :param turn: how often all hosts have failed: it tries the addresses of
-        a name in turns
-    :raises .problems.Lost: nothing answers there
+    :param cycle: number of times that all hosts have failed; it selects which
+        address of a host name is tried first
+    :raises .failures.ConnectionFailed: no address accepts a connection
     """
 
-    def __init__(self, proton, settings, host, turn=0):
+    def __init__(self, proton, settings, host, cycle=0):
         self._proton = proton
         self.host = host
         self._mechanisms = settings.mechanisms[host]
         self._timeout = settings.connect_timeout
-        self.deadline = time.monotonic() + self._timeout
-        self._socket = _connect(host, self.deadline, turn)
-        self._written = memoryview(b'')
-        # Taken from below Python's classes, which make several objects for
-        # each event.
-        self._lower = importlib.import_module('cproton')
+        self._deadline = time.monotonic() + self._timeout
+        self._socket = _connect(host, self._deadline, cycle)
+        self._output = memoryview(b'')
+        # The C binding below Proton's Python classes, which create several
+        # objects for each event.
+        self._binding = importlib.import_module('cproton')
         self._collector = proton.Collector()
-        # How many links use which session.
+        # Session -> number of links that use it.
         self._sessions = collections.Counter()
-        #: The names of links that the peer has detached, but not closed.
+        #: Names of links that the peer has detached, but not closed.
         self.detached = set()
         try:
             self._transport = self._make_transport(settings)
@@ -58,13 +59,13 @@ class Connection:
         except (proton.ProtonException,
                 exception.ConfigurationError) as error:
             self._socket.close()
-            raise failures.Lost(
-                f'it cannot be set up: {error}') from None
+            raise failures.ConnectionFailed(
+                f'the connection cannot be set up: {error}') from None
         self.is_open = False
-        #: Whether anything came with the last look.
-        self.has_heard = False
-        #: Whether it has confirmed anything.
-        self.is_good = False
+        #: Whether the last call of :meth:`receive` received data.
+        self.has_received = False
+        #: Whether the server has confirmed a message on this connection.
+        self.has_confirmed = False
 
     def _make_transport(self, settings):
         transport = self._proton.Transport()
@@ -74,8 +75,8 @@ class Connection:
         sasl.allow_insecure_mechs = settings.allow_plain_without_tls
         if self.host.tls:
             transport.ssl(tls.make_domain(self._proton, settings))
-            # For the server to choose a certificate, and for us to check
-            # that it is this host's.
+            # The server chooses its certificate by this name (SNI), and the
+            # driver checks that the certificate is issued for it.
             transport.ssl().peer_hostname = self.host.name
         return transport
 
@@ -93,26 +94,27 @@ class Connection:
     def fileno(self):
         return self._socket.fileno()
 
-    def interest(self):
-        """What to wait for: flags of ``selectors``."""
+    def events(self):
+        """Return the events to wait for, flags of ``selectors``."""
         events = 0
         if self._transport.capacity() > 0:
             events |= selectors.EVENT_READ
-        if self._written or self._transport.pending() > 0:
+        if self._output or self._transport.pending() > 0:
             events |= selectors.EVENT_WRITE
         return events or selectors.EVENT_READ
 
-    def session(self):
-        """A session for one more link; give it back with ``leave``.
+    def acquire_session(self):
+        """Return a session for one more link, until :meth:`release_session`.
 
-        Of its own, as long as the server has channels for it.
+        Each link has its own session, as long as the server's channel_max
+        permits another one; further links share the least used session.
         """
-        most = min(self._transport.channel_max,
-                   self._transport.remote_channel_max) + 1
+        limit = min(self._transport.channel_max,
+                    self._transport.remote_channel_max) + 1
         usable = [
             session for session in self._sessions
             if not session.state & self._proton.Endpoint.REMOTE_CLOSED]
-        if len(self._sessions) >= most and usable:
+        if len(self._sessions) >= limit and usable:
             session = min(usable, key=self._sessions.get)
         else:
             session = self._connection.session()
@@ -120,7 +122,7 @@ class Connection:
         self._sessions[session] += 1
         return session
 
-    def leave(self, session):
+    def release_session(self, session):
         self._sessions[session] -= 1
         if not self._sessions[session]:
             del self._sessions[session]
@@ -128,11 +130,11 @@ class Connection:
             session.free()
 
     def receive(self):
-        """Take in what has arrived."""
-        taken = 0
-        self.has_heard = False
-        with self._failures():
-            while taken < _CHUNK and (
+        """Pass the data that has arrived to the engine."""
+        received = 0
+        self.has_received = False
+        with self._translate_errors():
+            while received < _CHUNK and (
                     capacity := self._transport.capacity()) > 0:
                 data = self._socket.recv(min(capacity, _CHUNK))
                 if not data:
@@ -140,102 +142,113 @@ class Connection:
                     return
                 self._transport.push(data)
                 self._note_detached()
-                self.has_heard = True
-                taken += len(data)
+                self.has_received = True
+                received += len(data)
                 if len(data) < capacity:
                     return
 
     def _note_detached(self):
-        """Look for the one event of Proton that no state tells of.
+        """Record links that the peer detached without closing them.
 
-        A peer may detach a link without closing it.
+        This is the only event that is not visible in Proton's state.
         """
-        lower, queue = self._lower, self._collector._impl
-        while event := lower.pn_collector_peek(queue):
-            if lower.pn_event_type(event) == lower.PN_LINK_REMOTE_DETACH:
+        binding, queue = self._binding, self._collector._impl
+        while event := binding.pn_collector_peek(queue):
+            if binding.pn_event_type(event) == binding.PN_LINK_REMOTE_DETACH:
                 self.detached.add(self._collector.peek().link.name)
-            lower.pn_collector_pop(queue)
+            binding.pn_collector_pop(queue)
 
     def check(self, now):
-        """Find out whether it has opened, or is over.
+        """Check whether the connection has been opened or has ended.
 
-        :returns: when to look again at the latest, None for never
-        :raises .problems.Lost: it is over
+        :returns: time of the next check at the latest, None for no limit
+        :raises .failures.ConnectionFailed: the connection has ended, or was
+            not opened in time
         """
-        with self._failures():
-            wake = self._transport.tick(now)
+        with self._translate_errors():
+            next_check = self._transport.tick(now)
         if self._transport.condition is not None:
-            raise self._lost()
+            raise self._error()
         state = self._connection.state
         if state & self._proton.Endpoint.REMOTE_CLOSED:
-            raise failures.Lost('it closed the connection: ' + failures.words(
-                failures.read(self._connection)))
+            raise failures.ConnectionFailed(
+                'the server closed the connection: ' + failures.describe(
+                    failures.read_condition(self._connection)))
         if self._transport.closed or self._transport.capacity() < 0:
-            raise failures.Lost('it closed the connection')
+            raise failures.ConnectionFailed(
+                'the server closed the connection')
         if not self.is_open:
             if state & self._proton.Endpoint.REMOTE_ACTIVE:
                 self.is_open = True
-            elif now >= self.deadline:
-                raise failures.Lost('no AMQP connection within '
-                                    f'{self._timeout:g} s')
+            elif now >= self._deadline:
+                raise failures.ConnectionFailed(
+                    'no AMQP connection was opened within '
+                    f'{self._timeout:g} s (connect_timeout)')
             else:
-                wake = min(wake or self.deadline, self.deadline)
-        return wake or None
+                next_check = min(
+                    next_check or self._deadline, self._deadline)
+        return next_check or None
 
     def flush(self):
-        """Send what there is, as far as the peer takes it."""
-        with self._failures():
-            while self._written or self._fill():
-                sent = self._socket.send(self._written)
-                self._written = self._written[sent:]
+        """Write pending output, as much as the socket accepts."""
+        with self._translate_errors():
+            while self._output or self._fill():
+                sent = self._socket.send(self._output)
+                self._output = self._output[sent:]
 
     def _fill(self):
         parts = []
         size = 0
-        # Proton gives it out in pieces, and each sending is a system call.
+        # Proton returns its output in small pieces; join them, as each write
+        # is a system call.
         while size < _CHUNK and (pending := self._transport.pending()) > 0:
             parts.append(self._transport.peek(pending))
             self._transport.pop(pending)
             size += pending
-        self._written = memoryview(
+        self._output = memoryview(
             parts[0] if len(parts) == 1 else b''.join(parts))
         return bool(parts)
 
     @contextlib.contextmanager
-    def _failures(self):
+    def _translate_errors(self):
         try:
             yield
         except BlockingIOError:
             pass
         except (OSError, self._proton.ProtonException) as error:
-            raise self._lost(error) from None
+            raise self._error(error) from None
 
-    def _lost(self, error=None):
-        """Why it is of no use any more: what Proton says, or an error."""
-        heard = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
+    def _error(self, error=None):
+        """Return a ConnectionFailed with the cause.
+
+        :param error: an exception, in case Proton reports no condition
+        """
+        was_open = self._connection.state & self._proton.Endpoint.REMOTE_ACTIVE
         condition = self._transport.condition
         if condition is None:
-            reason = failures.reason_of(error)
+            reason = failures.describe_error(error)
         else:
-            reason = failures.of_transport(
-                condition, self.host, self._mechanisms, bool(heard))
-        if not (heard or self.host.tls) and failures.may_be_tls(condition):
-            reason += '; does it want TLS (amqps://)?'
-        return failures.Lost(reason)
+            reason = failures.explain_transport_error(
+                condition, self.host, self._mechanisms, bool(was_open))
+        if not (was_open or self.host.tls) and failures.may_require_tls(
+                condition):
+            reason += '; the server may require TLS (amqps://)'
+        return failures.ConnectionFailed(reason)
 
     def close(self):
-        """Say good-bye, if the peer listens, and free everything."""
-        with contextlib.suppress(failures.Lost):
+        """Close the connection if it is open, and free all objects."""
+        with contextlib.suppress(failures.ConnectionFailed):
             if self.is_open:
                 self._connection.close()
                 self.flush()
         self.free()
 
     def free(self):
-        """Free everything, at once and not when the interpreter ends.
+        """Free all objects now, rather than when the interpreter exits.
 
-        The caller has settled and dropped what it got from the connection:
-        in another order than this Proton reads what it has freed before.
+        The caller must have settled its deliveries and dropped its references
+        to objects of the connection: in any other order Proton reads memory
+        that it has freed.
         """
         self._socket.close()
         with contextlib.suppress(self._proton.ProtonException):
@@ -245,39 +258,42 @@ class Connection:
         self._connection = self._transport = self._collector = None
 
 
-def _connect(host, deadline, turn):
+def _connect(host, deadline, cycle):
     try:
-        found = socket.getaddrinfo(
+        addresses = socket.getaddrinfo(
             host.name, host.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise failures.Lost('its name cannot be looked up: '
-                            f'{failures.reason_of(error)}') from None
-    # One of them may answer, but be of no use: each comes first in its turn.
-    first = turn % len(found)
-    found = found[first:] + found[:first]
+        raise failures.ConnectionFailed(
+            'the host name cannot be resolved: '
+            f'{failures.describe_error(error)}') from None
+    # An address may accept connections, but be unusable: start with another
+    # address in each cycle.
+    first = cycle % len(addresses)
+    addresses = addresses[first:] + addresses[:first]
     reasons = []
-    for number, (*kind, _name, address) in enumerate(found):
-        left = max(deadline - time.monotonic(), 0.01)
+    for number, (*kind, _name, address) in enumerate(addresses):
+        remaining = max(deadline - time.monotonic(), 0.01)
         try:
-            return _connected(kind, address, left / (len(found) - number))
+            return _connect_socket(
+                kind, address, remaining / (len(addresses) - number))
         except TimeoutError:
-            reason = 'no answer in time'
+            reason = 'connection timed out'
         except OSError as error:
-            reason = failures.reason_of(error)
+            reason = failures.describe_error(error)
         reasons.append(
-            reason if len(found) == 1 else f'{address[0]}: {reason}')
-    raise failures.Lost('; '.join(sorted(reasons)))
+            reason if len(addresses) == 1 else f'{address[0]}: {reason}')
+    raise failures.ConnectionFailed('; '.join(sorted(reasons)))
 
 
-def _connected(kind, address, timeout):
+def _connect_socket(kind, address, timeout):
     sock = socket.socket(*kind)
     try:
         sock.settimeout(timeout)
-        # All of the address: IPv6 may need its scope.
+        # The complete address: IPv6 may need its scope.
         sock.connect(address)
         sock.setblocking(False)
-        # Whoever waits for one confirmation would wait for more to send
-        # first.
+        # Otherwise the kernel delays small output until there is more of it,
+        # and a client that waits for each confirmation has no more.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError:
         sock.close()

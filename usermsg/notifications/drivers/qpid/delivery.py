@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One message to one node."""
+"""One message for one node, until its result is known."""
 
 import hashlib
 
@@ -7,16 +7,16 @@ from usermsg.notifications.drivers import delivery
 
 
 class Delivery(delivery.Delivery):
-    """A message that waits or is on its way.
+    """A message that is queued or in flight.
 
-    :param number: jobs are sent in the order of their numbers
+    :param number: position in the order of sending
     :param address: of the node
-    :param data: the encoded message
+    :param data: the encoded message, bytes
     :param deadline: in monotonic seconds
-    :param retries: how many failures it outlives
+    :param retries: number of failures after which it is still retried
     """
 
-    __slots__ = ('number', 'address', 'data', 'retries', 'blamed',
+    __slots__ = ('number', 'address', 'data', 'retries', 'failed_alone',
                  'unconfirmed')
 
     def __init__(self, number, address, data, deadline, retries):
@@ -25,18 +25,23 @@ class Delivery(delivery.Delivery):
         self.address = address
         self.data = data
         self.retries = retries
-        #: How often something ended while this alone was on its way.
-        self.blamed = 0
-        #: After an end with an error: the :meth:`digest`, as the data is gone.
+        #: Number of times that a link, a session or a connection ended while
+        #: only this delivery was in flight.
+        self.failed_alone = 0
+        #: :meth:`digest` of a delivery that finished with an error; its data
+        #: has been released by then.
         self.unconfirmed = None
 
     def finish(self, error=None):
         if error is not None:
             self.unconfirmed = self.digest()
-        # It may be on a list for some more time.
+        # A list may refer to the delivery for some more time.
         self.data = None
         super().finish(error)
 
     def digest(self):
-        """What a message that is sent again has in common; before an end."""
+        """Return a digest that is equal for copies of the same message.
+
+        Only valid before :meth:`finish`, which releases the data.
+        """
         return hashlib.blake2b(self.data, digest_size=16).digest()

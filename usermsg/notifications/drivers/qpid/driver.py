@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategy ``qpid``: notifications to a server that speaks AMQP 1.0."""
+"""The driver ``qpid``: notifications to a server that speaks AMQP 1.0."""
 
 import functools
 import math
@@ -14,27 +14,31 @@ from usermsg.notifications.drivers.qpid import tls
 
 
 class QpidDriver(confirming.ConfirmingDriver):
-    """Sends each notification to a node for each topic, and has it confirmed.
+    """Driver that sends a notification to one node for each topic.
 
-    It can be made and used in any thread, and before or after a fork: each
-    process has a thread and a connection of its own, from its first
-    notification on.
+    It can be created and used in any thread, and before or after a fork: each
+    process has its own thread and its own connection, which are created with
+    its first notification.
 
-    A notification counts as delivered when the server has ACCEPTED it. What
-    the server RELEASED, or MODIFIED without calling it undeliverable, is sent
-    again after a pause, and what was on its way when a connection broke is
-    sent again on the next: at least once, and in order, but for what came
-    back. What it REJECTED for what it is, or calls undeliverable, is
-    ``Rejected``; for what goes to a node that it denies us, and whatever else
-    it rejects, trying again later may help.
+    A notification is delivered when the server has confirmed it with the
+    outcome ACCEPTED. After RELEASED, and after MODIFIED without
+    undeliverable-here, the message is sent again after a backoff; messages
+    that were in flight when a connection was lost are sent again on the next
+    connection. So delivery is at least once, and in order except for messages
+    that were released or modified. A message that the server REJECTED for its
+    content, or called undeliverable here, raises ``Rejected``; after an error
+    of authorization, and after any other rejection, ``NotDelivered`` is
+    raised, as a later attempt may succeed.
 
-    ``retry`` is how many failures (all hosts, or one answer that it can't be
-    taken now) a notification outlives; None or -1 for any number. Whatever it
-    is, nothing takes longer than ``delivery_timeout``.
+    ``retry`` is the number of failures (of all hosts, or a released or
+    modified message) after which a notification is still retried; None or -1
+    means no limit. Regardless of it, a notification takes at most
+    ``delivery_timeout``.
 
-    :param conf: any ConfigOpts; gets the group ``oslo_messaging_qpid``
-    :raises usermsg.exception.ConfigurationError: names the option, or the
-        package that is missing
+    :param conf: any ConfigOpts; the group ``oslo_messaging_qpid`` is
+        registered in it
+    :raises usermsg.exception.ConfigurationError: an option is invalid, or a
+        package is missing; the error contains its name
     """
 
     name = 'qpid'
@@ -45,7 +49,7 @@ class QpidDriver(confirming.ConfirmingDriver):
         self._settings = settings.Settings(conf)
         proton = proton_library.load(self._settings.tls, self._settings.sasl)
         if self._settings.tls:
-            # Files that can't be used are better known now than later.
+            # Report unusable files now rather than with the first connection.
             tls.make_domain(proton, self._settings)
         self.use(functools.partial(client.Client, proton, self._settings),
                  self._settings.delivery_timeout,
@@ -53,14 +57,14 @@ class QpidDriver(confirming.ConfirmingDriver):
 
     def send(self, process_client, ctxt, msg, priority, retry):
         retries = math.inf if retry is None or retry < 0 else retry
-        parts = {'priority': priority.lower(), 'vhost': self._settings.vhost,
-                 'exchange': self._settings.exchange}
+        fields = {'priority': priority.lower(), 'vhost': self._settings.vhost,
+                  'exchange': self._settings.exchange}
         for topic in self.topics:
             yield process_client.submit(
-                self._settings.addresses.fill(topic=topic, **parts),
+                self._settings.addresses.fill(topic=topic, **fields),
                 envelope.encode(
                     self._settings.write_body, ctxt, msg,
                     self._settings.subjects.fill(
-                        topic=topic, **parts,
+                        topic=topic, **fields,
                         event_type=msg.get('event_type', ''))),
                 retries)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A notification as the bytes of an AMQP 1.0 message.
+"""Encoding of a notification as an AMQP 1.0 message, in bytes.
 
-The encoding is written out here, rather than done by Proton's ``Message``:
-that takes some 60 microseconds, a third of all that sending a notification
-costs, and its objects would live in threads that may fork.
+The encoding is implemented here, rather than by Proton's ``Message``, which
+takes about 60 microseconds, a third of the total cost of a notification, and
+whose objects would exist in threads that may fork.
 """
 
 import struct
@@ -11,7 +11,7 @@ import struct
 from usermsg.notifications import encoding
 
 # Sections (AMQP 1.0, part 3): the header with durable = true, and the
-# descriptors of the others.
+# descriptors of the other sections.
 _HEADER = b'\x00\x53\x70\xc0\x02\x01\x41'
 _PROPERTIES = b'\x00\x53\x73'
 _DATA = b'\x00\x53\x75'
@@ -20,10 +20,10 @@ _NULL = b'\x40'
 
 
 def amqp1(ctxt, msg):
-    """The body that the AMQP 1.0 driver of oslo.messaging wrote.
+    """Encode the body as oslo.messaging's former AMQP 1.0 driver did.
 
     :param ctxt: a RequestContext, a dict or None
-    :param msg: the six attributes, a dict
+    :param msg: the six attributes of a notification, a dict
     """
     return _VALUE + _text(_to_json({
         'request': {'oslo.version': '2.0', 'oslo.message': _to_json(msg)},
@@ -31,7 +31,7 @@ def amqp1(ctxt, msg):
 
 
 def bare(ctxt, msg):
-    """The body that is the notification itself, without its context."""
+    """Encode the body as the notification alone, without its context."""
     return _DATA + _variable(b'\xa0', b'\xb0', _to_json(msg).encode())
 
 
@@ -39,10 +39,11 @@ ENVELOPES = {'amqp1': amqp1, 'none': bare}
 
 
 def encode(write_body, ctxt, msg, subject):
-    """A whole message.
+    """Encode a complete message.
 
     :param write_body: one of ``ENVELOPES``
-    :raises usermsg.notifications.errors.Rejected: JSON can't hold it
+    :raises usermsg.notifications.errors.Rejected: the notification can't be
+        represented in JSON
     """
     message_id = str(msg.get('message_id', ''))
     return (_HEADER + _properties(message_id, subject) +
@@ -68,7 +69,7 @@ def _text(value):
 
 
 def _variable(short, long, data):
-    """Bytes after their length, of which there is a short form."""
+    """Encode bytes with their length, in one byte if it is less than 256."""
     if len(data) < 256:
         return short + bytes((len(data),)) + data
     return long + struct.pack('>I', len(data)) + data

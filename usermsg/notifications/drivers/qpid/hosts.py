@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The servers: their addresses, and when to try which."""
+"""The configured hosts, and the order and delay of connection attempts."""
 
 import collections
 import random
@@ -12,14 +12,14 @@ _PORTS = {'amqp': 5672, 'amqps': 5671}
 
 
 def read(text):
-    """The hosts that the option ``hosts`` lists, a tuple.
+    """Return the hosts that the option ``hosts`` lists, a tuple.
 
-    :raises usermsg.exception.ConfigurationError: says which of them is
-        wrong and why, without repeating it: it may hold a password
+    :raises usermsg.exception.ConfigurationError: one of the URLs is invalid;
+        the error contains its position and the reason, but not the URL, which
+        may contain a password
     """
-    addresses = [address.strip() for address in text.split(',')]
-    return tuple(_read(address, number)
-                 for number, address in enumerate(addresses, 1))
+    urls = [url.strip() for url in text.split(',')]
+    return tuple(_read(url, number) for number, url in enumerate(urls, 1))
 
 
 def _read(text, number):
@@ -30,74 +30,77 @@ def _read(text, number):
             value and parse.unquote(value, errors='strict')
             for value in (url.username, url.password))
     except UnicodeDecodeError:
-        raise _bad(number, 'has a user name or a password that is not '
-                           'UTF-8') from None
+        raise _error(number, 'has a user name or a password that is not '
+                             'UTF-8') from None
     except ValueError:
-        raise _bad(number, 'is not an address, or its port not a number '
-                           'up to 65535') from None
+        raise _error(number, 'is not a valid URL, or its port is not a '
+                             'number up to 65535') from None
     if url.scheme not in _PORTS:
-        raise _bad(number, 'does not begin with amqp:// or amqps://')
+        raise _error(number, 'does not begin with amqp:// or amqps://')
     if not url.hostname or port == 0:
-        raise _bad(number, 'names no host, or port 0')
+        raise _error(number, 'has no host, or the port 0')
     if not text.isprintable() or ' ' in text:
-        raise _bad(number, 'has blanks or control characters in it')
+        raise _error(number, 'contains blanks or control characters')
     if url.path not in ('', '/') or url.query or url.fragment:
-        raise _bad(number, 'has something after the port; for a virtual '
-                           'host there is the option vhost')
+        raise _error(number, 'contains a path, a query or a fragment; use the '
+                             'option vhost for a virtual host')
     if bool(url.username) != bool(url.password):
-        raise _bad(number, 'has a user name without a password, or a '
-                           'password without a user name')
+        raise _error(number, 'has a user name without a password, or a '
+                             'password without a user name')
     if '\0' in (username or '') + (password or ''):
-        raise _bad(number, 'has a zero in its user name or its password')
+        raise _error(number, 'has a null character in its user name or its '
+                             'password')
     return host.Host(url.hostname, port or _PORTS[url.scheme],
                      url.scheme == 'amqps', username or None,
                      password or None)
 
 
-def _bad(number, reason):
+def _error(number, reason):
     return exception.ConfigurationError(
         f'[oslo_messaging_qpid] hosts: address number {number} {reason}.')
 
 
 class Rotation:
-    """Which host to try next, and when.
+    """The host to try next, and the delay before the attempt.
 
     :param hosts: at least one
-    :param shortest: how many seconds to wait after the first time that all
-        have failed, at most
-    :param longest: how many that becomes
-    :param jitter: a function without arguments; returns 0 to 1
+    :param min_backoff: maximum delay in seconds after all hosts have failed
+        for the first time; it doubles with each further cycle
+    :param max_backoff: upper limit of the delay, in seconds
+    :param jitter: function without arguments that returns a number from 0 to
+        1
     """
 
-    def __init__(self, hosts, shortest, longest, jitter=random.random):
+    def __init__(self, hosts, min_backoff, max_backoff, jitter=random.random):
         self._hosts = collections.deque(hosts)
-        # Else all processes of a cloud would choose the same host.
+        # Otherwise all processes of a cloud would choose the same host.
         self._hosts.rotate(-int(jitter() * len(self._hosts)))
-        self._shortest = shortest
-        self._longest = max(shortest, longest)
+        self._min_backoff = min_backoff
+        self._max_backoff = max(min_backoff, max_backoff)
         self._jitter = jitter
-        self._failed = 0
+        self._failures = 0
 
     def host(self):
-        """The one to try now."""
+        """Return the host to try now."""
         return self._hosts[0]
 
     @property
-    def rounds(self):
-        """How often all have failed since one worked."""
-        return self._failed // len(self._hosts)
+    def failed_cycles(self):
+        """Number of times that all hosts failed since the last success."""
+        return self._failures // len(self._hosts)
 
-    def failed(self):
-        """Take the next one; returns how many seconds to wait before."""
+    def record_failure(self):
+        """Move on to the next host; return the delay before it, in seconds."""
         self._hosts.rotate(-1)
-        self._failed += 1
-        rounds, rest = divmod(self._failed, len(self._hosts))
+        self._failures += 1
+        cycles, rest = divmod(self._failures, len(self._hosts))
         if rest:
             return 0.0
-        wait = min(self._longest, self._shortest * 2 ** min(rounds - 1, 30))
-        # Up to half less, so that not all come back at once.
-        return wait * (1 - self._jitter() / 2)
+        backoff = min(self._max_backoff,
+                      self._min_backoff * 2 ** min(cycles - 1, 30))
+        # Up to 50 % less, so that not all clients reconnect at once.
+        return backoff * (1 - self._jitter() / 2)
 
-    def worked(self):
-        """The present one is good: stay with it."""
-        self._failed = 0
+    def record_success(self):
+        """Stay with the current host, and reset the backoff."""
+        self._failures = 0

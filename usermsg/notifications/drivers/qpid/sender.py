@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All that goes to one node: what waits, is on its way, and became of it.
+"""All messages for one node: queued, in flight, confirmed or failed.
 
-It outlives connections, on each of which it has a session and a link. A
-session of its own, where the server has enough of them: some servers end one
-for a bad address, which must not hold up what goes to others.
+A sender outlives connections. On each of them it has one link in its own
+session, as far as the server permits enough sessions: some servers end the
+session because of an invalid address, which must not delay messages for other
+nodes.
 """
 
 import collections
@@ -14,341 +15,368 @@ import uuid
 from usermsg.notifications.drivers.qpid import failures
 from usermsg.notifications import errors
 
-# How much a link may have for the peer to take, in bytes, before more is
-# given to it.
-_AHEAD = 1024 * 1024
+# Maximum amount of data that a link buffers until the peer reads it, in bytes.
+_MAX_BUFFERED = 1024 * 1024
 
-# In seconds: how long a node that gives a message back, or has no link for
-# us, is left alone.
-_SHORTEST_PAUSE = 0.2
-_LONGEST_PAUSE = 10.0
+# Backoff in seconds for a node that returns a message, or refuses the link.
+_MIN_BACKOFF = 0.2
+_MAX_BACKOFF = 10.0
 
-# How often an end may come while one message alone is on its way until that
-# is to blame: when the server gives a reason that can be the message's, and
-# when it doesn't.
-_BLAMED = 2
-_UNLUCKY = 5
+# Number of times that a link, a session or a connection may end while only one
+# message is in flight, until that message is considered the cause: if the
+# server gives a reason that may concern the message, and if it doesn't.
+_MAX_ENDS_BY_MESSAGE = 2
+_MAX_ENDS_UNRELATED = 5
 
-# How many of the same message may be on their way at a time. A second one may
-# go to a consumer that isn't stuck. With more of them qpidd fills a queue that
-# is near its limit, where it has each but confirms none.
-_COPIES = 2
+# Maximum number of copies of the same message in flight. A second copy may
+# reach a consumer that isn't stuck. With more copies qpidd fills a queue that
+# is near its limit, where it stores each of them, but confirms none.
+_MAX_COPIES = 2
 
 
 class Sender:
-    """Sends to one node, in the order of the jobs' numbers.
+    """Sender to one node, in the order of the deliveries' numbers.
 
     :param address: of the node
     :param settings: a :class:`.settings.Settings`
-    :param finish: called with a job, and an error if it is one, when it is
-        known what became of it
-    :param report: a :class:`.failures.Report`
+    :param finish: function called with a delivery, and with an error if it
+        failed, when the result is known
+    :param problems: a :class:`.failures.ProblemLog`
     """
 
-    def __init__(self, address, settings, finish, report):
+    def __init__(self, address, settings, finish, problems):
         self.address = address
-        self._window = settings.max_in_flight
-        # How much of it is used; little after an end of something.
-        self._allowed = settings.max_in_flight
+        self._max_in_flight = settings.max_in_flight
+        # Current limit: reduced to 1 after a link, a session or a connection
+        # ended; each confirmation increases it.
+        self._limit = settings.max_in_flight
         self._capabilities = settings.capabilities
-        self._patience = settings.connect_timeout
+        self._attach_timeout = settings.connect_timeout
         self._finish = finish
-        self._report = report
-        self._waiting = collections.deque()
-        # Of deliveries and jobs, in the order in which they were sent.
+        self._problems = problems
+        self._queue = collections.deque()
+        # Pairs of Proton's delivery and a delivery, in the order of sending.
         self._unsettled = []
-        # What was confirmed when nobody waited for it any more: the digests of
-        # the last ones, in their order.
-        self._came_late = {}
+        # Digests of the most recent messages that were confirmed after their
+        # deadline, in order.
+        self._confirmed_late = {}
         self._session = self._link = self._attach_by = None
         self._tags = itertools.count()
         self._failures = 0
         self._resume_at = 0.0
         self._reason = None
 
-    def put(self, job):
-        self._waiting.append(job)
+    def put(self, delivery):
+        self._queue.append(delivery)
 
-    def forget_done(self):
-        """Let go of what had its deadline."""
-        while self._waiting and self._waiting[0].done:
-            self._waiting.popleft()
-        # What is on its way is the server's to settle, though nobody waits for
-        # it: RabbitMQ 3 ends the session of who does it first, and all else
-        # that it has would be sent again. But not more and more of it.
-        surplus = len(self._unsettled) - self._awaited() - self._window
+    def release_finished(self):
+        """Release deliveries whose deadline has passed."""
+        while self._queue and self._queue[0].done:
+            self._queue.popleft()
+        # Messages in flight are for the server to settle, although no caller
+        # waits for them: RabbitMQ 3 ends the session of a client that settles
+        # first, and all other unsettled messages would be sent again. But
+        # their number must not grow without limit.
+        surplus = (len(self._unsettled) - self._count_awaited() -
+                   self._max_in_flight)
         kept = []
-        for delivery, job in self._unsettled:
-            if job.done and surplus > 0:
-                delivery.settle()
+        for proton_delivery, delivery in self._unsettled:
+            if delivery.done and surplus > 0:
+                proton_delivery.settle()
                 surplus -= 1
             else:
-                kept.append((delivery, job))
+                kept.append((proton_delivery, delivery))
         self._unsettled = kept
 
-    def _awaited(self):
-        """How many are on their way that somebody waits for."""
-        return sum(not job.done for _delivery, job in self._unsettled)
+    def _count_awaited(self):
+        """Return the number of messages in flight whose caller still waits."""
+        return sum(not delivery.done for _, delivery in self._unsettled)
 
     def reason(self, host):
-        """Why what waits has not been confirmed; a text."""
+        """Return why the queued messages have not been confirmed, a text."""
         if self._reason:
             return self._reason
-        where = f'{host}: {self.address}'
+        node = f'{host}: {self.address}'
         if self._attach_by is not None:
-            return f'{where}: no answer'
+            return f'{node}: the server did not respond to the attach'
         if self._link is not None and self._link.credit <= 0 and (
                 not self._unsettled):
-            return f'{where}: it takes nothing at the moment'
-        return f'{where}: it has not confirmed'
+            return f'{node}: the link has no credit'
+        return f'{node}: no confirmation'
 
-    def turn(self, connection, proton, now):
-        """See what has become of what was sent, and send more.
+    def process(self, connection, proton, now):
+        """Read the outcomes of messages in flight, and send more messages.
 
-        :returns: when to try again at the latest, None for at the next input
-        :raises .problems.Lost: nobody answers
+        :returns: time of the next call at the latest, None for the next input
+        :raises .failures.ConnectionFailed: the server does not respond to the
+            attach
         """
-        if self._link is not None and connection.has_heard:
+        if self._link is not None and connection.has_received:
             self._settle(connection, proton, now)
-            self._look_for_end(connection, proton, now)
-        wake = self._go_on(connection, proton, now)
+            self._check_link(connection, proton, now)
+        next_call = self._attach_and_send(connection, proton, now)
         if self._link is not None and self._link.drain_mode:
-            # The peer gives none anew before it has the rest back.
+            # The peer grants no new credit until the rest is returned.
             self._link.drained()
-        return wake
+        return next_call
 
-    def _go_on(self, connection, proton, now):
-        if not self._waiting:
+    def _attach_and_send(self, connection, proton, now):
+        if not self._queue:
             return None
         if now < self._resume_at:
             return self._resume_at
         if self._link is None:
             self._attach(connection, proton)
-            self._attach_by = now + self._patience
+            self._attach_by = now + self._attach_timeout
         if self._attach_by is not None:
             if not self._link.state & proton.Endpoint.REMOTE_ACTIVE:
                 if now >= self._attach_by:
-                    raise failures.Lost(f'no answer about {self.address} '
-                                        f'within {self._patience:g} s')
+                    raise failures.ConnectionFailed(
+                        'the server did not respond to the attach of '
+                        f'{self.address} within {self._attach_timeout:g} s '
+                        '(connect_timeout)')
                 return self._attach_by
             self._attach_by = None
         self._send(connection)
         return None
 
     def _attach(self, connection, proton):
-        self._session = connection.session()
+        self._session = connection.acquire_session()
         self._link = self._session.sender(f'usermsg-{uuid.uuid4()}')
         self._link.snd_settle_mode = proton.Link.SND_UNSETTLED
         self._link.target.address = self.address
         if self._capabilities:
-            # An array, as the specification has it: qpidd skips a list.
+            # An array, as in the specification: qpidd ignores a list.
             self._link.target.capabilities.put_object(proton.Array(
                 proton.UNDESCRIBED, proton.Data.SYMBOL,
                 *map(proton.symbol, self._capabilities)))
-            # Else qpidd makes a node that is gone when it starts again, with
-            # all that it has confirmed.
+            # Otherwise qpidd creates a node that is lost when qpidd restarts,
+            # with all messages that it has confirmed.
             self._link.target.properties.put_dict(
                 {proton.symbol('durable'): True})
         self._link.open()
 
     def _send(self, connection):
-        free = min(self._link.credit, self._allowed - self._awaited())
-        largest = self._link.remote_max_message_size
-        late = self._late()
-        while free > 0 and self._waiting:
-            if self._session.outgoing_bytes > _AHEAD:
+        capacity = min(
+            self._link.credit, self._limit - self._count_awaited())
+        max_size = self._link.remote_max_message_size
+        abandoned = self._find_abandoned()
+        while capacity > 0 and self._queue:
+            if self._session.outgoing_bytes > _MAX_BUFFERED:
                 return
-            job = self._waiting.popleft()
-            if job.done:
+            delivery = self._queue.popleft()
+            if delivery.done:
                 continue
-            if largest and len(job.data) > largest:
-                self._finish(job, errors.Rejected(
-                    f'qpid: {connection.host}: it has {len(job.data)} bytes, '
-                    f'and {self.address} takes {largest}.'))
-            elif not job.start() or (
-                    self._came_late and job.digest() in self._came_late):
-                self._finish(job)
+            if max_size and len(delivery.data) > max_size:
+                self._finish(delivery, errors.Rejected(
+                    f'qpid: {connection.host}: the message has '
+                    f'{len(delivery.data)} bytes, but {self.address} accepts '
+                    f'at most {max_size}.'))
+            elif not delivery.start() or (
+                    self._confirmed_late and
+                    delivery.digest() in self._confirmed_late):
+                self._finish(delivery)
             else:
-                places = late.get(job.digest(), ()) if late else ()
-                if len(places) >= _COPIES:
-                    place = places.pop()
-                    self._unsettled[place] = self._unsettled[place][0], job
+                copies = (abandoned.get(delivery.digest(), ())
+                          if abandoned else ())
+                if len(copies) >= _MAX_COPIES:
+                    index = copies.pop()
+                    self._unsettled[index] = (
+                        self._unsettled[index][0], delivery)
                 else:
-                    self._unsettled.append((self._deliver(job.data), job))
-                free -= 1
+                    self._unsettled.append(
+                        (self._transfer(delivery.data), delivery))
+                capacity -= 1
 
-    def _deliver(self, data):
-        delivery = self._link.delivery(str(next(self._tags)))
+    def _transfer(self, data):
+        proton_delivery = self._link.delivery(str(next(self._tags)))
         self._link.stream(data)
         self._link.advance()
-        return delivery
+        return proton_delivery
 
-    def _late(self):
-        """What is on its way and nobody waits for: digest -> places."""
-        found = collections.defaultdict(list)
-        for place, (_delivery, job) in enumerate(self._unsettled):
-            if job.done and job.unconfirmed:
-                found[job.unconfirmed].append(place)
-        return found
+    def _find_abandoned(self):
+        """Find messages in flight whose deadline has passed.
+
+        :returns: digest -> indexes in the list of unsettled messages
+        """
+        indexes = collections.defaultdict(list)
+        for index, (_, delivery) in enumerate(self._unsettled):
+            if delivery.done and delivery.unconfirmed:
+                indexes[delivery.unconfirmed].append(index)
+        return indexes
 
     def _settle(self, connection, proton, now):
-        """Look at all that is on its way.
+        """Settle all messages in flight that have an outcome.
 
         In one pass, rather than by events: see :mod:`.connection`.
         """
-        ends = (proton.Delivery.ACCEPTED, proton.Delivery.REJECTED,
-                proton.Delivery.RELEASED, proton.Delivery.MODIFIED)
-        again = []
+        terminal = (proton.Delivery.ACCEPTED, proton.Delivery.REJECTED,
+                    proton.Delivery.RELEASED, proton.Delivery.MODIFIED)
+        returned = []
         kept = []
-        for delivery, job in self._unsettled:
-            # RECEIVED, or what we don't know: the outcome is to come.
-            if not delivery.updated or not (
-                    (state := delivery.remote_state) in ends or
-                    delivery.settled):
-                kept.append((delivery, job))
+        for proton_delivery, delivery in self._unsettled:
+            # After RECEIVED, or an unknown state, the outcome follows later.
+            if not proton_delivery.updated or not (
+                    (state := proton_delivery.remote_state) in terminal or
+                    proton_delivery.settled):
+                kept.append((proton_delivery, delivery))
                 continue
             if state == proton.Delivery.ACCEPTED:
-                connection.is_good = True
-                self._accepted(job)
-            elif not job.done:
-                error = self._refusal(delivery, state, connection, proton)
+                connection.has_confirmed = True
+                self._handle_accepted(delivery)
+            elif not delivery.done:
+                error = self._make_error(
+                    proton_delivery, state, connection, proton)
                 if error:
-                    self._finish(job, error)
+                    self._finish(delivery, error)
                 else:
-                    again.append(job)
-            delivery.settle()
+                    returned.append(delivery)
+            proton_delivery.settle()
         self._unsettled = kept
-        if again:
-            self._pause(now)
-            self._again(again, f'{connection.host}: {self.address}: it gives '
-                               'it back, as it cannot take it now')
+        if returned:
+            self._back_off(now)
+            self._retry(returned, f'{connection.host}: {self.address}: the '
+                                  'node returned the message, as it cannot '
+                                  'accept it now')
 
-    def _accepted(self, job):
+    def _handle_accepted(self, delivery):
         self._failures = 0
-        self._allowed = min(self._allowed + 1, self._window)
+        self._limit = min(self._limit + 1, self._max_in_flight)
         self._reason = None
-        self._report.well(self.address)
-        if not job.done:
-            self._finish(job)
-        elif job.unconfirmed:
-            self._came_late[job.unconfirmed] = None
-            if len(self._came_late) > self._window:
-                del self._came_late[next(iter(self._came_late))]
+        self._problems.log_recovery(self.address)
+        if not delivery.done:
+            self._finish(delivery)
+        elif delivery.unconfirmed:
+            self._confirmed_late[delivery.unconfirmed] = None
+            if len(self._confirmed_late) > self._max_in_flight:
+                del self._confirmed_late[next(iter(self._confirmed_late))]
 
-    def _refusal(self, delivery, state, connection, proton):
-        """An error, or None if the node may take it another time."""
-        where = f'qpid: {connection.host}: {self.address}'
+    def _make_error(self, proton_delivery, state, connection, proton):
+        """Return an error, or None if the message can be sent again."""
+        node = f'qpid: {connection.host}: {self.address}'
         if state == proton.Delivery.REJECTED:
-            condition = failures.read(delivery.remote, 'condition')
-            if condition is None or condition.name not in failures.PASSING:
-                kind = (errors.Rejected if failures.is_its_own(condition)
+            condition = failures.read_condition(
+                proton_delivery.remote, 'condition')
+            if condition is None or condition.name not in failures.TEMPORARY:
+                kind = (errors.Rejected
+                        if failures.is_message_at_fault(condition)
                         else errors.NotDelivered)
-                return kind(
-                    f'{where} rejects it: {failures.words(condition)}')
+                return kind(f'{node} rejected the message: '
+                            f'{failures.describe(condition)}')
         elif (state == proton.Delivery.MODIFIED and
-              delivery.remote.undeliverable):
-            return errors.Rejected(f'{where} cannot take it.')
+              proton_delivery.remote.undeliverable):
+            return errors.Rejected(
+                f'{node} reports the message as undeliverable here.')
         return None
 
-    def _look_for_end(self, connection, proton, now):
-        """Find out whether the peer has ended the link or the session."""
+    def _check_link(self, connection, proton, now):
+        """Check whether the peer has ended the link or the session."""
         link, session = self._link, self._session
-        closed = [each for each in (session, link)
-                  if each.state & proton.Endpoint.REMOTE_CLOSED]
+        closed = [endpoint for endpoint in (session, link)
+                  if endpoint.state & proton.Endpoint.REMOTE_CLOSED]
         if not closed and link.name not in connection.detached:
             return
         connection.detached.discard(link.name)
-        condition = failures.read(closed[0] if closed else link)
-        # To close one that was detached would be an answer to what wasn't
-        # said.
+        condition = failures.read_condition(closed[0] if closed else link)
+        # Closing a link that the peer only detached would respond to a close
+        # that the peer did not send.
         end = link.close if closed else link.detach
-        jobs = self._give_up()
+        deliveries = self._remove_link()
         end()
         link.free()
-        connection.leave(session)
-        self._ended(condition, jobs, connection.host, now)
+        connection.release_session(session)
+        self._handle_end(condition, deliveries, connection.host, now)
 
-    def _ended(self, condition, jobs, host, now):
+    def _handle_end(self, condition, deliveries, host, now):
         name = condition and condition.name
-        said = failures.words(condition, 'it ended the link without a reason')
-        reason = f'{host}: {self.address}: {said}'
-        if name == failures.TOO_LARGE and jobs:
-            largest = max(jobs, key=lambda job: len(job.data))
-            jobs.remove(largest)
+        cause = failures.describe(
+            condition, 'the server ended the link without a reason')
+        reason = f'{host}: {self.address}: {cause}'
+        if name == failures.TOO_LARGE and deliveries:
+            largest = max(
+                deliveries, key=lambda delivery: len(delivery.data))
+            deliveries.remove(largest)
             self._finish(largest, errors.Rejected(f'qpid: {reason}'))
-            self._again(jobs, reason)
+            self._retry(deliveries, reason)
             return
-        self._report.wrong(self.address, f'{host}: {said}')
-        if name in failures.DENIED and not jobs:
-            # None of them is to blame: when the operator has given us the
-            # right, all can go. The next one asks again.
-            while self._waiting:
-                self._finish(self._waiting.popleft(),
+        self._problems.warn(self.address, f'{host}: {cause}')
+        if name in failures.DENIED and not deliveries:
+            # No message is the cause: all of them can be sent when the
+            # operator has granted the permission. The next message tries to
+            # attach again.
+            while self._queue:
+                self._finish(self._queue.popleft(),
                              errors.NotDelivered(f'qpid: {reason}'))
             return
-        self._pause(now)
-        kind = (errors.Rejected if name in failures.ITS_OWN
+        self._back_off(now)
+        kind = (errors.Rejected if name in failures.MESSAGE_AT_FAULT
                 else errors.NotDelivered)
-        self._blame(
-            jobs, _UNLUCKY if name in failures.NOBODYS_FAULT else _BLAMED,
-            kind(f'qpid: {reason}'))
-        self._again(jobs, reason)
+        self._isolate(
+            deliveries,
+            _MAX_ENDS_UNRELATED if name in failures.UNRELATED_TO_MESSAGE
+            else _MAX_ENDS_BY_MESSAGE, kind(f'qpid: {reason}'))
+        self._retry(deliveries, reason)
 
-    def _blame(self, jobs, limit, error):
-        """Put aside the message that a server can't stand.
+    def _isolate(self, deliveries, limit, error):
+        """Isolate a message that a server can't handle (a poison message).
 
-        Some end a link, a session or a connection for one message, without a
-        word about which. All that was on its way with it would be sent again
-        with it, for ever. So the next goes alone, and then more and more.
+        Some servers end a link, a session or a connection because of one
+        message, without naming it. All messages in flight at that moment
+        would be sent again together with it, forever. So the next message is
+        sent alone, and then the number in flight grows again.
 
-        :param jobs: that were on their way; those to send again are left
-        :param limit: how often one may have been alone
-        :param error: what it gets then
+        :param deliveries: those that were in flight; on return, those to send
+            again
+        :param limit: number of ends at which a message that was in flight
+            alone fails
+        :param error: result of that message
         """
-        if jobs:
-            self._allowed = 1
-        if len(jobs) == 1:
-            jobs[0].blamed += 1
-            if jobs[0].blamed >= limit:
-                self._finish(jobs.pop(), error)
+        if deliveries:
+            self._limit = 1
+        if len(deliveries) == 1:
+            deliveries[0].failed_alone += 1
+            if deliveries[0].failed_alone >= limit:
+                self._finish(deliveries.pop(), error)
 
-    def lost(self, reason=None):
-        """The connection is gone: what was on its way waits again.
+    def handle_connection_loss(self, reason=None):
+        """Queue the messages again that were in flight on the connection.
 
-        :param reason: if we didn't want it to
+        :param reason: None if this client closed the connection
         """
-        jobs = self._give_up()
+        deliveries = self._remove_link()
         if reason:
-            self._blame(
-                jobs, _UNLUCKY, errors.NotDelivered(f'qpid: {reason}'))
+            self._isolate(
+                deliveries, _MAX_ENDS_UNRELATED,
+                errors.NotDelivered(f'qpid: {reason}'))
         self._resume_at = 0.0
-        self._put_back(jobs)
+        self._requeue(deliveries)
 
-    def _give_up(self):
-        """Have no link; returns the jobs that were on their way."""
-        given_up, self._unsettled = self._unsettled, []
-        for delivery, _job in given_up:
-            delivery.settle()
+    def _remove_link(self):
+        """Remove the link; return unfinished deliveries in flight on it."""
+        unsettled, self._unsettled = self._unsettled, []
+        for proton_delivery, _ in unsettled:
+            proton_delivery.settle()
         self._session = self._link = self._attach_by = None
-        return [job for _delivery, job in given_up if not job.done]
+        return [delivery for _, delivery in unsettled if not delivery.done]
 
-    def failed(self, reason):
-        """An attempt has failed, which not all jobs outlive."""
-        for job in self._waiting:
-            job.retries -= 1
-            if job.retries < 0:
-                self._finish(job, errors.NotDelivered(f'qpid: {reason}'))
+    def count_failure(self, reason):
+        """Count a failed attempt; finish deliveries without retries left."""
+        for delivery in self._queue:
+            delivery.retries -= 1
+            if delivery.retries < 0:
+                self._finish(
+                    delivery, errors.NotDelivered(f'qpid: {reason}'))
 
-    def _again(self, jobs, reason):
+    def _retry(self, deliveries, reason):
         self._reason = reason
-        self._put_back(jobs)
-        self.failed(reason)
+        self._requeue(deliveries)
+        self.count_failure(reason)
 
-    def _put_back(self, jobs):
-        self._waiting = collections.deque(sorted(
-            [*jobs, *self._waiting], key=operator.attrgetter('number')))
+    def _requeue(self, deliveries):
+        self._queue = collections.deque(sorted(
+            [*deliveries, *self._queue], key=operator.attrgetter('number')))
 
-    def _pause(self, now):
+    def _back_off(self, now):
         self._failures += 1
         self._resume_at = now + min(
-            _LONGEST_PAUSE, _SHORTEST_PAUSE * 2 ** min(self._failures - 1, 10))
+            _MAX_BACKOFF, _MIN_BACKOFF * 2 ** min(self._failures - 1, 10))

@@ -17,7 +17,7 @@ TEXTS = strategies.text(string.ascii_letters + '/.{}: !')
 class TemplateTest(testtools.TestCase):
 
     def fill(self, text, vhost=None):
-        return address.addresses(text, vhost).fill(**PARTS)
+        return address.make_address_template(text, vhost).fill(**PARTS)
 
     def test_a_template_is_filled_in(self):
         self.assertEqual(
@@ -42,8 +42,8 @@ class TemplateTest(testtools.TestCase):
 
     def test_a_vhost_is_asked_for_only_if_it_is_set(self):
         self.assertEqual('east.q', self.fill('{vhost}.q', 'east'))
-        self.refused(address.addresses, '{vhost}.q', 'address', 'vhost')
-        self.refused(address.subjects, '{vhost}.q', 'subject', 'vhost')
+        self.refused(address.make_address_template, '{vhost}.q', 'address', 'vhost')
+        self.refused(address.make_subject_template, '{vhost}.q', 'subject', 'vhost')
 
     def refused(self, function, text, *named):
         error = self.assertRaises(
@@ -55,17 +55,17 @@ class TemplateTest(testtools.TestCase):
         for text in ('', '{', '}', '{}', '{0}', '{nobody}', '{topic.real}',
                      '{topic[0]}', '{topic!r}', '{topic:>9}', '{event_type}',
                      'a\nb', 'a\0b'):
-            self.refused(address.addresses, text, 'address:')
+            self.refused(address.make_address_template, text, 'address:')
 
     def test_a_subject_can_have_the_event_type(self):
-        self.assertEqual('nova:image.update', address.subjects(
+        self.assertEqual('nova:image.update', address.make_subject_template(
             '{exchange}:{event_type}').fill(
                 **PARTS, event_type='image.update'))
 
     @given(text=TEXTS)
     def test_any_text_is_filled_in_or_refused(self, text):
         try:
-            template = address.addresses(text, 'east')
+            template = address.make_address_template(text, 'east')
         except exception.ConfigurationError:
             return
         self.assertIsInstance(template.fill(**PARTS), str)
