@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver ``qpid`` with brokers, and with those who read from them."""
+"""Tests of the driver ``qpid`` with brokers and their consumers."""
 
 import contextlib
 import json
@@ -23,47 +23,47 @@ class Case(qpid_case.QpidCase):
         self.addCleanup(broker.stop)
         return broker
 
-    def await_all(self, sent):
+    def wait_for_all(self, sent):
         for future in sent:
             future.result(qpid_case.TIMEOUT)
 
 
 class ProtonTest(Case):
 
-    def test_many_pass_through_proton_s_brokers(self):
+    def test_many_messages_pass_through_the_brokers_of_proton(self):
         for kind in (qpid_brokers.CBroker, qpid_brokers.CppBroker,
                      qpid_brokers.PythonBroker):
             broker = self.start(kind)
-            wanted, sent = self.submit(self.driver(broker.url()), 500)
-            self.await_all(sent)
-            self.assertEqual(wanted, [
+            expected, sent = self.submit(self.driver(broker.url()), 500)
+            self.wait_for_all(sent)
+            self.assertEqual(expected, [
                 message.id for message in qpid_brokers.receive(
                     broker.url(), qpid_case.ADDRESS, 500)])
 
-    def test_a_large_one_passes_too(self):
+    def test_large_message_is_delivered(self):
         broker = self.start(qpid_brokers.CBroker)
         payload = {'text': 'x' * 3_000_000}
         self.send(self.driver(broker.url(), envelope='none'),
-                  qpid_case.note(payload=payload))
+                  qpid_case.make_body(payload=payload))
         message, = qpid_brokers.receive(broker.url(), qpid_case.ADDRESS, 1)
         self.assertEqual(payload, json.loads(bytes(message.body))['payload'])
 
-    def test_a_broker_that_was_killed_is_found_again(self):
+    def test_restarted_broker_receives_pending_messages(self):
         broker = self.start(qpid_brokers.CBroker)
         driver = self.driver(broker.url())
         self.send(driver)
         broker.kill()
-        wanted, sent = self.submit(driver, 50)
+        expected, sent = self.submit(driver, 50)
         broker.start()
-        self.await_all(sent)
-        self.assertEqual(wanted, [
+        self.wait_for_all(sent)
+        self.assertEqual(expected, [
             message.id for message in qpid_brokers.receive(
                 broker.url(), qpid_case.ADDRESS, 50)])
 
 
 class OldDriverTest(Case):
 
-    def test_who_reads_with_the_old_driver_gets_all_of_it(self):
+    def test_listener_with_the_former_driver_receives_all_attributes(self):
         broker = self.start(qpid_brokers.PythonBroker)
         for form in ('legacy', 'routable'):
             reader = self.start(lambda form=form: old_driver.Listener(
@@ -73,29 +73,30 @@ class OldDriverTest(Case):
             bodies = [
                 self.send(driver, priority=priority, context={'user': 'eve'})
                 for priority in ('INFO', 'WARN', 'ERROR')]
-            # Each priority is a queue of its own.
-            found = sorted(reader.wait_for(3), key=lambda one: one['priority'])
+            # Each priority has its own queue, so the order may differ.
+            received = sorted(
+                reader.wait_for(3), key=lambda item: item['priority'])
             bodies.sort(key=lambda body: body['priority'])
             self.assertEqual(bodies, [{
-                'message_id': one['metadata']['message_id'],
-                'timestamp': one['metadata']['timestamp'],
-                'publisher_id': one['publisher_id'],
-                'event_type': one['event_type'],
-                'payload': one['payload'],
-                'priority': one['priority'].upper()} for one in found])
+                'message_id': item['metadata']['message_id'],
+                'timestamp': item['metadata']['timestamp'],
+                'publisher_id': item['publisher_id'],
+                'event_type': item['event_type'],
+                'payload': item['payload'],
+                'priority': item['priority'].upper()} for item in received])
             self.assertEqual([{'user': 'eve'}] * 3,
-                             [one['ctxt'] for one in found])
+                             [item['ctxt'] for item in received])
 
-    def test_a_virtual_host_is_part_of_the_address(self):
+    def test_preset_addresses_contain_the_virtual_host(self):
         broker = self.start(qpid_brokers.PythonBroker)
         for form in ('legacy', 'routable'):
             reader = self.start(lambda form=form: old_driver.Listener(
                 f'{broker.url()}/cloud', form))
             body = self.send(self.driver(
                 broker.url(), address=form, vhost='cloud'))
-            one, = reader.wait_for(1)
+            received, = reader.wait_for(1)
             self.assertEqual(body['message_id'],
-                             one['metadata']['message_id'])
+                             received['metadata']['message_id'])
 
 
 class RabbitTest(Case):
@@ -117,28 +118,28 @@ class RabbitTest(Case):
         return broker, vhost
 
     def url(self, broker, tls=False):
-        # Proton compares names in certificates, not addresses.
-        where = (f'localhost:{broker.tls_port}' if tls else
-                 f'{broker.host}:{broker.port}')
+        # Proton compares a certificate with host names, not with IP addresses.
+        address = (f'localhost:{broker.tls_port}' if tls else
+                   f'{broker.host}:{broker.port}')
         return (f'{"amqps" if tls else "amqp"}://{broker.user}:'
-                f'{broker.password}@{where}')
+                f'{broker.password}@{address}')
 
-    def test_an_exchange_routes_what_is_stored_on_disk(self):
+    def test_exchange_routes_persistent_messages_in_order(self):
         broker, vhost = self.shared()
         driver = self.driver(self.url(broker), **self.options(broker, vhost))
         body = self.send(driver)
-        wanted, sent = self.submit(driver, 200)
-        self.await_all(sent)
+        expected, sent = self.submit(driver, 200)
+        self.wait_for_all(sent)
         messages = vhost.read('images', 201)
         self.assertEqual(body, json.loads(messages[0].body))
         self.assertEqual(
             (2, 'application/json', body['message_id']),
             tuple(messages[0].properties[name] for name in (
                 'delivery_mode', 'content_type', 'message_id')))
-        self.assertEqual(wanted, [
+        self.assertEqual(expected, [
             message.properties['message_id'] for message in messages[1:]])
 
-    def test_the_subject_is_the_routing_key(self):
+    def test_subject_is_the_routing_key(self):
         broker, vhost = self.shared()
         driver = self.driver(self.url(broker), **self.options(
             broker, vhost, address='/exchange/glance'))
@@ -146,7 +147,7 @@ class RabbitTest(Case):
         message, = vhost.read('images')
         self.assertEqual(body['message_id'], message.properties['message_id'])
 
-    def test_a_queue_can_be_named(self):
+    def test_address_of_a_queue_delivers_to_it(self):
         broker, vhost = self.shared()
         driver = self.driver(self.url(broker), **self.options(
             broker, vhost, address='/amq/queue/images'))
@@ -154,7 +155,7 @@ class RabbitTest(Case):
         message, = vhost.read('images')
         self.assertEqual(body['message_id'], message.properties['message_id'])
 
-    def test_a_listener_of_oslo_messaging_reads_it(self):
+    def test_oslo_messaging_listener_receives_the_notification(self):
         broker, vhost = self.shared()
         endpoint = _Endpoint()
         conf = cfg.ConfigOpts()
@@ -176,9 +177,9 @@ class RabbitTest(Case):
             (body['publisher_id'], body['event_type'], body['payload'],
              {'message_id': body['message_id'],
               'timestamp': body['timestamp']}),
-            endpoint.found.get(timeout=qpid_case.TIMEOUT)[1:])
+            endpoint.notifications.get(timeout=qpid_case.TIMEOUT)[1:])
 
-    def test_tls_and_a_password(self):
+    def test_tls_with_a_password(self):
         broker, vhost = self.shared()
         driver = self.driver(
             self.url(broker, tls=True), ssl_ca_file=broker.ca,
@@ -187,22 +188,22 @@ class RabbitTest(Case):
         message, = vhost.read('images')
         self.assertEqual(body['message_id'], message.properties['message_id'])
 
-    def test_a_bad_address_ends_only_its_own_session(self):
+    def test_invalid_address_does_not_affect_other_addresses(self):
         broker, vhost = self.shared()
         driver = self.driver(
             self.url(broker), drain_timeout=0, **self.options(
                 broker, vhost, address='/exchange/{topic}/{priority}'))
         vhost.declare('errors', 'notifications', 'error')
-        driver_of_bad = self.driver(
+        invalid_driver = self.driver(
             self.url(broker), drain_timeout=0, **self.options(
-                broker, vhost, address='/nonsense/{topic}'))
-        waiting = driver_of_bad.submit({}, qpid_case.note(), 'info')
+                broker, vhost, address='/invalid/{topic}'))
+        pending = invalid_driver.submit({}, qpid_case.make_body(), 'info')
         body = self.send(driver, priority='ERROR')
         message, = vhost.read('errors')
         self.assertEqual(body['message_id'], message.properties['message_id'])
-        self.assertIsNotNone(waiting.exception(qpid_case.TIMEOUT))
+        self.assertIsNotNone(pending.exception(qpid_case.TIMEOUT))
 
-    def test_giving_one_up_does_not_end_the_session_of_others(self):
+    def test_delivery_timeout_keeps_the_session(self):
         broker, vhost = self.shared()
         driver = self.driver(
             self.url(broker), delivery_timeout=3,
@@ -210,7 +211,7 @@ class RabbitTest(Case):
         self.deliver(driver)
         broker.freeze()
         self.addCleanup(broker.thaw)
-        overdue, sent = self.submit(driver, 20)
+        expired, sent = self.submit(driver, 20)
         for future in sent:
             self.assertIsInstance(future.exception(qpid_case.TIMEOUT),
                                   errors.NotDelivered)
@@ -220,35 +221,35 @@ class RabbitTest(Case):
         arrived = [message.properties['message_id'] for message in
                    vhost.read('images', vhost.count('images'))]
         self.assertEqual(
-            [1] * 20, [arrived.count(ident) for ident in overdue])
+            [1] * 20, [arrived.count(ident) for ident in expired])
 
     def deliver(self, driver):
-        """Send one, as often as it takes on a busy machine."""
+        """Send a notification; retry, as a busy machine may time out."""
         for _ in range(20):
             with contextlib.suppress(errors.NotDelivered):
                 return self.send(driver)
-        self.fail('it was never delivered')
+        self.fail('the notification was never delivered')
 
-    def test_all_survive_a_broker_that_is_killed(self):
+    def test_all_messages_survive_a_killed_broker(self):
         broker = self.start(rabbitmq.RabbitMQ)
         vhost = self.vhost(broker)
         driver = self.driver(
             self.url(broker), **self.options(broker, vhost))
-        wanted, sent = self.submit(driver, 2000)
+        expected, sent = self.submit(driver, 2000)
         sent[100].result(qpid_case.TIMEOUT)
         broker.kill()
         broker.start()
-        self.await_all(sent)
+        self.wait_for_all(sent)
         messages = vhost.read('images', vhost.count('images'))
-        self.assertEqual(wanted, list(dict.fromkeys(
+        self.assertEqual(expected, list(dict.fromkeys(
             message.properties['message_id'] for message in messages)))
 
 
 class _Endpoint:
-    """Keeps what a listener of oslo.messaging gets."""
+    """Endpoint that keeps the notifications of an oslo.messaging listener."""
 
     def __init__(self):
-        self.found = queue.Queue()
+        self.notifications = queue.Queue()
 
     def info(self, *arguments):
-        self.found.put(arguments)
+        self.notifications.put(arguments)

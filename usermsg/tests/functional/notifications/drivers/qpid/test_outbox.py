@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outbox through ``qpid``, while a server has no room or no right."""
+"""Delivery from the outbox through ``qpid`` to a server that refuses."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
 ADDRESS = qpid_case.ADDRESS
-_AWAY = 'Notifications wait in the outbox, as qpid cannot deliver them'
+_UNAVAILABLE = 'Notifications wait in the outbox, as qpid cannot deliver them'
 
 
 class QpidOutboxTest(qpid_case.QpidCase):
@@ -24,7 +24,7 @@ class QpidOutboxTest(qpid_case.QpidCase):
         self.addCleanup(self.peer.stop)
 
     def relay(self, *names):
-        """Start relays to these strategies, which end with the test."""
+        """Start relays to these drivers, which stop after the test."""
         self.service = self.runtime(
             relay={'interval': 0.05, 'max_backoff': 1},
             oslo_messaging_notifications={
@@ -41,16 +41,19 @@ class QpidOutboxTest(qpid_case.QpidCase):
         self.addCleanup(stop.set)
 
     def put(self, number):
-        """Into the outbox, each of a subject of its own; returns the ids."""
-        found = [notification.Notification(
+        """Add entries to the outbox, each with another subject.
+
+        :returns: their ids
+        """
+        added = [notification.Notification(
             'image.update', {'number': index}, f'{number} {index}')
             for index in range(number)]
-        for each in found:
-            self.service.outbox.send(each)
-        return [each.message_id for each in found]
+        for item in added:
+            self.service.outbox.send(item)
+        return [item.message_id for item in added]
 
-    def left(self, name='qpid'):
-        """The ids of what waits, and of what was set aside."""
+    def remaining(self, name='qpid'):
+        """Return the ids of pending entries, and of dead letters."""
         rows = [row for row in samples.stored(self.service.db, models.outbox)
                 if row['driver'] == name]
         return tuple({row['id'] for row in rows if row['set_aside'] == value}
@@ -59,61 +62,62 @@ class QpidOutboxTest(qpid_case.QpidCase):
     def wait_until(self, condition):
         end = time.monotonic() + qpid_case.TIMEOUT
         while not condition():
-            self.assertLess(time.monotonic(), end, self.logged()[-4000:])
+            self.assertLess(time.monotonic(), end, self.log_output()[-4000:])
             time.sleep(0.02)
 
     def wait_until_sent(self, name='qpid'):
-        self.wait_until(lambda: self.left(name) == (set(), set()))
+        self.wait_until(lambda: self.remaining(name) == (set(), set()))
 
-    def assertArrived(self, *wanted):
-        self.assertEqual(set().union(*wanted), set(qpid_case.ids(
+    def assert_received(self, *expected):
+        self.assertEqual(set().union(*expected), set(qpid_case.unique_ids(
             self.peer.record('message', outcome='accept'))))
 
-    def go_through(self, **rule):
-        """Have it work, then not, as a rule of the peer says, then again."""
+    def check_outage(self, **rule):
+        """Check delivery before, during and after a rule of the peer."""
         self.relay('qpid')
         before = self.put(5)
         self.wait_until_sent()
-        self.peer.tell(ADDRESS, **rule)
-        # Over as many shards as subjects, and more than are probed.
+        self.peer.set_rule(ADDRESS, **rule)
+        # In as many shards as subjects, and in more than the relay probes.
         during = self.put(30)
-        self.wait_until(lambda: _AWAY in self.logged())
+        self.wait_until(lambda: _UNAVAILABLE in self.log_output())
         during += self.put(7)
-        self.assertEqual((set(during), set()), self.left())
-        self.peer.tell(ADDRESS)
+        self.assertEqual((set(during), set()), self.remaining())
+        self.peer.set_rule(ADDRESS)
         self.wait_until_sent()
-        self.assertArrived(before, during)
-        self.wait_until(lambda: 'qpid delivers again' in self.logged())
+        self.assert_received(before, during)
+        self.wait_until(lambda: 'qpid delivers again' in self.log_output())
 
-    def test_a_full_queue_that_gives_no_reason_sets_nothing_aside(self):
-        self.go_through(do='reject')
+    def test_full_queue_without_reason_makes_no_dead_letters(self):
+        self.check_outage(do='reject')
 
-    def test_a_full_queue_that_says_so_sets_nothing_aside(self):
-        self.go_through(do='reject', condition='amqp:precondition-failed',
-                        info={'reason': 'maxlen'})
+    def test_full_queue_with_reason_makes_no_dead_letters(self):
+        self.check_outage(do='reject', condition='amqp:precondition-failed',
+                          info={'reason': 'maxlen'})
 
-    def test_a_right_that_is_missing_sets_nothing_aside(self):
-        # The link that there is ends, at the latest with the next message.
-        self.go_through(now='end', do='end', attach='refuse',
-                        condition='amqp:unauthorized-access',
-                        description='not yours')
-        said = [line for line in self.warnings() if 'through qpid' in line]
+    def test_missing_permission_makes_no_dead_letters(self):
+        # The existing link ends, at the latest with the next message.
+        self.check_outage(now='end', do='end', attach='refuse',
+                          condition='amqp:unauthorized-access',
+                          description='access denied')
+        warnings = [line for line in self.warnings()
+                    if 'through qpid' in line]
         self.assertEqual(
             [f'WARNING Notifications through qpid: {ADDRESS}: '
-             f'{self.peer.url()}: amqp:unauthorized-access (not yours)'],
-            said)
+             f'{self.peer.url()}: amqp:unauthorized-access (access denied)'],
+            warnings)
 
-    def test_what_another_strategy_has_is_not_sent_again(self):
+    def test_outage_does_not_repeat_deliveries_of_another_driver(self):
         self.peer.kill()
         self.relay('qpid', 'logging')
-        wanted = self.put(20)
+        expected = self.put(20)
         self.wait_until_sent('logging')
-        self.wait_until(lambda: _AWAY in self.logged())
-        wanted += self.put(5)
+        self.wait_until(lambda: _UNAVAILABLE in self.log_output())
+        expected += self.put(5)
         self.wait_until_sent('logging')
-        self.assertEqual((set(wanted), set()), self.left())
+        self.assertEqual((set(expected), set()), self.remaining())
         self.peer.start()
         self.wait_until_sent()
-        self.assertArrived(wanted)
-        self.assertEqual([1] * len(wanted), [
-            self.logged().count(ident) for ident in wanted])
+        self.assert_received(expected)
+        self.assertEqual([1] * len(expected), [
+            self.log_output().count(ident) for ident in expected])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver ``qpid`` among threads, processes and other files."""
+"""Tests of the driver ``qpid`` with threads, processes and many files."""
 
 import gc
 import resource
@@ -18,7 +18,7 @@ from usermsg.tests.fixtures import qpid_case
 from usermsg.tests.fixtures import qpid_peer
 from usermsg.tests.fixtures import senders
 
-# As an OpenStack service would have it, in a process of its own.
+# An OpenStack service that uses the driver, in a separate process.
 _SERVICE = '''
 import os
 import sys
@@ -40,7 +40,7 @@ class Case(qpid_case.QpidCase):
         self.addCleanup(self.peer.stop)
 
     def service(self, body, **options):
-        """Run a service that ends by itself; returns it when it has."""
+        """Run a service until it exits; return the finished process."""
         self.conf(self.peer.url(), **options)
         program = _SERVICE.format(body=textwrap.dedent(body))
         return processes.run(program, str(self.home / 'qpid.conf'))
@@ -48,15 +48,15 @@ class Case(qpid_case.QpidCase):
 
 class ThreadTest(Case):
 
-    def test_threads_share_a_driver(self):
+    def test_threads_share_a_driver_and_its_connection(self):
         driver = self.driver(self.peer.url())
         sent = []
 
-        def work():
+        def send_many():
             for _ in range(20):
                 sent.append(self.send(driver)['message_id'])
 
-        threads = [threading.Thread(target=work) for _ in range(8)]
+        threads = [threading.Thread(target=send_many) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -66,95 +66,96 @@ class ThreadTest(Case):
         self.assertEqual(sorted(sent), sorted(arrived))
         self.assertEqual(1, len(self.peer.record('open')))
 
-    def test_what_is_withdrawn_in_time_is_not_sent(self):
-        self.peer.tell(qpid_case.ADDRESS, credit=0)
+    def test_cancelled_message_is_not_sent(self):
+        self.peer.set_rule(qpid_case.ADDRESS, credit=0)
         driver = self.driver(self.peer.url())
-        _ids, (withdrawn, other) = self.submit(driver, 2)
+        _ids, (cancelled, other) = self.submit(driver, 2)
         self.peer.wait_for(1, 'link')
-        self.assertTrue(withdrawn.cancel())
-        self.peer.tell(qpid_case.ADDRESS)
+        self.assertTrue(cancelled.cancel())
+        self.peer.set_rule(qpid_case.ADDRESS)
         other.result(qpid_case.TIMEOUT)
         self.assertEqual(1, len(self.peer.record('message')))
 
-    def test_more_than_may_wait_are_not_taken(self):
-        self.peer.tell(qpid_case.ADDRESS, credit=0)
+    def test_send_with_a_full_queue_fails(self):
+        self.peer.set_rule(qpid_case.ADDRESS, credit=0)
         driver = self.driver(self.peer.url(), max_pending=5)
         _ids, sent = self.submit(driver, 5)
-        self.refusal(errors.NotDelivered, driver, '5 notifications')
-        self.peer.tell(qpid_case.ADDRESS)
+        self.assert_send_fails(errors.NotDelivered, driver, '5 notifications')
+        self.peer.set_rule(qpid_case.ADDRESS)
         for future in sent:
             future.result(qpid_case.TIMEOUT)
         self.send(driver)
 
-    def test_a_notification_goes_to_all_topics_or_fails(self):
-        self.peer.tell('b.info', do='reject', condition='amqp:decode-error')
+    def test_rejection_of_one_topic_fails_the_notification(self):
+        self.peer.set_rule(
+            'b.info', do='reject', condition='amqp:decode-error')
         driver = self.driver(self.peer.url(), topics=('a', 'b'))
-        self.refusal(errors.Rejected, driver, 'b.info')
-        self.peer.tell('b.info')
+        self.assert_send_fails(errors.Rejected, driver, 'b.info')
+        self.peer.set_rule('b.info')
         body = self.send(driver)
         self.assertEqual(['a.info', 'b.info'], sorted(
             message['address'] for message in
             self.peer.record('message', id=body['message_id'])))
 
-    def test_what_was_confirmed_is_let_go(self):
+    def test_confirmed_messages_release_their_memory(self):
         driver = self.driver(self.peer.url())
         self.send(driver)
-        kept = []
+        counts = []
         for _ in range(3):
             for future in self.submit(driver, 300)[1]:
                 future.result(qpid_case.TIMEOUT)
             gc.collect()
-            kept.append(len(cproton.retained_objects))
-        self.assertLess(kept[-1], kept[0] + 300, kept)
+            counts.append(len(cproton.retained_objects))
+        self.assertLess(counts[-1], counts[0] + 300, counts)
 
-    def test_a_driver_that_nobody_has_any_more_ends(self):
+    def test_unreferenced_driver_closes_its_connection(self):
         driver = qpid.QpidDriver(self.conf(self.peer.url()), ['a'])
         self.send(driver)
         del driver
         gc.collect()
-        self.peer.wait_for(1, 'gone')
+        self.peer.wait_for(1, 'closed')
 
-    def test_the_driver_of_a_notifier_of_any_service(self):
+    def test_notifier_of_another_service_uses_the_driver(self):
         conf = self.conf(self.peer.url())
         transport = oslo_messaging.get_notification_transport(conf, 'fake://')
         notifier = oslo_messaging.Notifier(
             transport, 'other.host', driver='qpid', topics=['notifications'])
-        notifier.error({}, 'image.upload', {'why': 'because'})
+        notifier.error({}, 'image.upload', {'reason': 'test'})
         message, = self.peer.record('message')
         self.assertEqual('notifications.error', message['address'])
 
 
 class ForkTest(Case):
 
-    def test_parent_and_child_have_a_connection_each(self):
+    def test_parent_and_child_have_separate_connections(self):
         driver = self.driver(self.peer.url())
         self.send(driver)
 
-        def work():
+        def send_and_close():
             self.send(driver)
             driver.close()
 
-        self.assertEqual(0, processes.run_in_fork(work))
+        self.assertEqual(0, processes.run_in_fork(send_and_close))
         self.send(driver)
         first, second, third = [message['connection'] for message in
                                 self.peer.record('message')]
         self.assertEqual(first, third)
         self.assertNotEqual(first, second)
 
-    def test_a_child_does_not_send_what_its_parent_has_to(self):
-        body = qpid_case.note()
-        self.peer.tell(qpid_case.ADDRESS, do='stall',
-                       only=[body['message_id']])
+    def test_child_does_not_send_pending_messages_of_its_parent(self):
+        body = qpid_case.make_body()
+        self.peer.set_rule(qpid_case.ADDRESS, do='stall',
+                           only=[body['message_id']])
         driver = self.driver(self.peer.url())
-        waiting = driver.submit({}, body, 'info')
+        pending = driver.submit({}, body, 'info')
         self.peer.wait_for(1)
         self.assertEqual(0, processes.run_in_fork(lambda: self.send(driver)))
-        self.assertFalse(waiting.done())
-        # The child's end has not ended the parent's connection.
+        self.assertFalse(pending.done())
+        # The exit of the child did not close the parent's connection.
         self.send(driver)
         self.assertEqual(2, len(self.peer.record('open')))
 
-    def test_forks_while_others_send(self):
+    def test_forks_while_other_threads_send(self):
         driver = self.driver(self.peer.url())
         with senders.Senders(lambda: self.send(driver), count=4) as running:
             statuses = [processes.run_in_fork(lambda: self.send(driver))
@@ -162,8 +163,8 @@ class ForkTest(Case):
         self.assertEqual([0] * 8, statuses)
         self.assertEqual([], running.failures)
 
-    def test_a_child_that_ends_as_a_program_does(self):
-        done = self.service('''
+    def test_child_that_exits_after_sending(self):
+        process = self.service('''
             from usermsg.notifications import notification
             def send():
                 driver.notify({}, notification.Notification('a', 1).body(),
@@ -177,13 +178,13 @@ class ForkTest(Case):
             assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
             send()
             ''')
-        self.assertEqual((0, ''), (done.returncode, done.stdout))
+        self.assertEqual((0, ''), (process.returncode, process.stdout))
         self.assertEqual(3, len(self.peer.record('message')))
 
 
 class FilesTest(Case):
 
-    def test_more_files_than_select_can_watch(self):
+    def test_file_descriptors_beyond_the_limit_of_select(self):
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE,
                            (max(soft, min(hard, 2048)), hard))
@@ -195,7 +196,7 @@ class FilesTest(Case):
         self.send(self.driver(self.peer.url()))
 
 
-class EndTest(Case):
+class ExitTest(Case):
 
     def submitting(self, count):
         return f'''
@@ -207,41 +208,41 @@ class EndTest(Case):
                     'info')
             '''
 
-    def test_what_is_pending_at_the_end_is_still_sent(self):
-        done = self.service(self.submitting(300), drain_timeout=60)
-        self.assertEqual((0, ''), (done.returncode, done.stdout))
+    def test_pending_messages_are_sent_at_exit(self):
+        process = self.service(self.submitting(300), drain_timeout=60)
+        self.assertEqual((0, ''), (process.returncode, process.stdout))
         self.assertEqual(300, len(self.peer.record('message')))
 
-    def test_the_end_does_not_wait_for_ever(self):
-        self.peer.tell(qpid_case.ADDRESS, credit=0)
-        done = self.service(self.submitting(3), drain_timeout=0.2)
-        self.assertEqual((0, ''), (done.returncode, done.stdout))
+    def test_exit_waits_at_most_drain_timeout(self):
+        self.peer.set_rule(qpid_case.ADDRESS, credit=0)
+        process = self.service(self.submitting(3), drain_timeout=0.2)
+        self.assertEqual((0, ''), (process.returncode, process.stdout))
 
-    def test_the_end_with_a_server_that_is_gone(self):
+    def test_exit_with_an_unavailable_server(self):
         self.peer.kill()
-        done = self.service(self.submitting(3), drain_timeout=0.2)
-        self.assertEqual(0, done.returncode, done.stdout)
+        process = self.service(self.submitting(3), drain_timeout=0.2)
+        self.assertEqual(0, process.returncode, process.stdout)
 
-    def test_what_comes_after_the_end_is_not_delivered(self):
+    def test_send_after_close_raises_not_delivered(self):
         driver = self.driver(self.peer.url())
         driver.close()
-        self.refusal(errors.NotDelivered, driver, 'closed')
+        self.assert_send_fails(errors.NotDelivered, driver, 'closed')
 
-    def test_an_end_is_told_to_those_who_wait(self):
-        self.peer.tell(qpid_case.ADDRESS, credit=0)
+    def test_close_fails_pending_futures(self):
+        self.peer.set_rule(qpid_case.ADDRESS, credit=0)
         driver = self.driver(self.peer.url(), drain_timeout=0.05)
-        _ids, (waiting,) = self.submit(driver, 1)
+        _ids, (pending,) = self.submit(driver, 1)
         driver.close()
-        self.assertRaises(errors.NotDelivered, waiting.result,
+        self.assertRaises(errors.NotDelivered, pending.result,
                           qpid_case.TIMEOUT)
 
 
 class FrozenTest(Case):
 
-    def test_a_server_that_freezes_is_left_for_another(self):
+    def test_frozen_server_is_replaced_by_another(self):
         other = qpid_peer.Peer()
         self.addCleanup(other.stop)
-        # It begins with either.
+        # The driver begins with a random host.
         driver = self.driver(self.peer.url(), other.url(), idle_timeout=1,
                              connect_timeout=1)
         self.send(driver)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver ``qpid`` in programs that fork, that end, or lack Proton."""
+"""Tests of the driver ``qpid`` in programs that exit, fork or lack Proton."""
 
 from concurrent import futures
 import http.client
@@ -38,7 +38,7 @@ class ProgramTest(qpid_case.QpidCase):
         return peer
 
     def run_program(self, text, *hosts, **options):
-        """Run it to its end, which must be a good one; what it printed."""
+        """Run a program that must succeed; return its output."""
         self.conf(*hosts, **options)
         done = subprocess.run(
             [sys.executable, '-X', 'faulthandler', '-W', 'ignore', '-c',
@@ -48,32 +48,32 @@ class ProgramTest(qpid_case.QpidCase):
         self.assertEqual(0, done.returncode, done.stdout)
         return done.stdout
 
-    def test_an_end_waits_for_what_is_on_its_way(self):
+    def test_exit_waits_for_messages_in_flight(self):
         authority = certificates.Authority()
         certificate, key = authority.issue('localhost')
         tls = self.start_peer(certificate=certificate, key=key)
         plain = self.start_peer()
         for peer, url in ((plain, plain.url()),
                           (tls, tls.url(host='localhost'))):
-            # Not before its last line is anything confirmed.
-            peer.tell(qpid_case.ADDRESS, hold=0.2)
-            said = self.run_program(
+            # No message is confirmed before the last line of the program.
+            peer.set_rule(qpid_case.ADDRESS, delay=0.2)
+            output = self.run_program(
                 '''
                 sending = driver()
                 for number in range(1000):
                     sending.submit({}, body(number), 'info')
                 ''', url, drain_timeout=qpid_case.TIMEOUT,
                 ssl_ca_file=self.write('ca.pem', authority.pem))
-            self.assertEqual('', said)
+            self.assertEqual('', output)
             numbers = [
                 json.loads(json.loads(message['body'])['request'][
                     'oslo.message'])['payload']
                 for message in peer.record('message')]
             self.assertEqual(list(range(1000)), numbers)
 
-    def test_an_end_in_the_midst_of_sending_is_a_good_one(self):
+    def test_exit_while_threads_send_is_clean(self):
         peer = self.start_peer()
-        said = self.run_program('''
+        output = self.run_program('''
             import threading
             sending = driver()
             started = threading.Barrier(5)
@@ -85,7 +85,7 @@ class ProgramTest(qpid_case.QpidCase):
                     while True:
                         sending.notify({}, body(), 'info', -1)
                 except Exception as error:
-                    # No thread can go on once its program has ended.
+                    # No thread can continue after the exit of its program.
                     print(type(error).__name__)
 
             for _ in range(4):
@@ -93,10 +93,10 @@ class ProgramTest(qpid_case.QpidCase):
             started.wait()
             ''', peer.url())
         # Threads that print at once share a line.
-        self.assertEqual('', ''.join(said.split()).replace(
+        self.assertEqual('', ''.join(output.split()).replace(
             'NotDelivered', ''))
 
-    def test_without_proton_it_can_be_imported_but_not_made(self):
+    def test_driver_without_proton_can_be_imported_but_not_created(self):
         self.assertIn('python-qpid-proton', self.run_program('''
             assert 'proton' not in sys.modules
 
@@ -114,37 +114,41 @@ class ProgramTest(qpid_case.QpidCase):
             ''', 'amqp://host'))
 
     def without(self, part, *hosts):
-        """What is said of a Proton that lacks a part: "made", or why not."""
+        """Create a driver with a Proton that lacks a feature.
+
+        :returns: "created", or the error
+        """
         return self.run_program(f'''
             import proton
             from usermsg import exception
             proton.{part} = staticmethod(lambda: False)
             try:
                 driver()
-                print('made')
+                print('created')
             except exception.ConfigurationError as error:
                 print(error)
             ''', *hosts)
 
-    def test_a_proton_without_tls_serves_only_those_who_want_none(self):
-        self.assertEqual('made\n', self.without('SSL.present', 'amqp://host'))
-        said = self.without('SSL.present', 'amqp://host', 'amqps://other')
+    def test_proton_without_tls_fails_only_with_amqps_hosts(self):
+        self.assertEqual(
+            'created\n', self.without('SSL.present', 'amqp://host'))
+        output = self.without('SSL.present', 'amqp://host', 'amqps://other')
         for text in ('python-qpid-proton', 'TLS', 'libssl-dev'):
-            self.assertIn(text, said)
+            self.assertIn(text, output)
 
-    def test_a_proton_without_sasl_serves_only_the_nameless(self):
-        self.assertEqual('made\n',
+    def test_proton_without_sasl_fails_only_with_a_user_name(self):
+        self.assertEqual('created\n',
                          self.without('SASL.extended', 'amqp://host'))
-        said = self.without('SASL.extended',
-                            f'amqps://me:{qpid_case.PASSWORD}@host')
+        output = self.without('SASL.extended',
+                              f'amqps://me:{qpid_case.PASSWORD}@host')
         for text in ('python-qpid-proton', 'SASL', 'libsasl2-dev'):
-            self.assertIn(text, said)
-        self.assertNotIn(qpid_case.PASSWORD, said)
+            self.assertIn(text, output)
+        self.assertNotIn(qpid_case.PASSWORD, output)
 
 
 class ForkingServerTest(qpid_case.QpidCase):
 
-    def test_workers_of_uwsgi_have_a_connection_each(self):
+    def test_uwsgi_workers_have_separate_connections(self):
         peer = servers.require(qpid_peer.Peer)
         self.addCleanup(peer.stop)
         self.conf(peer.url())
@@ -153,28 +157,30 @@ class ForkingServerTest(qpid_case.QpidCase):
             env={'TEST_QPID_CONF': str(self.home / 'qpid.conf')},
             options=['--processes', '3']))
         self.addCleanup(server.stop)
-        # Each is busy for so long that the others take the next requests.
-        peer.tell(qpid_case.ADDRESS, hold=0.5)
+        # Each worker is busy for so long that the others handle the next
+        # requests.
+        peer.set_rule(qpid_case.ADDRESS, delay=0.5)
         with futures.ThreadPoolExecutor(6) as pool:
-            answers = list(pool.map(self.ask, [server.port] * 6))
-        self.assertEqual(3, len(set(answers)))
-        # One of the process that loaded it, and one of each worker.
+            responses = list(pool.map(self.get, [server.port] * 6))
+        self.assertEqual(3, len(set(responses)))
+        # One connection of the process that loaded it, one of each worker.
         texts = {}
         for message in peer.record('message'):
             sent = json.loads(
                 json.loads(message['body'])['request']['oslo.message'])
             texts.setdefault(sent['payload'], set()).add(
                 message['connection'])
-        self.assertEqual({'before the fork', *answers}, set(texts))
-        self.assertEqual([1] * 4, [len(each) for each in texts.values()])
+        self.assertEqual({'before the fork', *responses}, set(texts))
+        self.assertEqual(
+            [1] * 4, [len(connections) for connections in texts.values()])
         self.assertEqual(4, len(peer.record('open')))
 
-    def ask(self, port):
+    def get(self, port):
         connection = http.client.HTTPConnection(
             '127.0.0.1', port, timeout=qpid_case.TIMEOUT)
         self.addCleanup(connection.close)
         connection.request('GET', '/')
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        self.assertEqual(200, answer.status, text)
+        response = connection.getresponse()
+        text = response.read().decode()
+        self.assertEqual(200, response.status, text)
         return text

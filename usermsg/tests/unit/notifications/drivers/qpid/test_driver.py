@@ -6,7 +6,7 @@ from usermsg.tests.fixtures import qpid_options
 
 class DriverTest(qpid_options.Case):
 
-    def test_files_that_hold_something_else_are_refused_at_once(self):
+    def test_init_with_files_that_are_not_pem_names_option_and_path(self):
         path = self.write('a.pem', 'no certificate')
         for name, options in (
                 ('ssl_ca_file', {'ssl_ca_file': path}),

@@ -21,8 +21,8 @@ JSON = strategies.recursive(
     max_leaves=20)
 
 
-def decoded(data):
-    """What Proton reads from it."""
+def decode(data):
+    """Return the message as Proton decodes it."""
     message = proton.Message()
     message.decode(data)
     if isinstance(message.body, memoryview):
@@ -32,12 +32,13 @@ def decoded(data):
 
 class EnvelopeTest(testtools.TestCase):
 
-    def encode(self, name, ctxt=None, subject='notifications.info', **more):
+    def encode(self, name, ctxt=None, subject='notifications.info',
+               **attributes):
         body = notification.Notification('image.update', {}).body()
-        return body, decoded(envelope.encode(
-            envelope.ENVELOPES[name], ctxt, {**body, **more}, subject))
+        return body, decode(envelope.encode(
+            envelope.ENVELOPES[name], ctxt, {**body, **attributes}, subject))
 
-    def test_a_message_says_what_it_is(self):
+    def test_message_has_header_and_properties(self):
         for name in ('amqp1', 'none'):
             body, message = self.encode(name)
             self.assertTrue(message.durable)
@@ -46,23 +47,24 @@ class EnvelopeTest(testtools.TestCase):
             self.assertEqual('application/json', message.content_type)
             self.assertIsNone(message.address)
 
-    def test_that_of_the_old_driver(self):
+    def test_amqp1_envelope_has_the_format_of_the_former_driver(self):
         body, message = self.encode('amqp1', {'project_id': 'p'})
         self.assertIsInstance(message.body, str)
-        whole = json.loads(message.body)
-        self.assertEqual({'request', 'context'}, set(whole))
-        self.assertEqual({'project_id': 'p'}, whole['context'])
+        content = json.loads(message.body)
+        self.assertEqual({'request', 'context'}, set(content))
+        self.assertEqual({'project_id': 'p'}, content['context'])
         self.assertEqual({'oslo.version', 'oslo.message'},
-                         set(whole['request']))
-        self.assertEqual('2.0', whole['request']['oslo.version'])
-        self.assertEqual(body, json.loads(whole['request']['oslo.message']))
+                         set(content['request']))
+        self.assertEqual('2.0', content['request']['oslo.version'])
+        self.assertEqual(
+            body, json.loads(content['request']['oslo.message']))
 
-    def test_none_at_all(self):
+    def test_envelope_none_contains_only_the_notification(self):
         body, message = self.encode('none', {'project_id': 'p'})
         self.assertIsInstance(message.body, bytes)
         self.assertEqual(body, json.loads(message.body))
 
-    def test_tokens_stay_here(self):
+    def test_context_is_encoded_without_tokens(self):
         request = context.RequestContext(
             auth_token='secret', service_token='secret', project_id='p')
         for ctxt in (request, request.to_dict()):
@@ -71,18 +73,18 @@ class EnvelopeTest(testtools.TestCase):
             self.assertEqual(
                 'p', json.loads(message.body)['context']['project_id'])
 
-    def test_no_context_is_an_empty_one(self):
+    def test_missing_context_is_encoded_as_an_empty_dict(self):
         for ctxt in (None, {}, object()):
             _body, message = self.encode('amqp1', ctxt)
             self.assertEqual({}, json.loads(message.body)['context'])
 
-    def test_what_other_services_send_is_written_as_they_do(self):
+    def test_datetime_is_encoded_as_by_oslo_messaging(self):
         moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
         _body, message = self.encode('none', payload={'at': moment})
         self.assertEqual('2026-01-02T03:04:05.000000',
                          json.loads(message.body)['payload']['at'])
 
-    def test_what_json_cannot_hold_is_refused_without_showing_it(self):
+    def test_payload_invalid_in_json_is_rejected_without_its_content(self):
         circle = ['secret']
         circle.append(circle)
         deep = []
@@ -94,17 +96,18 @@ class EnvelopeTest(testtools.TestCase):
             self.assertNotIn('secret', str(error))
 
     @given(payload=JSON, subject=strategies.text(max_size=300))
-    def test_whatever_was_sent_is_read(self, payload, subject):
+    def test_arbitrary_payload_and_subject_are_decoded_unchanged(
+            self, payload, subject):
         for name in ('amqp1', 'none'):
             _body, message = self.encode(
                 name, subject=subject, payload=payload)
-            whole = json.loads(message.body)
+            content = json.loads(message.body)
             if name == 'amqp1':
-                whole = json.loads(whole['request']['oslo.message'])
-            self.assertEqual(payload, whole['payload'])
+                content = json.loads(content['request']['oslo.message'])
+            self.assertEqual(payload, content['payload'])
             self.assertEqual(subject.split('\0')[0], message.subject)
 
-    def test_long_and_short_ones(self):
+    def test_lengths_at_the_limits_of_the_encodings(self):
         for length in (0, 1, 255, 256, 70_000):
             text = 'x' * length
             _body, message = self.encode(

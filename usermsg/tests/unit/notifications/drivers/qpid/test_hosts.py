@@ -17,7 +17,7 @@ LOGINS = WORDS.filter(lambda text: text.isprintable())
 
 class HostTest(testtools.TestCase):
 
-    def test_all_parts_are_read(self):
+    def test_read_parses_all_parts_of_urls(self):
         self.assertEqual(
             (host.Host('a.example', 5671, True, 'me', 'p@ss,word'),
              host.Host('192.0.2.1', 99, False),
@@ -25,20 +25,20 @@ class HostTest(testtools.TestCase):
             hosts.read('amqps://me:p%40ss%2Cword@a.example, '
                        'amqp://192.0.2.1:99/,amqp://[2001:db8::1]'))
 
-    def test_a_host_is_shown_without_the_password(self):
+    def test_str_and_repr_of_host_hide_the_password(self):
         host, = hosts.read('amqps://me:secret@[2001:db8::1]:7')
         self.assertEqual('amqps://[2001:db8::1]:7', str(host))
         self.assertNotIn('secret', repr(host))
 
     @given(username=LOGINS, password=LOGINS)
-    def test_any_login_can_be_written(self, username, password):
+    def test_read_decodes_arbitrary_logins(self, username, password):
         login = ':'.join(parse.quote(text, safe='')
                          for text in (username, password))
         host, = hosts.read(f'amqp://{login}@h')
         self.assertEqual((username, password),
                          (host.username, host.password))
 
-    def test_what_is_wrong_is_named_without_what_it_holds(self):
+    def test_invalid_url_is_reported_by_position_without_its_text(self):
         for text in ('', 'h', 'http://me:secret@h', 'amqp://', 'amqp://:5',
                      'amqp://me:secret@', 'amqp://me:secret@h:x',
                      'amqp://me:secret@h:0', 'amqp://me:secret@h:65536',
@@ -55,57 +55,58 @@ class HostTest(testtools.TestCase):
             self.assertNotIn('secret', str(error))
 
     @given(strategies.text())
-    def test_any_text_is_read_or_refused(self, text):
+    def test_arbitrary_text_is_read_or_invalid(self, text):
         try:
-            found = hosts.read(text)
+            result = hosts.read(text)
         except exception.ConfigurationError:
             return
-        for each in found:
-            self.assertTrue(each.name and 0 < each.port < 65536)
+        for item in result:
+            self.assertTrue(item.name and 0 < item.port < 65536)
 
 
 class RotationTest(testtools.TestCase):
 
-    def rotation(self, *names, shortest=1, longest=30, jitter=0.0):
+    def rotation(self, *names, min_backoff=1, max_backoff=30,
+                 jitter=0.0):
         return hosts.Rotation(
-            [host.Host(name, 1, False) for name in names], shortest,
-            longest, lambda: jitter)
+            [host.Host(name, 1, False) for name in names], min_backoff,
+            max_backoff, lambda: jitter)
 
-    def test_all_are_tried_before_anything_is_waited_for(self):
+    def test_all_hosts_are_tried_before_the_first_delay(self):
         rotation = self.rotation('a', 'b', 'c')
-        tried, waits = [], []
+        names, delays = [], []
         for _ in range(4):
-            tried.append(rotation.host().name)
-            waits.append(rotation.failed())
-        self.assertEqual(['a', 'b', 'c', 'a'], tried)
-        self.assertEqual([0, 0, 1, 0], waits)
+            names.append(rotation.host().name)
+            delays.append(rotation.record_failure())
+        self.assertEqual(['a', 'b', 'c', 'a'], names)
+        self.assertEqual([0, 0, 1, 0], delays)
 
-    def test_the_wait_doubles_up_to_the_longest(self):
+    def test_backoff_doubles_up_to_the_maximum(self):
         rotation = self.rotation('a')
         self.assertEqual([1, 2, 4, 8, 16, 30, 30],
-                         [rotation.failed() for _ in range(7)])
+                         [rotation.record_failure() for _ in range(7)])
         for _ in range(5000):
-            self.assertEqual(30, rotation.failed())
+            self.assertEqual(30, rotation.record_failure())
 
-    def test_one_that_worked_is_kept_and_the_wait_begins_anew(self):
+    def test_success_keeps_the_host_and_resets_the_backoff(self):
         rotation = self.rotation('a', 'b')
         for _ in range(5):
-            rotation.failed()
+            rotation.record_failure()
         self.assertEqual('b', rotation.host().name)
-        rotation.worked()
+        rotation.record_success()
         self.assertEqual('b', rotation.host().name)
-        self.assertEqual(0, rotation.failed())
-        self.assertEqual(1, rotation.failed())
+        self.assertEqual(0, rotation.record_failure())
+        self.assertEqual(1, rotation.record_failure())
 
-    def test_not_all_wait_as_long(self):
+    def test_jitter_shortens_the_backoff_by_up_to_half(self):
         self.assertEqual(10, self.rotation(
-            'a', shortest=20, jitter=1.0).failed())
+            'a', min_backoff=20, jitter=1.0).record_failure())
 
-    def test_not_all_begin_with_the_same(self):
+    def test_jitter_selects_the_first_host(self):
         for jitter, name in ((0.0, 'a'), (0.4, 'b'), (0.99, 'c')):
             self.assertEqual(
                 name, self.rotation('a', 'b', 'c', jitter=jitter).host().name)
 
-    def test_a_longest_wait_below_the_shortest_is_the_shortest(self):
-        rotation = self.rotation('a', shortest=5, longest=1)
-        self.assertEqual([5, 5], [rotation.failed() for _ in range(2)])
+    def test_max_backoff_below_min_backoff_is_ignored(self):
+        rotation = self.rotation('a', min_backoff=5, max_backoff=1)
+        self.assertEqual([5, 5], [rotation.record_failure() for _ in range(2)])

@@ -7,7 +7,7 @@ from usermsg.tests import base
 
 
 class Build:
-    """How python-qpid-proton may have been built."""
+    """Fake of the module proton, built with or without TLS and SASL."""
 
     def __init__(self, tls, sasl):
         self.SSL = types.SimpleNamespace(present=lambda: tls)
@@ -16,20 +16,20 @@ class Build:
 
 class LibraryTest(base.TestCase):
 
-    def test_what_was_left_out_is_missed_where_it_is_needed(self):
-        for build, needed, words in (
+    def test_check_with_a_missing_feature_explains_the_installation(self):
+        for build, required, reason in (
                 (Build(tls=False, sasl=True), (True, False), 'without TLS'),
                 (Build(tls=True, sasl=False), (False, True), 'without SASL')):
             error = self.assertRaises(
                 exception.ConfigurationError, proton_library.check, build,
-                *needed)
-            for text in (words, '--no-deps python-qpid-proton', 'libssl-dev',
+                *required)
+            for text in (reason, '--no-deps python-qpid-proton', 'libssl-dev',
                          'libsasl2-dev', 'pkg-config'):
                 self.assertIn(text, str(error))
 
-    def test_what_is_not_needed_may_be_missing(self):
+    def test_check_ignores_missing_features_that_are_not_required(self):
         build = Build(tls=False, sasl=False)
         self.assertIs(build, proton_library.check(build, False, False))
 
-    def test_the_tests_have_a_whole_one(self):
+    def test_load_returns_a_build_with_tls_and_sasl(self):
         proton_library.load(tls=True, sasl=True)

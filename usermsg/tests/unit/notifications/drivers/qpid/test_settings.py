@@ -9,75 +9,77 @@ from usermsg.tests.fixtures import qpid_options
 
 class SettingsTest(qpid_options.Case):
 
-    def test_the_defaults(self):
-        found = self.read()
-        host, = found.hosts
+    def test_defaults(self):
+        defaults = self.read_settings()
+        host, = defaults.hosts
         self.assertEqual('amqp://localhost:5672', str(host))
-        self.assertFalse(found.tls or found.sasl)
-        self.assertEqual(('ANONYMOUS',), found.mechanisms[host])
-        self.assertEqual('openstack', found.exchange)
-        self.assertEqual((), found.capabilities)
+        self.assertFalse(defaults.tls or defaults.sasl)
+        self.assertEqual(('ANONYMOUS',), defaults.mechanisms[host])
+        self.assertEqual('openstack', defaults.exchange)
+        self.assertEqual((), defaults.capabilities)
 
-    def test_passwords_are_not_shown(self):
-        found = self.read(hosts='amqps://me:secret@h',
-                          ssl_key_password='secret')
-        self.assertNotIn('secret', repr(found))
+    def test_repr_hides_passwords(self):
+        result = self.read_settings(hosts='amqps://me:secret@h',
+                                    ssl_key_password='secret')
+        self.assertNotIn('secret', repr(result))
 
-    def test_reading_it_again_is_possible(self):
+    def test_settings_can_be_read_twice_from_one_configuration(self):
         conf = self.conf(max_in_flight=7)
         settings.Settings(conf)
         self.assertEqual(7, settings.Settings(conf).max_in_flight)
 
-    def test_one_configuration_does_not_change_another(self):
+    def test_override_in_one_configuration_leaves_another_unchanged(self):
         conf = self.conf()
         settings.Settings(conf)
         conf.set_override('max_in_flight', 7, 'oslo_messaging_qpid')
-        self.assertEqual(500, self.read().max_in_flight)
+        self.assertEqual(500, self.read_settings().max_in_flight)
 
-    def test_the_exchange_is_that_of_the_service(self):
+    def test_exchange_defaults_to_control_exchange(self):
         conf = self.conf()
         self.useFixture(conffixture.ConfFixture(conf))
         conf.set_override('control_exchange', 'nova')
         self.assertEqual('nova', settings.Settings(conf).exchange)
-        conf.set_override('exchange', 'ours', 'oslo_messaging_qpid')
-        self.assertEqual('ours', settings.Settings(conf).exchange)
+        conf.set_override('exchange', 'images', 'oslo_messaging_qpid')
+        self.assertEqual('images', settings.Settings(conf).exchange)
 
-    def test_a_vhost_goes_to_the_address_or_to_the_connection(self):
-        self.assertEqual('east', self.read(vhost='east').hostname)
+    def test_vhost_is_the_hostname_unless_the_address_contains_it(self):
+        self.assertEqual('east', self.read_settings(vhost='east').hostname)
         for address in ('legacy', 'routable', '{vhost}/{topic}'):
             self.assertIsNone(
-                self.read(vhost='east', address=address).hostname)
+                self.read_settings(vhost='east', address=address).hostname)
 
-    def test_a_node_can_be_asked_for(self):
+    def test_create_sets_the_capabilities(self):
         for kind in ('queue', 'topic'):
             self.assertEqual(('create-on-demand', kind),
-                             self.read(create=kind).capabilities)
+                             self.read_settings(create=kind).capabilities)
 
-    def test_what_is_wrong_is_named(self):
-        self.refused('hosts', hosts='amqp://me:secret@h/v')
-        self.refused('address', address='{nobody}')
-        self.refused('subject', subject='{nobody}')
-        self.refused('max_in_flight', max_in_flight=0)
-        self.refused('max_in_flight', max_in_flight='many')
-        self.refused('envelope', envelope='paper')
-        self.refused('connect_timeout', connect_timeout=0)
-        self.refused('ssl_ca_file', '/nowhere', ssl_ca_file='/nowhere')
+    def test_invalid_value_names_the_option(self):
+        self.assert_invalid('hosts', hosts='amqp://me:secret@h/v')
+        self.assert_invalid('address', address='{unknown}')
+        self.assert_invalid('subject', subject='{unknown}')
+        self.assert_invalid('max_in_flight', max_in_flight=0)
+        self.assert_invalid('max_in_flight', max_in_flight='many')
+        self.assert_invalid('envelope', envelope='paper')
+        self.assert_invalid('connect_timeout', connect_timeout=0)
+        self.assert_invalid('ssl_ca_file', '/nowhere', ssl_ca_file='/nowhere')
         pem = self.write('a.pem', '')
-        self.refused('ssl_cert_file', 'ssl_key_file', ssl_cert_file=pem)
-        self.refused('ssl_cert_file', 'ssl_key_file', ssl_key_file=pem)
+        self.assert_invalid('ssl_cert_file', 'ssl_key_file', ssl_cert_file=pem)
+        self.assert_invalid('ssl_cert_file', 'ssl_key_file', ssl_key_file=pem)
 
-    def test_an_invalid_value_is_named_with_its_file(self):
+    def test_invalid_value_in_a_file_names_the_file(self):
         error = self.assertRaises(
-            exception.ConfigurationError, self.read, connect_timeout='soon')
+            exception.ConfigurationError, self.read_settings,
+            connect_timeout='soon')
         self.assertTrue(str(error).startswith(
             f'{self.home}/other.conf: [oslo_messaging_qpid] '
             'connect_timeout is not valid: '), error)
         self.assertNotIn('Locations', str(error))
 
-    def test_a_variable_that_cannot_be_read_is_named(self):
+    def test_invalid_value_in_the_environment_names_the_variable(self):
         self.useFixture(fixtures.EnvironmentVariable(
             'OS_OSLO_MESSAGING_QPID__MAX_IN_FLIGHT', 'many'))
-        error = self.assertRaises(exception.ConfigurationError, self.read)
+        error = self.assertRaises(
+            exception.ConfigurationError, self.read_settings)
         self.assertTrue(str(error).startswith(
             'the environment variable OS_OSLO_MESSAGING_QPID__MAX_IN_FLIGHT: '
             '[oslo_messaging_qpid] max_in_flight is not valid: '), error)
@@ -86,10 +88,10 @@ class SettingsTest(qpid_options.Case):
 class MechanismsTest(qpid_options.Case):
 
     def mechanisms(self, hosts, **options):
-        found = self.read(hosts=hosts, **options)
-        return [found.mechanisms[host] for host in found.hosts]
+        result = self.read_settings(hosts=hosts, **options)
+        return [result.mechanisms[host] for host in result.hosts]
 
-    def test_a_password_is_sent_as_it_is_only_where_it_is_safe(self):
+    def test_plain_is_permitted_only_with_tls_or_the_option(self):
         tls, plain = self.mechanisms(
             'amqps://me:secret@a,amqp://me:secret@b')
         self.assertIn('PLAIN', tls)
@@ -99,27 +101,29 @@ class MechanismsTest(qpid_options.Case):
                                  allow_plain_without_tls=True)
         self.assertIn('PLAIN', plain)
 
-    def test_nobody_with_a_name_is_anonymous(self):
-        for found in self.mechanisms('amqps://me:secret@a,amqp://me:secret@b',
-                                     allow_plain_without_tls=True):
-            self.assertNotIn('ANONYMOUS', found)
-            self.assertNotIn('EXTERNAL', found)
+    def test_user_name_excludes_anonymous_and_external(self):
+        for mechanisms in self.mechanisms(
+                'amqps://me:secret@a,amqp://me:secret@b',
+                allow_plain_without_tls=True):
+            self.assertNotIn('ANONYMOUS', mechanisms)
+            self.assertNotIn('EXTERNAL', mechanisms)
 
-    def test_a_certificate_is_a_name(self):
+    def test_client_certificate_selects_external(self):
         pem = self.write('a.pem', '')
         files = {'ssl_cert_file': pem, 'ssl_key_file': pem}
         self.assertEqual([('EXTERNAL',), ('ANONYMOUS',)], self.mechanisms(
             'amqps://a,amqp://b', **files))
 
-    def test_those_that_are_named_are_taken(self):
+    def test_sasl_mechanisms_replaces_the_defaults(self):
         self.assertEqual([('GSSAPI', 'SCRAM-SHA-1')], self.mechanisms(
             'amqp://me:secret@a', sasl_mechanisms='gssapi  SCRAM-SHA-1'))
 
-    def test_those_that_cannot_be_are_refused(self):
-        self.refused('sasl_mechanisms', 'PLAIN', 'allow_plain_without_tls',
-                     hosts='amqps://me:secret@a,amqp://me:secret@b',
-                     sasl_mechanisms='PLAIN')
-        self.refused('sasl_mechanisms', 'user name', hosts='amqps://a',
-                     sasl_mechanisms='PLAIN')
-        self.refused('sasl_mechanisms', hosts='amqp://a',
-                     sasl_mechanisms='ANONYMOUS,EXTERNAL')
+    def test_unusable_sasl_mechanisms_are_invalid(self):
+        self.assert_invalid('sasl_mechanisms', 'PLAIN',
+                            'allow_plain_without_tls',
+                            hosts='amqps://me:secret@a,amqp://me:secret@b',
+                            sasl_mechanisms='PLAIN')
+        self.assert_invalid('sasl_mechanisms', 'user name', hosts='amqps://a',
+                            sasl_mechanisms='PLAIN')
+        self.assert_invalid('sasl_mechanisms', hosts='amqp://a',
+                            sasl_mechanisms='ANONYMOUS,EXTERNAL')
