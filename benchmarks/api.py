@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many requests a second usermsg answers, next to a bare application.
+"""Requests per second of usermsg, compared to a bare application.
 
     python benchmarks/api.py [--database NAME ...] [--case NAME ...]
 
-Both are served by uWSGI with one process of one thread, on the same
-database, and asked in turns through one connection. ``bare.py`` is the
-other. See README.rst for how to read the figures.
+Both are served by uWSGI with one process of one thread, on the same database,
+and receive requests alternately through one connection. ``bare.py`` is the
+bare application. README.rst explains the results.
 """
 
 import argparse
@@ -32,25 +32,28 @@ from usermsg.db import migration  # noqa: E402
 from usermsg import service  # noqa: E402
 from usermsg.tests.fixtures import servers  # noqa: E402
 
-WRITTEN = '5b1f2cc5a0e94d7396e2' + '0f6f3a7c81de'  # a project
+#: Project of the created messages.
+WRITE_PROJECT = '5b1f2cc5a0e94d7396e2' + '0f6f3a7c81de'
 EVENTS = ('VOLUME_VOLUME_001_003', 'VOLUME_000002')
 REQUEST_ID = 'req-3f1d0b8e-6c1a-4d8b-9a53-0e2c7f9b4a61'
-# What a request has in place of a number that it alone has.
-PLACE = b'########'
+# Placeholder for a number that is unique to each request.
+PLACEHOLDER = b'########'
 WARM_UP = 20
-# Not in the answers of both: they are of messages of their own.
-OWN = ('id', 'created_at', 'guaranteed_until', 'links')
+# Attributes that differ between the two applications, as each creates its
+# messages.
+DIFFERING = ('id', 'created_at', 'guaranteed_until', 'links')
 
 
-class Different(Exception):
-    """The two applications don't answer the same, or one doesn't answer."""
+class Mismatch(Exception):
+    """The two responses differ, or an application does not respond."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """One kind of request.
+    """Kind of request.
 
-    :param creates: of an answer only what was asked for can be compared
+    :param creates: whether it creates messages, whose ids and times are not
+        compared
     """
 
     name: str
@@ -58,15 +61,15 @@ class Case:
     creates: bool = False
 
     def requests(self, numbers):
-        """The bytes of one request after the other, for ever."""
-        if PLACE not in self.request:
+        """Generate requests without end, each as bytes."""
+        if PLACEHOLDER not in self.request:
             return itertools.repeat(self.request)
-        return (self.request.replace(PLACE, b'%08d' % number)
+        return (self.request.replace(PLACEHOLDER, b'%08d' % number)
                 for number in numbers)
 
 
 def http(method, address, project, roles, content=None):
-    """The bytes of a request, with headers as services send them."""
+    """Return a request as bytes, with the headers that services send."""
     body = b'' if content is None else orjson.dumps(content)
     lines = [f'{method} {address} HTTP/1.1', 'Host: 127.0.0.1',
              'User-Agent: benchmark', 'Accept: application/json',
@@ -79,44 +82,47 @@ def http(method, address, project, roles, content=None):
     return '\r\n'.join([*lines, '', '']).encode() + body
 
 
-def entries(count, with_source=False):
+def make_entries(count, with_source=False):
     for number in range(count):
-        entry = {'event_id': 'VOLUME_000002', 'project_id': WRITTEN,
+        entry = {'event_id': 'VOLUME_000002', 'project_id': WRITE_PROJECT,
                  'resource_type': 'VOLUME',
                  'resource_uuid': str(uuid.UUID(int=number * 7919 << 90)),
                  'message_level': 'ERROR'}
         if with_source:
-            entry['source_id'] = f'benchmark-{PLACE.decode()}-{number}'
+            entry['source_id'] = f'benchmark-{PLACEHOLDER.decode()}-{number}'
         yield entry
 
 
-def make_cases(found=('',)):
-    """Every case.
+def make_cases(message_ids=('',)):
+    """Return all cases.
 
-    :param found: ids of the large project, newest first
+    :param message_ids: of the large project, newest first
     """
     def get(address):
         return http('GET', address, data.PROJECT, 'member')
 
     def post(content):
-        return http('POST', '/v3/messages', WRITTEN, 'service', content)
+        return http('POST', '/v3/messages', WRITE_PROJECT, 'service',
+                    content)
 
-    deep = found[len(found) * 2 // 3]
+    marker = message_ids[len(message_ids) * 2 // 3]
     return [
         *(Case(f'list({limit})', get(f'/v3/messages?limit={limit}'))
           for limit in (10, 100, 1000)),
-        Case('page at depth', get(f'/v3/messages?limit=100&marker={deep}')),
-        Case('show', get(f'/v3/messages/{found[len(found) // 2]}')),
-        Case('create(1)', post({'message': next(entries(1))}), creates=True),
-        Case('create(100)', post({'messages': list(entries(100))}),
+        Case('page at depth', get(f'/v3/messages?limit=100&marker={marker}')),
+        Case('show', get(
+            f'/v3/messages/{message_ids[len(message_ids) // 2]}')),
+        Case('create(1)', post({'message': next(make_entries(1))}),
+             creates=True),
+        Case('create(100)', post({'messages': list(make_entries(100))}),
              creates=True),
         Case('create(100), source_id',
-             post({'messages': list(entries(100, True))}), creates=True),
+             post({'messages': list(make_entries(100, True))}), creates=True),
     ]
 
 
 class Client:
-    """One connection that is kept, and as little work as can be.
+    """HTTP client with a persistent connection and as little work as possible.
 
     :param port: of 127.0.0.1
     """
@@ -126,7 +132,7 @@ class Client:
     def __init__(self, port):
         self._socket = socket.create_connection(('127.0.0.1', port), 60)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        # A timeout of Python's would poll before each call.
+        # With a timeout of the Python socket each call would poll first.
         self._socket.settimeout(None)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO,
                                 struct.pack('ll', 60, 0))
@@ -139,8 +145,8 @@ class Client:
     def __exit__(self, *exc_info):
         self._socket.close()
 
-    def ask(self, request):
-        """Send one request; where in the buffer its answer's body is."""
+    def send(self, request):
+        """Send a request; return start and end of the body in the buffer."""
         self._socket.sendall(request)
         end, received = -1, 0
         while end < 0:
@@ -157,18 +163,18 @@ class Client:
         try:
             count = self._socket.recv_into(view, 0, flags)
         except BlockingIOError:
-            raise Different('a server does not answer') from None
+            raise Mismatch('a server does not respond') from None
         if not count:
-            raise Different('a server closed the connection')
+            raise Mismatch('a server closed the connection')
         return count
 
     def status(self):
-        """Of the last answer."""
+        """Return the status of the last response."""
         return int(self._buffer[9:12])
 
-    def answer(self, request):
-        """Status, headers in lower case, and body."""
-        start, end = self.ask(request)
+    def fetch(self, request):
+        """Return status, headers with lower-case names, and body."""
+        start, end = self.send(request)
         lines = self._buffer[:start].decode('latin-1').split('\r\n')[1:-2]
         headers = {name.lower(): value.strip() for name, _, value in
                    (line.partition(':') for line in lines)}
@@ -176,14 +182,14 @@ class Client:
 
 
 class Server:
-    """An application, served by one process of one thread.
+    """uWSGI server of an application, one process of one thread.
 
     :param application: as in 'package.module:application'
-    :param env: what to change in the environment
+    :param env: changes of the environment
     """
 
     def __init__(self, application, env=None):
-        # uWSGI's --http-socket ends each connection after one answer.
+        # uWSGI's --http-socket closes the connection after each response.
         self.port = servers.free_port()
         self._uwsgi = servers.Uwsgi(application, env, [
             '--http11-socket', f'127.0.0.1:{self.port}',
@@ -196,56 +202,59 @@ class Server:
         self._uwsgi.stop()
 
     def content(self, case, numbers):
-        """Status, and what the answer says, without what is its own."""
+        """Return status, content without differing attributes, and length."""
         with Client(self.port) as client:
-            status, headers, body = client.answer(
+            status, headers, body = client.fetch(
                 next(case.requests(numbers)))
         content = json.loads(body)
         if case.creates and status < 300:
-            found = content.get('messages') or [content['message']]
-            for message in found:
-                for name in OWN:
+            messages = content.get('messages') or [content['message']]
+            for message in messages:
+                for name in DIFFERING:
                     if not message.pop(name, None):
-                        raise Different(f'{case.name}: no {name}')
+                        raise Mismatch(f'{case.name}: a message has no {name}')
             if 'message' in content and 'location' not in headers:
-                raise Different(f'{case.name}: no Location')
+                raise Mismatch(
+                    f'{case.name}: the response has no header Location')
         return status, content, len(body)
 
     def rate(self, requests, seconds):
-        """Requests per second, of one turn."""
+        """Return the requests per second of one turn."""
         clock = time.perf_counter
         with Client(self.port) as client:
             for request in itertools.islice(requests, WARM_UP):
-                client.ask(request)
+                client.send(request)
             count = 0
             start = now = clock()
             end = start + seconds
             while now < end:
-                client.ask(next(requests))
+                client.send(next(requests))
                 count += 1
                 now = clock()
                 if client.status() >= 300:
-                    raise Different(f'suddenly {client.status()}')
+                    raise Mismatch(
+                        f'a response has the status {client.status()}')
         return count / (now - start)
 
 
 def compare(case, usermsg, bare, numbers):
-    """How long the answer is, in bytes.
+    """Compare the responses; return their length in bytes.
 
-    :raises Different: the two don't answer the same
+    :raises Mismatch: the two responses differ
     """
-    ours, theirs = (server.content(case, numbers)
-                    for server in (usermsg, bare))
-    if ours[:2] == theirs[:2] and ours[0] < 300:
-        return ours[2]
-    raise Different(
-        f'{case.name}: usermsg answers {ours[0]} '
-        f'{json.dumps(ours[1])[:500]}\n'
-        f'bare.py answers {theirs[0]} {json.dumps(theirs[1])[:500]}')
+    response, bare_response = (server.content(case, numbers)
+                               for server in (usermsg, bare))
+    if response[:2] == bare_response[:2] and response[0] < 300:
+        return response[2]
+    raise Mismatch(
+        f'{case.name}: the response of usermsg is {response[0]} '
+        f'{json.dumps(response[1])[:500]}\n'
+        f'that of bare.py is {bare_response[0]} '
+        f'{json.dumps(bare_response[1])[:500]}')
 
 
 def measure(case, usermsg, bare, nothing, rounds, seconds, numbers):
-    """The figures of one case, as they are printed."""
+    """Measure a case; return the results as they are printed, a dict."""
     length = compare(case, usermsg, bare, numbers)
     rates = {usermsg: [], bare: []}
     order = [usermsg, bare]
@@ -256,10 +265,10 @@ def measure(case, usermsg, bare, nothing, rounds, seconds, numbers):
         order.reverse()
     request = case.request.replace(
         b'\r\n', b'\r\nX-Bytes: %d\r\n' % length, 1)
-    # Of two turns that follow each other: what else the machine does changes
-    # more from one minute to the next than from one turn to the next.
-    ratios = [ours / theirs
-              for ours, theirs in zip(rates[usermsg], rates[bare])]
+    # Ratios of two successive turns: the load of the machine changes more over
+    # minutes than between two turns.
+    ratios = [rate / bare_rate for rate, bare_rate in zip(
+        rates[usermsg], rates[bare])]
     return {
         'case': case.name,
         'usermsg': round(statistics.median(rates[usermsg]), 1),
@@ -273,7 +282,7 @@ def measure(case, usermsg, bare, nothing, rounds, seconds, numbers):
 
 
 def configure(url, directory):
-    """The path of a configuration file, as an operator would write it."""
+    """Write a configuration file as an operator would; return its path."""
     return directory.write('usermsg.conf', f'''
 [DEFAULT]
 log_file = {directory.path('usermsg.log')}
@@ -287,15 +296,15 @@ trust_host_header = true
 
 
 def prepare(runtime, count):
-    """Fill the database; the ids of its large project, newest first."""
+    """Fill the database; return ids of its large project, newest first."""
     migration.sync(runtime.db)
-    found = data.fill(runtime.db, count, count // 3)
+    message_ids = data.fill(runtime.db, count, count // 3)
     runtime.db.dispose()
-    return found
+    return message_ids
 
 
-def environments(url, path, runtime, directory):
-    """What usermsg and bare.py find in theirs."""
+def make_environments(url, path, runtime, directory):
+    """Return the environment variables of usermsg and of bare.py."""
     texts = directory.write('texts.json', json.dumps({
         event: runtime.catalogue.describe(event).user_message
         for event in EVENTS}))
@@ -304,49 +313,49 @@ def environments(url, path, runtime, directory):
 
 
 def run(name, arguments):
-    """The figures of each case on one database."""
+    """Measure each case on one database; generate the results."""
     numbers = itertools.count()
     with data.DATABASES[name]() as url, servers.Process() as directory:
         path = configure(url, directory)
         runtime = service.make_runtime(
             config.load_config(['--config-file', path]))
-        note(f'{name}: writing {arguments.rows * 4 // 3:,} rows')
+        log(f'{name}: writing {arguments.rows * 4 // 3:,} rows')
         cases = make_cases(prepare(runtime, arguments.rows))
-        ours, theirs = environments(url, path, runtime, directory)
-        with (Server('usermsg.wsgi.api:application', ours) as usermsg,
-              Server('bare:application', theirs) as bare,
+        env, bare_env = make_environments(url, path, runtime, directory)
+        with (Server('usermsg.wsgi.api:application', env) as usermsg,
+              Server('bare:application', bare_env) as bare,
               Server('bare:nothing') as nothing):
             for case in cases:
                 if arguments.case and case.name not in arguments.case:
                     continue
-                found = measure(case, usermsg, bare, nothing,
-                                arguments.rounds, arguments.seconds, numbers)
-                note(f'{name}: {case.name}: {found["ratio"]}')
-                yield {'database': name, **found}
+                row = measure(case, usermsg, bare, nothing,
+                              arguments.rounds, arguments.seconds, numbers)
+                log(f'{name}: {case.name}: {row["ratio"]}')
+                yield {'database': name, **row}
 
 
-def note(text):
+def log(text):
     print(f'# {text}', file=sys.stderr, flush=True)
 
 
-def show(figures):
-    """Print the table."""
+def print_table(results):
+    """Print the results as a table."""
     print(f'{"":<11}{"":<23}{"requests/s":>19}{"":>8}{"":>14}'
           f'{"client":>9}')
     print(f'{"database":<11}{"case":<23}{"usermsg":>10}{"bare":>9}'
-          f'{"ratio":>8}{"from - to":>14}{"at most":>9}')
-    for row in figures:
+          f'{"ratio":>8}{"from - to":>14}{"limit":>9}')
+    for row in results:
         print('{database:<11}{case:<23}{usermsg:>10.0f}{bare:>9.0f}'
               '{ratio:>8.2f}{ratio_least:>7.2f} -{ratio_most:>5.2f}'
               '{client:>9.0f}'.format(**row))
 
 
 def positive(kind):
-    """A type of argparse."""
+    """Return an argparse type for positive numbers."""
     def convert(text):
         value = kind(text)
         if not value > 0:
-            raise argparse.ArgumentTypeError('must be more than 0')
+            raise argparse.ArgumentTypeError('must be greater than 0')
         return value
     return convert
 
@@ -356,30 +365,31 @@ def main():
     parser = argparse.ArgumentParser(
         description='Compare usermsg to a bare WSGI application.')
     parser.add_argument('--database', action='append',
-                        choices=data.DATABASES, help='all if left out')
+                        choices=data.DATABASES, help='default: all')
     parser.add_argument('--case', action='append', choices=names,
                         metavar='NAME',
-                        help=f'all if left out: {"; ".join(names)}')
+                        help=f'default: all of {"; ".join(names)}')
     parser.add_argument('--rounds', type=positive(int), default=15,
-                        help='turns of each application (default: 15)')
+                        help='number of turns of each application '
+                        '(default: 15)')
     parser.add_argument('--seconds', type=positive(float), default=0.5,
-                        help='how long a turn is (default: 0.5)')
+                        help='duration of a turn (default: 0.5)')
     parser.add_argument('--rows', type=positive(int), default=100_000,
-                        help='messages of the large project; others have a '
-                        'third as many (default: 100000)')
+                        help='number of messages of the large project; other '
+                        'projects have a third as many (default: 100000)')
     parser.add_argument('--json', action='store_true',
                         help='print JSON instead of a table')
     arguments = parser.parse_args()
-    figures = []
+    results = []
     try:
         for name in arguments.database or data.DATABASES:
-            figures += run(name, arguments)
-    except (Different, servers.Missing) as error:
-        sys.exit(f'This cannot be measured: {error}')
+            results += run(name, arguments)
+    except (Mismatch, servers.Missing) as error:
+        sys.exit(f'The benchmark failed: {error}')
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(results, indent=2))
     else:
-        show(figures)
+        print_table(results)
     return 0
 
 

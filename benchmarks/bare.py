@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages without usermsg: what the database and the server cost.
+"""Messages API without usermsg: the cost of the database and the server.
 
-A WSGI application of a driver, orjson and no more, which answers the
-requests of ``api.py`` as usermsg does: the same statements, in transactions
-that are as durable, and the same content. It checks no policy and hardly
-what it is given. Nobody should serve users with it.
+A WSGI application that consists of a database driver and orjson only, and
+responds to the requests of ``api.py`` as usermsg does: the same statements, in
+transactions that are as durable, and the same content. It checks no policy and
+hardly validates its input. Do not serve users with it.
 
-It reads ``BARE_DATABASE``, the address of the database, and ``BARE_TEXTS``,
-a file of JSON: event id -> what to tell the user.
+It reads the environment variables ``BARE_DATABASE``, the URL of the database,
+and ``BARE_TEXTS``, the path of a JSON file: event id -> user message.
 """
 
 import contextlib
@@ -40,12 +40,12 @@ JSON = ('Content-Type', 'application/json')
 
 
 class Driver:
-    """What the three have in common.
+    """Common part of the three database drivers.
 
-    :param connection: of the driver; commits each statement by itself
+    :param connection: DB-API connection in autocommit mode
     """
 
-    mark = '%s'
+    placeholder = '%s'
     begin = 'BEGIN'
     hint = ''
 
@@ -54,17 +54,17 @@ class Driver:
 
     def select(self, statement, values):
         with contextlib.closing(self._connection.cursor()) as cursor:
-            cursor.execute(statement.replace('%s', self.mark), values)
+            cursor.execute(statement.replace('%s', self.placeholder), values)
             return cursor.fetchall()
 
     def insert(self, tables):
-        """Rows into tables, in one transaction.
+        """Insert rows in one transaction.
 
-        :param tables: (name, columns, rows) of each
+        :param tables: a list of (name, columns, rows)
         """
         with contextlib.closing(self._connection.cursor()) as cursor:
             if sum(len(rows) for _name, _columns, rows in tables) == 1:
-                self._insert(cursor, *tables[0])  # a transaction by itself
+                self._insert(cursor, *tables[0])  # in autocommit mode
                 return
             cursor.execute(self.begin)
             try:
@@ -78,13 +78,13 @@ class Driver:
     def _insert(self, cursor, name, columns, rows):
         cursor.executemany(
             f'INSERT INTO {name} ({", ".join(columns)}) '
-            f'VALUES ({", ".join([self.mark] * len(columns))})', rows)
+            f'VALUES ({", ".join([self.placeholder] * len(columns))})', rows)
 
     to_column = from_column = staticmethod(lambda time: time)
 
 
 class SQLite(Driver):
-    mark = '?'
+    placeholder = '?'
     begin = 'BEGIN IMMEDIATE'
 
     def __init__(self, url):
@@ -92,7 +92,7 @@ class SQLite(Driver):
         self._connection.execute('PRAGMA journal_mode = WAL')
         self._connection.execute('PRAGMA synchronous = NORMAL')
 
-    # It keeps texts, in the form that SQLAlchemy gives them.
+    # SQLite stores times as text, in the format of SQLAlchemy.
     to_column = staticmethod(
         lambda time: time.isoformat(' ', 'microseconds'))
     from_column = staticmethod(datetime.datetime.fromisoformat)
@@ -119,7 +119,8 @@ class PostgreSQL(Driver):
             host=url.host, port=url.port, user=url.username,
             password=url.password, dbname=url.database))
         self._connection.autocommit = True
-        # See usermsg.db.engine: without them it may plan otherwise.
+        # See usermsg.db.engine: without these settings PostgreSQL may choose
+        # another plan.
         with self._connection.cursor() as cursor:
             cursor.execute(
                 'SET enable_seqscan=off; SET enable_bitmapscan=off;'
@@ -127,7 +128,7 @@ class PostgreSQL(Driver):
                 'SET seq_page_cost=0; SET random_page_cost=0')
 
     def _insert(self, cursor, name, columns, rows):
-        # Its executemany sends a statement for each row.
+        # executemany of psycopg2 sends a statement for each row.
         self._insert_many(
             cursor, f'INSERT INTO {name} ({", ".join(columns)}) VALUES %s',
             rows, page_size=MAX_LIMIT)
@@ -136,10 +137,10 @@ class PostgreSQL(Driver):
 DATABASES = {'sqlite': SQLite, 'mysql': MariaDB, 'postgresql': PostgreSQL}
 
 
-class Refusal(Exception):
-    """An answer that isn't what was asked for.
+class HTTPError(Exception):
+    """Error response.
 
-    :param status: of HTTP
+    :param status: HTTP status, an integer
     """
 
     def __init__(self, status, reason):
@@ -148,11 +149,11 @@ class Refusal(Exception):
 
 
 class Bare:
-    """The application.
+    """The WSGI application.
 
-    :param connect: makes what talks to the database; called by the first
-        request, because connections don't survive the fork of a worker
-    :param texts: event id -> what to tell the user
+    :param connect: function that returns a :class:`Driver`; called by the
+        first request, because connections don't survive the fork of a worker
+    :param texts: event id -> user message
     """
 
     def __init__(self, connect, texts):
@@ -165,8 +166,8 @@ class Bare:
             self._database = self._connect()
         headers = []
         try:
-            status, content = self._answer(environ, headers)
-        except Refusal as error:
+            status, content = self._respond(environ, headers)
+        except HTTPError as error:
             status, content = error.status, {'error': str(error)}
         body = orjson.dumps(content, option=orjson.OPT_NAIVE_UTC)
         start_response(
@@ -174,7 +175,7 @@ class Bare:
             [*headers, JSON, ('Content-Length', str(len(body)))])
         return [body]
 
-    def _answer(self, environ, headers):
+    def _respond(self, environ, headers):
         method = environ['REQUEST_METHOD']
         segments = environ['PATH_INFO'].strip('/').split('/')
         address = (f'{environ["wsgi.url_scheme"]}://'
@@ -184,34 +185,34 @@ class Bare:
                 return 200, self._list(environ, address)
             if method == 'POST':
                 return 201, self._create(environ, address, headers)
-            raise Refusal(405, 'method')
+            raise HTTPError(405, 'method')
         if segments[:2] == ['v3', 'messages'] and len(segments) == 3:
             if method != 'GET':
-                raise Refusal(405, 'method')
+                raise HTTPError(405, 'method')
             return 200, self._show(environ, address, segments[2])
-        raise Refusal(404, 'path')
+        raise HTTPError(404, 'path')
 
     def _list(self, environ, address):
         values = dict(urllib.parse.parse_qsl(environ['QUERY_STRING']))
         try:
             limit = min(int(values.get('limit', MAX_LIMIT)), MAX_LIMIT)
         except ValueError:
-            raise Refusal(400, 'limit') from None
+            raise HTTPError(400, 'limit') from None
         if limit < 1:
-            raise Refusal(400, 'limit')
+            raise HTTPError(400, 'limit')
         conditions = 'project_id = %s'
         parameters = [environ['HTTP_X_PROJECT_ID']]
         marker = values.get('marker')
         if marker is not None:
             if not UUID.fullmatch(marker):
-                raise Refusal(400, 'marker')
+                raise HTTPError(400, 'marker')
             conditions += ' AND id < %s'
             parameters.append(marker)
         rows = self._database.select(
             f'SELECT {", ".join(COLUMNS)} FROM messages'
             f'{self._database.hint} WHERE {conditions} '
             'ORDER BY id DESC LIMIT %s', (*parameters, limit + 1))
-        content = {'messages': self._views(rows[:limit], address)}
+        content = {'messages': self._make_views(rows[:limit], address)}
         if len(rows) > limit:
             query = urllib.parse.urlencode(
                 {**values, 'marker': rows[limit - 1][0]})
@@ -221,14 +222,14 @@ class Bare:
 
     def _show(self, environ, address, message_id):
         if not UUID.fullmatch(message_id):
-            raise Refusal(404, 'message')
+            raise HTTPError(404, 'message')
         rows = self._database.select(
             f'SELECT {", ".join(COLUMNS)} FROM messages '
             'WHERE id = %s AND project_id = %s',
             (message_id, environ['HTTP_X_PROJECT_ID']))
         if not rows:
-            raise Refusal(404, 'message')
-        return {'message': self._views(rows, address)[0]}
+            raise HTTPError(404, 'message')
+        return {'message': self._make_views(rows, address)[0]}
 
     def _create(self, environ, address, headers):
         length = int(environ.get('CONTENT_LENGTH') or 0)
@@ -236,23 +237,23 @@ class Bare:
             body = orjson.loads(environ['wsgi.input'].read(length))
             entries = body['messages'] if 'messages' in body else [
                 body['message']]
-            rows, keys = self._rows(environ, entries)
+            rows, keys = self._make_rows(environ, entries)
         except (KeyError, TypeError, ValueError) as error:
-            raise Refusal(400, str(error)) from None
-        # The keys first: they are what may collide.
+            raise HTTPError(400, str(error)) from None
+        # The source keys first: only they may collide.
         self._database.insert([
             table for table in (('source_keys', KEY_COLUMNS, keys),
                                 ('messages', COLUMNS, rows)) if table[2]])
-        views = self._views(rows, address)
+        views = self._make_views(rows, address)
         if 'messages' in body:
             return {'messages': [{**view, 'status': 201} for view in views]}
         headers.append(('Location', views[0]['links'][0]['href']))
         return {'message': views[0]}
 
-    def _rows(self, environ, entries):
-        """Rows of messages and of source keys.
+    def _make_rows(self, environ, entries):
+        """Return rows of messages and of source keys.
 
-        :raises KeyError, ValueError: something is missing or wrong
+        :raises KeyError, ValueError: a value is missing or invalid
         """
         request_id = environ.get('HTTP_X_OPENSTACK_REQUEST_ID')
         to_column = self._database.to_column
@@ -260,7 +261,7 @@ class Bare:
         now = datetime.datetime.now(
             datetime.timezone.utc).replace(tzinfo=None)
         for entry in entries:
-            now += MICROSECOND  # they are listed in their order
+            now += MICROSECOND  # so that lists keep the order of the request
             message_id = _mint(now)
             event_id, level = entry['event_id'], entry['message_level']
             if event_id not in self._texts or level not in (
@@ -281,7 +282,7 @@ class Bare:
                              to_column(now + TTL + KEY_GRACE)))
         return rows, sorted(keys)
 
-    def _views(self, rows, address):
+    def _make_views(self, rows, address):
         texts = self._texts
         from_column = self._database.from_column
         return [{
@@ -301,7 +302,7 @@ class Bare:
 
 
 def _mint(now):
-    """As usermsg.objects.ids.mint, for a naive time in UTC."""
+    """Return an id as usermsg.objects.ids.mint, for a naive time in UTC."""
     microseconds = (now - datetime.datetime(1970, 1, 1)) // MICROSECOND
     milliseconds, rest = divmod(microseconds, 1000)
     digits = f'{milliseconds:012x}7{rest * 4096 // 1000:03x}' \
@@ -311,14 +312,14 @@ def _mint(now):
 
 
 def nothing(environ, start_response):
-    """As many bytes as the request wants: what the client can ask at most."""
+    """Return as many bytes as requested; measures the limit of the client."""
     environ['wsgi.input'].read(int(environ.get('CONTENT_LENGTH') or 0))
     body = bytes(int(environ.get('HTTP_X_BYTES', 0)))
     start_response('200 OK', [JSON, ('Content-Length', str(len(body)))])
     return [body]
 
 
-def _application():
+def _make_application():
     url = sqlalchemy.make_url(os.environ['BARE_DATABASE'])
     with open(os.environ['BARE_TEXTS'], 'rb') as stream:
         texts = orjson.loads(stream.read())
@@ -327,4 +328,4 @@ def _application():
 
 
 if 'BARE_DATABASE' in os.environ:
-    application = _application()
+    application = _make_application()

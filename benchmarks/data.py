@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the benchmarks read: databases with many messages in them."""
+"""Databases with many messages, and the command line of comparisons."""
 
+import argparse
 import contextlib
 import datetime
 import itertools
@@ -20,27 +21,32 @@ from usermsg.tests.fixtures import servers
 
 PROJECT = '6c430ede947641288838' + '8d3929ced223'
 OTHER_PROJECTS = 1000
+#: Maximum ratio of a comparison; the benchmark fails above it.
+MAX_RATIO = 1.5
 
 
-def rows(count, other_count):
-    """Rows of one large project among many small ones, as time goes by."""
-    chance = random.Random(1)
+def make_rows(count, other_count):
+    """Generate rows of a large project among many small ones.
+
+    They are ordered by time, spread over the last 30 days.
+    """
+    generator = random.Random(1)
     projects = [PROJECT] * count + [
         f'{number % OTHER_PROJECTS:032x}' for number in range(other_count)]
-    chance.shuffle(projects)
+    generator.shuffle(projects)
     step = datetime.timedelta(days=30) / len(projects)
     now = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
     for number, project in enumerate(projects):
-        made = now - step * (len(projects) - number)
-        naive = made.replace(tzinfo=None)
+        created_at = now - step * (len(projects) - number)
+        naive = created_at.replace(tzinfo=None)
         yield {
-            'id': ids.mint(made),
+            'id': ids.mint(created_at),
             'prefix': 'VOLUME',
             'project_id': project,
-            'user_id': f'{chance.getrandbits(128):032x}',
-            'request_id': f'req-{chance.getrandbits(128):032x}',
+            'user_id': f'{generator.getrandbits(128):032x}',
+            'request_id': f'req-{generator.getrandbits(128):032x}',
             'resource_type': 'VOLUME',
-            'resource_uuid': f'{chance.getrandbits(128):032x}',
+            'resource_uuid': f'{generator.getrandbits(128):032x}',
             'event_id': 'VOLUME_VOLUME_001_003',
             'action_id': '001',
             'detail_id': '003',
@@ -51,21 +57,21 @@ def rows(count, other_count):
 
 
 def fill(database, count, other_count):
-    """Insert the rows; the ids of the large project, newest first."""
-    found = []
-    stream = rows(count, other_count)
+    """Insert the rows; return ids of the large project, newest first."""
+    message_ids = []
+    rows = make_rows(count, other_count)
     with database.engine().begin() as connection:
-        while batch := list(itertools.islice(stream, 5000)):
-            found += [row['id'] for row in batch
-                      if row['project_id'] == PROJECT]
+        while batch := list(itertools.islice(rows, 5000)):
+            message_ids += [row['id'] for row in batch
+                            if row['project_id'] == PROJECT]
             connection.execute(models.messages.insert(), batch)
-    found.reverse()
+    message_ids.reverse()
     analyze(database)
-    return found
+    return message_ids
 
 
 def analyze(database):
-    """Let the database know what is in its table of messages."""
+    """Update the statistics of the table of messages."""
     with database.engine().connect() as connection:
         connection = connection.execution_options(
             isolation_level='AUTOCOMMIT')
@@ -73,14 +79,14 @@ def analyze(database):
             'ANALYZE TABLE messages' if database.dialect == 'mysql' else
             'ANALYZE messages'))
         if database.dialect == 'postgresql':
-            # What autovacuum does sooner or later: otherwise the first
-            # reader of each row pays for marking it as visible.
+            # As autovacuum does sooner or later: otherwise the first reader
+            # of each row has the cost of marking it as visible.
             connection.execute(sa.text('VACUUM messages'))
 
 
 @contextlib.contextmanager
 def sqlite():
-    """The address of an empty database, removed in the end; so the next."""
+    """Yield the URL of an empty SQLite database, which is removed later."""
     with tempfile.TemporaryDirectory() as directory:
         yield f'sqlite:///{pathlib.Path(directory, "benchmark.sqlite")}'
 
@@ -97,22 +103,23 @@ def postgresql():
         yield server.create_database()
 
 
-#: What it is called -> a context that gives the address of an empty one
+#: Name -> context manager that yields the URL of an empty database.
 DATABASES = {'SQLite': sqlite, 'MariaDB': mariadb, 'PostgreSQL': postgresql}
 
 
-def addresses():
-    """Of empty databases of our own, one after the other."""
+def create_databases():
+    """Generate the URLs of empty databases, one server after the other."""
     for start in DATABASES.values():
         with start() as url:
             yield url
 
 
 @contextlib.contextmanager
-def opened(url):
-    """A runtime on an empty database with its tables, and its configuration.
+def open_database(url):
+    """Create the tables of an empty database, and a runtime for it.
 
-    :returns: the database's name, the runtime and the path of the file
+    :returns: the database's name, the runtime and the path of the
+        configuration file
     """
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
         file.write(f'[database]\nconnection = {url}\n')
@@ -122,9 +129,34 @@ def opened(url):
         migration.sync(runtime.db)
         with runtime.db.reader() as connection:
             if connection.execute(sa.select(models.messages).limit(1)).first():
-                sys.exit('The database is not empty.')
+                sys.exit(f'The table messages of {runtime.db.dialect} is not '
+                         'empty; give the URL of an empty database.')
         yield _NAMES[runtime.db.dialect], runtime, file.name
         runtime.db.dispose()
 
 
 _NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}
+
+
+def compare(run, description, header, rounds):
+    """Run the command of a benchmark that compares two medians.
+
+    :param run: function of a URL and of the number of rounds; it measures one
+        database, prints the results and returns the highest ratio
+    :param header: of the printed results
+    :param rounds: default of ``--rounds``
+    :returns: whether a ratio exceeds :data:`MAX_RATIO`
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument('--url', action='append',
+                        help='an empty database; may be given several times')
+    parser.add_argument('--rounds', type=int, default=rounds,
+                        help='number of times that each list is read '
+                        f'(default: {rounds})')
+    arguments = parser.parse_args()
+    print(header, flush=True)
+    ratios = [run(url, arguments.rounds)
+              for url in arguments.url or create_databases()]
+    print(f'The highest ratio is {max(ratios):.2f}; the limit is '
+          f'{MAX_RATIO}.')
+    return max(ratios) > MAX_RATIO

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many confirmed notifications a second each way of sending makes.
+"""Rate of confirmed notifications of different drivers and clients.
 
     python benchmarks/notifications.py [--part NAME ...] [--rounds N]
 
-All ways of a part send the same notifications to the same broker, in turns;
-each turn ends when all of it is confirmed. See README.rst for how to read the
-figures.
+All methods of a part send the same notifications to the same broker, in turns;
+each turn ends when all notifications are confirmed. README.rst explains the
+results.
 """
 
 import argparse
@@ -38,81 +38,82 @@ from usermsg.tests.fixtures import qpid_brokers  # noqa: E402
 from usermsg.tests.fixtures import rabbitmq  # noqa: E402
 from usermsg.tests.fixtures import servers  # noqa: E402
 
-# As large as those of services: about 1 kB.
+# About 1 kB, as the payloads of services.
 PAYLOAD = {'id': '6b6c6b0a-0f6a-4a5d-9f4a-3f6e0a1c9d11', 'status': 'active',
            'properties': {f'key{number}': 'x' * 60 for number in range(10)}}
 THREADS = 16
 
 
 @dataclasses.dataclass(frozen=True)
-class Way:
-    """A way to send.
+class Method:
+    """Method of sending notifications.
 
-    :param send: called with a number: sends as many notifications, and
+    :param send: function of a number; sends as many notifications, and
         returns when all are confirmed
-    :param at_once: with how many it is called
-    :param other: the name of the way it is compared to, if any
+    :param batch_size: number with which it is called
+    :param baseline: name of the method that it is compared to, if any
     """
 
     name: str
     send: typing.Callable
-    at_once: int = 20
-    other: str | None = None
+    batch_size: int = 20
+    baseline: str | None = None
 
     def rate(self, seconds):
-        """Of one turn: notifications a second, and seconds of CPU for each.
+        """Run one turn.
 
-        The CPU is that of this process: the broker's isn't counted.
+        :returns: notifications per second, and CPU seconds for each of them;
+            only of this process, not of the broker
         """
         count = 0
         cpu = time.process_time()
         start = now = time.perf_counter()
         while now < start + seconds:
-            self.send(self.at_once)
-            count += self.at_once
+            self.send(self.batch_size)
+            count += self.batch_size
             now = time.perf_counter()
         return count / (now - start), (time.process_time() - cpu) / count
 
 
-def one_by_one(driver):
-    """Each is confirmed before the next is sent."""
+def send_sequentially(driver):
+    """Send each notification after the previous one is confirmed."""
     def send(count):
         for _ in range(count):
-            body = make().body()
+            body = make_notification().body()
             driver.notify({}, body, body['priority'], -1)
     return send
 
 
-def by_threads(driver, executor):
+def send_in_threads(driver, executor):
     def send(count):
-        done = [executor.submit(one_by_one(driver), count // THREADS)
-                for _ in range(THREADS)]
-        for future in done:
+        running = [executor.submit(send_sequentially(driver), count // THREADS)
+                   for _ in range(THREADS)]
+        for future in running:
             future.result()
     return send
 
 
-def all_at_once(driver):
-    """All are sent before the first must be confirmed."""
+def submit_all(driver):
+    """Submit all notifications before the first must be confirmed."""
     def send(count):
-        done = []
+        submitted = []
         for _ in range(count):
-            body = make().body()
-            done.append(driver.submit({}, body, body['priority']))
-        for future in done:
+            body = make_notification().body()
+            submitted.append(driver.submit({}, body, body['priority']))
+        for future in submitted:
             future.result()
     return send
 
 
-def make():
+def make_notification():
     return notification.Notification('image.upload', PAYLOAD)
 
 
 @contextlib.contextmanager
-def rabbit_part():
-    """The driver "rabbit", next to what it could have been made of.
+def compare_rabbit():
+    """Compare the driver "rabbit" with messagingv2 and with kombu.
 
-    :returns: the ways, and what is to be called after each turn
+    :returns: the methods, and a function that is called after each turn
     """
     with rabbitmq.RabbitMQ() as broker, contextlib.ExitStack() as stack:
         vhost = broker.create_vhost()
@@ -123,10 +124,10 @@ def rabbit_part():
         stack.callback(transport.cleanup)
         conf.set_override('amqp_durable_queues', True,
                           'oslo_messaging_rabbit')
-        ours = rabbit.RabbitDriver(conf, topics=['notifications'],
-                                   transport=transport)
-        stack.callback(ours.close)
-        theirs = messaging.MessagingV2Driver(
+        driver = rabbit.RabbitDriver(conf, topics=['notifications'],
+                                     transport=transport)
+        stack.callback(driver.close)
+        messagingv2 = messaging.MessagingV2Driver(
             conf, topics=['notifications'], transport=transport)
         executor = stack.enter_context(futures.ThreadPoolExecutor(THREADS))
         connection = stack.enter_context(kombu.Connection(
@@ -137,40 +138,43 @@ def rabbit_part():
         def bare(count):
             for _ in range(count):
                 producer.publish(
-                    jsonutils.dumps(make().body()), exchange='bare',
-                    routing_key='notifications.info',
+                    jsonutils.dumps(make_notification().body()),
+                    exchange='bare', routing_key='notifications.info',
                     content_type='application/json',
                     content_encoding='utf-8', delivery_mode=2)
 
         def empty():
-            with vhost.connection() as other:
-                other.channel().queue_purge('notifications.info')
+            with vhost.connection() as purging:
+                purging.channel().queue_purge('notifications.info')
 
         yield [
-            Way('messagingv2', one_by_one(theirs)),
-            Way('bare kombu', bare),
-            Way('rabbit', one_by_one(ours), other='messagingv2'),
-            Way('messagingv2, 16 threads', by_threads(theirs, executor),
-                at_once=20 * THREADS),
-            Way('rabbit, 16 threads', by_threads(ours, executor),
-                at_once=20 * THREADS, other='messagingv2, 16 threads'),
-            Way('rabbit, submitted', all_at_once(ours), at_once=500,
-                other='messagingv2'),
+            Method('messagingv2', send_sequentially(messagingv2)),
+            Method('bare kombu', bare),
+            Method('rabbit', send_sequentially(driver),
+                   baseline='messagingv2'),
+            Method('messagingv2, 16 threads',
+                   send_in_threads(messagingv2, executor),
+                   batch_size=20 * THREADS),
+            Method('rabbit, 16 threads', send_in_threads(driver, executor),
+                   batch_size=20 * THREADS,
+                   baseline='messagingv2, 16 threads'),
+            Method('rabbit, submitted', submit_all(driver), batch_size=500,
+                   baseline='messagingv2'),
         ], empty
 
 
 @contextlib.contextmanager
-def qpid_part(place):
-    """The driver "qpid", next to Proton alone, on a broker for AMQP 1.0.
+def compare_qpid(start_broker):
+    """Compare the driver "qpid" with Proton alone, on an AMQP 1.0 broker.
 
-    :param place: a context manager that gives the arguments of
-        :class:`proton_alone.Sender`, but for ``make``, and what is to be
+    :param start_broker: context manager that yields the arguments of
+        :class:`proton_alone.Sender` except ``make``, and a function that is
         called after each turn
     """
-    with place() as (target, empty), contextlib.ExitStack() as stack:
-        alone = proton_alone.Sender(
-            make=lambda: make().body(), **target)
-        stack.callback(alone.close)
+    with start_broker() as (target, empty), contextlib.ExitStack() as stack:
+        sender = proton_alone.Sender(
+            make=lambda: make_notification().body(), **target)
+        stack.callback(sender.close)
         login = ':'.join(target.get('login', ()))
         conf = cfg.ConfigOpts()
         conf([], project='benchmark', default_config_files=[])
@@ -180,39 +184,39 @@ def qpid_part(place):
                          f'{target["port"]}',
                 'address': target['address'], 'vhost': target.get('vhost'),
                 'allow_plain_without_tls': True,
-                'max_in_flight': proton_alone.WINDOW}.items():
+                'max_in_flight': proton_alone.MAX_IN_FLIGHT}.items():
             conf.set_override(name, value, options.GROUP.name)
-        ours = qpid.QpidDriver(conf, topics=['notifications'])
-        stack.callback(ours.close)
+        driver = qpid.QpidDriver(conf, topics=['notifications'])
+        stack.callback(driver.close)
         executor = stack.enter_context(futures.ThreadPoolExecutor(THREADS))
         yield [
-            Way('Proton alone', alone.send, at_once=500),
-            Way('qpid, submitted', all_at_once(ours), at_once=500,
-                other='Proton alone'),
-            Way('qpid', one_by_one(ours)),
-            Way('qpid, 16 threads', by_threads(ours, executor),
-                at_once=20 * THREADS),
+            Method('Proton alone', sender.send, batch_size=500),
+            Method('qpid, submitted', submit_all(driver), batch_size=500,
+                   baseline='Proton alone'),
+            Method('qpid', send_sequentially(driver)),
+            Method('qpid, 16 threads', send_in_threads(driver, executor),
+                   batch_size=20 * THREADS),
         ], empty
 
 
 @contextlib.contextmanager
-def in_memory():
-    """Proton's example in C. It keeps all that it gets, in memory."""
+def start_example_broker():
+    """Start Proton's example broker in C, which keeps messages in memory."""
     with qpid_brokers.CBroker() as broker:
         yield {'host': broker.host, 'port': broker.port,
                'address': 'measured'}, lambda: None
 
 
 @contextlib.contextmanager
-def durable():
-    """RabbitMQ with its plug-in."""
+def start_rabbitmq():
+    """Start RabbitMQ with its plug-in for AMQP 1.0."""
     with rabbitmq.RabbitMQ() as broker:
         vhost = broker.create_vhost()
         vhost.declare('measured', 'bare', 'notifications.info')
 
         def empty():
-            with vhost.connection() as other:
-                other.channel().queue_purge('measured')
+            with vhost.connection() as purging:
+                purging.channel().queue_purge('measured')
 
         yield {'host': broker.host, 'port': broker.port,
                'address': '/amq/queue/measured',
@@ -220,77 +224,77 @@ def durable():
                'vhost': f'vhost:{vhost.name}'}, empty
 
 
-#: name -> a context manager that gives the ways to compare, on a broker of
-#: its own, and a function that empties that after each turn.
-PARTS = {'rabbit': rabbit_part,
-         'qpid': functools.partial(qpid_part, in_memory),
-         'qpid-rabbitmq': functools.partial(qpid_part, durable)}
+#: Name -> context manager that starts a broker, and yields the methods to
+#: compare and a function that empties the broker after each turn.
+PARTS = {'rabbit': compare_rabbit,
+         'qpid': functools.partial(compare_qpid, start_example_broker),
+         'qpid-rabbitmq': functools.partial(compare_qpid, start_rabbitmq)}
 
 
 def measure(part, rounds, seconds):
-    """The figures of a part, a dict for each way."""
-    with PARTS[part]() as (ways, empty):
-        rates = {way.name: [] for way in ways}
-        costs = {way.name: [] for way in ways}
-        for way in ways:
-            way.send(way.at_once)
-        order = list(ways)
+    """Measure a part; generate the results, a dict for each method."""
+    with PARTS[part]() as (methods, empty):
+        rates = {method.name: [] for method in methods}
+        costs = {method.name: [] for method in methods}
+        for method in methods:
+            method.send(method.batch_size)
+        order = list(methods)
         for _ in range(rounds):
-            for way in order:
-                rate, cost = way.rate(seconds)
-                rates[way.name].append(rate)
-                costs[way.name].append(cost)
+            for method in order:
+                rate, cost = method.rate(seconds)
+                rates[method.name].append(rate)
+                costs[method.name].append(cost)
                 empty()
             order.reverse()
-    for way in ways:
-        ratios = [mine / other for mine, other in zip(
-            rates[way.name], rates[way.other or way.name])]
+    for method in methods:
+        ratios = [rate / baseline for rate, baseline in zip(
+            rates[method.name], rates[method.baseline or method.name])]
         yield {
-            'part': part, 'way': way.name, 'other': way.other,
-            'rate': round(statistics.median(rates[way.name]), 1),
-            'cpu': round(statistics.median(costs[way.name]) * 1e6),
-            # Of turns of the same round: what else the machine does changes
-            # more from one minute to the next.
+            'part': part, 'method': method.name, 'baseline': method.baseline,
+            'rate': round(statistics.median(rates[method.name]), 1),
+            'cpu': round(statistics.median(costs[method.name]) * 1e6),
+            # The ratio of turns of the same round: the load of the machine
+            # changes more over minutes than between two turns.
             'ratio': round(statistics.median(ratios), 3),
             'ratio_least': round(min(ratios), 3),
             'ratio_most': round(max(ratios), 3),
         }
 
 
-def show(figures):
-    """Print the table."""
-    print(f'{"way":<26}{"confirmed/s":>12}{"CPU, us":>9}{"ratio":>8}'
+def print_table(results):
+    """Print the results as a table."""
+    print(f'{"method":<26}{"confirmed/s":>12}{"CPU, us":>9}{"ratio":>8}'
           f'{"from - to":>14}  compared to')
-    for row in figures:
-        line = '{way:<26}{rate:>12.0f}{cpu:>9}'
-        if row['other']:
+    for row in results:
+        line = '{method:<26}{rate:>12.0f}{cpu:>9}'
+        if row['baseline']:
             line += ('{ratio:>8.2f}{ratio_least:>7.2f} -{ratio_most:>5.2f}'
-                     '  {other}')
+                     '  {baseline}')
         print(line.format(**row))
 
 
 def main():
     parser = argparse.ArgumentParser(
-        description='Compare ways to send notifications.')
+        description='Compare methods of sending notifications.')
     parser.add_argument('--part', action='append', choices=PARTS,
-                        help='all if left out')
+                        help='default: all')
     parser.add_argument('--rounds', type=int, default=40,
-                        help='turns of each way (default: 40)')
+                        help='number of turns of each method (default: 40)')
     parser.add_argument('--seconds', type=float, default=0.2,
-                        help='how long a turn is (default: 0.2)')
+                        help='duration of a turn (default: 0.2)')
     parser.add_argument('--json', action='store_true',
                         help='print JSON instead of a table')
     arguments = parser.parse_args()
-    figures = []
+    results = []
     try:
         for part in arguments.part or PARTS:
-            figures += measure(part, arguments.rounds, arguments.seconds)
+            results += measure(part, arguments.rounds, arguments.seconds)
     except servers.Missing as error:
-        sys.exit(f'This cannot be measured: {error}')
+        sys.exit(f'The benchmark failed: {error}')
     if arguments.json:
-        print(json.dumps(figures, indent=2))
+        print(json.dumps(results, indent=2))
     else:
-        show(figures)
+        print_table(results)
     return 0
 
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the strategy ``qpid`` is compared to: Proton, and little else.
+"""Minimal Proton client, with which the driver ``qpid`` is compared.
 
-One thread, one connection that is kept, a window of messages on their way: the
-shortest program that sends through Proton's engine and has it all confirmed.
+One thread, one persistent connection, and a limited number of messages in
+flight: the shortest program that sends through Proton's engine and waits for
+all confirmations.
 """
 
 import json
@@ -10,19 +11,19 @@ import socket
 
 import proton
 
-WINDOW = 500
+MAX_IN_FLIGHT = 500
 
 
 class Sender:
-    """Sends to one address.
+    """Sender to one address.
 
     :param host: of the broker
     :param port: of the broker
-    :param address: of a node of it
-    :param make: called for each message: the notification that it holds, in
-        the envelope of the driver
+    :param address: of a node of the broker
+    :param make: function that returns the notification of each message, which
+        is sent in the envelope of the driver
     :param login: user name and password, if any
-    :param vhost: what the connection asks for, if anything
+    :param vhost: host name that the connection requests, if any
     """
 
     def __init__(self, host, port, address, make, login=(), vhost=None):
@@ -49,11 +50,11 @@ class Sender:
         self._sent = self._confirmed = 0
 
     def send(self, count):
-        """Send so many; returns when all are confirmed."""
+        """Send ``count`` messages, and wait for all confirmations."""
         last = self._sent + count
         while self._confirmed < last:
             while (self._link.credit and self._sent < last and
-                    self._sent - self._confirmed < WINDOW):
+                    self._sent - self._confirmed < MAX_IN_FLIGHT):
                 self._link.send(self._message())
                 self._sent += 1
             while (pending := self._transport.pending()) > 0:
@@ -63,7 +64,7 @@ class Sender:
             if not data:
                 raise ConnectionError('the broker closed the connection')
             self._transport.push(data)
-            self._look()
+            self._handle_events()
 
     def _message(self):
         body = self._make()
@@ -75,11 +76,12 @@ class Sender:
             text, inferred=True, durable=True, id=body['message_id'],
             subject='notifications.info', content_type='application/json')
 
-    def _look(self):
+    def _handle_events(self):
         while event := self._collector.peek():
             if event.type == proton.Event.DELIVERY:
                 if event.delivery.remote_state != proton.Delivery.ACCEPTED:
-                    raise ConnectionError('not accepted')
+                    raise ConnectionError(
+                        'the broker did not accept a message')
                 event.delivery.settle()
                 self._confirmed += 1
             self._collector.pop()
