@@ -130,7 +130,7 @@ def open_database(url):
         with runtime.db.reader() as connection:
             if connection.execute(sa.select(models.messages).limit(1)).first():
                 sys.exit(f'The table messages of {runtime.db.dialect} is not '
-                         'empty; give the URL of an empty database.')
+                         'empty; --url must be the URL of an empty database.')
         yield _NAMES[runtime.db.dialect], runtime, file.name
         runtime.db.dispose()
 

@@ -159,7 +159,7 @@ def may_require_tls(condition):
 def is_message_at_fault(condition):
     """Return True if a message was rejected because of its content.
 
-    Only if the condition states it: many servers give no reason, or one that
+    Only if the condition states it: many servers send no reason, or one that
     is not in the standard, when a queue is full or temporarily unavailable.
     """
     if condition is None or condition.name not in MESSAGE_AT_FAULT:

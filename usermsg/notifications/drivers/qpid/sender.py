@@ -24,7 +24,7 @@ _MAX_BACKOFF = 10.0
 
 # Number of times that a link, a session or a connection may end while only one
 # message is in flight, until that message is considered the cause: if the
-# server gives a reason that may concern the message, and if it doesn't.
+# server sends a reason that may concern the message, and if it doesn't.
 _MAX_ENDS_BY_MESSAGE = 2
 _MAX_ENDS_UNRELATED = 5
 
