@@ -30,9 +30,9 @@ class QpidDriver(confirming.ConfirmingDriver):
     of authorization, and after any other rejection, ``NotDelivered`` is
     raised, as a later attempt may succeed.
 
-    ``retry`` is the number of failures (of all hosts, or a released or
-    modified message) after which a notification is still retried; None or -1
-    means no limit. Regardless of it, a notification takes at most
+    ``retry`` is the number of failures (of all hosts, or of a message that the
+    server cannot accept now) after which a notification is still retried; None
+    or -1 means no limit. Regardless of it, a notification takes at most
     ``delivery_timeout``.
 
     :param conf: any ConfigOpts; the group ``oslo_messaging_qpid`` is
