@@ -166,7 +166,7 @@ def run(url, number):
                 sa.select(sa.func.count()).select_from(models.messages))
             old = connection.scalar(
                 sa.select(sa.func.count()).select_from(models.messages)
-                .where(models.messages.c.id < ids.first(boundary)))
+                .where(models.messages.c.id < ids.lower_bound(boundary)))
     recorded = len(quiet.writes) + len(busy.writes) - len(problems)
     if not problems and (
             first + second, old, total) != (
