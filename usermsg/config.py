@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration: read once, checked, and what is wrong with it named."""
+"""Loading and validation of the configuration, with errors that name it."""
 
 import contextlib
 import os
@@ -14,47 +14,55 @@ from usermsg.conf import values
 from usermsg import exception
 from usermsg import version
 
-#: Names the configuration files, separated by semicolons, for processes
-#: without a command line of their own: WSGI servers and the library.
+#: Environment variable with the configuration files, separated by semicolons,
+#: for processes without a command line of usermsg: WSGI servers and the
+#: library.
 CONFIG_FILES_VARIABLE = 'OS_USERMSG_CONFIG_FILES'
 
 
 class _ConfigOpts(cfg.ConfigOpts):
 
     def _validate_cli_options(self, namespace):
-        """Left to :func:`usermsg.conf.values.check`.
+        """Validate nothing: :func:`usermsg.conf.values.check` does.
 
-        For an option that could also stand on the command line, such as
-        "debug", a bad value in a file would end the process without a word
-        about the file: even another service's, in which the library is.
+        For an option that is also a command line option, such as "debug",
+        oslo.config would end the process on an invalid value in a file
+        without naming the file, even the process of another service that
+        uses the library.
         """
 
 
 def load_config(argv=None, library=False, register=lambda conf: None):
-    """All options read and checked. See :func:`usermsg.service.prepare`.
+    """Read and check all options. See :func:`usermsg.service.prepare`.
 
-    :param library: in the process of another service, whose are variables
-        such as ``OS_DATABASE__CONNECTION``, and which serves no HTTP of ours
+    :param library: True in the process of another service, to which
+        variables such as ``OS_DATABASE__CONNECTION`` belong and which does
+        not serve usermsg's API
     :param register: called with the ConfigOpts before anything is read, for
-        options that only one command has
+        options of a single command
+    :returns: a cfg.ConfigOpts
+    :raises usermsg.exception.ConfigurationError: names the file or the
+        environment variable, the option and the reason
     """
     conf = _ConfigOpts()
     usermsg_conf.register_opts(conf)
-    # Here, because it imports the library, which chooses a backend.
+    # Imported here, because oslo.messaging selects the backend of
+    # oslo.service when it is imported.
     from usermsg.conf import messaging
     messaging.register_opts(conf)
     if not library:
-        # Here, because it imports libraries.
+        # Imported here, because it imports the libraries of the HTTP
+        # service, which take long to import.
         from usermsg.conf import libraries
         libraries.register_opts(conf)
     register(conf)
     log.register_options(conf)
-    # Pecan logs what clients send wrongly as errors of ours, and the parser
-    # of policies logs tracebacks of what we report by file and line; so does
-    # the pool, of a connection that was lost after it had been read from.
-    # Alembic says each time that it looks at a database, and waitress what
-    # clients do: a line for each connection above its limit, for each request
-    # that waits for a thread.
+    # Pecan logs invalid requests of clients as errors of the service. The
+    # policy parser logs tracebacks of errors that are also reported with file
+    # and line, and the connection pool logs one when a connection is lost
+    # after a read. Alembic logs each time it inspects a database. Waitress
+    # logs the behaviour of clients: a line for each connection above its
+    # limit and for each request that waits for a thread.
     conf.set_default('default_log_levels', [
         *log.get_default_log_levels(), 'pecan=CRITICAL',
         'oslo_policy._parser=CRITICAL', 'sqlalchemy.pool=CRITICAL',
@@ -64,7 +72,8 @@ def load_config(argv=None, library=False, register=lambda conf: None):
         conf(argv or [], project='usermsg',
              version=(None if argv is None else
                       f'%(prog)s {version.installed()}'),
-             # A process that isn't ours must not bring its own files in.
+             # The name of another program must not select its
+             # configuration files.
              prog='usermsg' if argv is None else None,
              use_env=not library, **_config_files())
     values.check(conf, 'DEFAULT', conf, use_env=not library)
@@ -76,9 +85,9 @@ def load_config(argv=None, library=False, register=lambda conf: None):
 
 @contextlib.contextmanager
 def named_errors(conf, argv=()):
-    """Name the file that can't be read, and the reason.
+    """Raise errors that name the unreadable file and the reason.
 
-    :param conf: the ConfigOpts that reads them
+    :param conf: the ConfigOpts that reads the files
     :param argv: its command line
     :raises usermsg.exception.ConfigurationError: instead of what oslo.config
         raises when it reads files
@@ -86,8 +95,8 @@ def named_errors(conf, argv=()):
     try:
         yield
     except cfg.ConfigFileParseError as error:
-        # The parser's own error, without the line itself, which may hold a
-        # password.
+        # The error of the parser, without the text of the line, which may
+        # contain a password.
         cause = error.__context__
         raise exception.ConfigurationError(
             f'{cause.msg}.', error.config_file, cause.lineno) from None
@@ -100,7 +109,7 @@ def named_errors(conf, argv=()):
         raise exception.ConfigurationError(str(error)) from None
     except UnicodeDecodeError:
         raise exception.ConfigurationError(
-            'a configuration file is not UTF-8.', _undecodable(
+            'a configuration file is not UTF-8.', _find_undecodable(
                 [*argv, *conf.default_config_files])) from None
     except OSError as error:
         raise exception.ConfigurationError(
@@ -108,9 +117,10 @@ def named_errors(conf, argv=()):
 
 
 def set_up_logging(conf):
-    """Log as ``conf`` says, from now on.
+    """Configure logging as in ``conf``.
 
-    :raises usermsg.exception.ConfigurationError: why it can't be
+    :raises usermsg.exception.ConfigurationError: the configuration of
+        logging can't be used; names the file or the option
     """
     try:
         log.setup(conf, 'usermsg')
@@ -119,8 +129,9 @@ def set_up_logging(conf):
             f'the logging configuration cannot be used: {error.err_msg}',
             error.log_config) from None
     except (OSError, TypeError, ValueError, RuntimeError) as error:
-        # The socket of syslog, a facility or a level that doesn't exist, a
-        # journal without its library; or the file of the log.
+        # The socket of syslog is missing, a facility or a level does not
+        # exist, the library of the journal is not installed, or the log file
+        # cannot be written.
         reason = f'logging cannot be set up: {error}'
         if getattr(error, 'filename', None) is not None:
             reason = (f'[DEFAULT] {"log_dir" if conf.log_dir else "log_file"}'
@@ -130,19 +141,19 @@ def set_up_logging(conf):
 
 
 def _config_files():
-    """What is read if the command line doesn't say it."""
+    """Return the files to read if the command line names none."""
     names = os.environ.get(CONFIG_FILES_VARIABLE)
     if not names:
         return {}
-    # Those files and no others: what lies in the usual directories would be
-    # read after them.
+    # An empty list of directories: files in the default directories would be
+    # read after these files, and override them.
     return {'default_config_files': [name for name in names.split(';')
                                      if name],
             'default_config_dirs': []}
 
 
-def _undecodable(names):
-    """The first of some files that isn't UTF-8."""
+def _find_undecodable(names):
+    """Return the path of the first file that isn't UTF-8, or None."""
     for name in names:
         path = pathlib.Path(name.rpartition('=')[2])
         try:

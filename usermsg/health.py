@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the service can do its work now, which is whether its database can.
+"""Health of the service, which is the health of its database.
 
-However many ask, and whatever state the database is in, the answer costs
-little and comes soon: it is kept for a second, and one thread at most waits
-for the database. Only bounded_call.py knows that drivers may wait for ever.
+For any number of clients and in any state of the database, the check is
+cheap and fast: its result is cached for one second, and at most one thread
+waits for the database. That drivers may block indefinitely is handled in
+bounded_call.py alone.
 """
 
 import dataclasses
@@ -19,22 +20,23 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that an answer is good for.
+#: Number of seconds for which a result is cached.
 CACHE_TTL = 1
 
-#: Seconds that the database has.
+#: Maximum number of seconds to wait for the database.
 TIMEOUT = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class DatabaseState:
-    """What the database had to say.
+    """Result of a health check.
 
-    :param failure: None if all is well; ``timeout``, ``connection`` or
-        ``error``
-    :param latency: seconds from asking for a connection to the answer; None
-        if there was none
-    :param revision: of the schema; None if it has none, or wasn't seen
+    :param failure: None if the database is usable; otherwise ``timeout``,
+        ``connection`` or ``error``
+    :param latency: seconds from the request for a connection to the response
+        of the database; None without a response
+    :param revision: revision of the schema; None if the schema has none, or
+        without a response
     """
 
     failure: str | None
@@ -43,7 +45,7 @@ class DatabaseState:
 
 
 class DatabaseHealth:
-    """Asks a database how it is. Safe to share between threads, and to fork.
+    """Health check of a database. Thread-safe and fork-safe.
 
     :param database: a :class:`usermsg.db.engine.Database`
     """
@@ -51,13 +53,13 @@ class DatabaseHealth:
     def __init__(self, database, ttl=CACHE_TTL, timeout=TIMEOUT):
         self._database = database
         self._cached = cached_call.CachedCall(
-            self._ask, _failed, ttl, timeout, name='usermsg-health')
+            self._check, _fail, ttl, timeout, name='usermsg-health')
 
     def state(self):
-        """A :class:`DatabaseState`, a second old at most."""
+        """Return a :class:`DatabaseState`, at most ``ttl`` seconds old."""
         return self._cached.get()
 
-    def _ask(self):
+    def _check(self):
         failure = 'connection'
         try:
             began = time.monotonic()
@@ -65,16 +67,17 @@ class DatabaseHealth:
                 failure = 'error'
                 connection.scalar(sqlalchemy.select(1))
                 latency = time.monotonic() - began
-                # Also, because SQLite looks at no file for the above.
+                # The revision is also part of the check, because SQLite
+                # does not read the file for the statement above.
                 return DatabaseState(
                     None, latency, migration.revision_of(connection))
-        except exception.DatabaseUnavailable:  # has been logged
+        except exception.DatabaseUnavailable:  # already logged
             return DatabaseState(failure)
 
 
-def _failed(error, _before):
+def _fail(error, _previous):
     if isinstance(error, bounded_call.CallTimeout):
-        LOG.error('The database does not answer.')
+        LOG.error('The database did not respond in time.')
         return DatabaseState('timeout')
-    LOG.exception('The database cannot be asked.')
+    LOG.exception('The health of the database could not be checked.')
     return DatabaseState('error')

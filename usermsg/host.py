@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The name of this host, as it can be stored and sent."""
+"""Name of this host, in a form that can be stored and sent."""
 
 import re
 import socket
 
-#: Characters, at most. Linux itself allows 64 bytes.
-LONGEST = 200
+#: Maximum number of characters. Linux itself allows 64 bytes.
+MAX_LENGTH = 200
 
 
 def name():
-    """Printable ASCII without blanks, whatever the host is called."""
-    return re.sub('[^!-~]', '?', socket.gethostname())[:LONGEST] or 'unnamed'
+    """Return the host name as printable ASCII without blanks.
+
+    Other characters become question marks.
+    """
+    printable = re.sub('[^!-~]', '?', socket.gethostname())
+    return printable[:MAX_LENGTH] or 'unnamed'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a process needs, built once and passed down."""
+"""Composition root: the dependencies of a process, built in one place."""
 
 import dataclasses
 import os
@@ -18,7 +18,7 @@ from usermsg import policy
 
 @dataclasses.dataclass(frozen=True)
 class Runtime:
-    """Everything that is configured. Several can live in one process.
+    """Configured dependencies. One process can hold several runtimes.
 
     :param policy: None in the library, which authorises nothing
     """
@@ -31,23 +31,25 @@ class Runtime:
     policy: policy.Policy | None
 
 
-def prepare(argv=None, several=False):
-    """The runtime of a process of usermsg's own; sets up its logging.
+def prepare(argv=None, multiprocess=False):
+    """Build the runtime of a usermsg process, and configure its logging.
 
     :param argv: command line arguments without the program's name; None
-        for a process whose command line belongs to somebody else
-    :param several: this is one of several processes that serve the API, and
-        add up their figures if ``[metrics] path`` shows them
-    :raises usermsg.exception.ConfigurationError: says which file, which
-        option or line, and why
+        for a process whose command line belongs to another program
+    :param multiprocess: True if this is one of several processes that serve
+        the API, and add up their metrics if ``[metrics] path`` is set
+    :returns: a :class:`Runtime`
+    :raises usermsg.exception.ConfigurationError: names the file, the option
+        or line, and the reason
     """
     conf = config.load_config(argv)
     config.set_up_logging(conf)
     runtime = make_runtime(conf, policy.Policy(conf),
-                           _metrics(conf, several))
+                           _build_metrics(conf, multiprocess))
     if runtime.outbox.drivers:
-        # Here, because it imports libraries; and at all, because nobody
-        # would see that what goes into the outbox never leaves it.
+        # Imported here, because the drivers import large libraries. The
+        # drivers are loaded to check them: otherwise an invalid driver would
+        # go unnoticed while the outbox grows.
         from usermsg.notifications.drivers import loader as drivers
         from usermsg.outbox import relay
         drivers.close(relay.load_drivers(conf))
@@ -55,16 +57,20 @@ def prepare(argv=None, several=False):
 
 
 def prepare_library():
-    """The runtime inside another service: no command line, no logging."""
+    """Build the runtime of the library inside another service.
+
+    It has no command line, and leaves the logging of the service unchanged.
+    """
     return make_runtime(config.load_config(library=True))
 
 
 def make_runtime(conf, rules=None, counters=None):
-    """A runtime on options that :func:`usermsg.config.load_config` has read.
+    """Build a runtime on options read by :func:`.config.load_config`.
 
-    :param rules: a :class:`usermsg.policy.Policy`, if anything is authorised
-    :param counters: a :class:`usermsg.metrics.registry.Metrics`; without it
-        one of this runtime alone
+    :param rules: a :class:`usermsg.policy.Policy`; None if the process
+        authorises nothing
+    :param counters: a :class:`usermsg.metrics.registry.Metrics`; if None,
+        the runtime has metrics that are not shared
     """
     counters = counters or registry.Metrics()
     database = engine.Database(conf)
@@ -78,19 +84,19 @@ def make_runtime(conf, rules=None, counters=None):
         policy=rules)
 
 
-def _metrics(conf, several):
-    """Shared by the processes of a server, if it is set up for that.
+def _build_metrics(conf, multiprocess):
+    """Build metrics, shared by the processes of a server if configured so.
 
-    Others may have the variable in their environment as well, and must not
-    add to figures that aren't theirs.
+    Other processes may have the variable in their environment as well, and
+    must not add to the metrics of the server.
     """
     directory = os.environ.get(registry.SHARED_DIRECTORY_VARIABLE)
-    if not (directory and several and conf.metrics.path):
+    if not (directory and multiprocess and conf.metrics.path):
         return registry.Metrics()
     try:
         return registry.Metrics(shared=True)
     except (OSError, ValueError):
         raise exception.ConfigurationError(
             f'the environment variable {registry.SHARED_DIRECTORY_VARIABLE} '
-            f'names no directory that can be written: {directory}'
+            f'must name a writable directory: {directory}'
         ) from None

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which release this is."""
+"""Version of the installed release."""
 
 import importlib.metadata
 
 
 def installed():
-    """As text, such as 1.2.0."""
+    """Return the version as a string, such as 1.2.0."""
     return importlib.metadata.version('usermsg')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""YAML that an operator wrote, read so that an error can name its line."""
+"""Strict loading of operators' YAML files, with the lines for errors."""
 
 import pathlib
 
@@ -11,10 +11,11 @@ _SafeLoader = getattr(yaml, 'CSafeLoader', yaml.SafeLoader)
 
 
 class Mapping(dict):
-    """A mapping that knows where it stands.
+    """Mapping with its position in the file.
 
-    ``line`` is its first line, ``lines`` has those of its keys, and
-    ``line_of(key)`` is either.
+    ``line`` is the line where it begins, ``lines`` maps each key to its line,
+    and ``line_of(key)`` returns the line of a key or else that of the
+    mapping.
     """
 
     def __init__(self, line):
@@ -34,26 +35,29 @@ class _Loader(_SafeLoader):
         except yaml.YAMLError:
             raise
         except Exception:
-            # What int(), date() and so on raise, PyYAML lets by: for
-            # example for 2026-02-30, which looks like a date.
+            # PyYAML does not catch the errors of int(), date() and similar
+            # constructors, for example for 2026-02-30, which looks like a
+            # date.
             raise yaml.MarkedYAMLError(
-                problem=f'this is no {node.tag.rpartition(":")[2]}; put it '
-                        f'in quotes if it is a text',
+                problem=f'the value is not a valid '
+                        f'{node.tag.rpartition(":")[2]}; put it in quotes '
+                        f'if it is a string',
                 problem_mark=node.start_mark) from None
 
 
 def _construct_mapping(loader, node):
     if not isinstance(node, yaml.MappingNode):
         raise yaml.MarkedYAMLError(
-            problem='this is no mapping', problem_mark=node.start_mark)
-    # What is merged ("<<") may be overridden, so only a mapping's own keys
-    # must differ.
-    own = {key_node for key_node, _value_node in node.value}
+            problem='the value must be a mapping',
+            problem_mark=node.start_mark)
+    # Merged keys ("<<") may be overridden, so only keys that are written in
+    # the mapping itself must be unique.
+    written = {key_node for key_node, _value_node in node.value}
     keys = set()
     loader.flatten_mapping(node)
     mapping = Mapping(node.start_mark.line + 1)
-    # Yielded before it is filled, as PyYAML's own constructors do, because
-    # an alias may refer to a mapping from within.
+    # Yielded before it is filled, as in PyYAML's constructors, because an
+    # alias within a mapping may refer to that mapping.
     yield mapping
     for key_node, value_node in node.value:
         key = loader.construct_object(key_node, deep=True)
@@ -61,12 +65,12 @@ def _construct_mapping(loader, node):
             raise yaml.MarkedYAMLError(
                 problem=f'the key {key!r} is not a string; put it in quotes',
                 problem_mark=key_node.start_mark)
-        if key_node in own:
+        if key_node in written:
             if key in keys:
-                # YAML forbids it and PyYAML lets the last one win: an entry
-                # that silently disappears.
+                # YAML forbids duplicate keys, but PyYAML uses the last one,
+                # so that an entry would silently disappear.
                 raise yaml.MarkedYAMLError(
-                    problem=f'{key!r} stands here twice',
+                    problem=f'duplicate key {key!r}',
                     problem_mark=key_node.start_mark)
             keys.add(key)
         mapping.lines[key] = key_node.start_mark.line + 1
@@ -77,12 +81,14 @@ _Loader.add_constructor('tag:yaml.org,2002:map', _construct_mapping)
 
 
 def load(path, may_be_empty=True):
-    """The mapping in a file, empty in an empty one.
+    """Return the mapping in a file; an empty file is an empty mapping.
 
-    :param may_be_empty: also where the file has no bytes, as after a full disk
-    :returns: a :class:`Mapping`, as are those in it
-    :raises exception.ConfigurationError: the file can't be read or isn't
-        one YAML document, a mapping with string keys, none of them twice
+    :param may_be_empty: False to reject a file of zero bytes, such as a full
+        disk leaves behind
+    :returns: a :class:`Mapping`, whose nested mappings are of that class too
+    :raises usermsg.exception.ConfigurationError: the file can't be read or
+        isn't a single YAML document that is a mapping with unique string
+        keys
     """
     try:
         data = pathlib.Path(path).read_bytes()
@@ -91,22 +97,22 @@ def load(path, may_be_empty=True):
             f'cannot be read: {error.strerror}.', path) from None
     if not data and not may_be_empty:
         raise exception.ConfigurationError(
-            'the file is empty, as after a full disk; a comment in it says '
-            'that it is meant.', path, 1)
+            'the file is empty, as it can be after a full disk; if this is '
+            'intended, write a comment into it.', path, 1)
     try:
         text = data.decode('utf-8')
     except UnicodeDecodeError as error:
         raise exception.ConfigurationError(
-            'not UTF-8.', path, data.count(b'\n', 0, error.start) + 1
-        ) from None
+            'the file is not UTF-8.', path,
+            data.count(b'\n', 0, error.start) + 1) from None
     forbidden = yaml.reader.Reader.NON_PRINTABLE.search(text)
     if forbidden:
-        # The parser would say at which byte it stands, not in which line.
+        # The error of the parser would contain the byte, not the line.
         raise exception.ConfigurationError(
             f'not valid YAML: the character U+{ord(forbidden[0]):04X} is not '
             f'allowed.', path, text.count('\n', 0, forbidden.start()) + 1)
     try:
-        # A SafeLoader, although bandit can't see it.
+        # _Loader is a SafeLoader, which bandit does not recognise.
         content = yaml.load(text, Loader=_Loader)  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -125,8 +131,8 @@ def load(path, may_be_empty=True):
 
 
 def _reason(error):
-    # The context is no more than "while parsing a flow sequence", except
-    # for a second document.
+    # The context is only useful for a second document; otherwise it is a
+    # phrase such as "while parsing a flow sequence".
     if error.problem == 'but found another document':
         return f'{error.context} {error.problem}'
     return error.problem or error.context

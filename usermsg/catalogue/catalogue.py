@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may be said to a user: the entries, and how they make a message.
+"""Catalogue of permitted messages: lookup of entries and their texts.
 
-A caller names an entry, never a text. So whatever a user reads was written
-here, in a plug-in or in an operator's overlay, and nothing that a failing
-operation knows (paths, hosts, credentials) can reach a user by accident.
+A caller names an entry and never passes a text. All texts that users read
+are therefore written in this project, in a plug-in or in an operator's
+overlay, and no internals of a failing operation (paths, hosts, credentials)
+can reach a user by accident.
 
-This module knows how to find entries. Their shape is left to
-:mod:`usermsg.catalogue.entries`, and where they come from to
-:mod:`usermsg.catalogue.loader`.
+This module looks up entries. :mod:`usermsg.catalogue.entries` defines their
+attributes, and :mod:`usermsg.catalogue.loader` reads them.
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
-#: The language of the entries themselves.
+#: Language of the entries in the code.
 ENGLISH = 'en'
 
-#: Before prefixes existed, block storage wrote its events bare.
+#: Prefix of bare event ids: block storage used them before prefixes existed.
 BARE_PREFIX = 'VOLUME'
 
 UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
@@ -37,7 +37,7 @@ UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ResolvedEvent:
-    """What happened, in ids of the catalogue: all that a row keeps of it."""
+    """Ids of a permitted message, as they are stored in a row."""
 
     event_id: str
     prefix: str
@@ -48,10 +48,10 @@ class ResolvedEvent:
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """An outcome in words of one language.
+    """Texts and attributes of an event in one language.
 
-    :param action: None for an event that isn't composed
-    :param text: of the event, or of the detail
+    :param text: text of the event, or of the detail of a composed event
+    :param action: text of the action; None if the event isn't composed
     """
 
     text: str
@@ -67,20 +67,21 @@ class Description:
 
 
 class Catalogue:
-    """Every permitted message, in every language; frozen, so thread-safe.
+    """Permitted messages in all languages. Immutable, so thread-safe.
 
     :param namespaces: an iterable of :class:`.entries.Namespace`
-    :param translations: language -> prefix -> its namespace in that
-        language
-    :param unknown_texts: language -> what to say of an event that isn't here
-    :param on_unknown: called without arguments whenever such an event is
-        described
-    :raises usermsg.exception.ConfigurationError: two namespaces have a
-        prefix or a resource type in common
+    :param translations: language -> prefix -> namespace in that language
+    :param unknown_texts: language -> text for events that are not in the
+        catalogue
+    :param on_unknown: called without arguments each time an event that is
+        not in the catalogue is described
+    :raises usermsg.exception.ConfigurationError: two namespaces have the
+        same prefix, or share a resource type
     """
 
-    #: As many unknown ids are remembered as logged; more are logged again.
-    REMEMBERED_UNKNOWN = 1000
+    #: Number of unknown ids of which the catalogue remembers that they have
+    #: been logged; with more, some are logged again.
+    MAX_LOGGED_UNKNOWN = 1000
 
     def __init__(self, namespaces, translations=None, unknown_texts=None,
                  on_unknown=None):
@@ -103,43 +104,48 @@ class Catalogue:
         self._unknown_texts = {ENGLISH: UNKNOWN_EVENT, **(unknown_texts or {})}
         self.languages = (ENGLISH, *sorted(
             (set(self._languages) | set(self._unknown_texts)) - {ENGLISH}))
-        #: Event id -> :class:`ResolvedEvent`: each permitted message, sorted.
-        self.outcomes = {outcome.event_id: outcome for outcome in sorted(
-            self._all_outcomes(), key=operator.attrgetter('event_id'))}
+        #: Event id -> :class:`ResolvedEvent` of all permitted messages,
+        #: sorted by event id.
+        self.resolved_events = {event.event_id: event for event in sorted(
+            self._generate_events(), key=operator.attrgetter('event_id'))}
         self._on_unknown = on_unknown
         self._described = {}
-        self._log_once = functools.lru_cache(self.REMEMBERED_UNKNOWN)(
+        self._log_once = functools.lru_cache(self.MAX_LOGGED_UNKNOWN)(
             _log_unknown)
 
-    # -- from a caller's words to ids -------------------------------------
+    # -- parameters of a caller to ids ------------------------------------
 
     def resolve(self, *, event_id=None, action=None, detail=None,
                 exception=None, resource_type=None):
-        """The ids of what a caller says has happened.
+        """Return the :class:`ResolvedEvent` for a caller's parameters.
 
-        :param event_id: whole or composed; exactly one of it and ``action``
+        :param event_id: id of a whole or composed event; exactly one of
+            this and ``action`` is required
         :param action: an :class:`.entries.Action`, its id or its constant
         :param detail: a :class:`.entries.Detail`, its id or its constant
-        :param exception: an exception or its class; where the catalogue
-            maps it to a detail, that one wins over ``detail``
-        :param resource_type: in any case; required with ``action``
-        :raises usermsg.exception.NotPermitted: names what isn't here
+        :param exception: an exception or its class; if the catalogue maps
+            it to a detail, that detail takes precedence over ``detail``
+        :param resource_type: upper or lower case; required with ``action``
+        :raises usermsg.exception.NotPermitted: names the parameter that is
+            not in the catalogue, or not allowed with the others
         """
         if (event_id is None) == (action is None):
             raise errors.NotPermitted(
-                'event_id', 'give exactly one of event_id and action.')
+                'event_id', 'exactly one of event_id and action is '
+                'required.')
         if resource_type is not None:
-            resource_type = self.resource_type(resource_type)
+            resource_type = self.check_resource_type(resource_type)
         if action is not None:
-            return self._composed(action, detail, exception, resource_type)
+            return self._resolve_composed(
+                action, detail, exception, resource_type)
         for field, value in (('detail', detail), ('exception', exception)):
             if value is not None:
                 raise errors.NotPermitted(
-                    field, 'goes with action, not with event_id.')
-        return self._whole(event_id, resource_type)
+                    field, 'is allowed only with action, not with event_id.')
+        return self._resolve_event_id(event_id, resource_type)
 
-    def resource_type(self, name):
-        """The name in the catalogue's case.
+    def check_resource_type(self, name):
+        """Return a resource type in upper case.
 
         :raises usermsg.exception.NotPermitted: it isn't in the catalogue
         """
@@ -150,95 +156,100 @@ class Catalogue:
                 f'{text.quoted(name)} is not in the catalogue.')
         return upper
 
-    def event_id(self, event_id):
-        """The full form of an event id: a bare one gets its prefix."""
+    def expand_event_id(self, event_id):
+        """Return an event id with its prefix, also for a bare one."""
         if isinstance(event_id, str) and entries.BARE_ID.fullmatch(event_id):
             return f'{BARE_PREFIX}_{event_id}'
         return event_id
 
-    def _whole(self, given, resource_type):
+    def _resolve_event_id(self, event_id, resource_type):
         try:
-            outcome = self.find(given)
+            event = self.find(event_id)
         except errors.DefinitionNotFound:
             raise errors.NotPermitted(
-                'event_id', f'{text.quoted(given)} is not in the catalogue.'
-            ) from None
-        if outcome.resource_type is None:
-            return dataclasses.replace(outcome, resource_type=resource_type)
-        if resource_type not in (None, outcome.resource_type):
+                'event_id',
+                f'{text.quoted(event_id)} is not in the catalogue.') from None
+        if event.resource_type is None:
+            return dataclasses.replace(event, resource_type=resource_type)
+        if resource_type not in (None, event.resource_type):
             raise errors.NotPermitted(
-                'resource_type',
-                f'{outcome.event_id} speaks of {outcome.resource_type}.')
-        return outcome
+                'resource_type', f'must be {event.resource_type} for the '
+                f'event {event.event_id}.')
+        return event
 
-    def _composed(self, action, detail, exception, resource_type):
+    def _resolve_composed(self, action, detail, exception, resource_type):
         if resource_type is None:
             raise errors.NotPermitted(
                 'resource_type', 'is required with action.')
         namespace = self._by_resource_type[resource_type]
-        action = _pick('action', action, namespace.actions, namespace.prefix)
+        action = _find_entry(
+            'action', action, namespace.actions, namespace.prefix)
         if detail is None:
             detail = entries.Namespace.UNKNOWN_DETAIL
-        detail = _pick('detail', detail, namespace.details, namespace.prefix)
+        detail = _find_entry(
+            'detail', detail, namespace.details, namespace.prefix)
         if exception is not None:
             if not isinstance(exception, (BaseException, type)):
                 raise errors.NotPermitted(
                     'exception', 'must be an exception or its class.')
-            detail = namespace.detail_of(exception) or detail
-        return self.outcomes[
+            detail = namespace.find_detail(exception) or detail
+        return self.resolved_events[
             f'{namespace.prefix}_{resource_type}_{action.id}_{detail.id}']
 
     def find(self, event_id):
-        """The :class:`ResolvedEvent` of an event id, whole or composed.
+        """Return the :class:`ResolvedEvent` of a whole or composed event id.
 
-        :raises usermsg.exception.DefinitionNotFound: it isn't here
+        :raises usermsg.exception.DefinitionNotFound: it isn't in the
+            catalogue
         """
         try:
-            return self.outcomes[self.event_id(event_id)]
-        except (KeyError, TypeError):  # not even a string
+            return self.resolved_events[self.expand_event_id(event_id)]
+        except (KeyError, TypeError):  # TypeError: not hashable
             raise errors.DefinitionNotFound() from None
 
-    def _all_outcomes(self):
+    def _generate_events(self):
         for prefix, namespace in self.namespaces.items():
             for event_id in namespace.events:
                 yield ResolvedEvent(event_id, prefix, None)
             for resource_type, action, detail in itertools.product(
                     namespace.resource_types, namespace.actions,
                     namespace.details):
-                yield ResolvedEvent(f'{prefix}_{resource_type}_{action}_{detail}',
-                              prefix, resource_type, action, detail)
+                yield ResolvedEvent(
+                    f'{prefix}_{resource_type}_{action}_{detail}',
+                    prefix, resource_type, action, detail)
 
-    # -- from ids to words ------------------------------------------------
+    # -- ids to texts -----------------------------------------------------
 
     def describe(self, event_id, language=ENGLISH):
-        """The words for a stored event id. Never fails.
+        """Return the :class:`Description` of a stored event id. Never fails.
 
-        While a cloud is upgraded, another host may have stored an event
-        that this one's catalogue doesn't hold yet: that gets a general text.
+        During a rolling upgrade, another host may have stored an event that
+        the catalogue of this host doesn't contain yet; its description is a
+        general text.
         """
         try:
             return self._described[event_id, language]
         except KeyError:
-            outcome = self.outcomes.get(event_id)
+            event = self.resolved_events.get(event_id)
         if language not in self.languages:
             language = ENGLISH
-        if outcome is None:
+        if event is None:
             return self._describe_unknown(event_id, language)
-        namespace = self._namespaces(language)[outcome.prefix]
+        namespace = self._namespaces(language)[event.prefix]
         entry = namespace.events.get(
-            event_id) or namespace.details[outcome.detail_id]
-        action = namespace.actions.get(outcome.action_id)
+            event_id) or namespace.details[event.detail_id]
+        action = namespace.actions.get(event.action_id)
         description = Description(
             text=entry.text, action=action and action.text,
             remedy=entry.remedy, user_fixable=entry.user_fixable,
             retryable=entry.retryable, link=entry.link)
-        # Bounded by the catalogue's size: unknown ids don't get here, and
-        # neither do unknown languages.
+        # Bounded by the size of the catalogue: unknown ids and unknown
+        # languages are not cached.
         self._described[event_id, language] = description
         return description
 
-    def words(self, language=ENGLISH, prefix=None):
-        """(prefix, kind, id, constant, text, remedy) of every entry."""
+    def texts(self, language=ENGLISH, prefix=None):
+        """Yield (prefix, kind, id, constant, text, remedy) of each entry."""
         for namespace in self._namespaces(language).values():
             if prefix in (None, namespace.prefix):
                 for kind in entries.KINDS:
@@ -248,8 +259,8 @@ class Catalogue:
                                getattr(entry, 'remedy', None))
 
     def _namespaces(self, language):
-        # There may be no more of a language than what to say of an event
-        # that isn't here.
+        # A language may have no translations except the text for unknown
+        # events.
         return self._languages.get(language, self.namespaces)
 
     def _describe_unknown(self, event_id, language):
@@ -262,24 +273,24 @@ class Catalogue:
 
 def _log_unknown(event_id):
     LOG.warning('Event %r is not in the catalogue of this host; its messages '
-                'are shown with a general text. Is an upgrade or a plug-in '
-                'missing here?', event_id)
+                'are shown with a general text. Check whether an upgrade or '
+                'a catalogue plug-in is missing on this host.', event_id)
 
 
-def _pick(field, given, known, prefix):
-    """The entry that is meant by an id, a constant or an entry."""
-    if isinstance(given, entries.Constant):
-        entry = known.get(given.id)
+def _find_entry(field, value, by_id, prefix):
+    """Return the entry for an id, a constant or an entry."""
+    if isinstance(value, entries.Constant):
+        entry = by_id.get(value.id)
         # An entry of another prefix may have the same id.
-        if entry is not None and entry.constant == given.constant:
+        if entry is not None and entry.constant == value.constant:
             return entry
-        given = given.constant
-    elif isinstance(given, str):
-        if given in known:
-            return known[given]
-        constant = validation.upper_case(given)
-        for entry in known.values():
+        value = value.constant
+    elif isinstance(value, str):
+        if value in by_id:
+            return by_id[value]
+        constant = validation.upper_case(value)
+        for entry in by_id.values():
             if entry.constant == constant:
                 return entry
     raise errors.NotPermitted(
-        field, f'{text.quoted(given)} is not one of the {field}s of {prefix}.')
+        field, f'{text.quoted(value)} is not one of the {field}s of {prefix}.')

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The entries of a catalogue, and what makes them well-formed.
+"""Entries of a catalogue, and their validation.
 
-Plug-ins declare theirs with this too.
+Plug-ins declare their entries with these classes too.
 """
 
 import dataclasses
@@ -10,7 +10,7 @@ import types
 
 from usermsg import exception as errors
 
-#: An event's id without its prefix.
+#: Id of an event without its prefix.
 BARE_ID = re.compile(r'[0-9]{6}')
 
 _PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
@@ -18,33 +18,33 @@ RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
 PART_ID = re.compile(r'[0-9]{3}')
 _LINK = re.compile(r'https://[^\s/"\'<>]+(/[^\s"\'<>]*)?')
-#: Remedy of temporary failures.
+#: Remedy for temporary failures.
 TRY_AGAIN = ('Try again later; if it keeps failing, give your operator the '
              'request id.')
 
-# Surrogates too: half a character, which can't be sent as UTF-8.
+# Includes surrogates, which can't be encoded as UTF-8.
 _CONTROL = re.compile(r'[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Constant:
-    """An entry that is declared as an attribute of a class."""
+    """Entry that is declared as a class attribute."""
 
     constant: str = dataclasses.field(default='', kw_only=True)
 
     def __set_name__(self, owner, name):
-        # The attribute's name is the constant: written once, the two can't
-        # differ. It happens while the class body is executed, before
-        # anybody can have seen the entry, so "frozen" still holds.
+        # The name of the attribute is the constant: written once, the two
+        # can't differ. It is set while the class body is executed, before
+        # other code can access the entry, so "frozen" still holds.
         object.__setattr__(self, 'constant', name)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Action(Constant):
-    """What was being done: the first half of a composed message.
+    """Operation: the first part of a composed message.
 
     :param id: three digits, unique among the prefix's actions
-    :param text: a short phrase without a full stop, "attach volume"
+    :param text: a short phrase without a full stop, such as "attach volume"
     """
 
     id: str
@@ -53,7 +53,7 @@ class Action(Constant):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Explained(Constant):
-    """The common part of :class:`Detail` and :class:`Event`."""
+    """Common base of :class:`Detail` and :class:`Event`."""
 
     id: str
     text: str
@@ -64,27 +64,28 @@ class _Explained(Constant):
 
     @classmethod
     def fixable(cls, id, text, remedy, **values):
-        """Failure whose cause the reader can remove, as the remedy says."""
+        """Return a failure whose cause the user can remove."""
         return cls(id, text, remedy, user_fixable=True, **values)
 
     @classmethod
     def temporary(cls, id, text, **values):
-        """Failure with no better remedy than to try again later."""
+        """Return a failure whose only remedy is to try again later."""
         return cls(id, text, TRY_AGAIN, retryable=True, **values)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Detail(_Explained):
-    """Why it ended so: the second half of a composed message.
+    """Cause of a result: the second part of a composed message.
 
     :param id: three digits, unique among the prefix's details
     :param text: one or two sentences
-    :param remedy: what the reader can do now, None when there is nothing
-    :param user_fixable: the reader can remove the cause without an operator
-    :param retryable: the same request, unchanged, may succeed later
-    :param link: https address of a page that says more
-    :param exceptions: class names, bare or with their module, that mean
-        this detail when a caller passes ``exception=``
+    :param remedy: advice to the user, None if there is none
+    :param user_fixable: True if the user can remove the cause without an
+        operator
+    :param retryable: True if the same request, unchanged, may succeed later
+    :param link: https URL of a page with more information
+    :param exceptions: names of exception classes, with or without their
+        module, that select this detail when a caller passes ``exception=``
     """
 
     exceptions: tuple[str, ...] = dataclasses.field(default=(), kw_only=True)
@@ -92,7 +93,7 @@ class Detail(_Explained):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Event(_Explained):
-    """A whole message under one id, ``VOLUME_000002``.
+    """Whole message under one id, such as ``VOLUME_000002``.
 
     :param id: the prefix, an underscore and six digits
 
@@ -100,22 +101,22 @@ class Event(_Explained):
     """
 
 
-#: The three kinds of entry; also what a file calls them.
+#: Kind of entry, as in files -> its class.
 KINDS = {'events': Event, 'actions': Action, 'details': Detail}
 
 
 class Namespace:
-    """All entries of one prefix; checked when it is made, then frozen.
+    """All entries of one prefix, validated on creation and then immutable.
 
     :param prefix: upper case, without underscore: ``VOLUME``
-    :param resource_types: names of the types whose actions stand here
+    :param resource_types: names of the resource types of the actions
     :param events: :class:`Event` entries: a class that declares them, or
-        any iterable; so too the next two
-    :param actions: :class:`Action` entries
-    :param details: :class:`Detail` entries; with actions there must be the
-        detail ``001``, for when nothing better is known
+        an iterable
+    :param actions: :class:`Action` entries, in the same form
+    :param details: :class:`Detail` entries, in the same form; with actions,
+        the detail ``001`` is required, for causes that are not known
     :raises usermsg.exception.ConfigurationError: an entry is malformed, or
-        an id, constant or exception stands twice
+        an id, constant or exception is not unique
     """
 
     UNKNOWN_DETAIL = '001'
@@ -129,20 +130,21 @@ class Namespace:
             self._require(RESOURCE_TYPE.fullmatch(name),
                           f'{name!r} is not a valid resource type')
             self._require(self.resource_types.count(name) == 1,
-                          f'the resource type {name} stands twice')
+                          f'duplicate resource type {name}')
         event_id = re.compile(re.escape(prefix) + '_' + BARE_ID.pattern)
         self.events = self._index('events', events, event_id)
         self.actions = self._index('actions', actions, PART_ID)
         self.details = self._index('details', details, PART_ID)
         self._require(not self.actions or self.UNKNOWN_DETAIL in self.details,
-                      'it has actions, so it needs the detail 001')
+                      'a catalogue with actions requires the detail 001')
         self._require(not self.actions or self.resource_types,
-                      'it has actions, so it needs resource types')
+                      'a catalogue with actions requires resource types')
         self._exceptions = {}
         for detail in self.details.values():
             for name in detail.exceptions:
                 self._require(name not in self._exceptions,
-                              f'the exception {name} means two details')
+                              f'the exception {name} is mapped to two '
+                              f'details')
                 self._exceptions[name] = detail
 
     def _require(self, condition, problem):
@@ -157,27 +159,27 @@ class Namespace:
         by_id, constants = {}, set()
         for entry in entries:
             self._require(isinstance(entry, KINDS[kind]),
-                          f'{entry!r} is not one of the {kind}')
+                          f'{entry!r} is not an entry of the {kind}')
             name = f'{kind[:-1]} {entry.id}'
             self._require(valid_id.fullmatch(entry.id),
-                          f'{name}: the id is not of the form '
+                          f'{name}: the id does not match '
                           f'{valid_id.pattern}')
-            self._require(entry.id not in by_id, f'{name} stands twice')
+            self._require(entry.id not in by_id, f'duplicate {name}')
             for field in dataclasses.fields(entry):
                 problem = value_problem(field.name,
                                         getattr(entry, field.name))
                 self._require(not problem, f'{name}: {problem}')
             self._require(entry.constant not in constants,
-                          f'{name}: {entry.constant} stands twice')
+                          f'{name}: duplicate constant {entry.constant}')
             by_id[entry.id] = entry
             constants.add(entry.constant)
         return types.MappingProxyType(by_id)
 
-    def detail_of(self, exception):
-        """The detail that an exception (or its class) means, or None.
+    def find_detail(self, exception):
+        """Return the detail of an exception or its class, or None.
 
-        Classes are known by name, since the catalogue can't import those of
-        every service. The nearest in the method resolution order wins.
+        Classes are mapped by name, because the catalogue can't import those
+        of every service. The first in the method resolution order wins.
         """
         if not isinstance(exception, type):
             exception = type(exception)
@@ -189,7 +191,7 @@ class Namespace:
 
 
 def value_problem(attribute, value):
-    """The reason why an attribute can't have a value, or None."""
+    """Return the reason why a value is invalid for an attribute, or None."""
     if value is None and attribute in ('remedy', 'link'):
         return None
     if attribute in ('user_fixable', 'retryable'):
@@ -202,9 +204,10 @@ def value_problem(attribute, value):
     if not isinstance(value, str) or not value.strip():
         return f'the {attribute} is empty or not a string'
     if _CONTROL.search(value):
-        return f'the {attribute} holds a line break or a control character'
+        return (f'the {attribute} contains a line break or a control '
+                f'character')
     if attribute == 'link' and not _LINK.fullmatch(value):
-        return 'the link is not an address that begins with https://'
+        return 'the link is not a URL that begins with https://'
     if attribute == 'constant' and not _CONSTANT.fullmatch(value):
-        return f'{value!r} is not a constant'
+        return f'{value!r} is not a valid constant'
     return None

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the catalogue comes from: plug-ins, languages, the overlay.
+"""Loading of the catalogue from plug-ins, translations and the overlay.
 
 A plug-in is an entry point in the group ``usermsg.catalogue`` whose name is
 its prefix and whose object is a
 :class:`usermsg.catalogue.entries.Namespace`.
 
-Translations and an operator's overlay are YAML files of one form::
+Translations and an operator's overlay are YAML files with one schema::
 
-    language: en            # of the words in this file; en if left out
-    unknown_event: ...      # what to say of an event not in the catalogue
+    language: en            # language of the texts in this file; default en
+    unknown_event: ...      # text for events that are not in the catalogue
     prefixes:
-      VOLUME:               # rewords entries that exist
+      VOLUME:               # rewords existing entries
         details:
           '003': {remedy: ..., link: 'https://...'}
-      ACME:                 # declares entries under a prefix of its own
+      ACME:                 # declares entries under a new prefix
         resource_types: [ACME_ROBOT]
         actions:
           '001': {constant: START, text: start the robot}
@@ -38,51 +38,56 @@ from usermsg import yamlfile
 ENTRY_POINTS = 'usermsg.catalogue'
 
 _LANGUAGE = re.compile(r'[a-z]{2,3}(-[A-Za-z0-9]{2,8})*')
-#: Attributes that a file may have of an entry: to translate it, to reword it,
-#: and for one of its own.
+#: Attributes of an entry that a file may contain: to translate the entry, to
+#: reword it, and to declare a new one.
 _TRANSLATABLE = ('text', 'remedy')
 _REWORDABLE = (*_TRANSLATABLE, 'user_fixable', 'retryable', 'link')
 _DECLARABLE = ('constant', *_REWORDABLE, 'exceptions')
 
 
 def load(overlay_dir=None, on_unknown=None):
-    """The catalogue as this host knows it.
+    """Load the catalogue of this host.
 
     :param overlay_dir: an operator's directory of YAML files, or None
     :param on_unknown: see :class:`usermsg.catalogue.catalogue.Catalogue`
-    :raises usermsg.exception.ConfigurationError: names the plug-in or the
-        file, the line and what is wrong
+    :returns: a :class:`usermsg.catalogue.catalogue.Catalogue`
+    :raises usermsg.exception.ConfigurationError: names the plug-in, or the
+        file and line, and the reason
     """
-    new_message = _Draft(_plug_ins())
-    for document in _translations():
-        new_message.add(document)
+    builder = _Builder(_load_plug_ins())
+    for document in _read_translations():
+        builder.add(document)
     if overlay_dir:
-        # What is English first: a translation needs its entry.
+        # English files first: a translation requires its entry.
         documents = [_Document(path) for path in _yaml_files(overlay_dir)]
         documents.sort(
             key=lambda document: document.language != catalogue.ENGLISH)
         for document in documents:
-            new_message.add(document)
-    english = new_message.languages.pop(catalogue.ENGLISH)
-    return catalogue.Catalogue(english.values(), new_message.languages,
-                               new_message.unknown_texts, on_unknown)
+            builder.add(document)
+    english = builder.languages.pop(catalogue.ENGLISH)
+    return catalogue.Catalogue(english.values(), builder.languages,
+                               builder.unknown_texts, on_unknown)
 
 
 @functools.cache
 def built_in():
-    """The catalogue without an overlay. Frozen, so one is enough."""
+    """Return the catalogue without an overlay. It is immutable and cached."""
     return load()
 
 
 @functools.cache
-def _translations():
-    """Ours. To read them takes most of the time that a catalogue takes."""
+def _read_translations():
+    """Read the built-in translations.
+
+    Cached, because reading them takes most of the time of loading a
+    catalogue.
+    """
     return [_Document(path) for path in _yaml_files(
         pathlib.Path(__file__).with_name('languages'))]
 
 
-def _plug_ins():
-    """Prefix -> namespace."""
+def _load_plug_ins():
+    """Return a dict from prefix to namespace."""
     def fail(_manager, entry_point, error):
         raise exception.ConfigurationError(
             f'The catalogue plug-in {entry_point.name} '
@@ -92,14 +97,14 @@ def _plug_ins():
     for plug_in in extension.ExtensionManager(
             ENTRY_POINTS, on_load_failure_callback=fail):
         namespace = plug_in.plugin
-        about = (f'The catalogue plug-in {plug_in.name} '
+        label = (f'The catalogue plug-in {plug_in.name} '
                  f'({plug_in.entry_point_target})')
         if not isinstance(namespace, entries.Namespace):
-            raise exception.ConfigurationError(f'{about} is not a Namespace.')
+            raise exception.ConfigurationError(f'{label} is not a Namespace.')
         if namespace.prefix != plug_in.name:
             raise exception.ConfigurationError(
-                f'{about} has the prefix {namespace.prefix}; the two must be '
-                f'equal.')
+                f'{label} has the prefix {namespace.prefix}; its name and '
+                f'prefix must be equal.')
         if plug_in.name in namespaces:
             raise exception.ConfigurationError(
                 f'Two catalogue plug-ins are named {plug_in.name}; one is '
@@ -119,7 +124,7 @@ def _yaml_files(directory):
 
 
 class _Document:
-    """One file, its outer form checked."""
+    """File with translations or an overlay, its top level validated."""
 
     def __init__(self, path):
         self.path = path
@@ -138,7 +143,7 @@ class _Document:
                          keys=('resource_types', *entries.KINDS))
 
     def error(self, problem, *place):
-        """The error to raise about the value to which keys lead."""
+        """Return an error about the value at a path of keys."""
         mapping = self._content
         for key in place:
             line = mapping.line_of(key)
@@ -149,17 +154,17 @@ class _Document:
             f'{place[-1]}: {problem}.', self.path, line)
 
     def check(self, value, *place):
-        """Refuse a value that can't be that of the last key."""
+        """Raise an error if a value is invalid for the last key of a path."""
         problem = (f'the {place[-1]} is empty' if value is None else
                    entries.value_problem(place[-1], value))
         if problem:
             raise self.error(problem, *place)
 
     def mapping(self, *place, keys=None):
-        """The mapping to which keys lead; an empty one if it is left out.
+        """Return the mapping at a path of keys, empty if it is missing.
 
-        :param place: keys; those before the last one lead to mappings
-        :param keys: which it may have; any if left out
+        :param place: path of keys; all values before the last are mappings
+        :param keys: keys that the mapping may have; any if None
         """
         mapping = self._content
         for key in place:
@@ -167,17 +172,17 @@ class _Document:
             if mapping is None:
                 return {}
         if not isinstance(mapping, yamlfile.Mapping):
-            raise self.error('this must be a mapping', *place)
+            raise self.error('the value must be a mapping', *place)
         for key in mapping:
             if keys is not None and key not in keys:
-                raise self.error('this key is not known here; it can be ' +
+                raise self.error('unknown key; allowed keys are ' +
                                  ', '.join(keys), *place, key)
         return mapping
 
     def entries(self, prefix, allowed):
-        """Yield (kind, id, attributes, place) of entries.
+        """Yield (kind, id, attributes, place) of each entry of a prefix.
 
-        :param allowed: names of attributes that they may have
+        :param allowed: names of the attributes that an entry may have
         """
         for kind, entry_type in entries.KINDS.items():
             names = {field.name for field in dataclasses.fields(entry_type)}
@@ -191,12 +196,13 @@ class _Document:
                        values, place)
 
 
-class _Draft:
-    """A catalogue in the making.
+class _Builder:
+    """Builder of a catalogue, to which documents are added.
 
     :param namespaces: prefix -> namespace, in English
-    :ivar languages: language -> the same, in that language; in English what
-        isn't translated
+    :ivar languages: language -> prefix -> namespace in that language, in
+        which entries without a translation are English
+    :ivar unknown_texts: language -> text for unknown events
     """
 
     def __init__(self, namespaces):
@@ -207,11 +213,12 @@ class _Draft:
         english = self.languages[catalogue.ENGLISH]
         if document.unknown_event:
             if document.language == catalogue.ENGLISH:
-                self.unknown_texts.clear()  # translations of another text
+                # The existing translations are those of another text.
+                self.unknown_texts.clear()
             self.unknown_texts[document.language] = document.unknown_event
         for prefix in document.mapping('prefixes'):
-            # A translation of the words that were there before says
-            # something else than the operator does: theirs win.
+            # The existing translations of a reworded text differ in meaning
+            # from the operator's text, so that text replaces them.
             allowed, languages = _REWORDABLE, self.languages.values()
             if document.language != catalogue.ENGLISH:
                 if prefix not in english:
@@ -227,11 +234,11 @@ class _Draft:
                                          'prefixes', prefix)
                 allowed = _DECLARABLE
             for namespaces in languages:
-                namespaces[prefix] = self._changed(
+                namespaces[prefix] = self._apply(
                     document, prefix, namespaces.get(prefix), allowed)
 
-    def _changed(self, document, prefix, namespace, allowed):
-        """A namespace with the entries of a file.
+    def _apply(self, document, prefix, namespace, allowed):
+        """Return a namespace with the entries of a file applied.
 
         :param namespace: None for a new one
         """
@@ -249,8 +256,8 @@ class _Draft:
                 entry = entries.KINDS[kind](entry_id, '')
             elif entry is None:
                 raise document.error(
-                    f'{prefix} has no such entry among its {kind}; new ones '
-                    f'go under a prefix of your own', *place)
+                    f'{prefix} has no such entry in its {kind}; declare new '
+                    f'entries under a separate prefix', *place)
             by_kind[kind][entry_id] = dataclasses.replace(entry, **values)
         try:
             return entries.Namespace(
@@ -267,8 +274,9 @@ class _Draft:
             return () if namespace is None else namespace.resource_types
         if namespace is not None:
             raise document.error(
-                f'{prefix} has its own; new ones go under a prefix of your '
-                f'own, into its English file', *place)
+                f'the resource types of {prefix} cannot be changed; declare '
+                f'new ones under a separate prefix, in its English file',
+                *place)
         document.check(names, *place)
         for other in self.languages[catalogue.ENGLISH].values():
             for name in set(names).intersection(other.resource_types):

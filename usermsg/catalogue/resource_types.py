@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of resource that the built-in catalogues speak of.
+"""Resource types of the built-in catalogues.
 
 Each belongs to exactly one prefix, so that an action together with a
 resource type is never ambiguous.

@@ -31,7 +31,7 @@ class List(lister.Lister):
                     name, f'there is no {given}; there are '
                           f'{", ".join(sorted(allowed))}.')
         return (('Prefix', 'Kind', 'Id', 'Constant', 'Text', 'Remedy'),
-                known.words(parsed_args.language, parsed_args.prefix))
+                known.texts(parsed_args.language, parsed_args.prefix))
 
 
 class Validate(db_command.Command):
@@ -53,7 +53,7 @@ class Validate(db_command.Command):
         if directory is None:
             directory = self.app.conf.catalogue.overlay_dir
         known = loader.load(directory)
-        entries = sum(1 for _entry in known.words())
+        entries = sum(1 for _entry in known.texts())
         self.say(
             f'The catalogue is valid: {entries} entries under '
             f'{", ".join(sorted(known.namespaces))}; languages '

@@ -123,7 +123,7 @@ class _Import(progress.Command):
         conf = self.app.conf
         self._db = engine.Database(conf, no_statement_timeout=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
-        self._known_events = catalogue.outcomes
+        self._known_events = catalogue.resolved_events
         self._converter = self.kind(
             catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))

@@ -93,7 +93,7 @@ class Checks(upgradecheck.UpgradeCommands):
         except _NO_DATABASE:
             return unknown
         missing = sorted(event_id for event_id in stored
-                         if event_id not in known.outcomes)
+                         if event_id not in known.resolved_events)
         if not missing:
             return _success(f'It is valid and holds all events of the newest '
                             f'{rows} messages.')

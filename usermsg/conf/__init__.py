@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Configuration options, a module for each group.
+"""Configuration options, one module for each group.
 
-Nothing is registered by importing: :func:`register_opts` does it on the
-ConfigOpts that it is given, so that one process can hold several.
+Importing registers nothing: :func:`register_opts` registers the options on
+the ConfigOpts that it is passed, so that one process can hold several.
 """
 
 import copy
@@ -30,8 +30,8 @@ _GROUPS = (
 
 def register_opts(conf):
     for group, options in _GROUPS:
-        # A copy: all ConfigOpts would share what oslo.config keeps in it,
-        # overridden values too.
+        # A copy: oslo.config keeps state in the group, including overridden
+        # values, which all ConfigOpts would otherwise share.
         conf.register_group(copy.deepcopy(group))
         conf.register_opts(options, group=group)
     conf.register_opts(worker.OPTS)
@@ -39,8 +39,8 @@ def register_opts(conf):
 
 
 def list_opts():
-    """Of this project only; the libraries list theirs themselves.
+    """Return the options of this project; libraries list their own.
 
-    :returns: a list of groups, each with its options; None is ``[DEFAULT]``
+    :returns: a list of (group, options); the group None is ``[DEFAULT]``
     """
     return [(None, worker.OPTS), *_GROUPS]

@@ -9,53 +9,57 @@ OPTS = [
     cfg.StrOpt(
         'auth_strategy', default='keystone',
         choices=[
-            ('keystone', 'Tokens are checked by keystonemiddleware, which '
-             'reads [keystone_authtoken].'),
-            ('noauth', 'Whoever asks is believed: the headers X-Project-Id, '
-             'X-User-Id and X-Roles say who it is, an admin if they are '
-             'missing. For development on one machine.'),
+            ('keystone', 'Tokens are validated by keystonemiddleware, which '
+             'is configured in [keystone_authtoken].'),
+            ('noauth', 'No authentication: the headers X-Project-Id, '
+             'X-User-Id and X-Roles are trusted as sent, and a request '
+             'without them has the rights of an administrator. For '
+             'development on one machine.'),
         ],
-        help='How a request proves who sends it.'),
+        help='Authentication strategy for requests.'),
     cfg.BoolOpt(
         'allow_insecure_noauth', default=False,
-        help='Serve with auth_strategy = noauth where others could reach '
-             'the service. Without it only usermsg-api does so, and only on '
-             'a loopback address.'),
+        help='Allow auth_strategy = noauth where other hosts could reach the '
+             'service. If this is false, noauth is available only in '
+             'usermsg-api, and only on a loopback address.'),
     cfg.URIOpt(
         'public_endpoint', schemes=['http', 'https'],
-        help='The address under which users reach the service, without the '
-             'version: https://cloud.example.org/user-message. Links in '
-             'responses begin with it. Without it the service starts only '
-             'with trust_host_header, or as usermsg-api on a loopback '
-             'address, with which links begin then.'),
+        help='Public base URL of the service, without the version, for '
+             'example https://cloud.example.org/user-message. Links in '
+             'responses begin with it. If it is not set, the service starts '
+             'only with trust_host_header = true, or as usermsg-api on a '
+             'loopback address, with which links then begin.'),
     cfg.BoolOpt(
         'trust_host_header', default=False,
-        help='Without public_endpoint, let links begin with what the client '
-             'sent as Host; a request without a valid one is answered with '
-             '400. Only for a service behind a proxy that sets this header '
-             'itself: otherwise a client chooses where the links lead.'),
+        help='Build links from the Host header of the request if '
+             'public_endpoint is not set; a request without a valid Host '
+             'header is rejected with status 400. Enable this only behind a '
+             'proxy that sets the header itself: otherwise a client chooses '
+             'where the links lead.'),
     cfg.IntOpt(
         'max_limit', default=1000, min=1, max=10000,
-        help='The most messages in one page. Who asks for more gets this '
-             'many and a link to the next page.'),
+        help='Maximum number of messages per page. A request with a larger '
+             'limit gets this many messages and a link to the next page.'),
     cfg.IntOpt(
         'max_request_body_size', default=1024 * 1024, min=1024,
-        help='In bytes. A request with a larger body is answered with 413.'),
+        help='Maximum size of a request body, in bytes. A request with a '
+             'larger body is rejected with status 413.'),
     cfg.HostAddressOpt(
         'host', default='127.0.0.1',
-        help='The address on which usermsg-api listens. Other WSGI servers '
-             'have their own setting.'),
+        help='Address on which usermsg-api listens. Other WSGI servers have '
+             'their own setting.'),
     cfg.PortOpt(
         'port', default=9797,
-        help='The port on which usermsg-api listens; 0 takes a free one.'),
+        help='TCP port on which usermsg-api listens; 0 selects a free port.'),
     cfg.IntOpt(
         'threads', default=8, min=1, max=256,
-        help='How many requests usermsg-api handles at once.'),
+        help='Number of requests that usermsg-api handles concurrently.'),
     cfg.IntOpt(
         'client_timeout', default=60, min=1, max=3600,
-        help='How many seconds a client of usermsg-api has to send a whole '
-             'request, and again as many to take the whole answer; then the '
-             'connection is closed. One without a request is closed after 30 '
-             'seconds, or after 2 if all connections are in use, or after '
-             'this time if it is less.'),
+        help='Maximum number of seconds in which a client of usermsg-api '
+             'must send a complete request, and again in which it must '
+             'receive the complete response; then the connection is closed. '
+             'A connection without a request is closed after 30 seconds, '
+             'after 2 seconds if all connections are in use, or after '
+             'client_timeout if that is shorter.'),
 ]

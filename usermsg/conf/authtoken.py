@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[keystone_authtoken]``, options of keystonemiddleware: our defaults.
+"""``[keystone_authtoken]``: options of keystonemiddleware, other defaults.
 
-A module of its own, as that library takes long to import.
+A separate module, because that library takes long to import.
 """
 
 import os
@@ -13,17 +13,19 @@ from oslo_config import cfg
 from usermsg import exception
 
 _DEFAULTS = {
-    # Else a Keystone that says nothing would be waited for without end; and
-    # clients are told to try again soon.
+    # Without a timeout, a request would wait indefinitely for a Keystone
+    # that does not respond. One retry is enough, because the error response
+    # asks clients to try again soon.
     'http_connect_timeout': 3,
     'http_request_max_retries': 1,
-    # Nobody here looks at it, and it may be larger than all the rest.
+    # usermsg does not use the catalogue of services, which may be larger
+    # than the rest of the response.
     'include_service_catalog': False,
-    # What access rules of application credentials call this service.
+    # The name of this service in access rules of application credentials.
     'service_type': 'user-message',
 }
 
-#: The first words of the names of options that are ignored; see
+#: Prefixes of the names of options that are ignored; see
 #: :mod:`usermsg.api.middleware.keystone`.
 _IGNORED = ('cache', 'memcache')
 
@@ -36,21 +38,22 @@ def register_opts(conf):
 
 
 def check(conf, account):
-    """Look at what would be looked at when the first token comes.
+    """Check at startup what keystonemiddleware reads at the first token.
 
     :param account: keystoneauth1's plug-in of the service's account, or None
-    :raises usermsg.exception.ConfigurationError: of an option
+    :raises usermsg.exception.ConfigurationError: an option is missing or
+        invalid
     """
     options = conf.keystone_authtoken
     section = options.auth_section or 'keystone_authtoken'
     if account is None:
-        # It would start, and then fail on every token.
+        # The service would start, and then fail on every token.
         raise exception.ConfigurationError(
-            f'[{section}] auth_type is not set; the service needs an account '
-            f'of its own to check tokens.')
+            f'[{section}] auth_type is not set; the service needs a service '
+            f'account to validate tokens.')
     for name in ('cafile', 'certfile', 'keyfile'):
         path = options[name]
-        # A cafile may be a directory, too.
+        # A cafile may also be a directory.
         if path and not os.access(path, os.R_OK):
             raise exception.ConfigurationError(
                 f'[keystone_authtoken] {name} cannot be read: {path}')
@@ -58,11 +61,11 @@ def check(conf, account):
             (section, 'auth_url', getattr(account, 'auth_url', None)),
             ('keystone_authtoken', 'www_authenticate_uri',
              options.www_authenticate_uri)):
-        # Not repeated: some have a password in it.
+        # The URL is not part of the error: it may contain a password.
         if address and not re.match('https?://[^/?#]', address, re.IGNORECASE):
             raise exception.ConfigurationError(
-                f'[{group}] {name} is not the address of a Keystone: it '
-                f'begins with http:// or https:// and a host.')
+                f'[{group}] {name} is not the URL of a Keystone service: it '
+                f'must begin with http:// or https://, followed by a host.')
     if (conf[section].auth_type in ('password', 'v3password') and
             conf[section].password is None):
         raise exception.ConfigurationError(
@@ -70,9 +73,13 @@ def check(conf, account):
 
 
 def set_defaults():
-    """See :func:`usermsg.conf.libraries.set_defaults`."""
+    """Show these defaults in samples.
+
+    See :func:`usermsg.conf.libraries.set_defaults`.
+    """
     for _group, options in auth_token.AUTH_TOKEN_OPTS:
         cfg.set_defaults(options, **_DEFAULTS)
         for option in options:
             if option.name.startswith(_IGNORED):
-                option.help = 'Ignored: each process remembers tokens itself.'
+                option.help = ('Ignored: each process caches tokens in its '
+                               'own memory.')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[catalogue]``: what may be said."""
+"""``[catalogue]``: the permitted messages."""
 
 from oslo_config import cfg
 
@@ -8,8 +8,9 @@ GROUP = cfg.OptGroup('catalogue', title='The catalogue of permitted messages')
 OPTS = [
     cfg.StrOpt(
         'overlay_dir',
-        help='A directory of YAML files that reword messages, add remedies, '
-             'links and languages, or declare messages under a prefix of '
-             'your own. Check them with "usermsg-manage catalogue '
-             'validate".'),
+        help='Directory of YAML files that reword messages, add remedies, '
+             'links and languages, or declare messages under a separate '
+             'prefix. If it is not set, messages are shown as usermsg and '
+             'the installed plug-ins define them. Check the files with '
+             '"usermsg-manage catalogue validate".'),
 ]

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of the libraries of the HTTP service, and our defaults for them.
+"""Options of the libraries of the HTTP service, with usermsg's defaults.
 
-Apart from our own, as services that record need neither.
+Separate from the options of usermsg, because services that record messages
+through the library need neither the options nor the libraries.
 """
 
 from oslo_middleware import cors
 from oslo_middleware import http_proxy_to_wsgi
 
-#: What a page in a browser needs to use this API.
+#: Methods and headers that a web page needs to use this API.
 _CORS = {
     'allow_methods': ['GET', 'HEAD', 'POST', 'DELETE'],
     'allow_headers': [
@@ -27,12 +28,12 @@ def register_opts(conf):
 
 
 def set_defaults():
-    """Show our defaults in a sample configuration.
+    """Show usermsg's defaults in a sample configuration.
 
-    It changes the libraries for the whole process: only the generator of
-    samples calls it.
+    This changes the libraries for the whole process, so only the generator
+    of samples calls it.
     """
-    # Here, because they take long to import.
+    # Imported here, because keystonemiddleware takes long to import.
     from usermsg.conf import authtoken
     authtoken.set_defaults()
     cors.set_defaults(**_CORS)

@@ -1,29 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[messages]``: how messages are kept and recorded."""
+"""``[messages]``: recording and retention of messages."""
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup('messages', title='How messages are kept and recorded')
+GROUP = cfg.OptGroup('messages', title='Recording and retention of messages')
 
 OPTS = [
     cfg.IntOpt(
         'ttl', default=30 * 24 * 3600, min=60, max=10 * 366 * 24 * 3600,
-        help='For how many seconds a message is kept, unless its project '
-             'comes to have more than max_per_project.'),
+        help='Number of seconds for which a message is kept; the default is '
+             '30 days. A message is removed earlier if its project has more '
+             'than max_per_project. A change affects only messages that are '
+             'recorded afterwards.'),
     *(cfg.IntOpt(
         f'ttl_{level}', min=60, max=10 * 366 * 24 * 3600,
-        help=f'The same for messages of level {level.upper()}; ttl if it is '
-             f'not set. It counts for what is recorded from then on.')
+        help=f'Number of seconds for which a message of level '
+             f'{level.upper()} is kept. If it is not set, ttl applies. A '
+             f'change affects only messages that are recorded afterwards.')
       for level in ('info', 'warn', 'error')),
     cfg.IntOpt(
         'max_per_project', default=0, min=0, max=1_000_000,
-        help='How many messages of a project are kept at most: the reaper '
-             'removes the oldest beyond it. Until it does there can be '
-             'more. 0 is no limit. With a limit the reaper counts all '
-             'messages in an index, once an interval.'),
+        help='Maximum number of messages that are kept for a project; 0 is '
+             'no limit. The reaper removes the oldest messages over the '
+             'limit, so that a project can have more until the next run. '
+             'With a limit, the reaper counts all messages in an index once '
+             'per [reaper] interval.'),
     cfg.FloatOpt(
         'record_timeout', default=5.0, min=0.1, max=300,
-        help='How many seconds a service that records a message through the '
-             'library waits for the database at most. After that the failure '
-             'is logged and counted and the service goes on.'),
+        help='Maximum number of seconds that a service which records a '
+             'message through the library waits for the database. After '
+             'that, the failure is logged and counted, and the service '
+             'continues without the message.'),
 ]

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options of oslo.messaging, with its own defaults.
+"""Options of oslo.messaging, with the library's defaults.
 
-Queues are shared with other services, and RabbitMQ refuses who declares one
-otherwise than it is.
+The defaults stay unchanged because queues are shared with other services,
+and RabbitMQ refuses a client that declares an existing queue with different
+properties.
 
-A module of its own, as that library chooses the backend of oslo.service for
-the whole process when it is imported.
+A separate module, because importing that library selects the backend of
+oslo.service for the whole process.
 """
 
 from oslo_messaging import opts

@@ -1,22 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[notifications]``: what notifications say."""
+"""``[notifications]``: the content of notifications."""
 
 from oslo_config import cfg
 from oslo_config import types
 
-GROUP = cfg.OptGroup('notifications', title='What notifications say')
+GROUP = cfg.OptGroup('notifications', title='The content of notifications')
 
 OPTS = [
     cfg.StrOpt(
-        # oslo.config searches for it: without anchors a part would do.
+        # oslo.config searches for the pattern: without anchors, a matching
+        # part of the value would be enough.
         'publisher_id', max_length=255, regex=r'\A[!-~]+\Z',
-        help='Who notifications say they come from: up to 255 characters of '
-             'ASCII, no blanks. The name of the host, if nothing is set; '
-             'what cannot be stored in it becomes a question mark.'),
+        help='Publisher of notifications: up to 255 characters of printable '
+             'ASCII, without blanks. If it is not set, the host name is '
+             'used, with a question mark for each character that cannot be '
+             'stored.'),
     cfg.ListOpt(
         'image_properties', item_type=types.String(max_length=255),
         default=[],
-        help='The only properties of images that notifications tell: others '
-             'may hold what is nobody else\'s business. It counts for '
-             'services that tell of images through this library.'),
+        help='Names of the image properties that notifications include. All '
+             'other properties are left out, because they may be '
+             'confidential; by default, none is included. This applies to '
+             'services that emit image notifications through this library.'),
 ]

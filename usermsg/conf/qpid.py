@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """``[oslo_messaging_qpid]``: the notification driver ``qpid``.
 
-Named like the groups of oslo.messaging's own drivers, as any OpenStack
-service can name the driver and then has this group in its own file.
+Named like the groups of oslo.messaging's drivers, because any OpenStack
+service can use the driver and then has this group in its configuration file.
 """
 
 from oslo_config import cfg
@@ -13,105 +13,117 @@ GROUP = cfg.OptGroup('oslo_messaging_qpid',
 OPTS = [
     cfg.StrOpt(
         'hosts', default='amqp://localhost:5672', secret=True,
-        help='The servers, one or more addresses with commas between them: '
+        help='URLs of the brokers, separated by commas: '
              'amqps://user:password@host:port, or amqp:// without TLS. They '
-             'are tried one after the other. In a user name or a password, '
-             'write other characters than letters and digits as %XX.'),
+             'are tried in order. In a user name or password, write '
+             'characters other than letters and digits as %XX.'),
     cfg.StrOpt(
         'address', default='{topic}.{priority}',
-        help='The node to send to, which can have {topic}, {priority}, '
-             '{exchange} and {vhost} in it; or "legacy" or "routable", the '
-             'forms of the AMQP 1.0 driver that oslo.messaging had until '
-             'version 14.9, whose consumers find them then.'),
+        help='Address of the node that notifications are sent to. It can '
+             'contain {topic}, {priority}, {exchange} and {vhost}. The '
+             'values "legacy" and "routable" stand for the addresses of the '
+             'AMQP 1.0 driver that oslo.messaging contained until version '
+             '14.9, so that consumers of that driver receive the '
+             'notifications.'),
     cfg.StrOpt(
         'subject', default='{topic}.{priority}',
-        help='What a message has as its subject, of the same parts and '
-             '{event_type}. Brokers with exchanges take it as the routing '
-             'key where the address holds none.'),
+        help='Subject of each AMQP message. It can contain the same '
+             'placeholders as address, and {event_type}. Brokers with '
+             'exchanges use it as the routing key if the address contains '
+             'none.'),
     cfg.StrOpt(
         'exchange',
-        help='The {exchange} of an address; control_exchange of [DEFAULT] '
-             'if it is not set.'),
+        help='Value of {exchange} in address. If it is not set, '
+             '[DEFAULT] control_exchange is used.'),
     cfg.StrOpt(
         'vhost',
-        help='A virtual host of the server: the {vhost} of an address, also '
-             'of "legacy" and "routable". If the address has no place for '
-             'it, the connection asks for it instead; RabbitMQ wants it as '
-             'vhost:NAME.'),
+        help='Virtual host of the broker. It is the value of {vhost} in '
+             'address, also in "legacy" and "routable". If address does not '
+             'contain {vhost}, the virtual host is requested when the '
+             'connection is opened; RabbitMQ expects it as vhost:NAME.'),
     cfg.StrOpt(
         'create', default='no',
         choices=[
-            ('no', 'The node must exist, or the server makes it by rules of '
-             'its own.'),
-            ('queue', 'A server that knows "create-on-demand", such as '
-             'qpidd, makes a durable queue.'),
-            ('topic', 'The same, with a topic.'),
+            ('no', 'The node must exist, unless the broker creates it by '
+             'its own rules.'),
+            ('queue', 'A broker that supports "create-on-demand", such as '
+             'qpidd, creates a durable queue.'),
+            ('topic', 'A broker that supports "create-on-demand" creates a '
+             'topic.'),
         ],
-        help='What happens if the node does not exist.'),
+        help='Kind of node that the broker is asked to create if the node '
+             'does not exist.'),
     cfg.StrOpt(
         'envelope', default='amqp1',
         choices=[
-            ('amqp1', 'That of the AMQP 1.0 driver of oslo.messaging: '
-             'request and context, a string.'),
-            ('none', 'The six attributes alone, JSON in bytes.'),
+            ('amqp1', 'The envelope of the AMQP 1.0 driver of '
+             'oslo.messaging: request and context, as a string.'),
+            ('none', 'No envelope: the six attributes of the notification, '
+             'as JSON in bytes.'),
         ],
-        help='What is around a notification.'),
+        help='Envelope of the notification in the body of an AMQP message.'),
     cfg.StrOpt(
         'sasl_mechanisms',
-        help='The SASL mechanisms that may be used, with blanks between '
-             'them. If it is not set: for a user name SCRAM-SHA-512, '
-             'SCRAM-SHA-256, SCRAM-SHA-1 and, if it is safe, PLAIN; '
-             'EXTERNAL with a certificate of our own; else ANONYMOUS.'),
+        help='SASL mechanisms that are allowed, separated by blanks. If it '
+             'is not set, these are SCRAM-SHA-512, SCRAM-SHA-256, '
+             'SCRAM-SHA-1 and, over TLS or with allow_plain_without_tls, '
+             'PLAIN for a URL with a user name; EXTERNAL with ssl_cert_file; '
+             'otherwise ANONYMOUS.'),
     cfg.BoolOpt(
         'allow_plain_without_tls', default=False,
-        help='Send passwords as they are over connections that others can '
-             'read.'),
+        help='Send passwords in plain text over connections without TLS, '
+             'where others can read them.'),
     cfg.StrOpt(
         'ssl_ca_file',
-        help='The authorities that are trusted to sign certificates of '
-             'servers, a file in PEM; those of the system if it is not '
-             'set. A certificate must be for the name in hosts.'),
+        help='PEM file of the certificate authorities that are trusted to '
+             'sign certificates of brokers. If it is not set, those of the '
+             'system are trusted. The certificate must be valid for the host '
+             'name in hosts.'),
     cfg.StrOpt(
         'ssl_cert_file',
-        help='Our certificate, in PEM, for servers that ask for one.'),
+        help='PEM file of the client certificate, for brokers that request '
+             'one.'),
     cfg.StrOpt(
         'ssl_key_file',
-        help='The key of ssl_cert_file, in PEM.'),
+        help='PEM file of the private key of ssl_cert_file.'),
     cfg.StrOpt(
         'ssl_key_password', secret=True,
-        help='The password of ssl_key_file, if it has one.'),
+        help='Password of ssl_key_file, if the key is encrypted.'),
     cfg.FloatOpt(
         'connect_timeout', default=5.0, min=0.1, max=300,
-        help='How many seconds a server has until the connection is of '
-             'use.'),
+        help='Maximum number of seconds until a connection to a broker is '
+             'usable. After that, the next host is tried.'),
     cfg.FloatOpt(
         'idle_timeout', default=30.0, min=1, max=3600,
-        help='After how many seconds without a sign of life a connection is '
-             'given up. Servers are asked to show one in half that time.'),
+        help='Number of seconds without a frame from the broker after '
+             'which a connection is considered lost. Brokers are asked to '
+             'send a frame within half of that time.'),
     cfg.FloatOpt(
         'min_backoff', default=1.0, min=0.01, max=300,
-        help='How many seconds pass, at most, after all hosts have failed '
-             'until they are tried again. It doubles each time.'),
+        help='Maximum number of seconds before all hosts are tried again '
+             'after each of them has failed once. It doubles with each '
+             'further failure.'),
     cfg.FloatOpt(
         'max_backoff', default=30.0, min=0.01, max=3600,
-        help='How long that becomes.'),
+        help='Upper limit of the doubled min_backoff, in seconds.'),
     cfg.FloatOpt(
         'delivery_timeout', default=10.0, min=0.1, max=3600,
-        help='How many seconds a notification has until the server has '
-             'confirmed it. After that whoever sent it is told that it was '
-             'not delivered. It is not sent any more then, but if it was on '
-             'its way already it may still arrive. Where usermsg-worker '
-             'sends them, a third of [relay] lease_ttl at most.'),
+        help='Maximum number of seconds until the broker has confirmed a '
+             'notification. After that, the delivery fails: the notification '
+             'is not sent any more, but if it has been sent already, it may '
+             'still arrive. In usermsg-worker it must not exceed a third of '
+             '[relay] lease_ttl.'),
     cfg.FloatOpt(
         'drain_timeout', default=5.0, min=0, max=300,
-        help='How many seconds a process that ends gives to what is still '
-             'to be confirmed.'),
+        help='Maximum number of seconds that a terminating process waits '
+             'for outstanding confirmations.'),
     cfg.IntOpt(
         'max_in_flight', default=500, min=1, max=10000,
-        help='How many notifications to one address can be on their way '
-             'unconfirmed.'),
+        help='Maximum number of unconfirmed notifications in flight to one '
+             'address.'),
     cfg.IntOpt(
         'max_pending', default=10000, min=1, max=1_000_000,
-        help='How many notifications can wait altogether. What comes beyond '
-             'that is not delivered.'),
+        help='Maximum number of notifications that wait to be sent or '
+             'confirmed, for all addresses together. The delivery of further '
+             'notifications fails.'),
 ]

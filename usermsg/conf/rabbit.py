@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[oslo_messaging_rabbit_notify]``: the notification driver "rabbit"."""
+"""``[oslo_messaging_rabbit_notify]``: the notification driver ``rabbit``."""
 
 from oslo_config import cfg
 
 GROUP = cfg.OptGroup('oslo_messaging_rabbit_notify',
-                     title='The notification driver "rabbit"')
+                     title='The notification driver rabbit')
 
 OPTS = [
     cfg.FloatOpt(
         'timeout', default=10.0, min=0.1, max=3600.0,
-        help='How many seconds a notification has until RabbitMQ has '
-             'confirmed it. After that it counts as not delivered. '
-             'Connecting is part of it, to all hosts of transport_url '
-             'together. Where usermsg-worker sends them, a third of [relay] '
-             'lease_ttl at most.'),
+        help='Maximum number of seconds until RabbitMQ has confirmed a '
+             'notification. After that, the delivery fails. The time '
+             'includes connecting, to all hosts of transport_url together. '
+             'In usermsg-worker it must not exceed a third of [relay] '
+             'lease_ttl.'),
     cfg.IntOpt(
         'max_in_flight', default=500, min=1, max=65535,
-        help='How many notifications of a process may be pending: not yet '
-             'sent, or not yet confirmed. More wait for room, within the '
-             'same timeout.'),
+        help='Maximum number of notifications of a process that are not yet '
+             'sent or not yet confirmed. Further notifications wait until '
+             'there is room, within the same timeout.'),
 ]

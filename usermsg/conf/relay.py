@@ -1,39 +1,42 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``[relay]``: how notifications leave the outbox."""
+"""``[relay]``: delivery of notifications from the outbox."""
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup('relay', title='From the outbox to the brokers')
+GROUP = cfg.OptGroup('relay', title='Delivery from the outbox to the brokers')
 
 OPTS = [
     cfg.FloatOpt(
         'interval', default=1, min=0.05, max=60,
-        help='How many seconds usermsg-worker waits before it looks again, '
-             'when there was nothing to send.'),
+        help='Number of seconds before usermsg-worker checks the outbox '
+             'again after it has found no pending notification.'),
     cfg.IntOpt(
         'batch_size', default=500, min=1, max=1000,
-        help='The most notifications that are under way at a time, for '
-             'each driver.'),
+        help='Maximum number of notifications in flight, for each driver.'),
     cfg.IntOpt(
         'lease_ttl', default=60, min=30, max=3600,
-        help='After how many seconds another worker may take over from one '
-             'that has frozen. What that had under way is then sent twice, '
-             'with the same message_id. A driver can wait for confirmations '
-             'for a third of it at most.'),
+        help='Number of seconds after which another worker may take over '
+             'from a worker that has frozen. Notifications that the frozen '
+             'worker had in flight are then sent twice, with the same '
+             'message_id. The timeout of a driver must not exceed a third '
+             'of lease_ttl.'),
     cfg.IntOpt(
         'max_backoff', default=30, min=1, max=3600,
-        help='How many seconds pass, at most, between two attempts while a '
-             'broker is away. It begins with one.'),
+        help='Maximum number of seconds between two delivery attempts while '
+             'a broker is unavailable. The delay begins with one second and '
+             'doubles with each failure.'),
     cfg.IntOpt(
         'max_attempts', default=100, min=1, max=10000,
-        help='After how many failures a notification is set aside, if others '
-             'could be delivered meanwhile; while none can it is not '
-             'counted. The pauses between them grow up to ten times '
-             'max_backoff, so that a queue that is full for some hours sets '
-             'nothing aside.'),
+        help='Number of failed delivery attempts after which a notification '
+             'becomes a dead letter. An attempt is counted only if other '
+             'notifications could be delivered at that time. The delay '
+             'between attempts grows up to ten times max_backoff, so that a '
+             'queue that is full for some hours does not cause dead '
+             'letters.'),
     cfg.IntOpt(
         'max_age', default=7 * 24 * 3600, min=60, max=366 * 24 * 3600,
-        help='After how many seconds in the outbox a notification is set '
-             'aside. It stays there until "usermsg-manage outbox retry" or '
-             '"outbox drop": nothing else removes it.'),
+        help='Number of seconds in the outbox after which a notification '
+             'becomes a dead letter; the default is 7 days. A dead letter '
+             'stays in the outbox until "usermsg-manage outbox retry" or '
+             '"usermsg-manage outbox drop": nothing else removes it.'),
 ]

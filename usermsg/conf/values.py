@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Reading values, so that one that is wrong is named: option, file, reason.
+"""Validation of values, with errors that name option, file and reason.
 
-oslo.config looks at a value only when it is asked for it.
+oslo.config validates a value only when the value is read.
 """
 
 from oslo_config import cfg
@@ -11,49 +11,51 @@ from usermsg import exception
 
 
 def register(conf, group, options):
-    """Register the options of a group that any service may have in its file.
+    """Register the options of a group that other services can use too.
 
     :param conf: any ConfigOpts
     :param group: a cfg.OptGroup
     :raises usermsg.exception.ConfigurationError: see :func:`check`
     """
-    # By name: an OptGroup that is registered is shared by all ConfigOpts.
+    # By name: all ConfigOpts share an OptGroup that is registered.
     conf.register_opts(options, group=group.name)
     check(conf, group.name, [option.dest for option in options])
 
 
 def check(conf, group, names, use_env=True):
-    """Read the options of a group.
+    """Check that each value in a group is valid.
 
-    :param use_env: whether variables of the environment count
-    :raises usermsg.exception.ConfigurationError: one is not valid; names the
-        option, and the file or the environment variable
+    :param group: name of the group
+    :param names: names of the options to check
+    :param use_env: True if environment variables can set options
+    :raises usermsg.exception.ConfigurationError: a value is not valid; names
+        the option, and the file or the environment variable
     """
     options = conf if group == 'DEFAULT' else conf[group]
     for name in names:
         try:
             options[name]
         except cfg.ConfigSourceValueError as error:
-            # Its context is the error of the option's type, which knows the
-            # reason but not the place.
+            # Its context is the error of the option's type, which has the
+            # reason but not the location.
             raise exception.ConfigurationError(
                 f'[{group}] {name} is not valid: {error.__context__}',
                 _source(conf, group, name, use_env)) from None
         except (cfg.NoSuchOptError, cfg.NoSuchGroupError,
                 cfg.TemplateSubstitutionError):
-            # The name after the "$" isn't repeated: it may be half a
+            # The error omits the name after the "$", which may be part of a
             # password.
             raise exception.ConfigurationError(
-                f'[{group}] {name}: a "$" refers to another option, but '
-                f'there is none of that name; for the character itself write '
-                f'"$$".', _source(conf, group, name, use_env)) from None
+                f'[{group}] {name}: a "$" refers to another option, but no '
+                f'option has that name; write "$$" for a literal "$".',
+                _source(conf, group, name, use_env)) from None
 
 
 def _source(conf, group, name, use_env):
-    """The file or environment variable that an option is from.
+    """Return the file or environment variable that sets an option.
 
-    oslo.config says it of valid values only, so the option is read again, as
-    a text. None if the option has a name that is deprecated.
+    oslo.config has the location of valid values only, so the option is read
+    again, as a string. None if it is set under a deprecated name.
     """
     texts = _Texts()
     group = None if group == 'DEFAULT' else group
@@ -69,4 +71,4 @@ def _source(conf, group, name, use_env):
 class _Texts(cfg.ConfigOpts):
 
     class Template(cfg.ConfigOpts.Template):
-        delimiter = '\0'  # in no value: "$" refers to nothing
+        delimiter = '\0'  # occurs in no value: "$" is an ordinary character

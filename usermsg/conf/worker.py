@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What ``usermsg-worker`` takes in ``[DEFAULT]``, as other services do.
+"""Options of ``usermsg-worker`` in ``[DEFAULT]``, as in other services.
 
-An option of oslo.service, without those of it that nothing here reads.
+An option of oslo.service; the other options of that library are not read
+here, so they are not registered.
 """
 
 from oslo_config import cfg
@@ -9,6 +10,6 @@ from oslo_config import cfg
 OPTS = [
     cfg.IntOpt(
         'graceful_shutdown_timeout', default=60, min=0,
-        help='How many seconds usermsg-worker has to end what is under way '
-             'when it is told to end; 0 sets no limit.'),
+        help='Maximum number of seconds that usermsg-worker takes to '
+             'complete running work after SIGTERM; 0 is no limit.'),
 ]

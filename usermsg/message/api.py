@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recording outcomes and reading them back.
+"""Recording, reading and deleting of messages.
 
-For a service that wants to tell its users how an operation ended::
+For a service that reports to its users how an operation ended::
 
     from usermsg.message import api as message_api
 
     self.message_api = message_api.API()
 
 The constructor reads usermsg's configuration files and raises if they can't
-be used. After that :meth:`API.create` raises only for what its caller did
-wrong: whatever else happens, the service goes on.
+be used. After that, :meth:`API.create` raises only for invalid parameters:
+after any other failure, the service continues.
 """
 
 import collections
@@ -40,20 +40,20 @@ OLDEST_FIRST = 'created_at:asc'
 
 
 class API:
-    """Safe to share between threads, and to use after a fork.
+    """Message API for services. Thread-safe and fork-safe.
 
-    :param runtime: a :class:`usermsg.service.Runtime`; without it one is
-        made from usermsg's configuration files alone: the caller's command
-        line, configuration and logging stay as they are, and the database
-        isn't connected before it is needed
-    :raises usermsg.exception.ConfigurationError: without ``runtime``, when
-        the configuration can't be used
+    :param runtime: a :class:`usermsg.service.Runtime`; if None, a runtime is
+        built from usermsg's configuration files alone: the command line,
+        configuration and logging of the calling service stay unchanged, and
+        no connection to the database is opened before it is needed
+    :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
+        configuration can't be used
     """
 
     def __init__(self, runtime=None):
-        # Not when this module is imported: versioned objects bring along
-        # oslo.messaging, which chooses the backend of oslo.service for the
-        # whole process if nobody has yet.
+        # Not imported with this module: versioned objects import
+        # oslo.messaging, which selects the backend of oslo.service for the
+        # whole process unless it is already selected.
         from usermsg.objects import message
         self._objects = message
         runtime = runtime or service.prepare_library()
@@ -61,9 +61,9 @@ class API:
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
         outbox = runtime.outbox
-        self._tell_created = outbox.recorder(event_types.MESSAGE_CREATE)
-        self._tell_deleted = outbox.recorder(event_types.MESSAGE_DELETE)
-        self._tell_expired = outbox.recorder(event_types.MESSAGE_EXPIRE)
+        self._created_recorder = outbox.recorder(event_types.MESSAGE_CREATE)
+        self._deleted_recorder = outbox.recorder(event_types.MESSAGE_DELETE)
+        self._expired_recorder = outbox.recorder(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
@@ -71,34 +71,35 @@ class API:
     def create(self, context, event_id=None, project_id=None,
                resource_type=None, resource_uuid=None, level='ERROR', *,
                action=None, detail=None, exception=None, source_id=None):
-        """Record how an operation ended.
+        """Record a message about the result of an operation.
 
-        The text comes from the catalogue; nothing given here is shown to a
-        user but the resource's type and id and the request id.
+        The text comes from the catalogue; of the parameters, a user sees
+        only the type and id of the resource and the request id.
 
-        :param context: of the request that began the operation; its
-            ``request_id`` and ``user_id`` are kept
-        :param event_id: of a whole message, such as
+        :param context: context of the request that began the operation; its
+            ``request_id`` and ``user_id`` are stored
+        :param event_id: id of a whole message, such as
             ``defined_messages.EventIds.UNABLE_TO_ALLOCATE``; exactly one of
-            this and ``action`` is given
-        :param project_id: who will be able to read it; the context's if
-            left out
+            this and ``action`` is required
+        :param project_id: project that can read the message; defaults to
+            that of the context
         :param resource_type: one of :mod:`usermsg.message.resource_types`;
             required with ``action``
-        :param resource_uuid: id of the resource that was being worked on
+        :param resource_uuid: id of the resource of the operation
         :param level: ``INFO``, ``WARN`` or ``ERROR``
-        :param action: what was being done, such as
+        :param action: the operation, such as
             ``catalogues.volume.Actions.ATTACH_VOLUME``, or its id
-        :param detail: why it failed, likewise from ``Details``
-        :param exception: what was raised; where the catalogue knows its
-            class it chooses the detail, and its text is never looked at
-        :param source_id: the caller's own key for this outcome: recording
-            it again with the same key returns the first message
+        :param detail: the cause of the failure, likewise from ``Details``
+        :param exception: the exception that was raised; if the catalogue
+            maps its class to a detail, that detail is used; the text of the
+            exception is never read
+        :param source_id: idempotency key of the caller: recording again
+            with the same key returns the first message
         :returns: the stored :class:`usermsg.objects.message.Message`, or
             None if it couldn't be stored within ``[messages]
             record_timeout`` seconds, which is logged and counted
-        :raises usermsg.exception.InvalidInput: a parameter is wrong, and
-            would always be; names it
+        :raises usermsg.exception.InvalidInput: a parameter is invalid, so
+            that the same call would always fail; names the parameter
         """
         if project_id is None:
             project_id = getattr(context, 'project_id', None)
@@ -120,7 +121,7 @@ class API:
         try:
             [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(
-                    self._db, [new_message], self._tell_created))
+                    self._db, [new_message], self._created_recorder))
             if result.error is not None:
                 raise result.error
         except Exception as error:
@@ -134,25 +135,26 @@ class API:
         self._count([result])
         return result.message
 
-    def new_message(self, values, *, exception=None, created_at=None, place=''):
-        """What :meth:`record` stores, checked. Touches no database.
+    def new_message(self, values, *, exception=None, created_at=None,
+                    place=''):
+        """Validate a new message for :meth:`record`, without the database.
 
-        :param values: attributes of a new message, as
-            :data:`usermsg.message.schemas.NEW_MESSAGE` has them; ``action``
-            and ``detail`` may be those of a catalogue
+        :param values: attributes of a new message, as in
+            :data:`usermsg.message.schemas.NEW_MESSAGE`; ``action`` and
+            ``detail`` may also be entries of a catalogue
         :param exception: see :meth:`create`
-        :param created_at: an aware datetime; now if left out
-        :param place: what errors call the message
+        :param created_at: an aware datetime; defaults to the current time
+        :param place: path of the message in the request, for errors
         :returns: a :class:`usermsg.objects.message.NewMessage`
         :raises usermsg.exception.InvalidInput: names the attribute
         """
         schemas.new_message().check({
-            # An entry of a catalogue is compared with ours later.
+            # Entries of a catalogue are checked by resolve() below.
             name: value for name, value in values.items()
             if not isinstance(value, entries.Constant)}, place)
         get = values.get
         try:
-            outcome = self._catalogue.resolve(
+            event = self._catalogue.resolve(
                 event_id=get('event_id'), action=get('action'),
                 detail=get('detail'), exception=exception,
                 resource_type=get('resource_type'))
@@ -160,22 +162,22 @@ class API:
             raise error.at(place) from None
         if created_at is None:
             created_at = datetime.datetime.now(datetime.timezone.utc)
-        made = clock.naive(created_at)
+        naive_created_at = clock.naive(created_at)
         level = get('message_level', 'ERROR').upper()
         row = models.MessageRow(
             id=ids.mint(created_at),
-            prefix=outcome.prefix,
+            prefix=event.prefix,
             project_id=values['project_id'],
             user_id=get('user_id'),
             request_id=get('request_id'),
-            resource_type=outcome.resource_type,
+            resource_type=event.resource_type,
             resource_uuid=get('resource_uuid'),
-            event_id=outcome.event_id,
-            action_id=outcome.action_id,
-            detail_id=outcome.detail_id,
+            event_id=event.event_id,
+            action_id=event.action_id,
+            detail_id=event.detail_id,
             message_level=level,
-            created_at=made,
-            expires_at=made + self._ttl[level])
+            created_at=naive_created_at,
+            expires_at=naive_created_at + self._ttl[level])
         source_id = get('source_id')
         if source_id is None:
             return self._objects.NewMessage(row)
@@ -185,17 +187,18 @@ class API:
     def record(self, new_messages):
         """Store messages in one transaction.
 
-        :param new_messages: of :meth:`new_message`
+        :param new_messages: results of :meth:`new_message`
         :returns: a list of :class:`usermsg.objects.message.Recorded`, in the
-            order of the new_messages: one whose ``source_id`` was used before, for
-            other content or for a message that has been deleted since, has
-            an error, and the others are stored
-        :raises usermsg.exception.DatabaseUnavailable: not now; nothing was
-            stored
+            order of ``new_messages``. The result of a message has an error
+            if its ``source_id`` was used before for different content, or
+            for a message that has been deleted since; the other messages
+            are stored.
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable; nothing was stored
         """
         try:
             results = self._objects.MessageList.record(
-                self._db, new_messages, self._tell_created)
+                self._db, new_messages, self._created_recorder)
         except errors.DatabaseUnavailable:
             for new_message in new_messages:
                 self._metrics.not_recorded.inc(1, _labels(new_message.row))
@@ -211,13 +214,15 @@ class API:
 
     def get(self, context, message_id, all_projects=False, prefix=None,
             project_id=None):
-        """One message of the context's project.
+        """Return one message of the context's project.
 
-        :param all_projects: of any project
-        :param prefix: of this namespace, if given
-        :param project_id: of this project, if given
-        :raises usermsg.exception.MessageNotFound: there is none
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :param all_projects: True to find messages of any project
+        :param prefix: namespace of the message, if not None
+        :param project_id: project of the message, if not None
+        :returns: a :class:`usermsg.objects.message.Message`
+        :raises usermsg.exception.MessageNotFound: there is no such message
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         return self._objects.Message.get(
             self._db, _message_id(message_id),
@@ -225,31 +230,32 @@ class API:
 
     def get_all(self, context, filters=None, marker=None, limit=1000,
                 sort=NEWEST_FIRST, all_projects=False, offset=0):
-        """A page of the messages of the context's project.
+        """Return a page of the messages of the context's project.
 
-        :param filters: a mapping; ``id``, ``resource_type``,
+        :param filters: a mapping with the keys ``id``, ``resource_type``,
             ``resource_uuid``, ``event_id``, ``action_id``, ``detail_id``,
             ``request_id``, ``message_level``, ``prefix``, ``created_since``,
             ``created_before`` (ISO 8601 or datetime, inclusive); with
             ``all_projects`` also ``project_id``
-        :param marker: the id of the last message of the page before
-        :param limit: how many at most
+        :param marker: id of the last message of the previous page
+        :param limit: maximum number of messages
         :param sort: ``created_at:desc`` or ``created_at:asc``
-        :param all_projects: of every project
-        :param offset: how many to leave out, behind the marker if there is
-            one
+        :param all_projects: True for the messages of every project
+        :param offset: number of messages to skip, after the marker if there
+            is one
         :returns: a :class:`usermsg.objects.message.MessageList`
         :raises usermsg.exception.InvalidInput: names the parameter
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         if not isinstance(filters or {}, collections.abc.Mapping):
             raise errors.InvalidInput('filters', 'must be a mapping.')
-        columns, since, before = self._filters(filters or {})
+        columns, since, before = self._check_filters(filters or {})
         scope = _scope(context, all_projects)
         if scope is not None:
             if columns.setdefault('project_id', scope) != scope:
                 raise errors.InvalidInput(
-                    'project_id', 'of another project goes with '
+                    'project_id', 'another project requires '
                     'all_projects.')
         if marker is not None:
             marker = validation.uuid('marker', marker)
@@ -265,7 +271,7 @@ class API:
             offset=min(offset, sys.maxsize), limit=min(limit, sys.maxsize),
             ascending=sort == OLDEST_FIRST)
 
-    def _filters(self, filters):
+    def _check_filters(self, filters):
         times = {name: validation.time(name, filters[name])
                  for name in ('created_since', 'created_before')
                  if name in filters}
@@ -276,84 +282,90 @@ class API:
             if name in columns:
                 columns[name] = columns[name].upper()
         if 'event_id' in columns:
-            columns['event_id'] = self._catalogue.event_id(
+            columns['event_id'] = self._catalogue.expand_event_id(
                 columns['event_id'])
         return columns, times.get('created_since'), times.get('created_before')
 
     def delete(self, context, message_id, all_projects=False, prefix=None,
                project_id=None):
-        """Delete one message for good. See :meth:`get`."""
+        """Delete one message permanently. See :meth:`get`."""
         self._objects.Message.delete(
             self._db, _message_id(message_id),
             _scope(context, all_projects, project_id), prefix,
-            self._tell_deleted)
+            self._deleted_recorder)
 
     def cleanup_expired_messages(self, context=None):
-        """Delete what has expired, and source keys no longer needed.
+        """Delete expired messages and expired source keys.
 
-        In batches, each a transaction: it can be interrupted and repeated.
-        Several at once do no harm.
+        In batches, each in its own transaction, so that the method can be
+        interrupted, repeated and run concurrently.
 
-        :param context: not used; other services' code passes one
-        :returns: how many messages were deleted
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :param context: not used; code of other services passes one
+        :returns: number of messages that were deleted
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         now = clock.read(self._db)
         deleted = sum(removal.remove(
-            self._db, removal.expired(now), recorder=self._tell_expired))
+            self._db, removal.expired(now), tell=self._expired_recorder))
         for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted
 
 
 def ttl_by_level(options):
-    """level -> how long a message is kept, from ``[messages]``."""
-    own = {'INFO': options.ttl_info, 'WARN': options.ttl_warn,
-           'ERROR': options.ttl_error}
+    """Return the retention of messages by level, from ``[messages]``.
+
+    :returns: a dict from level to timedelta
+    """
+    ttls = {'INFO': options.ttl_info, 'WARN': options.ttl_warn,
+            'ERROR': options.ttl_error}
     return {level: datetime.timedelta(
-        seconds=options.ttl if seconds is None else seconds)
-        for level, seconds in own.items()}
+        seconds=options.ttl if ttl is None else ttl)
+        for level, ttl in ttls.items()}
 
 
 def _labels(row):
-    """Labels of metrics: (prefix, level)."""
+    """Return the labels of metrics: (prefix, level)."""
     return row.prefix, row.message_level
 
 
 def _scope(context, all_projects, project_id=None):
-    """The project to keep to; None for every project.
+    """Return the project whose messages are visible; None for all projects.
 
-    :param project_id: the only one to look at, if given
+    :param project_id: restricts the result to one project, if not None
     """
     if all_projects and project_id is None:
         return None
-    own = getattr(context, 'project_id', None)
-    if not all_projects and project_id not in (None, own):
+    context_project = getattr(context, 'project_id', None)
+    if not all_projects and project_id not in (None, context_project):
         return ''
-    # A context without a project, or with an id that can't be stored, owns
-    # nothing; no project has this id. (MariaDB would take 'x ' for 'x'.)
-    return _storable('project_id', project_id or own,
-                     validation.PROJECT_ID) or ''
+    # No project has the id ''. It stands for a context without a project, or
+    # with an id that can't be stored, which owns no messages. (MariaDB would
+    # treat 'x ' as equal to 'x'.)
+    return _storable_or_none('project_id', project_id or context_project,
+                             validation.PROJECT_ID) or ''
 
 
 def _message_id(value):
     try:
         return validation.uuid('message_id', value)
     except errors.InvalidInput:
-        # There can't be a message with such an id.
+        # No message can have an invalid id.
         raise errors.MessageNotFound(
             str(value)[:validation.RESOURCE_UUID]) from None
 
 
 def _from_context(context, name, max_length):
-    """An id from a context, or None if it couldn't be stored."""
-    return _storable(name, getattr(context, name, None), max_length)
+    """Return an id from a context, or None if it can't be stored."""
+    return _storable_or_none(name, getattr(context, name, None), max_length)
 
 
-def _storable(name, value, max_length):
-    """An id, or None if it couldn't be stored.
+def _storable_or_none(name, value, max_length):
+    """Return an id, or None if it can't be stored.
 
-    It isn't the caller's to correct, so it is no reason to raise.
+    Ids of a context are not under the control of the caller, so an invalid
+    one is no reason to raise.
     """
     try:
         return validation.optional_identifier(name, value, max_length)
@@ -362,5 +374,5 @@ def _storable(name, value, max_length):
 
 
 def _digest(*content):
-    """Of what was said, not of who said it under which request."""
+    """Return the digest of a message's content, without user and request."""
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()

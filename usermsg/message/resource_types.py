@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The kinds of resource, under the name by which services import them.
+"""Resource types, in the module from which services import them.
 
-:mod:`usermsg.catalogue.resource_types` says which prefix each belongs to.
+:mod:`usermsg.catalogue.resource_types` lists them by prefix.
 """
 
 from usermsg.catalogue import resource_types

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A new message, and filters of messages, as JSON schemas.
+"""JSON schemas of a new message and of the filters of a list.
 
-Values are checked by them, whether they come over HTTP or from a service that
-uses the library.
+Both HTTP requests and calls of the library are validated against them.
 """
 
 import functools
@@ -18,24 +17,24 @@ def described(schema, description):
     return {**schema, 'description': description}
 
 
-#: A constant or an id of the catalogue.
+#: Constant or id of an entry of the catalogue.
 _PART = {'type': 'string', 'minLength': 1, 'maxLength': 64,
          'pattern': '^[A-Za-z0-9_]+$'}
 
 RESOURCE_TYPE = validation.identifier_schema(
-    64, 'A type of the catalogue, in any case: VOLUME, IMAGE.')
+    64, 'Resource type in the catalogue, in any case: VOLUME, IMAGE.')
 EVENT_ID = validation.identifier_schema(
-    validation.EVENT_ID, 'What happened, an id of the catalogue.')
+    validation.EVENT_ID, 'Event id in the catalogue.')
 _RESOURCE_UUID = validation.identifier_schema(
-    validation.RESOURCE_UUID, 'The resource, as its service knows it.')
+    validation.RESOURCE_UUID, 'Id of the resource in its service.')
 
-#: Column -> schema of the value that it must have.
+#: Column -> schema of its values.
 FILTERS = {
     'resource_type': RESOURCE_TYPE,
     'resource_uuid': _RESOURCE_UUID,
     'event_id': EVENT_ID,
     'request_id': validation.identifier_schema(
-        validation.REQUEST_ID, 'The request that began the operation.'),
+        validation.REQUEST_ID, 'Id of the request that began the operation.'),
     'message_level': validation.LEVEL,
     'id': validation.identifier_schema(36),
     'project_id': validation.identifier_schema(validation.PROJECT_ID),
@@ -50,17 +49,19 @@ _NEW_MESSAGE = {
     'required': ['project_id'],
     'properties': {
         'project_id': validation.identifier_schema(
-            validation.PROJECT_ID, 'Who will be able to read it.'),
+            validation.PROJECT_ID, 'Project that can read the message.'),
         'event_id': nullable({
             **EVENT_ID, 'x-catalogue': 'events', 'description':
-            'What happened: the id of a whole message. Exactly one of it '
-            'and action is given.'}),
+            'Event id of a whole or composed message. Exactly one of '
+            'event_id and action is required.'}),
         'action': nullable({
             **_PART, 'x-catalogue': 'actions', 'description':
-            'What was being done: an id or a constant of the catalogue.'}),
+            'Operation that the message is about: an id or a constant in '
+            'the catalogue.'}),
         'detail': nullable({
             **_PART, 'x-catalogue': 'details', 'description':
-            'Why it failed, likewise; goes with action.'}),
+            'Cause of the failure: an id or a constant in the catalogue. '
+            'Allowed only with action.'}),
         'resource_type': nullable({
             **RESOURCE_TYPE, 'x-catalogue': 'resource types',
             # Stored in upper case.
@@ -69,23 +70,25 @@ _NEW_MESSAGE = {
         'resource_uuid': nullable(_RESOURCE_UUID),
         'message_level': {**validation.LEVEL, 'default': 'ERROR'},
         'user_id': nullable(validation.identifier_schema(
-            validation.USER_ID, 'Who began the operation.')),
+            validation.USER_ID, 'User who began the operation.')),
         'request_id': nullable(validation.identifier_schema(
             validation.REQUEST_ID,
-            'The request that began the operation; if left out, what the '
-            'header X-OpenStack-Request-Id says.')),
+            'Id of the request that began the operation. Defaults to the '
+            'header X-OpenStack-Request-Id.')),
         'source_id': nullable({
             **validation.identifier_schema(
                 validation.SOURCE_ID,
-                'The caller\'s own key for this outcome: recording it again '
-                'gives the first answer, whoever records it and under '
-                'whatever request.'),
-            # Keys of what usermsg records by itself.
+                'Idempotency key of the client: a message that is recorded '
+                'again with the same key gets the first response, also from '
+                'another user and with another request id.'),
+            # Reserved for messages that usermsg records from notifications
+            # and imports.
             'not': {'type': 'string', 'pattern':
                     f'^({"|".join(validation.RESERVED_SOURCES)})'}}),
     }}
 
-#: With exactly one of event_id and action, and what goes with each.
+#: With exactly one of event_id and action, and the attributes that each of
+#: them requires or excludes.
 NEW_MESSAGE = {
     **_NEW_MESSAGE,
     'anyOf': [
@@ -102,16 +105,17 @@ NEW_MESSAGE = {
 
 @functools.cache
 def new_message():
-    """The :class:`usermsg.validation.Schema` of a new message.
+    """Return the :class:`usermsg.validation.Schema` of a new message.
 
-    What goes with what is left to the catalogue, which names it.
+    The combination of attributes is checked by the catalogue, whose errors
+    name the attribute.
     """
     return validation.Schema(_NEW_MESSAGE)
 
 
 @functools.cache
 def filters():
-    """The :class:`usermsg.validation.Schema` of an object of filters."""
+    """Return the :class:`usermsg.validation.Schema` of filters."""
     return validation.Schema({
         'type': 'object', 'additionalProperties': False,
         'properties': FILTERS})

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A server for figures alone, in the process that has them."""
+"""HTTP server for metrics alone, in the process that collects them."""
 
 import socket
 
@@ -9,10 +9,10 @@ from usermsg import exception
 
 
 def check(host, port):
-    """See to it that what is to be served later can be.
+    """Check that :func:`serve` can listen on an address later.
 
-    :param port: 0 for any that is free
-    :raises usermsg.exception.ConfigurationError: the address can't be had
+    :param port: 0 for any free port
+    :raises usermsg.exception.ConfigurationError: the address can't be bound
     """
     try:
         family, kind, *_, address = socket.getaddrinfo(
@@ -21,17 +21,14 @@ def check(host, port):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(address)
     except OSError as error:
-        raise _cannot_listen(host, port, error) from None
+        raise _listen_error(host, port, error) from None
 
 
 def serve(runtime, port):
-    """Start to serve figures in a thread.
+    """Serve metrics in a thread that ends with the process.
 
-    It ends with the process.
-
-    :param port: 0 serves none
-
-    :raises usermsg.exception.ConfigurationError: the address can't be had
+    :param port: 0 to serve none
+    :raises usermsg.exception.ConfigurationError: the address can't be bound
     """
     if not port:
         return
@@ -41,10 +38,10 @@ def serve(runtime, port):
     try:
         prometheus_client.start_http_server(port, host, registry)
     except OSError as error:
-        raise _cannot_listen(host, port, error) from None
+        raise _listen_error(host, port, error) from None
 
 
-def _cannot_listen(host, port, error):
+def _listen_error(host, port, error):
     return exception.ConfigurationError(
-        f'[metrics] it cannot listen on {host} port {port}: '
+        f'[metrics] cannot listen on {host} port {port}: '
         f'{error.strerror or error}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is counted, in the terms of Prometheus."""
+"""Metrics of a runtime, in the format of Prometheus."""
 
 import os
 import secrets
@@ -10,20 +10,20 @@ from prometheus_client import values
 
 from usermsg.metrics import collectors
 
-#: Names the directory in which the processes of a server share figures. It is
-#: to be emptied before the server starts.
+#: Environment variable with the directory in which the processes of a server
+#: share metrics. The directory must be empty when the server starts.
 SHARED_DIRECTORY_VARIABLE = 'PROMETHEUS_MULTIPROC_DIR'
 
 
 class Metrics:
-    """Metrics of one runtime, in a registry of their own.
+    """Metrics of one runtime, in a separate registry.
 
-    A registry of its own, because one process can hold several runtimes.
+    The registry is separate because one process can hold several runtimes.
 
-    :param shared: add up the figures of all processes that were given the
-        same directory in the environment; they survive a process that ends
-    :raises OSError: the directory can't be written
-    :raises ValueError: it is no directory
+    :param shared: add up the metrics of all processes that have the same
+        directory in their environment; the values outlive a process
+    :raises OSError: the directory is not writable
+    :raises ValueError: the path is not a directory
     """
 
     def __init__(self, shared=False):
@@ -34,9 +34,9 @@ class Metrics:
             multiprocess.MultiProcessCollector(self.registry)
             # Two runtimes of one process must not write to one file.
             token = secrets.token_hex(4)
-            process = _naming_processes()
+            process_name = _choose_process_name()
             self._make_value = values.MultiProcessValue(
-                lambda: f'{process()}-{token}')
+                lambda: f'{process_name()}-{token}')
         self.recorded = self._counter(
             'usermsg_messages_recorded', 'Messages that were stored.',
             labels=('prefix', 'level'))
@@ -49,15 +49,15 @@ class Metrics:
             'in the catalogue of this host.')
         self.notifications_dropped = self._counter(
             'usermsg_notifications_dropped',
-            'Notifications of images that were given up, as nothing took '
-            'them.',
+            'Image notifications that were dropped because neither the '
+            'outbox nor a driver accepted them.',
             labels=('event_type', 'priority'))
         self.requests = self._counter(
-            'usermsg_http_requests', 'Requests that were answered.',
+            'usermsg_http_requests', 'HTTP requests that were processed.',
             labels=('method', 'route', 'status'))
         self.request_seconds = self._add(collectors.Histogram(
             self._make_value, 'usermsg_http_request_duration_seconds',
-            'From a request to its answer, without sending it.',
+            'Seconds from a request to its response, without sending it.',
             ('method', 'route')))
         self.expired = self._counter(
             'usermsg_messages_expired',
@@ -71,37 +71,40 @@ class Metrics:
             'Source keys that were removed because they had expired.')
         self.notifications_delivered = self._counter(
             'usermsg_notifications_delivered',
-            'Notifications that a driver has delivered from the outbox.',
+            'Notifications from the outbox that a driver has delivered.',
             labels=('driver',))
         self.delivery_failures = self._counter(
             'usermsg_delivery_failures',
-            'Attempts that failed while others were delivered.',
+            'Delivery attempts that failed while other notifications were '
+            'delivered.',
             labels=('driver',))
         self.notifications_dead_lettered = self._counter(
             'usermsg_notifications_dead_lettered',
-            'Notifications that are not tried any more.', labels=('driver',))
+            'Notifications that became dead letters.', labels=('driver',))
         self.driver_unavailable = self._counter(
             'usermsg_driver_unavailable',
-            'How often nothing could be delivered.', labels=('driver',))
+            'Relay passes in which the driver could not deliver any '
+            'notification.', labels=('driver',))
 
     def _counter(self, name, help_text, labels=()):
         return self._add(collectors.Counter(
             self._make_value, name, help_text, labels))
 
-    def _add(self, figure):
+    def _add(self, collector):
         if not self.shared:
-            self.registry.register(figure)
-        return figure
+            self.registry.register(collector)
+        return collector
 
 
-def _naming_processes():
-    """A function that says what names this process in its files.
+def _choose_process_name():
+    """Return a function that returns the name of this process in its files.
 
-    In uWSGI a process that ends is followed by one of the same number, which
-    then goes on with its files: otherwise there would be more and more.
+    In uWSGI the successor of a process has the same worker number and
+    continues with its files; with names from the process id, the number of
+    files would grow.
     """
     try:
-        import uwsgi  # only there inside of it
+        import uwsgi  # importable only inside uWSGI
     except ImportError:
         return os.getpid
     return lambda: f'worker{uwsgi.worker_id()}'

@@ -20,7 +20,7 @@ from usermsg import service  # noqa: E402
 
 def _application():
     try:
-        runtime = service.prepare(several=True)
+        runtime = service.prepare(multiprocess=True)
         app.check_exposed(runtime.conf)
         made = app.make_app(runtime)
     except exception.ConfigurationError as error:

@@ -33,10 +33,10 @@ class DefinedMessages:
         wanted = _filters(values)
         marker = values.get('marker')
 
-        outcomes = self._catalogue.outcomes
+        outcomes = self._catalogue.resolved_events
         event_ids = list(outcomes)
         if marker is not None:
-            marker = self._catalogue.event_id(validation.identifier(
+            marker = self._catalogue.expand_event_id(validation.identifier(
                 'marker', marker, validation.EVENT_ID))
             del event_ids[:bisect.bisect_right(event_ids, marker)]
         view = self._viewer(request)

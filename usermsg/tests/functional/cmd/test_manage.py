@@ -59,15 +59,15 @@ class TestManage(base.TestCase):
                 for row in (head, *rows)]
         self.assertEqual(
             [['Prefix', 'Kind', 'Id', 'Constant', 'Text'],
-             *(list(words[:5]) for words in loader.built_in().words())],
+             *(list(words[:5]) for words in loader.built_in().texts())],
             [row[:5] for row in rows])
 
     def test_list_as_json_of_a_prefix_in_a_language(self):
         end = self.manage('catalogue', 'list', '-f', 'json',
                           '--prefix', 'volume', '--language', 'de')
         self.assertGood(end)
-        german = list(loader.built_in().words('de', 'VOLUME'))
-        english = list(loader.built_in().words('en', 'VOLUME'))
+        german = list(loader.built_in().texts('de', 'VOLUME'))
+        english = list(loader.built_in().texts('en', 'VOLUME'))
         self.assertNotEqual(english, german)
         self.assertEqual([list(words) for words in german],
                          [list(entry.values())
@@ -90,7 +90,7 @@ class TestManage(base.TestCase):
             self.manage('catalogue', 'list', '--language', 'xx'))
 
     def test_the_catalogue_needs_no_database_and_no_configuration(self):
-        number = len(list(loader.built_in().words()))
+        number = len(list(loader.built_in().texts()))
         end = commands.manage('catalogue', 'validate')
         self.assertGood(end)
         self.assertRegex(end.stdout, f'^The catalogue is valid: {number} .*'
@@ -98,7 +98,7 @@ class TestManage(base.TestCase):
         self.assertNotIn('overlay', end.stdout)
 
     def test_validate_a_good_overlay(self):
-        number = len(list(loader.built_in().words())) + 1
+        number = len(list(loader.built_in().texts())) + 1
         overlay = self.overlay(GOOD)
         for end in (commands.manage('catalogue', 'validate', overlay),
                     self.manage('catalogue', 'validate',

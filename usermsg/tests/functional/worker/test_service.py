@@ -123,7 +123,7 @@ class TestWorker(databases.TestCase):
                              text=True, timeout=120, capture_output=True)
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertEqual(
-            'usermsg-worker cannot start: [metrics] it cannot listen on '
+            'usermsg-worker cannot start: [metrics] cannot listen on '
             f'127.0.0.1 port {port}: Address already in use',
             end.stderr.splitlines()[-1])
 

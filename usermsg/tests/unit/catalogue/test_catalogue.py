@@ -247,7 +247,7 @@ class ExceptionTest(base.TestCase):
                     if (isinstance(error, type) and
                             issubclass(error, Exception) and
                             not issubclass(error, TimeoutError)):
-                        self.assertIsNone(namespace.detail_of(error), error)
+                        self.assertIsNone(namespace.find_detail(error), error)
 
     def test_what_is_no_exception_is_refused(self):
         for value in (5, 'TimeoutError', (ValueError,)):
@@ -435,12 +435,12 @@ class DescribeTest(base.TestCase):
         self.assertEqual(1, len(self.logger.output.splitlines()))
 
     def test_what_is_remembered_of_unknown_events_is_bounded(self):
-        many = catalogue.Catalogue.REMEMBERED_UNKNOWN + 10
+        many = catalogue.Catalogue.MAX_LOGGED_UNKNOWN + 10
         for number in range(many):
             self.catalogue.describe(f'NOPE_{number}')
         self.catalogue.describe(f'NOPE_{many - 1}')
         self.assertEqual(many, self.logger.output.count('NOPE_'))
-        self.assertEqual(catalogue.Catalogue.REMEMBERED_UNKNOWN,
+        self.assertEqual(catalogue.Catalogue.MAX_LOGGED_UNKNOWN,
                          self.catalogue._log_once.cache_info().currsize)
         self.assertEqual({}, self.catalogue._described)
 
@@ -470,11 +470,11 @@ class OutcomesTest(testtools.TestCase):
         self.catalogue = loader.built_in()
 
     def test_they_are_sorted_and_each_stands_once(self):
-        found = list(self.catalogue.outcomes)
+        found = list(self.catalogue.resolved_events)
         self.assertEqual(sorted(set(found)), found)
 
     def test_they_are_all_that_may_be_said(self):
-        found = self.catalogue.outcomes
+        found = self.catalogue.resolved_events
         count = 0
         for prefix, namespace in self.catalogue.namespaces.items():
             for event_id in namespace.events:
@@ -492,7 +492,7 @@ class OutcomesTest(testtools.TestCase):
         self.assertEqual(count, len(found))
 
     def test_each_can_be_found_recorded_and_described(self):
-        for outcome in self.catalogue.outcomes.values():
+        for outcome in self.catalogue.resolved_events.values():
             self.assertEqual(outcome, self.catalogue.find(outcome.event_id))
             self.assertEqual(outcome, self.catalogue.resolve(
                 event_id=outcome.event_id))
@@ -528,7 +528,7 @@ class OutcomesTest(testtools.TestCase):
         else:
             self.assertEqual(found,
                              self.catalogue.resolve(event_id=event_id))
-            self.assertIn(found, self.catalogue.outcomes.values())
+            self.assertIn(found, self.catalogue.resolved_events.values())
 
     def test_letters_that_are_only_like_ours_are_others(self):
         # Their upper case is of ASCII.
@@ -570,8 +570,8 @@ class CatalogueTest(testtools.TestCase):
             [('ACME', 'event', 'ACME_000001', 'LOST', 'Der Roboter ist weg.',
               'Look under the sofa.'),
              ('ACME', 'action', '001', 'START', 'Roboter starten', None)],
-            list(known.words('de', 'ACME'))[:2])
-        self.assertEqual([], list(known.words(prefix='VOLUME')))
+            list(known.texts('de', 'ACME'))[:2])
+        self.assertEqual([], list(known.texts(prefix='VOLUME')))
 
 
 # Control and format characters, halves of characters, those of nobody, and
@@ -659,7 +659,7 @@ class BuiltInTest(base.TestCase):
 
     def test_texts_hold_nothing_that_cannot_be_seen(self):
         for language in self.catalogue.languages:
-            words = list(self.catalogue.words(language))
+            words = list(self.catalogue.texts(language))
             self.assertGreater(len(words), 200)
             for _prefix, _kind, _id, _constant, *texts in words:
                 for text in filter(None, texts):
@@ -716,6 +716,6 @@ def languages():
 
 
 def texts(known, language):
-    for prefix, kind, entry_id, _constant, text, _remedy in known.words(
+    for prefix, kind, entry_id, _constant, text, _remedy in known.texts(
             language):
         yield (prefix, kind, entry_id), text

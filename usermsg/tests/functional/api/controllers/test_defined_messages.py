@@ -32,7 +32,7 @@ class TestPages(base.TestCase):
         return [entry['id'] for entry in found]
 
     def test_to_the_end_they_hold_everything_once(self):
-        expected = list(self.service.catalogue.outcomes)
+        expected = list(self.service.catalogue.resolved_events)
         found, sizes = self.follow('/v3/defined-messages')
         self.assertEqual(expected, [entry['id'] for entry in found])
         self.assertEqual({1000}, set(sizes[:-1]))

@@ -198,7 +198,7 @@ class TestPort(base.TestCase):
         runtime = self.runtime()
         error = self.assertRaises(exception.ConfigurationError,
                                   exporter.serve, runtime, server.port)
-        self.assertIn(f'[metrics] it cannot listen on 127.0.0.1 port '
+        self.assertIn(f'[metrics] cannot listen on 127.0.0.1 port '
                       f'{server.port}', str(error))
 
 
