@@ -31,8 +31,8 @@ ENGLISH = 'en'
 #: Prefix of bare event ids: block storage used them before prefixes existed.
 BARE_PREFIX = 'VOLUME'
 
-UNKNOWN_EVENT = ('The outcome of this operation cannot be described here. '
-                 'Ask your operator, giving the event id and request id.')
+UNKNOWN_EVENT = ('The result of this operation cannot be described here. Give '
+                 'your operator the event id and the request id.')
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Details:
         'The operation failed, and the cause is not known.')
     NO_VALID_HOST = entries.Detail.fixable(
         '002',
-        'No host was found that can take the instance with the requested '
+        'No host was found that can run the instance with the requested '
         'flavor and options.',
         'Choose a smaller flavor or another availability zone, or try again '
         'later.',
@@ -58,7 +58,7 @@ class Details:
         exceptions=('NoValidHost', 'RequestFilterFailed'))
     RETRIES_EXHAUSTED = entries.Detail.temporary(
         '003',
-        'The operation failed on each host that was tried for the instance.',
+        'The operation failed on every host that was tried for the instance.',
         exceptions=('MaxRetriesExceeded',))
     NOT_ENOUGH_RESOURCES = entries.Detail.fixable(
         '004',
@@ -140,7 +140,7 @@ class Details:
     BOOT_VOLUME_TOO_SMALL = entries.Detail.fixable(
         '016',
         'The boot volume is smaller than the image requires.',
-        'Ask for a larger boot volume, or choose another image.',
+        'Request a larger boot volume, or choose another image.',
         exceptions=('VolumeSmallerThanMinDisk',))
     BOOT_VOLUME_REQUIRED = entries.Detail.fixable(
         '017',
@@ -246,8 +246,8 @@ class Details:
         exceptions=('VolumeAttachFailed', 'StaleVolumeMount'))
     VOLUME_SERVICE_FAILED = entries.Detail.temporary(
         '031',
-        'The block storage service could not be reached or did not do its '
-        'part of the operation.',
+        'The block storage service could not be reached or could not '
+        'complete its part of the operation.',
         exceptions=('CinderConnectionFailed', 'ReimageException'))
     BLOCK_DEVICE_INVALID = entries.Detail.fixable(
         '032',
@@ -301,7 +301,7 @@ class Details:
                     'InterfaceAttachPciClaimFailed'))
     ACCELERATOR_UNAVAILABLE = entries.Detail.fixable(
         '037',
-        'The accelerator that the flavor or the port asks for could not be '
+        'The accelerator that the flavor or the port requires could not be '
         'provided.',
         'Try again later, or choose a flavor or a port without an '
         'accelerator; if it keeps failing, give your operator the request '
@@ -311,8 +311,8 @@ class Details:
                     'AcceleratorRequestBindingFailed', 'DeviceProfileError'))
     CPU_POLICY_NOT_SATISFIABLE = entries.Detail.fixable(
         '038',
-        'The CPU, NUMA or memory page layout that the flavor or image asks '
-        'for is not possible.',
+        'The CPU, NUMA or memory page layout that the flavor or image '
+        'requires is not possible.',
         'Choose another flavor or image, or try again later.',
         retryable=True,
         exceptions=('NUMATopologyUnsupported', 'MemoryPagesUnsupported',
@@ -331,14 +331,15 @@ class Details:
                     'ImageNUMATopologyRebuildConflict'))
     AFFINITY_VIOLATED = entries.Detail.fixable(
         '039',
-        'The place found for the instance would break the affinity rule of '
-        'its server group.',
-        'Try again later, or use a server group with a softer affinity rule.',
+        'The host selected for the instance would violate the affinity rule '
+        'of its server group.',
+        'Try again later, or use a server group with a less strict affinity '
+        'rule.',
         retryable=True,
         exceptions=('GroupAffinityViolation',))
     HOST_UNAVAILABLE = entries.Detail.temporary(
         '040',
-        'A host needed for the operation is down or did not answer.',
+        'A host needed for the operation is down or did not respond.',
         exceptions=('ComputeServiceUnavailable', 'HypervisorUnavailable',
                     'VirtDriverNotReady', 'MessagingTimeout'))
     HYPERVISOR_ERROR = entries.Detail.temporary(
@@ -359,8 +360,8 @@ class Details:
                     'UnsupportedRescueBus', 'UnsupportedRescueDevice'))
     MIGRATION_PRECHECK_FAILED = entries.Detail(
         '043',
-        'The instance was not moved because it does not meet a condition of '
-        'the move, or the destination does not.',
+        'The instance was not moved because the instance or the destination '
+        'does not meet a condition of the move.',
         'Give your operator the request id.',
         exceptions=('MigrationPreCheckError', 'UnableToMigrateToSelf',
                     'CannotMigrateToSameHost', 'InvalidCPUInfo',
@@ -375,10 +376,10 @@ class Details:
                     'LiveMigrationURINotAvailable'))
     LIVE_MIGRATION_TIMED_OUT = entries.Detail.fixable(
         '045',
-        'The live migration did not finish in the time allowed and was given '
-        'up.',
-        'Reduce the load in the instance, or stop it, and have the migration '
-        'tried again.',
+        'The live migration did not finish in the time allowed and was '
+        'aborted.',
+        'Reduce the load in the instance, or stop it, and ask your operator '
+        'to try the migration again.',
         retryable=True)
     LIVE_MIGRATION_ABORTED = entries.Detail(
         '046',
@@ -388,13 +389,13 @@ class Details:
         '047',
         'The disks of the instance cannot be changed to suit the new flavor.',
         'Choose a flavor whose disks are at least as large as those of the '
-        'present one.',
+        'current one.',
         exceptions=('ResizeError', 'CannotResizeDisk'))
     OPERATION_NOT_SUPPORTED = entries.Detail(
         '048',
         'The operation is not supported for this instance or with the '
         'options given.',
-        'Repeat the request with fewer options, such as without a device '
+        'Repeat the request with fewer options, for example without a device '
         'tag; if that does not help, ask your operator what the instance '
         'supports.',
         exceptions=('NotSupported',
@@ -418,9 +419,9 @@ class Details:
     INSTANCE_WRONG_STATE = entries.Detail.fixable(
         '049',
         'The instance is not in a state that permits the operation, or '
-        'another operation is under way.',
+        'another operation is in progress.',
         'Check the status of the instance, wait until other operations have '
-        'ended, then try again.',
+        'finished, then try again.',
         retryable=True,
         exceptions=('InstanceInvalidState', 'UnshelveInstanceInvalidState',
                     'InstanceNotRunning', 'InstanceNotReady',
@@ -445,8 +446,8 @@ class Details:
         'volumes.')
     GUEST_AGENT_UNAVAILABLE = entries.Detail.fixable(
         '053',
-        'The agent in the guest that the operation needs is not enabled or '
-        'did not do its part.',
+        'The guest agent that the operation needs is not enabled or could '
+        'not complete its part.',
         'Make sure that the image enables the guest agent and that the agent '
         'runs in the instance, then try again.',
         retryable=True,

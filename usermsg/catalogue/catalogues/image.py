@@ -24,13 +24,13 @@ class Details:
         'The operation failed, and the cause is not known.')
     STORE_FULL = entries.Detail.temporary(
         '002',
-        'The image store has no room left for the image data.',
+        'The image store has no space left for the image data.',
         exceptions=('StorageFull',))
     OVER_QUOTA = entries.Detail.fixable(
         '003',
-        'The image quota of your project leaves no room for this request.',
-        'Delete images that are no longer needed, or ask your operator for '
-        'a larger quota.',
+        'The request would exceed the image quota of your project.',
+        'Delete images that you no longer need, or ask your operator for a '
+        'larger quota.',
         exceptions=('StorageQuotaFull', 'LimitExceeded'))
     IMAGE_TOO_LARGE = entries.Detail.fixable(
         '004',
@@ -39,8 +39,8 @@ class Details:
         exceptions=('ImageSizeLimitExceeded',))
     STORE_READ_ONLY = entries.Detail(
         '005',
-        'The image store accepts no new data.',
-        'Ask for another image store if there is one, or give your operator '
+        'The image store does not accept new data.',
+        'Choose another image store if there is one, or give your operator '
         'the request id.',
         exceptions=('StorageWriteDenied', 'StoreAddDisabled'))
     STORE_UNAVAILABLE = entries.Detail.temporary(
@@ -52,23 +52,24 @@ class Details:
     STORE_UNKNOWN = entries.Detail.fixable(
         '007',
         'This cloud has no image store of the requested name or kind.',
-        'List the image stores on offer, and ask for one of them.',
+        'List the available image stores, and choose one of them.',
         exceptions=('UnknownScheme',))
     STORE_COPY_FAILED = entries.Detail(
         '008',
         'The image data could not be saved in every requested image store.',
-        'Check which stores hold the image, and copy it to those that are '
-        'missing; if that fails too, give your operator the request id.',
+        'Check which stores contain the image, and copy it to the missing '
+        'ones; if that fails too, give your operator the request id.',
         retryable=True,
         exceptions=('_NoStoresSucceeded',))
     ALREADY_IN_STORE = entries.Detail.fixable(
         '009',
-        'The requested image store holds this image already.',
+        'The requested image store already contains this image.',
         'Use the image as it is, or choose another image store.',
         exceptions=('glance_store.exceptions.Duplicate',))
     STAGING_AREA_FULL = entries.Detail.temporary(
         '010',
-        'There is no room left for image data that waits to be imported.')
+        'There is no space left for image data that is waiting to be '
+        'imported.')
     NO_STAGED_DATA = entries.Detail.fixable(
         '011',
         'No data was staged for this image, so there was nothing to import.',
@@ -82,37 +83,38 @@ class Details:
         exceptions=('GlanceEndpointNotFound', 'urllib.error.URLError'))
     SOURCE_REFUSED = entries.Detail.fixable(
         '013',
-        'The source does not have the image or does not hand it out.',
+        'The source does not have the image, or refuses access to it.',
         'Check the address, and that the image there is ready and may be '
         'downloaded by this cloud.',
         exceptions=('_InvalidGlanceDownloadImageStatus',
                     'urllib.error.HTTPError'))
     SOURCE_NOT_ALLOWED = entries.Detail.fixable(
         '014',
-        'This cloud does not take image data from the given address.',
+        'This cloud does not accept image data from the given address.',
         'Use another address, or download the data and upload it yourself.',
         exceptions=('BadStoreUri',))
     FORMAT_NOT_SUPPORTED = entries.Detail.fixable(
         '015',
         'This cloud does not support the disk format or container format of '
         'the image.',
-        'Use the image in a format that is supported here.')
+        'Use the image in a format that this cloud supports.')
     FORMAT_MISMATCH = entries.Detail.fixable(
         '016',
         'The image data is not in the format that was declared for it.',
-        'Declare the format that the data really has, or send data in the '
-        'declared format.',
+        'Declare the actual format of the data, or send data in the declared '
+        'format.',
         exceptions=('InvalidImageData', 'ImageFormatError'))
     UNSAFE_CONTENT = entries.Detail.fixable(
         '017',
-        'The image uses features that are not safe here, for example a '
-        'backing file or another reference to data outside it.',
+        'The image uses features that this cloud does not allow for security '
+        'reasons, for example a backing file or another reference to '
+        'external data.',
         'Make a self-contained copy of the image without such features, and '
         'use that one.',
         exceptions=('SafetyCheckFailed', 'SafetyViolation'))
     SIGNATURE_VERIFICATION_FAILED = entries.Detail.fixable(
         '018',
-        'The signature of the image could not be confirmed.',
+        'The signature of the image could not be verified.',
         'Check the signature properties and the data of the image, or sign '
         'the image again.',
         exceptions=('SignatureVerificationError',))
@@ -124,29 +126,32 @@ class Details:
         'cloud trusts.')
     CHECKSUM_MISMATCH = entries.Detail.fixable(
         '020',
-        'The checksum of the image data is not the expected one.',
+        'The checksum of the image data does not match the expected '
+        'checksum.',
         'Check the data and the expected checksum, then try again.',
         retryable=True)
     SIZE_MISMATCH = entries.Detail.fixable(
         '021',
-        'The amount of image data is not the one that was announced.',
-        'Check that the data is complete and the size is right, then try '
+        'The size of the image data does not match the announced size.',
+        'Check that the data is complete and the size is correct, then try '
         'again.',
         retryable=True)
     TRANSFER_INTERRUPTED = entries.Detail(
         '022',
-        'The transfer of the image data broke off before it was complete.',
-        'Start the transfer again; if it keeps breaking off, check the '
+        'The transfer of the image data was interrupted before it was '
+        'complete.',
+        'Start the transfer again; if it is interrupted again, check the '
         'network connection.',
         retryable=True)
     DECOMPRESSION_FAILED = entries.Detail.fixable(
         '023',
         'The compressed image data could not be unpacked.',
-        'Check that the archive is intact and holds just one file, or use '
-        'the image uncompressed.')
+        'Check that the archive is intact and contains exactly one file, or '
+        'use the image uncompressed.')
     CONVERSION_FAILED = entries.Detail.fixable(
         '024',
-        'The image could not be converted to the format that is used here.',
+        'The image could not be converted to the format that this cloud '
+        'uses.',
         'Try again, or convert the image yourself first; if it keeps '
         'failing, give your operator the request id.',
         retryable=True)
@@ -156,9 +161,9 @@ class Details:
         'Convert the image to a suitable format yourself, and use that one.')
     IMAGE_IN_USE = entries.Detail.fixable(
         '026',
-        'The image is still in use, for example by a volume or server made '
-        'from it.',
-        'Delete what depends on the image, then try again.',
+        'The image is still in use, for example by a volume or server that '
+        'was created from it.',
+        'Delete the resources that depend on the image, then try again.',
         retryable=True,
         exceptions=('InUseByStore', 'HasSnapshot'))
     IMAGE_PROTECTED = entries.Detail.fixable(
@@ -179,7 +184,7 @@ class Details:
         'deactivated.')
     IMAGE_DELETED = entries.Detail.fixable(
         '030',
-        'The image does not exist any more.',
+        'The image no longer exists.',
         'Create the image again if you still need it.',
         exceptions=('glance.common.exception.ImageNotFound',))
     IMAGE_DATA_MISSING = entries.Detail(
@@ -190,20 +195,21 @@ class Details:
         exceptions=('glance_store.exceptions.NotFound',))
     IMAGE_BUSY = entries.Detail.fixable(
         '032',
-        'Another operation on the same image got in the way.',
-        'Wait until no other operation runs on the image, then try again.',
+        'The operation conflicted with another operation on the same image.',
+        'Wait until no other operation is running on the image, then try '
+        'again.',
         retryable=True,
         exceptions=('TaskAbortedError',))
     MEMBER_LIMIT = entries.Detail.fixable(
         '033',
-        'The image would be shared with more projects than is allowed.',
+        'The image would be shared with more projects than allowed.',
         'Remove members that no longer need the image, then try again.',
         exceptions=('ImageMemberLimitExceeded',))
     METADATA_LIMIT = entries.Detail.fixable(
         '034',
-        'The image would have more properties, tags or locations than is '
+        'The image would have more properties, tags or locations than '
         'allowed.',
-        'Remove some that are no longer needed, then try again.',
+        'Remove those that you no longer need, then try again.',
         exceptions=('ImagePropertyLimitExceeded', 'ImageTagLimitExceeded',
                     'ImageLocationLimitExceeded'))
     ENCRYPTION_KEY_UNAVAILABLE = entries.Detail.fixable(
@@ -215,8 +221,8 @@ class Details:
         exceptions=('KeyManagerError', 'ManagedObjectNotFoundError'))
     NOT_PERMITTED = entries.Detail(
         '036',
-        'You are not permitted to do this with the image.',
-        'Ask the owner of the image or your operator for the permission.',
+        'You do not have permission for this operation on the image.',
+        'Ask the owner of the image or your operator for permission.',
         exceptions=('ForbiddenPublicImage', 'ReadonlyProperty',
                     'ReservedProperty'))
     AUTHORIZATION_EXPIRED = entries.Detail.fixable(
@@ -227,7 +233,7 @@ class Details:
         exceptions=('NotAuthenticated',))
     TIMED_OUT = entries.Detail.temporary(
         '038',
-        'The operation took too long and was given up.',
+        'The operation took too long and was aborted.',
         exceptions=('builtins.TimeoutError',))
 
 

@@ -31,7 +31,7 @@ class Details:
         '002',
         'No storage system was found that meets all conditions of this '
         'request.',
-        'Ask for less space, another share type or another availability '
+        'Request less space, another share type or another availability '
         'zone, or try again later.',
         retryable=True,
         exceptions=('NoValidHost',))
@@ -70,17 +70,18 @@ class Details:
         retryable=True)
     FILTER_CAPABILITIES = entries.Detail.fixable(
         '008',
-        'No storage system has all the features that the share type demands.',
+        'No storage system has all the features that the share type '
+        'requires.',
         'Choose another share type.')
     FILTER_CAPACITY = entries.Detail.fixable(
         '009',
         'No storage system has enough free space for this request.',
-        'Ask for less space or another share type, or try again later.',
+        'Request less space or another share type, or try again later.',
         retryable=True)
     FILTER_DRIVER = entries.Detail.fixable(
         '010',
-        'None of the storage systems that were considered accepts a request '
-        'like this one.',
+        'None of the available storage systems accepts a request like this '
+        'one.',
         'Try another size or share type; if that does not help, give your '
         'operator the request id.')
     FILTER_IGNORE = entries.Detail.temporary(
@@ -98,15 +99,15 @@ class Details:
         'for this request.')
     FILTER_REPLICATION = entries.Detail.fixable(
         '014',
-        'No storage system is able to hold a further replica of this share.',
+        'No storage system can hold another replica of this share.',
         'Choose another availability zone for the replica, or delete a '
         'replica that you no longer need.')
     DRIVER_FAILED_EXTEND = entries.Detail(
         '015',
         'The storage system failed to extend the share, which now has an '
         'error status.',
-        'Give your operator the request id; the status must be cleared '
-        'before the share can be extended.',
+        'Give your operator the request id; the status must be reset before '
+        'the share can be extended.',
         exceptions=('ShareExtendingError',))
     FILTER_CREATE_FROM_SNAPSHOT = entries.Detail.fixable(
         '016',
@@ -116,16 +117,16 @@ class Details:
         'which the snapshot was taken.')
     DRIVER_FAILED_CREATING_FROM_SNAP = entries.Detail(
         '017',
-        'The storage system could not complete the new share from the '
+        'The storage system could not create the new share from the '
         'snapshot.',
         'Delete the new share and create it from the snapshot once more; if '
         'that fails too, give your operator the request id.',
         retryable=True)
     DRIVER_REFUSED_SHRINK = entries.Detail.fixable(
         '018',
-        'The share holds more data than the new size has room for. It keeps '
-        'its old size.',
-        'Ask for a larger size, or first delete files in the share.',
+        'The share contains more data than fits into the new size. It keeps '
+        'its current size.',
+        'Request a larger size, or first delete files in the share.',
         exceptions=('ShareShrinkingPossibleDataLoss',))
     DRIVER_FAILED_SHRINK = entries.Detail(
         '019',
@@ -139,7 +140,7 @@ class Details:
     UNSUPPORTED_CLIENT_ACCESS = entries.Detail.fixable(
         '021',
         'The share cannot be accessed with the type or level that the access '
-        'rule asks for.',
+        'rule specifies.',
         'Delete the access rule and create one with another type or level.',
         exceptions=('InvalidShareAccessLevel', 'InvalidShareAccessType'))
     UNSUPPORTED_ADD_UDPATE_SECURITY_SERVICE = entries.Detail.fixable(
@@ -170,8 +171,8 @@ class Details:
         '026',
         'The share still has access rules, and its storage system can hand '
         'it over only without them.',
-        'Accept the transfer with the option to clear access rules, or have '
-        'them removed first.',
+        'Accept the transfer with the option to clear access rules, or first '
+        'ask the current owner to remove them.',
         exceptions=('DriverCannotTransferShareWithRules',))
     SHARE_NETWORK_PORT_QUOTA_LIMIT_EXCEEDED = entries.Detail.fixable(
         '027',

@@ -26,22 +26,22 @@ class Events:
     UNABLE_TO_ALLOCATE = entries.Event.fixable(
         EventIds.UNABLE_TO_ALLOCATE,
         'No storage could be allocated for this volume request.',
-        'Ask for a smaller volume or another volume type or availability '
-        'zone, or try again later.',
+        'Request a smaller volume, another volume type or another '
+        'availability zone, or try again later.',
         retryable=True)
     ATTACH_READONLY_VOLUME = entries.Event.fixable(
         EventIds.ATTACH_READONLY_VOLUME,
-        'The volume allows reading only, so it was not attached for writing.',
+        'The volume is read-only, so it was not attached for writing.',
         'Attach it in read-only mode, or remove its read-only flag first.')
     IMAGE_FROM_VOLUME_OVER_QUOTA = entries.Event.fixable(
         EventIds.IMAGE_FROM_VOLUME_OVER_QUOTA,
-        'No image was made from the volume because your image quota is used '
-        'up.',
-        'Remove images that are no longer needed, or ask your operator for '
-        'a larger quota.')
+        'No image was created from the volume because your image quota is '
+        'used up.',
+        'Delete images that you no longer need, or ask your operator for a '
+        'larger quota.')
     UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED = entries.Event.fixable(
         EventIds.UNMANAGE_ENCRYPTED_VOLUME_UNSUPPORTED,
-        'An encrypted volume cannot be taken out of management.',
+        'An encrypted volume cannot be unmanaged.',
         'Copy the data to an unencrypted volume, and unmanage that one.')
 
 
@@ -77,8 +77,8 @@ class Details:
         exceptions=('DriverNotInitialized',))
     NO_BACKEND_AVAILABLE = entries.Detail.fixable(
         '003',
-        'No storage system can take this request.',
-        'Ask for a smaller size or another volume type or availability '
+        'No storage system can fulfill this request.',
+        'Request a smaller size, another volume type or another availability '
         'zone, or try again later.',
         retryable=True,
         exceptions=('NoValidBackend',))
@@ -88,31 +88,30 @@ class Details:
     VOLUME_ATTACH_MODE_INVALID = entries.Detail.fixable(
         '005',
         'The volume cannot be attached in the requested mode.',
-        'Ask for a mode that the volume allows, such as read-only for a '
-        'volume that must not be written.',
+        'Choose a mode that the volume allows, for example read-only for a '
+        'volume that must not be written to.',
         exceptions=('InvalidVolumeAttachMode',))
     QUOTA_EXCEED = entries.Detail.fixable(
         '006',
-        'The quota of your project leaves no room for this request.',
-        'Delete what is no longer needed, or ask your operator for a larger '
-        'quota.',
+        'The request would exceed a quota of your project.',
+        'Delete resources that you no longer need, or ask your operator for '
+        'a larger quota.',
         exceptions=('ImageLimitExceeded', 'BackupLimitExceeded',
                     'SnapshotLimitExceeded'))
     NOT_ENOUGH_SPACE_FOR_IMAGE = entries.Detail.fixable(
         '007',
-        'The image needs more space than there is for making a volume from '
-        'it.',
+        'There is not enough space to create a volume from the image.',
         'Use a smaller image, or try again later; if it keeps failing, give '
         'your operator the request id.',
         retryable=True,
         exceptions=('ImageTooBig',))
     UNMANAGE_ENC_NOT_SUPPORTED = entries.Detail.fixable(
         '008',
-        'The volume is encrypted, so it cannot be taken out of management.',
+        'The volume is encrypted, so it cannot be unmanaged.',
         'Copy the data to an unencrypted volume, and unmanage that one.')
     NOTIFY_COMPUTE_SERVICE_FAILED = entries.Detail.fixable(
         '009',
-        'The server that uses the volume could not be told about its new '
+        'The server that uses the volume could not be notified of its new '
         'size.',
         'Check the size inside the server; if it is still the old one, '
         'detach the volume and attach it again.')
@@ -122,17 +121,17 @@ class Details:
         'Ask your operator to check the volume, and give the request id.')
     SIGNATURE_VERIFICATION_FAILED = entries.Detail.fixable(
         '011',
-        'The signature of the image could not be confirmed.',
+        'The signature of the image could not be verified.',
         'Check the signature properties of the image, or use another image.')
     DRIVER_FAILED_CREATE = entries.Detail(
         '012',
-        'The storage system could not make the volume.',
+        'The storage system could not create the volume.',
         'Delete the failed volume and create it again; if that fails too, '
         'give your operator the request id.',
         retryable=True)
     SNAPSHOT_CREATE_ERROR = entries.Detail(
         '013',
-        'The storage system could not take the snapshot.',
+        'The storage system could not create the snapshot.',
         'Delete the failed snapshot and create it again; if that fails too, '
         'give your operator the request id.',
         retryable=True)
@@ -144,20 +143,21 @@ class Details:
         retryable=True)
     SNAPSHOT_IS_BUSY = entries.Detail.fixable(
         '015',
-        'The snapshot is still needed, for example by a volume made from it.',
-        'Delete what depends on the snapshot or wait for it to finish, then '
-        'try again.',
+        'The snapshot is still in use, for example by a volume that was '
+        'created from it.',
+        'Delete the resources that depend on the snapshot, or wait until '
+        'they no longer need it, then try again.',
         retryable=True,
         exceptions=('SnapshotIsBusy',))
     SNAPSHOT_DELETE_ERROR = entries.Detail(
         '016',
-        'The storage system could not remove the snapshot.',
+        'The storage system could not delete the snapshot.',
         'Ask your operator to check the snapshot, and give the request id.')
     BACKUP_INVALID_STATE = entries.Detail(
         '017',
         'The status of the backup does not allow this operation.',
-        'Wait until nothing else is done with the backup, then check its '
-        'status and try again.',
+        'Wait until no other operation is running on the backup, then check '
+        'its status and try again.',
         retryable=True)
     BACKUP_SERVICE_DOWN = entries.Detail.temporary(
         '018',
@@ -170,7 +170,7 @@ class Details:
         'The data could not be written to the backup storage.')
     ATTACH_ERROR = entries.Detail.temporary(
         '021',
-        'No connection to the volume could be made.')
+        'The connection to the volume could not be established.')
     DETACH_ERROR = entries.Detail(
         '022',
         'The connection to the volume could not be closed.',
@@ -184,21 +184,21 @@ class Details:
         'id so that the leftovers are removed.')
     BACKUP_SCHEDULE_ERROR = entries.Detail.temporary(
         '024',
-        'No backup service was found that can take this request.')
+        'No backup service was found that can accept this request.')
     BACKUP_DELETE_DRIVER_ERROR = entries.Detail.temporary(
         '025',
         'The data could not be removed from the backup storage.')
     BACKUP_RESTORE_ERROR = entries.Detail(
         '026',
         'The data of the backup could not be written to the volume.',
-        'Treat the contents of that volume as incomplete, and restore the '
+        'Treat the contents of the volume as incomplete, and restore the '
         'backup again, if possible to a new volume.',
         retryable=True)
     VOLUME_INVALID_STATE = entries.Detail(
         '027',
         'The status of the volume does not allow this operation.',
-        'Wait until nothing else is done with the volume, then check its '
-        'status and try again.',
+        'Wait until no other operation is running on the volume, then check '
+        'its status and try again.',
         retryable=True)
     REIMAGE_VOLUME_FAILED = entries.Detail(
         '028',
@@ -214,7 +214,7 @@ class Details:
         '030',
         'No earlier backup was a suitable base, so a full backup is made '
         'instead of an incremental one.',
-        'Allow for a larger backup that takes longer.')
+        'Expect a larger backup that takes longer.')
 
 
 NAMESPACE = entries.Namespace(

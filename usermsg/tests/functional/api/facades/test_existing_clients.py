@@ -206,7 +206,7 @@ class TestOpenStackClient(TestCase):
              'Resource Type': 'VOLUME', 'Resource UUID': resource,
              'Message Level': 'ERROR', 'Request ID': request,
              'User Message': 'schedule allocate volume:No storage system '
-                             'can take this request.',
+                             'can fulfill this request.',
              'Created At': listed[0]['Created At'],
              'Guaranteed Until': listed[0]['Guaranteed Until']}, listed[0])
         self.assertEqual([older], [
