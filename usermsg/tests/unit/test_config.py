@@ -13,19 +13,21 @@ options = config_options.options
 PASSWORD = 's3cret'
 
 
-class BrokenConfigurationTest(base.TestCase):
+class InvalidConfigurationTest(base.TestCase):
 
     def refused(self, text, *parts, names_file=False, line=None):
-        """A file with this text is refused by every kind of process.
+        """Check that every kind of process refuses a configuration file.
 
-        :param parts: what the message must hold
-        :param names_file: it must begin with the file
-        :param line: it must begin with the file and this line
+        :param text: content of the file
+        :param parts: parts of the message
+        :param names_file: True if the message begins with the file
+        :param line: line with which the message begins, after the file
+        :returns: the message
         """
         path = self.write('usermsg.conf', text)
         self.useFixture(fixtures.EnvironmentVariable(
             config.CONFIG_FILES_VARIABLE, path))
-        # Not prepare(), which would set up the logging of this process.
+        # Not prepare(), which would configure the logging of this process.
         messages = {
             str(self.assertRaises(exception.ConfigurationError, call))
             for call in (service.prepare_library,
@@ -43,7 +45,7 @@ class BrokenConfigurationTest(base.TestCase):
         self.assertNotIn(PASSWORD, message)
         return message
 
-    def test_a_file_that_is_not_there(self):
+    def test_missing_file_is_named(self):
         path = str(self.home / 'nowhere.conf')
         error = self.assertRaises(exception.ConfigurationError,
                                   service.prepare, ['--config-file', path])
@@ -54,20 +56,20 @@ class BrokenConfigurationTest(base.TestCase):
                                   service.prepare_library)
         self.assertTrue(str(error).startswith(f'{path}: '), str(error))
 
-    def test_a_directory_instead_of_a_file(self):
+    def test_directory_instead_of_file_is_named(self):
         self.useFixture(fixtures.EnvironmentVariable(
             config.CONFIG_FILES_VARIABLE, str(self.home)))
         error = self.assertRaises(exception.ConfigurationError,
                                   service.prepare_library)
         self.assertIn(str(self.home), str(error))
 
-    def test_a_line_that_cannot_be_parsed(self):
+    def test_line_that_cannot_be_parsed_is_named(self):
         self.refused(options() + '[messages\nttl = 100\n', 'section', line=3)
         self.refused(options() + 'word\n', 'assignment', line=3)
         self.refused(f'{PASSWORD}\n', line=1)
         self.refused(options() + f'  {PASSWORD}\n= {PASSWORD}\n', line=4)
 
-    def test_a_file_that_is_not_utf_8(self):
+    def test_file_that_is_not_utf_8_is_named(self):
         path = self.home / 'usermsg.conf'
         path.write_bytes(b'[database]\n# gr\xfc\xdfe\nconnection=sqlite://\n')
         for argv in (['--config-file', str(path)], [f'--config-file={path}'],
@@ -77,7 +79,7 @@ class BrokenConfigurationTest(base.TestCase):
             self.assertEqual(f'{path}: a configuration file is not UTF-8.',
                              str(error))
 
-    def test_a_number_that_is_none(self):
+    def test_invalid_number_is_refused(self):
         self.refused(options(messages={'ttl': 'soon'}), '[messages] ttl',
                      "'soon'", names_file=True)
         self.refused(options(messages={'record_timeout': 'x'}),
@@ -86,7 +88,7 @@ class BrokenConfigurationTest(base.TestCase):
                                        'max_pool_size': 'x'}),
                      '[database] max_pool_size', names_file=True)
 
-    def test_a_number_out_of_bounds(self):
+    def test_number_out_of_bounds_is_refused(self):
         for group, name, value in (
                 ('messages', 'ttl', 59), ('messages', 'ttl', 10 ** 12),
                 ('messages', 'record_timeout', 0), ('api', 'max_limit', 0),
@@ -95,32 +97,32 @@ class BrokenConfigurationTest(base.TestCase):
             self.refused(options(**{group: {name: value}}),
                          f'[{group}] {name}', names_file=True)
 
-    def test_an_unknown_choice(self):
+    def test_unknown_choice_is_refused(self):
         self.refused(options(api={'auth_strategy': 'magic'}),
                      '[api] auth_strategy', 'keystone', 'noauth',
                      names_file=True)
 
-    def test_a_truth_value_that_is_none(self):
+    def test_invalid_boolean_is_refused(self):
         self.refused(options(api={'trust_host_header': 'perhaps'}),
                      '[api] trust_host_header', names_file=True)
 
-    def test_an_option_that_could_stand_on_the_command_line(self):
+    def test_invalid_value_of_command_line_option_is_refused(self):
         for name in ('debug', 'use_syslog', 'use_json'):
             self.refused(options(DEFAULT={name: 'perhaps'}),
                          f'[DEFAULT] {name}', names_file=True)
 
-    def test_a_publisher_that_cannot_be_stored(self):
+    def test_publisher_id_that_cannot_be_stored_is_refused(self):
         for value in ('h\xf6st', 'a b', 'a' * 256, '"a\xa0b"', ''):
             self.refused(options(notifications={'publisher_id': value}),
                          '[notifications] publisher_id', names_file=True)
 
-    def test_the_address_is_no_address(self):
+    def test_invalid_address_is_refused(self):
         self.refused(options(api={'public_endpoint': 'ftp://example.org/'}),
                      '[api] public_endpoint', names_file=True)
         self.refused(options(api={'host': 'not a host'}), '[api] host',
                      names_file=True)
 
-    def test_the_last_of_several_files_counts(self):
+    def test_invalid_value_names_the_last_of_several_files(self):
         first = self.write('a.conf', options(messages={'ttl': 'x'}))
         directory = self.write('conf.d/b.conf', '[messages]\nttl=y\n')
         error = self.assertRaises(
@@ -130,7 +132,7 @@ class BrokenConfigurationTest(base.TestCase):
         self.assertTrue(str(error).startswith(
             f'{directory}: [messages] ttl is not valid: '), str(error))
 
-    def test_a_value_from_the_environment(self):
+    def test_invalid_value_names_the_environment_variable(self):
         self.useFixture(fixtures.EnvironmentVariable('OS_MESSAGES__TTL', 'x'))
         error = self.assertRaises(
             exception.ConfigurationError, service.prepare,
@@ -139,38 +141,39 @@ class BrokenConfigurationTest(base.TestCase):
                       'ttl is not valid: ', str(error))
         self.assertNotIn('a.conf', str(error))
 
-    def test_a_secret_is_never_refused_with_its_value(self):
-        # The error of a type repeats the value.
+    def test_type_of_secret_option_accepts_any_value(self):
+        # The error of an option type contains the value, so the type of a
+        # secret must not raise errors.
         conf = config.load_config([])
         for group in (conf, *conf._groups.values()):
             for entry in group._opts.values():
                 if entry['opt'].secret:
                     self.assertEqual(PASSWORD, entry['opt'].type(PASSWORD))
 
-    def test_no_database(self):
+    def test_missing_database_connection_is_refused(self):
         self.refused('', '[database] connection is not set')
         self.refused('[database]\nconnection =\n',
                      '[database] connection is not set')
 
-    def test_a_database_that_is_none(self):
+    def test_invalid_database_connection_is_refused(self):
         for url in (f'hello {PASSWORD}', f'mysql://u:{PASSWORD}@h:port/x',
                     f'://{PASSWORD}', f'mysql+nodriver://u:{PASSWORD}@h/x',
                     f'oracle://u:{PASSWORD}@h/x'):
             self.refused(options(database={'connection': url}),
                          '[database] connection')
 
-    def test_a_kind_of_database_that_nobody_knows(self):
+    def test_unknown_database_dialect_is_named(self):
         url = f'nosql://u:{PASSWORD}@h/x'
         self.refused(options(database={'connection': url}), "'nosql'")
 
-    def test_a_driver_that_is_not_installed(self):
+    def test_database_driver_that_is_not_installed_is_refused(self):
         url = f'sqlite+pysqlcipher://:{PASSWORD}@/x'
         self.refused(options(database={'connection': url}),
                      '[database] connection', 'not installed')
 
-    def test_a_driver_that_is_not_ours(self):
-        # What SQLAlchemy takes if the address doesn't name a driver; and for
-        # PostgreSQL it does only since 2.1.
+    def test_unsupported_database_driver_is_refused_with_advice(self):
+        # The default drivers of SQLAlchemy for URLs without a driver; for
+        # PostgreSQL, psycopg is the default since 2.1.
         for scheme, advice in (('mysql', 'mysql+pymysql://'),
                                ('postgresql+psycopg',
                                 'postgresql+psycopg2://')):
@@ -178,7 +181,7 @@ class BrokenConfigurationTest(base.TestCase):
             self.refused(options(database={'connection': url}),
                          'not installed', f'Write {advice}')
 
-    def test_a_file_of_the_address_that_cannot_be_read(self):
+    def test_unreadable_file_of_connection_is_named(self):
         nowhere = self.home / 'ca.pem'
         for driver, names in (
                 ('mysql+pymysql', ('ssl_ca', 'ssl_cert', 'ssl_key')),
@@ -196,14 +199,14 @@ class BrokenConfigurationTest(base.TestCase):
                         'connection_parameters': f'{name}={nowhere}'}),
                     f'[database] connection_parameters: the file {nowhere}')
 
-    def test_authorities_and_keys_that_are_no_files(self):
+    def test_tls_parameters_that_are_no_files_are_accepted(self):
         for parameter in ('sslrootcert=system', 'sslkey=pkcs11:token',
                           'sslcert='):
             self.write('usermsg.conf', options(database={
                 'connection': f'postgresql+psycopg2://u@h/x?{parameter}'}))
             service.prepare_library()
 
-    def test_a_dollar_in_a_password(self):
+    def test_dollar_in_password_is_refused_without_its_value(self):
         for url in (f'mysql+pymysql://u:a${PASSWORD}@h/x',
                     f'mysql+pymysql://u:a${{{PASSWORD}}}@h/x',
                     f'mysql+pymysql://u:a${{{PASSWORD}.x}}@h/x'):
@@ -212,18 +215,18 @@ class BrokenConfigurationTest(base.TestCase):
         self.refused(options(messages={'ttl': '$max_limit'}),
                      '[messages] ttl', names_file=True)
 
-    def test_no_overlay(self):
+    def test_missing_overlay_directory_is_named(self):
         path = str(self.home / 'overlay')
         message = self.refused(options(catalogue={'overlay_dir': path}))
         self.assertTrue(message.startswith(f'{path}: '), message)
 
-    def test_a_broken_overlay(self):
+    def test_invalid_overlay_file_is_named(self):
         path = self.write('overlay/a.yaml', 'prefixes:\n  VOLUME: 5\n')
         message = self.refused(options(
             catalogue={'overlay_dir': self.home / 'overlay'}))
         self.assertTrue(message.startswith(f'{path}:2: '), message)
 
-    def test_a_logging_configuration_that_cannot_be_used(self):
+    def test_invalid_logging_configuration_is_named(self):
         self.useFixture(fixtures.FakeLogger())
         for path in (str(self.home / 'nowhere.ini'),
                      self.write('logging.ini', 'not an ini file\n'),
@@ -234,7 +237,7 @@ class BrokenConfigurationTest(base.TestCase):
                     DEFAULT={'log_config_append': path}))])
             self.assertTrue(str(error).startswith(f'{path}: '), str(error))
 
-    def test_a_log_file_that_cannot_be_opened_is_named(self):
+    def test_log_file_that_cannot_be_opened_is_named(self):
         directory = self.home / 'nowhere'
         for values, option, path in (
                 ({'log_file': directory / 'a.log'}, 'log_file',

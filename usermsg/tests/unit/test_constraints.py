@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pins and the requirements agree, for each supported Python."""
+"""Agreement of pins and requirements, for each supported Python."""
 
 import re
 import runpy
@@ -33,18 +33,18 @@ class ConstraintsTest(base.TestCase):
         self.read_pins = tool['read_pins']
         self.inputs = [base.ROOT / name for name in tool['MAIN']]
 
-    def assert_pinned(self, needed, path):
-        needed = list(needed)
-        self.assertNotEqual([], needed)
+    def assert_pinned(self, expected, path):
+        expected = list(expected)
+        self.assertNotEqual([], expected)
         for python in ('3.11.2', '3.12.1', '3.13.0'):
             pins = self.read_pins(path.read_text(encoding='utf-8'), python)
-            for requirement in needed:
+            for requirement in expected:
                 name = utils.canonicalize_name(requirement.name)
                 self.assertIn(name, pins, (python, path))
                 self.assertTrue(
                     requirement.specifier.contains(pins[name]),
-                    f'{path} pins {name} to {pins[name]}, and '
-                    f'{requirement} does not allow that')
+                    f'{path} pins {name} to {pins[name]}, which '
+                    f'{requirement} does not allow')
 
     def test_upper_constraints_satisfy_the_requirements(self):
         self.assertGreaterEqual(len(self.inputs), 7)
@@ -54,7 +54,7 @@ class ConstraintsTest(base.TestCase):
     def test_upper_constraints_satisfy_the_extras(self):
         self.assert_pinned(_read_extras(), base.ROOT / 'upper-constraints.txt')
 
-    def test_each_environment_is_pinned_and_what_builds_it(self):
+    def test_each_environment_and_its_build_tools_are_pinned(self):
         inputs = sorted(_ENVIRONMENTS.glob('*.txt'))
         self.assertGreaterEqual(len(inputs), 7)
         for path in inputs:
@@ -62,11 +62,11 @@ class ConstraintsTest(base.TestCase):
                 _read_requirements(path, base.ROOT / 'build-requirements.txt'),
                 _ENVIRONMENTS / 'constraints' / path.name)
 
-    def test_a_requirement_that_is_not_pinned_is_refused(self):
+    def test_requirement_without_pin_is_refused(self):
         for line in ('orjson>=3', 'orjson', 'orjson==3,!=4'):
             self.assertRaises(ValueError, self.read_pins, line)
 
-    def test_a_marker_decides_for_which_python_a_pin_is(self):
+    def test_marker_selects_the_python_of_a_pin(self):
         text = ("# a comment\nsphinx==9.0 ; python_full_version < '3.12'\n"
                 "sphinx==9.2 ; python_full_version >= '3.12'\n")
         self.assertEqual({'sphinx': '9.0'}, self.read_pins(text, '3.11.2'))

@@ -11,22 +11,25 @@ from usermsg import exception
 from usermsg import health
 from usermsg.tests import base
 
-#: Far longer than anything here takes; only what is broken takes so long.
+#: Far longer than any step of these tests takes; reached only in a failure.
 LONG = 60
 
 
 class Database:
-    """Answers, fails or hangs, as it is told; counts how often it is asked."""
+    """Database that responds, fails or hangs, and counts its checks.
+
+    :param call: function that is called by each check
+    """
 
     def __init__(self, call=None):
         self.call = call or (lambda: None)
-        self.asked = 0
+        self.checks = 0
         self._engine = sqlalchemy.create_engine(
             'sqlite://', poolclass=pool.NullPool)
 
     @contextlib.contextmanager
     def reader(self):
-        self.asked += 1
+        self.checks += 1
         self.call()
         with self._engine.connect() as connection:
             yield connection
@@ -51,87 +54,87 @@ class DatabaseHealthTest(base.TestCase):
         self.database = Database(call)
         return health.DatabaseHealth(self.database, ttl, timeout)
 
-    def test_a_database_that_answers(self):
+    def test_available_database_has_no_failure(self):
         state = self.health().state()
         self.assertIsNone(state.failure)
         self.assertIsNone(state.revision)
         self.assertGreaterEqual(state.latency, 0)
 
-    def test_an_answer_is_kept(self):
-        checked = self.health()
+    def test_success_is_cached(self):
+        checker = self.health()
         for _time in range(5):
-            self.assertIsNone(checked.state().failure)
-        self.assertEqual(1, self.database.asked)
+            self.assertIsNone(checker.state().failure)
+        self.assertEqual(1, self.database.checks)
 
-    def test_a_failure_is_kept_too(self):
-        checked = self.health(self.fail)
+    def test_failure_is_cached(self):
+        checker = self.health(self.fail)
         for _time in range(5):
-            self.assertEqual('connection', checked.state().failure)
-        self.assertEqual(1, self.database.asked)
+            self.assertEqual('connection', checker.state().failure)
+        self.assertEqual(1, self.database.checks)
 
-    def test_an_answer_that_is_old_is_asked_for_again(self):
-        checked = self.health(self.fail, ttl=0)
-        self.assertEqual('connection', checked.state().failure)
+    def test_expired_result_is_checked_again(self):
+        checker = self.health(self.fail, ttl=0)
+        self.assertEqual('connection', checker.state().failure)
         self.database.call = lambda: None
-        self.assertIsNone(checked.state().failure)
+        self.assertIsNone(checker.state().failure)
 
-    def test_what_is_no_error_of_the_database_is_one_here(self):
-        checked = self.health(lambda: {}['bug'], ttl=0)
+    def test_unexpected_exception_is_an_error(self):
+        checker = self.health(lambda: {}['bug'], ttl=0)
         for _time in range(2):
-            self.assertEqual('error', checked.state().failure)
-        self.assertEqual(2, self.database.asked)
+            self.assertEqual('error', checker.state().failure)
+        self.assertEqual(2, self.database.checks)
 
-    def test_while_it_hangs_one_thread_asks_and_nobody_waits(self):
-        checked = self.health(self.hang, ttl=0, timeout=0.05)
+    def test_hanging_database_blocks_one_thread_and_no_client(self):
+        checker = self.health(self.hang, ttl=0, timeout=0.05)
         before = set(threading.enumerate())
         for _time in range(20):
-            self.assertEqual('timeout', checked.state().failure)
-        # On a busy machine it may only now begin.
+            self.assertEqual('timeout', checker.state().failure)
+        # On a busy machine the thread may start only now.
         self.assertTrue(self.hangs.wait(LONG))
-        self.assertEqual(1, self.database.asked)
+        self.assertEqual(1, self.database.checks)
         self.assertEqual(1, len(set(threading.enumerate()) - before))
 
-    def test_after_it_hung_it_is_asked_again(self):
-        checked = self.health(self.hang, ttl=0, timeout=0.05)
-        self.assertEqual('timeout', checked.state().failure)
+    def test_database_is_checked_again_after_hanging(self):
+        checker = self.health(self.hang, ttl=0, timeout=0.05)
+        self.assertEqual('timeout', checker.state().failure)
         self.release.set()
         end = time.monotonic() + LONG
-        while checked.state().failure and time.monotonic() < end:
+        while checker.state().failure and time.monotonic() < end:
             time.sleep(0.01)
-        self.assertIsNone(checked.state().failure)
+        self.assertIsNone(checker.state().failure)
 
-    def test_who_asks_meanwhile_gets_the_same_answer(self):
-        checked = self.health(self.hang)
+    def test_concurrent_calls_share_one_check(self):
+        checker = self.health(self.hang)
         states = []
         threads = [threading.Thread(
-            target=lambda: states.append(checked.state())) for _ in range(5)]
+            target=lambda: states.append(checker.state())) for _ in range(5)]
         for thread in threads:
             thread.start()
         self.release.set()
         for thread in threads:
             thread.join(LONG)
         self.assertEqual([None] * 5, [state.failure for state in states])
-        self.assertEqual(1, self.database.asked)
+        self.assertEqual(1, self.database.checks)
 
-    def test_a_fork_asks_for_itself(self):
+    def test_forked_process_checks_the_database_itself(self):
         parent = os.getpid()
-        asked = threading.Event()
+        in_parent = threading.Event()
 
         def hang_in_parent():
             if os.getpid() == parent:
-                asked.set()
+                in_parent.set()
                 self.hang()
 
-        checked = self.health(hang_in_parent)
-        thread = threading.Thread(target=checked.state, daemon=True)
+        checker = self.health(hang_in_parent)
+        thread = threading.Thread(target=checker.state, daemon=True)
         thread.start()
-        self.assertTrue(asked.wait(LONG))
-        # The lock is held now, by a thread that the child won't have.
+        self.assertTrue(in_parent.wait(LONG))
+        # The lock is now held by a thread that does not exist in the child.
         pid = os.fork()
         if not pid:
             status = 1
             with contextlib.suppress(BaseException):
-                status = 0 if checked.state().failure is None else 2
+                status = 0 if checker.state().failure is None else 2
             os._exit(status)
         end = time.monotonic() + LONG
         while True:

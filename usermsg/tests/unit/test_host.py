@@ -11,15 +11,15 @@ from usermsg.tests import base
 
 class HostTest(base.TestCase):
 
-    def test_what_it_is_called_is_its_name(self):
+    def test_name_is_the_host_name(self):
         self.assertEqual(socket.gethostname(), host.name())
 
-    def test_a_name_that_cannot_be_stored_is_changed(self):
-        for given, expected in (
+    def test_characters_that_cannot_be_stored_are_replaced(self):
+        for hostname, expected in (
                 ('h\xf6st', 'h?st'), ('a b\n', 'a?b?'), ('', 'unnamed'),
                 ('h\udcf6st', 'h?st'), ('a' * 300, 'a' * 200)):
             self.useFixture(fixtures.MonkeyPatch('socket.gethostname',
-                                                 lambda found=given: found))
+                                                 lambda name=hostname: name))
             self.assertEqual(expected, host.name())
             self.assertEqual(expected, writer.publisher_id(
                 self.runtime(tables=False).conf))

@@ -23,26 +23,26 @@ class LibraryTest(base.TestCase):
         super().setUp()
         self.write('usermsg.conf', options(messages={'ttl': 100}))
 
-    def argv(self, *argv):
+    def set_argv(self, *argv):
         self.useFixture(fixtures.MonkeyPatch('sys.argv', list(argv)))
 
-    def test_it_finds_its_own_file(self):
+    def test_library_reads_the_configuration_file_of_usermsg(self):
         self.assertEqual(100, service.prepare_library().conf.messages.ttl)
 
-    def test_another_services_command_line_does_not_count(self):
+    def test_command_line_of_other_service_is_ignored(self):
         self.write('cinder-volume.conf', options(messages={'ttl': 200}))
         self.write('.usermsg/cinder-volume.conf',
                    options(messages={'ttl': 200}))
         for argv in (['/usr/bin/cinder-volume', '--config-file', '/nowhere',
                       '--debug', '--unknown', 'word'],
                      ['/usr/bin/cinder-volume', '--help'], [''], []):
-            self.argv(*argv)
+            self.set_argv(*argv)
             for prepared in (service.prepare_library(),
                              service.make_runtime(config.load_config())):
                 self.assertEqual(100, prepared.conf.messages.ttl)
                 self.assertFalse(prepared.conf.debug)
 
-    def test_another_services_environment_does_not_count(self):
+    def test_environment_of_other_service_is_ignored(self):
         for name, value in (('OS_MESSAGES__TTL', '200'),
                             ('OS_DEFAULT__DEBUG', 'perhaps'),
                             ('OS_DATABASE__CONNECTION', 'mysql://cinder')):
@@ -51,12 +51,12 @@ class LibraryTest(base.TestCase):
         self.assertEqual(100, runtime.conf.messages.ttl)
         self.assertEqual('sqlite', runtime.db.dialect)
 
-    def test_our_own_environment_counts(self):
+    def test_environment_sets_options_of_usermsg_processes(self):
         self.useFixture(fixtures.EnvironmentVariable('OS_MESSAGES__TTL',
                                                      '200'))
         self.assertEqual(200, config.load_config([]).messages.ttl)
 
-    def test_several_files_from_the_variable(self):
+    def test_variable_names_several_files(self):
         self.useFixture(fixtures.EnvironmentVariable(
             config.CONFIG_FILES_VARIABLE, ';'.join([
                 '', self.write('a.conf', options(messages={'ttl': 300})),
@@ -64,7 +64,7 @@ class LibraryTest(base.TestCase):
         runtime = service.prepare_library()
         self.assertEqual(400, runtime.conf.messages.ttl)
 
-    def test_other_files_count_only_without_the_variable(self):
+    def test_default_files_are_read_only_without_the_variable(self):
         self.write('.usermsg/usermsg.conf.d/a.conf',
                    options(messages={'ttl': 300}))
         self.write('.usermsg/usermsg.conf.d/b.conf',
@@ -79,19 +79,19 @@ class LibraryTest(base.TestCase):
         for load in loads:
             self.assertEqual(200, load().conf.messages.ttl)
 
-    def test_it_authorises_nothing_and_leaves_logging_alone(self):
+    def test_library_has_no_policy_and_does_not_change_logging(self):
         logger = self.useFixture(fixtures.FakeLogger())
         before = sys.excepthook
         self.assertIsNone(service.prepare_library().policy)
         self.assertIs(before, sys.excepthook)
         self.assertNotIn('ERROR', logger.output)
 
-    def test_the_configuration_of_others_stays_as_it_is(self):
+    def test_library_does_not_change_the_global_configuration(self):
         service.prepare_library()
         self.assertNotIn('messages', cfg.CONF)
         self.assertNotIn('debug', cfg.CONF)
 
-    def test_it_connects_to_nothing(self):
+    def test_library_opens_no_connection_at_start(self):
         self.write('usermsg.conf', options(
             database={'connection': self.sqlite_url('new.sqlite')}))
         api.API()
@@ -101,38 +101,39 @@ class LibraryTest(base.TestCase):
 class RuntimesTest(base.TestCase):
 
     def runtimes(self, **groups):
-        """Two, the first with these options of its own."""
+        """Return two runtimes, the first with additional options."""
         return (self.runtime(database={'connection': self.sqlite_url('1')},
                              **groups),
                 self.runtime(database={'connection': self.sqlite_url('2')}))
 
-    def test_options(self):
+    def test_runtimes_have_separate_options(self):
         first, second = self.runtimes(messages={'ttl': 100})
         self.assertEqual(100, first.conf.messages.ttl)
         self.assertEqual(30 * 24 * 3600, second.conf.messages.ttl)
 
-    def test_messages(self):
+    def test_runtimes_have_separate_messages(self):
         first, second = map(api.API, self.runtimes())
         one = context.RequestContext(project_id='one')
         first.create(one, 'VOLUME_000002')
         self.assertEqual(1, len(first.get_all(one)))
         self.assertEqual(0, len(second.get_all(one)))
 
-    def test_counters(self):
+    def test_runtimes_have_separate_metrics(self):
         first, second = self.runtimes()
         api.API(first).create(context.RequestContext(project_id='one'),
                               'VOLUME_000002')
         first.catalogue.describe('NOPE_000001')
-        for name, labels, without in (
+        for name, labels, expected in (
                 ('usermsg_messages_recorded_total',
                  {'prefix': 'VOLUME', 'level': 'ERROR'}, None),
                 ('usermsg_unknown_events_total', {}, 0)):
             self.assertEqual(1, first.metrics.registry.get_sample_value(
                 name, labels))
-            self.assertEqual(without, second.metrics.registry.get_sample_value(
-                name, labels))
+            self.assertEqual(
+                expected,
+                second.metrics.registry.get_sample_value(name, labels))
 
-    def test_catalogues(self):
+    def test_runtimes_have_separate_catalogues(self):
         self.write('overlay/a.yaml', '''
             language: tlh
             prefixes:
@@ -147,7 +148,7 @@ class RuntimesTest(base.TestCase):
             first.catalogue.describe('VOLUME_000002', 'tlh'),
             second.catalogue.describe('VOLUME_000002', 'tlh'))
 
-    def test_policies(self):
+    def test_runtimes_have_separate_policies(self):
         path = self.write('strict.yaml', '"message:get": "!"\n')
         first, second = self.runtimes(oslo_policy={'policy_file': path})
         reader = {'project_id': 'one', 'roles': ['reader']}
@@ -156,9 +157,9 @@ class RuntimesTest(base.TestCase):
                 policy=runtime.policy, **reader).can('message:get'))
 
 
-# What happens while a module of ours runs for the first time, that is, up to
-# the next frame of the import machinery; what other projects' modules do on
-# import isn't ours.
+# Records the side effects of importing the modules of usermsg: events whose
+# nearest frame below the import machinery is in usermsg. Side effects of other
+# projects' modules are ignored.
 IMPORT_ALL = '''
 import importlib
 import json
@@ -169,24 +170,25 @@ import signal
 import sys
 import threading
 
-# stevedore writes no cache for a Python below /tmp, so that what looks for
-# plug-ins would be seen or not by where the checkout is.
+# stevedore writes no cache for a Python below /tmp. Without this line, the
+# directory of the checkout would decide whether a module that looks for
+# plug-ins on import is detected.
 sys.executable = '/usr/bin/python3'
 
 from usermsg.concurrency import backend
 
-backend.use_threads()  # which every process of ours does first
+backend.use_threads()  # as every usermsg process does first
 
 import usermsg
 
-seen = []
+effects = []
 ACTIONS = ('os.', 'shutil.', 'socket.', 'subprocess.', 'sqlite3.', 'urllib.',
            'tempfile.', 'signal.', 'pty.', 'fcntl.')
 READING = ('os.listdir', 'os.scandir', 'os.walk', 'os.fwalk')
 
 
-def of_ours():
-    # Libraries may do as they like when they are imported.
+def is_usermsg():
+    # Side effects of libraries on import are allowed.
     frame, name = sys._getframe(2), ''
     while frame:
         above = frame.f_globals.get('__name__', '')
@@ -199,12 +201,12 @@ def of_ours():
 def hook(event, arguments):
     if event == 'open':
         _path, mode, flags = arguments
-        acts = (set(mode or '') & set('wax+') or
-                flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        is_effect = (set(mode or '') & set('wax+') or
+                     flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
     else:
-        acts = event.startswith(ACTIONS) and event not in READING
-    if acts and of_ours():
-        seen.append(f'{event} {arguments}')
+        is_effect = event.startswith(ACTIONS) and event not in READING
+    if is_effect and is_usermsg():
+        effects.append(f'{event} {arguments}')
 
 
 class Watched:
@@ -215,23 +217,23 @@ class Watched:
         return getattr(self._stream, name)
 
     def write(self, text):
-        if of_ours():
-            seen.append(f'write {text!r}')
+        if is_usermsg():
+            effects.append(f'write {text!r}')
         return self._stream.write(text)
 
 
 def import_all(package):
     count = 0
-    for found in pkgutil.iter_modules(package.__path__,
-                                      package.__name__ + '.'):
-        # The tests are not the product, the WSGI module is a process, and
-        # alembic runs its own.
-        if found.name in ('usermsg.tests', 'usermsg.wsgi.api',
-                          'usermsg.db.alembic'):
+    for info in pkgutil.iter_modules(package.__path__,
+                                     package.__name__ + '.'):
+        # The tests are not part of the service, the WSGI module is a
+        # process, and alembic runs its environment module itself.
+        if info.name in ('usermsg.tests', 'usermsg.wsgi.api',
+                         'usermsg.db.alembic'):
             continue
-        module = importlib.import_module(found.name)
+        module = importlib.import_module(info.name)
         count += 1
-        if found.ispkg:
+        if info.ispkg:
             count += import_all(module)
     return count
 
@@ -259,7 +261,7 @@ from oslo_config import cfg
 with open(sys.argv[1], 'w') as result:
     json.dump({
         'modules': count,
-        'seen': seen,
+        'effects': effects,
         'options': sorted(
             {'api', 'catalogue', 'messages', 'database', 'oslo_policy',
              'debug', 'log_file'} & set(cfg.CONF)),
@@ -271,16 +273,17 @@ with open(sys.argv[1], 'w') as result:
 
 class ImportTest(base.TestCase):
 
-    def test_importing_changes_nothing(self):
-        path = self.home / 'found.json'
-        # Whatever Python is told by the environment of whoever runs this.
+    def test_importing_has_no_side_effects(self):
+        path = self.home / 'effects.json'
+        # Isolated (-I), so that variables of the environment such as
+        # PYTHONPATH have no effect on the result.
         result = subprocess.run(
             [sys.executable, '-I', '-B', '-c', textwrap.dedent(IMPORT_ALL),
              str(path)], capture_output=True, text=True)
-        said = result.stdout + result.stderr
-        self.assertEqual(0, result.returncode, said)
-        found = json.loads(path.read_text())
-        self.assertGreater(found['modules'], 40)
-        self.assertEqual([], found['seen'], said)
-        self.assertEqual([], found['options'])
-        self.assertEqual(found['before'], found['after'])
+        output = result.stdout + result.stderr
+        self.assertEqual(0, result.returncode, output)
+        content = json.loads(path.read_text())
+        self.assertGreater(content['modules'], 40)
+        self.assertEqual([], content['effects'], output)
+        self.assertEqual([], content['options'])
+        self.assertEqual(content['before'], content['after'])

@@ -20,70 +20,72 @@ class NamespaceTest(testtools.TestCase):
                         matchers.StartsWith(f'catalogue {prefix}: '))
         self.assertIn(reason, str(error))
 
-    def test_a_good_one(self):
-        found = robots.acme()
-        self.assertEqual(['001', '002'], list(found.actions))
-        self.assertEqual('NO_POWER', found.details['002'].constant)
-        self.assertEqual(('ROBOT',), found.resource_types)
-        self.assertEqual(['ACME_000001'], list(found.events))
+    def test_valid_namespace_indexes_its_entries(self):
+        namespace = robots.acme()
+        self.assertEqual(['001', '002'], list(namespace.actions))
+        self.assertEqual('NO_POWER', namespace.details['002'].constant)
+        self.assertEqual(('ROBOT',), namespace.resource_types)
+        self.assertEqual(['ACME_000001'], list(namespace.events))
 
-    def test_it_cannot_be_changed(self):
-        found = robots.acme()
-        self.assertRaises(TypeError, _set_item, found.actions, '009', None)
-        self.assertRaises(AttributeError, setattr, found.details['002'],
+    def test_namespace_is_immutable(self):
+        namespace = robots.acme()
+        self.assertRaises(TypeError, _set_item, namespace.actions, '009', None)
+        self.assertRaises(AttributeError, setattr, namespace.details['002'],
                           'text', 'anything')
 
-    def test_entries_from_an_iterable(self):
-        found = robots.acme(actions=iter([entries.Action(
+    def test_entries_can_be_an_iterable(self):
+        namespace = robots.acme(actions=iter([entries.Action(
             '007', 'dance', constant='DANCE')]))
-        self.assertEqual('dance', found.actions['007'].text)
+        self.assertEqual('dance', namespace.actions['007'].text)
 
-    def test_a_bad_prefix(self):
+    def test_invalid_prefix_is_refused(self):
         for prefix in ('', 'acme', 'ACME_CORP', 'A', '1ACME', 'A' * 33,
                        'ACME\n', '\xc4CME'):
             self.refused('not a valid prefix', prefix)
 
-    def test_a_bad_resource_type(self):
+    def test_invalid_resource_type_is_refused(self):
         for name in ('', 'robot', 'R', 'ROBOT-2', '_ROBOT', 'R' * 65,
                      'ROBOT '):
             self.refused('is not a valid resource type',
                          resource_types=[name])
 
-    def test_a_resource_type_that_stands_twice(self):
-        self.refused('ROBOT stands twice', resource_types=['ROBOT', 'ROBOT'])
+    def test_duplicate_resource_type_is_refused(self):
+        self.refused('duplicate resource type ROBOT',
+                     resource_types=['ROBOT', 'ROBOT'])
 
-    def test_a_bad_id(self):
+    def test_invalid_id_is_refused(self):
         for bad in ('1', '0001', 'abc', '', '\u0660\u0660\u0661'):
-            self.refused('the id is not of the form', actions=[
+            self.refused('the id does not match', actions=[
                 entries.Action(bad, 'x', constant='X')])
-            self.refused('the id is not of the form', details=[
+            self.refused('the id does not match', details=[
                 entries.Detail(bad, 'x', constant='X')])
         for bad in ('000001', 'ACME_1', 'VOLUME_000001', 'ACME_0000001'):
-            self.refused('the id is not of the form', events=[
+            self.refused('the id does not match', events=[
                 entries.Event(bad, 'x', constant='X')])
 
-    def test_an_id_that_stands_twice(self):
-        self.refused('action 001 stands twice', actions=[
+    def test_duplicate_id_is_refused(self):
+        self.refused('duplicate action 001', actions=[
             entries.Action('001', 'x', constant='X'),
             entries.Action('001', 'y', constant='Y')])
 
-    def test_a_constant_that_stands_twice(self):
-        self.refused('X stands twice', actions=[
+    def test_duplicate_constant_is_refused(self):
+        self.refused('duplicate constant X', actions=[
             entries.Action('001', 'x', constant='X'),
             entries.Action('002', 'y', constant='X')])
 
-    def test_a_bad_constant(self):
+    def test_invalid_constant_is_refused(self):
         self.refused('the constant is empty', actions=[
             entries.Action('001', 'x')])
         for constant in ('lower', '1X', 'A-B', 'X '):
-            self.refused('is not a constant', actions=[
+            self.refused('is not a valid constant', actions=[
                 entries.Action('001', 'x', constant=constant)])
 
-    def test_an_entry_of_another_kind(self):
-        self.refused('is not one of the actions', actions=robots.RobotDetails)
-        self.refused('is not one of the details', details=['001'])
+    def test_entry_of_other_kind_is_refused(self):
+        self.refused('is not an entry of the actions',
+                     actions=robots.RobotDetails)
+        self.refused('is not an entry of the details', details=['001'])
 
-    def test_a_bad_text(self):
+    def test_invalid_text_is_refused(self):
         for text in ('', ' ', 5, 'two\nlines', 'a\tb', '\x7f', '\x9b',
                      'a\u2028b', '\ud800'):
             self.refused('the text', actions=[
@@ -93,7 +95,7 @@ class NamespaceTest(testtools.TestCase):
         self.refused('the text is empty', actions=[
             entries.Action('001', None, constant='X')])
 
-    def test_bad_flags_and_exceptions(self):
+    def test_invalid_flags_and_exceptions_are_refused(self):
         for flag in ('user_fixable', 'retryable'):
             self.refused('must be true or false', details=[
                 entries.Detail('001', 'x', constant='X', **{flag: 'no'})])
@@ -101,22 +103,22 @@ class NamespaceTest(testtools.TestCase):
             self.refused('must be a list of names', details=[
                 entries.Detail('001', 'x', constant='X', exceptions=names)])
 
-    def test_a_bad_link(self):
+    def test_invalid_link_is_refused(self):
         for link in ('http://example.org/', 'example.org', '',
                      'https://example.org/\n', 'javascript:alert(1)'):
             self.refused('the link', events=[entries.Event(
                 'ACME_000001', 'x', link=link, constant='X')])
 
-    def test_actions_need_the_unknown_detail(self):
-        self.refused('it needs the detail 001', details=[
+    def test_actions_require_the_unknown_detail(self):
+        self.refused('requires the detail 001', details=[
             entries.Detail('002', 'x', constant='X')])
-        self.refused('it needs the detail 001', details=[])
+        self.refused('requires the detail 001', details=[])
 
-    def test_actions_need_resource_types(self):
-        self.refused('it needs resource types', resource_types=[])
+    def test_actions_require_resource_types(self):
+        self.refused('requires resource types', resource_types=[])
 
-    def test_an_exception_that_means_two_details(self):
-        self.refused('the exception Boom means two details', details=[
+    def test_exception_of_two_details_is_refused(self):
+        self.refused('the exception Boom is mapped to two details', details=[
             entries.Detail('001', 'x', constant='X', exceptions=('Boom',)),
             entries.Detail('002', 'y', constant='Y',
                            exceptions=('Boom',))])

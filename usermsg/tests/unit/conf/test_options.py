@@ -23,39 +23,41 @@ from usermsg.tests import base
 SOURCES = pathlib.Path(usermsg.__file__).parent
 
 
-#: Where options of no group are.
+#: Name of the group of options without a group.
 DEFAULT = 'DEFAULT'
 
 
 class Reads:
-    """Which options code reads, as (group, option).
+    """Static analysis of the options that source code reads.
 
     It follows ``conf.group.option`` and ``conf[group].option``, and a group
-    that is given a name, is kept by an object, or is given to a function or
-    to a class of ours; nothing else counts.
+    that is assigned to a variable, stored in an object, or passed to a
+    function or class of usermsg; other reads are not recognised.
 
     :param sources: Python source texts
     :param groups: the names of all groups
+    :ivar options: set of (group, option)
     """
 
     def __init__(self, sources, groups):
-        self.found = set()
+        self.options = set()
         self._groups = groups
-        # Name of a function, class or method -> (definition, whether its
-        # first parameter is given by nobody).
+        # Name of a function, class or method -> (definition, True if its
+        # first parameter is bound).
         self._callables = {}
         self._bases = {}
-        # (definition, parameter) -> groups; likewise of what "self" keeps,
-        # for (name of a class, attribute).
-        self._given = {}
-        self._kept = {}
+        # (definition, parameter) -> groups that are passed.
+        self._arguments = {}
+        # (name of a class, attribute of self) -> groups that are stored.
+        self._attributes = {}
         trees = [ast.parse(source) for source in sources]
         for tree in trees:
             self._define(tree)
-        # What is given on or inherited is known a step later each time.
-        known = None
-        while known != (known := (len(self._given), len(self._kept),
-                                  len(self.found))):
+        # Each pass finds groups that are passed on or inherited one level
+        # further, so passes are repeated until nothing changes.
+        sizes = None
+        while sizes != (sizes := (len(self._arguments), len(self._attributes),
+                                  len(self.options))):
             for tree in trees:
                 self._follow(tree, {}, None)
 
@@ -74,24 +76,24 @@ class Reads:
             self._define(node, inside)
 
     def _follow(self, node, names, owner):
-        """Look into a tree.
+        """Collect the reads in a tree.
 
-        :param names: variable -> groups that it may be
-        :param owner: the name of the class that it belongs to
+        :param names: variable -> groups that it may hold
+        :param owner: the name of the class that contains the tree
         """
         if isinstance(node, ast.ClassDef):
             owner = node.name
         elif isinstance(node, ast.FunctionDef):
             names = {**names, **{
-                argument.arg: self._given.get((node, argument.arg), set())
+                argument.arg: self._arguments.get((node, argument.arg), set())
                 for argument in (*node.args.args, *node.args.kwonlyargs)}}
         elif isinstance(node, ast.For):
             # "for group in ('a', 'b')": names of groups, in quotes.
             if (isinstance(node.target, ast.Name) and
                     isinstance(node.iter, (ast.Tuple, ast.List))):
                 names[node.target.id] = {
-                    f"'{each.value}'" for each in node.iter.elts
-                    if getattr(each, 'value', None) in self._groups}
+                    f"'{element.value}'" for element in node.iter.elts
+                    if getattr(element, 'value', None) in self._groups}
         for child in ast.iter_child_nodes(node):
             self._follow(child, names, owner)
         if isinstance(node, ast.Assign):
@@ -100,19 +102,19 @@ class Reads:
                 if isinstance(target, ast.Name):
                     names[target.id] = groups
                 elif groups and _is_self(target):
-                    self._kept.setdefault((owner, target.attr),
-                                          set()).update(groups)
+                    self._attributes.setdefault(
+                        (owner, target.attr), set()).update(groups)
         elif isinstance(node, ast.Call):
-            self._give(node, names, owner)
+            self._pass_arguments(node, names, owner)
         elif (isinstance(node, ast.Attribute) and
               isinstance(node.ctx, ast.Load)):
-            self.found |= {(group, node.attr) for group in
-                           self._value(node.value, names, owner)}
+            self.options |= {(group, node.attr) for group in
+                             self._value(node.value, names, owner)}
             if _is_conf(node.value):
-                self.found.add((DEFAULT, node.attr))
+                self.options.add((DEFAULT, node.attr))
 
     def _value(self, node, names, owner):
-        """The groups that an expression may be."""
+        """Return the groups that an expression may be."""
         if isinstance(node, ast.Name):
             return names.get(node.id, set())
         if isinstance(node, ast.Subscript) and _is_conf(node.value):
@@ -122,38 +124,43 @@ class Reads:
             if _is_conf(node.value) and node.attr in self._groups:
                 return {node.attr}
             if _is_self(node):
-                return self._kept_by(owner, node.attr)
+                return self._find_attribute(owner, node.attr)
         return set()
 
-    def _kept_by(self, owner, name):
-        # Of some classes the base has the same name.
-        found, owners = set(), [owner]
+    def _find_attribute(self, owner, name):
+        # The base of some classes has the same name, hence "not in owners".
+        groups, owners = set(), [owner]
         for owner in owners:
-            found |= self._kept.get((owner, name), set())
+            groups |= self._attributes.get((owner, name), set())
             owners += [base for base in self._bases.get(owner, ())
                        if base not in owners]
-        return found
+        return groups
 
-    def _give(self, call, names, owner):
-        """Groups that are arguments are what parameters may be."""
+    def _pass_arguments(self, call, names, owner):
+        """Record the groups among the arguments of a call."""
         called = getattr(call.func, 'attr', getattr(call.func, 'id', None))
-        wanted = [called]
+        targets = [called]
         if called == '__init__':  # super().__init__
-            wanted = self._bases.get(owner, ())
-        for definition, bound in [each for name in wanted for each in
+            targets = self._bases.get(owner, ())
+        for definition, bound in [entry for name in targets for entry in
                                   self._callables.get(name, ())]:
-            parameters = [each.arg for each in definition.args.args][bound:]
+            parameters = [parameter.arg for parameter in
+                          definition.args.args][bound:]
             for parameter, argument in (
                     *zip(parameters, call.args),
-                    *((each.arg, each.value) for each in call.keywords)):
+                    *((keyword.arg, keyword.value)
+                      for keyword in call.keywords)):
                 groups = self._value(argument, names, owner)
                 if groups:
-                    self._given.setdefault((definition, parameter),
-                                           set()).update(groups)
+                    self._arguments.setdefault(
+                        (definition, parameter), set()).update(groups)
 
 
 def _is_conf(node):
-    """conf, _conf, anything.conf, as every ConfigOpts is called here."""
+    """Check that a node is conf, _conf or an attribute of that name.
+
+    Every ConfigOpts in this project has one of these names.
+    """
     return getattr(node, 'attr', getattr(node, 'id', None)) in (
         'conf', '_conf')
 
@@ -169,22 +176,22 @@ def name_of(group):
 
 @functools.cache
 def read_options():
-    """What our code reads, outside of tests and of what defines options."""
+    """Return the options that usermsg reads, without tests and conf."""
     return Reads(
         [path.read_text(encoding='utf-8') for path in SOURCES.rglob('*.py')
          if not {'tests', 'conf'} & set(path.relative_to(SOURCES).parts)],
         {name_of(group) for group, _options in usermsg_conf.list_opts()}
-    ).found
+    ).options
 
 
 class ReadsTest(testtools.TestCase):
 
     def reads(self, *sources):
         return Reads([textwrap.dedent(source) for source in sources],
-                     {'api', 'relay'}).found - {
+                     {'api', 'relay'}).options - {
             (DEFAULT, 'api'), (DEFAULT, 'relay')}
 
-    def test_what_is_read_is_found(self):
+    def test_read_option_is_found(self):
         for sources in (
                 ('runtime.conf.api.port',),
                 ('conf.api.port',),
@@ -216,7 +223,7 @@ class ReadsTest(testtools.TestCase):
             self.assertEqual({('api', 'port')}, self.reads(*sources))
         self.assertEqual({(DEFAULT, 'port')}, self.reads('conf.port'))
 
-    def test_what_is_not_read_is_not_found(self):
+    def test_other_expressions_are_not_reads(self):
         for source in (
                 'conf.relay.port', 'conf.api', 'conf.api.port = 5',
                 'options.port', 'api.port', 'runtime.api.port',
@@ -241,7 +248,7 @@ class OptionsTest(testtools.TestCase):
             for option in options:
                 yield group, option
 
-    def test_what_is_overridden_in_one_is_not_in_another(self):
+    def test_override_in_one_conf_does_not_affect_another(self):
         first, second = cfg.ConfigOpts(), cfg.ConfigOpts()
         for conf in (first, second):
             usermsg_conf.register_opts(conf)
@@ -254,14 +261,14 @@ class OptionsTest(testtools.TestCase):
         for group, option in self.options():
             self.assertTrue(
                 (name_of(group), option.dest) in read_options(),
-                f'nobody reads [{name_of(group)}] {option.name}')
+                f'[{name_of(group)}] {option.name} is not read')
 
     def test_every_group_has_a_title(self):
         for group, _options in usermsg_conf.list_opts():
             if group:
                 self.assertTrue(group.title)
 
-    def test_every_option_says_what_it_is_for(self):
+    def test_every_help_is_a_sentence(self):
         for group, option in self.options():
             self.assertTrue(option.help.endswith('.'), option.name)
 
@@ -276,12 +283,12 @@ class OptionsTest(testtools.TestCase):
                     ','.join(value) if isinstance(value, list) else
                     str(value)))
 
-    def test_registering_is_possible_more_than_once(self):
+    def test_options_can_be_registered_twice(self):
         conf = cfg.ConfigOpts()
         usermsg_conf.register_opts(conf)
         usermsg_conf.register_opts(conf)
 
-    def test_registering_in_one_leaves_others_alone(self):
+    def test_registering_does_not_change_the_global_conf(self):
         usermsg_conf.register_opts(cfg.ConfigOpts())
         for group, _options in usermsg_conf.list_opts():
             if group:
@@ -292,7 +299,7 @@ class SampleTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        # The generators set up the logging of their process, and change
+        # The generators configure the logging of their process, and change
         # defaults in libraries.
         self.useFixture(fixtures.FakeLogger())
         for _group, options in (('cors', cors.OPTS),
@@ -301,7 +308,7 @@ class SampleTest(base.TestCase):
                 option.dest: option.default for option in options})
         self.path = self.home / 'sample'
 
-    def test_the_sample_configuration(self):
+    def test_sample_configuration_lists_every_option(self):
         conf = cfg.ConfigOpts()
         config_generator.register_cli_opts(conf)
         conf(['--namespace', 'usermsg', '--output-file', str(self.path)],
@@ -321,7 +328,7 @@ class SampleTest(base.TestCase):
                                     for line in lines), option.name)
                 self.assertIn(option.help[:40], text)
 
-    def test_the_sample_has_our_defaults_for_libraries(self):
+    def test_sample_has_usermsg_defaults_of_libraries(self):
         conf = cfg.ConfigOpts()
         config_generator.register_cli_opts(conf)
         conf(['--namespace', 'usermsg',
@@ -336,7 +343,7 @@ class SampleTest(base.TestCase):
                      '#service_type = user-message'):
             self.assertIn(line, lines)
 
-    def test_the_sample_policy(self):
+    def test_sample_policy_lists_every_rule(self):
         conf = cfg.ConfigOpts()
         policy_generator.generate_sample(
             ['--namespace', 'usermsg', '--output-file', str(self.path)],
@@ -350,7 +357,7 @@ class SampleTest(base.TestCase):
             for operation in rule.operations:
                 self.assertIn('{method} {path}'.format(**operation), words)
 
-    def test_what_the_sample_says_is_the_default(self):
+    def test_sample_policy_contains_the_defaults(self):
         conf = cfg.ConfigOpts()
         policy_generator.generate_sample(
             ['--namespace', 'usermsg', '--output-file', str(self.path)],
@@ -364,19 +371,19 @@ class SampleTest(base.TestCase):
         self.runtime(tables=False, oslo_policy={
             'policy_file': self.home / 'policy.yaml'})
 
-    def test_the_generators_find_us(self):
+    def test_entry_points_of_the_generators(self):
         for group, function in (
                 ('oslo.config.opts', usermsg_conf.list_opts),
                 ('oslo.config.opts.defaults', libraries.set_defaults),
                 ('oslo.policy.policies', policies.list_rules)):
-            found, = importlib.metadata.entry_points(group=group,
-                                                     name='usermsg')
-            self.assertIs(function, found.load())
+            entry_point, = importlib.metadata.entry_points(
+                group=group, name='usermsg')
+            self.assertIs(function, entry_point.load())
 
 
 class PoolTest(base.TestCase):
 
-    def test_the_options_of_the_pool_count_for_sqlite_too(self):
+    def test_pool_options_apply_to_sqlite(self):
         runtime = self.runtime(database={
             'max_pool_size': 3, 'max_overflow': 0, 'pool_timeout': 7})
         pool = runtime.db.engine().pool

@@ -9,31 +9,31 @@ from usermsg.message import defined_messages
 
 class DefinedMessagesTest(testtools.TestCase):
 
-    def test_the_names_are_those_of_the_volume_catalogue(self):
-        named = {name: value
-                 for name, value in vars(defined_messages.EventIds).items()
-                 if name.isupper()}
+    def test_event_ids_are_those_of_the_volume_catalogue(self):
+        event_ids = {name: value for name, value in
+                     vars(defined_messages.EventIds).items()
+                     if name.isupper()}
         self.assertEqual({entry.constant: entry.id for entry in
-                          volume.NAMESPACE.events.values()}, named)
+                          volume.NAMESPACE.events.values()}, event_ids)
 
-    def test_the_text_of_a_whole_event(self):
+    def test_text_of_whole_event(self):
         for event_id in ('VOLUME_000002', '000002'):
             self.assertEqual(
                 'No storage could be allocated for this volume request.',
                 defined_messages.get_message_text(event_id))
 
-    def test_the_text_of_a_composed_event(self):
+    def test_text_of_composed_event(self):
         self.assertEqual(
             f'{volume.Actions.ATTACH_VOLUME.text}: '
             f'{volume.Details.ATTACH_ERROR.text}',
             defined_messages.get_message_text('VOLUME_VOLUME_002_021'))
 
-    def test_what_is_not_in_the_catalogue(self):
+    def test_unknown_event_id_raises_not_permitted(self):
         for event_id in ('VOLUME_999999', '', None, 'VOLUME_VOLUME_002_999'):
             error = self.assertRaises(exception.NotPermitted,
                                       defined_messages.get_message_text,
                                       event_id)
             self.assertEqual('event_id', error.field)
 
-    def test_the_built_in_catalogue_is_made_once(self):
+    def test_built_in_catalogue_is_cached(self):
         self.assertIs(loader.built_in(), loader.built_in())

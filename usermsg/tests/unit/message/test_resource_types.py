@@ -7,7 +7,7 @@ from usermsg.message import resource_types
 
 class ResourceTypesTest(testtools.TestCase):
 
-    def test_services_find_each_type_of_the_catalogue(self):
+    def test_module_has_each_type_of_the_catalogue(self):
         expected, actual = (
             {name: value for name, value in vars(module).items()
              if name.isupper()} for module in (in_catalogue, resource_types))
