@@ -10,6 +10,6 @@ from oslo_config import cfg
 OPTS = [
     cfg.IntOpt(
         'graceful_shutdown_timeout', default=60, min=0,
-        help='Maximum number of seconds that usermsg-worker takes to '
+        help='Maximum number of seconds for usermsg-worker to '
              'complete running work after SIGTERM; 0 is no limit.'),
 ]

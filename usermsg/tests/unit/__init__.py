@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tests without a server: what stands below HTTP."""
+"""Unit tests, which run without servers."""
 
 import hypothesis
 
-# The time an example takes says nothing on a busy machine, and neither chance
-# nor what failed before must decide what is tried today.
+# No deadline, because the duration of an example is meaningless on a busy
+# machine. Derandomised and without a database, because neither chance nor
+# earlier failures may decide which examples run.
 hypothesis.settings.register_profile(
     'usermsg', deadline=None, database=None, derandomize=True,
     max_examples=40, suppress_health_check=list(hypothesis.HealthCheck))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Many record at once: nothing is lost, nobody fails."""
+"""Concurrent recording: no message is lost, and no call fails."""
 
 import concurrent.futures
 import threading
@@ -13,15 +13,16 @@ from usermsg.tests.fixtures import samples
 
 EACH = 50
 
-# Each of four processes prints the ids of as many messages as the second
-# argument says. They have in common what was imported, and nothing else.
+# Each of four processes records messages and prints their ids; the second
+# argument is their number. The processes share the imported modules, and no
+# other state.
 _RECORD = r'''
 import os, sys
 from usermsg import config
 from usermsg.message import api as message_api
 from usermsg import service
 from usermsg.tests.fixtures import samples
-ready, tell = os.pipe()
+ready, report = os.pipe()
 begin, close = os.pipe()
 children = []
 for _ in range(4):
@@ -30,13 +31,13 @@ for _ in range(4):
         os.close(close)
         api = message_api.API(service.make_runtime(
             config.load_config(['--config-file', sys.argv[1]])))
-        os.write(tell, b'!')
+        os.write(report, b'!')
         os.read(begin, 1)
         for _ in range(int(sys.argv[2])):
             os.write(1, f'{samples.record(api).id}\n'.encode())
         sys.exit(0)
     children.append(child)
-os.close(tell)
+os.close(report)
 for _ in children:
     os.read(ready, 1)
 print('ready', flush=True)
@@ -45,9 +46,8 @@ os.close(close)
 sys.exit(any([os.waitpid(child, 0)[1] for child in children]))
 '''
 
-# Forks while its connections are open and, with the third argument, while a
-# thread is recording; and goes on. The children end as any process does: by
-# tidying up.
+# Forks while its connections are open and a thread records, and continues.
+# The children end normally, with all exit handlers.
 _FORK = r'''
 import os, sys, threading
 from usermsg import config
@@ -60,7 +60,7 @@ print('ready', flush=True)
 input()
 def record(count=int(sys.argv[2])):
     for number in range(count):
-        # In one piece, and nothing is left in a buffer that is forked.
+        # One write, so that no forked buffer contains a part of it.
         os.write(1, f'{samples.record(api).id}\n'.encode())
 record(1)
 thread = threading.Thread(target=record)
@@ -79,8 +79,8 @@ sys.exit(any(statuses))
 '''
 
 
-# Forks, and ends before its child does, which goes on recording, and then ends
-# without tidying up: what it has recorded must be there all the same.
+# Forks, and ends before its child, which continues to record and then ends
+# without exit handlers: the messages that it recorded must be stored.
 _ORPHAN = r'''
 import os, sys, time
 from usermsg import config
@@ -111,8 +111,8 @@ os.read(begun, 1)
 '''
 
 
-def at_once(count, call):
-    """The results of calls in as many threads, begun at the same moment."""
+def run_at_once(count, call):
+    """Call a function in several threads at once; return the results."""
     barrier = threading.Barrier(count)
 
     def begin(number):
@@ -138,9 +138,9 @@ class TestConcurrency(databases.TestCase):
         self.assertEqual(sorted(ids), stored)
         self.assertNotIn('could not be recorded', self.log.output)
 
-    def test_threads_share_an_api(self):
-        ids = at_once(8, lambda _: [samples.record(self.api).id
-                                    for _ in range(EACH)])
+    def test_threads_that_share_an_api_lose_no_message(self):
+        ids = run_at_once(8, lambda _: [samples.record(self.api).id
+                                        for _ in range(EACH)])
         ids = sum(ids, [])
         self.assertEqual(8 * EACH, len(ids))
         self.assertStored(ids)
@@ -155,28 +155,28 @@ class TestConcurrency(databases.TestCase):
         self.assertEqual(count, len(ids))
         self.assertStored(ids)
 
-    def test_processes(self):
+    def test_separate_processes_lose_no_message(self):
         self.assertRecorded(4 * EACH, _RECORD)
 
-    def test_processes_that_were_forked_from_one_that_records(self):
+    def test_forks_of_recording_process_lose_no_message(self):
         self.assertRecorded(1 + 6 * EACH, _FORK)
 
-    def test_a_process_that_outlives_the_one_it_was_forked_from(self):
-        # SQLite tidies up when the last one closes the file, which mustn't
-        # be this process.
+    def test_fork_that_outlives_its_parent_loses_no_message(self):
+        # SQLite cleans up when the last connection to the file is closed,
+        # which must not be a connection of this process.
         self.service.db.dispose()
         self.assertRecorded(2 + EACH, _ORPHAN)
 
-    def test_one_key_at_once_is_one_message(self):
+    def test_concurrent_records_with_one_key_store_one_message(self):
         for number in range(3):
-            ids = at_once(16, lambda _: samples.record(
+            ids = run_at_once(16, lambda _: samples.record(
                 self.api, source_id=f'key {number}').id)
             self.assertEqual(1, len(set(ids)), ids)
             self.assertEqual(number + 1,
                              len(samples.stored(self.service.db)))
         self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
 
-    def test_recording_reading_and_deleting_at_once(self):
+    def test_concurrent_record_read_and_delete(self):
         def work(number):
             for _ in range(10):
                 message = samples.record(self.api, project_id=str(number))
@@ -186,23 +186,23 @@ class TestConcurrency(databases.TestCase):
                                  [one.id for one in page.objects])
                 self.api.delete(context, message.id)
 
-        at_once(8, work)
+        run_at_once(8, work)
         self.assertStored([])
 
 
 class TestTwoRuntimes(databases.TestCase):
 
-    def test_they_share_nothing(self):
+    def test_two_runtimes_share_no_messages_or_metrics(self):
         one = self.runtime(messages={'ttl': 60})
         other = self.runtime(
             database={'connection': self.sqlite_url('other.sqlite')},
             messages={'ttl': 3600})
-        made = at_once(2, lambda number: [
+        created = run_at_once(2, lambda number: [
             samples.record(message_api.API((one, other)[number]),
                            source_id=f'key {count}')
             for count in range(10 + number)])
-        for runtime, messages, ttl in ((one, made[0], 60),
-                                       (other, made[1], 3600)):
+        for runtime, messages, ttl in ((one, created[0], 60),
+                                       (other, created[1], 3600)):
             self.assertEqual([message.id for message in messages],
                              [row['id'] for row in
                               samples.stored(runtime.db)])

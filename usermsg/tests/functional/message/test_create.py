@@ -16,7 +16,7 @@ from usermsg.message import defined_messages
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
 
-# As the documentation of block storage shows it.
+# The example in the documentation of block storage.
 EXAMPLE = '''
 from cinder import context
 from cinder.message import api as message_api
@@ -39,7 +39,7 @@ self.message_api.create(
 
 SECRET = 'hunter2'
 
-# What may not be in an id.
+# Values that are invalid as ids.
 _BAD_TEXTS = ('', ' a', 'a ', 'a\n', 'a\tb', 'a\x00b', '\x7f', 'caf\xe9',
               '\u0661', '\ud800', b'bytes', 7, ['a'], {})
 
@@ -80,7 +80,7 @@ BAD = [
 
 class TestExample(databases.TestCase):
 
-    def test_it_needs_only_its_package_replaced(self):
+    def test_cinder_example_works_with_renamed_package(self):
         self.runtime()
         self.useFixture(fixtures.EnvironmentVariable(
             config.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
@@ -116,7 +116,7 @@ class TestCase(databases.TestCase):
 
 class TestCreate(TestCase):
 
-    def test_what_was_given_is_stored(self):
+    def test_parameters_are_stored(self):
         before = datetime.datetime.now(datetime.timezone.utc)
         message = samples.record(self.api, level='warn')
         after = datetime.datetime.now(datetime.timezone.utc)
@@ -137,27 +137,27 @@ class TestCreate(TestCase):
                          expires_at - created_at)
         self.assertEqual(1, samples.counted(self.service, 'recorded'))
 
-    def test_what_is_returned_is_what_is_read(self):
-        made = samples.record(self.api)
-        read = self.api.get(samples.request(), made.id)
-        self.assertEqual(made.obj_to_primitive(), read.obj_to_primitive())
+    def test_returned_message_equals_the_stored_message(self):
+        created = samples.record(self.api)
+        read = self.api.get(samples.request(), created.id)
+        self.assertEqual(created.obj_to_primitive(), read.obj_to_primitive())
 
-    def test_microseconds_survive(self):
-        made = [samples.record(self.api) for _ in range(5)]
-        # One may happen to have none, not all.
+    def test_created_at_has_microseconds(self):
+        created = [samples.record(self.api) for _ in range(5)]
+        # A single time may have whole milliseconds by chance, but not all.
         self.assertTrue(any(one.created_at.microsecond % 1000
-                            for one in made))
+                            for one in created))
         self.assertEqual(
-            [one.created_at for one in made],
+            [one.created_at for one in created],
             [one.created_at for one in self.api.get_all(
                 samples.request(), sort=message_api.OLDEST_FIRST).objects])
 
-    def test_the_order_of_ids_is_that_of_creation(self):
-        made = [samples.record(self.api).id for _ in range(20)]
-        self.assertEqual(made, sorted(made))
-        self.assertEqual(made, [row['id'] for row in self.stored()])
+    def test_ids_are_in_the_order_of_creation(self):
+        ids = [samples.record(self.api).id for _ in range(20)]
+        self.assertEqual(ids, sorted(ids))
+        self.assertEqual(ids, [row['id'] for row in self.stored()])
 
-    def test_what_is_optional_may_be_missing(self):
+    def test_optional_parameters_can_be_omitted(self):
         message = self.api.create(
             None, samples.EVENT, samples.PROJECT)
         row, = self.stored()
@@ -166,7 +166,7 @@ class TestCreate(TestCase):
                      'resource_uuid'):
             self.assertIsNone(row[name], name)
 
-    def test_ids_may_be_as_long_as_their_columns(self):
+    def test_ids_of_maximum_length_are_stored(self):
         context = samples.request()
         context.user_id = 'u' * 64
         context.request_id = 'q' * 64
@@ -180,26 +180,26 @@ class TestCreate(TestCase):
                                                  'request_id',
                                                  'resource_uuid')])
 
-    def test_every_printable_character_survives(self):
+    def test_every_printable_character_is_stored(self):
         text = ''.join(map(chr, range(0x21, 0x7f)))
         samples.record(self.api, resource_uuid=text, source_id=text)
         row, = self.stored()
         self.assertEqual(text, row['resource_uuid'])
-        found = self.api.get_all(samples.request(),
-                                 {'resource_uuid': text}).objects
-        self.assertEqual([row['id']], [message.id for message in found])
+        messages = self.api.get_all(samples.request(),
+                                    {'resource_uuid': text}).objects
+        self.assertEqual([row['id']], [message.id for message in messages])
 
 
 class TestInput(TestCase):
-    """What is decided before a database is asked."""
+    """Validation of parameters, without the database."""
 
     scenarios = databases.SCENARIOS[:1]
 
-    def test_the_bare_id_of_the_classic_service_is_an_alias(self):
+    def test_bare_event_id_is_an_alias(self):
         self.assertEqual('VOLUME_000002', samples.record(
             self.api, event_id='000002').event_id)
 
-    def test_by_action_and_detail(self):
+    def test_create_with_action_and_detail(self):
         by_entry = samples.record(
             self.api, event_id=None, action=volume.Actions.ATTACH_VOLUME,
             detail=volume.Details.NOT_ENOUGH_SPACE_FOR_IMAGE)
@@ -214,11 +214,11 @@ class TestInput(TestCase):
             self.assertEqual(
                 f'VOLUME_VOLUME_002_{message.detail_id}', message.event_id)
 
-    def test_an_action_without_a_detail_has_the_unknown_one(self):
+    def test_action_without_detail_gets_unknown_detail(self):
         message = samples.record(self.api, event_id=None, action='001')
         self.assertEqual('001', message.detail_id)
 
-    def test_a_known_exception_wins_over_the_detail(self):
+    def test_mapped_exception_takes_precedence_over_detail(self):
         class ImageTooBig(Exception):
             pass
 
@@ -231,10 +231,10 @@ class TestInput(TestCase):
                 self.api, event_id=None, action='001', detail='003',
                 exception=error).detail_id)
 
-    def test_nothing_of_an_exception_is_stored_or_logged(self):
+    def test_text_of_exception_is_neither_stored_nor_logged(self):
         class ImageTooBig(Exception):
             def __str__(self):
-                raise AssertionError('somebody looks at the text')
+                raise AssertionError('the text of the exception is read')
 
             __repr__ = __str__
 
@@ -244,12 +244,12 @@ class TestInput(TestCase):
         self.assertNotIn(SECRET, str(self.stored()))
         self.assertNotIn(SECRET, self.log.output)
 
-    def test_the_project_is_the_contexts_if_none_is_given(self):
+    def test_project_defaults_to_that_of_the_context(self):
         self.assertEqual('mine', samples.record(
             self.api, project_id=None,
             context=samples.request('mine')).project_id)
 
-    def test_a_context_that_cannot_be_stored_is_no_reason_to_fail(self):
+    def test_invalid_ids_of_context_are_stored_as_null(self):
         context = samples.request()
         context.user_id = 'u' * 65
         context.request_id = 'req-\x00'
@@ -259,14 +259,14 @@ class TestInput(TestCase):
         self.assertIsNone(row['user_id'])
         self.assertIsNone(row['request_id'])
 
-    def test_a_bad_input_is_named_and_nothing_is_stored(self):
+    def test_invalid_parameter_is_named_and_stores_no_message(self):
         for field, values in BAD:
             try:
                 samples.record(self.api, **values)
             except errors.InvalidInput as error:
                 self.assertEqual(field, error.field, values)
                 self.assertIn(field, str(error), values)
-                str(error).encode()  # can be logged and sent
+                str(error).encode()  # the error can be logged and sent
             else:
                 self.fail(f'{values} was accepted')
         self.assertEqual([], self.stored())
@@ -288,7 +288,7 @@ class TestSourceId(databases.TestCase):
         self.assertEqual([self.first.id], [
             row['id'] for row in samples.stored(self.service.db)])
 
-    def test_the_same_again_is_the_first_message(self):
+    def test_same_source_id_returns_the_first_message(self):
         for values in (
                 {}, {'resource_type': 'volume'}, {'event_id': '000002'},
                 {'context': samples.request(global_request_id='req-' + 36 *
@@ -299,7 +299,7 @@ class TestSourceId(databases.TestCase):
         self.assertOnlyTheFirst()
         self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
 
-    def test_something_else_is_logged_and_counted(self):
+    def test_source_id_with_other_content_is_logged_and_counted(self):
         others = [{'level': 'INFO'}, {'resource_uuid': 'another'},
                   {'event_id': 'VOLUME_000003'},
                   {'event_id': None, 'action': '001'}]
@@ -313,22 +313,22 @@ class TestSourceId(databases.TestCase):
         self.assertIn(samples.REQUEST, self.log.output)
         self.assertOnlyTheFirst()
 
-    def test_a_deleted_message_does_not_come_back(self):
+    def test_source_id_of_deleted_message_stores_no_message(self):
         self.api.delete(samples.request(), self.first.id)
         self.assertIsNone(samples.record(self.api, source_id='a key'))
         self.assertEqual([], samples.stored(self.service.db))
         self.assertEqual(1, samples.counted(self.service, 'not_recorded'))
         self.assertIn('SourceGone', self.log.output)
 
-    def test_it_is_the_projects_own(self):
+    def test_source_id_is_separate_for_each_project(self):
         other = samples.record(self.api, source_id='a key',
                                project_id=samples.OTHER_PROJECT)
         self.assertNotEqual(self.first.id, other.id)
 
-    def test_it_is_exact(self):
+    def test_source_id_is_case_sensitive(self):
         other = samples.record(self.api, source_id='A KEY')
         self.assertNotEqual(self.first.id, other.id)
 
-    def test_without_it_the_same_is_recorded_again(self):
+    def test_same_content_without_source_id_is_recorded_again(self):
         self.assertNotEqual(samples.record(self.api).id,
                             samples.record(self.api).id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading messages back: one, pages of them, and deleting."""
+"""Reading of single messages and pages, and deletion."""
 
 import datetime
 import itertools
@@ -26,20 +26,20 @@ class TestCase(databases.TestCase):
         self.api = message_api.API(self.service)
 
     def fill(self, *values, step=_MICROSECOND):
-        """Rows, each a step younger than the one before; their ids."""
+        """Insert rows, each a step after the previous; return their ids."""
         rows = [samples.row(samples.START + step * number, **changes)
                 for number, changes in enumerate(values)]
         samples.insert(self.service.db, rows)
         return [row['id'] for row in rows]
 
-    def found(self, filters=None, project=samples.PROJECT, **options):
+    def query(self, filters=None, project=samples.PROJECT, **options):
         return [message.id for message in self.api.get_all(
             samples.request(project), filters, **options).objects]
 
 
-class TestOne(TestCase):
+class TestGetAndDelete(TestCase):
 
-    def test_each_column_is_read(self):
+    def test_get_returns_every_column(self):
         row = samples.row(
             user_id='a user', request_id=samples.REQUEST, action_id='002',
             detail_id='003', created_at=datetime.datetime(
@@ -51,12 +51,12 @@ class TestOne(TestCase):
                 value = value.replace(tzinfo=datetime.timezone.utc)
             self.assertEqual(value, getattr(message, name), name)
 
-    def test_the_case_of_an_id_does_not_matter(self):
+    def test_get_with_upper_case_id(self):
         message_id, = self.fill({})
         self.assertEqual(message_id, self.api.get(
             samples.request(), message_id.upper()).id)
 
-    def test_another_projects_message_is_never_found(self):
+    def test_message_of_other_project_is_not_found(self):
         message_id, = self.fill({})
         for project in (samples.OTHER_PROJECT, samples.PROJECT.upper(), None,
                         '', samples.PROJECT[:-1], samples.PROJECT + ' ', '%'):
@@ -64,10 +64,10 @@ class TestOne(TestCase):
             for call in (self.api.get, self.api.delete):
                 self.assertRaises(errors.MessageNotFound, call, context,
                                   message_id)
-            self.assertEqual([], self.found(project=project))
-        self.assertEqual([message_id], self.found())
+            self.assertEqual([], self.query(project=project))
+        self.assertEqual([message_id], self.query())
 
-    def test_all_projects_finds_it(self):
+    def test_all_projects_finds_message_of_other_project(self):
         message_id, = self.fill({})
         context = samples.request(samples.OTHER_PROJECT)
         self.assertEqual(message_id, self.api.get(
@@ -75,7 +75,7 @@ class TestOne(TestCase):
         self.api.delete(context, message_id, all_projects=True)
         self.assertEqual([], samples.stored(self.service.db))
 
-    def test_an_id_that_there_is_not(self):
+    def test_unknown_id_raises_message_not_found(self):
         self.fill({})
         for message_id in (str(uuid.uuid4()), 'x', '', None, 7, '%',
                            '\x00' * 36, "' OR 1=1 --", 'caf\xe9', 'a' * 10000):
@@ -83,7 +83,7 @@ class TestOne(TestCase):
                 self.assertRaises(errors.MessageNotFound, call,
                                   samples.request(), message_id)
 
-    def test_deleting_deletes_that_one_for_good(self):
+    def test_delete_removes_only_the_given_message(self):
         first, second, third = self.fill({}, {}, {})
         self.api.delete(samples.request(), second)
         self.assertRaises(errors.MessageNotFound, self.api.delete,
@@ -94,42 +94,42 @@ class TestOne(TestCase):
 
 class TestPages(TestCase):
 
-    def test_newest_first_unless_told_otherwise(self):
+    def test_default_order_is_newest_first(self):
         ids = self.fill({}, {}, {})
-        self.assertEqual(ids[::-1], self.found())
-        self.assertEqual(ids[::-1], self.found(sort=message_api.NEWEST_FIRST))
-        self.assertEqual(ids, self.found(sort=message_api.OLDEST_FIRST))
+        self.assertEqual(ids[::-1], self.query())
+        self.assertEqual(ids[::-1], self.query(sort=message_api.NEWEST_FIRST))
+        self.assertEqual(ids, self.query(sort=message_api.OLDEST_FIRST))
 
-    def test_a_page_ends_at_the_limit(self):
+    def test_page_has_at_most_limit_messages(self):
         ids = self.fill({}, {}, {})
-        self.assertEqual(ids[:2], self.found(
+        self.assertEqual(ids[:2], self.query(
             limit=2, sort=message_api.OLDEST_FIRST))
-        self.assertEqual(ids, self.found(
+        self.assertEqual(ids, self.query(
             limit=3, sort=message_api.OLDEST_FIRST))
-        # More than any database can count to.
-        self.assertEqual(ids, self.found(
+        # Larger than the largest integer of any database.
+        self.assertEqual(ids, self.query(
             limit=10 ** 30, sort=message_api.OLDEST_FIRST))
 
-    def test_a_marker_is_a_position(self):
+    def test_marker_is_a_position_also_without_its_message(self):
         first, deleted, others, last = self.fill(
             {}, {}, {'project_id': samples.OTHER_PROJECT}, {})
         self.api.delete(samples.request(), deleted)
         for marker in (deleted, others, others.upper()):
-            self.assertEqual([first], self.found(marker=marker))
-            self.assertEqual([last], self.found(
+            self.assertEqual([first], self.query(marker=marker))
+            self.assertEqual([last], self.query(
                 marker=marker, sort=message_api.OLDEST_FIRST))
         for marker, newer in ((str(uuid.UUID(int=0)), [first, last]),
                               (str(uuid.UUID(int=2 ** 128 - 1)), [])):
-            self.assertEqual(newer, self.found(
+            self.assertEqual(newer, self.query(
                 marker=marker, sort=message_api.OLDEST_FIRST))
 
-    def test_the_marker_itself_is_not_on_the_page(self):
+    def test_page_excludes_the_marker(self):
         first, second = self.fill({}, {})
-        self.assertEqual([first], self.found(marker=second))
-        self.assertEqual([second], self.found(
+        self.assertEqual([first], self.query(marker=second))
+        self.assertEqual([second], self.query(
             marker=first, sort=message_api.OLDEST_FIRST))
 
-    def test_times_are_inclusive_to_the_microsecond(self):
+    def test_time_filters_are_inclusive_to_the_microsecond(self):
         ids = self.fill(*[{}] * 5)
         moment = samples.START + 2 * _MICROSECOND
         for time in (moment, moment.isoformat(),
@@ -137,15 +137,15 @@ class TestPages(TestCase):
                      moment.astimezone(datetime.timezone(
                          datetime.timedelta(hours=-5))).isoformat()):
             self.assertEqual(ids[2:][::-1],
-                             self.found({'created_since': time}))
+                             self.query({'created_since': time}))
             self.assertEqual(ids[:3][::-1],
-                             self.found({'created_before': time}))
-            self.assertEqual([ids[2]], self.found(
+                             self.query({'created_before': time}))
+            self.assertEqual([ids[2]], self.query(
                 {'created_since': time, 'created_before': time}))
-        self.assertEqual([], self.found(
+        self.assertEqual([], self.query(
             {'created_since': moment, 'created_before': samples.START}))
 
-    def test_times_agree_with_created_at_around_a_millisecond(self):
+    def test_time_filters_agree_with_created_at_near_milliseconds(self):
         rows = [samples.row(samples.START + number * _MICROSECOND)
                 for number in range(995, 1006)]
         samples.insert(self.service.db, rows)
@@ -153,31 +153,31 @@ class TestPages(TestCase):
             self.assertEqual(
                 [one['id'] for one in rows
                  if one['created_at'] >= row['created_at']],
-                self.found({'created_since': row['created_at']},
+                self.query({'created_since': row['created_at']},
                            sort=message_api.OLDEST_FIRST))
 
-    def test_messages_of_one_microsecond_stay_together(self):
+    def test_messages_of_one_microsecond_are_ordered_by_id(self):
         rows = sorted((samples.row() for _ in range(10)),
                       key=lambda row: row['id'])
         samples.insert(self.service.db, rows)
         ids = [row['id'] for row in rows]
-        self.assertEqual(ids[::-1], self.found(
+        self.assertEqual(ids[::-1], self.query(
             {'created_since': samples.START,
              'created_before': samples.START}))
-        self.assertEqual(ids[:5][::-1], self.found(marker=ids[5]))
+        self.assertEqual(ids[:5][::-1], self.query(marker=ids[5]))
 
-    def test_the_ends_of_time(self):
+    def test_minimum_and_maximum_times(self):
         message_id, = self.fill({})
         first = datetime.datetime.min
         last = datetime.datetime.max
         for zone in (None, datetime.timezone.utc):
             begin, end = first.replace(tzinfo=zone), last.replace(tzinfo=zone)
-            self.assertEqual([message_id], self.found(
+            self.assertEqual([message_id], self.query(
                 {'created_since': begin, 'created_before': end}))
-            self.assertEqual([], self.found({'created_since': end}))
-            self.assertEqual([], self.found({'created_before': begin}))
+            self.assertEqual([], self.query({'created_since': end}))
+            self.assertEqual([], self.query({'created_before': begin}))
 
-    def test_a_bad_parameter_is_named(self):
+    def test_invalid_parameter_is_named(self):
         for name, options in (
                 ('limit', {'limit': 0}), ('limit', {'limit': -1}),
                 ('limit', {'limit': '5'}), ('limit', {'limit': None}),
@@ -196,14 +196,14 @@ class TestPages(TestCase):
                                 'request_id', 'message_level', 'prefix')
                   for value in ('', 'a\x00', 'caf\xe9', ' a', 'x' * 256,
                                 None, 7, ['a']))):
-            error = self.assertRaises(errors.InvalidInput, self.found,
+            error = self.assertRaises(errors.InvalidInput, self.query,
                                       **options)
             self.assertEqual(name, error.field, options)
 
 
 class TestFilters(TestCase):
 
-    def test_each_and_every_combination(self):
+    def test_every_combination_of_filters(self):
         values = {'resource_type': ('VOLUME', 'IMAGE'),
                   'resource_uuid': ('one', 'two'),
                   'event_id': ('VOLUME_000001', 'VOLUME_000002'),
@@ -219,48 +219,48 @@ class TestFilters(TestCase):
         for size in range(len(values) + 1):
             for names in itertools.combinations(values, size):
                 filters = {name: values[name][size % 2] for name in names}
-                own = filters.get('project_id') == samples.PROJECT
+                is_own = filters.get('project_id') == samples.PROJECT
                 self.assertEqual(
                     [row['id'] for row in rows
                      if all(row[name] == value
                             for name, value in filters.items())],
-                    self.found(filters, all_projects=not own,
+                    self.query(filters, all_projects=not is_own,
                                sort=message_api.OLDEST_FIRST), filters)
 
-    def test_every_project_or_one_of_them(self):
+    def test_all_projects_with_and_without_project_filter(self):
         mine, others = self.fill({}, {'project_id': samples.OTHER_PROJECT})
-        self.assertEqual([mine], self.found())
-        self.assertEqual([mine], self.found({'project_id': samples.PROJECT}))
-        self.assertEqual([others, mine], self.found(all_projects=True))
-        self.assertEqual([others], self.found(
+        self.assertEqual([mine], self.query())
+        self.assertEqual([mine], self.query({'project_id': samples.PROJECT}))
+        self.assertEqual([others, mine], self.query(all_projects=True))
+        self.assertEqual([others], self.query(
             {'project_id': samples.OTHER_PROJECT}, all_projects=True))
 
-    def test_ids_are_exact_and_types_and_levels_are_not(self):
+    def test_only_types_and_levels_are_case_insensitive(self):
         exact, other = self.fill({'resource_uuid': 'Abc', 'request_id': 'Q'},
                                  {'resource_uuid': 'abc', 'request_id': 'q'})
         for name, values in (('resource_uuid', ('Abc', 'abc')),
                              ('request_id', ('Q', 'q'))):
-            self.assertEqual([exact], self.found({name: values[0]}))
-            self.assertEqual([other], self.found({name: values[1]}))
-        self.assertEqual([], self.found({'resource_uuid': 'ABC'}))
+            self.assertEqual([exact], self.query({name: values[0]}))
+            self.assertEqual([other], self.query({name: values[1]}))
+        self.assertEqual([], self.query({'resource_uuid': 'ABC'}))
         for name, value in (('resource_type', 'Volume'),
                             ('message_level', 'error')):
-            self.assertEqual([other, exact], self.found({name: value}))
+            self.assertEqual([other, exact], self.query({name: value}))
 
-    def test_wildcards_are_characters(self):
+    def test_wildcards_match_literally(self):
         self.fill({'resource_uuid': 'a_c'}, {'resource_uuid': 'abc'})
         for value, count in (('a_c', 1), ('a%', 0), ('%', 0), ('a*', 0)):
-            self.assertEqual(count, len(self.found({'resource_uuid': value})))
+            self.assertEqual(count, len(self.query({'resource_uuid': value})))
 
-    def test_the_bare_event_id_is_an_alias(self):
+    def test_filter_with_bare_event_id(self):
         message_id, = self.fill({})
-        self.assertEqual([message_id], self.found({'event_id': '000002'}))
+        self.assertEqual([message_id], self.query({'event_id': '000002'}))
 
 
 class TestEveryPage(TestCase):
 
-    def test_pages_put_together_are_the_list(self):
-        # Few values, so that they meet.
+    def test_consecutive_pages_contain_the_whole_list(self):
+        # Few distinct values, so that rows and filters often match.
         row = strategies.fixed_dictionaries({
             'project_id': strategies.sampled_from(
                 [samples.PROJECT, samples.OTHER_PROJECT]),
@@ -292,7 +292,7 @@ class TestEveryPage(TestCase):
             samples.insert(self.service.db, rows)
 
             pages = [[]]
-            while page := self.found(
+            while page := self.query(
                     filters, limit=limit, sort=sort,
                     marker=pages[-1][-1] if pages[-1] else None,
                     all_projects=all_projects):
@@ -315,7 +315,7 @@ def _time(number):
 def _matches(row, filters):
     since = filters.get('created_since', samples.START)
     before = filters.get('created_before', _time(100))
-    made = row['created_at'].replace(tzinfo=datetime.timezone.utc)
-    return since <= made <= before and all(
+    created_at = row['created_at'].replace(tzinfo=datetime.timezone.utc)
+    return since <= created_at <= before and all(
         row[name] == value for name, value in filters.items()
         if name not in ('created_since', 'created_before'))

@@ -349,13 +349,14 @@ class SampleTest(base.TestCase):
             ['--namespace', 'usermsg', '--output-file', str(self.path)],
             conf=conf)
         text = self.path.read_text(encoding='utf-8')
-        words = ' '.join(text.replace('#', ' ').split())
+        unwrapped = ' '.join(text.replace('#', ' ').split())
         self.assertIsNone(yaml.safe_load(text))
         for rule in policies.list_rules():
             self.assertIn(f'#"{rule.name}": "{rule.check_str}"', text)
-            self.assertIn(' '.join(rule.description.split()), words)
+            self.assertIn(' '.join(rule.description.split()), unwrapped)
             for operation in rule.operations:
-                self.assertIn('{method} {path}'.format(**operation), words)
+                self.assertIn('{method} {path}'.format(**operation),
+                              unwrapped)
 
     def test_sample_policy_contains_the_defaults(self):
         conf = cfg.ConfigOpts()
