@@ -242,7 +242,7 @@ class FileTest(PolicyTestCase):
             self.refused(1, 'mapping', text)
 
     def test_a_rule_that_stands_twice(self):
-        self.refused(2, 'twice', 'message:get: "!"\nmessage:get: "@"\n')
+        self.refused(2, 'duplicate', 'message:get: "!"\nmessage:get: "@"\n')
 
     def test_a_rule_that_cannot_be_understood(self):
         for rule in ('role:admin or', 'role:admin or (', 'admin', '(',
