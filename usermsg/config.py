@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading and validation of the configuration, with errors that name it."""
+"""Loading and validation of the configuration.
+
+Errors name the file or environment variable, the option and the reason.
+"""
 
 import contextlib
 import os

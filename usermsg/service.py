@@ -65,8 +65,9 @@ def prepare_library():
 
 
 def make_runtime(conf, rules=None, counters=None):
-    """Build a runtime on options read by :func:`.config.load_config`.
+    """Build a runtime from a loaded configuration.
 
+    :param conf: result of :func:`usermsg.config.load_config`
     :param rules: a :class:`usermsg.policy.Policy`; None if the process
         authorises nothing
     :param counters: a :class:`usermsg.metrics.registry.Metrics`; if None,

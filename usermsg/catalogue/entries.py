@@ -64,7 +64,7 @@ class _Explained(Constant):
 
     @classmethod
     def fixable(cls, id, text, remedy, **values):
-        """Return a failure whose cause the user can remove."""
+        """Return a failure whose cause the user can remove by the remedy."""
         return cls(id, text, remedy, user_fixable=True, **values)
 
     @classmethod
