@@ -307,7 +307,7 @@ class API:
         """
         now = clock.read(self._db)
         deleted = sum(removal.remove(
-            self._db, removal.expired(now), tell=self._expired_recorder))
+            self._db, removal.expired(now), recorder=self._expired_recorder))
         for _batch in removal.remove(self._db, removal.expired_keys(now)):
             pass
         return deleted
