@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small image store that tells other systems what becomes of its images.
+"""A small image store that sends notifications about its images.
 
     image_store.py put FILE         store a file as an image, print its id
-    image_store.py get ID FILE      write its data to a file
-    image_store.py update ID NAME   give it another name
+    image_store.py get ID FILE      write the data of an image to a file
+    image_store.py update ID NAME   rename an image
     image_store.py delete ID
 
-Images are in --directory. Notifications are printed, one JSON object a line;
-with --config-file, a usermsg.conf, they go where that says, and the owner gets
-a message of an upload that failed.
+Images are stored in --directory. Notifications are printed, one JSON object a
+line; with --config-file, a usermsg.conf, they are sent through the outbox, and
+the owner of an image gets a message when its upload fails.
 """
 
 import argparse
@@ -37,7 +37,7 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class StorageFull(Exception):
-    """The catalogue of messages knows its name, and what to say of it."""
+    """Exception class that the catalogue maps to a detail, by its name."""
 
 
 class ImageStore:
@@ -114,8 +114,8 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat()
 
 
-class Lines:
-    """Where notifications go unless something is configured."""
+class PrintingSink:
+    """Sink that prints notifications, used without --config-file."""
 
     def send(self, notification):
         print(json.dumps(notification.body()), flush=True)
@@ -123,10 +123,10 @@ class Lines:
 
 def make_notifier(config_file):
     if config_file is None:
-        return notifications.ImageNotifier(Lines(), loader.load(None))
+        return notifications.ImageNotifier(PrintingSink(), loader.load(None))
     runtime = service.prepare(['--config-file', config_file])
-    return notifications.ImageNotifier.of(runtime, runtime.outbox,
-                                          api.API(runtime))
+    return notifications.ImageNotifier.from_runtime(
+        runtime, runtime.outbox, api.API(runtime))
 
 
 def main():
@@ -135,8 +135,10 @@ def main():
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--directory', default='.')
     parser.add_argument('--config-file')
-    parser.add_argument('--project', default='demo', help='who asks')
-    parser.add_argument('--user', default='demo')
+    parser.add_argument('--project', default='demo',
+                        help='project of the request')
+    parser.add_argument('--user', default='demo',
+                        help='user of the request')
     parser.add_argument('command', choices=['put', 'get', 'update', 'delete'])
     parser.add_argument('arguments', nargs='+')
     options = parser.parse_args()
@@ -161,7 +163,7 @@ def main():
             case _:
                 parser.error(f'wrong arguments for {options.command}')
     except StorageFull:
-        sys.exit('There is no room left for the image.')
+        sys.exit('There is no space left for the image.')
     except OSError as error:
         sys.exit(str(error))
 

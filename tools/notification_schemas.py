@@ -29,68 +29,73 @@ _UUID = fields.Uuid().get_schema()['pattern'].strip('^$')
 
 #: Event type -> what has happened.
 TYPES = {
-    image.CREATE: 'An image is recorded; its data may come later.',
-    image.PREPARE: 'The data of an image begins to be stored.',
-    image.UPLOAD: 'The data of an image is stored.',
-    image.ACTIVATE: 'An image is active: it is known where its data is.',
-    image.SEND: 'The data of an image was sent to somebody.',
-    image.UPDATE: 'The record of an image has changed.',
-    image.DELETE: 'An image is deleted.',
-    event_types.MESSAGE_CREATE: 'A message is recorded.',
-    event_types.MESSAGE_DELETE: 'A message is deleted by somebody, or as its '
-                                'project had too many.',
-    event_types.MESSAGE_EXPIRE: 'A message is removed, as it was kept for '
-                                'long enough.',
+    image.CREATE: 'The record of an image was created; its data may follow '
+                  'later.',
+    image.PREPARE: 'The upload of the data of an image starts.',
+    image.UPLOAD: 'The data of an image was stored, or could not be.',
+    image.ACTIVATE: 'An image became active: the location of its data is '
+                    'recorded.',
+    image.SEND: 'The data of an image, or a part of it, was sent to a client.',
+    image.UPDATE: 'The attributes of an image were changed.',
+    image.DELETE: 'An image was deleted.',
+    event_types.MESSAGE_CREATE: 'A message was recorded.',
+    event_types.MESSAGE_DELETE: 'A message was deleted by a user, or because '
+                                'its project exceeded the limit.',
+    event_types.MESSAGE_EXPIRE: 'A message was removed because it had '
+                                'expired.',
 }
 
 _IMAGE_FIELDS = {
     'id': 'UUID of the image.',
-    'name': 'What its owner calls it.',
-    'status': 'Such as "queued", "saving", "active", "deleted".',
-    'created_at': 'When it was recorded, in UTC.',
-    'updated_at': 'When its record changed last, in UTC.',
-    'min_disk': 'Disk that it needs, in GiB.',
-    'min_ram': 'Memory that it needs, in MiB.',
-    'protected': 'Whether it is protected against deletion.',
-    'checksum': 'Of its data; null before that is stored.',
+    'name': 'Name given by the owner.',
+    'status': 'Status, for example "queued", "saving", "active" or "deleted".',
+    'created_at': 'Time of its creation, in UTC.',
+    'updated_at': 'Time of the last change of its record, in UTC.',
+    'min_disk': 'Required disk size, in GiB.',
+    'min_ram': 'Required memory, in MiB.',
+    'protected': 'True if it is protected against deletion.',
+    'checksum': 'Checksum of its data; null until the data is stored.',
     'owner': 'Id of the project, or of the user, that owns it.',
-    'disk_format': 'Such as "raw" or "qcow2".',
-    'container_format': 'Such as "bare".',
-    'size': 'Bytes of its data; null before they are known.',
-    'virtual_size': 'Bytes of the disk that its data stands for.',
-    'is_public': 'The same as a visibility of "public".',
-    'visibility': 'Such as "private", "shared", "community", "public".',
-    'properties': 'Those that the operator allows to be told.',
-    'tags': f'In alphabetical order, {image_object.TAGS} at most.',
-    'deleted': 'Whether it is deleted.',
-    'deleted_at': 'When it was deleted, in UTC; null before.',
+    'disk_format': 'Disk format, for example "raw" or "qcow2".',
+    'container_format': 'Container format, for example "bare".',
+    'size': 'Size of its data in bytes; null if unknown.',
+    'virtual_size': 'Size of the virtual disk in bytes; null if unknown.',
+    'is_public': 'True if the visibility is "public".',
+    'visibility': 'Visibility, for example "private", "shared", "community" '
+                  'or "public".',
+    'properties': 'Properties that the operator permits in notifications.',
+    'tags': f'Tags in alphabetical order, {image_object.TAGS} at most.',
+    'deleted': 'True if it is deleted.',
+    'deleted_at': 'Time of its deletion, in UTC; null before.',
 }
 
 _SEND_FIELDS = {
     'image_id': 'UUID of the image.',
     'owner_id': 'Id of the project, or of the user, that owns it.',
-    'receiver_tenant_id': 'Id of the project that received it.',
-    'receiver_user_id': 'Id of the user who received it.',
-    'destination_ip': 'Address that it was sent to; null if unknown.',
-    'bytes_sent': 'How many bytes were really sent.',
+    'receiver_tenant_id': 'Id of the project that received the data.',
+    'receiver_user_id': 'Id of the user who received the data.',
+    'destination_ip': 'IP address of the receiver; null if unknown.',
+    'bytes_sent': 'Number of bytes that were sent.',
 }
 
 _MESSAGE_FIELDS = {
     'id': 'UUID of the message; ids are in the order of creation.',
     'prefix': 'Namespace of the catalogue, such as "VOLUME".',
     'project_id': 'Id of the project that can read it.',
-    'user_id': 'Id of the user whose request it was.',
-    'request_id': 'Id of the request it tells the outcome of.',
-    'resource_type': 'Such as "VOLUME".',
-    'resource_uuid': 'Id of what was being worked on.',
-    'event_id': 'What happened, in the catalogue.',
-    'action_id': 'What was being done, if the event is made of two.',
-    'detail_id': 'Why it ended so, likewise.',
-    'message_level': 'How severe it is.',
-    'created_at': 'When it was recorded, in UTC.',
-    'expires_at': 'Until when it is kept at least, in UTC.',
-    'user_message': 'What the event says, in English.',
-    'sequence': '1 for its creation; 2 for its end, which comes after.',
+    'user_id': 'Id of the user who made the request.',
+    'request_id': 'Id of the request whose result the message reports.',
+    'resource_type': 'Resource type, for example "VOLUME".',
+    'resource_uuid': 'Id of the resource.',
+    'event_id': 'Id of the event in the catalogue.',
+    'action_id': 'Id of the action; null for an event without action and '
+                 'detail.',
+    'detail_id': 'Id of the detail, the reason of the result; null likewise.',
+    'message_level': 'Severity of the message.',
+    'created_at': 'Time of its creation, in UTC.',
+    'expires_at': 'Time until which it is kept at least, in UTC.',
+    'user_message': 'Text of the event, in English.',
+    'sequence': '1 for its creation; 2 for its deletion or expiry, which '
+                'follows.',
 }
 
 
@@ -105,16 +110,16 @@ def describe(event_type):
         'type': 'object',
         'properties': {
             'message_id': {
-                'description': 'The same each time that it is sent.',
+                'description': 'The same in each delivery attempt.',
                 'type': 'string', 'format': 'uuid', 'pattern': f'^{_UUID}$'},
             'publisher_id': {
-                'description': 'Who tells it: in general a host.',
+                'description': 'Publisher, in general the name of a host.',
                 'type': 'string', 'minLength': 1,
                 'maxLength': fields.LENGTH},
             'event_type': {'const': event_type},
             'priority': {'enum': [notification.INFO]},
             'timestamp': {
-                'description': 'When it happened, in UTC.',
+                'description': 'Time of the event, in UTC.',
                 'type': 'string',
                 'pattern': r'^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}$'},
             'payload': {},
@@ -122,7 +127,7 @@ def describe(event_type):
         'required': ['message_id', 'publisher_id', 'event_type', 'priority',
                      'timestamp', 'payload'],
         'patternProperties': {
-            '^_': {'description': 'What a transport adds of its own.'}},
+            '^_': {'description': 'Added by the transport.'}},
         'additionalProperties': False,
     }
     properties = schema['properties']
@@ -139,7 +144,7 @@ def describe(event_type):
         'payload': _send()['image_id'] if event_type == image.DELETE else
         _object(_fields(image_object.Image, _IMAGE_FIELDS))}}
     schema['else'] = {'properties': {'payload': {
-        'description': 'Why it went wrong, in words of the catalogue, and '
+        'description': 'Reason of the failure, a text of the catalogue, and '
                        'the UUID of the image.',
         'type': 'string', 'pattern': rf'\(image {_UUID}\)$'}}}
     return schema

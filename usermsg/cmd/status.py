@@ -121,11 +121,11 @@ class Checks(upgradecheck.UpgradeCommands):
                 'its broker does not take is lost. Use "rabbit", whose '
                 'messages are the same.'
                 for name, driver in drivers.items()
-                if not driver_loader.reports(driver)]
+                if not driver_loader.reports_failures(driver)]
             problems += [
                 f'{name}: no transport_url is set, so localhost:5672 is '
                 'asked.' for name, driver in drivers.items()
-                if driver_loader.lacks_address(self.conf, driver)]
+                if driver_loader.lacks_transport_url(self.conf, driver)]
             problems += [
                 f'{name}: {doubt}' for name, driver in drivers.items()
                 if hasattr(driver, 'upgrade_warnings') for doubt in driver.upgrade_warnings()]

@@ -1,48 +1,53 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sending at once, without an outbox."""
+"""Synchronous delivery of notifications, without an outbox."""
 
 from usermsg.concurrency import bounded_call
 from usermsg.notifications.drivers import loader
 from usermsg.notifications import errors
 
-#: Seconds that a driver has. Ours say if they may take longer; others may
-#: never give up.
+#: Seconds that a driver may take. The drivers of usermsg declare a longer
+#: timeout; those of other packages may never give up.
 TIMEOUT = 60
 
-#: Seconds that one of ours has for saying so when it has given up.
+#: Seconds that a driver of usermsg has after its timeout to report it.
 _GRACE = 5
 
 
 class Direct:
-    """Hands notifications to drivers, and waits for what becomes of them.
+    """Sink that passes notifications to drivers and waits for the results.
 
-    What isn't delivered then is lost, unless whoever sent it tries again. Safe
-    to share between threads.
+    A notification that isn't delivered is lost, unless the caller sends it
+    again. Thread-safe.
 
-    :param drivers: of :func:`usermsg.notifications.drivers.loader.load`
-    :param timeout: seconds that each driver has at most, unless it says that
-        it may take longer
+    :param drivers: mapping returned by
+        :func:`usermsg.notifications.drivers.loader.load`
+    :param timeout: maximum of each driver in seconds, unless the driver
+        declares a longer one
     """
 
     def __init__(self, drivers, timeout=TIMEOUT):
-        # A place of its own each, so that one that hangs stops no other.
+        # One Deadline per driver, so that a driver that hangs doesn't stop
+        # the others.
         self._drivers = {}
         for name, driver in drivers.items():
-            own = loader.timeout(driver)
-            seconds = max(timeout, own + _GRACE) if own else timeout
+            declared = loader.timeout(driver)
+            seconds = (max(timeout, declared + _GRACE) if declared
+                       else timeout)
             self._drivers[name] = driver, bounded_call.Deadline(
                 seconds, name=f'notify-{name}')
 
     def send(self, notification):
         """Deliver a :class:`usermsg.notifications.notification.Notification`.
 
-        :raises usermsg.notifications.errors.Rejected: no driver that did not
-            deliver it ever will; names them
-        :raises usermsg.notifications.errors.NotDelivered: some driver did
-            not; names them. All have been tried.
+        All drivers are tried; the error names those that failed.
+
+        :raises usermsg.notifications.errors.Rejected: every driver that
+            failed rejects this notification permanently
+        :raises usermsg.notifications.errors.NotDelivered: a driver failed,
+            and another attempt may succeed
         """
         failures = {name: error
-                    for name, error in self.outcomes(notification)
+                    for name, error in self.deliver(notification)
                     if error is not None}
         if not failures:
             return
@@ -52,17 +57,18 @@ class Direct:
         raise kind('; '.join(f'{name}: {error}'
                              for name, error in failures.items()))
 
-    def outcomes(self, notification):
-        """Through one driver after the other.
+    def deliver(self, notification):
+        """Deliver through one driver after the other.
 
-        :returns: an iterator of (name, None or the
-            :class:`usermsg.notifications.errors.NotDelivered`)
+        :returns: an iterator of (name of the driver, error), where error is
+            a :class:`usermsg.notifications.errors.NotDelivered`, or None if
+            the notification was delivered
         """
         body = notification.body()
         for name, (driver, bound) in self._drivers.items():
-            yield name, self._outcome(driver, bound, body)
+            yield name, self._notify(driver, bound, body)
 
-    def _outcome(self, driver, bound, body):
+    def _notify(self, driver, bound, body):
         try:
             bound.run(lambda: driver.notify(
                 {}, body, body['priority'], 0))
@@ -71,6 +77,7 @@ class Direct:
         except bounded_call.CallTimeout as error:
             return errors.NotDelivered(str(error))
         except Exception as error:
-            # A driver of somebody else's. Its words could hold the payload.
+            # From a driver of another package. The text of its error could
+            # contain the payload.
             return errors.NotDelivered(type(error).__name__)
         return None

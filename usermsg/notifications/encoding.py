@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A notification as text, and what goes with it."""
+"""Encoding of notifications and of their request contexts."""
 
 from collections import abc
 
@@ -7,29 +7,30 @@ from oslo_serialization import jsonutils
 
 from usermsg.notifications import errors
 
-# What a context holds that no consumer needs.
+# Attributes of a context that no consumer needs.
 _SECRETS = ('auth_token', 'service_token')
 
 
-def to_json(content, strategy):
-    """Content as JSON, in ASCII and without any line break.
+def to_json(content, driver):
+    """Return the content as JSON, in ASCII and without line breaks.
 
-    Times, UUIDs and objects are written as oslo.messaging does, since other
-    services' payloads hold such things.
+    Times, UUIDs and objects are encoded as oslo.messaging encodes them, since
+    payloads of other services contain them.
 
-    :param strategy: whose error it is
-    :raises usermsg.notifications.errors.Rejected: JSON can't hold it
+    :param driver: name of the driver, for the error
+    :raises usermsg.notifications.errors.Rejected: JSON can't represent the
+        content
     """
     try:
         return jsonutils.dumps(content, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        # Without the reason, which may repeat the payload.
+        # Without the original text, which may repeat the payload.
         raise errors.Rejected(
-            f'{strategy}: it cannot be written as JSON') from None
+            f'{driver}: the notification cannot be encoded as JSON') from None
 
 
-def context(ctxt):
-    """What a consumer may know of the request: a dict.
+def redact_context(ctxt):
+    """Return a dict of the request context without its tokens.
 
     :param ctxt: a RequestContext, a dict or None
     """

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may go wrong with a notification on its way out.
+"""Errors of the delivery of notifications.
 
-Drivers raise these and nothing else. Their words say which driver, which host
-and why; never what the notification holds, and no password.
+Drivers raise these and no others. The text names the driver, the host and the
+reason; it never contains the payload or a password.
 """
 
 
 class NotDelivered(Exception):
-    """Nobody has confirmed it. Sending it again later may help.
+    """The notification was not confirmed; a later attempt may succeed.
 
-    It may have arrived all the same: its ``message_id`` tells.
+    It may have arrived nevertheless: consumers recognize a duplicate by its
+    ``message_id``.
     """
 
 
 class Rejected(NotDelivered):
-    """It was refused for what it is: sending it again would not help."""
+    """The notification itself was refused; another attempt would fail."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lifecycle of images, told to other systems.
+"""Notifications about the lifecycle of images.
 
 For a service that stores images::
 
@@ -8,16 +8,16 @@ For a service that stores images::
     with notifier.upload(metadata, context) as upload:
         upload.stored(**store(data))    # size, checksum
         upload.update(status='active')
-    with notifier.download(metadata, context) as sending:
-        yield from sending.count(blocks)
+    with notifier.download(metadata, context) as download:
+        yield from download.count(blocks)
 
-The types, and what their payloads hold, are those that the image service
-documents: metadata if all is well, the id alone once an image is deleted, six
-keys of what was sent, and a text where something went wrong. That text is
-one of the catalogue's: an exception's own words could say anything.
+Event types and payloads are those that the image service documents: the
+metadata of the image after a success, only the id after a deletion, six keys
+about a download, and a text after a failure. That text is from the catalogue:
+the text of an exception could contain anything.
 
-Nobody's task fails because it can't be told of: whatever prevents a
-notification, wrong metadata for example, is logged and counted.
+A notification that can't be sent never makes the operation of the service
+fail: the cause, invalid metadata for example, is logged and counted.
 """
 
 import contextlib
@@ -35,23 +35,23 @@ from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
-#: An image is recorded; its data may come later.
+#: The record of an image was created; its data may follow later.
 CREATE = 'image.create'
-#: Its data begins to be stored.
+#: The upload of the data of an image starts.
 PREPARE = 'image.prepare'
-#: Its data is stored, or could not be.
+#: The data of an image was stored, or could not be.
 UPLOAD = 'image.upload'
-#: It is active: it is known where its data is.
+#: An image became active: the location of its data is recorded.
 ACTIVATE = 'image.activate'
-#: Its data was sent to somebody, or part of it.
+#: The data of an image, or a part of it, was sent to a client.
 SEND = 'image.send'
-#: Its attributes were changed.
+#: The attributes of an image were changed.
 UPDATE = 'image.update'
-#: It is deleted.
+#: An image was deleted.
 DELETE = 'image.delete'
 
-#: Event type -> what was being done when it goes wrong; ``SEND`` isn't here,
-#: as its payload says how it ended.
+#: Event type -> action in the text of a failure; without ``SEND``, whose
+#: payload contains its result.
 ACTIONS = {
     CREATE: entries.Actions.CREATE,
     PREPARE: entries.Actions.UPLOAD,
@@ -61,32 +61,33 @@ ACTIONS = {
     DELETE: entries.Actions.DELETE,
 }
 
-#: Characters of a text at most.
+#: Maximum length of a text, in characters.
 TEXT_LENGTH = 1024
 
 
 class ImageNotifier:
-    """Tells of images. Safe to share between threads.
+    """Notifier of a service that stores images. Thread-safe.
 
-    An image is a mapping of its attributes. Those of
-    :class:`usermsg.objects.image_payload.Image` are told and no others;
-    ``id``, ``status``, ``created_at`` and ``updated_at`` must be among them.
+    An image is a mapping of its attributes. A notification contains those of
+    :class:`usermsg.objects.image_payload.Image` and no others; ``id``,
+    ``status``, ``created_at`` and ``updated_at`` are required.
 
-    :param sink: what takes notifications: ``send(notification)``
-    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, which
-        holds the texts
-    :param properties: names of the only properties that are told
-    :param publisher_id: the name of this host if left out
-    :param messages: a :class:`usermsg.message.api.API`; with it the owner of
-        an image gets a message when its upload fails
+    :param sink: an object with ``send(notification)``, for example the outbox
+        of a runtime
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, the
+        source of the texts
+    :param properties: names of the properties that notifications may contain
+    :param publisher_id: name of the publisher; by default that of this host
+    :param messages: a :class:`usermsg.message.api.API`; if given, the owner
+        of an image gets a message when its upload fails
     :param metrics: a :class:`usermsg.metrics.registry.Metrics` that counts
-        what could not be sent; one of its own if left out
+        the notifications that could not be sent; by default a new one
     """
 
     def __init__(self, sink, catalogue, *, properties=(), publisher_id=None,
                  messages=None, metrics=None):
-        # Not when this module is imported, for the reason that
-        # usermsg.message.api has.
+        # Not when this module is imported, for the reason given in
+        # usermsg.message.api.
         from usermsg.objects import image_payload
         self._objects = image_payload
         self._sink = sink
@@ -98,8 +99,13 @@ class ImageNotifier:
             'publisher_id': publisher_id}
 
     @classmethod
-    def of(cls, runtime, sink, messages=None):
-        """As ``[notifications]`` of a runtime says."""
+    def from_runtime(cls, runtime, sink, messages=None):
+        """Create a notifier from ``[notifications]`` of a runtime.
+
+        :param runtime: a :class:`usermsg.service.Runtime`
+        :param sink: see the class
+        :param messages: see the class
+        """
         options = runtime.conf.notifications
         return cls(sink, runtime.catalogue,
                    properties=options.image_properties,
@@ -107,103 +113,107 @@ class ImageNotifier:
                    messages=messages, metrics=runtime.metrics)
 
     def create(self, image):
-        """An image is recorded; its data may come later."""
-        self._tell(CREATE, image)
+        """Notify that the record of an image was created."""
+        self._notify(CREATE, image)
 
     def prepare(self, image):
-        """Its data begins to be stored."""
-        self._tell(PREPARE, image)
+        """Notify that the upload of its data starts."""
+        self._notify(PREPARE, image)
 
     def uploaded(self, image):
-        """Its data is stored."""
-        self._tell(UPLOAD, image)
+        """Notify that its data was stored."""
+        self._notify(UPLOAD, image)
 
     def activate(self, image):
-        """It is active: it is known where its data is."""
-        self._tell(ACTIVATE, image)
+        """Notify that it became active: its data can be located."""
+        self._notify(ACTIVATE, image)
 
     def update(self, image):
-        """Its record has changed."""
-        self._tell(UPDATE, image)
+        """Notify that its attributes were changed."""
+        self._notify(UPDATE, image)
 
     def delete(self, image_id):
-        """It is gone."""
+        """Notify that it was deleted."""
         self._send(DELETE, {'id': image_id}, lambda: image_id)
 
     def failed(self, event_type, image_id, *, detail=None, exception=None,
                priority=notification.ERROR):
-        """What an event type stands for went wrong.
+        """Notify that an operation failed.
 
-        :param event_type: one of ``ACTIONS``
-        :param detail: why: one of the catalogue's details
-        :param exception: what was raised; where the catalogue knows its
-            class it chooses the detail, and its text is never looked at
-        :param priority: ``ERROR``, or ``WARN`` if the task goes on, to try
-            it again for instance
+        :param event_type: event type of the operation, a key of ``ACTIONS``
+        :param detail: the reason, a detail of the catalogue
+        :param exception: the exception that was raised; the catalogue maps
+            its class to a detail, and its text is never used
+        :param priority: ``ERROR``, or ``WARN`` if the operation continues,
+            for instance with another attempt
         """
-        self._send(event_type, {'id': image_id}, lambda: self._text(
+        self._send(event_type, {'id': image_id}, lambda: self._failure_text(
             event_type, image_id, detail, exception), priority)
 
     def sent(self, image, receiver, bytes_sent, destination_ip=None,
              priority=notification.INFO):
-        """Its data was sent to somebody.
+        """Notify that its data was sent to a client.
 
-        :param receiver: the context of who asked for it, None if unknown
-        :param bytes_sent: how many really were
-        :param priority: ``INFO`` if that was all of it, else ``ERROR``, or
-            ``WARN`` if it goes on, from another store for instance
+        :param receiver: request context of the receiver, None if unknown
+        :param destination_ip: address of the receiver, None if unknown
+        :param bytes_sent: number of bytes that were sent
+        :param priority: ``INFO`` if these are all bytes, else ``ERROR``, or
+            ``WARN`` if the download continues, for instance from another
+            store
         """
         self._send(SEND, image, lambda: {
             'image_id': image['id'],
-            'owner_id': self._known(image.get('owner')),
-            'receiver_tenant_id': self._known(
+            'owner_id': self._bounded(image.get('owner')),
+            'receiver_tenant_id': self._bounded(
                 getattr(receiver, 'project_id', None)),
-            'receiver_user_id': self._known(
+            'receiver_user_id': self._bounded(
                 getattr(receiver, 'user_id', None)),
-            'destination_ip': self._known(destination_ip),
+            'destination_ip': self._bounded(destination_ip),
             'bytes_sent': int(bytes_sent),
         }, priority)
 
     @contextlib.contextmanager
     def upload(self, image, context=None):
-        """A context manager that tells of an upload: see :class:`Upload`.
+        """Context manager for an upload; see :class:`Upload`.
 
-        It tells that the upload begins; then that the data is stored, and
-        that the image is active, when the block ends. If something is raised
-        it tells that the step which it was at failed, and passes it on.
+        It sends ``PREPARE`` at the start, and ``UPLOAD`` and ``ACTIVATE`` at
+        the end of the block. If the block raises, the step that failed,
+        ``UPLOAD`` or ``ACTIVATE``, is sent as an ``ERROR``, and the exception
+        propagates.
 
-        :param image: what the image is when its upload begins
-        :param context: of the request, for the owner's message
+        :param image: the image at the start of its upload
+        :param context: request context, for the message to the owner
         """
         upload = Upload(self, image)
         self.prepare(upload.image)
         try:
             yield upload
         except BaseException as error:
-            # What isn't an Exception ends the task from outside: the process
-            # is stopped, or nobody waits for it any more.
-            why = ({'exception': error} if isinstance(error, Exception)
-                   else {'detail': entries.Details.TRANSFER_INTERRUPTED})
-            self.failed(upload.step, upload.image.get('id'), **why)
-            self.notify_owner(upload.image, context, **why)
+            # A BaseException that isn't an Exception ends the operation from
+            # outside: the process is stopped, or the client has disconnected.
+            reason = ({'exception': error} if isinstance(error, Exception)
+                      else {'detail': entries.Details.TRANSFER_INTERRUPTED})
+            self.failed(upload.step, upload.image.get('id'), **reason)
+            self.notify_owner(upload.image, context, **reason)
             raise
         upload.stored()
         self.activate(upload.image)
 
     @contextlib.contextmanager
     def download(self, image, receiver, destination_ip=None, size=None):
-        """A context manager that tells of a download: see :class:`Download`.
+        """Context manager for a download; see :class:`Download`.
 
-        It tells of it once, when the block ends: ``INFO`` if all was sent,
-        ``ERROR`` if it was less or more, if the store failed, or if the
-        receiver went away. If nobody knows how much it should be, all is what
-        there was. It passes on whatever is raised.
+        It sends ``SEND`` once, at the end of the block: ``INFO`` if all bytes
+        were sent, ``ERROR`` if fewer or more were, if the store failed, or if
+        the receiver disconnected early. If the size is unknown, a block that
+        ends without an exception has sent all bytes. An exception propagates.
 
-        :param receiver: the context of who asked for it
-        :param size: how many bytes are to be sent, if not the whole image
+        :param receiver: request context of the receiver
+        :param destination_ip: address of the receiver, None if unknown
+        :param size: number of bytes to send, by default the size of the image
         """
         if size is None:
-            # What is no mapping is logged when it is to be told.
+            # An image that isn't a mapping is logged when SEND is sent.
             with contextlib.suppress(Exception):
                 size = _mapping(image).get('size')
         download = Download()
@@ -212,17 +222,18 @@ class ImageNotifier:
             yield download
             is_whole = size in (None, download.bytes_sent)
         except GeneratorExit:
-            # A receiver may leave as soon as it has all.
+            # A receiver may disconnect as soon as it has all bytes.
             is_whole = size == download.bytes_sent
             raise
         finally:
             self.sent(image, receiver, download.bytes_sent, destination_ip,
                       notification.INFO if is_whole else notification.ERROR)
 
-    def notify_owner(self, image, context, **why):
-        """Record a message for the owner, if there is a recorder.
+    def notify_owner(self, image, context, **reason):
+        """Record a message for the owner, if ``messages`` was given.
 
-        :param why: ``detail`` and ``exception``; see :meth:`failed`
+        :param context: request context
+        :param reason: ``detail`` or ``exception``; see :meth:`failed`
         """
         if self._messages is None:
             return
@@ -234,14 +245,16 @@ class ImageNotifier:
                 self._messages.create(
                     context, project_id=attributes['owner'],
                     action=ACTIONS[UPLOAD], resource_uuid=image_id,
-                    resource_type=resource_types.IMAGE, **why)
+                    resource_type=resource_types.IMAGE, **reason)
         except Exception as error:
-            LOG.error('The owner of image %s gets no message: %s',
-                      self._known(image_id), errors.log_text(error))
+            LOG.error('The message for the owner of image %s could not be '
+                      'recorded: %s', self._bounded(image_id),
+                      errors.log_text(error))
 
-    def _tell(self, event_type, image):
+    def _notify(self, event_type, image):
         self._send(event_type, image, lambda: (
-            self._objects.Image.of(image, self._properties).payload()))
+            self._objects.Image.from_mapping(
+                image, self._properties).payload()))
 
     def _send(self, event_type, image, make_payload,
               priority=notification.INFO):
@@ -257,19 +270,19 @@ class ImageNotifier:
                 1, (event_type, priority))
             LOG.error('The notification %s (%s) of image %s could not be '
                       'sent: %s', event_type, priority,
-                      self._known(image_id),
+                      self._bounded(image_id),
                       errors.log_text(error, (delivery.NotDelivered,)))
 
-    def _text(self, event_type, image_id, detail, exception):
-        outcome = self._catalogue.resolve(
+    def _failure_text(self, event_type, image_id, detail, exception):
+        resolved = self._catalogue.resolve(
             action=ACTIONS[event_type], detail=detail, exception=exception,
             resource_type=resource_types.IMAGE)
-        said = self._catalogue.describe(outcome.event_id).user_message
-        # With the id, as a text alone leaves open which image it is about.
-        return text.cleaned(said, TEXT_LENGTH) + f' (image {image_id})'
+        reason = self._catalogue.describe(resolved.event_id).user_message
+        # With the id, since the text alone doesn't identify the image.
+        return text.cleaned(reason, TEXT_LENGTH) + f' (image {image_id})'
 
-    def _known(self, value):
-        """A value that needn't be there, bounded."""
+    def _bounded(self, value):
+        """Return an optional value as a text of bounded length."""
         return None if value is None else text.cleaned(str(value))
 
 
@@ -280,29 +293,29 @@ def _mapping(image):
 
 
 class Upload:
-    """What becomes of an image while its data is stored.
+    """An upload in progress.
 
-    :param image: what the image is when its upload begins
-    :ivar image: what it is now
-    :ivar step: the event type of what comes next
+    :param image: the image at the start of its upload
+    :ivar image: its current attributes
+    :ivar step: event type of the next step
     """
 
     def __init__(self, notifier, image):
         self._notifier = notifier
         self.step = UPLOAD
         self.image = {}
-        # What is no mapping tells nothing; each step logs that.
+        # An image that isn't a mapping is never sent; each step logs that.
         with contextlib.suppress(Exception):
             self.image = dict(image)
 
     def update(self, **attributes):
-        """Attributes that have changed meanwhile."""
+        """Set attributes that have changed since the start."""
         self.image.update(attributes)
 
     def stored(self, **attributes):
-        """Its data is stored; what is left is to make it active.
+        """Notify that its data was stored; only the activation remains.
 
-        Without this it counts as stored when the block ends.
+        Without this call, the data counts as stored at the end of the block.
         """
         self.update(**attributes)
         if self.step == UPLOAD:
@@ -311,20 +324,23 @@ class Upload:
 
 
 class Download:
-    """How much of an image has been sent."""
+    """A download in progress.
+
+    :ivar bytes_sent: number of bytes sent so far
+    """
 
     def __init__(self):
         self.bytes_sent = 0
 
     def count(self, blocks):
-        """The same blocks, each counted once the next is asked for.
+        """Iterate over blocks; count each when the next one is requested.
 
-        A block that the receiver never took doesn't count.
+        So a block that the receiver never accepted doesn't count.
         """
         for block in blocks:
             yield block
             self.add(len(block))
 
     def add(self, number):
-        """Bytes that were sent in another way."""
+        """Count bytes that were sent without :meth:`count`."""
         self.bytes_sent += number

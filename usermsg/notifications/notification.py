@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happened, as it is told to other systems."""
+"""Notifications of events, before a driver encodes them."""
 
 import dataclasses
 import datetime
@@ -21,18 +21,18 @@ def _now():
 
 @dataclasses.dataclass(frozen=True)
 class Notification:
-    """One event, however often and through whatever it is sent.
+    """One event, the same for all drivers and all delivery attempts.
 
-    :param event_type: such as ``image.upload``
-    :param payload: what JSON can hold
-    :param subject: the id of what it is about: notifications of one subject
-        are sent in their order
+    :param event_type: for example ``image.upload``
+    :param payload: any object that JSON can represent
+    :param subject: id of the resource; notifications of one subject are sent
+        in order
     :param priority: one of ``PRIORITIES``
-    :param publisher_id: who tells it; the name of this host if left out
-    :param timestamp: when it happened, an aware datetime; now if left out
-    :param message_id: a UUID, the same each time that it is sent; a new one
-        if left out
-    :raises usermsg.exception.InvalidInput: names what can't be sent
+    :param publisher_id: name of the publisher; by default that of this host
+    :param timestamp: time of the event, an aware datetime; by default now
+    :param message_id: a UUID, the same in each delivery attempt; by default a
+        new one
+    :raises usermsg.exception.InvalidInput: names the invalid attribute
     """
 
     event_type: str
@@ -50,14 +50,14 @@ class Notification:
         try:
             json.dumps(self.payload, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            # Without its words, which could repeat the payload.
+            # Without the original text, which could repeat the payload.
             raise exception.InvalidInput(
-                'payload', 'cannot be written as JSON.') from None
+                'payload', 'cannot be encoded as JSON.') from None
         if not self.message_id:
             object.__setattr__(self, 'message_id', ids.mint(self.timestamp))
 
     def body(self):
-        """The six attributes of every notification: what drivers send."""
+        """Return the six attributes that drivers send, as a dict."""
         moment = self.timestamp.astimezone(datetime.timezone.utc)
         return {
             'message_id': self.message_id,

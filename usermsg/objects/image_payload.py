@@ -50,8 +50,8 @@ class Image(base.UsermsgObject):
     }
 
     @classmethod
-    def of(cls, attributes, properties=()):
-        """Return an image with these fields of a mapping, and no others.
+    def from_mapping(cls, attributes, properties=()):
+        """From a mapping, of which nothing is taken but these fields.
 
         :param attributes: ``id``, ``status``, ``created_at`` and
             ``updated_at`` are required; times are datetimes, or text in ISO

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A driver that has each notification confirmed, within a timeout."""
+"""Base class of drivers that wait for the confirmation of the broker."""
 
 from concurrent import futures
 import ctypes
@@ -12,40 +12,44 @@ from oslo_messaging.notify import notifier
 from usermsg.notifications.drivers import delivery
 from usermsg.notifications import errors
 
-# Seconds that a call waits longer than the thread, which knows the reason but
-# may be looking up the name of a host.
+# Seconds that a call waits longer than the I/O thread, which knows the reason
+# of a failure but may still be resolving the name of a host.
 _GRACE = 0.5
 
 
 class ConfirmingDriver(notifier.Driver):
-    """Sends through a client, of which each process has one of its own.
+    """Driver that sends through one client per process.
 
-    A subclass has a ``name``, and ``send(process_client, ctxt, msg,
+    A subclass defines ``name``, and ``send(process_client, ctxt, msg,
     priority, retry)``, which yields a future for each topic.
     """
 
     def use(self, make, timeout, drain_timeout):
-        """Have a client from now on.
+        """Set the client factory and the timeouts.
 
         :param make: a function without arguments that returns a client, whose
             ``close`` takes a timeout; it must not refer to the driver
-        :param timeout: in seconds, of a notification
-        :param drain_timeout: in seconds, of what is pending at the end
+        :param timeout: seconds for the delivery of a notification
+        :param drain_timeout: seconds for the pending deliveries when the
+            driver is closed
         """
         self.timeout = timeout
-        self._clients = PerProcess(self.name, make)
-        # At the end of the process too, or when nothing refers to it.
+        self._clients = ProcessClients(self.name, make)
+        # Runs when the process exits too, or when nothing refers to the
+        # driver any more.
         self._finalizer = weakref.finalize(
             self, self._clients.close, drain_timeout)
 
     def notify(self, ctxt, msg, priority, retry=None):
-        """Send one, and wait until the broker has confirmed it.
+        """Send a notification, and wait until the broker has confirmed it.
 
-        If it is not confirmed within the timeout it isn't sent any more, but
-        what was on its way may still arrive.
+        After the timeout the notification isn't sent any more, but one that
+        is in flight may still arrive.
 
-        :raises usermsg.notifications.errors.NotDelivered: try again later
-        :raises usermsg.notifications.errors.Rejected: that would not help
+        :raises usermsg.notifications.errors.NotDelivered: a later attempt
+            may succeed
+        :raises usermsg.notifications.errors.Rejected: another attempt would
+            fail
         """
         end = time.monotonic() + self.timeout + _GRACE
         future = self.submit(ctxt, msg, priority, retry)
@@ -58,12 +62,12 @@ class ConfirmingDriver(notifier.Driver):
             ) from None
 
     def submit(self, ctxt, msg, priority, retry=None):
-        """Have one sent, and don't wait for its confirmation.
+        """Send a notification without waiting for its confirmation.
 
-        :returns: a ``concurrent.futures.Future``; its result is None, or it
-            raises what ``notify`` does, within the timeout. It can be
-            cancelled as long as the notification is not on its way. Its
-            callbacks must not send.
+        :returns: a ``concurrent.futures.Future``, which is done within the
+            timeout; its result is None, or it raises the errors of
+            ``notify``. It can be cancelled until the notification is in
+            flight. Its callbacks must not send.
         """
         sent = []
         try:
@@ -73,23 +77,23 @@ class ConfirmingDriver(notifier.Driver):
         except errors.NotDelivered as error:
             sent.append(futures.Future())
             sent[-1].set_exception(error)
-        return delivery.together(sent)
+        return delivery.combine(sent)
 
     def close(self):
-        """Give what is pending some time, and end.
+        """Wait for the pending deliveries, with a timeout, then close.
 
-        What is sent after that is not delivered.
+        Notifications sent afterwards are not delivered.
         """
         self._finalizer()
 
 
-class PerProcess:
-    """A client for each process in which a driver is used.
+class ProcessClients:
+    """Clients of a driver, one for each process.
 
     A forked child can use neither the connection of its parent nor its locks,
-    which another thread may have held at that moment.
+    which another thread may have held at the moment of the fork.
 
-    :param name: of the driver
+    :param name: name of the driver, for errors
     :param make: a function without arguments that returns a client
     """
 
@@ -101,7 +105,7 @@ class PerProcess:
         self._clients = {}
 
     def client(self):
-        """The one of this process.
+        """Return the client of this process; create it at the first call.
 
         :raises usermsg.notifications.errors.NotDelivered: after
             :meth:`close`
@@ -110,24 +114,25 @@ class PerProcess:
         if pid not in self._clients:
             self._abandon_others()
             self._clients.setdefault(pid, self._make())
-        # Last, so that what another thread closes meanwhile isn't used.
+        # Checked last, so that a client that another thread closes meanwhile
+        # isn't used.
         if self._closed:
-            raise errors.NotDelivered(f'{self._name}: the driver was closed.')
+            raise errors.NotDelivered(f'{self._name}: the driver is closed.')
         return self._clients[pid]
 
     def close(self, timeout):
-        """End the client of this process, and have none any more."""
+        """Close the client of this process, and refuse to create another."""
         self._closed = True
         self._abandon_others()
-        own = self._clients.get(os.getpid())
-        if own is not None:
-            own.close(timeout)
+        client = self._clients.get(os.getpid())
+        if client is not None:
+            client.close(timeout)
 
     def _abandon_others(self):
-        """Never free what a fork copied, neither now nor at the end.
+        """Keep clients copied by a fork from ever being freed.
 
-        The thread that it belongs to does not exist here, and may have been
-        in the middle of something.
+        The thread of such a client does not exist in this process, and may
+        have been in the middle of an operation.
         """
         for pid in list(self._clients):
             if pid != os.getpid() and (other := self._clients.pop(pid, None)):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One message to a broker, until its result is known."""
+"""Pending deliveries of messages to a broker, and their futures."""
 
 from concurrent import futures
 import itertools
@@ -8,7 +8,7 @@ from usermsg.notifications import errors
 
 
 class Delivery:
-    """A message that waits or is on its way.
+    """A message that waits to be sent or is in flight.
 
     :param size: in bytes
     :param deadline: in monotonic seconds
@@ -24,7 +24,7 @@ class Delivery:
         self._wanted = None
 
     def start(self):
-        """Return True if it is to be sent; it can't be cancelled then."""
+        """Return True unless cancelled; it can't be cancelled afterwards."""
         if self._wanted is None:
             self._wanted = self.future.set_running_or_notify_cancel()
         return self._wanted
@@ -40,36 +40,38 @@ class Delivery:
         self._wanted = False
 
 
-def together(sent):
-    """One Future for several; it can be cancelled like each of them.
+def combine(parts):
+    """Combine futures into one; cancelling it cancels all of them.
 
-    :param sent: Futures whose results are None
-    :returns: a Future that is done when all are, and well if all are
+    :param parts: Futures whose results are None
+    :returns: a Future that is done when all of them are, and raises an error
+        if one of them does
     """
-    if len(sent) == 1:
-        return sent[0]
-    whole = futures.Future()
-    # The last of several threads finds nothing left: next() is atomic.
-    left = itertools.count(len(sent) - 1, -1)
+    if len(parts) == 1:
+        return parts[0]
+    combined = futures.Future()
+    # next() is atomic, so only the last of several threads gets 0.
+    remaining = itertools.count(len(parts) - 1, -1)
 
     def done(_future):
-        if next(left) or not whole.set_running_or_notify_cancel():
+        if next(remaining) or not combined.set_running_or_notify_cancel():
             return
-        problems = [future.exception() for future in sent
-                    if not future.cancelled() and future.exception()]
-        if problems:
-            # Again helps those for which it does.
-            whole.set_exception(min(problems, key=lambda error: isinstance(
+        failures = [part.exception() for part in parts
+                    if not part.cancelled() and part.exception()]
+        if failures:
+            # A temporary error before Rejected: another attempt helps those
+            # parts that failed temporarily.
+            combined.set_exception(min(failures, key=lambda error: isinstance(
                 error, errors.Rejected)))
         else:
-            whole.set_result(None)
+            combined.set_result(None)
 
     def cancel(future):
         if future.cancelled():
-            for each in sent:
-                each.cancel()
+            for part in parts:
+                part.cancel()
 
-    whole.add_done_callback(cancel)
-    for each in sent:
-        each.add_done_callback(done)
-    return whole
+    combined.add_done_callback(cancel)
+    for part in parts:
+        part.add_done_callback(done)
+    return combined

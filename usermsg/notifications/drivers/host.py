@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The host of a broker, and the login that it asks for."""
+"""Host of a broker, with the credentials for it."""
 
 import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
 class Host:
-    """A host as it is configured; shown without the login."""
+    """A configured host; its text form omits the credentials."""
 
     name: str
     port: int
@@ -16,7 +16,7 @@ class Host:
 
     @property
     def address(self):
-        # Asked for often; netutils.escape_ipv6 parses the name each time.
+        # Called often, and netutils.escape_ipv6 parses the name each time.
         name = f'[{self.name}]' if ':' in self.name else self.name
         return f'{name}:{self.port}'
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The configured strategies: how notifications leave.
+"""Loading of the configured notification drivers.
 
-What ``[oslo_messaging_notifications] driver`` names are entry points, ours
-(``logging``, ``rabbit``, ``qpid``), oslo.messaging's own (``noop`` and
-others) and anybody else's.
+The values of ``[oslo_messaging_notifications] driver`` are names of entry
+points: those of usermsg (``logging``, ``rabbit``, ``qpid``), of oslo.messaging
+(``noop`` and others) and of other packages.
 """
 
 from importlib import metadata
@@ -16,54 +16,57 @@ from usermsg import exception
 LOG = log.getLogger(__name__)
 
 ENTRY_POINTS = 'oslo.messaging.notify.drivers'
-_OF_RABBITMQ = ('oslo_messaging.notify.messaging',
-                'usermsg.notifications.drivers.rabbit.driver')
+_RABBITMQ_MODULES = (
+    'oslo_messaging.notify.messaging',
+    'usermsg.notifications.drivers.rabbit.driver')
 OPTION = '[oslo_messaging_notifications] driver'
 
 
 def load(conf, option=OPTION):
-    """All drivers that are configured. None of them connects yet.
+    """Load the configured drivers, without connecting to a broker.
 
-    :param option: where an error says that they are named
+    :param option: name of the option, for errors
     :returns: name -> driver, in the order of the option; its
-        ``notify(ctxt, msg, priority, retry)`` sends. One of ours says in
-        ``timeout`` how many seconds that takes at most, and in
-        ``timeout_option`` where that is set.
-    :raises usermsg.exception.ConfigurationError: one of them can't be used;
-        says which and why
+        ``notify(ctxt, msg, priority, retry)`` sends. A driver of usermsg has
+        the attributes ``timeout``, the maximum of that call in seconds, and
+        ``timeout_option``, the name of the option that sets it.
+    :raises usermsg.exception.ConfigurationError: names the drivers that can't
+        be used, and the reasons
     """
     options = conf.oslo_messaging_notifications
-    arguments = {'topics': options.topics, 'transport': transport(conf)}
-    known = {each.name: each
-             for each in metadata.entry_points(group=ENTRY_POINTS)}
+    arguments = {'topics': options.topics, 'transport': get_transport(conf)}
+    entry_points = {
+        entry_point.name: entry_point
+        for entry_point in metadata.entry_points(group=ENTRY_POINTS)}
     drivers, problems = {}, []
     for name in dict.fromkeys(filter(None, options.driver)):
         try:
-            drivers[name] = known[name].load()(conf, **arguments)
+            drivers[name] = entry_points[name].load()(conf, **arguments)
         except exception.ConfigurationError as error:
             problems.append(str(error))
         except Exception as error:
             problems.append(
                 f'the driver "{name}" cannot be loaded: {_reason(error)}.'
-                if name in known else f'there is no driver "{name}".')
+                if name in entry_points
+                else f'there is no driver "{name}".')
     if problems:
         raise exception.ConfigurationError(f'{option}: {" ".join(problems)}')
     return drivers
 
 
 def timeout(driver):
-    """After how many seconds a driver of ours gives a notification up.
+    """Return the timeout of a driver of usermsg in seconds.
 
-    0 if the driver doesn't say. One of somebody else's may mean something
-    else by the word.
+    0 if the driver declares none. An attribute ``timeout`` in a driver of
+    another package may mean something else.
     """
     return driver.timeout if hasattr(driver, 'timeout_option') else 0
 
 
-def transport(conf):
-    """The transport of oslo.messaging that is configured. It connects later.
+def get_transport(conf):
+    """Return the configured transport of oslo.messaging, unconnected.
 
-    :raises usermsg.exception.ConfigurationError: it can't be used
+    :raises usermsg.exception.ConfigurationError: transport_url can't be used
     """
     try:
         return oslo_messaging.get_notification_transport(conf)
@@ -71,57 +74,59 @@ def transport(conf):
         raise _unusable(
             conf, f'its driver cannot be loaded: {_reason(error)}.') from None
     except Exception:
-        # Whatever parsing meets, and drivers make of what follows the "?".
-        # Without its words: they may be a part of the password.
+        # Any error of parsing the URL, or of a driver that reads the query
+        # after the "?". Without its text, which may contain a part of the
+        # password.
         raise _unusable(
-            conf, 'is not an address that oslo.messaging can use, such as '
-            'rabbit://USER:PASSWORD@HOST:5672/. In the password a / or @ must '
-            'be written as %2F or %40, and other such characters likewise; '
-            'after a ? there can only be options of the driver, with values '
-            'that they accept.') from None
+            conf, 'is not a URL that oslo.messaging accepts, such as '
+            'rabbit://USER:PASSWORD@HOST:5672/. In the password, / and @ must '
+            'be written as %2F and %40, and other reserved characters '
+            'likewise; the query after a ? may contain only options of the '
+            'driver, with valid values.') from None
 
 
 def _unusable(conf, reason):
-    # Without one of its own, the transport of everything else counts.
+    # Without a transport_url for notifications, that of [DEFAULT] is used.
     group = ('oslo_messaging_notifications'
              if conf.oslo_messaging_notifications.transport_url else 'DEFAULT')
     return exception.ConfigurationError(f'[{group}] transport_url: {reason}')
 
 
 def _reason(error):
-    """Why a driver can't be loaded, but not in words that aren't ours."""
+    """Return the reason of a load error, in a text that is safe to log."""
     if isinstance(error, ImportError) and error.name:
         return f'the module "{error.name}" cannot be imported'
     return exception.log_text(error)
 
 
-def reports(driver):
-    """Whether a driver says so when it could not deliver.
+def reports_failures(driver):
+    """Return True if a driver raises an error when it can't deliver.
 
-    Those of oslo.messaging that send to a broker log it, with all that a
-    notification holds, and return as if all were well.
+    The drivers of oslo.messaging that send to a broker log the failure, with
+    the complete notification, and return as if it were delivered.
     """
     return type(driver).__module__ not in (
         'oslo_messaging.notify.messaging',
         'oslo_messaging.notify._impl_routing')
 
 
-def lacks_address(conf, driver):
-    """Whether a driver sends to RabbitMQ, and nobody has said where."""
-    return (type(driver).__module__ in _OF_RABBITMQ and
+def lacks_transport_url(conf, driver):
+    """Return True if a driver sends to RabbitMQ and no host is configured."""
+    return (type(driver).__module__ in _RABBITMQ_MODULES and
             not conf.oslo_messaging_notifications.transport_url and
-            # The default of oslo.messaging, with no host in it.
+            # The default of oslo.messaging, which contains no host.
             conf.transport_url == 'rabbit://')
 
 
 def close(drivers):
-    """End what drivers have begun: threads and connections."""
+    """Close drivers: their threads and connections."""
     for name, driver in drivers.items():
         if not hasattr(driver, 'close'):
             continue
         try:
             driver.close()
         except Exception as error:
-            # Of somebody else's. The others are to be closed all the same.
-            LOG.error('The driver "%s" did not end in order: %s', name,
-                      type(error).__name__)
+            # From a driver of another package. The other drivers must be
+            # closed nevertheless.
+            LOG.error('The notification driver "%s" failed to close: %s',
+                      name, type(error).__name__)

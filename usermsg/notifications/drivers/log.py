@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategy ``logging``: notifications as lines of the process' log."""
+"""Driver ``logging``: notifications as lines in the log of the process."""
 
 import logging
 import sys
@@ -10,68 +10,74 @@ from oslo_utils import strutils
 from usermsg.notifications import encoding
 from usermsg.notifications import errors
 
-#: The logger, in whatever service: for logging configurations that send
-#: notifications elsewhere than the rest. It doesn't depend on the type of an
-#: event, as a name may come from outside and each one is kept for ever.
+#: Name of the logger, the same in every service: for logging configurations
+#: that write notifications to another place than other records. It doesn't
+#: depend on the event type, since a type may come from outside and the logging
+#: module keeps each logger for ever.
 LOGGER = 'usermsg.notification'
 
 _WRITTEN = ''
-_NOWHERE = (
-    'logging: no log takes it; set log_file, or in log_config_append give the '
-    f'logger "{LOGGER}" or the root logger a handler that is no NullHandler '
-    'and whose level and filters let it through')
+_NO_HANDLER = (
+    'logging: no log handler accepts the notification; set log_file, or in '
+    f'log_config_append give the logger "{LOGGER}" or the root logger a '
+    'handler other than NullHandler whose level and filters accept it')
 
 
 class LoggingDriver(notifier.Driver):
-    """Writes each notification as one line of JSON.
+    """Driver that logs each notification as one line of JSON.
 
-    What oslo.utils knows as secrets by their keys is written as ``***``.
+    Values whose keys oslo.utils recognizes as secrets are masked by ``***``.
     """
 
     def notify(self, ctxt, msg, priority, retry):
-        """Returns when every handler that takes it has written it.
+        """Log a notification, and wait until every handler has written it.
 
-        :raises usermsg.notifications.errors.Rejected: JSON can't hold it
+        :raises usermsg.notifications.errors.Rejected: JSON can't represent
+            the notification
         :raises usermsg.notifications.errors.NotDelivered: a handler could
-            not write it, or none takes it
+            not write it, or no handler accepts it
         """
         try:
             masked = strutils.mask_dict_password(msg)
         except RecursionError:
-            raise errors.Rejected('logging: it contains itself') from None
+            raise errors.Rejected(
+                'logging: the notification contains itself') from None
         logger = logging.getLogger(LOGGER)
-        # What is no level of its own, such as SAMPLE, is as important.
+        # A priority without a level of that name, such as SAMPLE, is logged
+        # as INFO.
         level = logging.getLevelNamesMapping().get(
             priority.upper(), logging.INFO)
         # Not through logger.log(): levels of loggers, such as those of
-        # default_log_levels, say what is worth a line. This is.
+        # default_log_levels, suppress records that aren't worth a line. A
+        # notification always is.
         record = logger.makeRecord(
             LOGGER, level, '(notification)', 0,
             encoding.to_json(masked, 'logging'), (), None)
         handlers = _handlers(logger) if logger.filter(record) else ()
-        outcomes = [_write(handler, record) for handler in handlers
-                    if level >= handler.level]
-        for failure in filter(None, outcomes):
+        results = [_write(handler, record) for handler in handlers
+                   if level >= handler.level]
+        for failure in filter(None, results):
             raise errors.NotDelivered(f'logging: {failure}')
-        if _WRITTEN not in outcomes:
-            raise errors.NotDelivered(_NOWHERE)
+        if _WRITTEN not in results:
+            raise errors.NotDelivered(_NO_HANDLER)
 
 
 def _handlers(logger):
-    """Where the records of a logger go."""
+    """Iterate over the handlers that receive the records of a logger."""
     while logger:
         yield from logger.handlers
         logger = logger.parent if logger.propagate else None
 
 
 def _write(handler, record):
-    """What a handler makes of a record.
+    """Pass a record to a handler, and return the result.
 
-    Handlers keep to themselves why they can't write, such as a full disk, and
-    repeat the record on the standard error.
+    Handlers hide the reason why they can't write, such as a full disk, and
+    repeat the record on standard error; so their handleError is replaced.
 
-    :returns: ``_WRITTEN``; None if the handler doesn't take it, as a filter
-        rejects it or as it is a NullHandler; or why it can't write it
+    :returns: ``_WRITTEN``; None if the handler ignores the record, because a
+        filter rejects it or because it is a NullHandler; or the reason why it
+        couldn't be written
     """
     failures = []
 
@@ -83,8 +89,8 @@ def _write(handler, record):
     handler.acquire()
     try:
         handler.handleError = note
-        taken = handler.handle(record)
+        handled = handler.handle(record)
     finally:
         del handler.handleError
         handler.release()
-    return ', '.join(failures) or (_WRITTEN if taken else None)
+    return ', '.join(failures) or (_WRITTEN if handled else None)

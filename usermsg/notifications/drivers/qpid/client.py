@@ -60,8 +60,8 @@ class Client(io_thread.ThreadedClient):
 
     # Only the I/O thread calls the methods below.
 
-    def turn(self):
-        self._dispatch()
+    def run_once(self):
+        self._take()
         now = time.monotonic()
         try:
             if self._connection is None:
@@ -99,10 +99,10 @@ class Client(io_thread.ThreadedClient):
         self.selector.modify(current, current.events())
         return min(filter(None, deadlines), default=math.inf)
 
-    def broken(self, error):
-        self._problems.log_exception(str(self._rotation.host()), error)
-        self._drop_connection(type(error).__name__)
-        # The same error may occur again at once.
+    def recover(self, error):
+        self._report.broken(str(self._rotation.host()), error)
+        self._lose(type(error).__name__)
+        # It may come again at once.
         time.sleep(io_thread.DEFECT_DELAY)
 
     def _dispatch(self):
@@ -146,8 +146,8 @@ class Client(io_thread.ThreadedClient):
             self.selector.unregister(removed)
         return removed
 
-    def leave(self):
-        for node in self._senders.values():
-            node.handle_connection_loss()
+    def disconnect(self):
+        for each in self._senders.values():
+            each.lost()
         if self._connection is not None:
             self._remove_connection().close()

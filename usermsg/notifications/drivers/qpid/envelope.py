@@ -27,7 +27,7 @@ def amqp1(ctxt, msg):
     """
     return _VALUE + _text(_to_json({
         'request': {'oslo.version': '2.0', 'oslo.message': _to_json(msg)},
-        'context': encoding.context(ctxt)}))
+        'context': encoding.redact_context(ctxt)}))
 
 
 def bare(ctxt, msg):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections to RabbitMQ, and what went wrong with one in words."""
+"""Connections to RabbitMQ, and texts for their errors."""
 
 import contextlib
 import math
@@ -14,29 +14,30 @@ import amqp
 from amqp import method_framing
 from amqp import spec
 
-NO_ANSWER = 'it does not answer'
+NO_RESPONSE = 'the broker does not respond'
 
-#: Seconds: the shortest time that anything is waited for.
-LEAST = 0.05
+#: Minimum of each wait, in seconds.
+MIN_TIMEOUT = 0.05
 
-# Bytes: as much is worth a write.
-_ENOUGH = 64 * 1024
+# Number of buffered bytes from which a write is worthwhile.
+_WRITE_SIZE = 64 * 1024
 
 
 class Connection(amqp.Connection):
-    """One that waits until a deadline at most, whatever comes meanwhile.
+    """Connection whose waits have a deadline, regardless of other frames.
 
-    py-amqp waits anew after each frame, and so as long as heartbeats come.
+    py-amqp restarts its timeout after each frame, and so waits as long as
+    heartbeats arrive.
     """
 
     def __init__(self, *args, **options):
-        # Its frames are written by this, see :meth:`write`.
+        # Frames are written by this object, see :meth:`write`.
         super().__init__(*args, **options, frame_writer=(
             lambda connection, _transport: method_framing.frame_writer(
                 connection, connection)))
         self._deadline = 0.0
         self._frames = bytearray()
-        self._held = False
+        self._buffering = False
         self._poll = select.poll()
         self._tick_at = 0.0
 
@@ -46,64 +47,64 @@ class Connection(amqp.Connection):
         self.wait_until(time.monotonic() + self.connect_timeout)
 
     def wait_until(self, deadline):
-        """Bound all that the broker is waited for, also to take frames.
+        """Set the deadline of all waits for the broker, also of writes.
 
         :param deadline: in monotonic seconds
         """
         self._deadline = deadline
-        self.sock.settimeout(self._left())
+        self.sock.settimeout(self._remaining())
 
-    def _left(self):
-        return max(self._deadline - time.monotonic(), LEAST)
+    def _remaining(self):
+        return max(self._deadline - time.monotonic(), MIN_TIMEOUT)
 
     def blocking_read(self, timeout=None):
         return super().blocking_read(
-            self._left() if timeout is None else timeout)
+            self._remaining() if timeout is None else timeout)
 
     def read_all(self):
-        """Handle what has come, without waiting for the rest of a frame."""
+        """Handle the frames that have arrived, without waiting for more."""
         self._deadline = time.monotonic() + self.connect_timeout
         while self._has_pending() or self._poll.poll(0):
             try:
-                with self.transport.having_timeout(LEAST):
+                with self.transport.having_timeout(MIN_TIMEOUT):
                     frame = self.transport.read_frame()
             except TimeoutError:
-                return  # py-amqp keeps a part of a frame
+                return  # py-amqp keeps the incomplete frame
             self.on_inbound_frame(frame)
 
     def _has_pending(self):
-        """True if TLS has read already what the socket does not show."""
+        """Return True if TLS has buffered data that poll() can't detect."""
         return getattr(self.sock, 'pending', int)()
 
     def tick(self):
-        """Send heartbeats, and notice when those of the broker are missing."""
+        """Send heartbeats, and detect missing heartbeats of the broker."""
         now = time.monotonic()
         if now >= self._tick_at:
             self.heartbeat_tick()
             self._tick_at = now + (self.heartbeat / 4 or math.inf)
 
     @property
-    def next_turn(self):
-        """When to read and tick again at the latest, in monotonic seconds."""
+    def next_read_at(self):
+        """The latest time of the next read and tick, in monotonic seconds."""
         return 0.0 if self._has_pending() else self._tick_at
 
     def publish(self, channel, message, exchange, key):
-        """Have a message written, with others, by :meth:`flush`.
+        """Buffer a message, which :meth:`flush` writes with others.
 
-        Without what py-amqp does before each message, which is to read.
+        Without the read that py-amqp does before each message.
 
-        :returns: whether it is time for that
+        :returns: True if the buffer should be flushed
         """
-        self._held = True
+        self._buffering = True
         channel.send_method(
             spec.Basic.Publish, 'Bssbb', (0, exchange, key, True, False),
             message)
-        self._held = False
-        return len(self._frames) >= _ENOUGH
+        self._buffering = False
+        return len(self._frames) >= _WRITE_SIZE
 
     def write(self, frame):
         self._frames += frame
-        if not self._held:
+        if not self._buffering:
             self.flush()
 
     def flush(self):
@@ -113,13 +114,13 @@ class Connection(amqp.Connection):
 
 
 def connect(broker, host, timeout, **options):
-    """A connection to one host.
+    """Connect to one host.
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param timeout: seconds for all of it, and for each wait later
-    :param options: of amqp.Connection
-    :raises Exception: see :func:`reason_of`
+    :param timeout: seconds for connecting, and for each later wait
+    :param options: further arguments of amqp.Connection
+    :raises Exception: see :func:`describe_error`
     """
     tls = broker.tls
     if tls is not None and broker.verify_names:
@@ -137,23 +138,24 @@ def connect(broker, host, timeout, **options):
     try:
         connection.connect()
     except BaseException as error:
-        end(connection)
-        if tls is None and _cut_off(error):
+        close(connection)
+        if tls is None and _closed_by_peer(error):
             raise ConnectionError(
-                'it closed the connection without a word; does it want '
-                'TLS, [oslo_messaging_rabbit] ssl?') from None
+                'the broker closed the connection during the handshake; it '
+                'may require TLS, see [oslo_messaging_rabbit] ssl') from None
         raise
     return connection
 
 
-def declare(connection, step):
-    """Run ``step(channel)`` on a channel of its own, which may be declined.
+def try_declare(connection, step):
+    """Run ``step(channel)``, which declares an object, on a new channel.
 
-    What is declined ends a channel. What is there already, and otherwise
-    than was asked for, is to be used as it is: others may depend on it. So is
-    what may not be declared.
+    A declaration that the broker refuses ends its channel. The existing
+    object, declared with other options, is used unchanged, since other
+    services may depend on it. An object that the account may not declare is
+    used likewise.
 
-    :returns: why it was declined, or None
+    :returns: the reason of the refusal, or None
     """
     channel = connection.channel()
     try:
@@ -161,14 +163,14 @@ def declare(connection, step):
     except (amqp.AccessRefused, amqp.NotFound,
             amqp.PreconditionFailed) as error:
         if error.method_sig == spec.Basic.Publish:
-            raise  # a message on its way was declined
+            raise  # a message in flight was refused
         return error.reply_text
     channel.close()
     return None
 
 
-def end(connection):
-    """Close a connection without waiting for somebody who isn't there."""
+def close(connection):
+    """Close a connection without waiting for an unavailable broker."""
     with contextlib.suppress(Exception):
         if connection.connected:
             connection.wait_until(time.monotonic())
@@ -177,8 +179,8 @@ def end(connection):
         connection.collect()
 
 
-def reason_of(error):
-    """An error in words; no library's words repeat a message or password."""
+def describe_error(error):
+    """Return the reason of an error; it contains no message or password."""
     match error:
         case None:
             return 'the connection was closed'
@@ -186,18 +188,19 @@ def reason_of(error):
             return ' '.join(str(part) for part in (
                 error.reply_code, error.reply_text) if part)
         case ssl.SSLCertVerificationError():
-            return f'its certificate is not trusted: {error.verify_message}'
+            return ('the certificate of the broker is not trusted: '
+                    f'{error.verify_message}')
         case ssl.SSLError(reason='WRONG_VERSION_NUMBER'):
-            return 'it does not speak TLS on this port'
+            return 'the broker does not use TLS on this port'
         case TimeoutError():
-            return NO_ANSWER
+            return NO_RESPONSE
         case OSError():
             return error.strerror or str(error)
     return type(error).__name__
 
 
-def _cut_off(error):
-    """Whether the peer ended a connection before it said anything."""
+def _closed_by_peer(error):
+    """Return True if the peer closed a connection before it sent anything."""
     return isinstance(error, ConnectionResetError) or (
         isinstance(error, OSError) and error.errno is None and
         not isinstance(error, TimeoutError))

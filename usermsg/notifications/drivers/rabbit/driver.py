@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The strategy ``rabbit``: notifications to RabbitMQ, each confirmed.
+"""Driver ``rabbit``: notifications to RabbitMQ with publisher confirms.
 
-Listeners of oslo.messaging read them: exchange, routing keys, queues and the
+For listeners of oslo.messaging: exchange, routing keys, queues and the
 envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
@@ -24,21 +24,22 @@ from usermsg.notifications import notification
 
 _PERSISTENT = 2
 
-#: Seconds for looking at queues.
-_INSPECTION = 5
+#: Timeout of the inspection of queues, in seconds.
+_INSPECTION_TIMEOUT = 5
 
 
 class RabbitDriver(confirming.ConfirmingDriver):
-    """Sends each notification to a queue for each topic, and has it confirmed.
+    """Driver that publishes each notification once per topic, confirmed.
 
-    ``retry`` has no meaning: what is tried, is tried within
-    ``[oslo_messaging_rabbit_notify] timeout``. Where too many others are
-    pending, ``submit`` waits as long for room.
+    ``retry`` is ignored: all attempts happen within
+    ``[oslo_messaging_rabbit_notify] timeout``. If too many notifications are
+    pending, ``submit`` waits for room, with the same timeout.
 
-    What is too large, or can't be written as JSON, is ``Rejected``.
+    A notification that is too large, or that JSON can't represent, is
+    ``Rejected``.
 
-    :raises usermsg.exception.ConfigurationError: the transport can't be used,
-        or an option; names it
+    :raises usermsg.exception.ConfigurationError: the transport or an option
+        can't be used; names it
     """
 
     name = 'rabbit'
@@ -54,16 +55,17 @@ class RabbitDriver(confirming.ConfirmingDriver):
             options.timeout, drain_timeout=options.timeout)
 
     def upgrade_warnings(self):
-        """Sentences for an operator about the queues that RabbitMQ has."""
+        """Return warnings for the operator about existing queues."""
         keys = [f'{topic}.{priority.lower()}' for topic in self.topics
                 for priority in sorted(notification.PRIORITIES)]
         try:
-            # A name may have several addresses, each of which is waited for.
-            return bounded_call.Deadline(_INSPECTION).run(
+            # A host name may have several addresses, each with its own
+            # timeout.
+            return bounded_call.Deadline(_INSPECTION_TIMEOUT).run(
                 lambda: inspection.upgrade_warnings(
-                    self._broker, keys, 0.8 * _INSPECTION))
+                    self._broker, keys, 0.8 * _INSPECTION_TIMEOUT))
         except bounded_call.CallTimeout as error:
-            return [f'RabbitMQ could not be asked for its queues: {error}.']
+            return [f'The queues of RabbitMQ could not be inspected: {error}.']
 
     def send(self, process_client, ctxt, msg, priority, retry):
         deadline = time.monotonic() + self.timeout

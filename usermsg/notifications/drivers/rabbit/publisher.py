@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages to RabbitMQ, each with a confirmation that it has it.
+"""Publisher of messages to RabbitMQ, with publisher confirms.
 
-Not through oslo.messaging's own connection, which waits for ever in some
-places: its socket waits as long as heartbeats come, and they come from a
-broker that has no room left; it ends where no queue takes a message without
-saying so; and it logs a line, or a payload, for each attempt.
+oslo.messaging's connection is not used, since it blocks for ever in some
+places: its socket waits as long as heartbeats arrive, and a broker whose
+memory or disk is full still sends them; it drops an unroutable message
+without an error; and it logs a line, or a payload, for each attempt.
 """
 
 import collections
@@ -26,71 +26,72 @@ from usermsg.notifications import errors
 
 LOG = logging.getLogger(__name__)
 
-FULL = 'it takes no messages: its memory or disk is full'
+FULL = 'the broker accepts no messages: its memory or disk is full'
 
 
 class _Delivery(delivery.Delivery):
 
-    __slots__ = ('key', 'message', 'returned', 'again')
+    __slots__ = ('key', 'message', 'returned', 'republished')
 
     def __init__(self, key, message, deadline):
         super().__init__(len(message.body), deadline)
         self.key = key
         self.message = message
-        #: No queue took it, as the broker says before it confirms it.
+        #: No queue accepted it: the broker returns it, then confirms it.
         self.returned = False
-        #: That has happened once already.
-        self.again = False
+        #: It was returned once and published again.
+        self.republished = False
 
 
 class Publisher(io_thread.ThreadedClient):
-    """One connection, for all threads of one process.
+    """Publisher with one connection for all threads of a process.
 
-    It is made when something is to be sent, again when it was lost, to
-    another host when one doesn't answer.
+    It connects when there is a message to send, reconnects after a connection
+    loss, and tries another host when one doesn't respond.
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param max_in_flight: how many messages may be pending
+    :param max_in_flight: maximum number of pending messages
     """
 
     def __init__(self, broker, max_in_flight):
         super().__init__('rabbit', max_in_flight)
         self._broker = broker
-        # What the thread alone uses.
+        # The following attributes are used by the I/O thread only.
         self._hosts = collections.deque(broker.hosts)
-        # Here, in the process that connects: not all to the same.
+        # Shuffled here, in the process that connects, so that processes don't
+        # all connect to the same host.
         random.shuffle(self._hosts)
         self._connection = self._channel = None
         self._file = None
-        self._sent = {}  # by the numbers that the channel gives them
+        self._unconfirmed = {}  # by delivery tag
         self._number = 0
         self._declared = set()
         self._blocked = False
-        # Whether a message was ever confirmed on the connection.
-        self._good = False
+        # True once the current connection has confirmed or refused a message.
+        self._has_confirmed = False
         self._warned = set()
 
     def submit(self, key, message, deadline):
-        """Have a message sent, when there is room for it.
+        """Submit a message, and wait for room if necessary.
 
-        :param key: the routing key, and the name of the queue that is there
-            for those who come later
+        :param key: the routing key, and the name of the queue that keeps
+            messages for consumers that start later
         :param message: an amqp.Message with a ``message_id``; its body is
             bytes
-        :param deadline: of ``time.monotonic()``, also for its confirmation
-        :returns: a future, whose result is None when the broker has
-            confirmed; can be cancelled until the message is on its way
-        :raises usermsg.notifications.errors.NotDelivered: there is no room
-            for it, or this was closed
+        :param deadline: in monotonic seconds, also of the confirmation
+        :returns: a future, whose result is None once the broker has confirmed
+            the message; it can be cancelled until the message is in flight
+        :raises usermsg.notifications.errors.NotDelivered: there is no room,
+            or the publisher is closed
         """
-        job = _Delivery(key, message, deadline)
-        self.put(job, deadline)
-        return job.future
+        item = _Delivery(key, message, deadline)
+        self.put(item, deadline)
+        return item.future
 
-    # What follows is called by the thread alone.
+    # The following methods are called by the I/O thread only.
 
-    def turn(self):
+    def run_once(self):
         if self._connection is not None:
             self._connection.read_all()
             self._connection.tick()
@@ -103,63 +104,63 @@ class Publisher(io_thread.ThreadedClient):
                 return 0.0
         if self._connection is None:
             return math.inf
-        return self._connection.next_turn
+        return self._connection.next_read_at
 
-    def broken(self, error):
-        """Give the connection up, and what was on its way.
+    def recover(self, error):
+        """Close the connection, and fail the messages in flight.
 
-        What waits goes to the next one, unless it is what failed: nothing
-        else was on its way, and nothing has gone well before.
+        Messages in the inbox wait for the next connection, unless they caused
+        the error: that is assumed if none was in flight and none had been
+        confirmed before.
         """
         reason = (str(error) if isinstance(error, errors.NotDelivered)
-                  else self._words(connections.reason_of(error)))
-        lost = list(self._sent.values())
-        if not lost and not self._good:
+                  else self._with_host(connections.describe_error(error)))
+        lost = list(self._unconfirmed.values())
+        if not lost and not self._has_confirmed:
             while self.inbox:
                 lost.append(self.inbox.popleft())
-        large = _too_large(error, lost)
-        for each in lost:
-            kind = errors.Rejected if each in large else errors.NotDelivered
-            self.finish(each, kind(reason))
-        # Last, so that no delivery is lost with an error of it.
-        self._disconnect()
-
-    def leave(self):
-        self._disconnect()
+        too_large = _too_large(error, lost)
+        for item in lost:
+            kind = (errors.Rejected if item in too_large
+                    else errors.NotDelivered)
+            self.finish(item, kind(reason))
+        # Last, so that an error in it leaves no delivery without a result.
+        self.disconnect()
 
     def _expire(self):
-        """Give up what has had its time."""
-        late = self.expired()
-        if not late:
+        """Fail the deliveries whose deadline has passed."""
+        expired = self.expired()
+        if not expired:
             return
-        if not self._blocked and not set(late).isdisjoint(
-                self._sent.values()):
+        if not self._blocked and not set(expired).isdisjoint(
+                self._unconfirmed.values()):
             raise TimeoutError
-        reason = self._words(FULL if self._blocked else connections.NO_ANSWER)
-        for each in late:
-            # The connection is kept: what was sent there arrives when there
-            # is room again, and so would a second one.
-            self.finish(each, errors.NotDelivered(reason))
+        reason = self._with_host(
+            FULL if self._blocked else connections.NO_RESPONSE)
+        for item in expired:
+            # The connection is kept: the messages sent on it arrive when the
+            # broker has room again, and so would their duplicates.
+            self.finish(item, errors.NotDelivered(reason))
 
     def _publish(self):
-        """Send what waits, but only as much as is written at once."""
+        """Send messages of the inbox, as many as one write holds."""
         deadline = self.inbox[0].deadline
         if self._connection is None:
             self._connect(deadline)
         connection = self._connection
         connection.wait_until(deadline)
-        enough = False
-        while self.inbox and not self._blocked and not enough:
+        is_full = False
+        while self.inbox and not self._blocked and not is_full:
             if self.inbox[0].key not in self._declared:
                 self._declare(self.inbox[0].key)
-            job = self.inbox.popleft()
-            if not job.start():
-                self.finish(job)  # it was cancelled, or has expired
+            item = self.inbox.popleft()
+            if not item.start():
+                self.finish(item)  # it was cancelled, or has expired
                 continue
             self._number += 1
-            self._sent[self._number] = job
-            enough = connection.publish(
-                self._channel, job.message, self._broker.exchange, job.key)
+            self._unconfirmed[self._number] = item
+            is_full = connection.publish(
+                self._channel, item.message, self._broker.exchange, item.key)
         connection.flush()
 
     def _connect(self, deadline):
@@ -168,12 +169,13 @@ class Publisher(io_thread.ThreadedClient):
             host = self._hosts[0]
             try:
                 self._open(host, max(
-                    (deadline - time.monotonic()) / hosts, connections.LEAST))
+                    (deadline - time.monotonic()) / hosts,
+                    connections.MIN_TIMEOUT))
                 return
             except Exception as error:
-                self._disconnect()
+                self.disconnect()
                 reasons.append(
-                    f'{host.address}: {connections.reason_of(error)}')
+                    f'{host.address}: {connections.describe_error(error)}')
                 self._hosts.rotate(-1)
         raise errors.NotDelivered(f'rabbit: {"; ".join(reasons)}')
 
@@ -181,7 +183,7 @@ class Publisher(io_thread.ThreadedClient):
         self._connection = connections.connect(
             self._broker, host, timeout, heartbeat=self._broker.heartbeat,
             on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
-        # The connection forgets it when it is closed.
+        # Kept for unregister(): the connection drops its socket on close.
         self._file = self._connection.sock
         self.selector.register(self._file, selectors.EVENT_READ)
         self._channel = channel = self._connection.channel()
@@ -190,21 +192,21 @@ class Publisher(io_thread.ThreadedClient):
         channel.events['basic_nack'].add(self._on_nack)
         channel.events['basic_return'].add(self._on_return)
 
-    def _disconnect(self):
+    def disconnect(self):
         connection, self._connection = self._connection, None
         self._channel = None
-        self._sent = {}
+        self._unconfirmed = {}
         self._number = 0
         self._declared.clear()
-        self._blocked = self._good = False
+        self._blocked = self._has_confirmed = False
         if connection is not None:
-            # It is not there if that is what failed.
+            # The file isn't registered if register() failed.
             with contextlib.suppress(KeyError):
                 self.selector.unregister(self._file)
-            connections.end(connection)
+            connections.close(connection)
 
     def _declare(self, key):
-        """Have an exchange, and a queue for those who come later."""
+        """Declare the exchange, and a queue for consumers that start later."""
         broker = self._broker
         for step in (
                 lambda channel: channel.exchange_declare(
@@ -216,14 +218,14 @@ class Publisher(io_thread.ThreadedClient):
                     arguments=broker.arguments),
                 lambda channel: channel.queue_bind(
                     key, broker.exchange, key)):
-            declined = connections.declare(self._connection, step)
-            if declined:
-                self._warn(f'{declined}; what there is, is used')
+            refusal = connections.try_declare(self._connection, step)
+            if refusal:
+                self._warn(f'{refusal}; the existing one is used')
         if not broker.durable:
             self._warn(
-                f'queue {key} is lost when RabbitMQ restarts, with what is '
-                'in it, unless it was durable before; see "usermsg-status '
-                'upgrade check"')
+                f'queue {key} and its messages are lost when RabbitMQ '
+                'restarts, unless the queue was durable before; see '
+                '"usermsg-status upgrade check"')
         self._declared.add(key)
 
     def _on_blocked(self, reason):
@@ -233,53 +235,58 @@ class Publisher(io_thread.ThreadedClient):
         self._blocked = False
 
     def _on_ack(self, number, multiple):
-        for job in self._settled(number, multiple):
-            if not job.returned:
-                self.finish(job)
-            elif job.again:
-                self.finish(job, errors.NotDelivered(self._words(
-                    f'no queue takes {job.key} from exchange '
-                    f'{self._broker.exchange}')))
+        for item in self._settled(number, multiple):
+            if not item.returned:
+                self.finish(item)
+            elif item.republished:
+                self.finish(item, errors.NotDelivered(self._with_host(
+                    f'exchange {self._broker.exchange} routes {item.key} to '
+                    'no queue')))
             else:
-                # The queue is gone that was there; it is declared anew.
-                self._declared.discard(job.key)
-                job.returned, job.again = False, True
-                self.inbox.append(job)
+                # The queue was deleted meanwhile; it is declared again.
+                self._declared.discard(item.key)
+                item.returned, item.republished = False, True
+                self.inbox.append(item)
 
     def _on_nack(self, number, multiple):
-        for job in self._settled(number, multiple):
-            self.finish(job, errors.NotDelivered(self._words(
-                f'it did not take {job.key}; is a queue full?')))
+        for item in self._settled(number, multiple):
+            self.finish(item, errors.NotDelivered(self._with_host(
+                f'the broker refused {item.key}; a queue may be full')))
 
     def _on_return(self, error, exchange, key, message):
-        # Its confirmation comes next.
+        # The confirmation of the same message follows.
         name = message.properties['message_id']
-        for each in self._sent.values():
-            if (each.key, each.message.properties['message_id'],
-                    each.returned) == (key, name, False):
-                each.returned = True
+        for item in self._unconfirmed.values():
+            if (item.key, item.message.properties['message_id'],
+                    item.returned) == (key, name, False):
+                item.returned = True
                 return
 
     def _settled(self, number, multiple):
-        self._good = True
+        self._has_confirmed = True
         numbers = [number]
         if multiple:
-            numbers = list(itertools.takewhile(number.__ge__, self._sent))
-        return filter(None, [self._sent.pop(each, None) for each in numbers])
+            numbers = list(itertools.takewhile(
+                number.__ge__, self._unconfirmed))
+        return filter(None, [self._unconfirmed.pop(tag, None)
+                             for tag in numbers])
 
-    def _words(self, reason):
+    def _with_host(self, reason):
         return f'rabbit: {self._hosts[0].address}: {reason}'
 
     def _warn(self, text):
-        """Say it once, whatever is connected how often."""
+        """Log a warning once, not again after each reconnection."""
         if text not in self._warned:
             self._warned.add(text)
-            LOG.warning('%s', self._words(text))
+            LOG.warning('%s', self._with_host(text))
 
 
 def _too_large(error, sent):
-    """For which messages the broker ended the channel: it tells a size."""
+    """Return the messages for whose size the broker closed the channel.
+
+    The error contains the size.
+    """
     if not isinstance(error, amqp.PreconditionFailed):
         return []
     sizes = re.findall(r'\d+', error.reply_text)
-    return [each for each in sent if str(each.size) in sizes]
+    return [item for item in sent if str(item.size) in sizes]

@@ -1,50 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that arrive at RabbitMQ, read as notifications."""
+"""Notifications in the messages that RabbitMQ delivers."""
 
 import bz2
 import json
 import lzma
 import zlib
 
-#: Bytes of a message at most; more than most brokers take.
-LONGEST = 16 * 1024 * 1024
+#: Maximum size of a message in bytes; more than most brokers accept.
+MAX_SIZE = 16 * 1024 * 1024
 
-#: The last part of a routing key, as far as oslo.messaging knows them.
+#: Priorities of oslo.messaging, the last part of a routing key.
 PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')
 
-# What a text begins with that is the value of an AMQP 1.0 message: it has a
-# length of one byte, or of four.
+# Prefix of a text that is the value of an AMQP 1.0 message, and the size of
+# its length field by type code: one byte or four.
 _VALUE = b'\x00\x53\x77'
 _LENGTHS = {0xa1: 1, 0xb1: 4}
 
-# As kombu calls them. Others can't be told when to stop.
+# By the names of kombu. Only these decompressors support a size limit.
 _DECOMPRESSORS = {'application/x-gzip': zlib.decompressobj,
                   'application/x-bz2': bz2.BZ2Decompressor,
                   'application/x-lzma': lzma.LZMADecompressor}
 
 
-class Lost(Exception):
-    """There is no connection; says why."""
+class ConnectionLost(Exception):
+    """There is no connection; its text is the reason."""
 
 
-def attributes(body, compressed=None):
-    """Of a message of oslo.messaging's or ours, in whatever envelope.
+def parse_notification(body, compression=None):
+    """Parse a message of oslo.messaging or of usermsg, in any envelope.
 
-    Not what it knows of the request that it comes from: there may be a token.
+    Without the request context, which may contain a token.
 
     :param body: bytes or text
-    :param compressed: by what, as kombu calls it
-    :returns: the six attributes, a dict; None if it is no notification, or
-        too long
+    :param compression: kombu's name of the compression, if any
+    :returns: the six attributes, a dict; None if it isn't a notification, or
+        is too long
     """
     try:
-        if compressed:
-            body = _DECOMPRESSORS[compressed]().decompress(
-                body, LONGEST + 1)
-        if len(body) > LONGEST:
+        if compression:
+            body = _DECOMPRESSORS[compression]().decompress(
+                body, MAX_SIZE + 1)
+        if len(body) > MAX_SIZE:
             return None
         if body[:3] == _VALUE:
-            # From a sender of AMQP 1.0, as RabbitMQ hands it on to others.
+            # From a sender of AMQP 1.0, as RabbitMQ delivers it to consumers
+            # of AMQP 0-9-1.
             body = body[4 + _LENGTHS[body[3]]:]
         content = json.loads(body)
         if 'request' in content:
@@ -55,5 +56,5 @@ def attributes(body, compressed=None):
             'message_id', 'publisher_id', 'event_type', 'priority',
             'timestamp', 'payload')}
     except Exception:
-        # Anybody may send anything, compressed by whatever.
+        # A sender may send any data, in any compression.
         return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a transport of oslo.messaging says that RabbitMQ is reached.
+"""Settings of the connection to RabbitMQ, from a transport of oslo.messaging.
 
-The same options mean the same here: queues are declared as oslo.messaging's
-listeners declare them.
+The options mean the same as in oslo.messaging, so that queues are declared as
+its listeners declare them.
 """
 
 import os
@@ -16,23 +16,24 @@ _DEFAULT_PORT = 5672
 
 
 class Broker:
-    """The broker of a transport.
+    """Broker of a transport.
 
     :param transport: an oslo_messaging.Transport
-    :ivar hosts: as they are configured: who connects chooses
-    :ivar tls: options of TLS as py-amqp takes them; None without TLS
-    :ivar verify_names: whether the certificate must have the host's name
-    :ivar durable: whether exchanges and queues outlive the broker
-    :ivar arguments: of queues
-    :ivar compression: a name that kombu knows, or None
-    :ivar heartbeat: seconds between signs of life, 0 for none
-    :raises usermsg.exception.ConfigurationError: it isn't one of RabbitMQ,
-        or its options can't be used or contradict each other
+    :ivar hosts: in the configured order; a client chooses its own order
+    :ivar tls: TLS options of py-amqp; None without TLS
+    :ivar verify_names: True if the certificate must contain the host name
+    :ivar durable: True if exchanges and queues survive a restart
+    :ivar arguments: arguments of queues, a dict
+    :ivar compression: a compression of kombu, or None
+    :ivar heartbeat: heartbeat timeout in seconds, 0 to disable it
+    :raises usermsg.exception.ConfigurationError: the transport isn't for
+        RabbitMQ, or its options are invalid or contradictory
     """
 
     def __init__(self, transport):
-        # There is no other way to learn which URL a service has given to
-        # get_notification_transport(), with the options in its query.
+        # Private attributes: no public one contains the URL that a service
+        # has passed to get_notification_transport(), and the options in its
+        # query.
         driver = transport._driver
         url = driver._url
         if url.transport not in _SCHEMES:
@@ -42,10 +43,10 @@ class Broker:
                 f'"rabbit://", not "{url.transport}://".')
         options = driver.conf.oslo_messaging_rabbit
         self.hosts = tuple(
-            host.Host(each.hostname or 'localhost',
-                      each.port or _DEFAULT_PORT, options.ssl,
-                      each.username or '', each.password or '')
-            for each in url.hosts) or (
+            host.Host(entry.hostname or 'localhost',
+                      entry.port or _DEFAULT_PORT, options.ssl,
+                      entry.username or '', entry.password or '')
+            for entry in url.hosts) or (
                 host.Host('localhost', _DEFAULT_PORT, options.ssl,
                           'guest', 'guest'),)
         self.virtual_host = url.virtual_host or '/'
@@ -63,7 +64,10 @@ class Broker:
 
 
 def _tls(options):
-    """The certificate is verified in any case, as oslo.messaging does."""
+    """Return the TLS options of py-amqp.
+
+    The certificate is always verified, as in oslo.messaging.
+    """
     tls = {'cert_reqs': ssl.CERT_REQUIRED}
     for name, option in (('ca_certs', 'ssl_ca_file'),
                          ('certfile', 'ssl_cert_file'),
@@ -71,21 +75,22 @@ def _tls(options):
         path = options[option]
         if path:
             if not os.access(path, os.R_OK):
-                raise _bad(f'{option}: {path} cannot be read.')
+                raise _option_error(f'{option}: {path} cannot be read.')
             tls[name] = path
     if options.ssl_version:
         versions = [name for name in dir(ssl) if name.lower() ==
                     f'protocol_{options.ssl_version}'.lower()]
         if not versions:
-            raise _bad('ssl_version: there is no such version here.')
+            raise _option_error(
+                'ssl_version: this Python does not support that version.')
         tls['ssl_version'] = getattr(ssl, versions[0])
     return tls
 
 
 def _arguments(options):
     if options.rabbit_ha_queues and options.rabbit_quorum_queue:
-        raise _bad('rabbit_ha_queues and rabbit_quorum_queue cannot both be '
-                   'true.')
+        raise _option_error(
+            'rabbit_ha_queues and rabbit_quorum_queue cannot both be true.')
     if options.rabbit_ha_queues:
         return {'x-ha-policy': 'all'}
     if not options.rabbit_quorum_queue:
@@ -98,5 +103,5 @@ def _arguments(options):
             **{name: limit for name, limit in limits.items() if limit}}
 
 
-def _bad(reason):
+def _option_error(reason):
     return exception.ConfigurationError(f'[oslo_messaging_rabbit] {reason}')

@@ -1,50 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Copies of what passes an exchange of RabbitMQ, for whoever looks on."""
+"""Subscription to copies of the messages of an exchange of RabbitMQ."""
 
 import contextlib
 
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import received_message
 
-#: What may wait for a reader that is slow; RabbitMQ forgets the oldest then.
-_WAITING = 10_000
-_PREFETCHED = 100
+#: Maximum number of messages in the queue of a slow reader; RabbitMQ drops the
+#: oldest beyond that.
+_MAX_QUEUED = 10_000
+_PREFETCH_COUNT = 100
 
-#: Seconds: the sign of life that is asked for, and the wait for an answer.
+#: In seconds: the requested heartbeat, and the timeout of connecting.
 _HEARTBEAT = 20
 _TIMEOUT = 5
 
 
 class Subscription:
-    """Notifications, from the moment at which it is opened.
+    """Subscription to notifications, from the moment it is opened.
 
-    Others get all that they would get without it: it has a queue of its own,
-    which belongs to its connection. RabbitMQ removes it with that, however it
-    ends.
+    Other consumers miss nothing: the subscription has an exclusive queue,
+    which RabbitMQ deletes with the connection, however that ends.
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param exchange: its name
-    :param keys: what is routed with these is copied; ``*`` is any word
+    :param exchange: name of the exchange
+    :param keys: routing keys of the messages to copy; ``*`` is any word
     """
 
     def __init__(self, broker, exchange, keys):
         self._broker = broker
         self._exchange = exchange
         self._keys = keys
-        self._arrived = []
+        self._received = []
         self._connection = self._channel = None
 
-    def open(self, look=lambda: None):
-        """Connect to the first host that answers.
+    def open(self, check=lambda: None):
+        """Connect to the first host that responds.
 
-        :param look: called before each; what it raises ends the attempt
-        :returns: what it listens to, a text
-        :raises received_message.Lost: none does
+        :param check: called before each host; its exceptions propagate
+        :returns: a description of the subscription, a text
+        :raises received_message.ConnectionLost: no host responds
         """
         reasons = []
         for host in self._broker.hosts:
-            look()
+            check()
             try:
                 self._connection = connections.connect(
                     self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)
@@ -54,48 +54,50 @@ class Subscription:
             except Exception as error:
                 self.close()
                 reasons.append(
-                    f'{host.address}: {connections.reason_of(error)}')
-        raise received_message.Lost('; '.join(reasons))
+                    f'{host.address}: {connections.describe_error(error)}')
+        raise received_message.ConnectionLost('; '.join(reasons))
 
     def _subscribe(self):
-        # As senders would make it, if none has yet.
-        connections.declare(
+        # Declared as senders declare it, if none has done so yet.
+        connections.try_declare(
             self._connection, lambda channel: channel.exchange_declare(
                 self._exchange, 'topic', False, self._broker.durable,
                 self._broker.auto_delete))
         self._channel = channel = self._connection.channel()
         queue = channel.queue_declare(
             exclusive=True, auto_delete=True, arguments={
-                'x-max-length': _WAITING, 'x-overflow': 'drop-head'}).queue
+                'x-max-length': _MAX_QUEUED, 'x-overflow': 'drop-head'}).queue
         for key in self._keys:
             channel.queue_bind(queue, self._exchange, key)
-        channel.basic_qos(0, _PREFETCHED, False)
-        channel.basic_consume(queue, callback=self._arrived.append,
+        channel.basic_qos(0, _PREFETCH_COUNT, False)
+        channel.basic_consume(queue, callback=self._received.append,
                               exclusive=True)
 
     def read(self, seconds):
-        """What has arrived, or is the next to do so within some seconds.
+        """Return the received notifications; wait for the next if necessary.
 
-        :returns: a list of the six attributes of each, as a dict; None for
-            what is no notification
-        :raises received_message.Lost: the connection is gone
+        :param seconds: timeout of the wait
+        :returns: a list of dicts with the six attributes; None for a message
+            that isn't a notification
+        :raises received_message.ConnectionLost: the connection was lost
         """
         try:
             with contextlib.suppress(TimeoutError):
                 self._connection.drain_events(timeout=seconds)
             self._connection.heartbeat_tick()
-            messages, self._arrived[:] = list(self._arrived), []
+            messages, self._received[:] = list(self._received), []
             if messages:
                 self._channel.basic_ack(messages[-1].delivery_tag, True)
         except Exception as error:
             self.close()
-            raise received_message.Lost(connections.reason_of(error)) from None
-        return [received_message.attributes(
+            raise received_message.ConnectionLost(
+                connections.describe_error(error)) from None
+        return [received_message.parse_notification(
             message.body, (message.headers or {}).get('compression'))
             for message in messages]
 
     def close(self):
         if self._connection is not None:
-            connections.end(self._connection)
+            connections.close(self._connection)
         self._connection = self._channel = None
-        self._arrived.clear()
+        self._received.clear()

@@ -212,7 +212,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             DEFAULT={'transport_url': 'rabbit://u:p@127.0.0.1:1/'},
             oslo_messaging_notifications={'driver': 'rabbit'})
         self.assertEqual(
-            'rabbit: RabbitMQ could not be asked for its queues: '
+            'rabbit: The queues of RabbitMQ could not be inspected: '
             '127.0.0.1:1: Connection refused.',
             outcome.details['Notification drivers'])
         self.assertChecked(self.check(

@@ -82,7 +82,7 @@ class OutboxFormTest(databases.TestCase):
 
     def test_the_largest_image_in_any_script(self):
         name = '\U0001f4bf' * 255
-        image.ImageNotifier.of(
+        image.ImageNotifier.from_runtime(
             self.configured, self.configured.outbox).create({
                 'id': 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd',
                 'status': 'queued', 'created_at': '2026-11-21T20:08:58Z',

@@ -37,7 +37,7 @@ class RecordTest(images.TestCase):
             self.assertEqual(list(images.TOLD), list(found.payload))
 
     def test_metadata_is_that_of_the_versioned_object(self):
-        told = image_object.Image.of(
+        told = image_object.Image.from_mapping(
             {**images.METADATA, 'tags': ['a'], 'deleted_at': images.TIME},
             ['os_distro'])
         self.assertEqual(told.obj_to_primitive()['usermsg_object.data'],
@@ -69,7 +69,7 @@ class RecordTest(images.TestCase):
         self.assertLessEqual(before, sent.timestamp)
         self.assertEqual(notification.Notification('x', None).publisher_id,
                          sent.publisher_id)
-        image.ImageNotifier.of(
+        image.ImageNotifier.from_runtime(
             self.runtime(notifications={'publisher_id': 'image.cloud1'}),
             self.sink).delete(images.ID)
         self.assertEqual('image.cloud1', self.sink.sent[-1].publisher_id)
@@ -324,8 +324,8 @@ class UploadTest(images.TestCase):
 
     def test_the_owner_gets_a_message_of_a_failed_upload(self):
         messages = api.API(self.configured)
-        self.notifier = image.ImageNotifier.of(self.configured, self.sink,
-                                               messages)
+        self.notifier = image.ImageNotifier.from_runtime(
+            self.configured, self.sink, messages)
         self.fail(StorageFull('no room in /var/lib/images'))
         self.fail(SystemExit())
         with self.notifier.upload(images.METADATA, self.receiver):
@@ -341,7 +341,7 @@ class UploadTest(images.TestCase):
         self.assertEqual([], list(messages.get_all(self.receiver)))
 
     def test_an_owner_who_cannot_be_told_breaks_nothing(self):
-        self.notifier = image.ImageNotifier.of(
+        self.notifier = image.ImageNotifier.from_runtime(
             self.configured, self.sink, api.API(self.configured))
         error = StorageFull()
         for owner in (None, 'x' * 255):

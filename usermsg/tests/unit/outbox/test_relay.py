@@ -463,8 +463,8 @@ class TestRunning(TestCase):
         loader.close({'odd': Odd(), 'plain': drivers.Driver(),
                       'good': good})
         self.assertFalse(good._thread.is_alive())
-        self.assertEqual('ERROR The driver "odd" did not end in order: '
-                         'ZeroDivisionError\n', self.log.output)
+        self.assertEqual('ERROR The notification driver "odd" failed to '
+                         'close: ZeroDivisionError\n', self.log.output)
 
     def test_it_goes_on_at_once_while_more_waits(self):
         self.use(batch_size=2)
