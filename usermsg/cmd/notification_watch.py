@@ -85,7 +85,7 @@ class Watch(command.Command):
                 self._listen()
         except received_message.ConnectionLost as error:
             raise RuntimeError(
-                f'cannot connect to RabbitMQ: {error}') from None
+                f'Cannot connect to RabbitMQ: {error}') from None
         except BrokenPipeError:
             # The reader of the output has closed it. Python would report a
             # second error at exit.

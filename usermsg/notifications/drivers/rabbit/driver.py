@@ -78,7 +78,7 @@ class RabbitDriver(confirming.ConfirmingDriver):
         content = encoding.to_json({
             **msg, '_unique_id': uuid.uuid4().hex,
             **{f'_context_{key}': value
-               for key, value in encoding.context(ctxt).items()},
+               for key, value in encoding.redact_context(ctxt).items()},
         }, 'rabbit')
         body = encoding.to_json(
             {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications that are sent without an outbox."""
+"""Tests of direct delivery, without an outbox."""
 
 import threading
 
@@ -12,18 +12,18 @@ SECRET = 'hunter2'
 
 
 class Driver:
-    """Does the same with each notification, and keeps it.
+    """Driver that keeps each notification, then calls a function.
 
-    :param does: called without arguments
+    :param action: called without arguments
     """
 
-    def __init__(self, does=lambda: None):
-        self.does = does
-        self.seen = []
+    def __init__(self, action=lambda: None):
+        self.action = action
+        self.received = []
 
     def notify(self, ctxt, msg, priority, retry):
-        self.seen.append((msg, priority))
-        self.does()
+        self.received.append((msg, priority))
+        self.action()
 
 
 def failing(error):
@@ -36,54 +36,55 @@ class TestDirect(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.told = notification.Notification(
+        self.sent = notification.Notification(
             'x.y', {'password': SECRET}, priority='WARN')
 
-    def test_every_driver_gets_it(self):
+    def test_send_reaches_every_driver(self):
         drivers = {'first': Driver(), 'second': Driver()}
-        direct.Direct(drivers).send(self.told)
+        direct.Direct(drivers).send(self.sent)
         for driver in drivers.values():
-            self.assertEqual([(self.told.body(), 'WARN')], driver.seen)
+            self.assertEqual(
+                [(self.sent.body(), 'WARN')], driver.received)
 
-    def test_all_are_tried_and_those_that_failed_are_named(self):
+    def test_send_tries_all_drivers_and_names_failed_ones(self):
         drivers = {
-            'first': failing(errors.NotDelivered('mq1 is away')),
+            'first': failing(errors.NotDelivered('no connection')),
             'second': Driver(),
             'third': failing(errors.Rejected('too large'))}
         error = self.assertRaises(
-            errors.NotDelivered, direct.Direct(drivers).send, self.told)
-        self.assertEqual('first: mq1 is away; third: too large', str(error))
+            errors.NotDelivered, direct.Direct(drivers).send, self.sent)
+        self.assertEqual('first: no connection; third: too large', str(error))
         self.assertNotIsInstance(error, errors.Rejected)
         self.assertEqual([1, 1, 1],
-                         [len(driver.seen) for driver in drivers.values()])
+                         [len(driver.received) for driver in drivers.values()])
 
-    def test_it_is_refused_if_trying_again_would_not_help(self):
+    def test_send_with_permanent_failures_only_raises_rejected(self):
         drivers = {'first': Driver(),
                    'second': failing(errors.Rejected('too large'))}
         error = self.assertRaises(
-            errors.Rejected, direct.Direct(drivers).send, self.told)
+            errors.Rejected, direct.Direct(drivers).send, self.sent)
         self.assertEqual('second: too large', str(error))
 
-    def test_what_a_stranger_raises_is_not_repeated(self):
+    def test_unexpected_exception_is_reported_without_its_text(self):
         error = self.assertRaises(
             errors.NotDelivered,
-            direct.Direct({'odd': failing(ValueError(SECRET))}).send,
-            self.told)
-        self.assertEqual('odd: ValueError', str(error))
+            direct.Direct({'other': failing(ValueError(SECRET))}).send,
+            self.sent)
+        self.assertEqual('other: ValueError', str(error))
         self.assertIsNone(error.__cause__)
 
-    def test_a_driver_that_never_returns_is_given_up(self):
-        forever = threading.Event()
-        self.addCleanup(forever.set)
-        drivers = {'stuck': Driver(forever.wait), 'second': Driver()}
+    def test_driver_that_never_returns_times_out(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+        drivers = {'stuck': Driver(released.wait), 'second': Driver()}
         sink = direct.Direct(drivers, timeout=0.05)
-        error = self.assertRaises(errors.NotDelivered, sink.send, self.told)
-        self.assertEqual('stuck: no response within 0.05 seconds', str(error))
-        self.assertEqual(1, len(drivers['second'].seen))
+        error = self.assertRaises(errors.NotDelivered, sink.send, self.sent)
+        self.assertEqual('stuck: no answer within 0.05 seconds', str(error))
+        self.assertEqual(1, len(drivers['second'].received))
 
-    def test_one_that_may_take_longer_is_waited_for(self):
-        # Not before others would have been given up.
+    def test_driver_with_longer_timeout_is_awaited(self):
+        # It takes longer than the timeout of other drivers.
         slow = Driver(lambda: threading.Event().wait(0.3))
         slow.timeout, slow.timeout_option = 60, 'an option'
-        direct.Direct({'slow': slow}, timeout=0.05).send(self.told)
-        self.assertEqual(1, len(slow.seen))
+        direct.Direct({'slow': slow}, timeout=0.05).send(self.sent)
+        self.assertEqual(1, len(slow.received))

@@ -8,15 +8,15 @@ from usermsg.notifications import encoding
 SECRET = 'hunter2'
 
 
-class TestContext(testtools.TestCase):
+class TestRedactContext(testtools.TestCase):
 
-    def test_no_token_goes_out(self):
-        known = {'project_id': 'red', 'auth_token': SECRET,
-                 'service_token': SECRET}
-        for ctxt in (known, context.RequestContext(**known)):
-            found = encoding.context(ctxt)
-            self.assertEqual('red', found['project_id'])
-            self.assertNotIn(SECRET, str(found))
+    def test_redact_context_removes_tokens(self):
+        attributes = {'project_id': 'red', 'auth_token': SECRET,
+                      'service_token': SECRET}
+        for ctxt in (attributes, context.RequestContext(**attributes)):
+            redacted = encoding.redact_context(ctxt)
+            self.assertEqual('red', redacted['project_id'])
+            self.assertNotIn(SECRET, str(redacted))
 
-    def test_nothing_is_known_of_none(self):
-        self.assertEqual({}, encoding.context(None))
+    def test_redact_context_of_none_is_empty(self):
+        self.assertEqual({}, encoding.redact_context(None))

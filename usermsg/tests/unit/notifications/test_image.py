@@ -17,52 +17,52 @@ from usermsg.tests.fixtures import images
 
 
 class StorageFull(Exception):
-    """Its name is in the catalogue."""
+    """Exception class that the catalogue maps to a detail."""
 
 
-class RecordTest(images.TestCase):
+class LifecycleTest(images.TestCase):
 
-    def test_metadata_has_the_keys_and_types_of_the_image_service(self):
-        for event_type, tell in (
+    def test_metadata_has_keys_and_types_of_the_image_service(self):
+        for event_type, notify in (
                 (image.CREATE, self.notifier.create),
                 (image.PREPARE, self.notifier.prepare),
                 (image.UPLOAD, self.notifier.uploaded),
                 (image.ACTIVATE, self.notifier.activate),
                 (image.UPDATE, self.notifier.update)):
-            tell(images.METADATA)
-            found = self.sink.sent.pop()
+            notify(images.METADATA)
+            sent = self.sink.sent.pop()
             self.assertEqual((event_type, 'INFO', images.ID), (
-                found.event_type, found.priority, found.subject))
-            self.assertEqual(images.TOLD, found.payload)
-            self.assertEqual(list(images.TOLD), list(found.payload))
+                sent.event_type, sent.priority, sent.subject))
+            self.assertEqual(images.PAYLOAD, sent.payload)
+            self.assertEqual(list(images.PAYLOAD), list(sent.payload))
 
-    def test_metadata_is_that_of_the_versioned_object(self):
-        told = image_object.Image.from_mapping(
+    def test_metadata_equals_that_of_the_versioned_object(self):
+        versioned = image_object.Image.from_mapping(
             {**images.METADATA, 'tags': ['a'], 'deleted_at': images.TIME},
             ['os_distro'])
-        self.assertEqual(told.obj_to_primitive()['usermsg_object.data'],
-                         told.payload())
+        self.assertEqual(versioned.obj_to_primitive()['usermsg_object.data'],
+                         versioned.payload())
 
-    def test_nothing_but_the_allowed_fields_and_properties_is_told(self):
+    def test_payload_has_only_permitted_fields_and_properties(self):
         image.ImageNotifier(self.sink, self.configured.catalogue).create({
             **images.METADATA, 'location': 'swift://user:key@store',
             'path': '/srv'})
         [sent] = self.sink.sent
-        self.assertEqual({**images.TOLD, 'properties': {}}, sent.payload)
+        self.assertEqual({**images.PAYLOAD, 'properties': {}}, sent.payload)
 
-    def test_the_record_that_was_told_does_not_change(self):
+    def test_payload_is_a_copy_of_the_image(self):
         properties = {'os_distro': 'cirros'}
         self.notifier.create({**images.METADATA, 'properties': properties})
         properties['os_distro'] = 'other'
-        self.assertEqual(images.TOLD, self.sink.sent[0].payload)
+        self.assertEqual(images.PAYLOAD, self.sink.sent[0].payload)
 
-    def test_a_deletion_tells_the_id_alone(self):
+    def test_delete_sends_only_the_id(self):
         self.notifier.delete(images.ID)
         [sent] = self.sink.sent
         self.assertEqual((image.DELETE, 'INFO', images.ID, images.ID), (
             sent.event_type, sent.priority, sent.subject, sent.payload))
 
-    def test_the_envelope_is_the_events_own(self):
+    def test_envelope_has_publisher_time_and_id_of_the_event(self):
         before = datetime.datetime.now(datetime.timezone.utc)
         self.notifier.delete(images.ID)
         [sent] = self.sink.sent
@@ -75,45 +75,45 @@ class RecordTest(images.TestCase):
         self.assertEqual('image.cloud1', self.sink.sent[-1].publisher_id)
         self.assertNotEqual(sent.message_id, self.sink.sent[-1].message_id)
 
-    def test_times_are_told_in_utc(self):
+    def test_times_are_sent_in_utc(self):
         zone = datetime.timezone(datetime.timedelta(hours=-3, minutes=-30))
         self.notifier.create({
             **images.METADATA, 'created_at': images.TIME.astimezone(zone),
             'updated_at': '2026-11-21T20:08:58.5',
             'deleted_at': '2026-11-21 22:08:58+02:00'})
-        told = self.sink.sent[0].payload
+        payload = self.sink.sent[0].payload
         for name in ('created_at', 'updated_at', 'deleted_at'):
-            self.assertEqual('2026-11-21T20:08:58Z', told[name], name)
+            self.assertEqual('2026-11-21T20:08:58Z', payload[name], name)
 
-    def test_visibility_decides_who_sees_it(self):
-        for given, expected in (
+    def test_is_public_follows_visibility(self):
+        for attributes, expected in (
                 ({'visibility': 'public'}, (True, 'public')),
                 ({'visibility': 'community', 'is_public': True},
                  (False, 'community')),
                 ({'visibility': None, 'is_public': True}, (True, 'public')),
                 ({'visibility': None}, (False, 'private'))):
-            self.notifier.create({**images.METADATA, **given})
-            told = self.sink.sent.pop().payload
+            self.notifier.create({**images.METADATA, **attributes})
+            payload = self.sink.sent.pop().payload
             self.assertEqual(expected,
-                             (told['is_public'], told['visibility']))
+                             (payload['is_public'], payload['visibility']))
 
-    def test_what_users_wrote_is_bounded(self):
+    def test_texts_of_users_are_truncated(self):
         self.notifier.create({
             **images.METADATA, 'name': 'x' * 10**6,
             'tags': {f'{number:0300}' for number in range(1000)},
             'properties': {'os_distro': 'two\nlines\x00\ud800' + 'x' * 300,
                            'os_version': None}})
-        told = self.sink.sent[0].payload
-        self.assertEqual('x' * 255, told['name'])
-        self.assertEqual({'0' * 255}, set(told['tags']))
-        self.assertEqual(128, len(told['tags']))
-        properties = told['properties']
+        payload = self.sink.sent[0].payload
+        self.assertEqual('x' * 255, payload['name'])
+        self.assertEqual({'0' * 255}, set(payload['tags']))
+        self.assertEqual(128, len(payload['tags']))
+        properties = payload['properties']
         self.assertIsNone(properties['os_version'])
         self.assertEqual(255, len(properties['os_distro']))
         self.assertEqual('two\ufffdlines\ufffd\ufffdx',
                          properties['os_distro'][:12])
 
-    def test_a_failure_is_told_in_words_of_the_catalogue(self):
+    def test_failure_has_the_text_of_the_catalogue(self):
         for event_type, action in image.ACTIONS.items():
             self.notifier.failed(event_type, images.ID, exception=StorageFull(
                 'no room in /var/lib/images'))
@@ -129,7 +129,7 @@ class RecordTest(images.TestCase):
             self.assertEqual('WARN', sent.priority)
             self.assertIn(entries.Details.TIMED_OUT.text, sent.payload)
 
-    def test_an_exception_without_an_entry_says_nothing_of_itself(self):
+    def test_unmapped_exception_is_sent_without_its_text(self):
         self.notifier.failed(image.UPDATE, images.ID, exception=OSError(
             30, 'Read-only file system', '/var/lib/images'))
         self.assertEqual(
@@ -139,7 +139,7 @@ class RecordTest(images.TestCase):
 
 class FaultTest(images.TestCase):
 
-    def tell_all(self):
+    def send_all(self):
         notifier = self.notifier
         notifier.create(images.METADATA)
         notifier.delete(images.ID)
@@ -147,33 +147,33 @@ class FaultTest(images.TestCase):
         notifier.sent(images.METADATA, self.receiver, 1)
         with notifier.upload(images.METADATA) as upload:
             upload.update(status='active')
-        with notifier.download(images.METADATA, self.receiver) as sending:
-            sending.add(1)
+        with notifier.download(images.METADATA, self.receiver) as download:
+            download.add(1)
 
-    def test_no_task_fails_because_nothing_takes_its_notifications(self):
-        self.sink.error = errors.NotDelivered('rabbit: mq1:5672 is away')
-        self.tell_all()
+    def test_sink_failure_is_counted_and_never_raised(self):
+        self.sink.error = errors.NotDelivered('rabbit: no connection')
+        self.send_all()
         self.assertEqual([], self.sink.sent)
         self.assertEqual({
             (image.CREATE, 'INFO'): 1, (image.DELETE, 'INFO'): 1,
             (image.UPLOAD, 'ERROR'): 1, (image.SEND, 'INFO'): 2,
             (image.PREPARE, 'INFO'): 1, (image.UPLOAD, 'INFO'): 1,
-            (image.ACTIVATE, 'INFO'): 1}, self.not_sent())
+            (image.ACTIVATE, 'INFO'): 1}, self.dropped())
         lines = self.log.output.splitlines()
         self.assertEqual(8, len(lines))
         self.assertEqual(
             f'The notification image.create (INFO) of image {images.ID} could '
-            'not be sent: NotDelivered: rabbit: mq1:5672 is away', lines[0])
+            'not be sent: NotDelivered: rabbit: no connection', lines[0])
         self.assertNotIn('cirros', self.log.output)
 
-    def test_what_is_not_ours_to_repeat_is_not_logged(self):
+    def test_unexpected_sink_error_is_logged_without_its_text(self):
         self.sink.error = RuntimeError('amqp://user:s3cr3t@mq1')
         self.notifier.create(images.METADATA)
         self.assertIn(f'RuntimeError at {images.__file__}', self.log.output)
         self.assertNotIn('s3cr3t', self.log.output)
 
-    def test_the_tasks_own_failure_is_not_hidden(self):
-        self.sink.error = errors.NotDelivered('away')
+    def test_sink_failure_does_not_hide_the_exception(self):
+        self.sink.error = errors.NotDelivered('unavailable')
         failure = StorageFull()
 
         def upload():
@@ -183,19 +183,19 @@ class FaultTest(images.TestCase):
         def download():
             with self.notifier.download(images.METADATA, self.receiver):
                 raise failure
-        for task in (upload, download):
-            raised = self.assertRaises(StorageFull, task)
+        for run in (upload, download):
+            raised = self.assertRaises(StorageFull, run)
             self.assertIs(failure, raised)
             self.assertIsNone(raised.__context__)
 
-    def test_wrong_metadata_is_named_in_the_log_without_its_value(self):
+    def test_invalid_metadata_is_logged_without_its_value(self):
         for wrong in (
-                {'id': None}, {'id': 'nonsense'}, {'id': 7},
+                {'id': None}, {'id': 'bogus'}, {'id': 7},
                 {'status': None}, {'status': ''}, {'owner': 'x' * 256},
-                {'owner': 'two\nlines'}, {'owner': ['nonsense']},
-                {'created_at': None}, {'created_at': 'nonsense'},
-                {'size': -1}, {'size': 'nonsense'}, {'size': float('inf')},
-                {'min_ram': 'nonsense'}, {'tags': 5}, {'tags': [None, 'a']},
+                {'owner': 'two\nlines'}, {'owner': ['bogus']},
+                {'created_at': None}, {'created_at': 'bogus'},
+                {'size': -1}, {'size': 'bogus'}, {'size': float('inf')},
+                {'min_ram': 'bogus'}, {'tags': 5}, {'tags': [None, 'a']},
                 {'tags': [{}]}, {'properties': 'os_distro'},
                 {'properties': {'os_distro': {}}}, {'name': {}}):
             [name] = wrong
@@ -203,13 +203,13 @@ class FaultTest(images.TestCase):
             self.assertEqual([], self.sink.sent, wrong)
             [line] = self.log.output.splitlines()
             self.assertIn(f'could not be sent: InvalidInput: {name}: ', line)
-            self.assertNotIn('nonsense', line.partition('sent:')[2])
+            self.assertNotIn('bogus', line.partition('sent:')[2])
             self.log._output.truncate(0)
             self.log._output.seek(0)
 
-    def test_what_is_no_image_fails_no_task(self):
-        class Gone:
-            """As a record that can't be loaded any more."""
+    def test_invalid_image_is_counted_and_never_raises(self):
+        class DetachedImage:
+            """Record that can't be loaded any more."""
 
             def get(self, name):
                 raise RuntimeError('s3cr3t')
@@ -218,19 +218,20 @@ class FaultTest(images.TestCase):
         notifier = image.ImageNotifier(
             self.sink, self.configured.catalogue, messages=messages,
             metrics=self.configured.metrics)
-        for wrong in (None, object(), Gone(), 7, 'nonsense',
+        for wrong in (None, object(), DetachedImage(), 7, 'bogus',
                       [images.METADATA]):
-            for tell in (notifier.create, notifier.prepare, notifier.uploaded,
-                         notifier.activate, notifier.update, notifier.delete):
-                tell(wrong)
+            for notify in (
+                    notifier.create, notifier.prepare, notifier.uploaded,
+                    notifier.activate, notifier.update, notifier.delete):
+                notify(wrong)
             notifier.failed(image.UPDATE, wrong)
             notifier.sent(wrong, self.receiver, 1)
             notifier.notify_owner(wrong, self.receiver)
             with notifier.upload(wrong) as upload:
                 upload.stored(size=7)
                 upload.update(status='active')
-            with notifier.download(wrong, self.receiver) as sending:
-                list(sending.count([b'a']))
+            with notifier.download(wrong, self.receiver) as download:
+                list(download.count([b'a']))
 
             def fail(block):
                 with block:
@@ -245,13 +246,13 @@ class FaultTest(images.TestCase):
             (image.UPDATE, 'INFO'): 6, (image.DELETE, 'INFO'): 6,
             (image.UPDATE, 'ERROR'): 6, (image.UPLOAD, 'ERROR'): 6,
             (image.SEND, 'INFO'): 12, (image.SEND, 'ERROR'): 6},
-            self.not_sent())
+            self.dropped())
         self.assertIn('could not be sent: InvalidInput: image: must be a '
                       'mapping.', self.log.output)
         self.assertNotIn('s3cr3t', self.log.output)
 
-    def test_without_the_uuid_of_an_image_nothing_is_told(self):
-        for ident in (None, 7, 'nonsense', f'{images.ID}x'):
+    def test_invalid_image_id_sends_no_notification(self):
+        for ident in (None, 7, 'bogus', f'{images.ID}x'):
             self.notifier.delete(ident)
             self.notifier.failed(image.UPDATE, ident)
             self.notifier.sent({'id': ident}, self.receiver, 1)
@@ -261,52 +262,52 @@ class FaultTest(images.TestCase):
         for line in lines:
             self.assertIn('could not be sent: InvalidInput: id: ', line)
 
-    def test_a_type_without_a_failure_is_named_in_the_log(self):
+    def test_failed_with_an_invalid_type_is_logged(self):
         self.notifier.failed(image.SEND, images.ID)
         self.notifier.failed(image.UPLOAD, images.ID, detail='no such detail')
         self.assertEqual([], self.sink.sent)
         self.assertIn('no such detail', self.log.output)
         self.assertEqual({(image.SEND, 'ERROR'): 1,
-                          (image.UPLOAD, 'ERROR'): 1}, self.not_sent())
+                          (image.UPLOAD, 'ERROR'): 1}, self.dropped())
 
 
 class UploadTest(images.TestCase):
 
-    def test_it_is_told_when_it_begins_and_when_it_is_active(self):
+    def test_upload_sends_prepare_upload_and_activate(self):
         with self.notifier.upload(images.METADATA) as upload:
-            self.assertEqual([('image.prepare', 'INFO')], self.told())
+            self.assertEqual([('image.prepare', 'INFO')], self.sent_events())
             upload.update(status='active', size=7)
         self.assertEqual([('image.prepare', 'INFO'), ('image.upload', 'INFO'),
-                          ('image.activate', 'INFO')], self.told())
+                          ('image.activate', 'INFO')], self.sent_events())
         self.assertEqual([('queued', None), ('active', 7), ('active', 7)], [
-            (each.payload['status'], each.payload['size'])
-            for each in self.sink.sent])
+            (sent.payload['status'], sent.payload['size'])
+            for sent in self.sink.sent])
         self.assertEqual('queued', images.METADATA['status'])
         self.assertEqual(
-            {images.ID}, {each.subject for each in self.sink.sent})
+            {images.ID}, {sent.subject for sent in self.sink.sent})
 
-    def test_it_is_told_once_when_the_data_is_stored(self):
+    def test_stored_sends_upload_once(self):
         with self.notifier.upload(images.METADATA) as upload:
             upload.stored(status='saving', size=7)
-            self.assertEqual(('image.upload', 'INFO'), self.told()[-1])
+            self.assertEqual(('image.upload', 'INFO'), self.sent_events()[-1])
             upload.stored()
             upload.update(status='active')
         self.assertEqual([('image.prepare', 'INFO'), ('image.upload', 'INFO'),
-                          ('image.activate', 'INFO')], self.told())
+                          ('image.activate', 'INFO')], self.sent_events())
         self.assertEqual(['queued', 'saving', 'active'], [
-            each.payload['status'] for each in self.sink.sent])
+            sent.payload['status'] for sent in self.sink.sent])
 
     def fail(self, error, stored=False):
-        def task():
+        def run():
             with self.notifier.upload(
                     images.METADATA, self.receiver) as upload:
                 if stored:
                     upload.stored()
                 raise error
-        self.assertIs(error, self.assertRaises(type(error), task))
-        return self.told()[-1]
+        self.assertIs(error, self.assertRaises(type(error), run))
+        return self.sent_events()[-1]
 
-    def test_the_step_that_failed_is_told(self):
+    def test_failed_upload_names_the_failed_step(self):
         self.assertEqual(('image.upload', 'ERROR'), self.fail(StorageFull()))
         self.assertEqual(('image.activate', 'ERROR'),
                          self.fail(StorageFull(), stored=True))
@@ -316,13 +317,13 @@ class UploadTest(images.TestCase):
                 f'upload image data: {entries.Details.STORE_FULL.text} '
                 f'(image {images.ID})', sent.payload)
 
-    def test_an_upload_that_is_broken_off_is_told(self):
+    def test_interrupted_upload_sends_an_error(self):
         for error in (KeyboardInterrupt(), SystemExit(), GeneratorExit()):
             self.assertEqual(('image.upload', 'ERROR'), self.fail(error))
             self.assertIn(entries.Details.TRANSFER_INTERRUPTED.text,
                           self.sink.sent[-1].payload)
 
-    def test_the_owner_gets_a_message_of_a_failed_upload(self):
+    def test_failed_upload_records_a_message_for_the_owner(self):
         messages = api.API(self.configured)
         self.notifier = image.ImageNotifier.from_runtime(
             self.configured, self.sink, messages)
@@ -340,22 +341,22 @@ class UploadTest(images.TestCase):
         self.assertEqual('IMAGE_IMAGE_003_022', second.event_id)
         self.assertEqual([], list(messages.get_all(self.receiver)))
 
-    def test_an_owner_who_cannot_be_told_breaks_nothing(self):
+    def test_unrecordable_message_for_the_owner_is_logged(self):
         self.notifier = image.ImageNotifier.from_runtime(
             self.configured, self.sink, api.API(self.configured))
         error = StorageFull()
         for owner in (None, 'x' * 255):
-            def task():
+            def run():
                 with self.notifier.upload({**images.METADATA, 'owner': owner}):
                     raise error
-            self.assertIs(error, self.assertRaises(StorageFull, task))
+            self.assertIs(error, self.assertRaises(StorageFull, run))
         self.assertEqual([('image.prepare', 'INFO'),
-                          ('image.upload', 'ERROR')] * 2, self.told())
+                          ('image.upload', 'ERROR')] * 2, self.sent_events())
         [line] = self.log.output.splitlines()
-        self.assertIn(f'The owner of image {images.ID} gets no message: '
-                      'InvalidInput: project_id: ', line)
+        self.assertIn(f'The message for the owner of image {images.ID} could '
+                      'not be recorded: InvalidInput: project_id: ', line)
 
-    def test_uploads_of_many_threads_keep_apart(self):
+    def test_concurrent_uploads_are_independent(self):
         def upload(number):
             with self.notifier.upload(
                     {**images.METADATA, 'id': ids[number]}) as up:
@@ -373,19 +374,19 @@ class UploadTest(images.TestCase):
             self.assertEqual(
                 [('image.prepare', None), ('image.upload', number),
                  ('image.activate', number)],
-                [(each.event_type, each.payload['size'])
-                 for each in self.sink.sent if each.subject == ident])
+                [(sent.event_type, sent.payload['size'])
+                 for sent in self.sink.sent if sent.subject == ident])
 
 
 class DownloadTest(images.TestCase):
 
     def download(self, blocks, image_size=6, destination_ip='192.0.2.7',
                  **options):
-        """A generator such as WSGI servers get."""
+        """Yield a response body, as a WSGI server reads it."""
         with self.notifier.download(
                 {**images.METADATA, 'size': image_size}, self.receiver,
-                destination_ip, **options) as sending:
-            yield from sending.count(blocks)
+                destination_ip, **options) as download:
+            yield from download.count(blocks)
 
     def ended(self):
         [sent] = self.sink.sent
@@ -393,7 +394,7 @@ class DownloadTest(images.TestCase):
                          (sent.event_type, sent.subject))
         return sent.priority, sent.payload['bytes_sent']
 
-    def test_it_tells_the_six_keys(self):
+    def test_download_sends_six_keys(self):
         blocks = list(self.download([b'abc', b'def']))
         self.assertEqual([b'abc', b'def'], blocks)
         [sent] = self.sink.sent
@@ -404,7 +405,7 @@ class DownloadTest(images.TestCase):
             'destination_ip': '192.0.2.7',
             'bytes_sent': 6}, sent.payload)
 
-    def test_nothing_is_told_before_its_end(self):
+    def test_download_is_sent_at_its_end_only(self):
         body = self.download([b'abc', b'def'])
         next(body)
         next(body)
@@ -412,50 +413,50 @@ class DownloadTest(images.TestCase):
         self.assertEqual([], list(body))
         self.assertEqual(('INFO', 6), self.ended())
 
-    def test_too_little_or_too_much_is_an_error(self):
+    def test_download_of_another_size_is_an_error(self):
         for size in (5, 7, 0):
             list(self.download([b'abc', b'def'], image_size=size))
             self.assertEqual(('ERROR', 6), self.ended())
             self.sink.sent.clear()
 
-    def test_what_was_asked_for_counts_if_it_is_a_part(self):
+    def test_range_is_complete_by_its_requested_size(self):
         list(self.download([b'abc'], size=3))
         self.assertEqual(('INFO', 3), self.ended())
 
-    def test_an_unknown_size_is_whatever_there_is(self):
+    def test_download_of_unknown_size_is_complete_at_its_end(self):
         list(self.download([b'abc'], image_size=None))
         self.assertEqual(('INFO', 3), self.ended())
 
-    def test_an_empty_image_is_sent_whole(self):
+    def test_download_of_an_empty_image_is_complete(self):
         list(self.download([], image_size=0))
         self.assertEqual(('INFO', 0), self.ended())
 
-    def test_a_receiver_that_goes_away_is_an_error(self):
+    def test_early_disconnection_is_an_error(self):
         body = self.download([b'abc', b'def'])
         next(body)
         next(body)
         body.close()
-        # Nobody knows whether the second block went out.
+        # It is unknown whether the second block was sent.
         self.assertEqual(('ERROR', 3), self.ended())
 
-    def test_a_receiver_may_leave_once_it_has_all(self):
+    def test_disconnection_after_the_last_byte_is_complete(self):
         body = self.download([b'abc', b'def', b''])
         for _block in range(3):
             next(body)
         body.close()
         self.assertEqual(('INFO', 6), self.ended())
 
-    def test_leaving_an_image_of_unknown_size_is_an_error(self):
+    def test_disconnection_with_unknown_size_is_an_error(self):
         body = self.download([b'abc', b'def'], image_size=None)
         next(body)
         body.close()
         self.assertEqual(('ERROR', 0), self.ended())
 
-    def test_a_body_that_nobody_began_to_read_is_no_download(self):
+    def test_unread_response_body_sends_no_notification(self):
         self.download([b'abc']).close()
         self.assertEqual([], self.sink.sent)
 
-    def test_a_store_that_fails_is_an_error(self):
+    def test_store_failure_is_an_error(self):
         def blocks():
             yield b'abc'
             raise error
@@ -466,67 +467,67 @@ class DownloadTest(images.TestCase):
             self.assertEqual(('ERROR', 3), self.ended())
             self.sink.sent.clear()
 
-    def test_a_store_that_fails_after_the_last_block_is_an_error(self):
+    def test_store_failure_after_the_last_block_is_an_error(self):
         def blocks():
             yield b'abcdef'
             raise OSError('the checksum is another')
         self.assertRaises(OSError, lambda: list(self.download(blocks())))
         self.assertEqual(('ERROR', 6), self.ended())
 
-    def test_without_a_generator_bytes_are_added(self):
+    def test_add_counts_bytes_without_a_generator(self):
         with self.notifier.download({**images.METADATA, 'size': 6},
-                                    None) as sending:
-            sending.add(2)
-            sending.add(4)
+                                    None) as download:
+            download.add(2)
+            download.add(4)
         self.assertEqual(('INFO', 6), self.ended())
-        told = self.sink.sent[0].payload
+        payload = self.sink.sent[0].payload
         for name in ('receiver_tenant_id', 'receiver_user_id',
                      'destination_ip'):
-            self.assertIsNone(told[name])
+            self.assertIsNone(payload[name])
 
-    def test_strings_are_bounded(self):
+    def test_texts_are_truncated(self):
         list(self.download([b'abcdef'], destination_ip='x' * 1000))
-        told = self.sink.sent[0].payload
-        self.assertEqual('x' * 255, told['destination_ip'])
+        payload = self.sink.sent[0].payload
+        self.assertEqual('x' * 255, payload['destination_ip'])
 
 
 class ImageServiceTest(images.TestCase):
-    """Notifications that the image service of OpenStack really sent."""
+    """Comparison with notifications that OpenStack's image service sent."""
 
     def setUp(self):
         super().setUp()
         self.notifier = image.ImageNotifier(
             self.sink, self.configured.catalogue,
             properties=['os_distro', 'team'])
-        self.real = json.loads((base.DATA / 'image_service.json').read_text(
-            encoding='utf-8'))
+        path = base.DATA / 'image_service.json'
+        self.recorded = json.loads(path.read_text(encoding='utf-8'))
 
-    def test_the_same_image_is_told_in_the_same_way(self):
-        told = [each['payload'] for each in self.real
-                if 'status' in each['payload']]
-        self.assertEqual(4, len(told))
-        for payload in told:
+    def test_image_has_the_payload_of_the_image_service(self):
+        payloads = [body['payload'] for body in self.recorded
+                    if 'status' in body['payload']]
+        self.assertEqual(4, len(payloads))
+        for payload in payloads:
             self.notifier.update(payload)
             [sent] = self.sink.sent
             self.assertEqual(json.dumps(payload, sort_keys=True),
                              json.dumps(sent.payload, sort_keys=True))
             self.sink.sent.clear()
 
-    def test_the_same_download_is_told_with_the_documented_key_too(self):
-        [real] = [each['payload'] for each in self.real
-                  if each['event_type'] == image.SEND]
+    def test_download_has_also_the_documented_key(self):
+        [payload] = [body['payload'] for body in self.recorded
+                     if body['event_type'] == image.SEND]
         self.notifier.sent(
-            {'id': real['image_id'], 'owner': real['owner_id']},
-            context.RequestContext(project_id=real['receiver_tenant_id'],
-                                   user_id=real['receiver_user_id']),
-            real['bytes_sent'])
-        self.assertEqual({**real, 'destination_ip': None},
+            {'id': payload['image_id'], 'owner': payload['owner_id']},
+            context.RequestContext(project_id=payload['receiver_tenant_id'],
+                                   user_id=payload['receiver_user_id']),
+            payload['bytes_sent'])
+        self.assertEqual({**payload, 'destination_ip': None},
                          self.sink.sent[0].payload)
 
 
-class DocumentTest(images.TestCase):
+class EventTypesTest(images.TestCase):
 
-    def test_the_seven_types(self):
+    def test_module_defines_seven_event_types(self):
         types = {value for name, value in inspect.getmembers(image)
                  if isinstance(value, str) and value.startswith('image.')}
         self.assertEqual({*image.ACTIONS, image.SEND}, types)

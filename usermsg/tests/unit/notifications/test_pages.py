@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the pages about notifications show is what is really sent."""
+"""Comparison of the pages about notifications with real notifications."""
 
 import datetime
 import importlib.resources
@@ -32,23 +32,23 @@ CREATED = '2026-11-21T20:08:58Z'
 
 
 class StorageFull(Exception):
-    """Its name is in the catalogue."""
+    """Exception class that the catalogue maps to a detail."""
 
 
 class Sink:
     def __init__(self):
         self.bodies = []
 
-    def send(self, found):
-        self.bodies.append(found.body())
+    def send(self, sent):
+        self.bodies.append(sent.body())
 
 
 def blocks(page, language):
-    """The code blocks of one language in a page."""
-    found = re.findall(
+    """Return the code blocks of one language in a page."""
+    matches = re.findall(
         rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)',
         page.read_text(encoding='utf-8'), re.M)
-    return [textwrap.dedent(block) for block in found]
+    return [textwrap.dedent(block) for block in matches]
 
 
 class UsersPageTest(base.TestCase):
@@ -58,7 +58,7 @@ class UsersPageTest(base.TestCase):
         self.catalogue = self.runtime(tables=False).catalogue
 
     def samples(self):
-        """What the page shows, in its order."""
+        """Return the expected samples, in the order of the page."""
         sink = Sink()
         notifier = image.ImageNotifier(
             sink, self.catalogue, properties=['os_distro'])
@@ -76,7 +76,7 @@ class UsersPageTest(base.TestCase):
                     project_id=PROJECT, user_id=USER),
                 '192.0.2.7') as download:
             download.add(32768)
-        found = message.Message.from_row((
+        created = message.Message.from_row((
             '01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'IMAGE', PROJECT, USER,
             'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70', 'IMAGE', IMAGE,
             'IMAGE_IMAGE_003_002', '003', '002', 'ERROR',
@@ -90,18 +90,18 @@ class UsersPageTest(base.TestCase):
         return [deletion.body(),
                 *(body['payload'] for body in sink.bodies),
                 notification_body.of_message(
-                    event_types.MESSAGE_CREATE, found, self.catalogue)]
+                    event_types.MESSAGE_CREATE, created, self.catalogue)]
 
-    def test_the_samples_are_what_is_sent(self):
-        shown = [json.loads(block) for block in blocks(_USERS, 'json')]
-        self.assertEqual(self.samples(), shown)
+    def test_samples_equal_sent_notifications(self):
+        samples = [json.loads(block) for block in blocks(_USERS, 'json')]
+        self.assertEqual(self.samples(), samples)
 
-    def test_the_samples_are_written_as_what_is_sent(self):
+    def test_samples_have_the_key_order_of_notifications(self):
         for sample, block in zip(self.samples(), blocks(_USERS, 'json')):
             # Also the order of the keys.
             self.assertEqual(json.dumps(sample, indent=2), block.strip())
 
-    def test_the_schemas_are_those_of_the_package(self):
+    def test_schemas_equal_those_of_the_package(self):
         schemas = importlib.resources.files('usermsg.notifications').joinpath(
             'schemas')
         page = _USERS.read_text(encoding='utf-8')
@@ -114,7 +114,7 @@ class UsersPageTest(base.TestCase):
                 (_USERS.parent / path).resolve().read_bytes())
             self.assertRegex(page, rf'\n``{name}``  ')
 
-    def test_the_calls_of_the_page_work(self):
+    def test_code_blocks_of_the_page_run(self):
         take, load = blocks(_USERS, 'python')
         names = {}
         exec(load, names)
@@ -128,14 +128,14 @@ class UsersPageTest(base.TestCase):
             {'payload': {'usermsg_object.data': {
                 'id': ident, 'sequence': int(sequence)}}}
             for ident, sequence in ('a1', 'a1', 'b1', 'a2', 'a1', 'a2', 'b2')]
-        for each in late:
-            names['take'](each)
+        for body in late:
+            names['take'](body)
         self.assertEqual([late[0], late[2], late[3], late[6]], handled)
 
 
 class DevelopersPageTest(base.TestCase):
 
-    def test_the_calls_of_the_page_work(self):
+    def test_code_blocks_of_the_page_run(self):
         configured = self.runtime(
             notifications={'image_properties': 'os_distro'},
             oslo_messaging_notifications={'driver': 'log'})
@@ -155,16 +155,16 @@ class DevelopersPageTest(base.TestCase):
 
         table = models.outbox
         with configured.db.reader() as connection:
-            told = connection.execute(sa.select(
+            rows = connection.execute(sa.select(
                 table.c.event_type, table.c.priority, table.c.subject,
                 table.c.content).order_by(table.c.id)).all()
         self.assertEqual([
             ('image.create', 'INFO', IMAGE), ('image.prepare', 'INFO', IMAGE),
             ('image.upload', 'INFO', IMAGE), ('image.activate', 'INFO', IMAGE),
             ('image.delete', 'ERROR', IMAGE), ('image.send', 'INFO', IMAGE)],
-            [tuple(row[:3]) for row in told])
+            [tuple(row[:3]) for row in rows])
         self.assertEqual({'os_distro': 'cirros'},
-                         json.loads(told[0].content)['properties'])
+                         json.loads(rows[0].content)['properties'])
         self.assertEqual(('active', 6), tuple(
-            json.loads(told[3].content)[name] for name in ('status', 'size')))
-        self.assertIn('in use', told[4].content)
+            json.loads(rows[3].content)[name] for name in ('status', 'size')))
+        self.assertIn('in use', rows[4].content)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The published schemas say what is really sent."""
+"""Validation of real notifications against the published schemas."""
 
 import datetime
 import json
@@ -24,7 +24,7 @@ _ALL = ('INFO', 'WARN', 'ERROR')
 
 
 def schemas():
-    """Event type -> its schema, of all that are published."""
+    """Return all published schemas, by event type."""
     return {path.stem: json.loads(path.read_text(encoding='utf-8'))
             for path in (_PACKAGE / 'notifications' / 'schemas').iterdir()}
 
@@ -45,22 +45,22 @@ class SchemaTest(images.TestCase):
     def is_valid(self, body):
         return self.validators[body['event_type']].is_valid(body)
 
-    def one_of_each(self):
-        """A notification of each type and form, with all that can be."""
-        found = {}
+    def unique_bodies(self):
+        """Return one notification of each event type and payload type."""
+        unique = {}
         for body in self.bodies():
-            found.setdefault(
+            unique.setdefault(
                 (body['event_type'], type(body['payload'])), body)
-        return found.values()
+        return unique.values()
 
     def bodies(self):
-        """At least one real notification of each type and priority."""
+        """Return real notifications of each event type and priority."""
         full = {
             **images.METADATA, 'size': 65536, 'virtual_size': 65536,
             'checksum': '79e89d497098889a5bb7b7c427334e5d',
             'tags': ['one', 'two'], 'deleted': True,
             'deleted_at': images.TIME, 'visibility': 'public'}
-        # Of the rest there is nothing, which must be permitted too.
+        # Without optional attributes, which must be valid too.
         empty = {name: images.METADATA[name] for name in (
             'id', 'status', 'created_at', 'updated_at')}
         for metadata in (full, empty):
@@ -88,11 +88,11 @@ class SchemaTest(images.TestCase):
                     event_type, notification_body.of_message(
                         event_type, message.Message.from_row(row),
                         self.configured.catalogue), row[0]))
-        # As they arrive.
+        # In the form in which they arrive.
         return [json.loads(json.dumps(sent.body()))
                 for sent in self.sink.sent]
 
-    def test_they_are_made_of_the_objects(self):
+    def test_schemas_equal_the_generated_ones(self):
         tool = runpy.run_path(str(_TOOL))
         tool['write'](self.home)
         self.assertEqual(
@@ -101,13 +101,13 @@ class SchemaTest(images.TestCase):
              for path in self.home.glob('*.json')},
             'run tools/notification_schemas.py')
 
-    def test_they_are_schemas(self):
+    def test_schemas_are_valid_json_schemas(self):
         self.assertEqual(10, len(self.schemas))
         for event_type, schema in self.schemas.items():
             jsonschema.Draft202012Validator.check_schema(schema)
             self.assertEqual(event_type, schema['title'])
 
-    def test_each_has_all_fields_of_its_object(self):
+    def test_schemas_have_all_fields_of_their_objects(self):
         for event_type, schema in self.schemas.items():
             if event_type in (image.SEND, image.DELETE):
                 continue
@@ -126,7 +126,7 @@ class SchemaTest(images.TestCase):
                 types = payload['properties'][name]['type']
                 self.assertEqual(field.nullable, 'null' in types, name)
 
-    def test_what_is_sent_is_valid(self):
+    def test_sent_notifications_are_valid(self):
         bodies = self.bodies()
         for body in bodies:
             self.assertEqual([], self.errors(body), body)
@@ -136,11 +136,11 @@ class SchemaTest(images.TestCase):
              if event_type.startswith('image') or priority == 'INFO'},
             {(body['event_type'], body['priority']) for body in bodies})
 
-    def test_what_a_transport_adds_is_valid(self):
+    def test_attributes_added_by_transports_are_valid(self):
         for body in self.bodies():
             self.assertEqual([], self.errors({**body, '_unique_id': 'x'}))
 
-    def test_the_payload_goes_with_the_priority(self):
+    def test_payload_with_another_priority_is_invalid(self):
         bodies = self.bodies()
         for body in bodies:
             event_type = body['event_type']
@@ -157,29 +157,29 @@ class SchemaTest(images.TestCase):
                     [], self.errors({**body, 'priority': priority}),
                     (body, priority))
 
-    def test_what_lacks_a_key_or_has_another_one_is_not_valid(self):
-        for body in self.one_of_each():
+    def test_missing_or_additional_key_is_invalid(self):
+        for body in self.unique_bodies():
             for path in keys(body):
                 if 'properties' in path[:-1]:
-                    continue  # nobody knows their names
-                broken, parent = at(body, path)
+                    continue  # their names are arbitrary
+                changed, parent = at(body, path)
                 parent['location'] = 'file:///var/lib/images'
-                self.assertFalse(self.is_valid(broken), path)
+                self.assertFalse(self.is_valid(changed), path)
                 if path != ['event_type']:
-                    broken, parent = at(body, path)
+                    changed, parent = at(body, path)
                     del parent[path[-1]]
-                    self.assertFalse(self.is_valid(broken), path)
+                    self.assertFalse(self.is_valid(changed), path)
 
-    def test_a_value_of_another_type_is_not_valid(self):
-        for body in self.one_of_each():
+    def test_value_of_another_type_is_invalid(self):
+        for body in self.unique_bodies():
             for path in keys(body):
                 if path == ['event_type']:
                     continue
                 _same, parent = at(body, path)
                 for wrong in self.others(parent[path[-1]]):
-                    broken, parent = at(body, path)
+                    changed, parent = at(body, path)
                     parent[path[-1]] = wrong
-                    self.assertFalse(self.is_valid(broken), (path, wrong))
+                    self.assertFalse(self.is_valid(changed), (path, wrong))
 
     def others(self, value):
         yield from (1.5, [1])
@@ -192,29 +192,29 @@ class SchemaTest(images.TestCase):
         elif value is not None:
             yield 'x'
 
-    def test_what_is_too_long_is_not_valid(self):
+    def test_too_long_value_is_invalid(self):
         unbounded = {'event_type', 'priority', 'user_message', 'payload'}
-        for body in self.one_of_each():
+        for body in self.unique_bodies():
             for path in keys(body):
-                broken, parent = at(body, path)
+                changed, parent = at(body, path)
                 if (isinstance(parent[path[-1]], str) and
                         path[-1] not in unbounded):
                     parent[path[-1]] += 'x' * 256
-                    self.assertFalse(self.is_valid(broken), path)
+                    self.assertFalse(self.is_valid(changed), path)
 
-    def test_a_time_of_another_form_is_not_valid(self):
+    def test_time_in_another_format_is_invalid(self):
         now = datetime.datetime.now(datetime.timezone.utc)
-        for body in self.one_of_each():
+        for body in self.unique_bodies():
             for path in keys(body):
                 if path[-1].endswith('_at') or path == ['timestamp']:
                     for wrong in (now.isoformat()[:-6], 'now', ''):
-                        broken, parent = at(body, path)
+                        changed, parent = at(body, path)
                         parent[path[-1]] = wrong
-                        self.assertFalse(self.is_valid(broken), path)
+                        self.assertFalse(self.is_valid(changed), path)
 
 
 def keys(value, path=()):
-    """The path of every key of nested dicts."""
+    """Iterate over the paths of all keys of nested dicts."""
     for name, inner in value.items():
         yield [*path, name]
         if isinstance(inner, dict):
@@ -222,7 +222,7 @@ def keys(value, path=()):
 
 
 def at(body, path):
-    """(a copy, the dict in it in which the last key of a path is)."""
+    """Return (a copy, the dict in it that has the last key of a path)."""
     body = json.loads(json.dumps(body))
     parent = body
     for name in path[:-1]:

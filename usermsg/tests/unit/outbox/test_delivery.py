@@ -77,7 +77,7 @@ class TestDelivery(base.TestCase):
             self.assertFalse(one.works)
             results, error = self.deliver(one, *entries)
             self.assertEqual(failure_policy.PROBES, len(results))
-            driver.judge = lambda body: None
+            driver.on_notify = lambda body: None
             results, error = self.deliver(one, *entries)
             self.assertEqual(failure_policy.PROBES, len(results))
             self.assertIsNone(error)

@@ -59,7 +59,7 @@ class TestCase(base.TestCase):
     def rounds(self, one, number=1):
         """Rounds, each after every pause; whether the last was good."""
         for _ in range(number):
-            drivers.clear_pauses(self.db)
+            drivers.clear_backoff(self.db)
             good = False
             with contextlib.suppress(relay.Unavailable):
                 one.run_once(self.stop)
@@ -99,7 +99,7 @@ class TestOrder(TestCase):
             one = self.relay(driver)
             self.rounds(one, 3)
             self.assertEqual([put[1]], driver.ids())
-            driver.judge = failing()
+            driver.on_notify = failing()
             self.rounds(one)
             self.assertEqual([put[1], put[0], put[2]], driver.ids())
 
@@ -123,7 +123,7 @@ class TestFailure(TestCase):
         for kind in (drivers.Driver, drivers.Window):
             driver = kind(failing(1, error=errors.Rejected))
             if kind is drivers.Window:
-                driver = kind(driver.judge, together=False)
+                driver = kind(driver.on_notify, together=False)
             put = self.put(*(drivers.entry(number) for number in range(3)))
             self.assertTrue(self.rounds(self.relay(driver)))
             self.assertEqual([put[0], put[2]], driver.ids())
@@ -151,7 +151,7 @@ class TestFailure(TestCase):
     def each_fifth(self, driver):
         self.use(max_attempts=2)
         bad = range(0, 250, 5)
-        driver.judge = failing(*bad)
+        driver.on_notify = failing(*bad)
         put = self.put(*(drivers.entry(number) for number in range(250)))
         poison = put[::5]
         innocent = set(put) - set(poison)
@@ -213,7 +213,7 @@ class TestFailure(TestCase):
             self.assertEqual([(ident, 0, 0) for ident in put], [
                 (each.id, each.set_aside, each.attempts)
                 for each in self.left()])
-            driver.judge = failing()
+            driver.on_notify = failing()
             self.rounds(one)
             self.assertEqual(sorted(put), sorted(driver.ids()))
 

@@ -9,7 +9,7 @@ from usermsg.tests.fixtures import processes
 
 
 class Client:
-    """Keeps the futures of what it is to send."""
+    """Client that keeps the futures of submitted messages."""
 
     def __init__(self):
         self.sent = []
@@ -41,19 +41,19 @@ class ConfirmingDriverTest(base.TestCase):
         self.client = Client()
 
     def driver(self, *topics, timeout=60):
-        client = self.client  # else the driver would be kept by the test
+        client = self.client  # else the factory would refer to the test
         driver = Driver(None, topics, None)
         driver.use(lambda: client, timeout, drain_timeout=7)
         return driver
 
-    def test_a_notification_is_sent_to_each_topic(self):
+    def test_submit_sends_to_each_topic(self):
         future = self.driver('a', 'b').submit({}, {}, 'INFO')
         for sent in self.client.sent:
             self.assertFalse(future.done())
             sent.set_result(None)
         self.assertIsNone(future.result(60))
 
-    def test_an_unconfirmed_notification_is_cancelled_in_the_end(self):
+    def test_unconfirmed_notification_is_cancelled_after_timeout(self):
         driver = self.driver('a', 'b', timeout=0.1)
         error = self.assertRaises(
             errors.NotDelivered, driver.notify, {}, {}, 'INFO')
@@ -61,13 +61,13 @@ class ConfirmingDriverTest(base.TestCase):
         self.assertEqual([True, True],
                          [sent.cancelled() for sent in self.client.sent])
 
-    def test_a_topic_without_room_fails_after_the_others_are_sent(self):
+    def test_topic_without_room_fails_after_sending_the_others(self):
         future = self.driver('a', 'full').submit({}, {}, 'INFO')
         self.assertFalse(future.done())
         self.client.sent[0].set_result(None)
         self.assertEqual('no room', str(future.exception(60)))
 
-    def test_close_drains_once_and_ends(self):
+    def test_close_drains_once(self):
         driver = self.driver('a')
         driver.submit({}, {}, 'INFO')
         driver.close()
@@ -76,7 +76,7 @@ class ConfirmingDriverTest(base.TestCase):
         self.assertIn('closed', str(
             driver.submit({}, {}, 'INFO').exception(60)))
 
-    def test_a_driver_without_users_is_closed(self):
+    def test_unreferenced_driver_is_closed(self):
         driver = self.driver('a')
         driver.submit({}, {}, 'INFO')
         del driver
@@ -93,33 +93,33 @@ class CloseableClient:
         self.closed.append(timeout)
 
 
-class PerProcessTest(base.TestCase):
+class ProcessClientsTest(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.clients = confirming.PerProcess('test', CloseableClient)
+        self.clients = confirming.ProcessClients('test', CloseableClient)
 
-    def test_a_process_keeps_its_client(self):
+    def test_client_is_created_once_per_process(self):
         self.assertIs(self.clients.client(), self.clients.client())
 
-    def test_a_child_has_another_client(self):
-        own = self.clients.client()
+    def test_forked_child_has_another_client(self):
+        client = self.clients.client()
         self.assertEqual(0, processes.run_in_fork(
-            lambda: self.assertIsNot(own, self.clients.client())))
-        self.assertIs(own, self.clients.client())
+            lambda: self.assertIsNot(client, self.clients.client())))
+        self.assertIs(client, self.clients.client())
 
-    def test_a_child_does_not_close_the_client_of_its_parent(self):
-        own = self.clients.client()
+    def test_forked_child_keeps_the_client_of_its_parent_open(self):
+        client = self.clients.client()
 
         def close():
             self.clients.close(1)
-            self.assertEqual([], own.closed)
+            self.assertEqual([], client.closed)
 
         self.assertEqual(0, processes.run_in_fork(close))
 
-    def test_closed_has_no_client_any_more(self):
-        own = self.clients.client()
+    def test_client_after_close_raises_not_delivered(self):
+        client = self.clients.client()
         self.clients.close(5)
-        self.assertEqual([5], own.closed)
+        self.assertEqual([5], client.closed)
         error = self.assertRaises(errors.NotDelivered, self.clients.client)
-        self.assertEqual('test: the driver was closed.', str(error))
+        self.assertEqual('test: the driver is closed.', str(error))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several notifications as one, and what goes with each."""
+"""Tests of combined futures of deliveries."""
 
 from concurrent import futures
 
@@ -9,40 +9,40 @@ from usermsg.notifications.drivers import delivery
 from usermsg.notifications import errors
 
 
-class TestTogether(testtools.TestCase):
+class TestCombine(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.sent = [futures.Future() for _ in range(3)]
+        self.futures = [futures.Future() for _ in range(3)]
 
-    def test_it_is_done_when_all_are(self):
-        whole = delivery.together(self.sent)
-        for each in self.sent:
-            self.assertFalse(whole.done())
-            each.set_result(None)
-        self.assertIsNone(whole.result(0))
+    def test_combined_future_is_done_when_all_are(self):
+        combined = delivery.combine(self.futures)
+        for future in self.futures:
+            self.assertFalse(combined.done())
+            future.set_result(None)
+        self.assertIsNone(combined.result(0))
 
-    def test_what_helps_by_trying_again_counts_most(self):
-        whole = delivery.together(self.sent)
-        self.sent[0].set_exception(errors.Rejected('large'))
-        self.sent[1].set_exception(errors.NotDelivered('away'))
-        self.assertFalse(whole.done())
-        self.sent[2].set_result(None)
-        self.assertIs(errors.NotDelivered, type(whole.exception(0)))
+    def test_temporary_error_takes_precedence_over_rejected(self):
+        combined = delivery.combine(self.futures)
+        self.futures[0].set_exception(errors.Rejected('large'))
+        self.futures[1].set_exception(errors.NotDelivered('no connection'))
+        self.assertFalse(combined.done())
+        self.futures[2].set_result(None)
+        self.assertIs(errors.NotDelivered, type(combined.exception(0)))
 
-    def test_it_is_cancelled_with_all_that_can_be(self):
-        self.sent[0].set_running_or_notify_cancel()
-        whole = delivery.together(self.sent)
-        self.assertTrue(whole.cancel())
+    def test_cancel_cancels_all_futures_not_in_flight(self):
+        self.futures[0].set_running_or_notify_cancel()
+        combined = delivery.combine(self.futures)
+        self.assertTrue(combined.cancel())
         self.assertEqual([False, True, True],
-                         [each.cancelled() for each in self.sent])
-        self.sent[0].set_result(None)
-        self.assertTrue(whole.cancelled())
+                         [future.cancelled() for future in self.futures])
+        self.futures[0].set_result(None)
+        self.assertTrue(combined.cancelled())
 
-    def test_some_may_be_done_before(self):
-        for each in self.sent:
-            each.set_result(None)
-        self.assertIsNone(delivery.together(self.sent).result(0))
+    def test_combine_of_done_futures_is_done(self):
+        for future in self.futures:
+            future.set_result(None)
+        self.assertIsNone(delivery.combine(self.futures).result(0))
 
-    def test_one_is_itself(self):
-        self.assertIs(self.sent[0], delivery.together(self.sent[:1]))
+    def test_combine_of_one_future_returns_it(self):
+        self.assertIs(self.futures[0], delivery.combine(self.futures[:1]))

@@ -8,47 +8,48 @@ from usermsg.notifications.drivers import io_thread
 from usermsg.notifications import errors
 from usermsg.tests import base
 
-_LONG = 60  # seconds: far more than it may take
+_TIMEOUT = 60  # seconds, far more than necessary
 
 
 class Client(io_thread.ThreadedClient):
-    """Confirms what it gets, while it may."""
+    """Client that confirms its deliveries while ``confirming`` is set."""
 
     def __init__(self, capacity=100):
         super().__init__('test', capacity)
         self.sent = []
-        self.problems = []
-        self.defects = []
-        self.recovery_defects = []
-        self.may = threading.Event()
-        self.may.set()
-        self.turns = 0
-        self.left = False
+        self.recovered = []
+        self.errors = []
+        self.recovery_errors = []
+        self.confirming = threading.Event()
+        self.confirming.set()
+        self.iterations = 0
+        self.disconnected = False
 
-    def turn(self):
-        self.turns += 1
-        if self.defects:
-            raise self.defects.pop()
-        while self.inbox and self.may.is_set():
-            job = self.inbox.popleft()
-            if job.start():
-                self.sent.append(job)
-            self.finish(job)
-        # As long as it may not, it has no broker that would wake it.
-        return math.inf if self.may.is_set() else time.monotonic() + 0.01
+    def run_once(self):
+        self.iterations += 1
+        if self.errors:
+            raise self.errors.pop()
+        while self.inbox and self.confirming.is_set():
+            item = self.inbox.popleft()
+            if item.start():
+                self.sent.append(item)
+            self.finish(item)
+        # While it isn't confirming, no broker would wake the thread.
+        return (math.inf if self.confirming.is_set()
+                else time.monotonic() + 0.01)
 
-    def broken(self, error):
-        self.problems.append(error)
-        if self.recovery_defects:
-            raise self.recovery_defects.pop()
+    def recover(self, error):
+        self.recovered.append(error)
+        if self.recovery_errors:
+            raise self.recovery_errors.pop()
 
-    def leave(self):
-        self.left = True
+    def disconnect(self):
+        self.disconnected = True
 
     def submit(self, size=1, deadline=0.0):
-        job = delivery.Delivery(size, math.inf)
-        self.put(job, deadline)
-        return job
+        item = delivery.Delivery(size, math.inf)
+        self.put(item, deadline)
+        return item
 
 
 class TestThreadedClient(base.TestCase):
@@ -64,19 +65,19 @@ class TestThreadedClient(base.TestCase):
 
     def test_deliveries_keep_their_order(self):
         client = self.client()
-        jobs = [client.submit() for _ in range(100)]
-        for job in jobs:
-            self.assertIsNone(job.future.result(_LONG))
-        self.assertEqual(jobs, client.sent)
+        items = [client.submit() for _ in range(100)]
+        for item in items:
+            self.assertIsNone(item.future.result(_TIMEOUT))
+        self.assertEqual(items, client.sent)
 
-    def test_deliveries_of_many_threads_each_wake_it(self):
+    def test_deliveries_of_many_threads_wake_the_thread(self):
         client = self.client()
         failures = []
 
         def put():
             try:
                 for _ in range(500):
-                    client.submit().future.result(_LONG)
+                    client.submit().future.result(_TIMEOUT)
             except Exception as error:
                 failures.append(error)
 
@@ -84,96 +85,97 @@ class TestThreadedClient(base.TestCase):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(_LONG)
+            thread.join(_TIMEOUT)
         self.assertEqual([], failures)
         self.assertEqual(4000, len(client.sent))
 
-    def test_without_deliveries_it_has_no_turns(self):
+    def test_idle_thread_does_not_poll(self):
         client = self.client()
-        client.submit().future.result(_LONG)
+        client.submit().future.result(_TIMEOUT)
         time.sleep(0.5)
-        self.assertLess(client.turns, 5)
+        self.assertLess(client.iterations, 5)
 
-    def test_a_full_inbox_refuses_without_a_deadline(self):
+    def test_full_inbox_without_a_deadline_raises_not_delivered(self):
         client = self.client(capacity=2)
-        client.may.clear()
-        jobs = [client.submit(), client.submit()]
-        self.assertEqual('test: 2 notifications are waiting already.',
+        client.confirming.clear()
+        items = [client.submit(), client.submit()]
+        self.assertEqual('test: 2 notifications are pending already.',
                          self.refusal(client))
-        self.assertEqual('test: 2 notifications are waiting already.',
+        self.assertEqual('test: 2 notifications are pending already.',
                          self.refusal(client, deadline=time.monotonic() + .1))
-        client.may.set()
-        client.close(_LONG)
-        for job in jobs:
-            self.assertIsNone(job.future.result(_LONG))
+        client.confirming.set()
+        client.close(_TIMEOUT)
+        for item in items:
+            self.assertIsNone(item.future.result(_TIMEOUT))
 
-    def test_too_many_bytes_are_refused(self):
+    def test_too_many_pending_bytes_raise_not_delivered(self):
         client = self.client()
-        client.may.clear()
+        client.confirming.clear()
         client.submit(size=200 * 1024 * 1024)
-        self.assertIn('1 notifications are waiting',
+        self.assertIn('1 notifications are pending',
                       self.refusal(client, size=100 * 1024 * 1024))
         client.submit(size=10 * 1024 * 1024)
 
-    def test_room_that_comes_before_the_deadline_is_used(self):
+    def test_delivery_waits_for_room_until_the_deadline(self):
         client = self.client(capacity=1)
-        client.may.clear()
+        client.confirming.clear()
         first = client.submit()
-        confirm = threading.Timer(0.1, client.may.set)
+        confirm = threading.Timer(0.1, client.confirming.set)
         confirm.start()
         self.addCleanup(confirm.join)
-        second = client.submit(deadline=time.monotonic() + _LONG)
+        second = client.submit(deadline=time.monotonic() + _TIMEOUT)
         self.assertTrue(first.done)
-        self.assertIsNone(second.future.result(_LONG))
+        self.assertIsNone(second.future.result(_TIMEOUT))
 
-    def test_a_defect_ends_neither_thread_nor_deliveries(self):
+    def test_unexpected_error_keeps_thread_and_deliveries(self):
         client = self.client()
-        defect = RuntimeError('a defect')
-        client.defects.append(defect)
-        self.assertIsNone(client.submit().future.result(_LONG))
-        self.assertEqual([defect], client.problems)
+        error = RuntimeError('an error')
+        client.errors.append(error)
+        self.assertIsNone(client.submit().future.result(_TIMEOUT))
+        self.assertEqual([error], client.recovered)
 
-    def test_a_defect_of_the_recovery_ends_neither_thread_nor_deliveries(self):
+    def test_error_in_recovery_keeps_thread_and_deliveries(self):
         client = self.client()
-        defect = RuntimeError('a defect')
-        client.defects.append(defect)
-        client.recovery_defects.append(RuntimeError('secret'))
+        error = RuntimeError('an error')
+        client.errors.append(error)
+        client.recovery_errors.append(RuntimeError('secret'))
         with self.assertLogs() as log:
-            self.assertIsNone(client.submit().future.result(_LONG))
-        self.assertEqual([defect], client.problems)
+            self.assertIsNone(client.submit().future.result(_TIMEOUT))
+        self.assertEqual([error], client.recovered)
         self.assertIn('test: ', log.output[0])
         self.assertNotIn('secret', log.output[0])
 
-    def test_cancelled_is_not_sent(self):
+    def test_cancelled_delivery_is_not_sent(self):
         client = self.client()
-        client.may.clear()
+        client.confirming.clear()
         cancelled = client.submit()
         self.assertTrue(cancelled.future.cancel())
-        client.may.set()
+        client.confirming.set()
         other = client.submit()
-        self.assertIsNone(other.future.result(_LONG))
+        self.assertIsNone(other.future.result(_TIMEOUT))
         self.assertEqual([other], client.sent)
 
-    def test_close_gives_pending_deliveries_some_time(self):
+    def test_close_fails_pending_deliveries_after_timeout(self):
         client = self.client()
-        client.may.clear()
-        job = client.submit()
+        client.confirming.clear()
+        item = client.submit()
         client.close(0.05)
         self.assertEqual(
-            'test: the driver was closed before it was confirmed.',
-            str(job.future.exception(_LONG)))
-        self.assertTrue(client.left)
-        self.assertEqual('test: the process ends.', self.refusal(client))
+            'test: the driver was closed before the broker confirmed the '
+            'notification.',
+            str(item.future.exception(_TIMEOUT)))
+        self.assertTrue(client.disconnected)
+        self.assertEqual('test: the driver is closed.', self.refusal(client))
 
-    def test_close_ends_with_the_last_pending_delivery(self):
+    def test_close_returns_after_the_last_pending_delivery(self):
         client = self.client()
-        client.may.clear()
-        job = client.submit()
+        client.confirming.clear()
+        item = client.submit()
         closing = threading.Thread(
-            target=client.close, args=(2 * _LONG,))
+            target=client.close, args=(2 * _TIMEOUT,))
         closing.start()
-        client.may.set()
-        self.assertIsNone(job.future.result(_LONG))
-        # Not when its time is over.
-        closing.join(_LONG)
+        client.confirming.set()
+        self.assertIsNone(item.future.result(_TIMEOUT))
+        # Before the timeout of close().
+        closing.join(_TIMEOUT)
         self.assertFalse(closing.is_alive())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which configurations of drivers are refused, and in which words."""
+"""Tests of refused driver configurations, and of their errors."""
 
 from usermsg import config
 from usermsg import exception
@@ -10,14 +10,14 @@ SECRET = 'S3C'
 OWN = '[oslo_messaging_notifications] transport_url: '
 
 
-class StrategiesTest(base.TestCase):
+class DriversTest(base.TestCase):
 
     def conf(self, **groups):
         return config.load_config(
             ['--config-file', self.config_file(**groups)])
 
     def refused(self, load=loader.load, **groups):
-        """In which words."""
+        """Return the reason of the refusal."""
         error = self.assertRaises(
             exception.ConfigurationError, load, self.conf(**groups))
         self.assertNotIn(SECRET, str(error))
@@ -26,7 +26,7 @@ class StrategiesTest(base.TestCase):
                         error.__context__ is None)
         return str(error)
 
-    def test_an_address_that_cannot_be_used_is_not_repeated(self):
+    def test_invalid_transport_url_is_refused_without_its_value(self):
         for url in (
                 'rabbit://u:S3C/RET@h/', 'rabbit://u:S3C?RET@h/',
                 'rabbit://u:S3C#RET@h/', 'rabbit://u:[S3CRET@h/',
@@ -36,30 +36,30 @@ class StrategiesTest(base.TestCase):
                 'rabbit://h?rabbit_login_method=S3CRET',
                 'rabbit://h?S3CRET=1', 'pigeon://u:S3CRET@h/'):
             for driver in ('rabbit', 'messagingv2', 'logging'):
-                words = self.refused(oslo_messaging_notifications={
+                reason = self.refused(oslo_messaging_notifications={
                     'driver': driver, 'transport_url': url})
-                self.assertTrue(words.startswith(OWN), (url, words))
-                self.assertIn('a / or @ must be written as %2F or %40', words)
+                self.assertTrue(reason.startswith(OWN), (url, reason))
+                self.assertIn('/ and @ must be written as %2F and %40', reason)
 
-    def test_the_address_of_everything_is_named_where_it_counts(self):
-        words = self.refused(
+    def test_default_transport_url_is_named_if_used(self):
+        reason = self.refused(
             DEFAULT={'transport_url': 'rabbit://u:S3C/RET@h/'},
             oslo_messaging_notifications={'driver': 'rabbit'})
-        self.assertTrue(words.startswith('[DEFAULT] transport_url: '), words)
+        self.assertTrue(reason.startswith('[DEFAULT] transport_url: '), reason)
 
-    def test_the_module_that_a_transport_lacks_is_named(self):
-        words = self.refused(oslo_messaging_notifications={
+    def test_missing_module_of_a_transport_is_named(self):
+        reason = self.refused(oslo_messaging_notifications={
             'driver': 'messagingv2', 'transport_url': 'kafka://u:S3CRET@h'})
         self.assertEqual(
             f'{OWN}its driver cannot be loaded: the module "confluent_kafka" '
-            'cannot be imported.', words)
+            'cannot be imported.', reason)
 
-    def test_options_that_rabbit_cannot_use_are_named(self):
+    def test_invalid_options_of_rabbit_are_named(self):
         for url, name in (
                 ('rabbit://h?ssl=true&ssl_version=S3CRET', 'ssl_version'),
                 ('rabbit://h?ssl=true&ssl_ca_file=/nowhere', 'ssl_ca_file'),
                 ('rabbit://h?rabbit_ha_queues=true&rabbit_quorum_queue=true',
                  'rabbit_ha_queues')):
-            words = self.refused(oslo_messaging_notifications={
+            reason = self.refused(oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': url})
-            self.assertIn(f'[oslo_messaging_rabbit] {name}', words)
+            self.assertIn(f'[oslo_messaging_rabbit] {name}', reason)

@@ -28,7 +28,7 @@ class LoggingDriverTest(base.TestCase):
     def setUp(self):
         super().setUp()
         self.logger = logging.getLogger(log.LOGGER)
-        # Only these handlers, as other tests have others.
+        # Isolated from handlers of other tests.
         self.addCleanup(setattr, self.logger, 'propagate', True)
         self.addCleanup(setattr, self.logger, 'handlers', [])
         self.logger.propagate = False
@@ -43,54 +43,54 @@ class LoggingDriverTest(base.TestCase):
         body = notification.Notification('image.send', '').body()
         self.driver.notify({}, {**body, 'payload': payload}, priority, -1)
 
-    def test_levels_of_loggers_do_not_count(self):
+    def test_level_of_the_logger_is_ignored(self):
         self.addCleanup(self.logger.setLevel, self.logger.level)
         self.logger.setLevel(logging.CRITICAL)
         handler = self.handle()
         self.notify(priority='DEBUG')
         self.assertEqual(['DEBUG'], [level for level, _ in handler.lines])
 
-    def test_levels_of_handlers_count(self):
+    def test_level_of_the_handler_is_respected(self):
         quiet, handler = self.handle(level=logging.ERROR), self.handle()
         self.notify()
         self.assertEqual((0, 1), (len(quiet.lines), len(handler.lines)))
 
-    def test_what_a_handler_cannot_write_is_not_delivered(self):
+    def test_handler_failure_raises_not_delivered(self):
         self.handle(OSError(28, 'No space left on device'))
         handler = self.handle()
         error = self.assertRaises(errors.NotDelivered, self.notify)
         self.assertEqual('logging: No space left on device', str(error))
         self.assertEqual(1, len(handler.lines))
 
-    def test_handlers_stay_as_they_were(self):
-        handler = self.handle(ValueError('what it holds'))
+    def test_handle_error_is_restored_after_a_failure(self):
+        handler = self.handle(ValueError('the payload'))
         error = self.assertRaises(errors.NotDelivered, self.notify)
         self.assertEqual('logging: ValueError', str(error))
         self.assertEqual(logging.Handler.handleError,
                          handler.handleError.__func__)
 
-    def test_without_a_log_nothing_is_delivered(self):
+    def test_logger_without_handlers_raises_not_delivered(self):
         self.assertRaises(errors.NotDelivered, self.notify)
         self.handle(level=logging.ERROR)
         self.assertRaises(errors.NotDelivered, self.notify)
 
-    def test_what_no_handler_takes_is_not_delivered(self):
-        deaf = self.handle()
-        deaf.addFilter(lambda record: False)
+    def test_filtered_record_raises_not_delivered(self):
+        filtered = self.handle()
+        filtered.addFilter(lambda record: False)
         self.logger.addHandler(logging.NullHandler())
         error = self.assertRaises(errors.NotDelivered, self.notify)
         self.assertIn(log.LOGGER, str(error))
         self.assertIn('log_config_append', str(error))
-        self.assertEqual([], deaf.lines)
+        self.assertEqual([], filtered.lines)
 
-    def test_one_that_takes_it_is_enough(self):
+    def test_one_accepting_handler_suffices(self):
         self.handle().addFilter(lambda record: False)
         handler = self.handle()
         self.logger.addHandler(logging.NullHandler())
         self.notify()
         self.assertEqual(1, len(handler.lines))
 
-    def test_filters_of_the_logger_count(self):
+    def test_filters_of_the_logger_are_respected(self):
         def reject(record):
             return False
 
@@ -100,7 +100,7 @@ class LoggingDriverTest(base.TestCase):
         self.assertRaises(errors.NotDelivered, self.notify)
         self.assertEqual([], handler.lines)
 
-    def test_what_json_cannot_hold_is_refused(self):
+    def test_payload_that_json_cannot_represent_is_rejected(self):
         handler = self.handle()
         circle = {}
         circle['circle'] = circle
@@ -109,7 +109,7 @@ class LoggingDriverTest(base.TestCase):
             self.assertNotIn('object', str(error))
         self.assertEqual([], handler.lines)
 
-    def test_nothing_of_a_payload_is_a_format(self):
+    def test_payload_is_not_used_as_a_format_string(self):
         handler = self.handle()
         self.notify('100 %s %(name)s {}')
         self.assertIn('100 %s %(name)s {}', handler.lines[0][1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver ``rabbit``, as far as no RabbitMQ is needed."""
+"""Tests of the driver ``rabbit`` that need no RabbitMQ."""
 
 from usermsg import exception
 from usermsg.tests.fixtures import rabbit_options
@@ -7,7 +7,7 @@ from usermsg.tests.fixtures import rabbit_options
 
 class TestOptions(rabbit_options.TestCase):
 
-    def test_an_invalid_value_is_named_with_its_file(self):
+    def test_invalid_option_is_named_with_its_file(self):
         for name, value in (('timeout', 'soon'), ('timeout', '0'),
                             ('max_in_flight', 'wide')):
             error = self.assertRaises(
