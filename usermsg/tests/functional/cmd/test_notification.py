@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage notification``, with a real RabbitMQ."""
+"""Tests of ``usermsg-manage notification``, with a real RabbitMQ."""
 
 import json
 import re
@@ -14,46 +14,47 @@ from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import servers
 
 
-class TestNotify(notification_case.TestCase):
+class TestSend(notification_case.TestCase):
 
-    def closed(self):
+    def unavailable_url(self):
         return (f'rabbit://usermsg:{notification_case.PASSWORD}@127.0.0.1:'
                 f'{servers.free_port()}/')
 
-    def test_nothing_is_configured(self):
+    def test_send_without_a_sending_driver_fails(self):
         for drivers in ((), ('noop',)):
             self.configure(*drivers)
             output, _errors = self.manage('notification', 'send', status=1)
             self.assertEqual(
-                '[oslo_messaging_notifications] driver names none that sends '
-                'anything (noop does not): nothing was sent.\n', output)
+                '[oslo_messaging_notifications] driver names no driver that '
+                'sends notifications (noop does not): nothing was sent.\n',
+                output)
         output, _errors = self.manage(
             'notification', 'send', '--driver', 'noop', status=1)
-        self.assertEqual('--driver names none that sends anything (noop does '
-                         'not): nothing was sent.\n', output)
+        self.assertEqual('--driver names no driver that sends notifications '
+                         '(noop does not): nothing was sent.\n', output)
 
-    def test_each_driver_says_what_became_of_it(self):
+    def test_send_prints_the_result_of_each_driver(self):
         log = self.home / 'service.log'
-        self.configure('rabbit', 'noop', 'logging', url=self.closed(),
+        self.configure('rabbit', 'noop', 'logging', url=self.unavailable_url(),
                        log_file=log)
         output, _errors = self.manage('notification', 'send', status=1)
         head, *lines = output.splitlines()
-        found = re.fullmatch(
+        matched = re.fullmatch(
             r'([0-9a-f-]{36}): usermsg\.test, INFO, from here', head)
-        self.assertIsNotNone(found, head)
-        # In the order in which they are loaded.
+        self.assertIsNotNone(matched, head)
+        # The drivers run in the order of loading.
         logged, sent_nothing, failed = sorted(lines)
         self.assertEqual('logging: delivered', logged)
         self.assertEqual('noop: sends nothing', sent_nothing)
         self.assertRegex(failed, r'^rabbit: failed: rabbit: 127\.0\.0\.1:\d+'
                                  r': .*refused$')
-        # Where the service would have written it, not among the output.
-        self.assertIn(found[1], log.read_text(encoding='utf-8'))
+        # In the log file of the service, not in the output.
+        self.assertIn(matched[1], log.read_text(encoding='utf-8'))
 
-    def test_a_log_that_goes_nowhere_delivers_nothing(self):
+    def test_send_without_a_log_handler_fails(self):
         log = self.home / 'service.log'
         for handler, status, expected in (
-                ('null', 1, 'logging: failed: logging: no log takes it; '),
+                ('null', 1, 'logging: failed: logging: no log handler accepts the notification; '),
                 ('file', 0, 'logging: delivered')):
             self.configure('logging', log_config_append=self.write(
                 'logging.conf', '\n'.join([
@@ -70,8 +71,8 @@ class TestNotify(notification_case.TestCase):
             self.assertIn(f'\n{expected}', output)
             self.assertEqual(status == 0, log.exists())
 
-    def test_what_is_sent_can_be_chosen(self):
-        self.configure('rabbit', url=self.closed())
+    def test_send_with_options_sends_the_given_notification(self):
+        self.configure('rabbit', url=self.unavailable_url())
         end = subprocess.run(
             [*notification_case.MANAGE, self.config, 'notification', 'send',
              '--driver', 'logging', '--event-type', 'image.delete',
@@ -81,22 +82,22 @@ class TestNotify(notification_case.TestCase):
         self.assertEqual(0, end.returncode, end)
         self.assertRegex(end.stdout, r': image\.delete, WARN, from here\n'
                                      r'logging: delivered\n$')
-        # There is no log file, so the service would write here.
+        # Without a log file, the service logs to standard error.
         sent = json.loads(re.search(r'\{.*\}', end.stderr)[0])
         self.assertEqual(('image.delete', 'WARN', {'id': 'an image'}), (
             sent['event_type'], sent['priority'], sent['payload']))
 
-    def test_a_driver_that_hides_failures_is_not_believed(self):
-        self.configure('messagingv2', url=self.closed(),
+    def test_send_with_a_driver_that_hides_failures_fails(self):
+        self.configure('messagingv2', url=self.unavailable_url(),
                        log_file=self.home / 'service.log')
         with open(self.config, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_rabbit]\nrabbit_retry_interval=1\n')
         output, _errors = self.manage('notification', 'send', status=1)
-        self.assertIn('\nmessagingv2: handed over; this driver does not say '
+        self.assertIn('\nmessagingv2: handed over; this driver does not report '
                       'whether it was delivered\n', output)
 
 
-class TestWithRabbitMQ(notification_case.TestCase):
+class TestWatch(notification_case.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -105,8 +106,8 @@ class TestWithRabbitMQ(notification_case.TestCase):
         self.addCleanup(self.vhost.delete)
         self.configure('rabbit', url=self.vhost.url('rabbit'))
 
-    def listen(self, *arguments):
-        """Begin to listen; returns the process."""
+    def watch(self, *arguments):
+        """Start "notification watch"; return the process."""
         process = subprocess.Popen(
             [*notification_case.MANAGE, self.config,
                 'notification', 'watch', *arguments],
@@ -124,7 +125,7 @@ class TestWithRabbitMQ(notification_case.TestCase):
         return process.returncode, output, errors
 
     def queues(self):
-        return {queue['name'] for queue in self.vhost.broker.ask(
+        return {queue['name'] for queue in self.vhost.broker.request(
             'GET', f'queues/{self.vhost.name}')}
 
     def publish(self, body, key='notifications.info'):
@@ -132,24 +133,24 @@ class TestWithRabbitMQ(notification_case.TestCase):
             connection.channel().basic_publish(
                 amqp.Message(body), 'openstack', key)
 
-    def test_what_notify_sends_is_listened_to_and_taken_from_nobody(self):
-        process = self.listen('--count', '1', '--format', 'json')
+    def test_watch_prints_copies_of_sent_notifications(self):
+        process = self.watch('--count', '1', '--format', 'json')
         output, _errors = self.manage(
             'notification', 'send', '--priority', 'ERROR')
         self.assertRegex(output, '\nrabbit: delivered\n$')
         status, line, _errors = self.end(process)
         self.assertEqual(0, status)
-        seen = json.loads(line)
-        self.assertEqual(output[:36], seen['message_id'])
+        shown = json.loads(line)
+        self.assertEqual(output[:36], shown['message_id'])
         self.assertEqual(
             {'message_id', 'publisher_id', 'event_type', 'priority',
-             'timestamp', 'payload'}, set(seen))
-        # It is there for who should have it, and nothing else is.
+             'timestamp', 'payload'}, set(shown))
+        # Its consumer can still read it, and no other queue exists.
         self.assertEqual({'notifications.error'}, self.queues())
         [kept] = self.vhost.read('notifications.error')
-        self.assertIn(seen['message_id'], kept.body)
+        self.assertIn(shown['message_id'], kept.body)
 
-    def test_messages_of_the_driver_qpid_are_shown(self):
+    def test_watch_prints_notifications_of_the_driver_qpid(self):
         broker = self.vhost.broker
         with open(self.config, 'a', encoding='utf-8') as stream:
             stream.write(f"""
@@ -161,7 +162,7 @@ allow_plain_without_tls = true
 connect_timeout = 60
 """)
         self.vhost.declare('audit', 'openstack', 'notifications.#')
-        process = self.listen('--count', '1', '--format', 'json')
+        process = self.watch('--count', '1', '--format', 'json')
         output, _errors = self.manage(
             'notification', 'send', '--driver', 'qpid')
         self.assertIn('\nqpid: delivered\n', output)
@@ -169,8 +170,8 @@ connect_timeout = 60
         self.assertEqual(0, status)
         self.assertEqual(output[:36], json.loads(line)['message_id'])
 
-    def test_nothing_stays_of_one_that_was_killed(self):
-        process = self.listen()
+    def test_killed_watch_leaves_no_queue(self):
+        process = self.watch()
         self.assertEqual(1, len(self.queues()))
         process.kill()
         process.wait()
@@ -179,10 +180,10 @@ connect_timeout = 60
             self.assertLess(time.monotonic(), end)
             time.sleep(0.05)
 
-    def test_what_anybody_sends_is_shown_or_said_to_be_none(self):
-        process = self.listen()
+    def test_watch_reports_messages_that_are_no_notifications(self):
+        process = self.watch()
         self.publish('no JSON')
-        self.publish('["no notification"]', 'notifications.odd')
+        self.publish('["no notification"]', 'notifications.other')
         self.publish(json.dumps({
             'message_id': 'an id', 'publisher_id': 'a\x1b[2Jhost',
             'event_type': 'x.y', 'priority': 'SAMPLE', 'timestamp': 'now',
@@ -195,30 +196,31 @@ connect_timeout = 60
         process.send_signal(signal.SIGINT)
         status, output, errors = self.end(process)
         self.assertEqual((0, ''), (status, output))
-        self.assertEqual(['Something came that is no notification, or longer '
-                          'than 16 MiB.'] * 2, errors.splitlines())
+        self.assertEqual(['Ignored a message that is not a notification, or '
+                          'is longer than 16 MiB.'] * 2, errors.splitlines())
 
-    def test_only_what_is_asked_for_is_shown_until_the_time_is_over(self):
-        process = self.listen('--topic', 'other', '--priority', 'warn',
+    def test_watch_with_filters_ends_after_the_timeout(self):
+        process = self.watch('--topic', 'other', '--priority', 'warn',
                               '--exchange', 'glance', '--timeout', '5',
                               '--count', '2')
         self.publish('{}')
         self.assertEqual((1, ''), self.end(process)[:2])
 
-    def test_it_goes_on_when_rabbitmq_is_back(self):
-        process = self.listen('--count', '1')
+    def test_watch_reconnects_after_a_connection_loss(self):
+        process = self.watch('--count', '1')
         self.vhost.broker.control(
             'close_all_connections', '--vhost', self.vhost.name, 'because')
         self.assertRegex(process.stderr.readline(),
-                         '^RabbitMQ is gone: .*because.* What is sent until ')
+                         '^Connection to RabbitMQ lost: .*because.* '
+                         'Notifications sent until ')
         self.assertRegex(process.stderr.readline(), '^Listening to ')
         self.manage('notification', 'send')
         status, output, _errors = self.end(process)
         self.assertEqual(0, status)
         self.assertIn(' INFO usermsg.test here ', output)
 
-    def test_whoever_reads_it_may_leave(self):
-        process = self.listen()
+    def test_watch_ends_when_its_output_is_closed(self):
+        process = self.watch()
         process.stdout.close()
         self.manage('notification', 'send')
         self.assertEqual(0, process.wait(120))
@@ -227,7 +229,7 @@ connect_timeout = 60
 
 class TestInput(notification_case.TestCase):
 
-    def test_what_cannot_be_is_named_by_its_option(self):
+    def test_send_with_an_invalid_option_names_it(self):
         self.configure('logging')
         for arguments, status, expected in (
                 (['--driver', 'pigeon'], 1,
@@ -235,9 +237,9 @@ class TestInput(notification_case.TestCase):
                 (['--event-type', ''], 2,
                  'argument --event-type: must not be empty.\n'),
                 (['--payload', '{"a'], 2,
-                 'argument --payload: it is not JSON (line 1, column 2)\n'),
+                 'argument --payload: not valid JSON (line 1, column 2)\n'),
                 (['--payload', 'NaN'], 2,
-                 'argument --payload: it is not JSON\n'),
+                 'argument --payload: not valid JSON\n'),
                 (['--priority', 'audit'], 2, 'argument --priority: '),
                 (['--event-type', 'x' * 65], 2, 'argument --event-type: ')):
             output, errors = self.manage(
@@ -245,12 +247,12 @@ class TestInput(notification_case.TestCase):
             self.assertEqual('', output)
             self.assertIn(expected, errors)
 
-    def test_why_it_cannot_listen_is_said_in_one_line(self):
+    def test_watch_without_a_broker_prints_one_line(self):
         port = servers.free_port()
         for drivers, url, expected in (
                 (['rabbit'],
                  f'rabbit://u:{notification_case.PASSWORD}@127.0.0.1:{port}/',
-                 rf'RabbitMQ cannot be used: 127\.0\.0\.1:{port}: .*refused'),
+                 rf'Cannot connect to RabbitMQ: 127\.0\.0\.1:{port}: .*refused'),
                 (['rabbit'], 'fake://',
                  r'\[oslo_messaging_notifications\] transport_url: .*fake.*'),
                 (['rabbit', 'qpid'], 'fake://',
@@ -270,13 +272,13 @@ class TestInput(notification_case.TestCase):
             self.assertRegex(
                 errors, '^qpid: servers of AMQP 1.0 are not supported by this '
                 'command. .*qpid-receive.*--driver rabbit.*\n$')
-        # With --driver rabbit it listens to RabbitMQ, whatever is configured.
+        # --driver rabbit overrides the configured driver.
         self.configure('qpid', url='rabbit://127.0.0.1:1/')
         _output, errors = self.manage(
             'notification', 'watch', '--driver', 'rabbit', status=1)
-        self.assertRegex(errors, '^RabbitMQ cannot be used: ')
+        self.assertRegex(errors, '^Cannot connect to RabbitMQ: ')
 
-    def test_so_is_what_cannot_be_parsed(self):
+    def test_watch_with_an_invalid_option_names_it(self):
         self.configure('rabbit')
         for option, value in (('--priority', 'x'), ('--topic', ''),
                               ('--timeout', '-1'), ('--count', '0'),

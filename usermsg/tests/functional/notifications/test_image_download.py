@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Downloads of images over HTTP, by real servers."""
+"""Tests of image downloads over HTTP, with real WSGI servers."""
 
 import queue
 import socket
@@ -16,7 +16,7 @@ from usermsg.notifications import image
 from usermsg.tests import base
 
 _BLOCK = bytes(64 * 1024)
-_BLOCKS = 1000  # more than sockets take without a reader
+_BLOCKS = 1000  # more than sockets buffer without a reader
 _SIZE = len(_BLOCK) * _BLOCKS
 _IMAGE = {'id': 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd', 'owner': 'red',
           'size': _SIZE}
@@ -27,7 +27,7 @@ class Sink(queue.Queue):
 
 
 class Service:
-    """Sends an image to whoever asks."""
+    """WSGI application that sends an image."""
 
     def __init__(self, sink):
         self._notifier = image.ImageNotifier(sink, loader.load(None))
@@ -58,55 +58,60 @@ class _Threaded(socketserver.ThreadingMixIn, simple_server.WSGIServer):
         pass
 
 
-def ask(address, number, size=None):
-    """Bytes of an answer; a size is when the client has enough."""
+def download(address, number, size=None):
+    """Request an image; return the number of bytes received.
+
+    :param size: the client disconnects after as many bytes, if given
+    """
     with socket.create_connection(address, timeout=60) as client:
         client.sendall(f'GET /{number} HTTP/1.0\r\n\r\n'.encode())
-        found = 0
-        while size is None or found < size:
+        received = 0
+        while size is None or received < size:
             data = client.recv(65536)
             if not data:
                 break
-            found += len(data)
+            received += len(data)
         if size is not None:
-            # What isn't read is thrown away, and the server told at once.
+            # Discard unread data and reset the connection, which the server
+            # notices at once.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
                               struct.pack('ii', 1, 0))
-        return found
+        return received
 
 
 class DownloadTests:
 
-    def told(self):
-        found = self.sink.get(timeout=60)
-        self.assertEqual('127.0.0.1', found.payload['destination_ip'])
-        return found.priority, found.payload['bytes_sent']
+    def next_result(self):
+        sent = self.sink.get(timeout=60)
+        self.assertEqual('127.0.0.1', sent.payload['destination_ip'])
+        return sent.priority, sent.payload['bytes_sent']
 
-    def test_a_whole_image(self):
-        ask(self.address, _BLOCKS)
-        self.assertEqual(('INFO', _SIZE), self.told())
+    def test_complete_download_is_info(self):
+        download(self.address, _BLOCKS)
+        self.assertEqual(('INFO', _SIZE), self.next_result())
 
-    def test_a_client_that_leaves(self):
-        ask(self.address, _BLOCKS, size=1000)
-        priority, sent = self.told()
+    def test_early_disconnection_is_an_error(self):
+        download(self.address, _BLOCKS, size=1000)
+        priority, sent = self.next_result()
         self.assertEqual('ERROR', priority)
         self.assertLess(sent, _SIZE)
 
-    def test_an_image_that_falls_short(self):
-        ask(self.address, 10)
-        self.assertEqual(('ERROR', 10 * len(_BLOCK)), self.told())
+    def test_incomplete_download_is_an_error(self):
+        download(self.address, 10)
+        self.assertEqual(('ERROR', 10 * len(_BLOCK)), self.next_result())
 
-    def test_many_at_once_are_told_each(self):
+    def test_concurrent_downloads_send_one_notification_each(self):
         numbers = (10, 20, 30, 40)
-        threads = [threading.Thread(target=ask, args=(self.address, number))
-                   for number in numbers]
+        threads = [
+            threading.Thread(target=download, args=(self.address, number))
+            for number in numbers]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         self.assertEqual(
             {('ERROR', number * len(_BLOCK)) for number in numbers},
-            {self.told() for _number in numbers})
+            {self.next_result() for _number in numbers})
 
 
 class WaitressTest(DownloadTests, base.TestCase):
@@ -114,23 +119,24 @@ class WaitressTest(DownloadTests, base.TestCase):
     def setUp(self):
         super().setUp()
         self.sink = Sink()
-        # Less than an image is buffered: it notices a client that leaves.
+        # The buffer is smaller than an image, so that the server notices a
+        # client that disconnects.
         server = waitress.create_server(
             Service(self.sink), host='127.0.0.1', port=0,
             outbuf_high_watermark=len(_BLOCK))
         self.addCleanup(server.close)
         self.addCleanup(server.task_dispatcher.shutdown)
         self.address = ('127.0.0.1', int(server.effective_port))
-        ended = threading.Event()
+        stopped = threading.Event()
 
         def serve():
-            while not ended.is_set():
+            while not stopped.is_set():
                 server.asyncore.loop(0.05, map=server._map, count=1)
 
         thread = threading.Thread(target=serve)
         thread.start()
         self.addCleanup(thread.join)
-        self.addCleanup(ended.set)
+        self.addCleanup(stopped.set)
 
 
 class WsgirefTest(DownloadTests, base.TestCase):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The example of an image store, as a process with real files."""
+"""Tests of the example image store, as a process with real files."""
 
 import hashlib
 import json
@@ -19,8 +19,8 @@ from usermsg.tests import base
 _EXAMPLE = base.ROOT / 'examples' / 'image_store.py'
 _DATA = b'0123456789abcdef' * 10_000
 
-_NO_ROOM = ('upload image data: The image store has no space left for the '
-            'image data. (image ID)')
+_STORE_FULL = ('upload image data: The image store has no room left for the '
+               'image data. (image ID)')
 
 
 class ImageStoreTest(base.TestCase):
@@ -33,10 +33,10 @@ class ImageStoreTest(base.TestCase):
         self.store.mkdir()
 
     def run_example(self, *arguments, limit=None, status=0):
-        """Lines of its output.
+        """Run the example; return the lines of its output.
 
-        :param limit: 512-byte blocks that a file may have
-        :param status: that it ends with; if not 0, it says why
+        :param limit: maximum size of a file, in blocks of 512 bytes
+        :param status: expected exit status
         """
         command = [sys.executable, str(_EXAMPLE), '--directory',
                    str(self.store), *map(str, arguments)]
@@ -47,12 +47,12 @@ class ImageStoreTest(base.TestCase):
             command, capture_output=True, text=True, timeout=120,
             env={**os.environ, 'OS_USERMSG_CONFIG_FILES': ''})
         self.assertEqual(status, done.returncode, done.stderr)
-        self.said = done.stderr
+        self.errors = done.stderr
         return done.stdout.splitlines()
 
-    def told(self, lines, image_id):
-        """Notifications, without what differs each time."""
-        found = []
+    def parse(self, lines, image_id):
+        """Return the notifications, without attributes that vary."""
+        notifications = []
         for line in lines:
             self.assertIn(image_id, line)
             body = json.loads(line.replace(image_id, 'ID'))
@@ -62,12 +62,12 @@ class ImageStoreTest(base.TestCase):
             if isinstance(body['payload'], dict):
                 for name in ('created_at', 'updated_at'):
                     body['payload'].pop(name, None)
-            found.append(body)
-        return found
+            notifications.append(body)
+        return notifications
 
     def put(self):
         *lines, image_id = self.run_example('put', self.file)
-        return image_id, self.told(lines, image_id)
+        return image_id, self.parse(lines, image_id)
 
     def metadata(self, **changes):
         return {
@@ -82,14 +82,14 @@ class ImageStoreTest(base.TestCase):
         return {'event_type': f'image.{name}', 'priority': priority,
                 'payload': payload}
 
-    def sending(self, bytes_sent, priority):
+    def download(self, bytes_sent, priority):
         return self.event('send', {
             'image_id': 'ID', 'owner_id': 'demo',
             'receiver_tenant_id': 'red', 'receiver_user_id': 'bob',
             'destination_ip': None, 'bytes_sent': bytes_sent}, priority)
 
-    def test_the_whole_life_of_an_image(self):
-        image_id, told = self.put()
+    def test_lifecycle_of_an_image_sends_all_event_types(self):
+        image_id, notifications = self.put()
         stored = {'size': len(_DATA), 'checksum': hashlib.md5(
             _DATA, usedforsecurity=False).hexdigest()}
         self.assertEqual([
@@ -97,61 +97,62 @@ class ImageStoreTest(base.TestCase):
             self.event('prepare', self.metadata(status='saving')),
             self.event('upload', self.metadata(status='saving', **stored)),
             self.event('activate', self.metadata(status='active', **stored)),
-        ], told)
+        ], notifications)
         self.assertEqual(_DATA, (self.store / image_id).read_bytes())
 
         copy = self.home / 'copy'
-        self.assertEqual([self.sending(len(_DATA), 'INFO')], self.told(
+        self.assertEqual([self.download(len(_DATA), 'INFO')], self.parse(
             self.run_example('--project', 'red', '--user', 'bob', 'get',
                              image_id, copy), image_id))
         self.assertEqual(_DATA, copy.read_bytes())
 
         self.assertEqual([self.event('update', self.metadata(
-            status='active', name='cirros-2', **stored))], self.told(
+            status='active', name='cirros-2', **stored))], self.parse(
             self.run_example('update', image_id, 'cirros-2'), image_id))
 
-        self.assertEqual([self.event('delete', 'ID')], self.told(
+        self.assertEqual([self.event('delete', 'ID')], self.parse(
             self.run_example('delete', image_id), image_id))
         self.assertEqual([], list(self.store.iterdir()))
 
-    def test_a_disk_that_is_full(self):
+    def test_put_on_a_full_disk_sends_an_error(self):
         lines = self.run_example('put', self.file, limit=16, status=1)
-        self.assertEqual('There is no room left for the image.\n', self.said)
+        self.assertEqual('There is no space left for the image.\n',
+                         self.errors)
         [record] = self.store.iterdir()
         self.assertEqual([
             self.event('create', self.metadata()),
             self.event('prepare', self.metadata(status='saving')),
-            self.event('upload', _NO_ROOM, 'ERROR'),
-        ], self.told(lines, record.stem))
+            self.event('upload', _STORE_FULL, 'ERROR'),
+        ], self.parse(lines, record.stem))
 
-    def test_a_receiver_that_goes_away(self):
-        image_id, _told = self.put()
+    def test_early_disconnection_sends_an_error(self):
+        image_id, _notifications = self.put()
         pipe = self.home / 'pipe'
         os.mkfifo(pipe)
 
-        def read_a_little():
+        def read_part():
             with open(pipe, 'rb', buffering=0) as data:
                 data.read(10)
-        reader = threading.Thread(target=read_a_little, daemon=True)
+        reader = threading.Thread(target=read_part, daemon=True)
         reader.start()
         lines = self.run_example('--project', 'red', '--user', 'bob', 'get',
                                  image_id, pipe, status=1)
         reader.join(60)
-        self.assertEqual('[Errno 32] Broken pipe\n', self.said)
-        [told] = self.told(lines, image_id)
-        sent = told['payload']['bytes_sent']
-        self.assertLess(sent, len(_DATA))
-        self.assertEqual(self.sending(sent, 'ERROR'), told)
+        self.assertEqual('[Errno 32] Broken pipe\n', self.errors)
+        [sent] = self.parse(lines, image_id)
+        bytes_sent = sent['payload']['bytes_sent']
+        self.assertLess(bytes_sent, len(_DATA))
+        self.assertEqual(self.download(bytes_sent, 'ERROR'), sent)
 
-    def test_an_image_that_is_not_there(self):
+    def test_missing_image_is_reported(self):
         image_id = str(uuid.uuid4())
         for arguments in (('get', image_id, '/dev/null'),
                           ('delete', '../cirros.raw')):
             self.assertEqual([], self.run_example(*arguments, status=1))
             self.assertEqual(f'There is no image {arguments[1]}.\n',
-                             self.said)
+                             self.errors)
 
-    def test_what_is_configured_gets_the_notifications_and_the_owner(self):
+    def test_config_file_enables_outbox_and_message_to_owner(self):
         runtime = self.runtime(
             notifications={'publisher_id': 'image.cloud1'},
             oslo_messaging_notifications={'driver': 'log'})
@@ -175,7 +176,7 @@ class ImageStoreTest(base.TestCase):
             ('image.upload', 'ERROR')], [tuple(row[:2]) for row in rows])
         self.assertEqual({'image.cloud1'}, {row[2] for row in rows})
         self.assertEqual({image_id}, {row[3] for row in rows[:4]})
-        [found] = api.API(runtime).get_all(
+        [message] = api.API(runtime).get_all(
             context.RequestContext(project_id='red'))
         self.assertEqual(('IMAGE_IMAGE_003_002', rows[-1][3]),
-                         (found.event_id, found.resource_uuid))
+                         (message.event_id, message.resource_uuid))

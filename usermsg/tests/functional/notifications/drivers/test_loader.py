@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What starts only with drivers that can be loaded."""
+"""Tests of processes that refuse to start on an unusable driver."""
 
 import os
 import sys
@@ -20,7 +20,7 @@ _PROCESSES = (
 class TestStarting(base.TestCase):
 
     def refusals(self, options, path=(), processes=_PROCESSES):
-        """What each kind of process says instead of starting."""
+        """Iterate over the errors of processes that fail to start."""
         file = self.config_file(
             api={'auth_strategy': 'noauth', 'port': 0,
                  **base.EXPOSED},
@@ -39,21 +39,21 @@ class TestStarting(base.TestCase):
             self.assertTrue(last.startswith(start), output)
             yield last.removeprefix(start)
 
-    def test_a_driver_that_does_not_exist_is_named(self):
+    def test_unknown_driver_is_named(self):
         for reason in self.refusals({'driver': 'pigeon'}):
             self.assertEqual('[oslo_messaging_notifications] driver: there '
                              'is no driver "pigeon".', reason)
 
-    def plug_in(self):
-        """Installs a driver "pigeon", but not its module."""
+    def install_plugin(self):
+        """Install an entry point "pigeon", but not its module."""
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
         self.write('plug/plug-1.dist-info/entry_points.txt',
                    '[oslo.messaging.notify.drivers]\n'
                    'pigeon = pigeons:Driver\n')
 
-    def test_a_driver_is_not_quoted(self):
-        self.plug_in()
+    def test_exception_of_a_driver_is_reported_without_its_text(self):
+        self.install_plugin()
         self.write('plug/pigeons.py', (
             'def Driver(conf, topics, transport):\n'
             '    raise RuntimeError('
@@ -65,8 +65,8 @@ class TestStarting(base.TestCase):
             self.assertRegex(reason, '"pigeon" cannot be loaded: RuntimeError '
                                      r'at .*/pigeons\.py:2\.$')
 
-    def test_a_driver_whose_library_is_missing_is_named_with_it(self):
-        self.plug_in()
+    def test_missing_module_of_a_driver_is_named(self):
+        self.install_plugin()
         for reason in self.refusals({'driver': 'pigeon'},
                                     [str(self.home / 'plug')]):
             self.assertEqual(
@@ -74,7 +74,7 @@ class TestStarting(base.TestCase):
                 'cannot be loaded: the module "pigeons" cannot be imported.',
                 reason)
 
-    def test_a_driver_that_cannot_use_its_transport_is_named(self):
+    def test_driver_with_unsuitable_transport_is_named(self):
         for reason in self.refusals({
                 'driver': 'rabbit',
                 'transport_url': f'fake://usermsg:{PASSWORD}@mq/'},
@@ -82,7 +82,7 @@ class TestStarting(base.TestCase):
             self.assertIn('"rabbit"', reason)
             self.assertIn('fake://', reason)
 
-    def test_a_password_that_cuts_its_address_short_is_not_repeated(self):
+    def test_unescaped_password_in_transport_url_is_not_repeated(self):
         for reason in self.refusals({
                 'driver': 'rabbit',
                 'transport_url': f'rabbit://usermsg:{PASSWORD}/x@mq/'}):
@@ -90,7 +90,7 @@ class TestStarting(base.TestCase):
                 '[oslo_messaging_notifications] transport_url: ', reason)
             self.assertIn('%2F', reason)
 
-    def test_an_address_that_is_none_is_named_without_the_password(self):
+    def test_unknown_transport_is_named_without_the_password(self):
         for reason in self.refusals({
                 'driver': 'rabbit',
                 'transport_url': f'pigeon://usermsg:{PASSWORD}@mq/'},
@@ -98,7 +98,7 @@ class TestStarting(base.TestCase):
             self.assertIn(
                 '[oslo_messaging_notifications] transport_url: ', reason)
 
-    def test_without_proton_the_package_is_named(self):
+    def test_missing_proton_package_is_named(self):
         self.write('hidden/proton/__init__.py',
                    'raise ImportError("hidden", name="proton")\n')
         for reason in self.refusals({'driver': 'qpid'},

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the strategy ``logging`` leaves in a real file."""
+"""Tests of the driver ``logging`` with a real log file."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 
 from usermsg.tests import base
 
-# A service that isn't usermsg, as it would set up its log and its notifier.
+# A service other than usermsg, with its setup of logging and notifier.
 _SERVICE = '''
 import sys
 from oslo_config import cfg
@@ -36,7 +36,7 @@ _LEVELS = {'INFO': 'INFO', 'WARN': 'WARNING', 'ERROR': 'ERROR',
 class LoggingTest(base.TestCase):
 
     def run_service(self, **options):
-        """What it wrote to the standard error."""
+        """Run the service; return its standard error."""
         path = self.write('service.conf', '\n'.join([
             '[DEFAULT]', *(f'{name} = {value}'
                            for name, value in options.items()),
@@ -46,7 +46,7 @@ class LoggingTest(base.TestCase):
             env={**os.environ, 'PYTHONWARNINGS': 'ignore'},
             stderr=subprocess.PIPE, text=True).stderr
 
-    def test_every_priority_is_a_line_of_the_file(self):
+    def test_each_priority_is_one_line_of_the_file(self):
         file = self.home / 'service.log'
         self.run_service(log_file=file,
                          default_log_levels='usermsg=CRITICAL')
@@ -57,30 +57,30 @@ class LoggingTest(base.TestCase):
             before, brace, after = line.partition('{')
             self.assertIn(f' {_LEVELS[priority]} usermsg.notification ',
                           before)
-            found, end = json.JSONDecoder().raw_decode(brace + after)
-            # oslo.log adds a suffix to those of level DEBUG.
+            body, end = json.JSONDecoder().raw_decode(brace + after)
+            # oslo.log adds a suffix to lines of level DEBUG.
             self.assertEqual(priority == 'DEBUG', end < len(brace + after))
             self.assertEqual(
                 ['event_type', 'message_id', 'payload', 'priority',
-                 'publisher_id', 'timestamp'], sorted(found))
+                 'publisher_id', 'timestamp'], sorted(body))
             self.assertEqual(
                 ('compute\n1', priority, 'host1'),
-                (found['event_type'], found['priority'],
-                 found['publisher_id']))
+                (body['event_type'], body['priority'],
+                 body['publisher_id']))
             self.assertEqual(
                 {'text': 'one\ntwo\r\n\u2028three', 'adminPass': '***',
-                 'nested': [{'auth_token': '***'}]}, found['payload'])
+                 'nested': [{'auth_token': '***'}]}, body['payload'])
         self.assertNotIn('hunter2', file.read_text())
 
-    def test_the_log_may_be_json_itself(self):
+    def test_json_log_contains_notifications_as_json(self):
         file = self.home / 'service.log'
         self.run_service(log_file=file, use_json='true')
-        found = [json.loads(line) for line in file.read_text().splitlines()]
+        lines = [json.loads(line) for line in file.read_text().splitlines()]
         self.assertEqual(
             ['INFO'], [json.loads(line['message'])['priority']
-                       for line in found if line['levelname'] == 'INFO'
+                       for line in lines if line['levelname'] == 'INFO'
                        and line['name'] == 'usermsg.notification'][:1])
 
-    def test_a_full_disk_is_not_kept_secret(self):
+    def test_full_disk_is_reported(self):
         self.assertIn('logging: No space left on device',
                       self.run_service(log_file='/dev/full'))

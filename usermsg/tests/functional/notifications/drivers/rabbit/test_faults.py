@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of notifications when RabbitMQ is away, ill or full.
+"""Tests of delivery while RabbitMQ is unavailable, frozen or full.
 
-Times are only looked at as far as a call returns at all (see ``sending``).
+They don't measure durations, but require that each call returns (see
+``sending``).
 """
 
 from usermsg.notifications import errors
@@ -14,7 +15,7 @@ _MAX_SIZE = 100000  # bytes
 
 class RabbitFaultsTest(sending.BrokerTestCase):
 
-    # For all tests here: each puts in order again what it breaks.
+    # One node for all tests of this class: each restores its state.
     broker_factory = rabbitmq.until_exit({'max_message_size': _MAX_SIZE})
 
     def assert_not_delivered(self, error, reason):
@@ -22,7 +23,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         self.assertNotIsInstance(error, errors.Rejected)
         self.assertIn(f'127.0.0.1:{self.broker.port}: {reason}', str(error))
 
-    def test_a_broker_that_was_never_there(self):
+    def test_unavailable_broker_is_reported_with_the_reason(self):
         port = servers.free_port()
         driver = self.driver(f'rabbit://a:{sending.MARKER}@127.0.0.1:{port}/')
         error = self.send(driver, self.notification())
@@ -30,7 +31,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         self.assertEqual(f'rabbit: 127.0.0.1:{port}: Connection refused',
                          str(error))
 
-    def test_restarts_lose_nothing_that_was_confirmed(self):
+    def test_restart_keeps_confirmed_notifications(self):
         drivers = {
             sending.QUEUE: self.driver(self.url),
             'quorum.info': self.driver(self.url, topics=['quorum'],
@@ -38,8 +39,8 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         first, second, third = (self.notification() for _ in range(3))
         for driver in drivers.values():
             self.assertIsNone(self.send(driver, first))
-        # First this: the broker itself doesn't find a quorum queue again
-        # that it has just made when it is killed.
+        # An orderly restart first: a broker that is killed loses a quorum
+        # queue that it has just created.
         self.broker.shut_down()
         self.broker.start()
         for driver in drivers.values():
@@ -47,7 +48,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         self.broker.kill()
         try:
             for driver in drivers.values():
-                # The words depend on what the connection hears of it first.
+                # The reason depends on which error the connection meets first.
                 self.assert_not_delivered(self.send(driver, third), '')
                 self.assert_not_delivered(
                     driver.submit({}, third.body(), 'INFO').exception(60),
@@ -55,34 +56,34 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         finally:
             self.broker.start()
         for name, driver in drivers.items():
-            self.delivered(driver, third)
+            self.send_until_confirmed(driver, third)
             self.assertEqual(
-                [each.message_id for each in (first, second, third)],
+                [item.message_id for item in (first, second, third)],
                 self.read(3, name))
 
-    def test_a_broker_that_freezes(self):
+    def test_frozen_broker_times_out(self):
         connected = self.driver(self.url, timeout=1)
         self.assertIsNone(self.send(connected, self.notification()))
         sent = self.notification()
-        many = [self.notification() for _ in range(100)]
+        batch = [self.notification() for _ in range(100)]
         self.broker.freeze()
         try:
             for driver in (connected, self.driver(self.url, timeout=1)):
                 self.assert_not_delivered(self.send(driver, sent),
-                                          'it does not answer')
-            # These don't wait one after the other.
-            for future in [connected.submit({}, each.body(), 'INFO')
-                           for each in many]:
+                                          'the broker does not respond')
+            # These wait simultaneously.
+            for future in [connected.submit({}, item.body(), 'INFO')
+                           for item in batch]:
                 self.assert_not_delivered(future.exception(60),
-                                          'it does not answer')
+                                          'the broker does not respond')
         finally:
             self.broker.thaw()
-        self.delivered(connected, sent)
-        # It may also have got it while it was frozen.
+        self.send_until_confirmed(connected, sent)
+        # The frozen broker may have received it as well.
         count = self.vhost.count(sending.QUEUE)
         self.assertIn(sent.message_id, self.read(count))
 
-    def test_a_broker_that_freezes_in_tls(self):
+    def test_frozen_broker_with_tls_times_out(self):
         driver = self.driver(self.vhost.url('rabbit', tls=True), ssl='true',
                              ssl_ca_file=self.broker.ca, timeout=1)
         sent = self.notification()
@@ -90,36 +91,36 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         try:
             error = self.send(driver, sent)
             self.assertIsInstance(error, errors.NotDelivered)
-            self.assertIn('it does not answer', str(error))
+            self.assertIn('the broker does not respond', str(error))
         finally:
             self.broker.thaw()
-        self.delivered(driver, sent)
+        self.send_until_confirmed(driver, sent)
         self.assertEqual([sent.message_id], self.read(1))
 
-    def test_a_broker_that_is_full(self):
+    def test_memory_alarm_fails_until_cleared(self):
         driver = self.driver(self.url, timeout=1)
         self.assertIsNone(self.send(driver, self.notification()))
         [first, *others] = [self.notification() for _ in range(20)]
-        self.broker.fill()
+        self.broker.raise_memory_alarm()
         try:
             for sent in (first, others[0]):
                 self.assert_not_delivered(
-                    self.send(driver, sent), 'it takes no messages')
+                    self.send(driver, sent), 'the broker accepts no messages')
             for sent in others:
                 self.assert_not_delivered(
                     driver.submit({}, sent.body(), 'INFO').exception(60),
-                    'it takes no messages')
+                    'the broker accepts no messages')
         finally:
-            self.broker.empty()
+            self.broker.clear_memory_alarm()
         for sent in others:
-            self.delivered(driver, sent)
-        # The first was on its way already, and sent once.
-        found = self.read(1 + 1 + len(others))
+            self.send_until_confirmed(driver, sent)
+        # The first was in flight already, and sent only once.
+        queued = self.read(1 + 1 + len(others))
         self.assertEqual([first.message_id] + [
-            each.message_id for each in others], found[1:])
+            item.message_id for item in others], queued[1:])
         self.assertEqual(0, self.vhost.count(sending.QUEUE))
 
-    def test_what_is_too_large_is_refused_alone(self):
+    def test_too_large_notification_is_rejected(self):
         driver = self.driver(self.url)
         large = self.notification(payload=sending.MARKER * _MAX_SIZE)
         error = self.send(driver, large)
@@ -129,32 +130,32 @@ class RabbitFaultsTest(sending.BrokerTestCase):
         self.assertIsNone(self.send(driver, sent))
         self.assertEqual([sent.message_id], self.read(1))
 
-    def test_what_is_too_large_is_refused_among_others(self):
+    def test_too_large_notification_is_rejected_among_others(self):
         driver = self.driver(self.url)
         large = self.notification(payload=sending.MARKER * _MAX_SIZE)
         before = [self.notification() for _ in range(50)]
         after = [self.notification() for _ in range(50)]
-        futures = [driver.submit({}, each.body(), 'INFO')
-                   for each in [*before, large, *after]]
+        futures = [driver.submit({}, item.body(), 'INFO')
+                   for item in [*before, large, *after]]
         self.assertIsInstance(futures.pop(len(before)).exception(60),
                               errors.Rejected)
         for sent, future in zip(before + after, futures):
             error = future.exception(60)
             self.assertNotIsInstance(error, errors.Rejected)
             if error is not None:
-                self.delivered(driver, sent)
-        found = self.read(self.vhost.count(sending.QUEUE))
-        self.assertLessEqual({each.message_id for each in before + after},
-                             set(found))
+                self.send_until_confirmed(driver, sent)
+        queued = self.read(self.vhost.count(sending.QUEUE))
+        self.assertLessEqual({item.message_id for item in before + after},
+                             set(queued))
 
-    def test_another_host_takes_over(self):
+    def test_failover_to_another_host(self):
         other = servers.require(rabbitmq.shared)
         vhost = other.create_vhost()
         self.addCleanup(vhost.delete)
         self.secrets.append(other.password)
         name = self.vhost.name
-        other.ask('PUT', f'vhosts/{name}')
-        self.addCleanup(other.ask, 'DELETE', f'vhosts/{name}')
+        other.request('PUT', f'vhosts/{name}')
+        self.addCleanup(other.request, 'DELETE', f'vhosts/{name}')
         driver = self.driver(self.url.replace(
             f'/{name}', f',usermsg:{other.password}@127.0.0.1:{other.port}'
             f'/{name}'), timeout=10)

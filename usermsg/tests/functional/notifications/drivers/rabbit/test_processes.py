@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The driver ``rabbit`` among threads and processes, and at their end."""
+"""Tests of the driver ``rabbit`` with threads, forks and process exits."""
 
 import functools
 import gc
@@ -15,9 +15,9 @@ from usermsg.tests.fixtures import senders
 from usermsg.tests.fixtures import sending
 from usermsg.tests.fixtures import servers
 
-_LONG = 60  # seconds: far more than it may take
+_TIMEOUT = 60  # seconds: far more than necessary
 
-# As an OpenStack service would have it, in a process of its own.
+# An OpenStack service that uses the driver, run as a separate process.
 _SERVICE = '''
 import os
 import sys
@@ -38,37 +38,37 @@ def submit():
 '''
 
 
-class Case(sending.BrokerTestCase):
+class TestCase(sending.BrokerTestCase):
 
-    # For all tests here: each puts in order again what it breaks.
+    # One node for all tests of this class: each restores its state.
     broker_factory = rabbitmq.until_exit()
 
     def submit(self, driver, count):
-        """The ids of so many notifications, and their futures."""
+        """Submit notifications; return their ids and their futures."""
         notifications = [self.notification() for _ in range(count)]
-        return [each.message_id for each in notifications], [
-            driver.submit({}, each.body(), each.priority)
-            for each in notifications]
+        return [item.message_id for item in notifications], [
+            driver.submit({}, item.body(), item.priority)
+            for item in notifications]
 
     def queued(self):
-        """The ids of all that is in the queue."""
+        """Return the ids of all messages in the queue."""
         return self.read(self.vhost.count(sending.QUEUE))
 
     def connections(self):
-        """What tells connections of the virtual host apart."""
+        """Return lines that identify the connections of the vhost."""
         lines = self.broker.control('-q', 'list_connections', 'vhost', 'pid')
         return [line for line in lines.splitlines()
                 if line.startswith(self.vhost.name)]
 
 
-class ThreadTest(Case):
+class ThreadTest(TestCase):
 
     def notify(self, driver):
         sent = self.notification()
         driver.notify({}, sent.body(), sent.priority, -1)
         return sent.message_id
 
-    def test_threads_while_the_broker_restarts_know_what_arrived(self):
+    def test_broker_restart_keeps_confirmed_notifications(self):
         driver = self.driver(self.url)
         with senders.Senders(lambda: self.notify(driver)) as running:
             for restart in (self.broker.shut_down, self.broker.kill):
@@ -82,61 +82,61 @@ class ThreadTest(Case):
             self.assertNotIsInstance(error, errors.Rejected)
         self.assertLessEqual(set(running.confirmed), set(self.queued()))
 
-    def test_a_full_inbox_takes_one_when_another_is_done(self):
+    def test_full_inbox_accepts_after_another_is_confirmed(self):
         driver = self.driver(self.url, max_in_flight=3)
         self.assertIsNone(self.send(driver, self.notification()))
-        self.broker.fill()
+        self.broker.raise_memory_alarm()
         try:
             idents, futures = self.submit(driver, 3)
-            # It waits, as there is no room.
+            # submit() waits, since there is no room.
             last = self.notification()
             waiting = threading.Thread(target=lambda: futures.append(
                 driver.submit({}, last.body(), 'INFO')))
             waiting.start()
         finally:
-            self.broker.empty()
-        waiting.join(_LONG)
+            self.broker.clear_memory_alarm()
+        waiting.join(_TIMEOUT)
         for future in futures:
-            self.assertIsNone(future.result(_LONG))
+            self.assertIsNone(future.result(_TIMEOUT))
         self.assertEqual([*idents, last.message_id], self.queued()[1:])
 
-    def test_a_full_inbox_is_waited_for_until_the_deadline_only(self):
-        patient = self.driver(self.url, max_in_flight=2, timeout=60)
-        self.assertIsNone(self.send(patient, self.notification()))
-        self.broker.fill()
+    def test_full_inbox_raises_not_delivered_at_the_deadline(self):
+        driver = self.driver(self.url, max_in_flight=2, timeout=60)
+        self.assertIsNone(self.send(driver, self.notification()))
+        self.broker.raise_memory_alarm()
         try:
-            _idents, futures = self.submit(patient, 2)
-            patient.timeout = 0.2
-            error = self.send(patient, self.notification())
+            _idents, futures = self.submit(driver, 2)
+            driver.timeout = 0.2
+            error = self.send(driver, self.notification())
             self.assertEqual(
-                'rabbit: 2 notifications are waiting already.', str(error))
+                'rabbit: 2 notifications are pending already.', str(error))
             self.assertIsInstance(error, errors.NotDelivered)
         finally:
-            self.broker.empty()
+            self.broker.clear_memory_alarm()
         for future in futures:
-            self.assertIsNone(future.result(_LONG))
+            self.assertIsNone(future.result(_TIMEOUT))
 
-    def test_cancelled_while_the_broker_is_full_is_not_sent(self):
+    def test_cancel_during_memory_alarm_prevents_sending(self):
         driver = self.driver(self.url)
         self.assertIsNone(self.send(driver, self.notification()))
-        self.broker.fill()
+        self.broker.raise_memory_alarm()
         try:
-            # With the first the broker says that it is full.
-            [first], [on_its_way] = self.submit(driver, 1)
+            # The broker reports the alarm when it receives the first.
+            [first], [in_flight] = self.submit(driver, 1)
             [later], [cancelled] = self.submit(driver, 1)
-            end = time.monotonic() + _LONG
-            while not on_its_way.running() and time.monotonic() < end:
+            end = time.monotonic() + _TIMEOUT
+            while not in_flight.running() and time.monotonic() < end:
                 time.sleep(0.02)
             was_cancelled = cancelled.cancel()
         finally:
-            self.broker.empty()
-        self.assertIsNone(on_its_way.result(_LONG))
+            self.broker.clear_memory_alarm()
+        self.assertIsNone(in_flight.result(_TIMEOUT))
         self.assertIsNone(self.send(driver, self.notification()))
         queued = self.queued()
         self.assertIn(first, queued)
         self.assertEqual(not was_cancelled, later in queued)
 
-    def test_an_idle_connection_is_kept_by_heartbeats(self):
+    def test_heartbeats_keep_an_idle_connection(self):
         # Without them, the broker would close it after some four seconds.
         driver = self.driver(self.url, heartbeat_timeout_threshold=2)
         self.assertIsNone(self.send(driver, self.notification()))
@@ -147,9 +147,9 @@ class ThreadTest(Case):
         self.assertEqual(1, len(before))
 
 
-class ForkTest(Case):
+class ForkTest(TestCase):
 
-    def test_forks_while_threads_send(self):
+    def test_fork_during_sending_sends_each_notification_once(self):
         driver = self.driver(self.url)
         idents = [self.notification() for _ in range(8)]
 
@@ -161,19 +161,19 @@ class ForkTest(Case):
         with senders.Senders(notify, count=4) as running:
             running.wait_for_more()
             statuses = [processes.run_in_fork(functools.partial(
-                driver.notify, {}, each.body(), 'INFO', -1))
-                for each in idents]
+                driver.notify, {}, item.body(), 'INFO', -1))
+                for item in idents]
             running.wait_for_more()
         self.assertEqual([0] * len(idents), statuses)
         self.assertEqual([], running.failures)
         queued = self.queued()
-        self.assertLessEqual({each.message_id for each in idents},
+        self.assertLessEqual({item.message_id for item in idents},
                              set(queued))
-        # Nothing was sent by parent and child both.
+        # No notification was sent by both the parent and a child.
         self.assertEqual(sorted(set(queued)), sorted(queued))
         self.assertLessEqual(set(running.confirmed), set(queued))
 
-    def test_a_child_does_not_send_what_its_parent_has_to(self):
+    def test_forked_child_does_not_send_pending_of_its_parent(self):
         driver = self.driver(self.url)
         self.assertIsNone(self.send(driver, self.notification()))
         self.broker.freeze()
@@ -186,20 +186,20 @@ class ForkTest(Case):
             self.broker.thaw()
         self.assertEqual(0, status)
         for future in futures:
-            self.assertIsNone(future.result(_LONG))
+            self.assertIsNone(future.result(_TIMEOUT))
         self.assertEqual(idents, self.queued()[1:])
 
 
-class EndTest(Case):
+class ExitTest(TestCase):
 
     def service(self, body, url=None, **options):
-        """Run a service that ends by itself; returns it when it has."""
+        """Run a service until it exits; return the completed process."""
         self.conf(**options)
         [path] = self.home.glob('service-*.conf')
         return processes.run(_SERVICE + textwrap.dedent(body), str(path),
                              url or self.url)
 
-    def test_pending_at_the_end_of_a_process_is_still_sent(self):
+    def test_exit_of_a_process_sends_pending_notifications(self):
         done = self.service('''
             for _ in range(300):
                 submit()
@@ -207,13 +207,13 @@ class EndTest(Case):
         self.assertEqual((0, ''), (done.returncode, done.stdout))
         self.assertEqual(300, self.vhost.count(sending.QUEUE))
 
-    def test_an_end_of_a_process_without_a_broker_does_not_hang(self):
+    def test_exit_without_a_broker_does_not_hang(self):
         done = self.service(
             'submit()',
             f'rabbit://a:b@127.0.0.1:{servers.free_port()}/', timeout=1)
         self.assertEqual((0, ''), (done.returncode, done.stdout))
 
-    def test_an_end_of_a_process_with_a_frozen_broker_does_not_hang(self):
+    def test_exit_with_a_frozen_broker_does_not_hang(self):
         self.broker.freeze()
         try:
             done = self.service('submit()', timeout=1)
@@ -221,7 +221,7 @@ class EndTest(Case):
             self.broker.thaw()
         self.assertEqual((0, ''), (done.returncode, done.stdout))
 
-    def test_a_child_that_ends_as_a_program_does(self):
+    def test_exit_of_a_forked_child_sends_its_notifications(self):
         done = self.service('''
             submit().result(30)
             pid = os.fork()
@@ -234,7 +234,7 @@ class EndTest(Case):
         self.assertEqual((0, ''), (done.returncode, done.stdout))
         self.assertEqual(3, self.vhost.count(sending.QUEUE))
 
-    def test_close_during_publishing_ends_all(self):
+    def test_close_during_publishing_completes_all_futures(self):
         driver = self.driver(self.url)
         confirmed = []
 
@@ -242,7 +242,7 @@ class EndTest(Case):
             [ident], [future] = self.submit(driver, 1)
             future.add_done_callback(
                 lambda done: done.exception() or confirmed.append(ident))
-            future.result(_LONG)
+            future.result(_TIMEOUT)
 
         with senders.Senders(submit) as running:
             running.wait_for_more()
@@ -253,7 +253,7 @@ class EndTest(Case):
         self.assertIn('closed', str(self.send(driver, self.notification())))
         self.assertEqual(sorted(confirmed), sorted(self.queued()))
 
-    def test_close_with_a_frozen_broker_says_what_is_not_confirmed(self):
+    def test_close_with_a_frozen_broker_fails_unconfirmed(self):
         driver = self.driver(self.url, timeout=1)
         self.assertIsNone(self.send(driver, self.notification()))
         self.broker.freeze()
@@ -262,11 +262,11 @@ class EndTest(Case):
             driver.close()
             for future in futures:
                 self.assertIsInstance(
-                    future.exception(_LONG), errors.NotDelivered)
+                    future.exception(_TIMEOUT), errors.NotDelivered)
         finally:
             self.broker.thaw()
 
-    def test_a_driver_without_users_ends_its_thread(self):
+    def test_unreferenced_driver_ends_its_thread(self):
         conf = self.conf()
         driver = rabbit.RabbitDriver(
             conf, topics=['notifications'],
@@ -277,5 +277,5 @@ class EndTest(Case):
                     if thread not in before and 'rabbit' in thread.name]
         del driver
         gc.collect()
-        thread.join(_LONG)
+        thread.join(_TIMEOUT)
         self.assertFalse(thread.is_alive())

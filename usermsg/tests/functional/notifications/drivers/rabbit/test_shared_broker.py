@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other services of the same broker, whose options are the default ones."""
+"""Tests with other services, with default options, on the same broker."""
 
 import queue
 import uuid
@@ -18,27 +18,27 @@ _REFUSED = 'PRECONDITION_FAILED'
 
 
 class _Endpoint:
-    """Of a listener and of an RPC server."""
+    """Endpoint of a listener and of an RPC server."""
 
     def __init__(self):
-        self.found = queue.Queue()
+        self.received = queue.Queue()
 
     def info(self, ctxt, publisher_id, event_type, payload, metadata):
-        self.found.put(metadata['message_id'])
+        self.received.put(metadata['message_id'])
 
     def double(self, ctxt, number):
         return 2 * number
 
 
 class OtherService:
-    """Publisher, listener and RPC server of oslo.messaging, on defaults."""
+    """Publisher, listener and RPC server of oslo.messaging, by default."""
 
     def __init__(self, test, url):
         self._test = test
         self._url = url
         self._conf = cfg.ConfigOpts()
         self._conf([], project='other', default_config_files=[])
-        # It registers all options, and sets none.
+        # Registers all options without setting any.
         test.useFixture(conffixture.ConfFixture(self._conf))
 
     def _transport(self, make):
@@ -46,13 +46,13 @@ class OtherService:
         self._test.addCleanup(transport.cleanup)
         return transport
 
-    def _started(self, server):
+    def _start(self, server):
         server.start()
         self._test.addCleanup(server.wait)
         self._test.addCleanup(server.stop)
 
     def publish(self):
-        """Send a notification; returns its payload's id."""
+        """Send a notification; return the id in its payload."""
         ident = uuid.uuid4().hex
         oslo_messaging.Notifier(
             self._transport(oslo_messaging.get_notification_transport),
@@ -62,15 +62,15 @@ class OtherService:
 
     def listen(self):
         endpoint = _Endpoint()
-        self._started(oslo_messaging.get_notification_listener(
+        self._start(oslo_messaging.get_notification_listener(
             self._transport(oslo_messaging.get_notification_transport),
             [oslo_messaging.Target(topic='notifications')], [endpoint]))
-        return endpoint.found
+        return endpoint.received
 
     def call(self):
-        """Have a server of RPC double a number, on the same exchange."""
+        """Call an RPC server on the same exchange, which doubles a number."""
         transport = self._transport(oslo_messaging.get_rpc_transport)
-        self._started(oslo_messaging.get_rpc_server(
+        self._start(oslo_messaging.get_rpc_server(
             transport, oslo_messaging.Target(topic='other', server='host'),
             [_Endpoint()]))
         return oslo_messaging.get_rpc_client(
@@ -87,47 +87,47 @@ class TestDefaults(sending.BrokerTestCase):
             'driver': 'rabbit', 'transport_url': self.url})
         drivers = loader.load(runtime.conf)
         self.addCleanup(loader.close, drivers)
-        self.ours = drivers['rabbit']
+        self.rabbit = drivers['rabbit']
 
-    def send_ours(self):
+    def send_notification(self):
         sent = self.notification(priority='INFO')
-        self.assertIsNone(self.send(self.ours, sent))
+        self.assertIsNone(self.send(self.rabbit, sent))
         return sent.message_id
 
     def assert_all_work(self, sent):
-        """Everything that was sent arrives, and everything else starts."""
-        sent = {*sent, self.send_ours()}
+        """Check that notifications arrive and that other services start."""
+        sent = {*sent, self.send_notification()}
         self.other.publish()
-        found = self.other.listen()
-        arrived = {found.get(timeout=60) for _ in range(len(sent) + 1)}
-        self.assertLessEqual(sent, arrived)
+        arrivals = self.other.listen()
+        received = {arrivals.get(timeout=60) for _ in range(len(sent) + 1)}
+        self.assertLessEqual(sent, received)
         self.assertEqual(42, self.other.call())
         self.assertNotIn(_REFUSED, self.log.output)
 
-    def test_usermsg_that_sends_first_harms_no_other_service(self):
-        self.assert_all_work({self.send_ours()})
+    def test_usermsg_first_keeps_other_services_working(self):
+        self.assert_all_work({self.send_notification()})
 
-    def test_publisher_that_is_first_is_joined(self):
+    def test_publisher_first_keeps_all_services_working(self):
         self.other.publish()
         self.vhost.read(sending.QUEUE)
-        self.assert_all_work({self.send_ours()})
+        self.assert_all_work({self.send_notification()})
 
-    def test_listener_that_is_first_is_joined(self):
-        found = self.other.listen()
-        sent = self.send_ours()
-        self.assertEqual(sent, found.get(timeout=60))
+    def test_listener_first_keeps_all_services_working(self):
+        arrivals = self.other.listen()
+        sent = self.send_notification()
+        self.assertEqual(sent, arrivals.get(timeout=60))
         self.assertEqual(42, self.other.call())
         self.assertNotIn(_REFUSED, self.log.output)
 
-    def test_rpc_server_that_is_first_is_joined(self):
+    def test_rpc_server_first_keeps_all_services_working(self):
         self.assertEqual(42, self.other.call())
-        self.assert_all_work({self.send_ours()})
+        self.assert_all_work({self.send_notification()})
 
-    def test_durable_queue_of_others_is_used_as_it_is(self):
+    def test_existing_durable_queue_is_used_unchanged(self):
         self.vhost.declare(sending.QUEUE, 'openstack', sending.QUEUE,
                            durable=True)
-        self.send_ours()
-        queued = self.broker.ask(
+        self.send_notification()
+        queued = self.broker.request(
             'GET', f'queues/{self.vhost.name}/{sending.QUEUE}')
         self.assertTrue(queued['durable'])
         self.vhost.read(sending.QUEUE)
@@ -135,7 +135,7 @@ class TestDefaults(sending.BrokerTestCase):
 
 class TestInspection(sending.BrokerTestCase):
 
-    #: Never shared: it is frozen.
+    #: Not shared with other classes, since a test freezes it.
     broker_factory = rabbitmq.until_exit()
 
     KEYS = ('notifications.error', 'notifications.info')
@@ -146,26 +146,26 @@ class TestInspection(sending.BrokerTestCase):
         return inspection.upgrade_warnings(broker, self.KEYS, timeout)
 
     def queues(self):
-        return {each['name']: each['durable'] for each in self.broker.ask(
+        return {each['name']: each['durable'] for each in self.broker.request(
             'GET', f'queues/{self.vhost.name}')}
 
-    def test_missing_queues_will_be_lost_by_default(self):
-        [doubt] = self.upgrade_warnings(amqp_durable_queues='false')
-        self.assertIn('loses notifications.error, notifications.info', doubt)
-        self.assertIn('amqp_durable_queues = true in every service', doubt)
+    def test_missing_queues_will_be_transient_by_default(self):
+        [warning] = self.upgrade_warnings(amqp_durable_queues='false')
+        self.assertIn('loses notifications.error, notifications.info', warning)
+        self.assertIn('amqp_durable_queues = true in every service', warning)
         self.assertEqual({}, self.queues())
 
     def test_missing_queues_will_be_durable_if_configured(self):
         for options in ({'amqp_durable_queues': 'true'},
                         {'rabbit_quorum_queue': 'true',
                          'amqp_durable_queues': 'false'}):
-            [doubt] = self.upgrade_warnings(**options)
+            [warning] = self.upgrade_warnings(**options)
             self.assertIn('notifications.error, notifications.info are, or '
-                          'will be made, durable', doubt)
-            self.assertIn('openstack', doubt)
+                          'will be created, durable', warning)
+            self.assertIn('openstack', warning)
         self.assertEqual({}, self.queues())
 
-    def test_existing_queues_are_told_apart(self):
+    def test_existing_queues_are_distinguished(self):
         self.vhost.declare('notifications.info', durable=False)
         self.vhost.declare('notifications.error', durable=True)
         before = self.queues()
@@ -175,47 +175,49 @@ class TestInspection(sending.BrokerTestCase):
             self.assertIn('loses notifications.info with', lost)
             self.assertNotIn('notifications.error', lost)
             self.assertEqual(len(others), len(refused))
-            for expected, doubt in zip(others, refused):
-                self.assertIn(expected, doubt)
+            for expected, warning in zip(others, refused):
+                self.assertIn(expected, warning)
         self.assertEqual(before, self.queues())
 
-    def test_nothing_is_doubtful_where_all_is_durable_as_configured(self):
+    def test_durable_queues_as_configured_yield_no_warning(self):
         self.vhost.declare('notifications.info', durable=True)
         self.vhost.declare('notifications.error', durable=True, arguments={
             'x-queue-type': 'quorum'})
         self.assertEqual([], self.upgrade_warnings(amqp_durable_queues='true'))
 
-    def test_durable_queues_that_defaults_do_not_fit_are_named(self):
+    def test_durable_queues_with_default_options_are_named(self):
         for name in self.KEYS:
             self.vhost.declare(name, durable=True)
-        [doubt] = self.upgrade_warnings(amqp_durable_queues='false')
+        [warning] = self.upgrade_warnings(amqp_durable_queues='false')
         self.assertIn('notifications.error, notifications.info are durable. '
-                      'RabbitMQ refuses services whose', doubt)
+                      'RabbitMQ refuses services whose', warning)
         self.assertIn('in every service that uses the exchange openstack',
-                      doubt)
-        self.assertIn('delete the exchange and the queues', doubt)
+                      warning)
+        self.assertIn('delete the exchange and the queues', warning)
 
-    def test_account_without_rights_cannot_tell(self):
+    def test_account_without_permission_yields_a_warning(self):
         login = self.vhost.create_user(configure='^$')
         for durable in (True, False):
             for name in self.KEYS:
-                self.broker.ask(
+                self.broker.request(
                     'PUT', f'queues/{self.vhost.name}/{name}',
                     {'durable': durable})
-            [doubt] = self.upgrade_warnings(self.vhost.url('rabbit', login=login))
-            self.assertIn('notifications.error, notifications.info could not '
-                          'be found out', doubt)
+            [warning] = self.upgrade_warnings(
+                self.vhost.url('rabbit', login=login))
+            self.assertIn('may not declare notifications.error, '
+                          'notifications.info, so it is unknown', warning)
             for name in self.KEYS:
-                self.broker.ask('DELETE', f'queues/{self.vhost.name}/{name}')
+                self.broker.request(
+                    'DELETE', f'queues/{self.vhost.name}/{name}')
 
-    def test_broker_that_does_not_answer_is_named_in_time(self):
+    def test_frozen_broker_is_named_within_the_timeout(self):
         host = f'{self.broker.host}:{self.broker.port}'
         self.broker.freeze()
         try:
-            [doubt] = self.upgrade_warnings(timeout=1)
+            [warning] = self.upgrade_warnings(timeout=1)
         finally:
             self.broker.thaw()
-        self.assertEqual('RabbitMQ could not be asked for its queues: '
-                         f'{host}: it does not answer.', doubt)
-        [doubt] = self.upgrade_warnings('rabbit://guest:guest@127.0.0.1:1/')
-        self.assertIn('127.0.0.1:1: Connection refused', doubt)
+        self.assertEqual('The queues of RabbitMQ could not be inspected: '
+                         f'{host}: the broker does not respond.', warning)
+        [warning] = self.upgrade_warnings('rabbit://guest:guest@127.0.0.1:1/')
+        self.assertIn('127.0.0.1:1: Connection refused', warning)
