@@ -54,7 +54,8 @@ class TestSend(notification_case.TestCase):
     def test_send_without_a_log_handler_fails(self):
         log = self.home / 'service.log'
         for handler, status, expected in (
-                ('null', 1, 'logging: failed: logging: no log handler accepts the notification; '),
+                ('null', 1, 'logging: failed: logging: no log handler accepts '
+                 'the notification; '),
                 ('file', 0, 'logging: delivered')):
             self.configure('logging', log_config_append=self.write(
                 'logging.conf', '\n'.join([
@@ -93,8 +94,8 @@ class TestSend(notification_case.TestCase):
         with open(self.config, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_rabbit]\nrabbit_retry_interval=1\n')
         output, _errors = self.manage('notification', 'send', status=1)
-        self.assertIn('\nmessagingv2: handed over; this driver does not report '
-                      'whether it was delivered\n', output)
+        self.assertIn('\nmessagingv2: handed over; this driver does not '
+                      'report whether it was delivered\n', output)
 
 
 class TestWatch(notification_case.TestCase):
@@ -201,8 +202,8 @@ connect_timeout = 60
 
     def test_watch_with_filters_ends_after_the_timeout(self):
         process = self.watch('--topic', 'other', '--priority', 'warn',
-                              '--exchange', 'glance', '--timeout', '5',
-                              '--count', '2')
+                             '--exchange', 'glance', '--timeout', '5',
+                             '--count', '2')
         self.publish('{}')
         self.assertEqual((1, ''), self.end(process)[:2])
 
@@ -252,7 +253,8 @@ class TestInput(notification_case.TestCase):
         for drivers, url, expected in (
                 (['rabbit'],
                  f'rabbit://u:{notification_case.PASSWORD}@127.0.0.1:{port}/',
-                 rf'Cannot connect to RabbitMQ: 127\.0\.0\.1:{port}: .*refused'),
+                 rf'Cannot connect to RabbitMQ: 127\.0\.0\.1:{port}: '
+                 '.*refused'),
                 (['rabbit'], 'fake://',
                  r'\[oslo_messaging_notifications\] transport_url: .*fake.*'),
                 (['rabbit', 'qpid'], 'fake://',
