@@ -62,7 +62,7 @@ class ThreadedClient:
         # The earliest of their deadlines, or a time before it.
         self._earliest = math.inf
         self._thread = None
-        # The thread sleeps; and there is new work for it.
+        # True while the thread sleeps, and when there is new work for it.
         self._sleeping = False
         self._notified = False
         self._close_at = None
@@ -231,7 +231,7 @@ class ThreadedClient:
 
 
 def _wake(waker):
-    """Wake the thread; without the lock, which it needs immediately."""
+    """Wake the thread, which needs the lock: the caller must not hold it."""
     # The buffer of the socket is full, or the thread has just ended.
     with contextlib.suppress(OSError):
         if waker is not None:
