@@ -51,7 +51,7 @@ class Image(base.UsermsgObject):
 
     @classmethod
     def from_mapping(cls, attributes, properties=()):
-        """From a mapping, of which nothing is taken but these fields.
+        """Return an image with these fields of a mapping, and no others.
 
         :param attributes: ``id``, ``status``, ``created_at`` and
             ``updated_at`` are required; times are datetimes, or text in ISO

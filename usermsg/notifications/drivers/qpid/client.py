@@ -61,7 +61,7 @@ class Client(io_thread.ThreadedClient):
     # Only the I/O thread calls the methods below.
 
     def run_once(self):
-        self._take()
+        self._dispatch()
         now = time.monotonic()
         try:
             if self._connection is None:
@@ -100,9 +100,9 @@ class Client(io_thread.ThreadedClient):
         return min(filter(None, deadlines), default=math.inf)
 
     def recover(self, error):
-        self._report.broken(str(self._rotation.host()), error)
-        self._lose(type(error).__name__)
-        # It may come again at once.
+        self._problems.log_exception(str(self._rotation.host()), error)
+        self._drop_connection(type(error).__name__)
+        # The same error may occur again at once.
         time.sleep(io_thread.DEFECT_DELAY)
 
     def _dispatch(self):
@@ -147,7 +147,7 @@ class Client(io_thread.ThreadedClient):
         return removed
 
     def disconnect(self):
-        for each in self._senders.values():
-            each.lost()
+        for node in self._senders.values():
+            node.handle_connection_loss()
         if self._connection is not None:
             self._remove_connection().close()

@@ -79,7 +79,7 @@ class TestDirect(base.TestCase):
         drivers = {'stuck': Driver(released.wait), 'second': Driver()}
         sink = direct.Direct(drivers, timeout=0.05)
         error = self.assertRaises(errors.NotDelivered, sink.send, self.sent)
-        self.assertEqual('stuck: no answer within 0.05 seconds', str(error))
+        self.assertEqual('stuck: no response within 0.05 seconds', str(error))
         self.assertEqual(1, len(drivers['second'].received))
 
     def test_driver_with_longer_timeout_is_awaited(self):
