@@ -179,7 +179,7 @@ class InvalidConfigurationTest(base.TestCase):
                                 'postgresql+psycopg2://')):
             url = f'{scheme}://u:{PASSWORD}@h/x'
             self.refused(options(database={'connection': url}),
-                         'not installed', f'Write {advice}')
+                         'not installed', f'Use {advice}')
 
     def test_unreadable_file_of_connection_is_named(self):
         nowhere = self.home / 'ca.pem'
