@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage import``"""
+"""Command ``usermsg-manage import``."""
 
 import collections
 import contextlib
@@ -21,21 +21,22 @@ from usermsg.importer import store
 from usermsg.message import api as message_api
 from usermsg import text
 
-#: Rows that are read and stored at a time.
-BATCH = 500
+#: Default number of rows in a batch.
+BATCH_SIZE = 500
 
-_CLASH = 'id: gives the same new id as that of another row of its time.'
+_CLASH = 'id: another row of the same time has the same new id.'
 
-#: As many ids and events of a kind are named at most.
-NAMED = 5
+#: Ids that are listed for each reason, and events, at most.
+MAX_NAMES = 5
 
 
 class Report:
-    """What became of the rows.
+    """Summary of an import.
 
-    :ivar numbers: how many were ``new``, ``known``, ``deleted_here``,
-        ``deleted_there``, ``deleted`` or ``expired``: each row is one of
-        these, or skipped; and of how many the event was ``unknown``
+    :ivar numbers: number of rows that were ``new``, ``imported_before``,
+        ``deleted_here``, ``deleted_there``, ``deleted`` or ``expired``: each
+        row is counted as one of these, or as skipped; and of those whose
+        event was ``unknown``
     """
 
     def __init__(self):
@@ -44,120 +45,120 @@ class Report:
         self._names = collections.defaultdict(list)
 
     def skip(self, old_id, reason):
-        """Count a row that can't be brought over."""
+        """Count a row that can't be imported."""
         self._skipped[reason] += 1
         self._name(reason, text.printable(old_id))
 
     def unknown(self, event_id):
-        """Count a row of an event that isn't in the catalogue."""
+        """Count a row whose event isn't in the catalogue."""
         self.numbers['unknown'] += 1
         self._name('unknown', event_id)
 
-    def _name(self, kind, name):
-        names = self._names[kind]
-        # One more than is shown, to know that there are more.
-        if len(names) <= NAMED and name not in names:
+    def _name(self, reason, name):
+        names = self._names[reason]
+        # One name more than is listed shows that there are more.
+        if len(names) <= MAX_NAMES and name not in names:
             names.append(name)
 
-    def _shown(self, kind):
-        *names, last = self._names[kind]
-        return ', '.join([*names, '...' if len(names) == NAMED else last])
+    def _listed(self, reason):
+        *names, last = self._names[reason]
+        return ', '.join([*names, '...' if len(names) == MAX_NAMES else last])
 
     def lines(self, dry_run=False):
-        """Sentences, for an operator."""
-        done, gone = (('would be imported', 'would be deleted') if dry_run
-                      else ('have been imported', 'have been deleted'))
+        """Yield the lines of the report, for the operator."""
+        verb = 'would be' if dry_run else 'have been'
         numbers = self.numbers
-        yield f'{numbers["new"]:,} messages {done}.'
-        for name, words in (
-                ('known', 'were imported before.'),
-                ('deleted_here', 'were imported before, and deleted here '
-                                 'since.'),
-                ('deleted_there', f'{gone} here, as they have been deleted '
-                                  f'there.'),
-                ('deleted', 'rows were left behind, as they are deleted.'),
-                ('expired', 'rows were left behind, as they have expired.'),
+        yield f'{numbers["new"]:,} messages {verb} imported.'
+        for name, result in (
+                ('imported_before', 'messages were imported before.'),
+                ('deleted_here', 'messages were imported before, and deleted '
+                                 'here since.'),
+                ('deleted_there', f'messages {verb} deleted here, because '
+                                  f'their rows have been deleted.'),
+                ('deleted', 'rows were ignored, because they are deleted.'),
+                ('expired', 'rows were ignored, because they have expired.'),
         ):
             if numbers[name]:
-                yield f'{numbers[name]:,} {words}'
+                yield f'{numbers[name]:,} {result}'
         if numbers['unknown']:
-            yield (f'{numbers["unknown"]:,} have an event that the catalogue '
-                   f'lacks, and are shown with a general text: '
-                   f'{self._shown("unknown")}')
+            yield (f'{numbers["unknown"]:,} messages have an event that is '
+                   f'not in the catalogue, and are shown with a general text: '
+                   f'{self._listed("unknown")}')
         if self._skipped:
             yield f'{self._skipped.total():,} rows were skipped:'
         for reason, number in self._skipped.most_common():
-            yield f'  {number:,}: {reason} Ids: {self._shown(reason)}'
+            yield f'  {number:,}: {reason} Ids: {self._listed(reason)}'
 
 
 class _Import(progress.Command):
 
-    kind = None
+    converter_class = None
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        where = parser.add_mutually_exclusive_group(required=True)
-        where.add_argument(
+        source_options = parser.add_mutually_exclusive_group(required=True)
+        source_options.add_argument(
             '--from', metavar='URL', dest='url',
-            help='the address of its database, as in its configuration; '
-                 'whoever may list processes on this host can read it')
-        where.add_argument(
+            help='URL of the source database, as in the configuration of the '
+                 'service; every user who may list the processes of this '
+                 'host can read it')
+        source_options.add_argument(
             '--from-config', metavar='PATH',
-            help='a file with that address as [database] connection: its own '
-                 'configuration, or those two lines alone')
+            help='file that contains the URL as [database] connection: the '
+                 'configuration of the service, or those two lines alone')
         parser.add_argument(
             '--any-revision', action='store_true',
-            help='go on if the revision of its tables is unknown, but the '
-                 'columns are known')
+            help='import tables of an unsupported or unknown revision that '
+                 'have the supported columns')
         parser.add_argument(
             '--batch-size', metavar='N', type=option_types.number(1, 1000),
-            default=BATCH,
-            help='rows that are stored in one transaction at most: 1 to 1000 '
-                 f'(default: {BATCH})')
+            default=BATCH_SIZE,
+            help='maximum number of rows in a transaction: 1 to 1000 '
+                 f'(default: {BATCH_SIZE})')
         return parser
 
     def take_action(self, parsed_args):
-        url = (configured(parsed_args.from_config)
+        url = (read_url(parsed_args.from_config)
                if parsed_args.url is None else
                urls.parse_url(parsed_args.url, '--from'))
         conf = self.app.conf
         self._db = engine.Database(conf, no_statement_timeout=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
-        self._known_events = catalogue.resolved_events
-        self._converter = self.kind(
+        self._event_ids = catalogue.outcomes
+        self._converter = self.converter_class(
             catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))
         self._report = Report()
         try:
-            with source.connect(url, self.kind,
+            with source.connect(url, self.converter_class,
                                 parsed_args.any_revision) as table:
                 self._import(table, parsed_args)
         except exception.SourceDatabaseError as error:
             raise RuntimeError(
-                f'The database of {self.kind.title} cannot be used: {error}'
-            ) from None
+                f'The database of {self.converter_class.title} cannot be '
+                f'used: {error}') from None
 
     def _import(self, table, parsed_args):
         total = table.count()
         self.say(f'{total:,} rows, revision {table.revision or "unknown"}.')
         try:
             self.follow(
-                (self._bring(rows, parsed_args.dry_run)
+                (self._import_batch(rows, parsed_args.dry_run)
                  for rows in table.batches(parsed_args.batch_size)),
                 total, 'rows')
         finally:
             for line in self._report.lines(parsed_args.dry_run):
                 self.say(line)
 
-    def _bring(self, rows, dry_run):
-        """Bring one batch over; returns how many rows it has."""
-        new_messages, gone = {}, []
+    def _import_batch(self, rows, dry_run):
+        """Import a batch of rows; return their number."""
+        new_messages, deleted = {}, []
         numbers = self._report.numbers
         for row in rows:
             if self._converter.is_deleted(row):
                 numbers['deleted'] += 1
                 with contextlib.suppress(exception.InvalidInput):
-                    gone.append(self._converter.identity(row))
+                    deleted.append(self._converter.identity(row))
                 continue
             try:
                 new_message = self._converter.new_message(row)
@@ -168,45 +169,48 @@ class _Import(progress.Command):
                 numbers['expired'] += 1
             else:
                 new_messages[new_message] = row.id
-        results, clashes = store.store(self._db, list(new_messages), gone, dry_run)
+        results, clashes = store.store(
+            self._db, list(new_messages), deleted, dry_run)
         numbers.update(results)
-        # Each was counted as deleted too.
+        # These rows have been counted as deleted too.
         numbers['deleted'] -= results['deleted_there']
         for new_message in clashes:
             self._report.skip(new_messages.pop(new_message), _CLASH)
         for new_message in new_messages:
-            if new_message.row.event_id not in self._known_events:
+            if new_message.row.event_id not in self._event_ids:
                 self._report.unknown(new_message.row.event_id)
         return len(rows)
 
 
-_DESCRIPTION = """Bring the messages of {title} over, from its own database.
+_DESCRIPTION = """Import the messages of {title} from its database.
 
-    Which is only read. What was imported before isn't again, nor is what
-    has been deleted here since, and what was deleted there since is deleted
-    here; so it can be run at any time, and run again. Rows that are deleted
-    or have expired are left behind. In small transactions; Ctrl-C ends it
-    after the one under way, with exit status 130.
+    The source database is only read. Messages that were imported before, or
+    have been deleted here since, are not imported again, and messages whose
+    rows have been deleted since are deleted here; so the command can be run
+    at any time, and repeated. Rows that are deleted or have expired are
+    ignored. The import consists of small transactions; Ctrl-C ends it after
+    the current one, with exit status 130.
     """
 
 
 class Volume(_Import):
 
     __doc__ = _DESCRIPTION.format(title='block storage (cinder)')
-    kind = conversion.Volume
+    converter_class = conversion.Volume
 
 
 class Share(_Import):
 
     __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
-    kind = conversion.Share
+    converter_class = conversion.Share
 
 
-def configured(path):
-    """The address that another service's configuration file gives.
+def read_url(path):
+    """Read a database's URL from another service's configuration file.
 
-    :raises usermsg.exception.ConfigurationError: it gives none that can be
-        used
+    :returns: the result of :func:`usermsg.db.url.parse_url`
+    :raises usermsg.exception.ConfigurationError: the file contains no usable
+        URL
     """
     conf = cfg.ConfigOpts()
     conf.register_opt(cfg.StrOpt('connection', secret=True), 'database')
@@ -215,4 +219,4 @@ def configured(path):
              default_config_dirs=[], use_env=False)
     values.check(conf, 'database', ['connection'], use_env=False)
     return urls.parse_url(conf.database.connection,
-                           f'{path}: [database] connection')
+                          f'{path}: [database] connection')

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows of other services' tables of messages, as messages of ours.
+"""Conversion of rows of other services' message tables to new messages.
 
-Each has the id that it would get at any other time, and a key that is kept
-as long as it would be listed: so bringing it over again finds it, even if
-somebody has deleted it since.
+The id of a converted message is the same in every import of its row, and its
+key is kept at least as long as the message would be listed. So a repeated
+import recognizes the message, even if a user has deleted it since.
 """
 
 import datetime
@@ -19,8 +19,8 @@ from usermsg.objects import ids
 from usermsg.objects import message
 from usermsg import validation
 
-#: Further than any service keeps a message; what is added to a time below
-#: this is still a time.
+#: Later than the expiry of any service's message; adding a retention time to
+#: an earlier time doesn't overflow.
 _TOO_LATE = datetime.datetime(9000, 1, 1, tzinfo=datetime.timezone.utc)
 _TOO_EARLY = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
 
@@ -30,26 +30,28 @@ _VOLUME_EVENT = re.compile(
 
 
 class Converter:
-    """Conversion of the rows of a service's table; a subclass a service.
+    """Conversion of the rows of a service's table; one subclass per service.
 
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
-    :param ttl: level -> how long a message is kept whose row doesn't say
+    :param ttl: level -> timedelta until a message expires whose row has no
+        time of expiry
     :param now: aware datetime
     """
 
-    #: The service: in commands and in keys; in texts; what makes and upgrades
-    #: its tables; the prefix of its messages.
+    #: The service's name in commands and keys, its name in texts, the program
+    #: that creates and upgrades its tables, and the prefix of its messages.
     name = title = program = prefix = None
     #: Columns that are read.
     columns = ('id', 'project_id', 'request_id', 'resource_type',
                'message_level', 'created_at', 'expires_at', 'deleted')
-    #: Others that the table may have, which say nothing of who may read what.
-    others = ('updated_at', 'deleted_at')
-    #: Revisions of the tables that are known.
+    #: Other columns that the table may have; none of them restricts the users
+    #: who may read a message.
+    ignored_columns = ('updated_at', 'deleted_at')
+    #: Supported revisions of the tables.
     revisions = ()
-    #: The value of ``deleted`` in rows that were not deleted.
-    kept = None
-    #: The column of the resource's id.
+    #: Value of the column ``deleted`` in rows that aren't deleted.
+    not_deleted = None
+    #: Name of the column of the resource's id.
     resource = None
 
     def __init__(self, catalogue, ttl, now):
@@ -58,14 +60,14 @@ class Converter:
         self._now = now
 
     def is_deleted(self, row):
-        # NULL too: the service itself then doesn't show it.
-        return row.deleted != self.kept
+        # NULL counts as deleted: the service itself doesn't list the row.
+        return row.deleted != self.not_deleted
 
     def identity(self, row):
-        """The id and the key of the message that a row is or would be.
+        """Build the id and the key of the message for a row.
 
         :returns: the id, and (project, source id)
-        :raises usermsg.exception.InvalidInput: it can't be one
+        :raises usermsg.exception.InvalidInput: the row can't be converted
         """
         old_id = validation.identifier('id', row.id, 64)
         return (ids.derive(_time('created_at', row.created_at), old_id),
@@ -74,10 +76,12 @@ class Converter:
                  f'import:{self.name}:{old_id}'))
 
     def new_message(self, row):
-        """A :class:`usermsg.objects.message.NewMessage`; None if it has expired.
+        """Convert a row.
 
-        :raises usermsg.exception.InvalidInput: the row can't be brought
-            over; names the column
+        :returns: a :class:`usermsg.objects.message.NewMessage`; None if the
+            message has expired
+        :raises usermsg.exception.InvalidInput: the row can't be converted;
+            names the column
         """
         expires_at = (
             _time('created_at', row.created_at) +
@@ -86,7 +90,8 @@ class Converter:
         if expires_at < self._now:
             return None
         message_id, (project_id, source_id) = self.identity(row)
-        resource_type, event_id, action_id, detail_id = self._outcome(row)
+        resource_type, event_id, action_id, detail_id = (
+            self._event_values(row))
         converted = models.MessageRow(
             id=message_id,
             prefix=self.prefix,
@@ -104,63 +109,64 @@ class Converter:
             message_level=_level(row.message_level),
             created_at=clock.naive(_time('created_at', row.created_at)),
             expires_at=clock.naive(expires_at))
-        # The key alone says which message it is, whatever has changed since.
+        # The digest covers the key alone: it identifies the message even if
+        # the row has changed since the last import.
         return message.NewMessage(
             converted, source_id,
             hashlib.sha256(source_id.encode()).hexdigest())
 
-    def _outcome(self, row):
-        """The resource type, event id, action id and detail id."""
+    def _event_values(self, row):
+        """Return the resource type, event id, action id and detail id."""
         raise NotImplementedError
 
 
 class Volume(Converter):
-    """Conversion of messages of cinder.
+    """Conversion of cinder's messages.
 
-    What its other columns hold stands in the event id as well; the first
-    releases had no others.
+    The event id contains the values of the ignored columns as well; the first
+    releases didn't have those columns.
     """
 
     name, title, program = 'volume', 'block storage', 'cinder-manage'
     prefix = 'VOLUME'
     columns = (*Converter.columns, 'resource_uuid', 'event_id')
-    others = (*Converter.others, 'action_id', 'detail_id')
+    ignored_columns = (*Converter.ignored_columns, 'action_id', 'detail_id')
     revisions = revisions.VOLUME
-    kept = False
+    not_deleted = False
     resource = 'resource_uuid'
 
-    def _outcome(self, row):
-        event_id = self._catalogue.expand_event_id(row.event_id)
+    def _event_values(self, row):
+        event_id = self._catalogue.event_id(row.event_id)
         match = isinstance(event_id, str) and _VOLUME_EVENT.fullmatch(event_id)
         if not match:
             raise exception.InvalidInput(
-                'event_id', 'is not of the form of an event of volumes.')
+                'event_id', 'is not a valid event id of block storage.')
         resource_type = _resource_type(row.resource_type)
-        own_type, action_id, detail_id = match.groups()
-        if own_type is not None and resource_type not in (None, own_type):
+        event_type, action_id, detail_id = match.groups()
+        if event_type is not None and resource_type not in (None, event_type):
             raise exception.InvalidInput(
-                'event_id', 'speaks of another resource type.')
-        return resource_type or own_type, event_id, action_id, detail_id
+                'event_id', 'contains another type than resource_type.')
+        return resource_type or event_type, event_id, action_id, detail_id
 
 
 class Share(Converter):
-    """Conversion of messages of manila."""
+    """Conversion of manila's messages."""
 
     name, title, program = 'share', 'shared file systems', 'manila-manage'
     prefix = 'SHARE'
     columns = (*Converter.columns, 'resource_id', 'action_id', 'detail_id')
     revisions = revisions.SHARE
-    kept = 'False'
+    not_deleted = 'False'
     resource = 'resource_id'
 
-    def _outcome(self, row):
-        # What the service then shows: the unknown cause.
+    def _event_values(self, row):
+        # Without a detail the service itself shows 001, the unknown cause.
         parts = {'action_id': row.action_id,
                  'detail_id': row.detail_id or '001'}
         for field, value in parts.items():
             if not (isinstance(value, str) and
                     entries.PART_ID.fullmatch(value)):
-                raise exception.InvalidInput(field, 'is not three digits.')
+                raise exception.InvalidInput(field, 'must be three digits.')
         resource_type = _resource_type(row.resource_type)
         return (resource_type, '_'.join((
             'SHARE', resource_type or 'SHARE', *parts.values())),
@@ -178,7 +184,7 @@ def _time(field, value):
 
 
 def _level(value):
-    # As backups of volumes say it.
+    # Messages about volume backups have this level.
     if validation.upper_case(value) == 'WARNING':
         return 'WARN'
     return validation.level('message_level', value)
@@ -189,11 +195,14 @@ def _optional(field, value, max_length):
 
 
 def _resource_type(value):
-    """In upper case, whether the catalogue holds it or not; or None."""
+    """Return a resource type in upper case, or None if there is none.
+
+    The catalogue needn't contain it.
+    """
     if not value:
         return None
     upper = validation.upper_case(value)
     if upper is None or not entries.RESOURCE_TYPE.fullmatch(upper):
-        raise exception.InvalidInput('resource_type', 'is not of the form of '
-                                     'a resource type.')
+        raise exception.InvalidInput(
+            'resource_type', 'is not a valid resource type.')
     return upper

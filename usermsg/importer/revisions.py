@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Revisions of other services' databases whose messages are understood.
+"""Supported revisions of the source databases.
 
-As their migrations name them, the oldest first: from the one that brought the
-table to the newest that an import was tried with. Each has the same columns
-of it. What a later one means by them nobody knows yet.
+Revisions as the services' migrations name them, the oldest first: from the
+one that added the table to the newest that an import was tested with. All of
+them have the same columns of the table. A later revision is refused by
+default, because its columns may have another meaning.
 """
 
-#: Of cinder, up to 29.0.
+#: Revisions of cinder, up to 29.0.
 VOLUME = (
     '921e1a36b076', 'c92a3e68beed', 'daa98075b90d', '89aa6f9639f9',
     'b8660621f1b9', '9ab1b092a404', 'b7b88f50aab5', '9c74c1c6971f')
 
-#: Of manila, up to 23.0.
+#: Revisions of manila, up to 23.0.
 SHARE = (
     '238720805ce1', 'b516de97bfee', '829a09b0ddd4', '27cb96d991fa',
     '4a482571410f', '0274d20c560f', '097fad24d2fc', '11ee96se625f3',

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database of another service, from which messages are brought over.
+"""Source database of an import: the database of another service.
 
-It is only read, in a transaction that can do nothing else, a batch of rows
-at a time. On MariaDB and PostgreSQL all batches show the same moment. On
-SQLite each shows its own: a longer transaction would keep the service itself
-from writing.
+The database is only read, one batch of rows at a time, in a read-only
+transaction. On MariaDB and PostgreSQL all batches see the same snapshot. On
+SQLite each batch has its own: a longer transaction would keep the service
+itself from writing.
 """
 
 import contextlib
@@ -24,32 +24,35 @@ from usermsg import text
 
 TABLE = 'messages'
 
-#: In the words of MariaDB and PostgreSQL: this account may not read a table.
+#: Errors of MariaDB and PostgreSQL: this account may not read a table.
 _DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
 
-#: Of texts of SQLite, and how to keep what isn't of it.
+#: Encoding of texts in SQLite, and the error handler that preserves other
+#: bytes.
 _ENCODING = ('utf-8', 'surrogateescape')
 
-#: Seconds for which an SQLite file may be locked by the service that owns it,
-#: unless the address says something else.
+#: Seconds to wait while the service that owns an SQLite file has locked it,
+#: unless the URL sets another timeout.
 _BUSY_TIMEOUT = 30
 
 
 class SourceDatabase:
-    """The table of messages, while its database is open.
+    """Table of messages in an open source database.
 
-    :param kind: a subclass of :class:`usermsg.importer.conversion.Converter`
-    :param any_revision: whether it may have one that isn't known
-    :ivar revision: of the tables, as the service calls it; None if that
-        can't be told
+    :param converter_class: a subclass of
+        :class:`usermsg.importer.conversion.Converter`
+    :param any_revision: accept an unsupported or missing revision
+    :ivar revision: revision of the tables, as the service names it; None if
+        it is unknown
     """
 
-    def __init__(self, connection, kind, any_revision):
+    def __init__(self, connection, converter_class, any_revision):
         self._connection = connection
-        self._kind = kind
-        # Without types: what a driver makes of a value is looked at row by
-        # row, and one that makes no sense spoils no batch.
-        self._table = sa.table(TABLE, *map(sa.column, kind.columns))
+        self._converter_class = converter_class
+        # The columns have no types: each row's values are validated as the
+        # driver returns them, so that an invalid one doesn't fail its batch.
+        self._table = sa.table(
+            TABLE, *map(sa.column, converter_class.columns))
         inspector = sa.inspect(connection)
         self.revision = self._revision()
         self._check_columns(inspector)
@@ -58,70 +61,74 @@ class SourceDatabase:
 
     def _revision(self):
         try:
-            # PostgreSQL ends a transaction that meets an error.
+            # PostgreSQL aborts a transaction on an error.
             with self._connection.begin_nested():
-                # More than one would be of branches, which no known one is.
+                # Several heads would mean branches, and no supported revision
+                # has any.
                 heads = migration.MigrationContext.configure(
                     self._connection).get_current_heads()
         except sa_exception.DBAPIError as error:
             if _DENIED.search(database.driver_message(error)):
                 return None
             raise
-        # Of any characters.
+        # A revision may contain any characters.
         return ', '.join(sorted(map(text.printable, heads))) or None
 
     def _check_revision(self):
-        """Whether the table means what its columns say.
+        """Check that the revision is supported.
 
-        A revision that isn't known may have changed what stands in them.
+        An unsupported one may have changed the meaning of the columns.
         """
         if self.revision is None:
             raise exception.SourceDatabaseError(
-                f'It does not say its revision: its table "alembic_version" '
-                f'is missing or empty, or this account may not read it. If '
-                f'it is that of an older release of {self._kind.title}, '
-                f'--any-revision goes on without.')
-        if self.revision not in self._kind.revisions:
+                f'Its revision is unknown: its table "alembic_version" is '
+                f'missing or empty, or this account may not read it. If the '
+                f'database belongs to an older release of '
+                f'{self._converter_class.title}, use --any-revision.')
+        if self.revision not in self._converter_class.revisions:
             raise exception.SourceDatabaseError(
-                f'Its revision {self.revision} is none of '
-                f'{self._kind.title} that this release knows. A newer '
-                f'release of usermsg may; --any-revision goes on with this '
-                f'one, as the columns of "{TABLE}" are the known ones.')
+                f'Its revision {self.revision} is not a revision of '
+                f'{self._converter_class.title} that this release supports. '
+                f'A newer release of usermsg may support it. As the table '
+                f'"{TABLE}" has the supported columns, --any-revision imports '
+                f'it nevertheless.')
 
     def _check_columns(self, inspector):
-        """Whether the table has those that are understood, and no others.
+        """Check that the table has the supported columns, and no others.
 
-        One that isn't known may well say who may read a message.
+        An unknown column may restrict the users who may read a message.
         """
         if not inspector.has_table(TABLE):
             raise exception.SourceDatabaseError(
                 f'It has no table "{TABLE}". Is it the database of '
-                f'{self._kind.title}, made by "{self._kind.program} db '
-                f'sync"?')
-        found = {column['name'] for column in inspector.get_columns(TABLE)}
-        missing = sorted(set(self._kind.columns) - found)
+                f'{self._converter_class.title}, created by '
+                f'"{self._converter_class.program} db sync"?')
+        columns = {column['name'] for column in inspector.get_columns(TABLE)}
+        missing = sorted(set(self._converter_class.columns) - columns)
         if missing:
             raise exception.SourceDatabaseError(
-                f'Its table "{TABLE}" is not that of {self._kind.title}: it '
-                f'has no {", ".join(missing)}{self._at_revision()}.')
-        unknown = sorted(found.difference(self._kind.columns,
-                                          self._kind.others))
+                f'Its table "{TABLE}" is not the table of '
+                f'{self._converter_class.title}: it has no '
+                f'{", ".join(missing)}{self._at_revision()}.')
+        unknown = sorted(columns.difference(
+            self._converter_class.columns,
+            self._converter_class.ignored_columns))
         if unknown:
             raise exception.SourceDatabaseError(
                 f'Its table "{TABLE}" has columns that this release does '
-                f'not know: {", ".join(unknown)}{self._at_revision()}. A '
-                f'newer release of usermsg may.')
+                f'not support: {", ".join(unknown)}{self._at_revision()}. A '
+                f'newer release of usermsg may support them.')
 
     def _at_revision(self):
         return f' (revision {self.revision})' if self.revision else ''
 
     def count(self):
-        """How many rows there are."""
+        """Return the number of rows."""
         return self._connection.scalar(
             sa.select(sa.func.count()).select_from(self._table))
 
     def batches(self, size):
-        """All rows, in lists of at most ``size``, each once."""
+        """Yield all rows, each once, in lists of at most ``size``."""
         key = self._table.c.id
         query = sa.select(self._table).order_by(key).limit(size)
         rows = self._connection.execute(query).all()
@@ -132,26 +139,27 @@ class SourceDatabase:
 
 
 @contextlib.contextmanager
-def connect(url, kind, any_revision=False):
-    """An :class:`SourceDatabase`, for the length of a ``with`` block.
+def connect(url, converter_class, any_revision=False):
+    """Open a :class:`SourceDatabase` for the length of a ``with`` block.
 
-    :param url: of :func:`usermsg.db.url.parse_url`
+    :param url: the result of :func:`usermsg.db.url.parse_url`
     :param any_revision: see :class:`SourceDatabase`
-    :raises usermsg.exception.SourceDatabaseError: it can't be reached or read,
-        also later in the block, or its tables aren't those of the service
+    :raises usermsg.exception.SourceDatabaseError: the database can't be
+        reached or read, also later in the block, or its tables aren't those
+        of the service
     """
     engine = _engine(url)
     try:
         try:
             connection = engine.connect()
         except (OSError, TypeError, ValueError, RuntimeError) as error:
-            # A parameter that the driver doesn't take, a file that holds no
-            # certificate, or a module that it needs for the way in which the
-            # server wants the password.
+            # The driver doesn't accept a parameter, a file contains no
+            # certificate, or the driver lacks a module for the server's
+            # password authentication.
             raise exception.SourceDatabaseError(
                 f'{database.driver_message(error)}.') from None
         with connection, connection.begin():
-            yield SourceDatabase(connection, kind, any_revision)
+            yield SourceDatabase(connection, converter_class, any_revision)
     except sa_exception.DBAPIError as error:
         raise exception.SourceDatabaseError(
             f'{database.driver_message(error)}.') from None
@@ -161,7 +169,7 @@ def _engine(url):
     backend = url.get_backend_name()
     options = {}
     if backend == 'sqlite':
-        url = _unchanging(url)
+        url = _unmodified_file(url)
     else:
         url = urls.add_defaults(url)
         options['isolation_level'] = 'REPEATABLE READ'
@@ -177,34 +185,35 @@ def _engine(url):
     return engine
 
 
-def _unchanging(url):
-    """The address of a file, which is opened so that it stays as it is.
+def _unmodified_file(url):
+    """Return a URL that opens an SQLite file without changing it.
 
     The last connection that is closed moves the write-ahead log into the
-    file, and the first one undoes what a journal says; one that may only
-    read does neither. But it would leave an empty log behind where none was,
-    which might not be the service's to write: there nothing can be moved.
+    file, and the first one rolls back what a journal contains; a read-only
+    connection does neither. But where there is no log, a read-only connection
+    would leave an empty one behind, to which the service might have no write
+    access. There the file is opened for writing, as nothing can be moved.
     """
     path = url.database
-    if not path or not os.path.isfile(path):  # SQLite would make one
+    if not path or not os.path.isfile(path):  # SQLite would create it
         raise exception.SourceDatabaseError('There is no such file.')
-    written = any(os.path.exists(f'{path}{end}') for end in (
+    has_log = any(os.path.exists(f'{path}{suffix}') for suffix in (
         '-wal', '-journal'))
     return url.set(database=pathlib.Path(path).absolute().as_uri()).set(
         query={'timeout': str(_BUSY_TIMEOUT), **url.query, 'uri': 'true',
-               'mode': 'ro' if written else 'rw'})
+               'mode': 'ro' if has_log else 'rw'})
 
 
 def _set_up_sqlite(connection, _record):
     connection.execute('PRAGMA query_only = ON').close()
-    # The type of a column is no promise, nor is its encoding.
+    # SQLite enforces neither the type nor the encoding of a column.
     connection.text_factory = lambda data: data.decode(*_ENCODING)
 
 
 def _parameter(value):
-    """A value of a row, to be compared with.
+    """Return a row's value as a parameter of a comparison.
 
-    SQLite takes no text that isn't UTF-8, though it may have given it.
+    SQLite returns text that isn't UTF-8, but doesn't accept it.
     """
     try:
         if isinstance(value, str):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Messages that are brought over from elsewhere, a batch at a time."""
+"""Storage of imported messages, one batch in a transaction."""
 
 import collections
 
@@ -12,60 +12,71 @@ from usermsg.objects import message
 
 _MESSAGES = models.messages
 
-#: Attempts to store a batch, besides one for each message that another writer
-#: may be quicker with.
+#: Attempts to store a batch, in addition to one for each message that another
+#: writer may store first.
 _ATTEMPTS = 10
 
 
-def store(db, new_messages, gone, dry_run=False):
-    """Store what isn't there yet and never was.
+def store(db, new_messages, deleted, dry_run=False):
+    """Store the messages that aren't stored yet and never were.
 
-    Which message a new_message is says its key.
+    A message is identified by its key.
 
-    :param new_messages: :class:`usermsg.objects.message.NewMessage` objects, each with
-        an id and a key that would be the same at any other time
-    :param gone: the (id, key) of messages that must not be there any more
+    :param new_messages: :class:`usermsg.objects.message.NewMessage` objects;
+        each has an id and a key that a later import of the same row repeats
+    :param deleted: the (id, key) of messages that are deleted in the source
+        database
     :param dry_run: change nothing
-    :returns: what was done, or what would be: how many messages are ``new``,
-        were ``known``, had been ``deleted_here``, or are deleted now, as they
-        were ``deleted_there``; and the new_messages whose id another message has
-    :raises usermsg.exception.DatabaseUnavailable: not now
-    :raises usermsg.exception.IdsInUse: ids are stored and can't be found,
-        however often
+    :returns: a counter of what was done or, in a dry run, would be done: the
+        number of messages that are ``new``, were ``imported_before``, had been
+        ``deleted_here``, or are deleted now because they were
+        ``deleted_there``; and a list of the new messages whose id belongs to
+        another message
+    :raises usermsg.exception.DatabaseUnavailable: the database can't be
+        reached
+    :raises usermsg.exception.IdsInUse: ids remain in use although no message
+        with them can be found, after all attempts
     """
     for _attempt in range(len(new_messages) + _ATTEMPTS):
-        stored = message.find_stored(db, [
-            *(new_message.key for new_message in new_messages), *(key for _id, key in gone)])
-        # None where the message has been deleted.
-        by_key = {key: row and row.id
-                  for key, (_digest, row) in stored.items()}
-        to_delete = [message_id for message_id, key in gone
-                     if by_key.get(key) == message_id]
-        known = [by_key[new_message.key] for new_message in new_messages if new_message.key in by_key]
-        taken = _ids(db, [new_message.row.id for new_message in new_messages
-                          if new_message.key not in stored])
+        stored = message.stored_under(db, [
+            *(new_message.key for new_message in new_messages),
+            *(key for _id, key in deleted)])
+        # The id is None where the message has been deleted.
+        id_by_key = {key: row and row.id
+                     for key, (_digest, row) in stored.items()}
+        to_delete = [message_id for message_id, key in deleted
+                     if id_by_key.get(key) == message_id]
+        imported_ids = [id_by_key[new_message.key]
+                        for new_message in new_messages
+                        if new_message.key in id_by_key]
+        missing = [new_message for new_message in new_messages
+                   if new_message.key not in id_by_key]
+        used_ids = _select_used(db, [new_message.row.id
+                                     for new_message in missing])
         new, clashes = [], []
-        for new_message in new_messages:
-            if new_message.key not in stored:
-                (clashes if new_message.row.id in taken else new).append(new_message)
-                taken.add(new_message.row.id)
+        for new_message in missing:
+            message_id = new_message.row.id
+            (clashes if message_id in used_ids else new).append(new_message)
+            used_ids.add(message_id)
         try:
-            deleted = (len(to_delete) if dry_run else
-                       _change(db, new, to_delete))
+            number_deleted = (len(to_delete) if dry_run else
+                              _write(db, new, to_delete))
         except db_exception.DBDuplicateEntry:
-            # Another writer was quicker. The next look-up, in a transaction
-            # of its own, finds what it has stored.
+            # Another writer stored one of them first. The next look-up, in a
+            # transaction of its own, finds the message of the other writer.
             continue
+        deleted_here = imported_ids.count(None)
         return collections.Counter(
-            new=len(new), known=len(known) - known.count(None),
-            deleted_here=known.count(None), deleted_there=deleted), clashes
+            new=len(new), imported_before=len(imported_ids) - deleted_here,
+            deleted_here=deleted_here,
+            deleted_there=number_deleted), clashes
     raise exception.IdsInUse(
         f'Other writers keep storing messages with ids from {new[0].row.id} '
         f'to {new[-1].row.id}, and deleting them.')
 
 
-def _ids(db, message_ids):
-    """Those of some ids that messages have."""
+def _select_used(db, message_ids):
+    """Return the set of those ids that stored messages have."""
     if not message_ids:
         return set()
     with db.reader() as connection:
@@ -73,11 +84,11 @@ def _ids(db, message_ids):
             _MESSAGES.c.id.in_(message_ids))))
 
 
-def _change(db, new, to_delete):
-    """Insert and delete messages; returns how many were deleted."""
-    def change(connection):
+def _write(db, new, to_delete):
+    """Insert and delete messages; return the number of deleted ones."""
+    def write(connection):
         if new:
             message.insert(connection, new)
         return connection.execute(_MESSAGES.delete().where(
             _MESSAGES.c.id.in_(to_delete))).rowcount
-    return db.write(change) if new or to_delete else 0
+    return db.write(write) if new or to_delete else 0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How the older services state versions and errors."""
+"""Versions and errors as the older services write them in responses."""
 
 import json
 
@@ -9,7 +9,7 @@ from usermsg.api import errors
 from usermsg.api import microversion
 from usermsg.api import response as responses
 
-#: Status -> what the error is called in a body.
+#: HTTP status -> name of the error in a response body.
 _FAULTS = {
     400: 'badRequest',
     401: 'unauthorized',
@@ -25,15 +25,17 @@ _OTHER_FAULT = 'computeFault'
 
 
 class Dialect(microversion.Dialect):
-    """One older service's. See :func:`usermsg.api.dialects.of`."""
+    """API dialect of one older service. See :mod:`usermsg.api.dialects`."""
 
-    #: Whether an answer without a body has the older header of its id too.
+    #: True if a response without a body has the older header of the request
+    #: id too.
     request_id_of_empty = False
 
     def state(self, request, response):
-        """Repeat the version, even one that isn't served."""
+        """Repeat the requested version, even one that isn't supported."""
         if response.status_int == 401:
-            # Who isn't let in never reaches what knows versions.
+            # A request without a valid token never reaches the part of the
+            # older services that handles versions.
             return
         try:
             version = self.version(request)
@@ -43,7 +45,8 @@ class Dialect(microversion.Dialect):
             version = None
         else:
             if version is None:
-                # What stands outside of versions says nothing of this.
+                # The response to a path outside of versions has none of these
+                # headers.
                 return
         if response.status_int != 204 or self.request_id_of_empty:
             response.headers['X-Compute-Request-Id'] = request.environ[
@@ -52,13 +55,19 @@ class Dialect(microversion.Dialect):
             self.set_header(response, version)
 
     def fault(self, error, request_id):
-        """The answer to a request that ended in an error of ours."""
+        """Build the response to a request that raised an error.
+
+        :param error: a :class:`usermsg.api.errors.HTTPError` or a
+            :class:`usermsg.exception.UsermsgError`
+        """
         if isinstance(error, errors.MethodNotAllowed):
-            # They have a route for each verb, and none for others.
+            # The older services have a route for each verb, and none for
+            # other verbs.
             error = errors.NotFound()
         status = errors.status_of(error)
         if status == 401:
-            # As keystonemiddleware writes it, in front of those services.
+            # This is keystonemiddleware's text, which runs in front of those
+            # services.
             body = {'error': {
                 'code': 401, 'title': 'Unauthorized', 'message':
                 'The request you have made requires authentication.'}}
@@ -70,7 +79,7 @@ class Dialect(microversion.Dialect):
 
 
 def dumps(content):
-    """JSON as those services write it, down to the blanks."""
+    """Serialize JSON as those services do, with the same blanks."""
     return json.dumps(content).encode()
 
 

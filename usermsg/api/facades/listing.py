@@ -1,23 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of messages as the older services sort and cut them."""
+"""Sort and page messages as the older services do."""
 
 from usermsg.api import query
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg import text
 
-#: The most messages, the newest, that are sorted by anything but time.
-SORTED = 10000
+#: Number of messages, the newest ones, that a sort by anything but time
+#: considers at most.
+MAX_SORTED = 10000
 
-_LARGEST_NUMBER = 0x7FFFFFFF
+_MAX_NUMBER = 0x7FFFFFFF
 
-#: An id is in the order of time.
+#: Sort keys in the order of time: ids are in it too.
 _BY_TIME = ('created_at', 'id')
 
-#: What those services keep besides is the same for all messages here.
+#: Sort keys of those services that have the same value in all messages here.
 _CONSTANT = ('updated_at', 'deleted', 'deleted_at')
 
-#: Attributes to sort by.
+#: Supported sort keys: attributes of a message row.
 _KEYS = frozenset((
     *_BY_TIME, *_CONSTANT, 'project_id', 'request_id', 'resource_type',
     'resource_uuid', 'event_id', 'action_id', 'detail_id', 'message_level',
@@ -25,47 +26,59 @@ _KEYS = frozenset((
 
 
 def any_number(value):
-    """What Python takes for a number: block storage does."""
+    """Parse a number as Python's ``int`` does; block storage accepts that.
+
+    :raises ValueError: it isn't a number, or is longer than 100 characters
+    """
     if len(value) > 100:
         raise ValueError()
     return int(value)
 
 
 def digits(value):
-    """Digits alone: so do shared file systems."""
-    if query.digits(value) > _LARGEST_NUMBER:
+    """Parse a number of digits alone, as shared file systems do.
+
+    :raises ValueError: it isn't one, or is too large
+    """
+    if query.digits(value) > _MAX_NUMBER:
         raise ValueError()
     return int(value)
 
 
 def offset(values, parse):
-    """How many messages to leave out."""
+    """Parse the number of messages to skip.
+
+    :param parse: see :func:`usermsg.api.query.number`
+    :raises usermsg.exception.InvalidInput: it isn't one, or is too large
+    """
     number = query.number(values, 'offset', 0, parse)
-    if number > _LARGEST_NUMBER:
+    if number > _MAX_NUMBER:
         raise exception.InvalidInput(
-            'offset', f'must not be larger than {_LARGEST_NUMBER}.')
+            'offset', f'must not be larger than {_MAX_NUMBER}.')
     return number
 
 
 def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
-    """Messages in any order.
+    """Return a page of messages, sorted by any supported keys.
 
     :param api: a :class:`usermsg.message.api.API`
-    :param filters: see its get_all
-    :param sort: (attribute of a message, whether it descends), at least one
-    :param marker: a message: the page begins behind it; None for the first
-    :param offset: how many more to leave out
-    :param limit: how many at most
+    :param filters: see :meth:`usermsg.message.api.API.get_all`
+    :param sort: a list of at least one (attribute of a message, True if
+        descending)
+    :param marker: the message behind which the page begins; None for the
+        first page
+    :param offset: number of messages to skip behind the marker
+    :param limit: maximum number of messages
     :returns: a list of messages
-    :raises usermsg.exception.InvalidInput: it can't be sorted by that
+    :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
     for name, _descending in sort:
         if name not in _KEYS:
             raise exception.InvalidInput(
-                'sort', f'{text.printable(name)} is nothing to sort by.')
+                'sort', f'{text.printable(name)} is not a sort key.')
     if not limit:
         return []
-    keys = _effective(sort)
+    keys = _effective_keys(sort)
     name, descending = keys[0]
     if name == 'id':
         return api.get_all(
@@ -73,36 +86,38 @@ def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
             limit=limit, all_projects=all_projects,
             sort=(message_api.NEWEST_FIRST if descending else
                   message_api.OLDEST_FIRST)).objects
-    found = list(api.get_all(context, filters, limit=SORTED,
-                             all_projects=all_projects).objects)
+    messages = list(api.get_all(context, filters, limit=MAX_SORTED,
+                                all_projects=all_projects).objects)
     if marker is not None and all(
-            message.id != marker.id for message in found):
-        # A filter leaves it out, but it is a position all the same.
-        found.append(marker)
-    # The least important key first, as a sort keeps the order of equals.
+            message.id != marker.id for message in messages):
+        # The filters exclude the marker, but it still defines a position.
+        messages.append(marker)
+    # The least significant key comes first, as the sort is stable.
     for name, descending in reversed(keys):
-        # A missing value is less than any other, and no value is empty.
-        found.sort(key=lambda message, name=name: (
+        # NULL sorts before any other value, and no value is empty.
+        messages.sort(key=lambda message, name=name: (
             getattr(message.row, name) or ''), reverse=descending)
     if marker is not None:
-        ids = [message.id for message in found]
+        ids = [message.id for message in messages]
         offset += ids.index(marker.id) + 1
-    return found[offset:offset + limit]
+    return messages[offset:offset + limit]
 
 
-def _effective(sort):
-    """The keys that make a difference; the last is the id.
+def _effective_keys(sort):
+    """Return the sort keys that have an effect; the last one is the id.
 
-    However many keys a request names, no more are left than there are.
+    However many keys a request names, the result contains each attribute at
+    most once.
     """
     _name, descending = sort[0]
     keys = {}
-    for name, down in sort:
+    for name, key_descending in sort:
         if name in _BY_TIME:
-            keys['id'] = down
-            break  # no two messages are equal in it
+            keys['id'] = key_descending
+            break  # ids are unique
         if name not in _CONSTANT:
-            keys.setdefault(name, down)
-    # What is equal else stands in the order of time, as the first key does.
+            keys.setdefault(name, key_descending)
+    # Otherwise equal messages are in the order of time, in the direction of
+    # the first key.
     keys.setdefault('id', descending)
     return list(keys.items())

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the facades have in common: messages of one namespace.
+"""Base class of the facades: messages of one namespace, for existing clients.
 
-A facade is a view of what :class:`usermsg.message.api.API` gives: it says
-which versions there are, what a query may have, and what a message looks
-like.
+A facade is a view of what :class:`usermsg.message.api.API` returns: it defines
+the supported versions, the permitted queries and the representation of a
+message.
 """
 
 import dataclasses
@@ -27,11 +27,13 @@ _ELEMENT = tuple(f'{path}/{{message_id}}' for path in _COLLECTION)
 
 
 @dataclasses.dataclass
-class Wanted:
-    """What a list is asked for.
+class ListQuery:
+    """Parsed query of a list request.
 
-    :param filters: see the API's get_all; None if nothing can match
+    :param filters: see :meth:`usermsg.message.api.API.get_all`; None if no
+        message can match
     :param sort: see :func:`usermsg.api.facades.listing.page`
+    :param linked: True if the response may have a next link
     """
 
     filters: dict | None
@@ -44,28 +46,29 @@ class Wanted:
 
 
 class Messages:
-    """A facade.
+    """Controller of a facade.
 
-    A subclass has, beside what follows, ``wanted(request, values)``, which
-    makes a :class:`Wanted` of a query, and ``view(row, words, links)``, which
-    shows a :class:`usermsg.db.models.MessageRow` and its
+    Beside the class attributes below, a subclass has
+    ``parse_query(request, values)``, which makes a :class:`ListQuery` of the
+    query string, and ``view(row, description, links)``, which represents a
+    :class:`usermsg.db.models.MessageRow` and its
     :class:`usermsg.catalogue.catalogue.Description` as the service does.
 
     :param runtime: a :class:`usermsg.service.Runtime`
-    :cvar prefix: of the events that the service records
-    :cvar segment: the first of the path
-    :cvar major: the version in the path, behind it
+    :cvar prefix: namespace of the events that the service records
+    :cvar segment: first segment of the path
+    :cvar major: second segment of the path, the major version
     :cvar dialect: a :class:`usermsg.api.facades.dialect.Dialect`
-    :cvar updated: since when the version is as it is
-    :cvar described_by: address of a page about it
-    :cvar media_type: of its responses
-    :cvar first: the first version that has messages
+    :cvar updated: time of the last change of the API version
+    :cvar described_by: URL of a page about the API
+    :cvar media_type: media type of the responses in the version document
+    :cvar first: first microversion that has messages
     """
 
-    #: Who may not do this isn't even told whether there is something to
-    #: delete.
+    #: Policy rule that is checked before the message is looked up: without
+    #: it the response doesn't even disclose if the message exists.
     before_delete = rules.DELETE
-    #: What stands in a link as it is.
+    #: Characters that a link contains unquoted.
     plain_in_links = ''
 
     def __init__(self, runtime):
@@ -76,7 +79,7 @@ class Messages:
 
     @route.handle('GET', '/<segment>', '/<segment>/<major>')
     def versions(self, request, response):
-        """List the versions, or show the one, as the service does."""
+        """List the versions, or show the only one, as the service does."""
         if request.route.path == f'/{self.segment}':
             response.status = 300
         return responses.json(response, {'versions': [{
@@ -99,22 +102,22 @@ class Messages:
         """List the messages, as the service does."""
         context = self._enter(request, rules.GET_ALL)
         values = query.read_any(request)
-        wanted = self.wanted(request, values)
-        shown = [] if wanted.filters is None else listing.page(
-            self._api, context, {**wanted.filters, 'prefix': self.prefix},
-            sort=wanted.sort, offset=wanted.offset, limit=wanted.limit,
-            marker=(None if wanted.marker is None else
-                    self._get(context, wanted.marker)),
-            all_projects=wanted.all_projects)
-        content = {'messages': self._views(request, shown)}
-        if shown and wanted.linked and len(shown) >= wanted.limit:
+        parsed = self.parse_query(request, values)
+        messages = [] if parsed.filters is None else listing.page(
+            self._api, context, {**parsed.filters, 'prefix': self.prefix},
+            sort=parsed.sort, offset=parsed.offset, limit=parsed.limit,
+            marker=(None if parsed.marker is None else
+                    self._get(context, parsed.marker)),
+            all_projects=parsed.all_projects)
+        content = {'messages': self._views(request, messages)}
+        if messages and parsed.linked and len(messages) >= parsed.limit:
             content['messages_links'] = [query.next_page(
-                self._addresses(request)[0], values, shown[-1].id,
+                self._urls(request)[0], values, messages[-1].id,
                 self.plain_in_links)]
-        return self._written(request, response, content)
+        return self._render(request, response, content)
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
-        """:param all_projects: the rule for messages of other projects"""
+        """:param all_projects: policy rule for messages of other projects"""
         return self._api.get(context, message_id, prefix=self.prefix,
                              all_projects=context.can(all_projects))
 
@@ -123,7 +126,7 @@ class Messages:
         """Show a message, as the service does."""
         context = self._enter(request, rules.GET)
         message = self._get(context, request.path_value('message_id'))
-        return self._written(
+        return self._render(
             request, response,
             {'message': self._views(request, [message])[0]})
 
@@ -141,34 +144,36 @@ class Messages:
         return response
 
     def _enter(self, request, rule):
-        """Who asks, if the address is one for them and for the version.
+        """Check a request's path, version and policy rule.
 
-        :raises usermsg.exception.InvalidInput: it is of another project
-        :raises usermsg.api.errors.NotFound: there were no messages yet
-        :raises usermsg.exception.Forbidden: they may not at all
+        :returns: the client's :class:`usermsg.context.RequestContext`
+        :raises usermsg.exception.InvalidInput: the path contains another
+            project than the token
+        :raises usermsg.api.errors.NotFound: the version has no messages yet
+        :raises usermsg.exception.Forbidden: the rule doesn't allow it
         """
         context = request.identity
         if request.path_value('project_id') not in (None, context.project_id):
             raise exception.InvalidInput(
-                'project_id', 'the address is of another project than the '
-                'token.')
+                'project_id', 'the project in the path is not the project of '
+                'the token.')
         if request.version < self.first:
             raise errors.NotFound()
         context.authorize(rule)
         return context
 
-    def _views(self, request, found):
+    def _views(self, request, messages):
         describe = self._catalogue.describe
         language = request.language
-        address, bookmark = self._addresses(request)
+        url, bookmark = self._urls(request)
         return [self.view(
             row, describe(row.event_id, language),
-            [{'rel': 'self', 'href': f'{address}/{row.id}'},
+            [{'rel': 'self', 'href': f'{url}/{row.id}'},
              {'rel': 'bookmark', 'href': f'{bookmark}/{row.id}'}])
-            for row in (message.row for message in found)]
+            for row in (message.row for message in messages)]
 
-    def _addresses(self, request):
-        """Of the collection, with the version and without."""
+    def _urls(self, request):
+        """Return the collection's URLs with and without the version."""
         root = self._root(request)
         project_id = request.path_value('project_id')
         collection = '/messages' if project_id is None else (
@@ -176,35 +181,36 @@ class Messages:
         return f'{root}/{self.major}{collection}', f'{root}{collection}'
 
     def _root(self, request):
-        """The address of the facade, without a version."""
+        """Return the URL of the facade, without a version."""
         if self._options.public_endpoint:
             return self._options.public_endpoint.rstrip('/')
         return f'{request.endpoint}/{self.segment}'
 
     @staticmethod
-    def _written(request, response, content):
+    def _render(request, response, content):
         if 'Accept-Language' in request.headers:
             return responses.localized_json(request, response, content,
-                                      dialect.dumps)
+                                            dialect.dumps)
         return responses.json(response, content, dialect.dumps)
 
 
 def time(value):
-    """As those services write times: UTC, but without saying so."""
+    """Format a time as those services do: UTC, but without an offset."""
     return value.strftime('%Y-%m-%dT%H:%M:%S.%f')
 
 
 def flag(values, name):
-    """Whether a key of a query says yes, in any case."""
+    """Return True if a query key has a true value, in any letter case."""
     return query.boolean({name: values.get(name, '0').lower()}, name)
 
 
-def matchable(values, columns):
-    """Filters that a message could match.
+def build_filters(values, columns):
+    """Translate query parameters into filters of the API.
 
-    :param values: name in the query -> value
-    :param columns: name in the query -> filter
-    :returns: filters; None if no message can have such names and values
+    :param values: query key -> value
+    :param columns: query key -> name of the filter
+    :returns: filters; None if a key is unknown or a value is invalid, so that
+        no message can match
     """
     try:
         return schemas.filters().check({

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages of shared file systems, as their own API shows them."""
+"""Facade of the Shared File Systems API (manila): its messages."""
 
 from oslo_utils import strutils
 
@@ -16,7 +16,7 @@ SEGMENT = 'share'
 
 _ROOT = '/share'
 
-#: What each version brought, as far as messages go.
+#: Microversions that changed the messages.
 _MESSAGES = (2, 37)
 _TIMES = (2, 52)
 
@@ -38,7 +38,7 @@ class _Dialect(dialect.Dialect):
 
     def version(self, request):
         if request.environ.get('PATH_INFO', '').rstrip('/') == _ROOT:
-            return None  # outside of any version
+            return None  # a path outside of any version
         return super().version(request)
 
     def state(self, request, response):
@@ -51,18 +51,18 @@ class _Dialect(dialect.Dialect):
 
 DIALECT = _Dialect((2, 0), (2, 99))
 
-#: Key of a query -> filter.
+#: Query key -> name of the filter.
 _FILTERS = {
     'resource_id': 'resource_uuid',
     **{name: name for name in (
         'action_id', 'detail_id', 'message_level', 'request_id',
         'resource_type')}}
 
-#: What a sort key is called here, where that is something else.
+#: Sort key -> name of the attribute, where they differ.
 _ATTRIBUTES = {'resource_id': 'resource_uuid'}
 
-#: What can be sorted by elsewhere, and isn't known here.
-_NO_KEYS = ('event_id', 'resource_uuid')
+#: Sort keys of other APIs that this one doesn't support.
+_UNSUPPORTED_KEYS = ('event_id', 'resource_uuid')
 
 
 class Share(messages.Messages):
@@ -77,14 +77,14 @@ class Share(messages.Messages):
     first = _MESSAGES
     plain_in_links = ':'
 
-    def wanted(self, request, values):
+    def parse_query(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)
-        # What these say is nothing to those who may not.
-        known = _FILTERS | ({'project_id': 'project_id'} if admin else {})
-        filters = messages.matchable(
+        # For users without the permission the service ignores project_id.
+        columns = _FILTERS | ({'project_id': 'project_id'} if admin else {})
+        filters = messages.build_filters(
             {name: value for name, value in values.items()
-             if name in known}, known)
-        everything = admin and (
+             if name in columns}, columns)
+        all_projects = admin and (
             'project_id' in values or messages.flag(values, 'all_tenants') or
             messages.flag(values, 'all_projects'))
         times = {name: validation.time(name, values[name])
@@ -93,17 +93,17 @@ class Share(messages.Messages):
         if filters is not None:
             filters.update(times)
         key = values.get('sort_key', 'created_at')
-        if key in _NO_KEYS:
+        if key in _UNSUPPORTED_KEYS:
             raise exception.InvalidInput(
-                'sort_key', f'{key} is nothing to sort by.')
-        return messages.Wanted(
+                'sort_key', f'{key} is not a sort key.')
+        return messages.ListQuery(
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],
             query.limit(values, self._max_limit, listing.digits, least=0),
             listing.offset(values, listing.digits),
-            values.get('marker'), everything)
+            values.get('marker'), all_projects)
 
-    def view(self, row, words, links):
+    def view(self, row, description, links):
         return {
             'id': row.id,
             'project_id': row.project_id,
@@ -112,10 +112,10 @@ class Share(messages.Messages):
             'message_level': row.message_level,
             'created_at': messages.time(row.created_at),
             'expires_at': messages.time(row.expires_at),
-            # A string for clients that check the answer.
+            # Always a string, for clients that validate the response.
             'request_id': row.request_id or '',
             'links': links,
             'resource_type': row.resource_type,
             'resource_id': row.resource_uuid,
-            'user_message': words.user_message,
+            'user_message': description.user_message,
         }

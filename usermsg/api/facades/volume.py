@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The messages of block storage, as its own API shows them."""
+"""Facade of the Block Storage API (cinder): its messages."""
 
 from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
@@ -14,7 +14,7 @@ SEGMENT = 'volume'
 
 _ROOTS = '/volume', '/volume/v3'
 
-#: What each version brought, as far as messages go.
+#: Microversions that changed the messages.
 _MESSAGES = (3, 3)
 _PAGES_AND_FILTERS = (3, 5)
 _STRICT_FILTERS = (3, 31)
@@ -28,7 +28,7 @@ class _Dialect(dialect.Dialect):
         header = request.headers.get(self.header)
         if header is None:
             return None
-        # Several may have been joined, each for another service.
+        # A proxy may have joined several headers, one for each service.
         for value in header.split(','):
             if 'volume' in value:
                 _service, *version = value.split()
@@ -36,8 +36,8 @@ class _Dialect(dialect.Dialect):
         return ''
 
     def default(self, request):
-        # Clients forget the header. Without it the service that is stood in
-        # for has no messages.
+        # Clients forget the header. Without it the real service has no
+        # messages.
         if request.environ.get('PATH_INFO', '').rstrip('/') in _ROOTS:
             return self.minimum
         return _MESSAGES
@@ -45,14 +45,14 @@ class _Dialect(dialect.Dialect):
 
 DIALECT = _Dialect((3, 0), (3, 71))
 
-#: Key of a query -> filter.
+#: Query key -> name of the filter.
 _FILTERS = {name: name for name in (
     'id', 'project_id', 'resource_uuid', 'resource_type', 'event_id',
     'request_id', 'message_level', 'action_id', 'detail_id')}
 
-#: What a user may filter by from 3.31 on; others are told so.
-_ALLOWED = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
-            'message_level')
+#: Filters that a user may use from 3.31 on; others are refused with 400.
+_USER_FILTERS = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
+                 'message_level')
 
 _DIRECTIONS = {'asc': False, 'desc': True}
 
@@ -69,90 +69,95 @@ class Volume(messages.Messages):
     first = _MESSAGES
     before_delete = rules.GET
 
-    def wanted(self, request, values):
+    def parse_query(self, request, values):
         paged = (DIALECT.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = query.limit(
             values, self._max_limit, listing.any_number, least=0)
         if not paged:
-            # As there is no marker yet, there is no link either: whoever
-            # followed it would come to the same page for ever.
-            return messages.Wanted(
+            # These versions have no marker yet, so the response has no next
+            # link either: a client that followed it would get the same page
+            # for ever.
+            return messages.ListQuery(
                 {}, [('created_at', True)], self._max_limit, linked=False)
         context = request.identity
         admin = context.can(rules.READ_ALL_PROJECTS)
-        rest = {name: value for name, value in values.items()
-                if name not in _PAGE}
-        # Some clients always send it, and it is nothing to those who may not.
-        everything = admin and messages.flag(rest, 'all_tenants')
-        rest.pop('all_tenants', None)
+        conditions = {name: value for name, value in values.items()
+                      if name not in _PAGE}
+        # Some clients always send all_tenants; for users without the
+        # permission the service ignores it.
+        all_projects = admin and messages.flag(conditions, 'all_tenants')
+        conditions.pop('all_tenants', None)
         if request.version >= _STRICT_FILTERS:
-            _check_filters(rest, admin)
-        if 'project_id' in rest:
-            everything = admin
-        if 'id' in rest:
-            rest['id'] = rest['id'].lower()
-        # Whatever else there is, no message has it.
-        filters = messages.matchable(rest, _FILTERS)
-        if not admin and 'project_id' in rest and (
-                rest['project_id'] != context.project_id):
+            _check_filters(conditions, admin)
+        if 'project_id' in conditions:
+            all_projects = admin
+        if 'id' in conditions:
+            conditions['id'] = conditions['id'].lower()
+        # Any other key is an attribute that no message has.
+        filters = messages.build_filters(conditions, _FILTERS)
+        if not admin and 'project_id' in conditions and (
+                conditions['project_id'] != context.project_id):
             filters = None
-        return messages.Wanted(
+        return messages.ListQuery(
             filters, _sort(values), limit,
             listing.offset(values, listing.any_number),
-            values.get('marker'), everything)
+            values.get('marker'), all_projects)
 
-    def view(self, row, words, links):
-        shown = {
+    def view(self, row, description, links):
+        content = {
             'id': row.id,
             'event_id': row.event_id,
-            'user_message': (words.text if words.action is None else
-                             f'{words.action}:{words.text}'),
+            'user_message': (
+                description.text if description.action is None else
+                f'{description.action}:{description.text}'),
             'message_level': row.message_level,
             'created_at': messages.time(row.created_at),
             'guaranteed_until': messages.time(row.expires_at),
-            # A string for clients that check the answer.
+            # Always a string, for clients that validate the response.
             'request_id': row.request_id or '',
             'links': links,
         }
         for name in ('resource_type', 'resource_uuid'):
             value = getattr(row, name)
             if value:
-                shown[name] = value
-        return shown
+                content[name] = value
+        return content
 
 
 _PAGE = ('limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir')
 
 
 def _check_filters(names, admin):
-    """:raises usermsg.exception.InvalidInput: one isn't for whoever asks"""
-    refused = [name for name in names if name not in _ALLOWED and (
+    """:raises usermsg.exception.InvalidInput: the user may not use one"""
+    refused = [name for name in names if name not in _USER_FILTERS and (
         not admin or name.endswith('~') or not name.isascii())]
     if refused:
         raise exception.InvalidInput(
             text.printable(', '.join(refused)),
-            f'nothing to filter by; {", ".join(_ALLOWED)} are.')
+            f'is not a filter; the filters are {", ".join(_USER_FILTERS)}.')
 
 
 def _sort(values):
-    """(key, whether it descends), at least one.
+    """Parse the sort keys.
 
-    :raises usermsg.exception.InvalidInput: they contradict each other, or
-        such a direction there isn't
+    :returns: a list of at least one (key, True if descending)
+    :raises usermsg.exception.InvalidInput: the parameters contradict each
+        other, or a direction is invalid
     """
     if 'sort' in values:
         if 'sort_key' in values or 'sort_dir' in values:
             raise exception.InvalidInput(
-                'sort', 'does not go with sort_key and sort_dir.')
-        given = [(key, direction or 'desc') for key, _, direction in (
+                'sort', 'cannot be combined with sort_key and sort_dir.')
+        keys = [(key, direction or 'desc') for key, _, direction in (
             part.partition(':') for part in
             values['sort'].strip().split(','))]
     else:
-        given = [(values.get('sort_key', 'created_at'),
-                  values.get('sort_dir', 'desc'))]
+        keys = [(values.get('sort_key', 'created_at'),
+                 values.get('sort_dir', 'desc'))]
     try:
         return [(key.strip(), _DIRECTIONS[direction.strip()])
-                for key, direction in given]
+                for key, direction in keys]
     except KeyError:
-        raise exception.InvalidInput('sort', 'goes asc or desc.') from None
+        raise exception.InvalidInput(
+            'sort', 'direction must be asc or desc.') from None

@@ -12,7 +12,7 @@ class ReportTest(base.TestCase):
 
     def test_everything(self):
         report = importer.Report()
-        report.numbers.update(new=1234, known=21, deleted_here=4,
+        report.numbers.update(new=1234, imported_before=21, deleted_here=4,
                               deleted_there=5, deleted=7, expired=8)
         for number in range(6):
             report.unknown(f'VOLUME_99999{number}')
@@ -21,28 +21,29 @@ class ReportTest(base.TestCase):
         report.skip('a\n\u00fc' + 'x' * 100, 'id: is long.')
         self.assertEqual([
             '1,234 messages have been imported.',
-            '21 were imported before.',
-            '4 were imported before, and deleted here since.',
-            '5 have been deleted here, as they have been deleted there.',
-            '7 rows were left behind, as they are deleted.',
-            '8 rows were left behind, as they have expired.',
-            '6 have an event that the catalogue lacks, and are shown with a '
-            'general text: VOLUME_999990, VOLUME_999991, VOLUME_999992, '
-            'VOLUME_999993, VOLUME_999994, ...',
+            '21 messages were imported before.',
+            '4 messages were imported before, and deleted here since.',
+            '5 messages have been deleted here, because their rows have been '
+            'deleted.',
+            '7 rows were ignored, because they are deleted.',
+            '8 rows were ignored, because they have expired.',
+            '6 messages have an event that is not in the catalogue, and are '
+            'shown with a general text: VOLUME_999990, VOLUME_999991, '
+            'VOLUME_999992, VOLUME_999993, VOLUME_999994, ...',
             '8 rows were skipped:',
             '  7: event_id: is odd. Ids: 0, 1, 2, 3, 4, ...',
             '  1: id: is long. Ids: a\\n\\xfc' + 'x' * 53 + '...'],
             list(report.lines()))
         said = list(report.lines(dry_run=True))
         self.assertEqual('1,234 messages would be imported.', said[0])
-        self.assertEqual('5 would be deleted here, as they have been deleted '
-                         'there.', said[3])
+        self.assertEqual('5 messages would be deleted here, because their '
+                         'rows have been deleted.', said[3])
 
 
 class ConfiguredTest(base.TestCase):
 
     def configured(self, text):
-        return importer.configured(self.write('cinder.conf', text))
+        return importer.read_url(self.write('cinder.conf', text))
 
     def test_of_the_service_itself(self):
         url = self.configured(
@@ -75,5 +76,5 @@ class ConfiguredTest(base.TestCase):
                             (self.home, 'cannot be '),
                             (path, 'not UTF-8')):
             error = self.assertRaises(exception.ConfigurationError,
-                                      importer.configured, str(path))
+                                      importer.read_url, str(path))
             self.assertIn(words, str(error))

@@ -134,7 +134,7 @@ class PageTest(base.TestCase):
                               limit=limit)
 
     def test_not_more_than_the_newest_are_sorted(self):
-        total = listing.SORTED + 5
+        total = listing.MAX_SORTED + 5
         rows = []
         for number in range(total):
             created = _START - datetime.timedelta(seconds=total - number)
@@ -146,8 +146,8 @@ class PageTest(base.TestCase):
             self.api.record(rows[start:start + 1000])
         self.context = context.RequestContext(project_id='many')
         found = self.page([('event_id', False)], limit=total)
-        self.assertEqual(listing.SORTED, len(found))
-        oldest = ids.lower_bound(_START - datetime.timedelta(
-            seconds=listing.SORTED))
+        self.assertEqual(listing.MAX_SORTED, len(found))
+        oldest = ids.first(_START - datetime.timedelta(
+            seconds=listing.MAX_SORTED))
         self.assertEqual([], [each for each in found if each.id < oldest])
         self.assertIsInstance(found[0], message.Message)
