@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pbr needs to read setup.cfg."""
+"""Setup script that lets pbr read setup.cfg."""
 
 import setuptools
 

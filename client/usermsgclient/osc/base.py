@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all commands have in common."""
+"""Base classes of the commands."""
 
 import contextlib
 
@@ -11,10 +11,10 @@ from usermsgclient.osc import options
 
 
 class Command(command.Command):
-    """A command whose errors are what the service says."""
+    """Command that reports the errors of the service."""
 
     def run(self, parsed_args):
-        with said():
+        with command_errors():
             return super().run(parsed_args)
 
 
@@ -26,8 +26,8 @@ class ShowOne(Command, command.ShowOne):
     pass
 
 
-class Texts:
-    """A command that shows texts of the catalogue, in a language."""
+class Localized:
+    """Mixin of a command that shows texts in a language of the user."""
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -41,32 +41,38 @@ class Texts:
 
 
 @contextlib.contextmanager
-def said():
-    """Ends a command with the service's words, if it refused something."""
+def command_errors():
+    """End a command with the text of an error of the service.
+
+    :raises osc_lib.exceptions.CommandError: the service returned an error
+    """
     try:
         yield
     except sdk_exceptions.HttpException as error:
-        raise exceptions.CommandError(words(error)) from error
+        raise exceptions.CommandError(format_error(error)) from error
 
 
-def words(error):
-    """Why, in the words of the service, and what its operator asks for."""
+def format_error(error):
+    """Return the service's error text with the status and the request id.
+
+    The operator needs the request id to find the request in the logs.
+    """
     if not isinstance(error, sdk_exceptions.HttpException):
         return str(error)
     details = _details(error.response) or error.details
     if not details:
         return str(error)
-    marks = [f'HTTP {error.status_code}']
+    context = [f'HTTP {error.status_code}']
     if error.request_id:
-        marks.append(f'request {error.request_id}')
-    return f'{details} ({", ".join(marks)})'
+        context.append(f'request {error.request_id}')
+    return f'{details} ({", ".join(context)})'
 
 
 def _details(response):
-    """What a body of our form says; None if it is of another."""
+    """Return the details of the service's error; None for other bodies."""
     try:
         return '\n'.join(entry['detail']
                          for entry in response.json()['errors'])
     except (AttributeError, KeyError, TypeError, ValueError):
-        # Somebody else's, such as a proxy's before the service.
+        # The response isn't from the service, but from a proxy, for example.
         return None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack user message definition list`` and ``show``."""
+"""Commands ``openstack user message definition list`` and ``show``."""
 
 from osc_lib import utils
 
@@ -13,30 +13,32 @@ _ATTRIBUTES = ('id', 'text', 'remedy', 'user_fixable', 'retryable', 'link',
                'prefix', 'resource_type', 'action_id', 'detail_id')
 
 
-class ListDefinitions(base.Texts, base.Lister):
-    _description = 'List what user messages may say'
+class ListDefinitions(base.Localized, base.Lister):
+    _description = ('List defined messages: the texts that user messages can '
+                    'have')
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--prefix',
             metavar='<prefix>',
-            help='Only messages of this service, such as VOLUME')
+            help='Only messages of this namespace, such as VOLUME')
         parser.add_argument(
             '--resource-type',
             metavar='<resource-type>',
             help='Only messages about resources of this type, such as '
                  'volume')
-        options.flag(
+        options.add_flag(
             parser, 'user-fixable',
-            yes='Only messages whose cause users can remove themselves',
-            no='Only messages whose cause users cannot remove themselves')
-        options.flag(
+            true_help='Only messages whose cause users can remove themselves',
+            false_help='Only messages whose cause users cannot remove '
+                       'themselves')
+        options.add_flag(
             parser, 'retryable',
-            yes='Only messages after which the same request may succeed '
-                'later',
-            no='Only messages after which the same request will not succeed '
-               'later')
+            true_help='Only messages after which the same request may '
+                      'succeed later',
+            false_help='Only messages after which the same request will not '
+                       'succeed later')
         options.add_pages(parser, 'messages')
         parser.add_argument(
             '--long',
@@ -45,7 +47,7 @@ class ListDefinitions(base.Texts, base.Lister):
         return parser
 
     def take_action(self, parsed_args):
-        found = self.client(parsed_args).defined_messages(
+        definitions = self.client(parsed_args).defined_messages(
             prefix=parsed_args.prefix,
             resource_type=parsed_args.resource_type,
             user_fixable=parsed_args.user_fixable,
@@ -56,11 +58,11 @@ class ListDefinitions(base.Texts, base.Lister):
         if parsed_args.long:
             columns += _MORE_COLUMNS
         return columns, (utils.get_item_properties(definition, columns)
-                         for definition in found)
+                         for definition in definitions)
 
 
-class ShowDefinition(base.Texts, base.ShowOne):
-    _description = 'Display what a user message says and what can be done'
+class ShowDefinition(base.Localized, base.ShowOne):
+    _description = 'Display a defined message: its text and its remedy'
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -68,7 +70,8 @@ class ShowDefinition(base.Texts, base.ShowOne):
             'event_id',
             metavar='<event-id>',
             type=options.identifier,
-            help='Event whose message to display, such as VOLUME_000002')
+            help='Defined message to display (event ID), such as '
+                 'VOLUME_000002')
         return parser
 
     def take_action(self, parsed_args):

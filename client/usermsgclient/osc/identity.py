@@ -1,35 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Projects and users by name, as far as one may look them up."""
+"""Look-up of projects and users by name, as far as Keystone permits it."""
 
 import re
 
 from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
 
-# Of Keystone's own, and of users that it has from elsewhere.
+# Ids that Keystone generates, and those of users of other identity
+# providers.
 _ID = re.compile('[0-9a-f]{32}|[0-9a-f]{64}|'
                  '[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
 
 def project_id(manager, name_or_id, domain=None):
-    """The id of a project.
+    """Return the id of a project.
 
     :param manager: OpenStackClient's ClientManager
-    :param domain: name or id of its domain
-    :raises osc_lib.exceptions.CommandError: there is none, or several, or
+    :param domain: name or id of the project's domain
+    :raises osc_lib.exceptions.CommandError: no or several projects match, or
         names can't be looked up
     """
     return _find(manager, 'project', name_or_id, domain)
 
 
 def user_id(manager, name_or_id, domain=None):
-    """The id of a user. See :func:`project_id`."""
+    """Return the id of a user. See :func:`project_id`."""
     return _find(manager, 'user', name_or_id, domain)
 
 
 def _find(manager, kind, name_or_id, domain):
     if manager.auth_ref is None:
-        # The service itself stands where Keystone would be asked for.
+        # The command was given the endpoint of the service instead of
+        # Keystone.
         if _ID.fullmatch(name_or_id):
             return name_or_id
         raise exceptions.CommandError(
@@ -41,10 +43,10 @@ def _find(manager, kind, name_or_id, domain):
             scope['domain_id'] = _look_up(manager, 'domain', domain)
         return _look_up(manager, kind, name_or_id, **scope)
     except sdk_exceptions.ForbiddenException:
-        # Most people and services may not look up anybody.
-        own = _own(manager, kind, domain)
-        if name_or_id in own:
-            return own[name_or_id]
+        # Most users and services may not look up projects or users.
+        id_by_name = _ids_of_token(manager, kind, domain)
+        if name_or_id in id_by_name:
+            return id_by_name[name_or_id]
         if _ID.fullmatch(name_or_id):
             return name_or_id
         raise exceptions.CommandError(
@@ -55,27 +57,27 @@ def _find(manager, kind, name_or_id, domain):
 def _look_up(manager, kind, name_or_id, **scope):
     identity = manager.sdk_connection.identity
     try:
-        found = getattr(identity, f'find_{kind}')(
+        resource = getattr(identity, f'find_{kind}')(
             name_or_id, ignore_missing=True, **scope)
     except sdk_exceptions.DuplicateResource:
         raise exceptions.CommandError(
             f'There is more than one {kind} {name_or_id}; give its ID, or '
             f'its domain with --{kind}-domain.') from None
-    if found is not None:
-        return found.id
+    if resource is not None:
+        return resource.id
     if _ID.fullmatch(name_or_id):
-        # What is left of a project outlives it.
+        # The messages of a project outlive it.
         return name_or_id
     raise exceptions.CommandError(
         f'No {kind} with a name or ID of {name_or_id} exists.')
 
 
-def _own(manager, kind, domain):
-    """Name and id of one's own -> its id."""
-    reference = manager.auth_ref
-    if domain not in (None, getattr(reference, f'{kind}_domain_id', None),
-                      getattr(reference, f'{kind}_domain_name', None)):
+def _ids_of_token(manager, kind, domain):
+    """Map name and id of the token's project or user to the id."""
+    token = manager.auth_ref
+    if domain not in (None, getattr(token, f'{kind}_domain_id', None),
+                      getattr(token, f'{kind}_domain_name', None)):
         return {}
-    ident = getattr(reference, f'{kind}_id')
+    token_id = getattr(token, f'{kind}_id')
     name = {'project': 'project_name', 'user': 'username'}[kind]
-    return {ident: ident, getattr(reference, name): ident}
+    return {token_id: token_id, getattr(token, name): token_id}

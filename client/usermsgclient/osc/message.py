@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``openstack user message list``, ``show``, ``create`` and ``delete``."""
+"""Commands to list, show, create and delete messages."""
 
 import logging
 
@@ -23,7 +23,7 @@ _ATTRIBUTES = ('id', 'event_id', 'user_message', 'message_level',
                'guaranteed_until', 'request_id')
 
 
-class ListMessages(base.Texts, base.Lister):
+class ListMessages(base.Localized, base.Lister):
     _description = 'List user messages, the newest first'
 
     def get_parser(self, prog_name):
@@ -55,18 +55,19 @@ class ListMessages(base.Texts, base.Lister):
             metavar='<time>',
             type=options.time,
             help='Only messages recorded at this time or later: in ISO 8601, '
-                 'in UTC if it names no zone, or how long ago, such as 90s, '
+                 'in UTC unless it has an offset, or an age such as 90s, '
                  '15m, 2h, 3d or 1w')
         parser.add_argument(
             '--before',
             metavar='<time>',
             type=options.time,
-            help='Only messages recorded at this time or earlier, likewise')
+            help='Only messages recorded at this time or earlier, in the same '
+                 'format')
         options.add_scope(parser, 'List messages')
         parser.add_argument(
             '--sort',
             metavar='<key>[:<direction>]',
-            type=options.order,
+            type=options.sort_order,
             help='Sort by created_at, direction asc (default) or desc '
                  '(default: created_at:desc)')
         options.add_pages(parser, 'messages')
@@ -82,7 +83,7 @@ class ListMessages(base.Texts, base.Lister):
             raise exceptions.CommandError(
                 '--since is later than --before: no message can match.')
         client = self.client(parsed_args)
-        found = client.messages(
+        messages = client.messages(
             resource_type=parsed_args.resource_type,
             resource_uuid=parsed_args.resource,
             event_id=parsed_args.event_id,
@@ -93,15 +94,15 @@ class ListMessages(base.Texts, base.Lister):
             sort=parsed_args.sort,
             marker=parsed_args.marker,
             max_items=parsed_args.limit,
-            **scope(self.app.client_manager, parsed_args))
+            **project_scope(self.app.client_manager, parsed_args))
         columns = _COLUMNS
         if parsed_args.long:
             columns += _MORE_COLUMNS
         return columns, (utils.get_item_properties(message, columns)
-                         for message in found)
+                         for message in messages)
 
 
-class ShowMessage(base.Texts, base.ShowOne):
+class ShowMessage(base.Localized, base.ShowOne):
     _description = 'Display user message details'
 
     def get_parser(self, prog_name):
@@ -118,27 +119,26 @@ class ShowMessage(base.Texts, base.ShowOne):
         return _ATTRIBUTES, utils.get_item_properties(message, _ATTRIBUTES)
 
 
-class CreateMessage(base.Texts, base.ShowOne):
-    _description = ('Record how an operation ended (service accounts and '
-                    'admin only)')
+class CreateMessage(base.Localized, base.ShowOne):
+    _description = ('Record a message about the result of an operation '
+                    '(service accounts and admin only)')
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument(
+        event = parser.add_mutually_exclusive_group(required=True)
+        event.add_argument(
             '--event-id',
             metavar='<event-id>',
-            help='What happened: the ID of a whole message, such as '
-                 'VOLUME_000002')
-        what.add_argument(
+            help='Event that occurred (ID), such as VOLUME_000002')
+        event.add_argument(
             '--action',
             metavar='<action>',
-            help='What was being done: the ID or the constant of an action, '
-                 'such as ATTACH_VOLUME; needs --resource-type')
+            help='Action that was performed (ID or constant), such as '
+                 'ATTACH_VOLUME; requires --resource-type')
         parser.add_argument(
             '--detail',
             metavar='<detail>',
-            help='Why it failed, likewise; goes with --action')
+            help='Cause of the failure (ID or constant); only with --action')
         parser.add_argument(
             '--resource-type',
             metavar='<resource-type>',
@@ -146,7 +146,7 @@ class CreateMessage(base.Texts, base.ShowOne):
         parser.add_argument(
             '--resource',
             metavar='<resource>',
-            help='Resource that was being worked on (ID)')
+            help='Resource of the operation (ID)')
         parser.add_argument(
             '--level',
             metavar='<level>',
@@ -154,11 +154,11 @@ class CreateMessage(base.Texts, base.ShowOne):
             help='INFO, WARN or ERROR (default: ERROR)')
         options.add_project(
             parser, required=True,
-            help='Project whose users will be able to read it (name or ID)')
+            help='Project whose users can read the message (name or ID)')
         parser.add_argument(
             '--user',
             metavar='<user>',
-            help='User who began the operation (name or ID)')
+            help='User who started the operation (name or ID)')
         parser.add_argument(
             '--user-domain',
             metavar='<user-domain>',
@@ -167,12 +167,13 @@ class CreateMessage(base.Texts, base.ShowOne):
         parser.add_argument(
             '--request-id',
             metavar='<request-id>',
-            help='Request that began the operation, such as req-...')
+            help='Request that started the operation, such as req-...')
         parser.add_argument(
             '--source-id',
             metavar='<source-id>',
-            help='A key of your own for this outcome: when it is recorded '
-                 'again with the same key, the first message is displayed')
+            help='Unique key of this result: if a message was recorded with '
+                 'the same key before, it is displayed, and no other one is '
+                 'recorded')
         return parser
 
     def take_action(self, parsed_args):
@@ -222,17 +223,17 @@ class DeleteMessage(base.Command):
                     ksa_exceptions.ClientException) as error:
                 failed += 1
                 LOG.error('Failed to delete message %s: %s', message_id,
-                          base.words(error))
+                          base.format_error(error))
         if failed:
             raise exceptions.CommandError(
                 f'{failed} of {len(parsed_args.messages)} messages could '
                 'not be deleted.')
 
 
-def scope(manager, parsed_args):
-    """Whose messages ``options.add_scope`` asked for."""
-    wanted = {'all_projects': parsed_args.all_projects or None}
+def project_scope(manager, parsed_args):
+    """Return the parameters for the options of ``options.add_scope``."""
+    parameters = {'all_projects': parsed_args.all_projects or None}
     if parsed_args.project is not None:
-        wanted['project_id'] = identity.project_id(
+        parameters['project_id'] = identity.project_id(
             manager, parsed_args.project, parsed_args.project_domain)
-    return wanted
+    return parameters

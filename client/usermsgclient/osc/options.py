@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Options that several commands have, and what their values may be."""
+"""Options that several commands share, and the types of their values."""
 
 import argparse
 import datetime
@@ -11,13 +11,13 @@ LEVELS = ('INFO', 'WARN', 'ERROR')
 
 _UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days',
           'w': 'weeks'}
-_AGO = re.compile(f'([0-9]+)([{"".join(_UNITS)}])')
+_AGE = re.compile(f'([0-9]+)([{"".join(_UNITS)}])')
 
 _LANGUAGE = re.compile('[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*')
 
-_ORDERS = {'created_at': 'created_at:asc',
-           'created_at:asc': 'created_at:asc',
-           'created_at:desc': 'created_at:desc'}
+_SORT_ORDERS = {'created_at': 'created_at:asc',
+                'created_at:asc': 'created_at:asc',
+                'created_at:desc': 'created_at:desc'}
 
 
 def add_language(parser):
@@ -30,26 +30,26 @@ def add_language(parser):
              'such as de (default: English; Env: OS_USER_MESSAGE_LANGUAGE)')
 
 
-def add_pages(parser, what):
+def add_pages(parser, items):
     parser.add_argument(
         '--limit',
         metavar='<limit>',
         type=positive,
-        help=f'The maximum number of {what} to display (default: all)')
+        help=f'The maximum number of {items} to display (default: all)')
     parser.add_argument(
         '--marker',
         metavar='<marker>',
-        help=f'Begin behind this ID, usually the last of the {what} that '
-             'were displayed before')
+        help=f'Display the {items} after this ID, usually the last ID of '
+             'the previous page')
 
 
-def add_scope(parser, what):
+def add_scope(parser, action):
     parser.add_argument(
         '--all-projects',
         action='store_true',
-        help=f'{what} of all projects (admin only)')
-    add_project(parser, help=f'{what} of this project (name or ID) (admin '
-                             'only, unless it is your own)')
+        help=f'{action} of all projects (admin only)')
+    add_project(parser, help=f'{action} of this project (name or ID) (admin '
+                             'only, except for your own project)')
 
 
 def add_project(parser, required=False, help=None):
@@ -65,13 +65,13 @@ def add_project(parser, required=False, help=None):
              'several projects of that name')
 
 
-def flag(parser, name, yes, no):
-    """Two options, of which one, the other or none is given."""
+def add_flag(parser, name, true_help, false_help):
+    """Add ``--NAME`` and ``--not-NAME``; the value is None without either."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument(f'--{name}', action='store_true', default=None,
-                       help=yes)
+                       help=true_help)
     group.add_argument(f'--not-{name}', action='store_false',
-                       dest=name.replace('-', '_'), help=no)
+                       dest=name.replace('-', '_'), help=false_help)
 
 
 def identifier(text):
@@ -90,7 +90,7 @@ def positive(text):
 def level(text):
     if text.upper() not in LEVELS:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is none of {", ".join(LEVELS)}')
+            f'{text!r} is not one of {", ".join(LEVELS)}')
     return text.upper()
 
 
@@ -101,28 +101,28 @@ def language(text):
     return text
 
 
-def order(text):
-    if text not in _ORDERS:
+def sort_order(text):
+    if text not in _SORT_ORDERS:
         raise argparse.ArgumentTypeError(
             f'{text!r} is not created_at:asc or created_at:desc')
-    return _ORDERS[text]
+    return _SORT_ORDERS[text]
 
 
 def time(text):
-    """An aware datetime in UTC, of a time or of how long ago it was."""
+    """Parse a time in ISO 8601 or an age; return an aware datetime in UTC."""
     try:
-        if ago := _AGO.fullmatch(text):
-            span = datetime.timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-            return datetime.datetime.now(datetime.timezone.utc) - span
-        found = datetime.datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            return found.replace(tzinfo=datetime.timezone.utc)
-        return found.astimezone(datetime.timezone.utc)
+        if age := _AGE.fullmatch(text):
+            delta = datetime.timedelta(**{_UNITS[age[2]]: int(age[1])})
+            return datetime.datetime.now(datetime.timezone.utc) - delta
+        parsed = datetime.datetime.fromisoformat(text)
+        if parsed.tzinfo is None:
+            return parsed.replace(tzinfo=datetime.timezone.utc)
+        return parsed.astimezone(datetime.timezone.utc)
     except OverflowError:
         raise argparse.ArgumentTypeError(
-            f'{text!r} is before or after all times') from None
+            f'{text!r} is outside the years 1 to 9999') from None
     except ValueError:
         raise argparse.ArgumentTypeError(
             f'{text!r} is neither a time in ISO 8601, such as 2026-01-31 or '
-            '2026-01-31T12:00:00+01:00, nor how long ago it was, such as '
-            '90s, 15m, 2h, 3d or 1w') from None
+            '2026-01-31T12:00:00+01:00, nor an age such as 90s, 15m, 2h, 3d '
+            'or 1w') from None

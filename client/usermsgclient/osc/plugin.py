@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenStackClient has to know of the service."""
+"""Plug-in of OpenStackClient for the user-messages service."""
 
 from keystoneauth1 import exceptions as ksa_exceptions
 from openstack import exceptions as sdk_exceptions
@@ -15,7 +15,7 @@ DEFAULT_API_VERSION = '3'
 
 
 def make_client(instance):
-    """The service's half of the connection of a ClientManager.
+    """Return the service's proxy of a ClientManager's connection.
 
     :raises osc_lib.exceptions.CommandError: the cloud has no such service
     """
@@ -23,22 +23,22 @@ def make_client(instance):
     connection.add_service(service.UserMessageService())
     try:
         client = connection.user_message
-        # Without the service openstacksdk gives something that raises when
-        # it is used, in words about its configuration.
+        # Without the service openstacksdk returns a proxy that raises when
+        # it is used, with a text about openstacksdk's configuration.
         client.get_endpoint()
     except (ksa_exceptions.EndpointNotFound,
             sdk_exceptions.NotSupported,
             sdk_exceptions.ServiceDisabledException):
         region = instance.region_name
-        where = f'region {region}' if region else 'any region'
+        scope = f'region {region}' if region else 'any region'
         raise exceptions.CommandError(
             f'This cloud has no {instance.interface} endpoint of a '
-            f'{service.SERVICE_TYPE} service in {where}.') from None
+            f'{service.SERVICE_TYPE} service in {scope}.') from None
     return client
 
 
 def build_option_parser(parser):
-    """Adds the options that stand before a command."""
+    """Add the global options of the service."""
     parser.add_argument(
         '--os-user-message-api-version',
         metavar='<user-message-api-version>',
@@ -49,8 +49,8 @@ def build_option_parser(parser):
 
 
 def check_api_version(version):
-    """Whether it is one of ours; the shell warns if it isn't.
+    """Return True if an API version is supported; else the shell warns.
 
-    A microversion such as 3.0 goes with its major version.
+    A microversion such as 3.0 is supported if its major version is.
     """
     return version.partition('.')[0] in API_VERSIONS

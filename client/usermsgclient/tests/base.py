@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests stand on: a cloud that answers what a test says."""
+"""Base classes of the tests: a fake cloud with responses set by the tests."""
 
 import io
 import types
@@ -24,7 +24,7 @@ _VERSION = {'status': 'CURRENT', 'updated': '2026-01-01T00:00:00+00:00'}
 
 
 def message(number=1, **values):
-    """A message as the service shows it."""
+    """Build a message as the service returns it."""
     ident = f'01a20023-4e6b-74b8-8e8c-{number:012x}'
     return {
         'id': ident,
@@ -41,7 +41,7 @@ def message(number=1, **values):
 
 
 def definition(**values):
-    """A defined message, likewise."""
+    """Build a defined message as the service returns it."""
     return {
         'id': 'VOLUME_000002',
         'prefix': 'VOLUME',
@@ -57,8 +57,8 @@ def definition(**values):
         **values}
 
 
-def refusal(status, detail):
-    """What requests-mock takes for an error of the service."""
+def error_response(status, detail):
+    """Build the parameters of requests-mock for an error of the service."""
     return {
         'status_code': status,
         'headers': {'X-OpenStack-Request-Id': REQUEST_ID,
@@ -74,7 +74,8 @@ class TestCase(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
-        # What our own code does against the advice of a library fails.
+        # Warnings that usermsgclient itself causes, such as deprecations,
+        # are errors.
         self.useFixture(fixtures.WarningsFilter([
             {'action': 'error', 'module': r'usermsgclient\b'}]))
         self.useFixture(fixtures.EnvironmentVariable(
@@ -103,8 +104,8 @@ class TestCase(testtools.TestCase):
         connection.add_service(service.UserMessageService())
         return connection
 
-    def asked(self):
-        """(method, path and query) of each request but for discovery."""
+    def sent_requests(self):
+        """Return (method, path and query) of each request except discovery."""
         return [(request.method, request.url.removeprefix(SERVICE))
                 for request in self.cloud.request_history
                 if request.url.startswith(SERVICE) and
@@ -116,15 +117,15 @@ class CommandTestCase(TestCase):
     def setUp(self):
         super().setUp()
         connection = self.connection()
-        #: As of somebody whose own names are no others'.
+        #: The names of the token match no other project or user.
         self.manager = types.SimpleNamespace(
             sdk_connection=connection, user_message=connection.user_message,
             auth_ref=types.SimpleNamespace(
-                project_id='own', project_name='own', user_id='own',
-                username='own'))
+                project_id='current', project_name='current',
+                user_id='current', username='current'))
 
     def run_command(self, command, *arguments):
-        """Run a command; returns what it writes to its output."""
+        """Run a command; return its standard output."""
         app = types.SimpleNamespace(
             client_manager=self.manager, stdout=io.StringIO(),
             command_manager=types.SimpleNamespace(namespace='openstack.cli'))
@@ -132,17 +133,17 @@ class CommandTestCase(TestCase):
         command.run(command.get_parser('openstack').parse_args(arguments))
         return app.stdout.getvalue()
 
-    def failure_of(self, command, *arguments):
-        """What a command that fails says."""
+    def run_failing(self, command, *arguments):
+        """Run a command that fails; return the error text."""
         return str(self.assertRaises(
             exceptions.CommandError, self.run_command, command, *arguments))
 
-    def usage_error_of(self, command, *arguments):
-        """What a command says whose arguments are wrong."""
+    def run_misused(self, command, *arguments):
+        """Run a command with invalid arguments; return its error output."""
         errors = self.useFixture(fixtures.StringStream('stderr')).stream
         with fixtures.MonkeyPatch('sys.stderr', errors):
-            ended = self.assertRaises(
+            error = self.assertRaises(
                 SystemExit, self.run_command, command, *arguments)
-        self.assertEqual(2, ended.code)
+        self.assertEqual(2, error.code)
         errors.seek(0)
         return ' '.join(errors.read().split())

@@ -9,7 +9,7 @@ from usermsgclient.osc import options
 
 class TestTimes(testtools.TestCase):
 
-    def test_a_time_in_iso_8601_is_taken(self):
+    def test_time_accepts_iso_8601(self):
         utc = datetime.timezone.utc
         for text, expected in (
                 ('2026-01-31', (2026, 1, 31)),
@@ -18,20 +18,20 @@ class TestTimes(testtools.TestCase):
                 ('2026-01-31T12:30:00Z', (2026, 1, 31, 12, 30)),
                 ('2026-01-31T12:30:00+02:00', (2026, 1, 31, 10, 30)),
                 ('2026-01-31T23:30:00-01:00', (2026, 2, 1, 0, 30))):
-            found = options.time(text)
-            self.assertEqual(datetime.datetime(*expected, tzinfo=utc), found)
-            self.assertEqual(utc, found.tzinfo)
+            parsed = options.time(text)
+            self.assertEqual(datetime.datetime(*expected, tzinfo=utc), parsed)
+            self.assertEqual(utc, parsed.tzinfo)
 
-    def test_how_long_ago_is_taken(self):
+    def test_time_accepts_an_age(self):
         for text, seconds in (('90s', 90), ('15m', 900), ('2h', 7200),
                               ('3d', 259200), ('1w', 604800), ('0s', 0)):
-            span = datetime.timedelta(seconds=seconds)
+            age = datetime.timedelta(seconds=seconds)
             before = datetime.datetime.now(datetime.timezone.utc)
-            found = options.time(text)
+            parsed = options.time(text)
             after = datetime.datetime.now(datetime.timezone.utc)
-            self.assertTrue(before - span <= found <= after - span, text)
+            self.assertTrue(before - age <= parsed <= after - age, text)
 
-    def test_what_is_no_time_is_refused(self):
+    def test_time_with_invalid_text_is_an_error(self):
         for text in ('', 'yesterday', '2', '2y', '-2h', '2 h', '1.5h', '2H',
                      '2026-13-01', '2026-02-30', '25:00', '12:00',
                      '\u0662h', '2h3d'):
@@ -39,52 +39,52 @@ class TestTimes(testtools.TestCase):
                 argparse.ArgumentTypeError, options.time, text)
             self.assertIn('is neither a time in ISO 8601', str(error), text)
 
-    def test_what_is_beyond_all_times_is_refused(self):
+    def test_time_outside_supported_years_is_an_error(self):
         for text in ('9999999999d', f'{"9" * 400}s',
                      '0001-01-01T00:00:00+01:00', '999999w'):
             error = self.assertRaises(
                 argparse.ArgumentTypeError, options.time, text)
-            self.assertIn('is before or after all times', str(error), text)
+            self.assertIn('is outside the years 1 to 9999', str(error), text)
 
 
 class TestValues(testtools.TestCase):
 
-    def refusal_of(self, check, value):
+    def error_of(self, check, value):
         return str(self.assertRaises(
             argparse.ArgumentTypeError, check, value))
 
-    def test_levels_are_taken_in_any_case(self):
+    def test_level_accepts_any_letter_case(self):
         self.assertEqual(['INFO', 'WARN', 'ERROR'], [
             options.level(text) for text in ('info', 'Warn', 'ERROR')])
         for text in ('', 'warning', 'ERR'):
-            self.assertIn('is none of INFO, WARN, ERROR',
-                          self.refusal_of(options.level, text))
+            self.assertIn('is not one of INFO, WARN, ERROR',
+                          self.error_of(options.level, text))
 
-    def test_orders_are_those_of_the_service(self):
+    def test_sort_order_accepts_those_of_the_service(self):
         self.assertEqual(
             ['created_at:asc', 'created_at:asc', 'created_at:desc'],
-            [options.order(text) for text in (
+            [options.sort_order(text) for text in (
                 'created_at', 'created_at:asc', 'created_at:desc')])
         for text in ('', 'id', 'created_at:', 'created_at:down', 'id:asc',
                      'created_at,id'):
             self.assertIn('is not created_at:asc or created_at:desc',
-                          self.refusal_of(options.order, text))
+                          self.error_of(options.sort_order, text))
 
-    def test_numbers_are_positive(self):
+    def test_positive_accepts_positive_integers_alone(self):
         self.assertEqual(17, options.positive('17'))
         for text in ('0', '-1', '', 'x', '1.5', '1_0', '\u0663', '9' * 5000):
             self.assertIn('is not a positive number',
-                          self.refusal_of(options.positive, text))
+                          self.error_of(options.positive, text))
 
-    def test_languages_are_tags(self):
+    def test_language_accepts_language_tags_alone(self):
         for text in ('de', 'pt-BR', 'zh-Hant-TW'):
             self.assertEqual(text, options.language(text))
         for text in ('', 'de_DE', 'de\r\nX-Roles: admin', 'de,en', '*', 'd-',
                      'ä', 'of-ninecharacters'):
             self.assertIn('is not a language tag',
-                          self.refusal_of(options.language, text))
+                          self.error_of(options.language, text))
 
-    def test_an_id_is_not_empty(self):
+    def test_identifier_must_not_be_empty(self):
         self.assertEqual('a', options.identifier('a'))
         self.assertIn('must not be empty',
-                      self.refusal_of(options.identifier, ''))
+                      self.error_of(options.identifier, ''))

@@ -14,7 +14,7 @@ from usermsgclient.v3 import _proxy
 
 class TestPlugin(base.TestCase):
 
-    def test_the_client_is_that_of_the_connection(self):
+    def test_make_client_returns_the_proxy_of_the_connection(self):
         connection = self.connection()
         client = plugin.make_client(types.SimpleNamespace(
             sdk_connection=connection, region_name=None,
@@ -22,7 +22,7 @@ class TestPlugin(base.TestCase):
         self.assertIsInstance(client, _proxy.Proxy)
         self.assertIs(connection.user_message, client)
 
-    def test_a_cloud_without_the_service_is_told(self):
+    def test_make_client_without_the_service_is_an_error(self):
         self.cloud.post(f'{base.IDENTITY}/auth/tokens', status_code=201,
                         headers={'X-Subject-Token': 'token'}, json={'token': {
                             'methods': ['password'], 'user': {'id': 'u'},
@@ -35,7 +35,7 @@ class TestPlugin(base.TestCase):
             auth={'auth_url': base.IDENTITY, 'user_id': 'u',
                   'password': 'secret', 'project_id': 'p'})
         self.addCleanup(connection.close)
-        for region, where in (('here', 'region here'), ('', 'any region')):
+        for region, scope in (('here', 'region here'), ('', 'any region')):
             error = self.assertRaises(
                 exceptions.CommandError, plugin.make_client,
                 types.SimpleNamespace(
@@ -43,9 +43,9 @@ class TestPlugin(base.TestCase):
                     interface='public'))
             self.assertEqual(
                 'This cloud has no public endpoint of a user-message '
-                f'service in {where}.', str(error))
+                f'service in {scope}.', str(error))
 
-    def test_the_version_comes_from_the_command_line_or_the_environment(self):
+    def test_api_version_comes_from_option_or_environment(self):
         def version(*arguments):
             return plugin.build_option_parser(
                 argparse.ArgumentParser()).parse_args(
@@ -58,19 +58,19 @@ class TestPlugin(base.TestCase):
         self.assertEqual('3.0', version())
         self.assertEqual('3', version('--os-user-message-api-version', '3'))
 
-    def test_only_versions_of_ours_are_known(self):
+    def test_check_api_version_accepts_major_version_3_alone(self):
         for version in ('3', '3.0', '3.7'):
             self.assertTrue(plugin.check_api_version(version))
         for version in ('', '2', '4', '30', 'x'):
             self.assertFalse(plugin.check_api_version(version))
 
-    def test_every_command_and_format_can_be_loaded(self):
-        found = [
+    def test_every_entry_point_can_be_loaded(self):
+        entry_points = [
             entry for group in ('openstack.cli.extension',
                                 'openstack.user_message.v3',
                                 'usermsgclient.formatter.why')
             for entry in importlib.metadata.entry_points(group=group)
             if entry.dist.name == 'python-usermsgclient']
-        self.assertEqual(1 + 7 + 6, len(found))
-        for entry in found:
+        self.assertEqual(1 + 7 + 6, len(entry_points))
+        for entry in entry_points:
             entry.load()

@@ -20,22 +20,22 @@ class TestWhy(base.CommandTestCase):
         self.cloud.get(f'{base.SERVICE}/defined-messages/VOLUME_000002',
                        json={'defined_message': definition})
 
-    def said(self, *arguments):
+    def output(self, *arguments):
         return self.run_command(why.Why, base.VOLUME, *arguments)
 
-    def test_cause_and_remedy_are_said_in_sentences(self):
+    def test_text_format_shows_cause_remedy_and_context(self):
         self.assertEqual(
             'No storage could be allocated. Ask for a smaller volume.\n'
             f'(ERROR, VOLUME {base.VOLUME}, 2026-11-21 22:04:03 UTC, request '
-            'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70)\n', self.said())
+            'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70)\n', self.output())
 
-    def test_what_is_not_known_is_not_said(self):
+    def test_text_format_omits_missing_fields(self):
         self.serve(base.message(resource_type=None, request_id=None,
                                 resource_uuid='a'))
         self.assertEqual('(ERROR, a, 2026-11-21 22:04:03 UTC)',
-                         self.said().splitlines()[1])
+                         self.output().splitlines()[1])
 
-    def test_without_a_remedy_it_says_who_can_help(self):
+    def test_text_format_without_remedy_gives_a_hint(self):
         for flags, hint in (
                 ((True, True), ' Trying again later may help.'),
                 ((False, True), ' Trying again later may help.'),
@@ -44,23 +44,23 @@ class TestWhy(base.CommandTestCase):
             self.define(base.definition(
                 remedy=None, user_fixable=flags[0], retryable=flags[1]))
             self.assertEqual(f'No storage could be allocated.{hint}',
-                             self.said().splitlines()[0])
+                             self.output().splitlines()[0])
 
-    def test_a_link_is_said(self):
+    def test_text_format_shows_the_link(self):
         self.define(base.definition(link='https://cloud.example/storage'))
         self.assertEqual(
             'No storage could be allocated. Ask for a smaller volume. See '
-            'https://cloud.example/storage', self.said().splitlines()[0])
+            'https://cloud.example/storage', self.output().splitlines()[0])
 
-    def test_a_cause_that_is_not_defined_any_more_is_still_one(self):
+    def test_undefined_event_still_shows_the_message(self):
         for status in (403, 404):
             self.cloud.get(f'{base.SERVICE}/defined-messages/VOLUME_000002',
-                           **base.refusal(status, 'not for you'))
+                           **base.error_response(status, 'not permitted'))
             self.assertEqual('No storage could be allocated.',
-                             self.said().splitlines()[0])
+                             self.output().splitlines()[0])
 
-    def test_other_formats_have_the_fields(self):
-        fields = json.loads(self.said('-f', 'json'))
+    def test_other_formats_show_the_fields(self):
+        fields = json.loads(self.output('-f', 'json'))
         for name in ('user_message', 'message_level', 'event_id', 'id',
                      'resource_type', 'resource_uuid', 'created_at',
                      'request_id'):
@@ -70,30 +70,30 @@ class TestWhy(base.CommandTestCase):
         self.assertEqual({}, fields)
         for name in ('shell', 'table', 'value', 'yaml'):
             self.assertIn('Ask for a smaller volume.',
-                          self.said('-f', name))
+                          self.output('-f', name))
 
-    def test_a_sentence_can_be_of_some_fields(self):
+    def test_text_format_with_columns_shows_those_alone(self):
         self.assertEqual('Ask for a smaller volume.\n',
-                         self.said('-c', 'remedy'))
+                         self.output('-c', 'remedy'))
 
-    def test_nothing_known_is_an_error(self):
+    def test_resource_without_message_is_an_error(self):
         self.serve()
-        self.assertIn(f'No message is known about {base.VOLUME}. Give the ID',
-                      self.failure_of(why.Why, base.VOLUME))
+        self.assertIn(f'No message about {base.VOLUME} was found. Give the ID',
+                      self.run_failing(why.Why, base.VOLUME))
 
-    def test_an_empty_id_is_refused(self):
+    def test_empty_id_is_a_usage_error(self):
         self.assertIn('an ID must not be empty',
-                      self.usage_error_of(why.Why, ''))
+                      self.run_misused(why.Why, ''))
 
-    def test_administrators_look_into_other_projects(self):
-        self.said('--all-projects')
-        asked = [request.qs for request in self.cloud.request_history
-                 if request.path == '/v3/messages']
+    def test_all_projects_is_sent_to_the_service(self):
+        self.output('--all-projects')
+        queries = [request.qs for request in self.cloud.request_history
+                   if request.path == '/v3/messages']
         self.assertEqual([['true']], [query['all_projects']
-                                      for query in asked])
+                                      for query in queries])
 
-    def test_texts_come_in_the_language_that_is_chosen(self):
-        self.said('--language', 'de')
+    def test_language_is_sent_with_every_request(self):
+        self.output('--language', 'de')
         self.assertEqual({'de'}, {
             request.headers.get('Accept-Language')
             for request in self.cloud.request_history

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``connection.user_message``: the calls of the service."""
+"""Proxy of the service in openstacksdk: ``connection.user_message``."""
 
 import datetime
 import itertools
@@ -18,14 +18,14 @@ _LANGUAGE = 'Accept-Language'
 class Proxy(proxy.Proxy):
     """Version 3 of the user-messages service.
 
-    All that fails raises an :class:`openstack.exceptions.SDKException`, or
+    A failed call raises an :class:`openstack.exceptions.SDKException`, or
     a :class:`keystoneauth1.exceptions.ClientException` if there was no
-    answer. ``details`` of an HttpException has the service's own words.
+    response. ``details`` of an HttpException contains the service's text.
     """
 
     @property
     def language(self):
-        """What texts shall be in, such as ``de``; English if None."""
+        """Language of texts in responses, such as ``de``; English if None."""
         return self.additional_headers.get(_LANGUAGE)
 
     @language.setter
@@ -41,25 +41,26 @@ class Proxy(proxy.Proxy):
                  created_since=None, created_before=None, sort=None,
                  all_projects=None, project_id=None, marker=None, limit=None,
                  max_items=None):
-        """Messages, the newest first if nothing else is said.
+        """List messages, by default the newest first.
 
         Pages are fetched when they are needed.
 
-        :param resource_type: only about resources of this kind, in any case
-        :param resource_uuid: only about this resource
-        :param event_id: only of this event
-        :param request_id: only of this request
+        :param resource_type: only messages about this type of resource, in
+            any letter case
+        :param resource_uuid: only messages about this resource
+        :param event_id: only messages of this event
+        :param request_id: only messages of this request
         :param message_level: ``INFO``, ``WARN`` or ``ERROR``
-        :param created_since: a datetime or ISO 8601, inclusive; UTC if it
-            names no zone
+        :param created_since: a datetime or ISO 8601, inclusive; UTC unless it
+            has an offset
         :param created_before: likewise
         :param sort: ``created_at:desc`` or ``created_at:asc``
-        :param all_projects: of every project, for administrators
-        :param project_id: of this project; another one than the token's is
-            for administrators
-        :param marker: begin behind the message with this id
-        :param limit: how many are fetched at once
-        :param max_items: how many there are at most in all
+        :param all_projects: list messages of all projects; for administrators
+        :param project_id: list messages of this project; only administrators
+            may request another project than the token's
+        :param marker: id of the message after which the list begins
+        :param limit: number of messages in a page
+        :param max_items: maximum number of messages in all
         :returns: an iterator of
             :class:`~usermsgclient.v3.message.Message`
         """
@@ -73,93 +74,100 @@ class Proxy(proxy.Proxy):
             limit=limit)
 
     def get_message(self, message_id):
-        """One message.
+        """Return a message.
 
         :param message_id: an id, or a
             :class:`~usermsgclient.v3.message.Message`
         :returns: a :class:`~usermsgclient.v3.message.Message`
-        :raises openstack.exceptions.NotFoundException: there is none
+        :raises openstack.exceptions.NotFoundException: there is no such
+            message
         """
-        return self._get(message.Message, _in_path(message_id))
+        return self._get(message.Message, _path_segment(message_id))
 
     def find_cause(self, resource_uuid, *, all_projects=None,
                    project_id=None):
-        """Why a resource is as it is: its newest error.
+        """Return the newest error message of a resource.
 
-        If no error was recorded, the newest of what else was.
+        If it has no error message, return its newest message of any level.
 
         :returns: a :class:`~usermsgclient.v3.message.Message`, or None
         """
         for level in ('ERROR', None):
-            for found in self.messages(
+            for newest in self.messages(
                     resource_uuid=resource_uuid, message_level=level,
                     all_projects=all_projects, project_id=project_id,
                     max_items=1):
-                return found
+                return newest
         return None
 
     def create_message(self, **attributes):
-        """Record how an operation ended; for services.
+        """Record a message about the result of an operation; for services.
 
         :param attributes: ``project_id``, and either ``event_id`` or
-            ``action``, ``detail`` and ``resource_type``; more of
-            :class:`~usermsgclient.v3.message.Message`
+            ``action``, ``detail`` and ``resource_type``; optionally other
+            attributes of :class:`~usermsgclient.v3.message.Message`
         :returns: the :class:`~usermsgclient.v3.message.Message`
         """
-        # Not Proxy._create, whose own first parameter is called
-        # resource_type.
+        # Proxy._create can't be used: its first parameter is called
+        # resource_type too.
         return message.Message.new(
             connection=self._get_connection(), **attributes).create(self)
 
     def create_messages(self, messages):
         """Record up to 1,000 messages.
 
-        Invalid input refuses all of them. What was recorded before under
-        its ``source_id`` is stored once.
+        If one of them is invalid, none is stored. A message that was recorded
+        before with the same ``source_id`` is not stored again.
 
-        :param messages: a list of dicts of what :meth:`create_message`
-            takes
+        :param messages: a list of dicts of the attributes of
+            :meth:`create_message`
         :returns: a list of :class:`~usermsgclient.v3.message.Message`, in
             their order, with a ``status``: 201 if it is new, 200 if it was
-            recorded before; 409 and 410, with an ``error``, if its
+            recorded before; 409 or 410, with an ``error``, if its
             ``source_id`` was used for other content, or for a message that
             has been deleted
-        :raises openstack.exceptions.ConflictException: all have an error
+        :raises openstack.exceptions.ConflictException: all of them have an
+            error
         """
-        # Not Message.bulk_create, which would wrap up each of them.
-        answer = self.post(message.Message.base_path,
-                           json={message.Message.resources_key: messages})
-        exceptions.raise_from_response(answer)
+        # Message.bulk_create can't be used: it would wrap each of them in an
+        # object of its own.
+        response = self.post(message.Message.base_path,
+                             json={message.Message.resources_key: messages})
+        exceptions.raise_from_response(response)
         return [
             message.Message.existing(
                 connection=self._get_connection(), **recorded)
-            for recorded in answer.json()[message.Message.resources_key]]
+            for recorded in response.json()[message.Message.resources_key]]
 
     def delete_message(self, message_id, ignore_missing=True):
         """Delete a message for good.
 
         :param message_id: an id, or a
             :class:`~usermsgclient.v3.message.Message`
-        :param ignore_missing: whether it is well if there is none
-        :raises openstack.exceptions.NotFoundException: there is none
+        :param ignore_missing: don't raise if there is no such message
+        :raises openstack.exceptions.NotFoundException: there is no such
+            message, and ``ignore_missing`` is false
         """
-        self._delete(message.Message, _in_path(message_id),
+        self._delete(message.Message, _path_segment(message_id),
                      ignore_missing=ignore_missing)
 
     def defined_messages(self, *, prefix=None, resource_type=None,
                          user_fixable=None, retryable=None, marker=None,
                          limit=None, max_items=None):
-        """What may be said, in the order of the ids.
+        """List defined messages, in the order of their ids.
 
         Pages are fetched when they are needed.
 
-        :param prefix: only of this namespace, in any case: ``VOLUME``
-        :param resource_type: only of resources of this kind
-        :param user_fixable: only what users can, or can't, help themselves
-        :param retryable: only what may, or won't, succeed later
-        :param marker: begin behind this id
-        :param limit: how many are fetched at once
-        :param max_items: how many there are at most in all
+        :param prefix: only messages of this namespace, in any letter case:
+            ``VOLUME``
+        :param resource_type: only messages about this type of resource
+        :param user_fixable: only messages whose cause users can, or can't,
+            remove themselves
+        :param retryable: only messages after which the same request may, or
+            won't, succeed later
+        :param marker: id after which the list begins
+        :param limit: number of defined messages in a page
+        :param max_items: maximum number of defined messages in all
         :returns: an iterator of
             :class:`~usermsgclient.v3.defined_message.DefinedMessage`
         """
@@ -169,21 +177,23 @@ class Proxy(proxy.Proxy):
             retryable=retryable, marker=marker, limit=limit)
 
     def get_defined_message(self, event_id):
-        """What may be said under an id.
+        """Return a defined message.
 
         :param event_id: an id, or a
             :class:`~usermsgclient.v3.defined_message.DefinedMessage`
         :returns: a
             :class:`~usermsgclient.v3.defined_message.DefinedMessage`
-        :raises openstack.exceptions.NotFoundException: nothing
+        :raises openstack.exceptions.NotFoundException: there is no such
+            defined message
         """
-        return self._get(defined_message.DefinedMessage, _in_path(event_id))
+        return self._get(defined_message.DefinedMessage,
+                         _path_segment(event_id))
 
     def find_defined_message(self, event_id, ignore_missing=True):
-        """What may be said under an id, or None.
+        """Return a defined message, or None if there is none.
 
-        :raises openstack.exceptions.NotFoundException: nothing, and not
-            ``ignore_missing``
+        :raises openstack.exceptions.NotFoundException: there is none, and
+            ``ignore_missing`` is false
         """
         try:
             return self.get_defined_message(event_id)
@@ -193,28 +203,31 @@ class Proxy(proxy.Proxy):
             raise
 
     def _pages(self, cls, max_items, **query):
-        # Not Proxy._list, for the same reason.
+        # Proxy._list can't be used: it has a parameter resource_type too.
         if max_items is not None:
             query['limit'] = min(query['limit'] or max_items, max_items)
-        found = cls.list(self, **{name: value for name, value in query.items()
+        items = cls.list(self, **{name: value for name, value in query.items()
                                   if value is not None})
-        return itertools.islice(found, max_items)
+        return itertools.islice(items, max_items)
 
 
 def _time(value):
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
-def _in_path(value):
-    """An id, or that of a resource, as it stands in an address.
+def _path_segment(value):
+    """Return the id of a resource, quoted as one segment of a path.
 
-    openstacksdk puts it there as it is, so that one with a "/" or a "?"
-    would ask for something else.
+    openstacksdk doesn't quote ids, so that one with a "/" or a "?" would
+    request another path.
+
+    :raises openstack.exceptions.InvalidRequest: the id is empty or a dot
+        segment
     """
     ident = resource.Resource._get_id(value)
     if not ident:
-        raise exceptions.InvalidRequest('The id is empty.')
+        raise exceptions.InvalidRequest('The id must not be empty.')
     if ident in ('.', '..'):
-        # They would mean the collection, or what is above it.
-        raise exceptions.InvalidRequest(f'{ident} is not an id.')
+        # Dot segments refer to the collection, or to its parent.
+        raise exceptions.InvalidRequest(f'{ident!r} is not a valid id.')
     return urllib.parse.quote(ident, safe='')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our resources do otherwise than those of openstacksdk."""
+"""Base class of the resources, which follows the service's next links."""
 
 import urllib.parse
 
@@ -13,12 +13,13 @@ class Resource(resource.Resource):
     @classmethod
     def _get_next_link(cls, uri, response, data, marker, limit,
                        total_yielded):
-        """The next page: (address, query), or (None, {}) if there is none.
+        """Return the next page's (URL, query), or (None, {}) at the end.
 
-        Of the service's link only the query counts: it may have been made
-        for other clients than this one, and the token goes nowhere but to
-        the endpoint. Where there is no link the list ends, whereas
-        openstacksdk would ask once more when there was a limit.
+        Only the query of the service's next link is used: the link's host
+        may be meant for other clients than this one, and the token must be
+        sent to no other host than the endpoint. Without a next link the list
+        ends, whereas openstacksdk would send one more request if there was a
+        limit.
         """
         for link in data.get(f'{cls.resources_key}_links', ()):
             if link['rel'] == 'next':

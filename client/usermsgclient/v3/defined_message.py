@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A defined message: what may be said, and what can be done about it."""
+"""Resource of a defined message: an entry of the catalogue."""
 
 from openstack import resource
 
@@ -17,19 +17,19 @@ class DefinedMessage(_resource.Resource):
 
     #: The namespace, usually of one service: VOLUME.
     prefix = resource.Body('prefix')
-    #: Of what kind of resource it is said; None if of any.
+    #: Type of resource the message is about; None if of any type.
     resource_type = resource.Body('resource_type')
-    #: What was being done; None unless it is composed of two parts.
+    #: Action; None unless the message is composed of an action and a detail.
     action_id = resource.Body('action_id')
-    #: Why that failed; likewise.
+    #: Detail: the cause of the failure; likewise.
     detail_id = resource.Body('detail_id')
-    #: The text, in the language that was asked for.
+    #: The text, in the requested language.
     text = resource.Body('text')
-    #: Advice in that language, or None.
+    #: The remedy in that language, or None.
     remedy = resource.Body('remedy')
-    #: Whether users can remove the cause themselves.
+    #: True if users can remove the cause themselves.
     user_fixable = resource.Body('user_fixable', type=bool)
-    #: Whether the same request may succeed later.
+    #: True if the same request may succeed later.
     retryable = resource.Body('retryable', type=bool)
-    #: Where more is said, or None.
+    #: URL of further information, or None.
     link = resource.Body('link')

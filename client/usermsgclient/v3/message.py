@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A message: how an operation on a resource ended."""
+"""Resource of a message: the result of an operation on a resource."""
 
 from openstack import resource
 
@@ -17,39 +17,40 @@ class Message(_resource.Resource):
         'message_level', 'created_since', 'created_before', 'sort',
         'all_projects', 'project_id')
 
-    #: What happened, an id of the catalogue: VOLUME_000002.
+    #: Id of the event in the catalogue: VOLUME_000002.
     event_id = resource.Body('event_id')
-    #: The text, in the language that was asked for.
+    #: The text, in the requested language.
     user_message = resource.Body('user_message')
     #: INFO, WARN or ERROR.
     message_level = resource.Body('message_level')
-    #: What kind of resource it is about: VOLUME. None if that isn't known.
+    #: Type of the resource: VOLUME. None if it isn't known.
     resource_type = resource.Body('resource_type')
-    #: The resource, as its service knows it, or None.
+    #: Id of the resource in its service, or None.
     resource_uuid = resource.Body('resource_uuid')
-    #: The request that began the operation, or None.
+    #: Id of the request that started the operation, or None.
     request_id = resource.Body('request_id')
-    #: When it was recorded, in ISO 8601 and UTC.
+    #: Time at which the message was recorded, in ISO 8601 and UTC.
     created_at = resource.Body('created_at')
-    #: Until when it is kept at least, likewise.
+    #: Time until which the message is kept at least, likewise.
     guaranteed_until = resource.Body('guaranteed_until')
 
-    # Those below are given when a message is recorded, and not shown.
+    # Responses don't contain the following attributes: they are only sent when
+    # a message is recorded.
 
-    #: Who will be able to read it.
+    #: Id of the project whose users can read the message.
     project_id = resource.Body('project_id')
-    #: Who began the operation.
+    #: Id of the user who started the operation.
     user_id = resource.Body('user_id')
-    #: What was being done; instead of ``event_id``.
+    #: Action that was performed; instead of ``event_id``.
     action = resource.Body('action')
-    #: Why it failed; goes with ``action``.
+    #: Cause of the failure; only with ``action``.
     detail = resource.Body('detail')
-    #: The caller's own key for this outcome, which makes it safe to repeat.
+    #: The caller's unique key of this result, which makes a repetition safe.
     source_id = resource.Body('source_id')
 
-    #: Of each of a batch: 201 if it is new, 200 if it was recorded before,
-    #: 409 or 410 if there is an error.
+    #: Status of a message in a batch: 201 if it is new, 200 if it was recorded
+    #: before, 409 or 410 if there is an error.
     status = resource.Body('status', type=int)
-    #: Of one of a batch that is not stored: a dict with ``code`` and
-    #: ``detail``.
+    #: Error of a message in a batch that is not stored: a dict with ``code``
+    #: and ``detail``.
     error = resource.Body('error', type=dict)
