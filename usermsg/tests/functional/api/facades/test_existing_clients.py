@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The facades, with the clients that users have, as they come from PyPI."""
+"""Tests of the facades with existing clients, as released on PyPI."""
 
 import atexit
 import datetime
@@ -21,7 +21,7 @@ from usermsg.tests.fixtures import keystone
 _PAGE = base.ROOT.joinpath(
     'doc/source/user/existing-clients.rst')
 
-#: As programs read it.
+#: Output format for programs.
 _FORMAT = ('--format', 'json')
 
 _SDK = '''
@@ -31,42 +31,42 @@ from openstack import exceptions
 volumes, shares = sys.argv[1:3], sys.argv[3:5]
 def ids(messages):
     return [message.id for message in messages]
-said = {}
+results = {}
 for types in (('block-storage', 'shared-file-system'),
               ('volume', 'share')):
     cloud = openstack.connect(block_storage_service_type=types[0],
                               shared_file_system_service_type=types[1])
-    said[types[0]] = [ids(cloud.block_storage.messages()),
+    results[types[0]] = [ids(cloud.block_storage.messages()),
                       ids(cloud.shared_file_system.user_messages())]
-    said[types[1]] = [
+    results[types[1]] = [
         cloud.block_storage.get_endpoint().rpartition('/volume/')[2],
         cloud.shared_file_system.get_endpoint().rpartition('/share/')[2]]
 cloud = openstack.connect()
 block = cloud.block_storage
 files = cloud.shared_file_system
-said['version'] = [block.get_endpoint_data().max_microversion,
+results['version'] = [block.get_endpoint_data().max_microversion,
                    files.get_endpoint_data().max_microversion]
-said['pages'] = [ids(block.messages(limit=2)),
+results['pages'] = [ids(block.messages(limit=2)),
                  ids(files.user_messages(limit=2))]
-said['one'] = ids(block.messages(limit=1, paginated=False))
-said['sorted'] = ids(block.messages(sort='created_at:asc'))
-said['message'] = next(block.messages()).to_dict()
+results['one'] = ids(block.messages(limit=1, paginated=False))
+results['sorted'] = ids(block.messages(sort='created_at:asc'))
+results['message'] = next(block.messages()).to_dict()
 block.delete_message(volumes[0], ignore_missing=False)
 try:
     block.delete_message(volumes[0], ignore_missing=False)
 except exceptions.NotFoundException as error:
-    said['gone'] = str(error)
-said['left'] = ids(block.messages())
-said['filtered'] = ids(files.user_messages(message_level='ERROR',
+    results['second delete'] = str(error)
+results['remaining'] = ids(block.messages())
+results['filtered'] = ids(files.user_messages(message_level='ERROR',
                                            resource_id=shares[1]))
 shown = files.get_user_message(shares[0])
-said['shown'] = shown.user_message
+results['shown'] = shown.user_message
 files.delete_user_message(shares[0], ignore_missing=False)
 try:
     files.get_user_message(shares[0])
 except exceptions.NotFoundException as error:
-    said['no share'] = str(error)
-print(json.dumps(said))
+    results['missing share'] = str(error)
+print(json.dumps(results))
 '''
 
 _MANILACLIENT = '''
@@ -81,7 +81,7 @@ shares = client.Client(
     region_name='RegionOne')
 def ids(messages):
     return [message.id for message in messages]
-said = {
+results = {
     'all': ids(shares.messages.list()),
     'since': ids(shares.messages.list(
         search_opts={'created_since': sys.argv[2]})),
@@ -90,8 +90,8 @@ said = {
     'shown': shares.messages.get(sys.argv[1]).user_message,
 }
 shares.messages.delete(sys.argv[1])
-said['left'] = ids(shares.messages.list())
-print(json.dumps(said))
+results['remaining'] = ids(shares.messages.list())
+print(json.dumps(results))
 '''
 
 _TEMPEST = '''
@@ -108,32 +108,32 @@ provider = auth.KeystoneV3AuthProvider(
 client = messages_client.MessagesClient(
     provider, service='block-storage', region='RegionOne')
 base_client.VOLUME_MICROVERSION = '3.3'
-said = {
+results = {
     'listed': [message['id'] for message in
                client.list_messages()['messages']],
     'shown': [client.show_message(message)['message']['id']
               for message in sys.argv[1:]]}
 client.delete_message(sys.argv[1])
-said['deleted'] = client.is_resource_deleted(sys.argv[1])
-print(json.dumps(said))
+results['deleted'] = client.is_resource_deleted(sys.argv[1])
+print(json.dumps(results))
 '''
 
 
 @functools.cache
 def _service():
-    """usermsg, whose facades are in the catalogue in all ways."""
+    """Start usermsg; register its facades under all service types."""
     identity = keystone.shared()
     # Its port isn't known before it is started.
     service = identified.Service(identity, {'trust_host_header': 'true'})
     atexit.register(service.stop)
-    for service_type, name, address in (
+    for service_type, name, path in (
             ('block-storage', 'cinder', 'volume/v3'),
             ('volume', 'cinder2', 'volume/v3/%(project_id)s'),
             ('volumev3', 'cinderv3', 'volume/v3/%(project_id)s'),
             ('shared-file-system', 'manila', 'share/v2'),
             ('share', 'manila2', 'share/v2/%(project_id)s')):
         identity.register(
-            service_type, name, f'{service.server.url}/{address}')
+            service_type, name, f'{service.server.url}/{path}')
     return service
 
 
@@ -148,10 +148,10 @@ class TestCase(base.TestCase):
         self.project_id = self.identity.project(self.project)
         self.identity.user(self.project, project=self.project,
                            roles=['member'])
-        # What is somebody else's never appears.
-        http_client.record(self.service.runtime, 'elsewhere',
+        # Messages of another project never appear.
+        http_client.record(self.service.runtime, 'other',
                            'VOLUME_VOLUME_001_003')
-        http_client.record(self.service.runtime, 'elsewhere',
+        http_client.record(self.service.runtime, 'other',
                            'SHARE_SHARE_001_003')
 
     def record(self, event_id='VOLUME_VOLUME_001_003', **values):
@@ -159,7 +159,7 @@ class TestCase(base.TestCase):
                                   event_id, **values).id
 
     def run_as(self, user, project, *command):
-        """Returns (exit status, output); errors are part of it."""
+        """Run a command as a user; return (exit status, stdout and stderr)."""
         return self.run_with(
             self.identity.cloud(user, project),
             self.environment.program(command[0]), *command[1:])
@@ -173,17 +173,17 @@ class TestCase(base.TestCase):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=120)
         return done.returncode, done.stdout
 
-    def run_fine(self, *command):
+    def run_ok(self, *command):
         status, output = self.run_as(self.project, self.project, *command)
         self.assertEqual(0, status, output)
         return output
 
     def openstack(self, *command):
-        """What ``openstack`` prints, as data."""
-        return json.loads(self.run_fine('openstack', *command, *_FORMAT))
+        """Run an ``openstack`` command; return its parsed JSON output."""
+        return json.loads(self.run_ok('openstack', *command, *_FORMAT))
 
     def python(self, program, *arguments):
-        return json.loads(self.run_fine('python', '-c', program, *arguments))
+        return json.loads(self.run_ok('python', '-c', program, *arguments))
 
 
 class TestOpenStackClient(TestCase):
@@ -192,7 +192,7 @@ class TestOpenStackClient(TestCase):
         return [message['ID'] for message in self.openstack(
             'share', 'message', 'list', *options)]
 
-    def test_messages_of_volumes(self):
+    def test_openstack_volume_message_commands(self):
         resource = str(uuid.uuid4())
         request = f'req-{uuid.uuid4()}'
         self.record('SHARE_SHARE_001_003')
@@ -213,14 +213,14 @@ class TestOpenStackClient(TestCase):
             message['ID'] for message in self.openstack(
                 '--os-volume-api-version', '3.5', 'volume', 'message',
                 'list', '--marker', newer, '--limit', '1')])
-        self.run_fine('openstack', 'volume', 'message', 'delete', newer)
+        self.run_ok('openstack', 'volume', 'message', 'delete', newer)
         status, output = self.run_as(
             self.project, self.project, 'openstack', 'volume', 'message',
             'delete', newer)
         self.assertEqual(1, status)
         self.assertIn(f'Failed to delete message: {newer}', output)
 
-    def test_an_admin_names_a_project(self):
+    def test_openstack_volume_message_list_of_a_project(self):
         expected = self.record()
         admin = f'{self.project}-admin'
         self.identity.user(admin, project=admin, roles=['admin'])
@@ -231,7 +231,7 @@ class TestOpenStackClient(TestCase):
         self.assertEqual([expected], [
             message['ID'] for message in json.loads(output)])
 
-    def test_messages_of_shares(self):
+    def test_openstack_share_message_commands(self):
         resources = [str(uuid.uuid4()) for _number in range(3)]
         self.record()
         first, second, third = [
@@ -251,27 +251,27 @@ class TestOpenStackClient(TestCase):
             '--resource-id', resources[1], '--resource-type', 'share',
             '--action-id', '001', '--detail-id', '003', '--since', moment,
             '--message-level', 'ERROR'))
-        self.run_fine('openstack', 'share', 'message', 'delete', first,
-                      second)
+        self.run_ok('openstack', 'share', 'message', 'delete', first,
+                    second)
         self.assertEqual([third], self.share_messages())
 
 
 class TestCinderClient(TestCase):
 
     def cinder(self, *command):
-        return self.run_fine('cinder', *command)
+        return self.run_ok('cinder', *command)
 
     def rows(self, output):
-        """The first column of a table below its head."""
+        """Return the first column of a table without its header."""
         return [line.split('|')[1].strip() for line in output.splitlines()
                 if line.startswith('|')][1:]
 
-    def test_message_list_and_show_and_delete(self):
+    def test_cinder_message_commands(self):
         resource = str(uuid.uuid4())
         first = self.record('VOLUME_VOLUME_SNAPSHOT_009_013', level='INFO')
         second = self.record(resource_uuid=resource)
         third = self.record()
-        # By itself it sorts what it gets by id.
+        # Without options the client sorts the messages by id.
         self.assertEqual([first, second, third],
                          self.rows(self.cinder('message-list')))
         listed = ('--os-volume-api-version', '3.5', 'message-list')
@@ -289,77 +289,77 @@ class TestCinderClient(TestCase):
         self.assertEqual(1, status)
         self.assertIn(first, output)
         self.assertEqual([third], self.rows(self.cinder('message-list')))
-        # It takes the other address from the catalogue.
+        # The client uses the endpoint with the project from the catalogue.
         self.assertIn(f'GET /volume/v3/{self.project_id}/messages',
                       self.service.server.log())
 
 
 class TestPython(TestCase):
 
-    def test_openstacksdk(self):
+    def test_openstacksdk_lists_shows_and_deletes(self):
         resources = [str(uuid.uuid4()) for _number in range(3)]
         volumes = [self.record(resource_uuid=resource)
                    for resource in resources]
         shares = [self.record('SHARE_SHARE_001_003', resource_uuid=resource)
                   for resource in resources]
-        said = self.python(_SDK, volumes[0], resources[0], shares[0],
-                           resources[1])
+        results = self.python(_SDK, volumes[0], resources[0], shares[0],
+                              resources[1])
         newest = [volumes[::-1], shares[::-1]]
-        self.assertEqual(newest, said['block-storage'])
-        self.assertEqual(['v3', 'v2'], said['shared-file-system'])
-        self.assertEqual(newest, said['volume'])
+        self.assertEqual(newest, results['block-storage'])
+        self.assertEqual(['v3', 'v2'], results['shared-file-system'])
+        self.assertEqual(newest, results['volume'])
         self.assertEqual([f'v3/{self.project_id}', f'v2/{self.project_id}'],
-                         said['share'])
-        self.assertEqual(newest, said['pages'])
-        self.assertEqual([[3, 71], [2, 99]], said['version'])
-        self.assertEqual([volumes[2]], said['one'])
-        self.assertEqual(volumes, said['sorted'])
+                         results['share'])
+        self.assertEqual(newest, results['pages'])
+        self.assertEqual([[3, 71], [2, 99]], results['version'])
+        self.assertEqual([volumes[2]], results['one'])
+        self.assertEqual(volumes, results['sorted'])
         self.assertEqual('VOLUME_VOLUME_001_003',
-                         said['message']['event_id'])
-        self.assertEqual(resources[2], said['message']['resource_uuid'])
+                         results['message']['event_id'])
+        self.assertEqual(resources[2], results['message']['resource_uuid'])
         self.assertIn(f'Message {volumes[0]} could not be found.',
-                      said['gone'])
-        self.assertEqual(volumes[:0:-1], said['left'])
-        self.assertEqual([shares[1]], said['filtered'])
-        self.assertTrue(said['shown'].startswith('allocate storage: '))
+                      results['second delete'])
+        self.assertEqual(volumes[:0:-1], results['remaining'])
+        self.assertEqual([shares[1]], results['filtered'])
+        self.assertTrue(results['shown'].startswith('allocate storage: '))
         self.assertIn(f'Message {shares[0]} could not be found.',
-                      said['no share'])
+                      results['missing share'])
 
-    def test_manilaclient(self):
+    def test_manilaclient_lists_shows_and_deletes(self):
         messages = [self.record('SHARE_SHARE_001_003',
                                 resource_uuid=str(uuid.uuid4()))
                     for _number in range(2)]
         since = datetime.datetime(2020, 1, 1).isoformat()
-        said = self.python(_MANILACLIENT, messages[0], since)
-        self.assertEqual(messages[::-1], said['all'])
-        self.assertEqual(messages[::-1], said['since'])
-        self.assertEqual(messages, said['sorted'])
-        self.assertTrue(said['shown'].startswith('allocate storage: '))
-        self.assertEqual([messages[1]], said['left'])
+        results = self.python(_MANILACLIENT, messages[0], since)
+        self.assertEqual(messages[::-1], results['all'])
+        self.assertEqual(messages[::-1], results['since'])
+        self.assertEqual(messages, results['sorted'])
+        self.assertTrue(results['shown'].startswith('allocate storage: '))
+        self.assertEqual([messages[1]], results['remaining'])
 
-    def test_tempest_finds_its_schemas_kept(self):
+    def test_responses_match_the_schemas_of_tempest(self):
         messages = [
             self.record(resource_uuid=str(uuid.uuid4())),
             self.record('VOLUME_000002'),
             self.record('VOLUME_VOLUME_BACKUP_013_018', level='INFO')]
-        said = self.python(_TEMPEST, *messages)
-        self.assertEqual(messages[::-1], said['listed'])
-        self.assertEqual(messages, said['shown'])
-        self.assertTrue(said['deleted'])
+        results = self.python(_TEMPEST, *messages)
+        self.assertEqual(messages[::-1], results['listed'])
+        self.assertEqual(messages, results['shown'])
+        self.assertTrue(results['deleted'])
 
 
 class TestPage(TestCase):
-    """The page for users, as it stands there."""
+    """Test of the examples on the page for users."""
 
     def blocks(self, language):
         text = _PAGE.read_text(encoding='utf-8')
-        found = re.findall(
+        blocks = re.findall(
             rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)', text,
             re.MULTILINE)
-        self.assertNotEqual([], found)
-        return [textwrap.dedent(block) for block in found]
+        self.assertNotEqual([], blocks)
+        return [textwrap.dedent(block) for block in blocks]
 
-    def test_each_command_works(self):
+    def test_every_command_of_the_page_succeeds(self):
         volume, share = str(uuid.uuid4()), str(uuid.uuid4())
         identity = self.identity.cloud(self.project, self.project)
         commands = [line.removeprefix('$ ') for block in
@@ -378,16 +378,16 @@ class TestPage(TestCase):
                 'sh', '-ec', command)
             self.assertEqual(0, status, f'{command}\n{output}')
 
-    def test_the_program_shows_every_message(self):
+    def test_program_of_the_page_shows_every_message(self):
         volume, share = str(uuid.uuid4()), str(uuid.uuid4())
         self.record(resource_uuid=volume)
         self.record('SHARE_SHARE_001_003', resource_uuid=share)
         [program] = self.blocks('python')
-        lines = self.run_fine('python', '-c', program).splitlines()
+        lines = self.run_ok('python', '-c', program).splitlines()
         self.assertEqual([volume, share],
                          [line.split()[1] for line in lines])
 
-    def test_the_settings_lead_there(self):
+    def test_settings_of_the_page_select_the_facades(self):
         volume = self.record()
         share = self.record('SHARE_SHARE_001_003')
         for command, message in (('volume', volume), ('share', share)):
@@ -395,18 +395,19 @@ class TestPage(TestCase):
                 self.service.server.url, command, 'message', 'list', *_FORMAT)
             self.assertEqual(0, status, output)
             self.assertEqual([message], [
-                found['ID'] for found in json.loads(output)])
-            # Else it would be the catalogue that leads there.
+                shown['ID'] for shown in json.loads(output)])
+            # With a wrong URL in the settings the command must fail: it
+            # doesn't use the catalogue.
             status, output = self.run_at(
                 f'{self.service.server.url}/nothing', command, 'message',
                 'list')
             self.assertNotEqual(0, status, output)
 
-    def run_at(self, address, *command):
-        """openstack, with an address of usermsg in the settings."""
+    def run_at(self, url, *command):
+        """Run ``openstack`` with a URL of usermsg in its settings."""
         [text] = self.blocks('yaml')
         settings = yaml.safe_load(text.replace(
-            'https://cloud.example.org/user-message', address))
+            'https://cloud.example.org/user-message', url))
         variables = self.identity.cloud(self.project, self.project)
         settings['clouds']['mycloud'].update({
             'region_name': variables['OS_REGION_NAME'],

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The share facade beside the real Manila.
+"""Comparison of the share facade with the real Manila.
 
-Manila checks its own answers, and refuses to list or show messages that are
-no errors or have no resource, so none of these can be compared.
+Manila validates its own responses, and refuses to list or show messages that
+are no errors or have no resource, so these can't be compared.
 """
 
 import functools
@@ -13,12 +13,12 @@ from usermsg.tests.fixtures import manila
 
 _LIST = '/v2/messages'
 
-_OUTCOMES = [
-    comparison.Outcome('SHARE', '001', '003'),
-    comparison.Outcome('SHARE', '008', '013'),
-    comparison.Outcome('SHARE_SNAPSHOT', '002', '007'),
-    comparison.Outcome('SHARE_REPLICA', '004', '004'),
-    comparison.Outcome('SHARE', '001', '003', microseconds=123456),
+_MESSAGES = [
+    comparison.MessageSpec('SHARE', '001', '003'),
+    comparison.MessageSpec('SHARE', '008', '013'),
+    comparison.MessageSpec('SHARE_SNAPSHOT', '002', '007'),
+    comparison.MessageSpec('SHARE_REPLICA', '004', '004'),
+    comparison.MessageSpec('SHARE', '001', '003', microseconds=123456),
 ]
 
 
@@ -26,21 +26,21 @@ _OUTCOMES = [
 def _pair():
     return comparison.Pair(
         manila.Manila, '/share', 'X-OpenStack-Manila-API-Version',
-        _OUTCOMES, 'IMAGE_IMAGE_001_001')
+        _MESSAGES, 'IMAGE_IMAGE_001_001')
 
 
-def ask(path=_LIST, version='2.52', who='member', method='GET', body=None,
-        **headers):
+def build(path=_LIST, version='2.52', user='member', method='GET', body=None,
+          **headers):
     return comparison.Request(
-        path, version, who, method,
+        path, version, user, method,
         {name.replace('_', '-'): value for name, value in headers.items()},
         body)
 
 
-def lists(queries, versions=('2.37', '2.52'), whos=('member',)):
-    return [ask(f'{_LIST}?{query}', version, who)
-            for query, version, who in itertools.product(
-                queries, versions, whos)]
+def build_lists(queries, versions=('2.37', '2.52'), users=('member',)):
+    return [build(f'{_LIST}?{query}', version, user)
+            for query, version, user in itertools.product(
+                queries, versions, users)]
 
 
 class TestShareFacade(comparison.TestCase):
@@ -49,32 +49,32 @@ class TestShareFacade(comparison.TestCase):
         super().setUp()
         self.pair = _pair()
 
-    def test_every_version_since_messages_were_there(self):
+    def test_every_version_around_those_with_messages(self):
         versions = (None, '2.0', '2.36', '2.37', '2.38', '2.51', '2.52',
                     '2.59', '2.60', '2.65', '2.99', '2.100', '2.999', '3.0',
                     '1.0', '2.99999999999999999999')
-        self.assert_same(ask(version=version) for version in versions)
+        self.assert_same(build(version=version) for version in versions)
         self.assert_same(
-            ask(path, version, method=method)
+            build(path, version, method=method)
             for (path, method), version in itertools.product(
                 (('/v2/messages/{id1}', 'GET'), ('/v2/{red}/messages', 'GET'),
                  ('/v2/messages/{unknown}', 'DELETE')),
                 ('2.36', '2.37', '2.99', '2.100')))
 
-    def test_a_version_that_is_malformed(self):
+    def test_malformed_versions(self):
         versions = ('Latest', '2', '2.', '.37', '2.037', '02.37', '2.37.1',
                     'abc', '', '2.52,2.37', '2.37, 2.52', 'share 2.52',
                     'shared-file-system 2.52', '-2.37', '2.-37', '2.5\xe9')
-        self.assert_same(ask(version=version) for version in versions)
-        self.assert_same([ask('/v2/messages/{id1}', 'x'),
-                          ask('/v2/messages/{id1}', 'x', method='DELETE')])
+        self.assert_same(build(version=version) for version in versions)
+        self.assert_same([build('/v2/messages/{id1}', 'x'),
+                          build('/v2/messages/{id1}', 'x', method='DELETE')])
 
-    def test_the_own_header_comes_first(self):
-        self.assert_same(ask(OpenStack_API_Version=version) for version in (
+    def test_manila_version_header_has_precedence(self):
+        self.assert_same(build(OpenStack_API_Version=version) for version in (
             'shared-file-system 2.37', 'shared-file-system 2.999', 'x'))
 
-    def test_pages(self):
-        self.assert_same(lists((
+    def test_list_with_limit_and_offset(self):
+        self.assert_same(build_lists((
             'limit=1', 'limit=2', 'limit=4', 'limit=5', 'limit=6',
             'limit=0', 'limit=-1', 'limit=1000', 'limit=1001',
             'limit=2147483647', 'limit=x', 'limit=', 'limit', 'limit=1.5',
@@ -85,28 +85,29 @@ class TestShareFacade(comparison.TestCase):
             'limit=2&message_level=ERROR', 'limit=1&resource_type=SHARE',
             'limit=1&sort_dir=asc&sort_key=id',
             'limit=1&created_since=2026-11-21T20:09:03'), ('2.52',)))
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             ('limit=2', 'limit=-1', 'offset=1', 'limit=2&offset=1'),
             ('2.37',)))
 
-    def test_a_page_within_a_project(self):
-        self.assert_same(ask(f'/v2/{{red}}/messages?{query}')
+    def test_list_of_a_project_with_limit(self):
+        self.assert_same(build(f'/v2/{{red}}/messages?{query}')
                          for query in ('limit=2', 'limit=1&offset=1',
                                        'limit=1&sort_key=id'))
 
-    def test_parameters_that_stand_there_twice(self):
-        self.assert_same(lists(
+    def test_list_with_duplicate_parameters(self):
+        self.assert_same(build_lists(
             [f'{name}=1&{name}=2' for name in (
                 'limit', 'offset', 'sort_key', 'sort_dir', 'action_id',
                 'detail_id', 'message_level', 'request_id',
                 'resource_id')]))
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             ['created_since=2026-11-21&created_since=2026-11-22'],
             ['2.52']))
 
-    def test_sorted(self):
-        # What is equal stands in no particular order there.
-        self.assert_same(lists((
+    def test_list_with_sort_key_and_direction(self):
+        # Only keys with different values: Manila's order of equal ones is
+        # undefined.
+        self.assert_same(build_lists((
             'sort_key=created_at', 'sort_key=created_at&sort_dir=asc',
             'sort_key=id', 'sort_key=id&sort_dir=asc',
             'sort_key=request_id', 'sort_key=request_id&sort_dir=asc',
@@ -121,10 +122,10 @@ class TestShareFacade(comparison.TestCase):
             'sort_key=event_id', 'sort_key=prefix',
             'sort_key=action_id&message_level=nope'), ('2.52',)))
 
-    def test_filters(self):
+    def test_list_with_filters(self):
         resource = 'aaaaaaaa-0000-4000-8000-000000000001'
         request = 'req-bbbbbbbb-0000-4000-8000-000000000001'
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             f'resource_id={resource}', f'resource_id={resource.upper()}',
             'resource_id=nope', 'resource_id=',
             f'resource_id={"a" * 300}', 'resource_type=SHARE',
@@ -138,14 +139,14 @@ class TestShareFacade(comparison.TestCase):
             'message_level=%C3%A9', 'resource_type=SHARE&action_id=001',
             'action_id=001&detail_id=013', '&', '&&limit=1'),
             ('2.37',)))
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             f'resource_id={resource}', 'resource_type=SHARE_SNAPSHOT',
             'action_id=008', 'detail_id=003', f'request_id={request}',
             'message_level=ERROR'), ('2.52', '2.99'),
             ('member', 'admin')))
 
-    def test_what_else_a_query_has_is_ignored(self):
-        self.assert_same(lists((
+    def test_list_ignores_unknown_parameters(self):
+        self.assert_same(build_lists((
             f'resource_uuid={comparison.UNKNOWN}', 'event_id=x',
             'id={id1}', 'project_id={red}', 'project_id={blue}',
             'project_id=', 'all_tenants=1', 'all_tenants=0',
@@ -155,7 +156,7 @@ class TestShareFacade(comparison.TestCase):
             'action_id~=00', 'with_count=true', 'share_id=x',
             'Created_Since=2026-11-21T20:09:03Z'), ('2.52',)))
 
-    def test_times(self):
+    def test_list_created_since_and_before(self):
         times = ('2026-11-21', '2026-11-21T20:09:03',
                  '2026-11-21T20:09:03Z', '2026-11-21T20:09:03%2B00:00',
                  '2026-11-21T21:09:03%2B01:00', '2026-11-21%2020:09:03',
@@ -164,92 +165,93 @@ class TestShareFacade(comparison.TestCase):
                  '20261121T200903Z', '0001-01-01T00:00:00Z',
                  '9999-12-31T23:59:59Z', '2026-13-01T00:00:00Z', '1',
                  'nope', '')
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             [f'{name}={time}' for name, time in itertools.product(
                 ('created_since', 'created_before'), times)],
             ('2.52',)))
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             ('created_since=2026-11-21T20:09:03', 'created_before=nope'),
             ('2.37', '2.51', '2.99')))
-        self.assert_same(lists([
+        self.assert_same(build_lists([
             'created_since=2026-11-21T20:09:02Z&'
             'created_before=2026-11-21T20:09:04Z']))
 
-    def test_what_is_found_wrong_first(self):
+    def test_precedence_of_errors(self):
         self.assert_same([
-            ask(f'{_LIST}?limit=-1', who='strange'),
-            ask(f'{_LIST}?limit=-1', 'x', who='strange'),
-            ask('/v2/{blue}/messages', '2.36'),
-            ask('/v2/{blue}/messages', '2.999'),
-            ask('/v2/{blue}/messages', 'x'),
-            ask('/v2/{blue}/messages', who='strange'),
-            ask(_LIST, '2.36', who='strange'),
-            ask('/v2/messages/{unknown}', who='strange'),
-            ask('/v2/messages/{unknown}', who='strange', method='DELETE'),
-            ask('/v2/messages/{unknown}', who='reader', method='DELETE')])
+            build(f'{_LIST}?limit=-1', user='strange'),
+            build(f'{_LIST}?limit=-1', 'x', user='strange'),
+            build('/v2/{blue}/messages', '2.36'),
+            build('/v2/{blue}/messages', '2.999'),
+            build('/v2/{blue}/messages', 'x'),
+            build('/v2/{blue}/messages', user='strange'),
+            build(_LIST, '2.36', user='strange'),
+            build('/v2/messages/{unknown}', user='strange'),
+            build('/v2/messages/{unknown}', user='strange', method='DELETE'),
+            build('/v2/messages/{unknown}', user='reader', method='DELETE')])
 
-    def test_who_may_what(self):
+    def test_permissions_of_every_user(self):
         self.assert_same(
-            ask(path, who=who) for path, who in itertools.product(
+            build(path, user=user) for path, user in itertools.product(
                 (_LIST, '/v2/{red}/messages', '/v2/{blue}/messages',
                  '/v2/messages/{id1}', '/v2/messages/{unknown}',
                  '/v2/{red}/messages/{id1}', '/v2/{blue}/messages/{id1}'),
                 ('member', 'reader', 'manager', 'admin', 'service',
-                 'strange', 'nobody')))
+                 'strange', 'anonymous')))
         self.assert_same(
-            ask(path, who=who, method='DELETE')
-            for path, who in itertools.product(
+            build(path, user=user, method='DELETE')
+            for path, user in itertools.product(
                 ('/v2/messages/{id1}', '/v2/{red}/messages/{id1}',
                  '/v2/messages/{unknown}', '/v2/{blue}/messages/{id1}'),
-                ('reader', 'service', 'strange', 'nobody', 'blue')))
+                ('reader', 'service', 'strange', 'anonymous', 'blue')))
 
-    def test_what_belongs_to_others_is_not_there(self):
-        for path in ('/v2/messages/{elsewhere}', '/v2/messages/{other}'):
-            self.assert_same([ask(path), ask(path, method='DELETE')])
+    def test_messages_of_others_are_not_found(self):
+        for path in ('/v2/messages/{other_project}',
+                     '/v2/messages/{other_service}'):
+            self.assert_same([build(path), build(path, method='DELETE')])
 
-    def test_deleted_messages(self):
+    def test_delete_and_requests_after_it(self):
         requests = (
-            ask('/v2/messages/{{id{}}}', method='DELETE'),
-            ask('/v2/{{red}}/messages/{{id{}}}', method='DELETE'),
-            ask('/v2/messages/{{id{}}}', who='admin', method='DELETE'),
-            ask('/v2/messages/{{id{}}}', who='manager', method='DELETE'),
-            ask('/v2/messages/{{id{}}}', '2.37', method='DELETE'),
-            ask('/v2/messages/{{id{}}}?colour=red', method='DELETE'))
+            build('/v2/messages/{{id{}}}', method='DELETE'),
+            build('/v2/{{red}}/messages/{{id{}}}', method='DELETE'),
+            build('/v2/messages/{{id{}}}', user='admin', method='DELETE'),
+            build('/v2/messages/{{id{}}}', user='manager', method='DELETE'),
+            build('/v2/messages/{{id{}}}', '2.37', method='DELETE'),
+            build('/v2/messages/{{id{}}}?colour=red', method='DELETE'))
         names = self.pair.record(len(requests))
         for name, request in zip(names, requests):
             delete = request._replace(path=request.path.format(name))
             self.assert_same([
-                delete, delete, ask(f'/v2/messages/{{id{name}}}')])
+                delete, delete, build(f'/v2/messages/{{id{name}}}')])
 
-    def test_ids_that_are_none(self):
+    def test_malformed_message_ids(self):
         self.assert_same(
-            ask(f'/v2/messages/{identity}', method=method)
+            build(f'/v2/messages/{identity}', method=method)
             for identity, method in itertools.product(
                 ('nope', '%00', 'a%20b', 'x' * 40, 'detail', '%2e%2e', '1',
                  'None', '{{{id1}}}', '{id1}%0A'), ('GET', 'DELETE')))
 
-    def test_addresses(self):
-        self.assert_same(ask(path) for path in (
+    def test_equivalent_urls(self):
+        self.assert_same(build(path) for path in (
             '/v2/messages?', '/v2/%6Dessages'))
 
-    def test_discovery(self):
+    def test_version_discovery(self):
         self.assert_same(
-            ask(path, version) for path, version in itertools.product(
+            build(path, version) for path, version in itertools.product(
                 ('/', '/v2/'), (None, '2.0', '2.52', '2.999', 'x')))
-        self.assert_same([ask('/', None, 'nobody'), ask('/?a=b', 'x')])
+        self.assert_same([build('/', None, 'anonymous'), build('/?a=b', 'x')])
 
-    def test_what_a_client_accepts_does_not_matter(self):
+    def test_accept_header_is_ignored(self):
         self.assert_same(
-            ask(path, version, Accept=accept)
+            build(path, version, Accept=accept)
             for accept, (path, version) in itertools.product(
-                ('*/*', 'application/xml', 'nonsense',
+                ('*/*', 'application/xml', 'invalid',
                  'application/json;q=0'),
                 ((f'{_LIST}?limit=1', '2.52'), ('/v2/messages/nope', '2.52'),
                  (_LIST, '2.36'), (_LIST, 'x'))))
 
 
 class TestDifferences(comparison.TestCase):
-    """What the documentation says is different."""
+    """Documented differences between the facade and Manila."""
 
     ALL = '200 5 4 3 2 1'
 
@@ -257,84 +259,84 @@ class TestDifferences(comparison.TestCase):
         super().setUp()
         self.pair = _pair()
 
-    def listed(self, query, version='2.52', who='member'):
-        return ask(f'{_LIST}?{query}', version, who)
+    def get_list(self, query, version='2.52', user='member'):
+        return build(f'{_LIST}?{query}', version, user)
 
-    def test_a_marker_works(self):
+    def test_list_accepts_a_marker(self):
         self.assert_different([
-            (self.listed('marker={id3}'), self.ALL, '200 2 1'),
-            (self.listed('limit=2&marker={id4}'), '200 5 4 next',
+            (self.get_list('marker={id3}'), self.ALL, '200 2 1'),
+            (self.get_list('limit=2&marker={id4}'), '200 5 4 next',
              '200 3 2 next'),
-            (self.listed('sort_dir=asc&marker={id3}', '2.37'),
+            (self.get_list('sort_dir=asc&marker={id3}', '2.37'),
              '200 1 2 3 4 5', '200 4 5'),
-            (self.listed('marker={unknown}'), self.ALL, '404 itemNotFound'),
-            (self.listed('marker={elsewhere}'), self.ALL,
+            (self.get_list('marker={unknown}'), self.ALL, '404 itemNotFound'),
+            (self.get_list('marker={other_project}'), self.ALL,
              '404 itemNotFound'),
-            (self.listed('marker=nope'), self.ALL, '404 itemNotFound')])
+            (self.get_list('marker=nope'), self.ALL, '404 itemNotFound')])
 
-    def test_an_admin_gets_other_projects_when_asking(self):
+    def test_admin_may_list_other_projects(self):
         self.assert_different([
-            (self.listed('all_tenants=1', who='admin'), self.ALL,
-             f'{self.ALL} elsewhere'),
-            (self.listed('project_id={blue}', who='admin'), self.ALL,
-             '200 elsewhere'),
-            (ask('/v2/messages/{elsewhere}', who='admin'),
-             '404 itemNotFound', '200 elsewhere')])
+            (self.get_list('all_tenants=1', user='admin'), self.ALL,
+             f'{self.ALL} other_project'),
+            (self.get_list('project_id={blue}', user='admin'), self.ALL,
+             '200 other_project'),
+            (build('/v2/messages/{other_project}', user='admin'),
+             '404 itemNotFound', '200 other_project')])
 
-    def test_types_levels_and_ids_are_taken_in_any_case(self):
+    def test_types_levels_and_ids_match_in_any_letter_case(self):
         self.assert_different([
-            (self.listed('resource_type=share'), '200', '200 5 2 1'),
-            (self.listed('message_level=error'), '200', self.ALL),
-            (ask('/v2/messages/{ID1}'), '404 itemNotFound', '200 1')])
+            (self.get_list('resource_type=share'), '200', '200 5 2 1'),
+            (self.get_list('message_level=error'), '200', self.ALL),
+            (build('/v2/messages/{ID1}'), '404 itemNotFound', '200 1')])
 
-    def test_the_version_may_be_the_latest_or_in_the_other_header(self):
+    def test_version_may_be_latest_or_in_the_common_header(self):
         self.assert_different([
-            (ask(version='latest'), '400 badRequest', self.ALL),
-            (ask(version=None,
-                 OpenStack_API_Version='shared-file-system 2.52'),
+            (build(version='latest'), '400 badRequest', self.ALL),
+            (build(version=None,
+                   OpenStack_API_Version='shared-file-system 2.52'),
              '404 itemNotFound', self.ALL)])
 
-    def test_a_key_stands_in_a_query_once(self):
+    def test_duplicate_query_keys_return_400(self):
         self.assert_different([
-            (self.listed('colour=red&colour=blue'), self.ALL,
+            (self.get_list('colour=red&colour=blue'), self.ALL,
              '400 badRequest'),
-            (self.listed('resource_type=SHARE&resource_type=SHARE'),
+            (self.get_list('resource_type=SHARE&resource_type=SHARE'),
              '200 5 2 1', '400 badRequest')])
 
-    def test_a_semicolon_separates_nothing(self):
+    def test_semicolon_is_part_of_the_value(self):
         self.assert_different([
-            (self.listed('message_level=ERROR;limit=1'), '200 5 next',
+            (self.get_list('message_level=ERROR;limit=1'), '200 5 next',
              '200')])
 
-    def test_equals_are_sorted_by_time(self):
+    def test_list_sorts_equal_keys_by_time(self):
         self.assert_different([
-            (self.listed('sort_key=message_level'), '200 1 2 3 4 5',
+            (self.get_list('sort_key=message_level'), '200 1 2 3 4 5',
              self.ALL)])
 
-    def test_addresses_and_methods(self):
-        not_there = '404 itemNotFound'
+    def test_urls_and_methods(self):
+        not_found = '404 itemNotFound'
         self.assert_different([
-            (ask('/v2/messages/'), '404', self.ALL),
-            (ask('/v2/messages.json'), self.ALL, not_there),
-            (ask('/v2/messages/{id1}.json'), '200 1', not_there),
-            (ask('/v2/nope/messages'), '404', '400 badRequest'),
-            (ask('/v2/nope'), '404', not_there),
-            (ask('/v2', None), '302', '200 versions'),
-            (ask('/v2/', None, 'nobody'), '401 error', '200 versions'),
-            (ask(method='OPTIONS'), '200', not_there),
-            (ask(method='POST'), '400 badRequest', not_there),
-            (ask(method='PUT'), '404', not_there),
-            (ask('/', None, method='POST'), '300 versions', not_there)])
+            (build('/v2/messages/'), '404', self.ALL),
+            (build('/v2/messages.json'), self.ALL, not_found),
+            (build('/v2/messages/{id1}.json'), '200 1', not_found),
+            (build('/v2/nope/messages'), '404', '400 badRequest'),
+            (build('/v2/nope'), '404', not_found),
+            (build('/v2', None), '302', '200 versions'),
+            (build('/v2/', None, 'anonymous'), '401 error', '200 versions'),
+            (build(method='OPTIONS'), '200', not_found),
+            (build(method='POST'), '400 badRequest', not_found),
+            (build(method='PUT'), '404', not_found),
+            (build('/', None, method='POST'), '300 versions', not_found)])
 
-    def test_a_body_of_a_delete_is_ignored(self):
+    def test_delete_with_a_body_ignores_it(self):
         [name] = self.pair.record(1)
         path = f'/v2/messages/{{id{name}}}'
         self.assert_different([
-            (ask(path, method='DELETE', body='{"a": 1}',
-                 Content_Type='application/json'), '400 badRequest', '204'),
-            (ask(path, method='DELETE'), '204', '404 itemNotFound')])
+            (build(path, method='DELETE', body='{"a": 1}',
+                   Content_Type='application/json'), '400 badRequest', '204'),
+            (build(path, method='DELETE'), '204', '404 itemNotFound')])
 
-    def test_what_breaks_shared_file_systems_is_nothing_to_sort_by(self):
+    def test_sort_keys_that_fail_in_manila_return_400(self):
         self.assert_different([
-            (self.listed(f'sort_key={key}'), '500 computeFault',
+            (self.get_list(f'sort_key={key}'), '500 computeFault',
              '400 badRequest') for key in ('__class__', 'metadata')])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The volume facade beside the real Cinder."""
+"""Comparison of the volume facade with the real Cinder."""
 
 import functools
 import itertools
@@ -9,41 +9,41 @@ from usermsg.tests.fixtures import comparison
 
 _LIST = '/v3/messages'
 
-_OUTCOMES = [
-    comparison.Outcome('VOLUME', '001', '003'),
-    comparison.Outcome('VOLUME', '007', '010'),
-    comparison.Outcome('VOLUME_SNAPSHOT', '009', '013'),
-    comparison.Outcome('VOLUME_BACKUP', '013', '018', level='INFO'),
-    comparison.Outcome('VOLUME', '001', '003', microseconds=123456),
+_MESSAGES = [
+    comparison.MessageSpec('VOLUME', '001', '003'),
+    comparison.MessageSpec('VOLUME', '007', '010'),
+    comparison.MessageSpec('VOLUME_SNAPSHOT', '009', '013'),
+    comparison.MessageSpec('VOLUME_BACKUP', '013', '018', level='INFO'),
+    comparison.MessageSpec('VOLUME', '001', '003', microseconds=123456),
 ]
 
 
 @functools.cache
 def _pair():
     return comparison.Pair(
-        cinder.Cinder, '/volume', 'OpenStack-API-Version', _OUTCOMES,
+        cinder.Cinder, '/volume', 'OpenStack-API-Version', _MESSAGES,
         'IMAGE_IMAGE_001_001')
 
 
-def ask(path=_LIST, version='3.5', who='member', method='GET', body=None,
-        **headers):
+def build(path=_LIST, version='3.5', user='member', method='GET', body=None,
+          **headers):
     if version is not None:
         version = f'volume {version}'
-    return ask_raw(path, version, who, method, body, **headers)
+    return build_raw(path, version, user, method, body, **headers)
 
 
-def ask_raw(path=_LIST, version=None, who='member', method='GET', body=None,
-            **headers):
+def build_raw(path=_LIST, version=None, user='member', method='GET', body=None,
+              **headers):
     return comparison.Request(
-        path, version, who, method,
+        path, version, user, method,
         {name.replace('_', '-'): value for name, value in headers.items()},
         body)
 
 
-def lists(queries, versions=('3.5',), whos=('member',)):
-    return [ask(f'{_LIST}?{query}', version, who)
-            for query, version, who in itertools.product(
-                queries, versions, whos)]
+def build_lists(queries, versions=('3.5',), users=('member',)):
+    return [build(f'{_LIST}?{query}', version, user)
+            for query, version, user in itertools.product(
+                queries, versions, users)]
 
 
 class TestVolumeFacade(comparison.TestCase):
@@ -52,50 +52,50 @@ class TestVolumeFacade(comparison.TestCase):
         super().setUp()
         self.pair = _pair()
 
-    def test_every_version_since_messages_were_there(self):
+    def test_every_version_around_those_with_messages(self):
         versions = ('3.0', '3.2', '3.3', '3.4', '3.5', '3.30', '3.31',
                     '3.33', '3.34', '3.70', '3.71', '3.72', '3.999', '4.0',
                     '2.5', '3.99999999999999999999', 'latest')
-        self.assert_same(ask(version=version) for version in versions)
+        self.assert_same(build(version=version) for version in versions)
         self.assert_same(
-            ask(path, version, method=method)
+            build(path, version, method=method)
             for (path, method), version in itertools.product(
                 (('/v3/messages/{id1}', 'GET'), ('/v3/{red}/messages', 'GET'),
                  ('/v3/messages/{unknown}', 'DELETE')),
                 ('3.2', '3.3', '3.71', '3.72', 'latest')))
 
-    def test_a_version_that_is_malformed(self):
+    def test_malformed_versions(self):
         versions = [f'volume {version}' for version in (
             'Latest', '3', '3.', '.5', '3.05', '03.5', '3.5.1', 'abc',
             '-3.5', '3.-5', '3.x', '3.5\xe9')]
         versions += ['VOLUME 3.5', 'block-storage 3.5', 'compute 2.1', '',
                      '3.5', 'latest', 'compute 2.1,image 3.5']
-        self.assert_same(ask_raw(version=version) for version in versions)
-        self.assert_same([ask('/v3/messages/{id1}', 'x'),
-                          ask('/v3/messages/{id1}', 'x', method='DELETE')])
+        self.assert_same(build_raw(version=version) for version in versions)
+        self.assert_same([build('/v3/messages/{id1}', 'x'),
+                          build('/v3/messages/{id1}', 'x', method='DELETE')])
 
-    def test_versions_of_several_services(self):
-        self.assert_same(ask_raw(version=version) for version in (
+    def test_version_header_with_several_services(self):
+        self.assert_same(build_raw(version=version) for version in (
             'compute 2.1, volume 3.5', 'volume 3.5, compute 2.1',
             'volume 3.5,volume 3.3', 'volume 3.3, volume 3.5',
             'compute 2.1,volume latest', 'volume 3.2, compute 2.1',
             'volume  3.5', ' volume 3.5', 'volume 3.5 ', 'volume\t3.5',
             'volumev3 3.5'))
 
-    def test_other_headers_name_no_version(self):
+    def test_other_version_headers_are_ignored(self):
         self.assert_same([
-            ask(OpenStack_Volume_microversion='3.2'),
-            ask(X_OpenStack_Volume_API_Version='3.2')])
+            build(OpenStack_Volume_microversion='3.2'),
+            build(X_OpenStack_Volume_API_Version='3.2')])
 
-    def test_before_pages_there_were_no_parameters(self):
-        self.assert_same(lists(
+    def test_versions_before_3_5_ignore_parameters(self):
+        self.assert_same(build_lists(
             ('limit=6', 'limit=1000', 'limit=-1', 'limit=x', 'marker=nope',
              'marker={id3}', 'colour=red', 'sort=nope', 'sort_dir=nope',
              'offset=-1', 'offset=1', 'message_level=INFO',
              'all_tenants=1', 'event_id~=001'), ('3.3', '3.4')))
 
-    def test_pages(self):
-        self.assert_same(lists(
+    def test_list_with_limit_and_offset(self):
+        self.assert_same(build_lists(
             ('limit=1', 'limit=2', 'limit=4', 'limit=5', 'limit=6',
              'limit=0', 'limit=-1', 'limit=1000', 'limit=1001',
              'limit=99999999999999999999', 'limit=x', 'limit=', 'limit',
@@ -108,44 +108,44 @@ class TestVolumeFacade(comparison.TestCase):
              'limit=1&offset=1&marker={id4}', 'offset=%201', 'offset=1_0',
              'offset=%2B1',
              'marker={id4}', 'marker={id1}', 'marker={unknown}',
-             'marker={elsewhere}', 'marker={other}', 'marker=nope',
+             'marker={other_project}', 'marker={other_service}', 'marker=nope',
              'marker=', 'limit=2&marker={id4}', 'limit=2&marker={id2}',
              'marker={id2}&limit=1', 'marker={id4}&message_level=ERROR',
              'limit=0&marker={id4}', 'limit=0&marker=nope',
              'limit=2&message_level=ERROR', 'marker=%00',
              'marker=a%20b%26', 'marker=%C3%A9', 'limit=4&offset=0'),
             ('3.71',)))
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             'limit=2', 'limit=-1', 'offset=1', 'offset=x', 'marker={id4}',
             'marker=nope', 'limit=2&offset=1&marker={id4}')))
 
-    def test_a_page_within_a_project(self):
-        self.assert_same(ask(f'/v3/{{red}}/messages?{query}')
+    def test_list_of_a_project_with_limit(self):
+        self.assert_same(build(f'/v3/{{red}}/messages?{query}')
                          for query in ('limit=2', 'limit=1&marker={id3}',
                                        'limit=1&offset=1&sort_key=id'))
 
-    def test_parameters_that_stand_there_twice(self):
-        self.assert_same(lists(
+    def test_list_with_duplicate_parameters(self):
+        self.assert_same(build_lists(
             ('message_level=INFO&message_level=ERROR',
              'resource_type=VOLUME&resource_type=VOLUME'), ('3.5', '3.71')))
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             ('limit=1&limit=2', 'offset=1&offset=2', 'sort=id&sort=id',
              'marker={id4}&marker={id3}', 'sort_dir=asc&sort_dir=desc'),
             ('3.71',)))
 
-    def test_sorted_by_one_key(self):
+    def test_list_with_one_sort_key(self):
         keys = ('created_at', 'id', 'event_id', 'message_level',
                 'request_id', 'resource_type', 'resource_uuid',
                 'project_id', 'expires_at', 'detail_id', 'action_id',
                 'updated_at', 'deleted', 'deleted_at', 'guaranteed_until',
                 'user_message', 'nope', '', 'user_id', 'links',
                 '__class__', 'metadata', 'prefix', 'created_at%20')
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             [f'{form.format(key)}' for key, form in itertools.product(
                 keys, ('sort_key={}', 'sort={}:asc'))]))
 
-    def test_sorted_by_several_keys(self):
-        self.assert_same(lists((
+    def test_list_with_several_sort_keys(self):
+        self.assert_same(build_lists((
             'sort=created_at:desc', 'sort=created_at:ASC',
             'sort=created_at:nope', 'sort=created_at:', 'sort=',
             'sort=:asc', 'sort=,', 'sort=event_id,created_at',
@@ -161,8 +161,8 @@ class TestVolumeFacade(comparison.TestCase):
             'sort_key=a,b', 'sort_key=event_id,id', 'sort=id&sort_key=id',
             'sort=id&sort_dir=asc', 'sort=&sort_key=')))
 
-    def test_pages_of_a_sorted_list(self):
-        self.assert_same(lists((
+    def test_list_with_sort_key_and_marker(self):
+        self.assert_same(build_lists((
             'sort=message_level:asc&limit=2',
             'sort=message_level:asc&limit=2&marker={id3}',
             'sort=created_at:asc&limit=2&marker={id2}',
@@ -176,8 +176,8 @@ class TestVolumeFacade(comparison.TestCase):
             'sort=created_at:asc&offset=1&limit=2',
             'sort_key=message_level&sort_dir=desc&limit=1&marker={id4}')))
 
-    def test_what_is_found_wrong_first(self):
-        self.assert_same(lists((
+    def test_precedence_of_errors(self):
+        self.assert_same(build_lists((
             'limit=-1&marker=nope', 'limit=x&offset=x',
             'offset=-1&marker=nope', 'marker=nope&sort_key=nope',
             'limit=-1&sort=a&sort_key=b', 'sort_dir=nope&marker=nope',
@@ -185,18 +185,18 @@ class TestVolumeFacade(comparison.TestCase):
             'marker=nope&colour=red', 'limit=0&colour=red'),
             ('3.5', '3.71')))
         self.assert_same([
-            ask(f'{_LIST}?limit=-1', who='strange'),
-            ask(f'{_LIST}?limit=-1', 'x', who='strange'),
-            ask('/v3/{blue}/messages', '3.2'),
-            ask('/v3/{blue}/messages', 'x'),
-            ask('/v3/{blue}/messages', who='strange'),
-            ask(f'{_LIST}', '3.2', who='strange'),
-            ask('/v3/messages/{id1}', who='strange', method='DELETE')])
+            build(f'{_LIST}?limit=-1', user='strange'),
+            build(f'{_LIST}?limit=-1', 'x', user='strange'),
+            build('/v3/{blue}/messages', '3.2'),
+            build('/v3/{blue}/messages', 'x'),
+            build('/v3/{blue}/messages', user='strange'),
+            build(f'{_LIST}', '3.2', user='strange'),
+            build('/v3/messages/{id1}', user='strange', method='DELETE')])
 
-    def test_filters(self):
+    def test_list_with_filters(self):
         resource = 'aaaaaaaa-0000-4000-8000-000000000001'
         request = 'req-bbbbbbbb-0000-4000-8000-000000000001'
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             f'resource_uuid={resource}',
             f'resource_uuid={resource.upper()}', 'resource_uuid=nope',
             'resource_uuid=', f'resource_uuid={"a" * 300}',
@@ -211,13 +211,13 @@ class TestVolumeFacade(comparison.TestCase):
             'message_level=%00', 'resource_type=VOLUME&message_level=ERROR',
             'resource_type=VOLUME&message_level=INFO', '&', '&&limit=1'),
             ('3.5', '3.71')))
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             f'resource_uuid={resource}', 'resource_type=VOLUME_SNAPSHOT',
             'event_id=VOLUME_VOLUME_001_003', f'request_id={request}',
             'message_level=INFO'), ('3.5', '3.31', '3.71'), ('admin',)))
 
     def test_filters_that_a_member_may_use_no_longer(self):
-        self.assert_same(lists((
+        self.assert_same(build_lists((
             'id={id1}', 'id={unknown}', 'project_id={red}',
             'project_id={blue}', 'project_id=', 'project_id=nope',
             'detail_id=003', 'action_id=001', 'colour=red', 'colour=',
@@ -227,103 +227,104 @@ class TestVolumeFacade(comparison.TestCase):
             'created_since=2026-01-01', '%C3%A9=x', 'a%20b=x', '=x',
             'project_id={red}&message_level=INFO'),
             ('3.5', '3.31')))
-        self.assert_same(lists(
+        self.assert_same(build_lists(
             ('project_id={red}', 'detail_id=003', 'colour=red'),
             ('3.30', '3.33', '3.34', '3.71')))
 
-    def test_a_filter_that_nobody_may_use(self):
-        self.assert_same(lists(
+    def test_filters_that_are_refused_even_for_an_admin(self):
+        self.assert_same(build_lists(
             ('colour=red', 'colour', 'user_message=x', 'links=x', 'name=x',
              'id={id1}', 'detail_id=003', 'action_id=001',
              'project_id={red}', 'project_id=nope', '%C3%A9=x',
              'metadata=x'), ('3.5', '3.31', '3.71'), ('admin',)))
 
-    def test_parts_of_a_value_are_no_filter_since_filters_are_checked(self):
-        self.assert_same(lists(
+    def test_substring_filters_since_filters_are_checked(self):
+        self.assert_same(build_lists(
             ('event_id~=VOLUME', 'event_id%7E=001', 'message_level~=ERR',
              'colour~=x', 'event_id~=001&message_level=ERROR',
              'event_id~=001&message_level~=ERR', '~=x'),
             ('3.31', '3.33', '3.34', '3.71')))
 
-    def test_a_member_who_asks_for_all_projects(self):
-        self.assert_same(lists(
+    def test_member_with_all_tenants(self):
+        self.assert_same(build_lists(
             ('all_tenants=1', 'all_tenants=0', 'all_tenants=true',
              'all_tenants=nope', 'all_tenants=', 'all_tenants',
              'all_tenants=1&message_level=INFO',
              'all_tenants=1&colour=red', 'all_tenants=1&project_id={blue}'),
             ('3.31', '3.71')))
 
-    def test_who_may_what(self):
+    def test_permissions_of_every_user(self):
         self.assert_same(
-            ask(path, who=who) for path, who in itertools.product(
+            build(path, user=user) for path, user in itertools.product(
                 (_LIST, '/v3/{red}/messages', '/v3/{blue}/messages',
                  '/v3/messages/{id1}', '/v3/{red}/messages/{id1}',
                  '/v3/{blue}/messages/{id1}'),
                 ('member', 'reader', 'manager', 'admin', 'service',
-                 'strange', 'nobody')))
+                 'strange', 'anonymous')))
         self.assert_same(
-            ask(path, who=who, method='DELETE')
-            for path, who in itertools.product(
+            build(path, user=user, method='DELETE')
+            for path, user in itertools.product(
                 ('/v3/messages/{id1}', '/v3/{red}/messages/{id1}',
                  '/v3/{blue}/messages/{id1}'),
-                ('reader', 'service', 'strange', 'nobody', 'blue')))
+                ('reader', 'service', 'strange', 'anonymous', 'blue')))
         self.assert_same(
-            ask('/v3/messages/{unknown}', who=who, method=method)
-            for method, who in itertools.product(
+            build('/v3/messages/{unknown}', user=user, method=method)
+            for method, user in itertools.product(
                 ('GET', 'DELETE'), ('member', 'reader', 'manager', 'admin',
-                                    'nobody')))
+                                    'anonymous')))
 
-    def test_what_belongs_to_others_is_not_there(self):
-        for path in ('/v3/messages/{elsewhere}', '/v3/messages/{other}'):
-            self.assert_same([ask(path), ask(path, method='DELETE')])
+    def test_messages_of_others_are_not_found(self):
+        for path in ('/v3/messages/{other_project}',
+                     '/v3/messages/{other_service}'):
+            self.assert_same([build(path), build(path, method='DELETE')])
 
-    def test_deleted_messages(self):
+    def test_delete_and_requests_after_it(self):
         requests = (
-            ask('/v3/messages/{{id{}}}', method='DELETE'),
-            ask('/v3/{{red}}/messages/{{id{}}}', method='DELETE'),
-            ask('/v3/messages/{{id{}}}', who='admin', method='DELETE'),
-            ask('/v3/messages/{{id{}}}', who='manager', method='DELETE'),
-            ask('/v3/messages/{{id{}}}', '3.3', method='DELETE'),
-            ask('/v3/messages/{{id{}}}?colour=red', method='DELETE'))
+            build('/v3/messages/{{id{}}}', method='DELETE'),
+            build('/v3/{{red}}/messages/{{id{}}}', method='DELETE'),
+            build('/v3/messages/{{id{}}}', user='admin', method='DELETE'),
+            build('/v3/messages/{{id{}}}', user='manager', method='DELETE'),
+            build('/v3/messages/{{id{}}}', '3.3', method='DELETE'),
+            build('/v3/messages/{{id{}}}?colour=red', method='DELETE'))
         names = self.pair.record(len(requests))
         for name, request in zip(names, requests):
             delete = request._replace(path=request.path.format(name))
             self.assert_same([
-                delete, delete, ask(f'/v3/messages/{{id{name}}}'),
-                ask(f'{_LIST}?marker={{id{name}}}')])
+                delete, delete, build(f'/v3/messages/{{id{name}}}'),
+                build(f'{_LIST}?marker={{id{name}}}')])
 
-    def test_ids_that_are_none(self):
+    def test_malformed_message_ids(self):
         self.assert_same(
-            ask(f'/v3/messages/{identity}', method=method)
+            build(f'/v3/messages/{identity}', method=method)
             for identity, method in itertools.product(
                 ('nope', '%00', 'a%20b', 'x' * 40, 'detail', '%2e%2e', '1',
                  'None', '{{{id1}}}', '{id1}%0A'), ('GET', 'DELETE')))
 
-    def test_addresses_in_other_words(self):
-        self.assert_same(ask(path) for path in (
+    def test_equivalent_urls(self):
+        self.assert_same(build(path) for path in (
             '/v3/messages?', '/v3/%6Dessages'))
 
-    def test_discovery(self):
+    def test_version_discovery(self):
         self.assert_same(
-            ask(path, version, who) for path, version, who in
+            build(path, version, user) for path, version, user in
             itertools.product(('/', '/v3/'), (
                 None, '3.0', '3.5', 'latest', '3.999', 'x'), ('member',)))
-        self.assert_same(ask('/', version, 'nobody') for version in (
+        self.assert_same(build('/', version, 'anonymous') for version in (
             None, '3.5', 'latest', '3.999', 'x'))
-        self.assert_same([ask('/?a=b', None, 'nobody')])
+        self.assert_same([build('/?a=b', None, 'anonymous')])
 
-    def test_what_a_client_accepts_does_not_matter(self):
+    def test_accept_header_is_ignored(self):
         self.assert_same(
-            ask(path, version, Accept=accept)
+            build(path, version, Accept=accept)
             for accept, (path, version) in itertools.product(
-                ('*/*', 'application/xml', 'nonsense',
+                ('*/*', 'application/xml', 'invalid',
                  'application/json;q=0'),
                 ((f'{_LIST}?limit=1', '3.5'), ('/v3/messages/nope', '3.5'),
                  (_LIST, '3.2'), (_LIST, 'x'))))
 
 
 class TestDifferences(comparison.TestCase):
-    """What the documentation says is different."""
+    """Documented differences between the facade and Cinder."""
 
     ALL = '200 5 4 3 2 1'
 
@@ -331,121 +332,121 @@ class TestDifferences(comparison.TestCase):
         super().setUp()
         self.pair = _pair()
 
-    def listed(self, query, version='3.5', who='member'):
-        return ask(f'{_LIST}?{query}', version, who)
+    def get_list(self, query, version='3.5', user='member'):
+        return build(f'{_LIST}?{query}', version, user)
 
-    def test_the_version_may_be_left_out(self):
+    def test_request_without_a_version_is_accepted(self):
         self.assert_different([
-            (ask(version=None), '404 itemNotFound', self.ALL),
-            (self.listed('limit=2', None), '404 itemNotFound',
+            (build(version=None), '404 itemNotFound', self.ALL),
+            (self.get_list('limit=2', None), '404 itemNotFound',
              '200 5 4 next'),
-            (self.listed('message_level=INFO', None), '404 itemNotFound',
+            (self.get_list('message_level=INFO', None), '404 itemNotFound',
              '200 4'),
-            (ask('/v3/messages/{id1}', None), '404 itemNotFound', '200 1')])
+            (build('/v3/messages/{id1}', None), '404 itemNotFound', '200 1')])
 
-    def test_no_link_leads_to_a_page_that_there_is_not(self):
+    def test_versions_before_3_5_have_no_next_link(self):
         self.assert_different([
-            (self.listed('limit=1', version), f'{self.ALL} next', self.ALL)
+            (self.get_list('limit=1', version), f'{self.ALL} next', self.ALL)
             for version in ('3.3', '3.4')])
 
-    def test_an_admin_gets_other_projects_when_asking(self):
+    def test_admin_may_list_other_projects(self):
         self.assert_different([
-            (self.listed('all_tenants=1', who='admin'), '200',
-             f'{self.ALL} elsewhere'),
-            (self.listed('all_tenants=True', '3.71', 'admin'), '200',
-             f'{self.ALL} elsewhere'),
-            (self.listed('project_id={blue}', who='admin'), '200',
-             '200 elsewhere'),
-            (self.listed('all_tenants=1&project_id={blue}', '3.71',
-                         'admin'), '200', '200 elsewhere'),
-            (self.listed('all_tenants=0', who='admin'), '200', self.ALL),
-            (self.listed('all_tenants=1'), '200', self.ALL),
-            (ask('/v3/messages/{elsewhere}', who='admin'),
-             '404 itemNotFound', '200 elsewhere')])
+            (self.get_list('all_tenants=1', user='admin'), '200',
+             f'{self.ALL} other_project'),
+            (self.get_list('all_tenants=True', '3.71', 'admin'), '200',
+             f'{self.ALL} other_project'),
+            (self.get_list('project_id={blue}', user='admin'), '200',
+             '200 other_project'),
+            (self.get_list('all_tenants=1&project_id={blue}', '3.71',
+                           'admin'), '200', '200 other_project'),
+            (self.get_list('all_tenants=0', user='admin'), '200', self.ALL),
+            (self.get_list('all_tenants=1'), '200', self.ALL),
+            (build('/v3/messages/{other_project}', user='admin'),
+             '404 itemNotFound', '200 other_project')])
 
-    def test_types_levels_and_ids_are_taken_in_any_case(self):
+    def test_types_levels_and_ids_match_in_any_letter_case(self):
         self.assert_different([
-            (self.listed('resource_type=volume'), '200', '200 5 2 1'),
-            (self.listed('resource_type=Volume_Backup'), '200', '200 4'),
-            (self.listed('message_level=info'), '200', '200 4'),
-            (self.listed('marker={ID2}'), '404 itemNotFound', '200 1'),
-            (ask('/v3/messages/{ID1}'), '404 itemNotFound', '200 1')])
+            (self.get_list('resource_type=volume'), '200', '200 5 2 1'),
+            (self.get_list('resource_type=Volume_Backup'), '200', '200 4'),
+            (self.get_list('message_level=info'), '200', '200 4'),
+            (self.get_list('marker={ID2}'), '404 itemNotFound', '200 1'),
+            (build('/v3/messages/{ID1}'), '404 itemNotFound', '200 1')])
 
-    def test_a_key_stands_in_a_query_once(self):
+    def test_duplicate_query_keys_return_400(self):
         self.assert_different([
-            (self.listed(query), '200', '400 badRequest')
+            (self.get_list(query), '200', '400 badRequest')
             for query in ('limit=1&limit=2', 'offset=1&offset=2',
                           'sort=id&sort=id', 'marker={id4}&marker={id3}',
                           'sort_dir=asc&sort_dir=desc')])
 
-    def test_a_semicolon_separates_nothing(self):
+    def test_semicolon_is_part_of_the_value(self):
         self.assert_different([
-            (self.listed('message_level=ERROR;limit=1'), '200 5 next',
+            (self.get_list('message_level=ERROR;limit=1'), '200 5 next',
              '200')])
 
-    def test_parts_of_a_value_are_never_looked_for(self):
+    def test_substring_filters_match_nothing(self):
         self.assert_different([
-            (self.listed('event_id~=VOLUME'), self.ALL, '200'),
-            (self.listed('event_id~=001', '3.30'), '200 5 1', '200'),
-            (self.listed('event_id~=001', '3.34', 'admin'), '200 5 1',
+            (self.get_list('event_id~=VOLUME'), self.ALL, '200'),
+            (self.get_list('event_id~=001', '3.30'), '200 5 1', '200'),
+            (self.get_list('event_id~=001', '3.34', 'admin'), '200 5 1',
              '400 badRequest')])
 
-    def test_nothing_matches_what_is_not_kept(self):
+    def test_filter_by_deleted_matches_nothing(self):
         self.assert_different([
-            (self.listed('deleted=0'), self.ALL, '200')])
+            (self.get_list('deleted=0'), self.ALL, '200')])
 
-    def test_addresses(self):
-        not_there = '404 itemNotFound'
+    def test_urls_that_differ(self):
+        not_found = '404 itemNotFound'
         self.assert_different([
-            (ask('/v3/messages/'), '404', self.ALL),
-            (ask('/v3/messages/{id1}/'), '404', '200 1'),
-            (ask('/v3/messages.json'), self.ALL, not_there),
-            (ask('/v3/messages/{id1}.json'), '200 1', not_there),
-            (ask('/v3/nope/messages'), '404', '400 badRequest'),
-            (ask('/v3/nope'), '404', not_there),
-            (ask('/v3/{red}'), '404', not_there),
-            (ask('/nope'), '404', not_there),
-            (ask('/nope', who='nobody'), '404', not_there),
-            (ask('/v3/nope', who='nobody'), '401 error', not_there),
-            (ask('/v3', None), '302', '200 versions'),
-            (ask('/v3/', None, 'nobody'), '401 error', '200 versions')])
+            (build('/v3/messages/'), '404', self.ALL),
+            (build('/v3/messages/{id1}/'), '404', '200 1'),
+            (build('/v3/messages.json'), self.ALL, not_found),
+            (build('/v3/messages/{id1}.json'), '200 1', not_found),
+            (build('/v3/nope/messages'), '404', '400 badRequest'),
+            (build('/v3/nope'), '404', not_found),
+            (build('/v3/{red}'), '404', not_found),
+            (build('/nope'), '404', not_found),
+            (build('/nope', user='anonymous'), '404', not_found),
+            (build('/v3/nope', user='anonymous'), '401 error', not_found),
+            (build('/v3', None), '302', '200 versions'),
+            (build('/v3/', None, 'anonymous'), '401 error', '200 versions')])
 
-    def test_methods(self):
+    def test_methods_that_differ(self):
         self.assert_different([
-            (ask(method='OPTIONS'), '200', '404 itemNotFound'),
-            (ask(method='HEAD'), '404', '404'),
-            (ask(method='PUT'), '404', '404 itemNotFound'),
-            (ask(method='PUT', who='nobody'), '401 error',
+            (build(method='OPTIONS'), '200', '404 itemNotFound'),
+            (build(method='HEAD'), '404', '404'),
+            (build(method='PUT'), '404', '404 itemNotFound'),
+            (build(method='PUT', user='anonymous'), '401 error',
              '404 itemNotFound'),
-            (ask(method='POST'), '404 itemNotFound', '404 itemNotFound'),
-            (ask('/v3/messages/{id1}', method='PATCH'), '404',
+            (build(method='POST'), '404 itemNotFound', '404 itemNotFound'),
+            (build('/v3/messages/{id1}', method='PATCH'), '404',
              '404 itemNotFound'),
-            (ask('/', None, method='POST'), '300 versions',
+            (build('/', None, method='POST'), '300 versions',
              '404 itemNotFound')])
 
-    def test_who_may_not_read_is_told_so_first(self):
+    def test_user_without_permission_gets_403_before_404(self):
         self.assert_different([
-            (ask('/v3/messages/{unknown}', who=who, method=method),
+            (build('/v3/messages/{unknown}', user=user, method=method),
              '404 itemNotFound', '403 forbidden')
-            for who, method in itertools.product(
+            for user, method in itertools.product(
                 ('service', 'strange'), ('GET', 'DELETE'))])
 
-    def test_a_body_of_a_delete_is_ignored(self):
+    def test_delete_with_a_body_ignores_it(self):
         [name] = self.pair.record(1)
         path = f'/v3/messages/{{id{name}}}'
         self.assert_different([
-            (ask(path, method='DELETE', body='{"a": 1}',
-                 Content_Type='application/json'), '400 badRequest', '204'),
-            (ask(path, method='DELETE'), '204', '404 itemNotFound')])
+            (build(path, method='DELETE', body='{"a": 1}',
+                   Content_Type='application/json'), '400 badRequest', '204'),
+            (build(path, method='DELETE'), '204', '404 itemNotFound')])
 
-    def test_what_breaks_block_storage_is_bad_here(self):
+    def test_version_headers_that_fail_in_cinder_return_400(self):
         self.assert_different([
-            (ask_raw(version=version), '500 computeFault', '400 badRequest')
+            (build_raw(version=version), '500 computeFault', '400 badRequest')
             for version in ('volume', 'volume ', 'volume3.5',
                             'volume 3.5 more')])
 
-    def test_a_version_below_the_lowest_is_repeated(self):
-        real, facade = self.pair.ask(ask(version='2.0'))
+    def test_unsupported_low_version_is_repeated_in_the_response(self):
+        real, facade = self.pair.send(build(version='2.0'))
         self.assertEqual((406, real.body), (facade.status, facade.body))
         self.assertNotIn('openstack-api-version', dict(real.headers))
         self.assertEqual('volume 2.0',

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The volume facade and what Cinder 29.0.0 answered in a real cloud.
+"""Comparison of the volume facade with recorded responses of Cinder 29.0.0.
 
-``recordings/`` holds requests and answers as they were: with MariaDB, of
-three volumes that found no storage, asked for by a member of their project,
-a reader of it (rita) and a member of another (bob).
+``recordings/`` contains unchanged requests and responses of a real cloud with
+MariaDB: messages about three volumes for which no storage was found, requested
+by a member of their project, a reader of it (rita) and a member of another
+project (bob).
 """
 
 import datetime
@@ -48,49 +49,50 @@ class TestRecordings(base.TestCase):
         api = message_api.API(runtime)
         recorded = _recording('list-3.5')['response']['body']['messages']
         for message in reversed(recorded):
-            made = datetime.datetime.fromisoformat(
+            created_at = datetime.datetime.fromisoformat(
                 f'{message["created_at"]}+00:00')
             [stored] = api.record([api.new_message(
                 {'project_id': 'red', **{name: message[name] for name in (
                     'event_id', 'resource_uuid', 'request_id')}},
-                created_at=made)])
-            # Here an id says when.
+                created_at=created_at)])
+            # usermsg's ids contain the time, so they differ from Cinder's.
             self.ids[message['id']] = stored.row.id
         self.app = app.make_app(runtime)
 
-    def answers(self, name):
-        """(the recorded answer, that of the facade)."""
+    def responses(self, name):
+        """Return the recorded response and that of the facade."""
         text = (_RECORDINGS / f'{name}.json').read_text(encoding='utf-8')
-        for theirs, ours in self.ids.items():
-            text = text.replace(theirs, ours)
+        for recorded_id, message_id in self.ids.items():
+            text = text.replace(recorded_id, message_id)
         recorded = json.loads(text)
         request, response = recorded['request'], recorded['response']
         headers = dict(request['headers'])
         if '401' not in name:
-            _, _, who = name.partition('delete-')
-            headers['X-Auth-Token'] = who or 'alice'
-        answer = http_client.ask(
+            _, _, user = name.partition('delete-')
+            headers['X-Auth-Token'] = user or 'alice'
+        facade_response = http_client.ask(
             self.app, f'/volume{request["url"].removeprefix(_ROOT)}',
             request['method'], headers)
         body = response['body']
         return (
-            comparison.plain(response['status'],
-                             response['headers'].items(),
-                             body and json.dumps(body), _ROOT),
-            comparison.plain(answer.status_int, answer.headers.items(),
-                             answer.text, _ROOT))
+            comparison.normalize(response['status'],
+                                 response['headers'].items(),
+                                 body and json.dumps(body), _ROOT),
+            comparison.normalize(facade_response.status_int,
+                                 facade_response.headers.items(),
+                                 facade_response.text, _ROOT))
 
-    def test_the_answers_are_those_that_were_recorded(self):
+    def test_responses_equal_the_recorded_ones(self):
         names = {path.stem for path in _RECORDINGS.glob('*.json')}
         self.assertEqual(20, len(names))
-        # What deletes comes last.
+        # The request that deletes a message comes last.
         for name in sorted(names - {'list-no-version-404'},
                            key=lambda name: (name == 'delete', name)):
-            recorded, ours = self.answers(name)
-            self.assertEqual(recorded, ours, name)
+            recorded, facade = self.responses(name)
+            self.assertEqual(recorded, facade, name)
 
-    def test_without_a_version_there_is_an_answer(self):
-        recorded, ours = self.answers('list-no-version-404')
+    def test_list_without_a_version_returns_200(self):
+        recorded, facade = self.responses('list-no-version-404')
         self.assertEqual(404, recorded.status)
-        self.assertEqual(200, ours.status)
-        self.assertEqual(3, len(json.loads(ours.body)['messages']))
+        self.assertEqual(200, facade.status)
+        self.assertEqual(3, len(json.loads(facade.body)['messages']))
