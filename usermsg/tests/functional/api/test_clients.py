@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What OpenStack's own clients make of the service."""
+"""Tests of the service with keystoneauth and openstacksdk."""
 
 import uuid
 
@@ -20,7 +20,7 @@ from usermsg.tests.fixtures import standalone
 
 
 class Message(resource.Resource):
-    """A message, as a client would describe it to openstacksdk."""
+    """Resource of a message, as a client would declare it for openstacksdk."""
 
     resource_key = 'message'
     resources_key = 'messages'
@@ -48,7 +48,7 @@ class TestClients(base.TestCase):
             additional_headers=self.headers)
 
     def sdk(self):
-        """openstacksdk's half of the service."""
+        """Return openstacksdk's proxy of the service."""
         connection = openstack.connect(
             load_yaml_config=False, load_envvars=False, auth_type='none',
             auth={'endpoint': self.endpoint},
@@ -62,60 +62,59 @@ class TestClients(base.TestCase):
     def record(self, **values):
         return http_client.record(self.server.runtime, self.project, **values)
 
-    def test_keystoneauth_finds_the_version(self):
+    def test_keystoneauth_discovers_the_version(self):
         data = self.adapter.get_endpoint_data()
         self.assertEqual((3, 0), data.api_version)
         self.assertEqual((3, 0), data.min_microversion)
         self.assertEqual((3, 0), data.max_microversion)
         self.assertEqual(f'{self.server.url}/v3/', data.url)
 
-    def test_keystoneauth_finds_the_versions_from_the_root(self):
-        found = discover.Discover(
+    def test_keystoneauth_discovers_versions_from_the_root(self):
+        [version] = discover.Discover(
             session.Session(), f'{self.server.url}/').version_data()
-        [version] = found
         self.assertEqual((3, 0), version['version'])
         self.assertEqual('CURRENT', version['raw_status'])
         self.assertEqual(f'{self.server.url}/v3/', version['url'])
 
-    def test_keystoneauth_sends_a_microversion_that_is_understood(self):
+    def test_keystoneauth_microversion_is_returned(self):
         for microversion in ('3.0', 'latest'):
-            answer = self.adapter.get('/messages', microversion=microversion)
+            response = self.adapter.get('/messages', microversion=microversion)
             self.assertEqual('user-message 3.0',
-                             answer.headers['OpenStack-API-Version'])
+                             response.headers['OpenStack-API-Version'])
 
-    def test_keystoneauth_raises_an_error_with_our_text(self):
+    def test_keystoneauth_error_has_the_text_of_the_service(self):
         error = self.assertRaises(
             ksa_exceptions.BadRequest, self.adapter.get, '/messages?limit=0')
         self.assertIn('limit: must be a positive integer.', str(error))
         self.assertRegex(error.request_id, '^req-')
 
-    def test_keystoneauth_names_the_versions_that_there_are(self):
+    def test_keystoneauth_error_names_the_supported_versions(self):
         error = self.assertRaises(
             ksa_exceptions.NotAcceptable, self.adapter.get, '/messages',
             microversion='3.99')
         self.assertIn('must be between 3.0 and 3.0', str(error))
 
-    def test_openstacksdk_raises_an_error_with_our_text(self):
-        answer = self.adapter.get('/messages/nothing', raise_exc=False)
+    def test_openstacksdk_error_has_the_text_of_the_service(self):
+        response = self.adapter.get('/messages/nothing', raise_exc=False)
         error = self.assertRaises(
             sdk_exceptions.NotFoundException,
-            sdk_exceptions.raise_from_response, answer)
+            sdk_exceptions.raise_from_response, response)
         self.assertIn('Message nothing could not be found.', str(error))
 
-    def test_openstacksdk_follows_every_page(self):
+    def test_openstacksdk_list_follows_every_page(self):
         recorded = [self.record().id for _number in range(5)]
-        found = [message.id for message in Message.list(
+        listed = [message.id for message in Message.list(
             self.sdk(), limit=2, sort='created_at:asc')]
-        self.assertEqual(recorded, found)
+        self.assertEqual(recorded, listed)
 
-    def test_openstacksdk_shows_and_deletes(self):
+    def test_openstacksdk_shows_and_deletes_a_message(self):
         recorded = self.record()
         sdk = self.sdk()
-        shown = sdk._get(Message, recorded.id)
-        self.assertEqual('VOLUME_000002', shown.event_id)
+        message = sdk._get(Message, recorded.id)
+        self.assertEqual('VOLUME_000002', message.event_id)
         self.assertEqual(
             'No storage could be allocated for this volume request.',
-            shown.user_message)
+            message.user_message)
         sdk._delete(Message, recorded.id, ignore_missing=False)
         error = self.assertRaises(
             sdk_exceptions.NotFoundException, sdk._get, Message, recorded.id)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our own client, installed alone, with a real Keystone and service."""
+"""Tests of usermsgclient alone, with a real Keystone and service."""
 
 import atexit
 import email
@@ -20,7 +20,7 @@ from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import keystone
 from usermsg.tests.fixtures import standalone
 
-# What every command would load by itself.
+# Modules that every command would import.
 _IMPORTS = '''
 import importlib.metadata
 from openstackclient import shell
@@ -40,14 +40,14 @@ sys.exit(shell.main(sys.argv[1:]))
 
 _SECONDS = 120
 
-#: Entries of a page, so that lists have several.
+#: Maximum number of entries in a page, so that lists have several pages.
 _PAGE = 3
 
 VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
 
 
 class _Cloud:
-    """The identity service, and ours, which knows its users."""
+    """Keystone, and a usermsg that accepts its tokens."""
 
     def __init__(self):
         self.identity = keystone.Keystone()
@@ -70,7 +70,7 @@ def _cloud():
 class _Python:
     """The client's Python; see :mod:`usermsg.tests.fixtures.forking`.
 
-    It ends when its input does: with this process.
+    The process ends when its standard input is closed: with this process.
     """
 
     def __init__(self, environment):
@@ -81,7 +81,7 @@ class _Python:
         atexit.register(self._popen.communicate)
 
     def run(self, code, *arguments, directory, variables):
-        """As "python -c" does; returns a dict of status, out and err."""
+        """Run code as ``python -c``; return a dict of status, out and err."""
         self._popen.stdin.write(json.dumps({
             'code': code, 'arguments': arguments, 'variables': variables,
             'directory': str(directory)}) + '\n')
@@ -111,20 +111,21 @@ class TestCase(base.TestCase):
                                   **values)
 
     def run_python(self, code, *arguments, user=None, status=0, **more):
-        """Run code of the client's environment; returns what it wrote.
+        """Run code in the client's environment; return its output.
 
-        :param user: (name, project) of another than the test's
-        :param status: with another one it is what it wrote as an error
-        :param more: further variables
+        :param user: (name, project) of another user than the test's
+        :param status: expected exit status; if it isn't 0, standard error is
+            returned instead of standard output
+        :param more: further environment variables
         """
         account = self.cloud.identity.cloud(
             *(user or (self.user, self.project)))
-        done = _python().run(
+        result = _python().run(
             code, *arguments, directory=self.home,
             variables=self.environment.variables(**account, **more))
-        self.assertNotIn('Traceback', done['err'])
-        self.assertEqual(status, done['status'], done['err'])
-        return done['err'] if status else done['out']
+        self.assertNotIn('Traceback', result['err'])
+        self.assertEqual(status, result['status'], result['err'])
+        return result['err'] if status else result['out']
 
     def openstack(self, *arguments, **options):
         """Run a command; see :meth:`run_python`."""
@@ -134,7 +135,7 @@ class TestCase(base.TestCase):
         return self.openstack('user', 'message', *arguments, **options)
 
     def listed(self, *arguments, **options):
-        """The ids of what a list shows."""
+        """Return the ids of listed messages."""
         return self.message('list', '-f', 'value', '-c', 'ID', *arguments,
                             **options).split()
 
@@ -154,12 +155,12 @@ class TestInstalledAlone(base.TestCase):
         self.assertEqual('', done.stderr)
         return done.stdout
 
-    def test_it_brings_nothing_of_the_server(self):
+    def test_installation_contains_no_server_packages(self):
         distributions, modules = json.loads(self.run_program(
             'python', '-c', textwrap.dedent('''
                 import importlib.metadata, importlib.util, json
                 print(json.dumps([
-                    [found.name.lower() for found in
+                    [package.name.lower() for package in
                      importlib.metadata.distributions()],
                     [name for name in ('usermsg', 'oslo_db', 'sqlalchemy',
                                        'pecan', 'usermsgclient')
@@ -171,20 +172,21 @@ class TestInstalledAlone(base.TestCase):
             self.assertNotIn(name, distributions)
         self.assertEqual(['usermsgclient'], modules)
 
-    def test_the_commands_are_found_without_a_cloud(self):
-        shown = self.run_program('openstack', 'user', 'message', '--help')
+    def test_help_lists_the_commands_without_a_cloud(self):
+        output = self.run_program('openstack', 'user', 'message', '--help')
         for name in ('create', 'definition list', 'definition show',
                      'delete', 'list', 'show', 'why'):
-            self.assertIn(f'  user message {name}\n', shown)
+            self.assertIn(f'  user message {name}\n', output)
         self.assertIn('python-usermsgclient', self.run_program(
             'openstack', 'help', 'user', 'message', 'why'))
 
 
 class TestPackaging(base.TestCase):
 
-    def test_a_release_has_all_and_knows_its_version(self):
+    def test_source_and_wheel_contain_all_modules_and_a_version(self):
         packaging = environments.get('packaging')
-        # First the source, of the clone; then the wheel, of that source.
+        # The source distribution is built from the clone, and the wheel from
+        # the source distribution.
         subprocess.run(
             [packaging.program('python'), '-m', 'build', '--no-isolation',
              '--outdir', self.home, base.ROOT / 'client'], check=True,
@@ -210,9 +212,11 @@ class TestPackaging(base.TestCase):
         self.assertRegex(metadata['Version'], r'^\d+\.\d+\.\d+')
         self.assertNotEqual('0.0.0', metadata['Version'])
         self.assertIn(metadata['Version'], source.name)
-        needed = (base.ROOT / 'client' / 'requirements.txt').read_text()
+        requirements = (
+            base.ROOT / 'client' / 'requirements.txt').read_text()
         self.assertEqual(
-            {re.match('[a-z0-9-]+', line)[0] for line in needed.splitlines()
+            {re.match('[a-z0-9-]+', line)[0]
+             for line in requirements.splitlines()
              if not line.startswith('#')},
             {re.match('[a-z0-9-]+', line)[0]
              for line in metadata.get_all('Requires-Dist')})
@@ -220,7 +224,7 @@ class TestPackaging(base.TestCase):
 
 class TestCommands(TestCase):
 
-    def test_a_tenant_reads_and_deletes(self):
+    def test_tenant_lists_shows_and_deletes_messages(self):
         first, second = [self.record(resource_uuid=VOLUME,
                                      resource_type='VOLUME')
                          for _number in range(2)]
@@ -236,7 +240,7 @@ class TestCommands(TestCase):
             '1 of 3 messages could not be deleted.'))
         self.assertEqual([], self.listed())
 
-    def test_why_is_answered_with_a_remedy(self):
+    def test_why_shows_the_newest_error_and_its_remedy(self):
         self.record(resource_type='VOLUME', resource_uuid=VOLUME)
         self.record(resource_type='VOLUME', resource_uuid=VOLUME,
                     event_id='VOLUME_000003')
@@ -248,11 +252,11 @@ class TestCommands(TestCase):
             f'{newest.user_message} {newest.remedy}',
             self.message('why', VOLUME, '--language', 'de').splitlines()[0])
 
-    def test_why_of_what_is_not_known_is_an_error(self):
-        self.assertIn('No message is known about nothing. Give the ID',
+    def test_why_without_a_message_is_an_error(self):
+        self.assertIn('No message about nothing was found. Give the ID',
                       self.message('why', 'nothing', status=1))
 
-    def test_a_list_goes_on_over_pages_up_to_its_limit(self):
+    def test_list_reads_further_pages_up_to_its_limit(self):
         recorded = [self.record().id for _number in range(2 * _PAGE + 1)]
         newest = recorded[::-1]
         self.assertEqual(newest, self.listed())
@@ -263,14 +267,14 @@ class TestCommands(TestCase):
         self.assertEqual(
             recorded, self.listed('--sort', 'created_at:asc'))
 
-    def test_times_can_be_how_long_ago(self):
+    def test_list_since_an_age_is_independent_of_the_time_zone(self):
         recorded = self.record()
-        # Whatever the zone of the user is.
+        # The local time zone must have no effect.
         zone = {'TZ': 'Asia/Tokyo'}
         self.assertEqual([recorded.id], self.listed('--since', '1h', **zone))
         self.assertEqual([], self.listed('--before', '1h', **zone))
 
-    def test_a_service_records_once(self):
+    def test_create_with_source_id_records_once(self):
         arguments = ['create', '--project', self.project_id, '--event-id',
                      'VOLUME_000002', '--resource', VOLUME, '--source-id',
                      uuid.uuid4().hex, '-f', 'value', '-c', 'id']
@@ -281,7 +285,7 @@ class TestCommands(TestCase):
         self.assertIn('was used before',
                       self.message(*arguments, user=RECORDER, status=1))
 
-    def test_a_service_needs_ids_where_it_may_not_look_up_names(self):
+    def test_create_with_name_without_permission_is_an_error(self):
         self.assertIn(
             f'You may not look up the project {self.project} by its name; '
             'give its ID.', self.message(
@@ -289,13 +293,13 @@ class TestCommands(TestCase):
                 'VOLUME_000002', user=RECORDER, status=1))
         self.assertEqual([], self.listed())
 
-    def test_a_tenant_records_nothing(self):
+    def test_create_by_a_tenant_returns_403(self):
         self.assertRegex(
             self.message('create', '--project', self.project, '--event-id',
                          'VOLUME_000002', status=1),
             r'message:create.* \(HTTP 403, request req-')
 
-    def test_an_administrator_names_projects_and_users(self):
+    def test_administrator_may_use_names_of_projects_and_users(self):
         made = self.message(
             'create', '--project', self.project, '--user', self.user,
             '--event-id', 'VOLUME_000002', '-f', 'value', '-c', 'id',
@@ -308,7 +312,7 @@ class TestCommands(TestCase):
             self.message('list', '--project', 'nowhere', user=ROOT,
                          status=1))
 
-    def test_a_tenant_stays_in_its_project(self):
+    def test_list_of_another_project_by_a_tenant_returns_403(self):
         recorded = self.record()
         self.assertEqual([recorded.id],
                          self.listed('--project', self.project))
@@ -319,7 +323,7 @@ class TestCommands(TestCase):
                          self.cloud.identity.project('ops'), status=1),
             r'\(HTTP 403, request req-')
 
-    def test_a_place_without_the_service_is_named(self):
+    def test_missing_endpoint_is_an_error_with_its_interface(self):
         self.assertEqual(
             'This cloud has no internal endpoint of a user-message service '
             'in region RegionOne.\n',
@@ -341,26 +345,26 @@ class TestDocumentation(TestCase):
             resource_type='VOLUME', resource_uuid=VOLUME,
             request_id='req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70')
 
-    def real(self, text):
-        """The documentation's ids, as they are here."""
+    def with_ids(self, text):
+        """Replace the documentation's ids by those of the test."""
         return (text.replace('01a20023-4e6b-74b8-8e8c-e1c6aa724b8f',
                              self.recorded.id)
                 .replace('6c430ede9476412888388d3929ced223', self.project_id)
                 .replace('--project demo', f'--project {self.project}'))
 
-    def timeless(self, text):
-        """An output, whenever it was written, by whatever request."""
+    def without_times(self, text):
+        """Replace times and request ids in an output."""
         text = re.sub(r'\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d{6})?',
                       'TIME', text)
         return re.sub('(?<=HTTP 404, request )req-[-0-9a-f]{36}', 'REQUEST',
                       text)
 
-    def test_the_commands_do_what_the_page_shows(self):
+    def test_output_of_commands_equals_the_page(self):
         self.assertGreater(len(self.blocks['console']), 8)
         used = set()
         for block in self.blocks['console']:
-            command, shown = self.real(block).strip().split('\n', 1) if (
-                '\n' in block.strip()) else (self.real(block).strip(), '')
+            command, _, expected = self.with_ids(block).strip().partition(
+                '\n')
             words = shlex.split(command)
             self.assertEqual(['$', 'openstack'], words[:2])
             used.add(' '.join(words[2:6]))
@@ -369,11 +373,11 @@ class TestDocumentation(TestCase):
                 user = RECORDER
             elif '--project' in words:
                 user = ROOT
-            elif 'HTTP 404' in shown:
+            elif 'HTTP 404' in expected:
                 status = 1
             self.assertEqual(
-                self.timeless(shown.strip()),
-                self.timeless(self.openstack(
+                self.without_times(expected.strip()),
+                self.without_times(self.openstack(
                     *words[2:], user=user, status=status).strip()), command)
         for name in ('why', 'list', 'show', 'definition list',
                      'definition show', 'delete', 'create'):
@@ -381,7 +385,7 @@ class TestDocumentation(TestCase):
                 words.startswith(f'user message {name}') for words in used),
                 name)
 
-    def test_the_python_of_the_page_works(self):
+    def test_script_of_the_page_shows_message_and_remedy(self):
         [script] = self.blocks['python']
         first, second = self.run_python(script).splitlines()
         self.assertIn(f' {VOLUME} No storage could be allocated', first)
@@ -389,7 +393,7 @@ class TestDocumentation(TestCase):
             self.cloud.service.runtime.catalogue.describe(
                 'VOLUME_000002', 'de').remedy, second)
 
-    def test_a_service_without_keystone_is_reached_as_the_page_shows(self):
+    def test_commands_of_the_page_without_keystone_succeed(self):
         service = standalone.shared()
         recorded = http_client.record(
             service.runtime, self.project_id, resource_type='VOLUME',
@@ -397,36 +401,36 @@ class TestDocumentation(TestCase):
         text = service.runtime.catalogue.describe('VOLUME_000002').text
         [block] = [block for block in self.blocks['sh']
                    if block.startswith('openstack ')]
-        where = 'http://127.0.0.1:9797'
-        commands = [line.replace(where, service.url)
+        url = 'http://127.0.0.1:9797'
+        commands = [line.replace(url, service.url)
                     for line in block.split('\n') if line]
-        self.assertIn(f'{where}/v3/', block)
+        self.assertIn(f'{url}/v3/', block)
         for command in [*commands, *(
                 command.replace('--all-projects',
                                 f'--project {self.project_id}')
                 for command in commands)]:
-            shown = _python().run(
+            result = _python().run(
                 _COMMAND, *shlex.split(command)[1:], directory=self.home,
                 variables=self.environment.variables())
-            self.assertEqual('', shown['err'])
+            self.assertEqual('', result['err'])
             self.assertIn(text if ' why ' in command else recorded.id,
-                          shown['out'])
+                          result['out'])
 
-    def test_without_keystone_an_id_is_enough_to_record(self):
+    def test_create_with_project_id_without_keystone_records(self):
         service = standalone.shared()
-        shown = _python().run(
+        result = _python().run(
             _COMMAND, '--os-auth-type', 'none', '--os-endpoint',
             f'{service.url}/v3/', *shlex.split(
                 f'user message create --project {self.project_id} '
                 f'--event-id VOLUME_000002 -f value -c event_id'),
             directory=self.home, variables=self.environment.variables())
-        self.assertEqual('VOLUME_000002\n', shown['out'], shown['err'])
+        self.assertEqual('VOLUME_000002\n', result['out'], result['err'])
 
 
 class TestSdk(TestCase):
 
     def call(self, script, user=None):
-        """What a script leaves in ``result``, with ``messages`` to use."""
+        """Run a script with the proxy ``messages``; return its ``result``."""
         prologue = textwrap.dedent('''
             import datetime, json, openstack
             from openstack import exceptions
@@ -434,19 +438,19 @@ class TestSdk(TestCase):
             connection = openstack.connect()
             connection.add_service(service.UserMessageService())
             messages = connection.user_message
-            def ids(found):
-                return [message.id for message in found]
+            def ids(resources):
+                return [resource.id for resource in resources]
         ''')
         return json.loads(self.run_python(
             f'{prologue}{textwrap.dedent(script)}\n'
             'print(json.dumps(result))', user=user))
 
-    def test_every_filter_means_what_it_says(self):
+    def test_messages_with_each_filter(self):
         volume = self.record(resource_type='VOLUME', resource_uuid=VOLUME,
                              request_id='req-a', level='WARN')
         share = self.record(event_id='SHARE_SHARE_001_001',
                             resource_type='SHARE', resource_uuid='b')
-        found = self.call(f'''
+        result = self.call(f'''
             second = datetime.datetime.fromisoformat(
                 '{share.created_at.isoformat()}')
             tick = datetime.timedelta(microseconds=1)
@@ -462,10 +466,10 @@ class TestSdk(TestCase):
         both, one, other = [share.id, volume.id], [volume.id], [share.id]
         self.assertEqual(
             [both, one, one, one, other, one, other, one, both[::-1], other,
-             both, one, both], found)
+             both, one, both], result)
 
-    def test_a_service_records_a_batch(self):
-        found = self.call(user=RECORDER, script=f'''
+    def test_create_messages_returns_a_status_per_message(self):
+        result = self.call(user=RECORDER, script=f'''
             batch = [dict(project_id='{self.project_id}',
                           event_id='VOLUME_000002', resource_uuid=str(number),
                           source_id='{uuid.uuid4().hex}' + str(number))
@@ -480,12 +484,12 @@ class TestSdk(TestCase):
             recorded = messages.create_messages(batch)
             result.append([message.status for message in recorded])
             result.append(recorded[0].error['code'])
-            for wrong in (batch[:2], [dict(event_id='VOLUME_000002')]):
+            for invalid in (batch[:2], [dict(event_id='VOLUME_000002')]):
                 try:
-                    messages.create_messages(wrong)
+                    messages.create_messages(invalid)
                 except exceptions.HttpException as error:
                     result.append([error.status_code, error.details])''')
-        *recorded, statuses, code, conflict, invalid = found
+        *recorded, statuses, code, conflict, invalid = result
         self.assertEqual([200, 201, 201],
                          [status for _id, status in recorded])
         self.assertEqual([409, 409, 409, 201], statuses)
@@ -497,22 +501,22 @@ class TestSdk(TestCase):
         self.assertEqual([ident for ident, _status in recorded][::-1],
                          self.listed()[1:])
 
-    def test_a_message_is_shown_and_deleted(self):
+    def test_get_and_delete_message(self):
         recorded = self.record()
-        found = self.call(f'''
-            shown = messages.get_message('{recorded.id}')
-            result = [shown.event_id, shown.resource_uuid]
-            messages.delete_message(shown)
-            messages.delete_message(shown)
-            for strange in ('{recorded.id}', '../messages', 'a?b', 'a b%'):
+        result = self.call(f'''
+            message = messages.get_message('{recorded.id}')
+            result = [message.event_id, message.resource_uuid]
+            messages.delete_message(message)
+            messages.delete_message(message)
+            for missing in ('{recorded.id}', '../messages', 'a?b', 'a b%'):
                 try:
-                    messages.get_message(strange)
+                    messages.get_message(missing)
                 except exceptions.NotFoundException:
                     result.append(404)''')
-        self.assertEqual(['VOLUME_000002', None, 404, 404, 404, 404], found)
+        self.assertEqual(['VOLUME_000002', None, 404, 404, 404, 404], result)
 
-    def test_definitions_are_listed_and_shown_in_a_language(self):
-        found = self.call('''
+    def test_defined_messages_in_a_language(self):
+        result = self.call('''
             messages.language = 'de'
             listed = list(messages.defined_messages(
                 prefix='volume', user_fixable=True, retryable=False,
@@ -526,4 +530,4 @@ class TestSdk(TestCase):
         self.assertEqual(
             [7, [['VOLUME', True, False]] * 7,
              catalogue.describe('VOLUME_000002', 'de').user_message, None],
-            found)
+            result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage import``, from what the services themselves have made."""
+"""Tests of ``usermsg-manage import`` with databases of the real services."""
 
 import collections
 import contextlib
@@ -46,7 +46,7 @@ from usermsg.tests.fixtures import servers
 MANAGE = (sys.executable, '-m', 'usermsg.cmd.manage', '--config-file')
 RED = samples.request('red')
 
-#: How a migration says which it is, and which it follows.
+#: Revision of a migration, and the revision it follows.
 _REVISION = re.compile(
     r"""^((?:down_)?revision) = ["'](\w+)["']$""", re.MULTILINE)
 
@@ -55,13 +55,13 @@ def number_of(line):
     return int(line.split()[0].replace(',', ''))
 
 
-class Importing:
-    """For tests with ``self.service``: the command, in this process."""
+class ImportMixin:
+    """Mixin of tests with ``self.service``: runs the command in-process."""
 
-    def bring(self, source, *arguments, kind='volume', status=0):
-        """Run it; returns the lines that it wrote.
+    def import_from(self, source, *arguments, kind='volume', status=0):
+        """Run an import; return the lines of its output.
 
-        Each row that it read is in one of the categories that it names.
+        Checks that each row is counted in one category of the report.
         """
         output = io.StringIO()
         command = {'volume': importer.Volume, 'share': importer.Share}[
@@ -78,7 +78,7 @@ class Importing:
         return lines
 
 
-class TestCase(Importing, databases.TestCase):
+class TestCase(ImportMixin, databases.TestCase):
 
     busy_timeout = 30
 
@@ -89,13 +89,13 @@ class TestCase(Importing, databases.TestCase):
         self.api = message_api.API(self.service)
         self.config = str(self.home / 'usermsg.conf')
 
-    def of_cinder(self):
-        """On MariaDB if usermsg is."""
+    def cinder_database(self):
+        """Return a database of cinder; on MariaDB if usermsg uses it."""
         if self.db.dialect == 'mysql':
             return import_sources.on_mariadb('cinder')
         return import_sources.cinder_on_sqlite(self.home)
 
-    def seen(self):
+    def messages(self):
         return self.api.get_all(RED).objects
 
     def start(self, source, *arguments, **streams):
@@ -109,15 +109,15 @@ class TestCase(Importing, databases.TestCase):
         self.addCleanup(process.kill)
         return process
 
-    def wait_for_the_first(self, process):
+    def wait_for_first_message(self, process):
         end = time.monotonic() + 120
         while not samples.stored(self.db):
             self.assertIsNone(process.poll())
             self.assertLess(time.monotonic(), end)
             time.sleep(0.01)
 
-    def check_whole(self):
-        """Each message has its key, and each key its message."""
+    def check_keys(self):
+        """Check that each message has its key; return the messages' ids."""
         ids = {row['id'] for row in samples.stored(self.db)}
         self.assertEqual(ids, {row['message_id'] for row in samples.stored(
             self.db, models.source_keys)})
@@ -126,97 +126,104 @@ class TestCase(Importing, databases.TestCase):
 
 class TestVolume(TestCase):
 
-    def test_what_cinder_wrote_is_listed_as_it_lists_it(self):
-        source = self.of_cinder()
-        theirs = source.write()
+    def test_messages_of_cinder_are_listed_as_cinder_does(self):
+        source = self.cinder_database()
+        listed = source.write()
         before = source.rows()
-        lines = self.bring(source)
+        lines = self.import_from(source)
         self.assertEqual(before, source.rows())
         self.assertEqual(['18 rows, revision 9c74c1c6971f.',
                           '17 messages have been imported.',
-                          '1 rows were left behind, as they are deleted.'],
+                          '1 rows were ignored, because they are deleted.'],
                          lines)
-        ours = self.seen()
+        imported = self.messages()
         self.assertEqual(
             [(one['event_id'], one['action_id'], one['detail_id'],
               one['resource_type'], one['resource_uuid'], one['request_id'],
               one['message_level'].replace('WARNING', 'WARN'),
-              one['created_at'], one['expires_at']) for one in theirs],
+              one['created_at'], one['expires_at']) for one in listed],
             [(one.event_id, one.action_id, one.detail_id, one.resource_type,
               one.resource_uuid, one.request_id, one.message_level,
               str(one.created_at.replace(tzinfo=None)),
-              str(one.expires_at.replace(tzinfo=None))) for one in ours])
+              str(one.expires_at.replace(tzinfo=None))) for one in imported])
         self.assertEqual([], self.api.get_all(samples.request('blue')).objects)
-        for one in ours:
+        for one in imported:
             self.service.catalogue.find(one.event_id)
             self.assertEqual((uuid.UUID(one.id).version, 'red', None),
                              (7, one.project_id, one.user_id))
-        [marked] = self.api.get_all(RED, {'created_since': ours[3].created_at,
-                                          'resource_uuid': 'v15'}).objects
-        self.assertEqual('VOLUME_VOLUME_016_016', marked.event_id)
+        [message] = self.api.get_all(
+            RED, {'created_since': imported[3].created_at,
+                  'resource_uuid': 'v15'}).objects
+        self.assertEqual('VOLUME_VOLUME_016_016', message.event_id)
 
-    def test_again_it_brings_what_is_new_and_nothing_that_was_deleted(self):
-        source = self.of_cinder()
+    def test_second_import_adds_new_rows_and_deletes_removed_ones(self):
+        source = self.cinder_database()
         rows = [import_sources.volume_row(project_id=f'p{number % 7}')
                 for number in range(40)]
-        mine = [import_sources.volume_row() for _number in range(3)]
-        source.insert(*rows, *mine)
+        red_rows = [import_sources.volume_row() for _number in range(3)]
+        source.insert(*rows, *red_rows)
         self.assertIn('43 messages have been imported.',
-                      self.bring(source, '--batch-size', '10'))
+                      self.import_from(source, '--batch-size', '10'))
         first = samples.stored(self.db)
         self.assertEqual(
             ['43 rows, revision 9c74c1c6971f.',
              '0 messages have been imported.',
-             '43 were imported before.'], self.bring(source))
+             '43 messages were imported before.'], self.import_from(source))
         self.assertEqual(first, samples.stored(self.db))
 
-        # One is deleted here, another there, and a third comes.
-        here, there, _both = self.seen()
+        # One message is deleted here, the row of another is deleted, and a
+        # row is added.
+        here, there, _both = self.messages()
         self.api.delete(RED, here.id)
         number, = (index for index, row in enumerate(sorted(
-            mine, key=lambda row: row['id'], reverse=True))
-            if self.seen()[0].id != here.id and index == 1)
-        gone = sorted(mine, key=lambda row: row['id'], reverse=True)[number]
+            red_rows, key=lambda row: row['id'], reverse=True))
+            if self.messages()[0].id != here.id and index == 1)
+        deleted = sorted(red_rows, key=lambda row: row['id'],
+                         reverse=True)[number]
         source.execute(source.table.update().where(
-            source.table.c.id == gone['id']).values(deleted=True))
+            source.table.c.id == deleted['id']).values(deleted=True))
         source.insert(import_sources.volume_row(resource_uuid='late'))
         expected = ['44 rows, revision 9c74c1c6971f.',
                     '1 messages would be imported.',
-                    '41 were imported before.',
-                    '1 were imported before, and deleted here since.',
-                    '1 would be deleted here, as they have been deleted '
-                    'there.']
-        self.assertEqual(expected, self.bring(source, '--dry-run'))
+                    '41 messages were imported before.',
+                    '1 messages were imported before, and deleted here '
+                    'since.',
+                    '1 messages would be deleted here, because their rows '
+                    'have been deleted.']
+        self.assertEqual(expected, self.import_from(source, '--dry-run'))
         self.assertEqual([line.replace('would be', 'have been')
-                          for line in expected], self.bring(source))
-        left = {one.id for one in self.seen()}
-        self.assertEqual(2, len(left))
-        self.assertNotIn(here.id, left)
-        self.assertNotIn(there.id, left)
-        self.assertIn('42 were imported before.', self.bring(source))
+                          for line in expected], self.import_from(source))
+        remaining = {one.id for one in self.messages()}
+        self.assertEqual(2, len(remaining))
+        self.assertNotIn(here.id, remaining)
+        self.assertNotIn(there.id, remaining)
+        self.assertIn('42 messages were imported before.',
+                      self.import_from(source))
 
-    def test_rows_of_one_second_whose_ids_count(self):
-        source = self.of_cinder()
+    def test_rows_of_one_second_with_consecutive_ids(self):
+        source = self.cinder_database()
         rows = [import_sources.volume_row(id=str(uuid.UUID(int=number)),
                                           project_id=f'p{number % 3}')
                 for number in range(1, 22)]
         source.insert(*rows)
-        self.assertIn('21 messages have been imported.', self.bring(
+        self.assertIn('21 messages have been imported.', self.import_from(
             source, '--batch-size', '10'))
-        self.assertEqual(21, len(self.check_whole()))
-        self.assertIn('21 were imported before.', self.bring(source))
+        self.assertEqual(21, len(self.check_keys()))
+        self.assertIn('21 messages were imported before.',
+                      self.import_from(source))
         source.execute(source.table.update().where(
             source.table.c.id == rows[4]['id']).values(deleted=True))
-        self.assertIn('1 have been deleted here, as they have been deleted '
-                      'there.', self.bring(source))
+        self.assertIn('1 messages have been deleted here, because their '
+                      'rows have been deleted.', self.import_from(source))
         self.assertEqual({'p0': 7, 'p1': 7, 'p2': 6}, collections.Counter(
             row['project_id'] for row in samples.stored(self.db)))
 
-    def test_rows_that_get_the_same_id(self):
-        source = self.of_cinder()
+    def test_row_with_the_same_new_id_is_skipped(self):
+        source = self.cinder_database()
         made = datetime.datetime.now(datetime.timezone.utc).replace(
             tzinfo=None, microsecond=0)
-        # By trial: the same 30 bits, and the same 32 of the hash.
+        # Found by trial: both ids have the same first 30 bits, and the same
+        # 32 bits of the hash.
         first, other = (
             import_sources.volume_row(id=f'00000000-0000-4000-8000-{end}',
                                       created_at=made, project_id=project_id)
@@ -224,54 +231,56 @@ class TestVolume(TestCase):
                                     ('000000030d59', 'blue')))
         source.insert(first, other)
         skipped = ['1 rows were skipped:',
-                   f'  1: id: gives the same new id as that of another row '
-                   f'of its time. Ids: {other["id"]}']
+                   f'  1: id: another row of the same time has the same new '
+                   f'id. Ids: {other["id"]}']
         for size in '2', '1':
-            # A dry run has stored no other when it comes to the second.
+            # In a dry run of batches of one row, the first row isn't stored
+            # when the second is converted.
             if size == '2':
-                self.assertEqual(skipped, self.bring(
+                self.assertEqual(skipped, self.import_from(
                     source, '--batch-size', size, '--dry-run')[-2:])
-            self.assertEqual(skipped, self.bring(
+            self.assertEqual(skipped, self.import_from(
                 source, '--batch-size', size)[-2:])
-            self.assertEqual(['1 were imported before.', *skipped],
-                             self.bring(source)[2:])
+            self.assertEqual(['1 messages were imported before.', *skipped],
+                             self.import_from(source)[2:])
             with self.db.engine().begin() as connection:
                 for table in (models.messages, models.source_keys):
                     if size == '2':
                         connection.execute(table.delete())
-        # That the one without a message is deleted is nothing to the other.
+        # Deleting the row without a message doesn't affect the other row's
+        # message.
         source.execute(source.table.update().where(
             source.table.c.id == other['id']).values(deleted=True))
         self.assertEqual(
-            ['1 were imported before.',
-             '1 rows were left behind, as they are deleted.'],
-            self.bring(source)[2:])
-        self.assertEqual(1, len(self.check_whole()))
+            ['1 messages were imported before.',
+             '1 rows were ignored, because they are deleted.'],
+            self.import_from(source)[2:])
+        self.assertEqual(1, len(self.check_keys()))
         source.execute(source.table.update().where(
             source.table.c.id == first['id']).values(deleted=True))
-        self.bring(source)
+        self.import_from(source)
         self.assertEqual([], samples.stored(self.db))
 
-    def test_it_is_killed_and_goes_on_when_run_again(self):
-        source = self.of_cinder()
+    def test_killed_import_is_completed_by_the_next(self):
+        source = self.cinder_database()
         source.insert(*(import_sources.volume_row() for _number in range(600)))
         process = self.start(source, '--batch-size', '2')
-        self.wait_for_the_first(process)
+        self.wait_for_first_message(process)
         process.kill()
         process.wait()
-        before = self.check_whole()
+        before = self.check_keys()
         self.assertLess(len(before), 600)
         self.assertEqual(0, len(before) % 2)
-        lines = self.bring(source)
-        self.assertIn(f'{len(before):,} were imported before.', lines)
+        lines = self.import_from(source)
+        self.assertIn(f'{len(before):,} messages were imported before.', lines)
         self.assertIn(f'{600 - len(before):,} messages have been imported.',
                       lines)
-        after = self.check_whole()
+        after = self.check_keys()
         self.assertEqual(600, len(after))
         self.assertLess(before, after)
 
-    def test_several_at_once_and_readers_meanwhile(self):
-        source = self.of_cinder()
+    def test_concurrent_imports_and_readers(self):
+        source = self.cinder_database()
         made = datetime.datetime(2026, 1, 31, 12)
         source.insert(*(import_sources.volume_row(
             created_at=made + datetime.timedelta(seconds=number // 2),
@@ -301,46 +310,47 @@ class TestVolume(TestCase):
         self.assertEqual([(0, b'')] * 2, [
             (process.returncode, errors)
             for process, (_output, errors) in zip(several, outputs)])
-        self.assertEqual(600, len(self.check_whole()))
+        self.assertEqual(600, len(self.check_keys()))
         self.assertGreater(len(pages), 0)
         times = [one.created_at for one in self.api.get_all(
             RED, limit=600).objects]
         self.assertEqual(sorted(times, reverse=True), times)
-        # There are lines of progress before, if it takes long.
+        # A slow import writes lines of progress before.
         new = [number_of(line) for output, _errors in outputs
                for line in output.decode().splitlines()
                if line.endswith(' messages have been imported.')]
         self.assertEqual((2, 600), (len(new), sum(new)), outputs)
 
 
-class TestVolumeOnce(TestCase):
-    """What has nothing to do with the kind of database."""
+class TestVolumeOnSqlite(TestCase):
+    """Behaviour that doesn't depend on the database."""
 
     scenarios = databases.SCENARIOS[:1]
 
-    def test_what_the_worker_removed_does_not_come_back(self):
-        source = self.of_cinder()
+    def test_evicted_messages_are_not_imported_again(self):
+        source = self.cinder_database()
         source.insert(*(import_sources.volume_row() for _number in range(5)))
-        self.bring(source)
+        self.import_from(source)
         self.assertEqual(3, sum(removal.remove(
             self.db, removal.over_limit(self.db, 'red', 2))))
-        self.assertIn('3 were imported before, and deleted here since.',
-                      self.bring(source))
-        self.assertEqual(2, len(self.seen()))
+        self.assertIn('3 messages were imported before, and deleted here '
+                      'since.',
+                      self.import_from(source))
+        self.assertEqual(2, len(self.messages()))
 
-    def test_a_row_that_has_changed_is_the_same_message(self):
-        source = self.of_cinder()
+    def test_changed_row_is_not_imported_again(self):
+        source = self.cinder_database()
         source.insert(*(import_sources.volume_row() for _number in range(3)))
-        self.bring(source)
+        self.import_from(source)
         before = samples.stored(self.db)
         source.execute(source.table.update().values(message_level='WARN'))
         for arguments in ('--dry-run',), ():
-            self.assertEqual('3 were imported before.',
-                             self.bring(source, *arguments)[-1])
+            self.assertEqual('3 messages were imported before.',
+                             self.import_from(source, *arguments)[-1])
         self.assertEqual(before, samples.stored(self.db))
 
-    def test_a_dry_run_says_the_same_and_stores_nothing(self):
-        source = self.of_cinder()
+    def test_dry_run_reports_the_same_and_stores_no_message(self):
+        source = self.cinder_database()
         long_ago = datetime.datetime(2020, 1, 1)
         source.insert(
             *(import_sources.volume_row() for _number in range(20)),
@@ -349,17 +359,18 @@ class TestVolumeOnce(TestCase):
             import_sources.volume_row(created_at=long_ago, expires_at=None),
             import_sources.volume_row(event_id='VOLUME_VOLUME_777_888'),
             import_sources.volume_row(message_level='LOUD'))
-        said = self.bring(source, '--dry-run', '--batch-size', '7')
+        planned = self.import_from(source, '--dry-run', '--batch-size', '7')
         self.assertEqual([], samples.stored(self.db))
         self.assertEqual([], samples.stored(self.db, models.source_keys))
         self.assertEqual(
-            [line.replace('would be', 'have been') for line in said],
-            self.bring(source))
-        self.assertEqual('21 messages would be imported.', said[1])
-        self.assertIn('2 rows were left behind, as they have expired.', said)
+            [line.replace('would be', 'have been') for line in planned],
+            self.import_from(source))
+        self.assertEqual('21 messages would be imported.', planned[1])
+        self.assertIn('2 rows were ignored, because they have expired.',
+                      planned)
 
-    def test_old_and_unknown_events(self):
-        source = self.of_cinder()
+    def test_old_and_unknown_event_ids_are_imported(self):
+        source = self.cinder_database()
         source.insert(*(import_sources.volume_row(
             event_id=event_id, action_id=None, detail_id=None,
             resource_uuid=str(number), request_id=None)
@@ -367,20 +378,20 @@ class TestVolumeOnce(TestCase):
                 '000002', 'VOLUME_000003', 'VOLUME_VOLUME_777_888',
                 '000777'))))
         self.assertIn(
-            '2 have an event that the catalogue lacks, and are shown with a '
-            'general text: ', ' '.join(self.bring(source)))
+            '2 messages have an event that is not in the catalogue, and are '
+            'shown with a general text: ', ' '.join(self.import_from(source)))
         self.assertEqual(
             {'0': ('VOLUME_000002', None, None),
              '1': ('VOLUME_000003', None, None),
              '2': ('VOLUME_VOLUME_777_888', '777', '888'),
              '3': ('VOLUME_000777', None, None)},
             {one.resource_uuid: (one.event_id, one.action_id, one.detail_id)
-             for one in self.seen()})
+             for one in self.messages()})
         self.assertTrue(self.service.catalogue.describe(
             'VOLUME_VOLUME_777_888').text.startswith('The outcome'))
 
-    def test_what_cannot_be_stored_is_skipped_and_named(self):
-        source = self.of_cinder()
+    def test_invalid_rows_are_skipped_and_listed(self):
+        source = self.cinder_database()
         bad = [import_sources.volume_row(**values) for values in (
             {'project_id': 'x' * 65}, {'project_id': ''},
             {'project_id': 'r\u00f6t'}, {'request_id': 'x' * 65},
@@ -392,7 +403,7 @@ class TestVolumeOnce(TestCase):
         more = [import_sources.volume_row(message_level='LOUDER')
                 for _number in range(7)]
         source.insert(*bad, *more, import_sources.volume_row())
-        lines = self.bring(source)
+        lines = self.import_from(source)
         self.assertEqual('1 messages have been imported.', lines[1])
         self.assertEqual('19 rows were skipped:', lines[2])
         report = '\n'.join(lines[3:])
@@ -409,22 +420,22 @@ class TestVolumeOnce(TestCase):
                 'either end.',
                 'request_id: must not be longer than 64 characters.',
                 'resource_uuid: must be printable ASCII',
-                'resource_type: is not of the form',
-                'event_id: is not of the form of an event of volumes.',
-                'event_id: speaks of another resource type.',
+                'resource_type: is not a valid resource type.',
+                'event_id: is not a valid event id of block storage.',
+                'event_id: contains another type than resource_type.',
                 'created_at: is required.'):
             self.assertIn(reason, report)
-        self.assertEqual(1, len(self.check_whole()))
+        self.assertEqual(1, len(self.check_keys()))
 
-    def test_a_signal_ends_it_after_the_batch(self):
-        source = self.of_cinder()
+    def test_sigterm_ends_the_import_after_the_current_batch(self):
+        source = self.cinder_database()
         source.insert(*(import_sources.volume_row() for _number in range(600)))
         process = self.start(source, '--batch-size', '2')
-        self.wait_for_the_first(process)
+        self.wait_for_first_message(process)
         process.send_signal(signal.SIGTERM)
         output, errors = process.communicate(timeout=120)
         self.assertEqual((130, b''), (process.returncode, errors), output)
-        stored = len(self.check_whole())
+        stored = len(self.check_keys())
         self.assertLess(stored, 600)
         self.assertIn(f'Interrupted after {stored:,} of about 600 rows. '
                       f'The same command goes on from there.\n'
@@ -432,37 +443,37 @@ class TestVolumeOnce(TestCase):
                       output.decode())
 
 
-class TestShare(Importing, databases.TestCase):
+class TestShare(ImportMixin, databases.TestCase):
 
     scenarios = databases.SCENARIOS[:2]
 
-    def test_what_manila_wrote_is_listed_as_it_lists_it(self):
+    def test_messages_of_manila_are_listed_as_manila_does(self):
         self.service = self.runtime()
         source = (import_sources.manila_on_sqlite(self.home)
                   if self.service.db.dialect == 'sqlite' else
                   import_sources.on_mariadb('manila'))
-        theirs = source.write()
-        # On SQLite its migrations do not run, so it says no revision.
+        listed = source.write()
+        # Manila's migrations do not run on SQLite, so there is no revision.
         arguments = ('--any-revision',) * (
             self.service.db.dialect == 'sqlite')
-        lines = self.bring(source, *arguments, kind='share')
-        self.assertIn(f'{len(theirs)} messages have been imported.', lines)
-        self.assertEqual('1 rows were left behind, as they are deleted.',
+        lines = self.import_from(source, *arguments, kind='share')
+        self.assertIn(f'{len(listed)} messages have been imported.', lines)
+        self.assertEqual('1 rows were ignored, because they are deleted.',
                          lines[2])
-        ours = message_api.API(self.service).get_all(RED).objects
+        imported = message_api.API(self.service).get_all(RED).objects
         self.assertEqual(
             [(f'SHARE_{one["resource_type"]}_{one["action_id"]}_'
               f'{one["detail_id"]}', one['action_id'], one['detail_id'],
               one['resource_type'], one['resource_id'], one['request_id'],
               one['message_level'], one['created_at'], one['expires_at'])
-             for one in theirs],
+             for one in listed],
             [(one.event_id, one.action_id, one.detail_id, one.resource_type,
               one.resource_uuid, one.request_id, one.message_level,
               str(one.created_at.replace(tzinfo=None)),
-              str(one.expires_at.replace(tzinfo=None))) for one in ours])
-        self.assertEqual({'SHARE'}, {one.prefix for one in ours})
-        self.assertIn(f'{len(theirs)} were imported before.',
-                      self.bring(source, *arguments, kind='share'))
+              str(one.expires_at.replace(tzinfo=None))) for one in imported])
+        self.assertEqual({'SHARE'}, {one.prefix for one in imported})
+        self.assertIn(f'{len(listed)} messages were imported before.',
+                      self.import_from(source, *arguments, kind='share'))
 
 
 class StoreTestCase(databases.TestCase):
@@ -477,14 +488,15 @@ class StoreTestCase(databases.TestCase):
         row = {**samples.row(), 'id': ids.derive(self.MADE, str(number)),
                **values}
         return message.NewMessage(models.MessageRow(**row),
-                             source_id or f'import:volume:{number}', 'x' * 64)
+                                  source_id or f'import:volume:{number}',
+                                  'x' * 64)
 
 
 class TestOtherWriters(StoreTestCase):
-    """Other writers between a look-up and the transaction that follows it."""
+    """Other writers between a look-up and the transaction after it."""
 
     def store(self, new_messages, others):
-        """Store new_messages while others come first."""
+        """Store new messages after another writer has stored others."""
         database = types.SimpleNamespace(reader=self.db.reader)
 
         def write(work):
@@ -495,20 +507,22 @@ class TestOtherWriters(StoreTestCase):
         database.write = write
         return store.store(database, new_messages, [])
 
-    def test_an_id_that_was_taken_meanwhile_is_a_clash(self):
+    def test_id_stored_by_another_writer_is_a_clash(self):
         new_messages = [self.new_message(number) for number in range(5)]
         other = self.new_message(3, 'another', project_id='blue')
         self.assertEqual(
-            ({'new': 4, 'known': 0, 'deleted_here': 0, 'deleted_there': 0},
+            ({'new': 4, 'imported_before': 0, 'deleted_here': 0,
+              'deleted_there': 0},
              [new_messages[3]]), self.store(new_messages, [other]))
         self.assertEqual(
             {new_message.row.id for new_message in new_messages},
             {row['id'] for row in samples.stored(self.db)})
 
-    def test_a_message_that_was_stored_meanwhile_is_known(self):
+    def test_message_stored_by_another_import_is_not_new(self):
         new_messages = [self.new_message(number) for number in range(5)]
         self.assertEqual(
-            ({'new': 3, 'known': 2, 'deleted_here': 0, 'deleted_there': 0},
+            ({'new': 3, 'imported_before': 2, 'deleted_here': 0,
+              'deleted_there': 0},
              []), self.store(new_messages, new_messages[2:4]))
         self.assertEqual(5, len(samples.stored(self.db)))
 
@@ -517,7 +531,7 @@ class TestTakenIds(StoreTestCase):
 
     scenarios = databases.SCENARIOS[:1]
 
-    def test_ids_that_are_taken_and_cannot_be_found_are_named(self):
+    def test_persistent_duplicate_ids_raise_ids_in_use(self):
         with self.db.engine().begin() as connection:
             connection.exec_driver_sql(
                 "CREATE TRIGGER taken BEFORE INSERT ON messages BEGIN SELECT "
@@ -530,32 +544,34 @@ class TestTakenIds(StoreTestCase):
         self.assertEqual([], samples.stored(self.db, models.source_keys))
 
 
-class TestOrigin(Importing, base.TestCase):
-    """What can be wrong with it, and with the way to it."""
+class TestSourceDatabase(ImportMixin, base.TestCase):
+    """Connection to the source database, its errors and its snapshot."""
 
     def setUp(self):
         super().setUp()
         self.service = self.runtime()
         self.config = str(self.home / 'usermsg.conf')
 
-    def open(self, source, kind=conversion.Volume, any_revision=False):
+    def open(self, source, converter_class=conversion.Volume,
+             any_revision=False):
         return import_source.connect(
-            urls.parse_url(getattr(source, 'url', source), '--from'), kind,
-            any_revision)
+            urls.parse_url(getattr(source, 'url', source), '--from'),
+            converter_class, any_revision)
 
-    def refused(self, source, words, kind=conversion.Volume,
-                any_revision=False):
+    def assert_refused(self, source, reason,
+                       converter_class=conversion.Volume,
+                       any_revision=False):
         try:
-            with self.open(source, kind, any_revision):
+            with self.open(source, converter_class, any_revision):
                 self.fail(source)
         except (exception.SourceDatabaseError,
                 exception.ConfigurationError) as error:
-            self.assertIn(words, str(error))
+            self.assertIn(reason, str(error))
             self.assertNotIn('cret', str(error))
 
-    def test_addresses_that_cannot_be_used(self):
-        for url, words in (
-                ('secret', '--from is not a valid database URL.'),
+    def test_unusable_url_is_an_error_without_the_password(self):
+        for url, reason in (
+                ('secret', '--from is not the address of a database.'),
                 ('', '--from is not set'),
                 ('mysql+pymysql://cinder:se@cret@host/cinder',
                  '--from: an @ in the password must be written as %40.'),
@@ -569,18 +585,19 @@ class TestOrigin(Importing, base.TestCase):
                  f'{servers.free_port()}/c', 'Connection refused'),
                 ('mysql+pymysql://c:secret@127.0.0.1/c?colour=red',
                  'colour')):
-            self.refused(url, words)
+            self.assert_refused(url, reason)
         self.assertFalse((self.home / 'nothing').exists())
 
-    def test_a_wrong_password(self):
+    def test_wrong_password_is_an_error(self):
         for server in (servers.mariadb, servers.postgresql):
             server = servers.require(server)
             url = sa.make_url(server.create_database())
             self.addCleanup(server.drop_database, url)
-            self.refused(url.set(password='a-secret').render_as_string(False),
-                         'Error: ')
+            self.assert_refused(
+                url.set(password='a-secret').render_as_string(False),
+                'Error: ')
 
-    def test_it_ends_with_one_line_and_without_the_password(self):
+    def test_command_error_is_one_line_without_the_password(self):
         server = servers.require(servers.mariadb)
         url = sa.make_url(server.create_database())
         self.addCleanup(server.drop_database, url)
@@ -598,14 +615,14 @@ class TestOrigin(Importing, base.TestCase):
             if not options:
                 self.assertEqual(1, len(end.stderr.splitlines()))
 
-    def test_other_tables(self):
+    def test_missing_or_unknown_tables_and_columns_are_refused(self):
         source = import_sources.cinder_on_sqlite(self.home)
-        self.refused(
-            source, 'is not that of shared file systems: it has no '
-            'resource_id (revision 9c74c1c6971f).', conversion.Share)
-        for statement, words in (
+        self.assert_refused(
+            source, 'is not the table of shared file systems: it has '
+            'no resource_id (revision 9c74c1c6971f).', conversion.Share)
+        for statement, reason in (
                 ('ALTER TABLE messages ADD COLUMN audience TEXT',
-                 'has columns that this release does not know: audience '
+                 'has columns that this release does not support: audience '
                  '(revision 9c74c1c6971f).'),
                 ('ALTER TABLE messages DROP COLUMN event_id',
                  'it has no event_id (revision 9c74c1c6971f).'),
@@ -613,85 +630,86 @@ class TestOrigin(Importing, base.TestCase):
                 ('DROP TABLE alembic_version', 'it has no event_id.'),
                 ('DROP TABLE messages',
                  'It has no table "messages". Is it the database of block '
-                 'storage, made by "cinder-manage db sync"?')):
+                 'storage, created by "cinder-manage db sync"?')):
             source.execute(statement)
-            self.refused(source, words)
-        # Its own.
-        self.refused(self.sqlite_url(), 'it has no deleted.')
+            self.assert_refused(source, reason)
+        # usermsg's own database has another table of the same name.
+        self.assert_refused(self.sqlite_url(), 'it has no deleted.')
 
-    def test_the_revisions_are_those_of_the_services(self):
-        for service, folder, known in (
+    def test_supported_revisions_match_the_services_migrations(self):
+        for service, folder, supported in (
                 ('cinder', 'versions', revisions.VOLUME),
                 ('manila', 'alembic/versions', revisions.SHARE)):
             folder, = environments.get(service).directory.glob(
                 f'lib/*/site-packages/{service}/db/migrations/{folder}')
             after = {}
             for path in folder.glob('*.py'):
-                named = dict(_REVISION.findall(
+                names = dict(_REVISION.findall(
                     path.read_text(encoding='utf-8')))
-                if named:
-                    after[named.get('down_revision')] = named['revision']
-            found = [known[0]]
-            while found[-1] in after:
-                found.append(after[found[-1]])
-            self.assertEqual(tuple(found), known)
-            first, = folder.glob(f'{known[0]}_*.py')
+                if names:
+                    after[names.get('down_revision')] = names['revision']
+            order = [supported[0]]
+            while order[-1] in after:
+                order.append(after[order[-1]])
+            self.assertEqual(tuple(order), supported)
+            first, = folder.glob(f'{supported[0]}_*.py')
             self.assertRegex(first.read_text(encoding='utf-8'),
                              r"""(?m)^ +["']messages["'],$""")
 
-    def test_revisions_that_are_not_known(self):
+    def test_unsupported_revision_needs_any_revision(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(import_sources.volume_row())
-        unknown = (' is none of block storage that this release knows. A '
-                   'newer release of usermsg may; --any-revision goes on ')
-        silent = 'It does not say its revision: '
-        for statement, shown, words in (
+        unknown = (' is not a revision of block storage that this release '
+                   'supports. A newer release of usermsg may support it. ')
+        missing = 'Its revision is unknown: '
+        for statement, shown, reason in (
                 ("UPDATE alembic_version SET version_num = 'ffffffffffff'",
                  'ffffffffffff', f'Its revision ffffffffffff{unknown}'),
                 ("UPDATE alembic_version SET version_num = CAST(x'ff' AS "
                  "TEXT)", '\\udcff', f'Its revision \\udcff{unknown}'),
-                # Of the other service.
+                # A revision of the other service.
                 (f"UPDATE alembic_version SET version_num = "
                  f"'{revisions.SHARE[-1]}'", revisions.SHARE[-1],
                  f'Its revision {revisions.SHARE[-1]}{unknown}'),
                 ("INSERT INTO alembic_version VALUES ('921e1a36b076')",
                  f'921e1a36b076, {revisions.SHARE[-1]}', unknown),
-                ('DELETE FROM alembic_version', 'unknown', silent),
-                ('DROP TABLE alembic_version', 'unknown', silent)):
+                ('DELETE FROM alembic_version', 'unknown', missing),
+                ('DROP TABLE alembic_version', 'unknown', missing)):
             source.execute(statement)
-            self.refused(source, words)
+            self.assert_refused(source, reason)
             end = commands.manage('import', 'volume', '--from', source.url,
                                   config=self.config)
             self.assertEqual((1, ''), (end.returncode, end.stdout))
-            self.assertIn(words, end.stderr)
+            self.assertIn(reason, end.stderr)
             self.assertEqual(1, len(end.stderr.splitlines()))
             self.assertEqual([], samples.stored(self.service.db))
             self.assertEqual(
                 [f'1 rows, revision {shown}.',
                  '1 messages would be imported.'],
-                self.bring(source, '--any-revision', '--dry-run'))
+                self.import_from(source, '--any-revision', '--dry-run'))
         source.execute('ALTER TABLE messages ADD COLUMN audience TEXT')
-        self.refused(source, 'audience', any_revision=True)
+        self.assert_refused(source, 'audience', any_revision=True)
 
-    def test_older_revisions(self):
+    def test_every_supported_revision_is_imported(self):
         source = import_sources.cinder_on_sqlite(self.home)
         for revision in revisions.VOLUME:
             source.execute(f"UPDATE alembic_version SET version_num = "
                            f"'{revision}'")
             self.assertEqual([f'0 rows, revision {revision}.',
                               '0 messages have been imported.'],
-                             self.bring(source))
+                             self.import_from(source))
 
-    def test_columns_of_the_first_releases(self):
+    def test_table_of_the_first_releases_is_imported(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.execute('ALTER TABLE messages DROP COLUMN action_id',
                        'ALTER TABLE messages DROP COLUMN detail_id')
         row = import_sources.volume_row(event_id='000002')
         del row['action_id'], row['detail_id']
         source.insert(row)
-        self.assertIn('1 messages have been imported.', self.bring(source))
+        self.assertIn('1 messages have been imported.',
+                      self.import_from(source))
 
-    def test_usermsg_itself_has_no_tables(self):
+    def test_import_without_tables_of_usermsg_is_an_error(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(import_sources.volume_row())
         models.metadata.drop_all(self.service.db.engine())
@@ -700,7 +718,7 @@ class TestOrigin(Importing, base.TestCase):
         self.assertEqual(1, end.returncode)
         self.assertIn('no such table', end.stderr)
 
-    def test_the_table_goes_away_meanwhile(self):
+    def test_table_dropped_during_import_is_an_error(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(*(import_sources.volume_row() for _number in range(10)))
 
@@ -714,7 +732,7 @@ class TestOrigin(Importing, base.TestCase):
         self.assertIn('no such table', str(
             self.assertRaises(exception.SourceDatabaseError, read)))
 
-    def test_a_file_can_be_written_meanwhile(self):
+    def test_sqlite_file_can_be_written_during_import(self):
         source = import_sources.cinder_on_sqlite(self.home)
         rows = sorted((import_sources.volume_row() for _number in range(9)),
                       key=lambda row: row['id'])
@@ -729,27 +747,28 @@ class TestOrigin(Importing, base.TestCase):
                     source.insert(rows[8])
         self.assertEqual([row['id'] for row in rows[:4] + rows[5:]], seen)
 
-    def test_a_file_is_not_changed(self):
+    def test_sqlite_file_is_not_changed(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(*(import_sources.volume_row() for _number in range(9)))
         path = pathlib.Path(sa.make_url(source.url).database)
         before = hashlib.sha256(path.read_bytes()).digest()
         self.assertRaises(exception.SourceDatabaseError, self.delete, source,
                           source.table)
-        self.assertIn('9 messages have been imported.', self.bring(source))
+        self.assertIn('9 messages have been imported.',
+                      self.import_from(source))
         self.assertEqual(before, hashlib.sha256(path.read_bytes()).digest())
 
     def files(self, path):
-        # The index of a log is only what is in memory of it.
-        return {found.name: found.read_bytes()
-                for found in path.parent.glob(f'{path.name}*')
-                if not found.name.endswith('-shm')}
+        # The -shm file is only the shared-memory index of the log.
+        return {file.name: file.read_bytes()
+                for file in path.parent.glob(f'{path.name}*')
+                if not file.name.endswith('-shm')}
 
-    def test_the_log_of_a_file_is_not_changed(self):
+    def test_write_ahead_log_of_sqlite_file_is_not_changed(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(import_sources.volume_row())
         path = pathlib.Path(sa.make_url(source.url).database)
-        # Of a service that is dead: nobody else has the file open.
+        # The files of a crashed service: no other process has them open.
         copy = self.home / 'a %3f?#b' / 'cinder.sqlite'
         copy.parent.mkdir()
         with contextlib.closing(sqlite3.connect(path)) as service:
@@ -768,7 +787,7 @@ class TestOrigin(Importing, base.TestCase):
                 'sqlite', database=str(opened)).render_as_string(False)
             for arguments in ('--dry-run',), ():
                 self.assertEqual('2 rows, revision 9c74c1c6971f.',
-                                 self.bring(source, *arguments)[0])
+                                 self.import_from(source, *arguments)[0])
                 self.assertEqual(before, self.files(opened))
         self.assertFalse(pathlib.Path(f'{path}-shm').exists())
 
@@ -776,7 +795,7 @@ class TestOrigin(Importing, base.TestCase):
         with self.open(source, any_revision=True) as opened:
             opened._connection.execute(table.delete())
 
-    def test_a_server_shows_one_moment_and_lets_nothing_be_written(self):
+    def test_mariadb_import_is_a_read_only_snapshot(self):
         source = import_sources.on_mariadb('cinder')
         rows = sorted((import_sources.volume_row() for _number in range(9)),
                       key=lambda row: row['id'])
@@ -795,7 +814,7 @@ class TestOrigin(Importing, base.TestCase):
         self.assertIn('READ ONLY', str(error))
         self.assertEqual(8, len(source.rows()))
 
-    def test_the_connection_is_lost(self):
+    def test_lost_connection_is_an_error(self):
         source = import_sources.on_mariadb('cinder')
         source.insert(*(import_sources.volume_row() for _number in range(9)))
 
@@ -810,7 +829,7 @@ class TestOrigin(Importing, base.TestCase):
         self.assertIn('OperationalError: (', str(
             self.assertRaises(exception.SourceDatabaseError, read)))
 
-    def test_values_that_only_sqlite_stores(self):
+    def test_values_that_only_sqlite_stores_are_skipped(self):
         source = import_sources.cinder_on_sqlite(self.home)
         good = import_sources.volume_row()
         source.insert(
@@ -826,24 +845,25 @@ class TestOrigin(Importing, base.TestCase):
                 "id = x'ff'"))))
         self.assertEqual(
             ['1 messages have been imported.',
-             '1 rows were left behind, as they are deleted.',
-             '5 rows were skipped:'], self.bring(source)[1:4])
+             '1 rows were ignored, because they are deleted.',
+             '5 rows were skipped:'], self.import_from(source)[1:4])
 
-    def test_ids_that_are_no_utf_8(self):
+    def test_ids_that_are_not_utf_8_are_skipped(self):
         source = import_sources.cinder_on_sqlite(self.home)
         good = [import_sources.volume_row(id=old_id) for old_id in (
             'a', 'b', '\u00e9', '\U0010ffff')]
         bad = [import_sources.volume_row(id=f'{number}')
                for number in range(3)]
         source.insert(*good[:2], *bad)
-        # One is before all that is behind ASCII, two are behind it.
+        # One of them sorts among the ASCII ids, and the other two after all
+        # others.
         source.execute(*(
             f"UPDATE messages SET id = CAST(x'{data}' AS TEXT) "
             f"WHERE id = '{number}'"
             for number, data in enumerate(('61ff', 'ff61', 'ff6200'))))
         source.insert(*good[2:])
         for size in '1', '2', '3', '500':
-            lines = self.bring(source, '--batch-size', size)
+            lines = self.import_from(source, '--batch-size', size)
             self.assertEqual('7 rows, revision 9c74c1c6971f.', lines[0])
             self.assertEqual('5 rows were skipped:', lines[-2])
             for shown in ('a\\udcff', '\\udcffa', '\\udcffb\\x00',
@@ -851,7 +871,7 @@ class TestOrigin(Importing, base.TestCase):
                 self.assertIn(shown, lines[-1])
             self.assertEqual(2, len(samples.stored(self.service.db)))
 
-    def test_from_postgresql(self):
+    def test_import_from_postgresql(self):
         server = servers.require(servers.postgresql)
         url = server.create_database()
         self.addCleanup(server.drop_database, url)
@@ -873,29 +893,29 @@ class TestOrigin(Importing, base.TestCase):
         self.assertEqual(
             (0, '', '20 rows, revision unknown.\n'
              '15 messages have been imported.\n'
-             '5 rows were left behind, as they are deleted.\n'),
+             '5 rows were ignored, because they are deleted.\n'),
             (end.returncode, end.stderr, end.stdout))
         self.assertIn('read-only transaction', str(self.assertRaises(
             exception.SourceDatabaseError, self.delete, url, table)))
 
-    def test_there_is_a_bar_on_a_terminal(self):
+    def test_progress_bar_is_shown_on_a_terminal(self):
         source = import_sources.cinder_on_sqlite(self.home)
         source.insert(
             *(import_sources.volume_row() for _number in range(3000)))
-        ours, theirs = pty.openpty()
+        terminal, terminal_end = pty.openpty()
         process = subprocess.Popen(
             [*MANAGE, self.config, 'import', 'volume', '--from', source.url,
-             '--batch-size', '5'], stdout=theirs, stderr=subprocess.PIPE,
+             '--batch-size', '5'], stdout=terminal_end, stderr=subprocess.PIPE,
             env={**os.environ, 'COLUMNS': '100'})
-        os.close(theirs)
+        os.close(terminal_end)
         self.addCleanup(process.kill)
         output = b''
         try:
-            while read := os.read(ours, 4096):
+            while read := os.read(terminal, 4096):
                 output += read
         except OSError:
-            pass  # the end of a terminal
-        os.close(ours)
+            pass  # the command has closed the terminal
+        os.close(terminal)
         self.assertEqual(b'', process.communicate(timeout=120)[1])
         self.assertRegex(output.decode(), r'\r\[#* *\] [\d,]+ of 3,000 rows, '
                          r'\d+ %, ')
