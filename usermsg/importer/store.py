@@ -49,15 +49,9 @@ def store(db, new_messages, deleted, dry_run=False):
         imported_ids = [id_by_key[new_message.key]
                         for new_message in new_messages
                         if new_message.key in id_by_key]
-        missing = [new_message for new_message in new_messages
-                   if new_message.key not in id_by_key]
-        used_ids = _select_used(db, [new_message.row.id
-                                     for new_message in missing])
-        new, clashes = [], []
-        for new_message in missing:
-            message_id = new_message.row.id
-            (clashes if message_id in used_ids else new).append(new_message)
-            used_ids.add(message_id)
+        new, clashes = _split_clashes(db, [
+            new_message for new_message in new_messages
+            if new_message.key not in id_by_key])
         try:
             number_deleted = (len(to_delete) if dry_run else
                               _write(db, new, to_delete))
@@ -75,8 +69,20 @@ def store(db, new_messages, deleted, dry_run=False):
         f'to {new[-1].row.id}, and deleting them.')
 
 
+def _split_clashes(db, new_messages):
+    """Split new messages into those with an unused id and the others."""
+    used_ids = _select_used(
+        db, [new_message.row.id for new_message in new_messages])
+    new, clashes = [], []
+    for new_message in new_messages:
+        message_id = new_message.row.id
+        (clashes if message_id in used_ids else new).append(new_message)
+        used_ids.add(message_id)
+    return new, clashes
+
+
 def _select_used(db, message_ids):
-    """Return the set of those ids that stored messages have."""
+    """Return the set of the ids that stored messages have."""
     if not message_ids:
         return set()
     with db.reader() as connection:

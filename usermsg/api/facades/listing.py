@@ -25,7 +25,7 @@ _KEYS = frozenset((
     'expires_at'))
 
 
-def any_number(value):
+def parse_any_number(value):
     """Parse a number as Python's ``int`` does; block storage accepts that.
 
     :raises ValueError: it isn't a number, or is longer than 100 characters
@@ -35,7 +35,7 @@ def any_number(value):
     return int(value)
 
 
-def digits(value):
+def parse_digits(value):
     """Parse a number of digits alone, as shared file systems do.
 
     :raises ValueError: it isn't one, or is too large
@@ -45,7 +45,7 @@ def digits(value):
     return int(value)
 
 
-def offset(values, parse):
+def parse_offset(values, parse):
     """Parse the number of messages to skip.
 
     :param parse: see :func:`usermsg.api.query.number`
@@ -58,7 +58,8 @@ def offset(values, parse):
     return number
 
 
-def page(api, context, filters, *, sort, marker, offset, limit, all_projects):
+def get_page(api, context, filters, *, sort, marker, offset, limit,
+             all_projects):
     """Return a page of messages, sorted by any supported keys.
 
     :param api: a :class:`usermsg.message.api.API`

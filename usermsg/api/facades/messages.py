@@ -32,7 +32,7 @@ class ListQuery:
 
     :param filters: see :meth:`usermsg.message.api.API.get_all`; None if no
         message can match
-    :param sort: see :func:`usermsg.api.facades.listing.page`
+    :param sort: see :func:`usermsg.api.facades.listing.get_page`
     :param linked: True if the response may have a next link
     """
 
@@ -92,7 +92,7 @@ class Messages:
                 {'rel': 'describedby', 'type': 'text/html',
                  'href': self.described_by},
                 {'rel': 'self',
-                 'href': f'{self._root(request)}/{self.major}/'}],
+                 'href': f'{self._root_url(request)}/{self.major}/'}],
             'media-types': [{'base': 'application/json',
                              'type': self.media_type}],
         }]}, dialect.dumps)
@@ -100,19 +100,19 @@ class Messages:
     @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
     def list(self, request, response):
         """List the messages, as the service does."""
-        context = self._enter(request, rules.GET_ALL)
+        context = self._authorize(request, rules.GET_ALL)
         values = query.read_any(request)
         parsed = self.parse_query(request, values)
-        messages = [] if parsed.filters is None else listing.page(
+        messages = [] if parsed.filters is None else listing.get_page(
             self._api, context, {**parsed.filters, 'prefix': self.prefix},
             sort=parsed.sort, offset=parsed.offset, limit=parsed.limit,
             marker=(None if parsed.marker is None else
                     self._get(context, parsed.marker)),
             all_projects=parsed.all_projects)
-        content = {'messages': self._views(request, messages)}
+        content = {'messages': self._build_views(request, messages)}
         if messages and parsed.linked and len(messages) >= parsed.limit:
             content['messages_links'] = [query.next_page(
-                self._urls(request)[0], values, messages[-1].id,
+                self._collection_urls(request)[0], values, messages[-1].id,
                 self.plain_in_links)]
         return self._render(request, response, content)
 
@@ -124,16 +124,16 @@ class Messages:
     @route.handle('GET', *_ELEMENT, rule=rules.GET)
     def show(self, request, response):
         """Show a message, as the service does."""
-        context = self._enter(request, rules.GET)
+        context = self._authorize(request, rules.GET)
         message = self._get(context, request.path_value('message_id'))
         return self._render(
             request, response,
-            {'message': self._views(request, [message])[0]})
+            {'message': self._build_views(request, [message])[0]})
 
     @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
     def delete(self, request, response):
         """Delete a message."""
-        context = self._enter(request, self.before_delete)
+        context = self._authorize(request, self.before_delete)
         message = self._get(context, request.path_value('message_id'),
                             rules.DELETE_ALL_PROJECTS)
         context.authorize(rules.DELETE)
@@ -143,7 +143,7 @@ class Messages:
         response.status = 204
         return response
 
-    def _enter(self, request, rule):
+    def _authorize(self, request, rule):
         """Check a request's path, version and policy rule.
 
         :returns: the client's :class:`usermsg.context.RequestContext`
@@ -162,25 +162,25 @@ class Messages:
         context.authorize(rule)
         return context
 
-    def _views(self, request, messages):
+    def _build_views(self, request, messages):
         describe = self._catalogue.describe
         language = request.language
-        url, bookmark = self._urls(request)
+        url, bookmark = self._collection_urls(request)
         return [self.view(
             row, describe(row.event_id, language),
             [{'rel': 'self', 'href': f'{url}/{row.id}'},
              {'rel': 'bookmark', 'href': f'{bookmark}/{row.id}'}])
             for row in (message.row for message in messages)]
 
-    def _urls(self, request):
+    def _collection_urls(self, request):
         """Return the collection's URLs with and without the version."""
-        root = self._root(request)
+        root = self._root_url(request)
         project_id = request.path_value('project_id')
         collection = '/messages' if project_id is None else (
             f'/{urllib.parse.quote(project_id)}/messages')
         return f'{root}/{self.major}{collection}', f'{root}{collection}'
 
-    def _root(self, request):
+    def _root_url(self, request):
         """Return the URL of the facade, without a version."""
         if self._options.public_endpoint:
             return self._options.public_endpoint.rstrip('/')
@@ -194,12 +194,12 @@ class Messages:
         return responses.json(response, content, dialect.dumps)
 
 
-def time(value):
+def format_time(value):
     """Format a time as those services do: UTC, but without an offset."""
     return value.strftime('%Y-%m-%dT%H:%M:%S.%f')
 
 
-def flag(values, name):
+def is_true(values, name):
     """Return True if a query key has a true value, in any letter case."""
     return query.boolean({name: values.get(name, '0').lower()}, name)
 

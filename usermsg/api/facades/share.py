@@ -79,14 +79,16 @@ class Share(messages.Messages):
 
     def parse_query(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)
-        # For users without the permission the service ignores project_id.
+        # For users without the permission the service ignores project_id,
+        # all_tenants and all_projects.
         columns = _FILTERS | ({'project_id': 'project_id'} if admin else {})
         filters = messages.build_filters(
             {name: value for name, value in values.items()
              if name in columns}, columns)
         all_projects = admin and (
-            'project_id' in values or messages.flag(values, 'all_tenants') or
-            messages.flag(values, 'all_projects'))
+            'project_id' in values or
+            messages.is_true(values, 'all_tenants') or
+            messages.is_true(values, 'all_projects'))
         times = {name: validation.time(name, values[name])
                  for name in ('created_since', 'created_before')
                  if name in values and request.version >= _TIMES}
@@ -99,8 +101,9 @@ class Share(messages.Messages):
         return messages.ListQuery(
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],
-            query.limit(values, self._max_limit, listing.digits, least=0),
-            listing.offset(values, listing.digits),
+            query.limit(
+                values, self._max_limit, listing.parse_digits, least=0),
+            listing.parse_offset(values, listing.parse_digits),
             values.get('marker'), all_projects)
 
     def view(self, row, description, links):
@@ -110,8 +113,8 @@ class Share(messages.Messages):
             'action_id': row.action_id,
             'detail_id': row.detail_id,
             'message_level': row.message_level,
-            'created_at': messages.time(row.created_at),
-            'expires_at': messages.time(row.expires_at),
+            'created_at': messages.format_time(row.created_at),
+            'expires_at': messages.format_time(row.expires_at),
             # Always a string, for clients that validate the response.
             'request_id': row.request_id or '',
             'links': links,

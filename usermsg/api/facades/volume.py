@@ -73,7 +73,7 @@ class Volume(messages.Messages):
         paged = (DIALECT.stated(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = query.limit(
-            values, self._max_limit, listing.any_number, least=0)
+            values, self._max_limit, listing.parse_any_number, least=0)
         if not paged:
             # These versions have no marker yet, so the response has no next
             # link either: a client that followed it would get the same page
@@ -86,7 +86,7 @@ class Volume(messages.Messages):
                       if name not in _PAGE}
         # Some clients always send all_tenants; for users without the
         # permission the service ignores it.
-        all_projects = admin and messages.flag(conditions, 'all_tenants')
+        all_projects = admin and messages.is_true(conditions, 'all_tenants')
         conditions.pop('all_tenants', None)
         if request.version >= _STRICT_FILTERS:
             _check_filters(conditions, admin)
@@ -101,7 +101,7 @@ class Volume(messages.Messages):
             filters = None
         return messages.ListQuery(
             filters, _sort(values), limit,
-            listing.offset(values, listing.any_number),
+            listing.parse_offset(values, listing.parse_any_number),
             values.get('marker'), all_projects)
 
     def view(self, row, description, links):
@@ -112,8 +112,8 @@ class Volume(messages.Messages):
                 description.text if description.action is None else
                 f'{description.action}:{description.text}'),
             'message_level': row.message_level,
-            'created_at': messages.time(row.created_at),
-            'guaranteed_until': messages.time(row.expires_at),
+            'created_at': messages.format_time(row.created_at),
+            'guaranteed_until': messages.format_time(row.expires_at),
             # Always a string, for clients that validate the response.
             'request_id': row.request_id or '',
             'links': links,

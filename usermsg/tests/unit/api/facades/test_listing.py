@@ -58,7 +58,7 @@ class PageTest(base.TestCase):
         self.mine = self.api.get_all(self.context).objects
 
     def page(self, sort, marker=None, offset=0, limit=1000, **filters):
-        return listing.page(
+        return listing.get_page(
             self.api, self.context, filters, sort=sort, marker=marker,
             offset=offset, limit=limit, all_projects=False)
 
@@ -123,8 +123,8 @@ class PageTest(base.TestCase):
         self.useFixture(fixtures.MockPatchObject(
             self.api, 'get_all', lambda *_args, **_options:
             message.MessageList(objects=[])))
-        listing.page(self.api, self.context, {}, sort=sort, marker=Found(),
-                     offset=0, limit=1, all_projects=False)
+        listing.get_page(self.api, self.context, {}, sort=sort, marker=Found(),
+                         offset=0, limit=1, all_projects=False)
         self.assertEqual(['event_id'], looked_at)
 
     def test_it_is_not_sorted_by_what_there_is_not(self):
