@@ -47,20 +47,20 @@ class Report:
     def skip(self, old_id, reason):
         """Count a row that can't be imported."""
         self._skipped[reason] += 1
-        self._name(reason, text.printable(old_id))
+        self._add_name(reason, text.printable(old_id))
 
-    def unknown(self, event_id):
+    def add_unknown(self, event_id):
         """Count a row whose event isn't in the catalogue."""
         self.numbers['unknown'] += 1
-        self._name('unknown', event_id)
+        self._add_name('unknown', event_id)
 
-    def _name(self, reason, name):
+    def _add_name(self, reason, name):
         names = self._names[reason]
         # One name more than is listed shows that there are more.
         if len(names) <= MAX_NAMES and name not in names:
             names.append(name)
 
-    def _listed(self, reason):
+    def _join_names(self, reason):
         *names, last = self._names[reason]
         return ', '.join([*names, '...' if len(names) == MAX_NAMES else last])
 
@@ -83,11 +83,11 @@ class Report:
         if numbers['unknown']:
             yield (f'{numbers["unknown"]:,} messages have an event that is '
                    f'not in the catalogue, and are shown with a general text: '
-                   f'{self._listed("unknown")}')
+                   f'{self._join_names("unknown")}')
         if self._skipped:
             yield f'{self._skipped.total():,} rows were skipped:'
         for reason, number in self._skipped.most_common():
-            yield f'  {number:,}: {reason} Ids: {self._listed(reason)}'
+            yield f'  {number:,}: {reason} Ids: {self._join_names(reason)}'
 
 
 class _Import(progress.Command):
@@ -158,10 +158,10 @@ class _Import(progress.Command):
             if self._converter.is_deleted(row):
                 numbers['deleted'] += 1
                 with contextlib.suppress(exception.InvalidInput):
-                    deleted.append(self._converter.identity(row))
+                    deleted.append(self._converter.build_identity(row))
                 continue
             try:
-                new_message = self._converter.new_message(row)
+                new_message = self._converter.convert(row)
             except exception.InvalidInput as error:
                 self._report.skip(row.id, str(error))
                 continue
@@ -178,7 +178,7 @@ class _Import(progress.Command):
             self._report.skip(new_messages.pop(new_message), _CLASH)
         for new_message in new_messages:
             if new_message.row.event_id not in self._event_ids:
-                self._report.unknown(new_message.row.event_id)
+                self._report.add_unknown(new_message.row.event_id)
         return len(rows)
 
 

@@ -52,7 +52,7 @@ class Converter:
     #: Value of the column ``deleted`` in rows that aren't deleted.
     not_deleted = None
     #: Name of the column of the resource's id.
-    resource = None
+    resource_column = None
 
     def __init__(self, catalogue, ttl, now):
         self._catalogue = catalogue
@@ -63,19 +63,19 @@ class Converter:
         # NULL counts as deleted: the service itself doesn't list the row.
         return row.deleted != self.not_deleted
 
-    def identity(self, row):
+    def build_identity(self, row):
         """Build the id and the key of the message for a row.
 
         :returns: the id, and (project, source id)
         :raises usermsg.exception.InvalidInput: the row can't be converted
         """
         old_id = validation.identifier('id', row.id, 64)
-        return (ids.derive(_time('created_at', row.created_at), old_id),
+        return (ids.derive(_parse_time('created_at', row.created_at), old_id),
                 (validation.identifier('project_id', row.project_id,
                                        validation.PROJECT_ID),
                  f'import:{self.name}:{old_id}'))
 
-    def new_message(self, row):
+    def convert(self, row):
         """Convert a row.
 
         :returns: a :class:`usermsg.objects.message.NewMessage`; None if the
@@ -83,13 +83,14 @@ class Converter:
         :raises usermsg.exception.InvalidInput: the row can't be converted;
             names the column
         """
-        expires_at = (
-            _time('created_at', row.created_at) +
-            self._ttl[_level(row.message_level)] if row.expires_at is None
-            else _time('expires_at', row.expires_at))
+        if row.expires_at is None:
+            expires_at = (_parse_time('created_at', row.created_at) +
+                          self._ttl[_parse_level(row.message_level)])
+        else:
+            expires_at = _parse_time('expires_at', row.expires_at)
         if expires_at < self._now:
             return None
-        message_id, (project_id, source_id) = self.identity(row)
+        message_id, (project_id, source_id) = self.build_identity(row)
         resource_type, event_id, action_id, detail_id = (
             self._event_values(row))
         converted = models.MessageRow(
@@ -97,17 +98,17 @@ class Converter:
             prefix=self.prefix,
             project_id=project_id,
             user_id=None,
-            request_id=_optional('request_id', row.request_id,
-                                 validation.REQUEST_ID),
+            request_id=_parse_optional('request_id', row.request_id,
+                                       validation.REQUEST_ID),
             resource_type=resource_type,
-            resource_uuid=_optional(self.resource,
-                                    getattr(row, self.resource),
-                                    validation.RESOURCE_UUID),
+            resource_uuid=_parse_optional(
+                self.resource_column, getattr(row, self.resource_column),
+                validation.RESOURCE_UUID),
             event_id=event_id,
             action_id=action_id,
             detail_id=detail_id,
-            message_level=_level(row.message_level),
-            created_at=clock.naive(_time('created_at', row.created_at)),
+            message_level=_parse_level(row.message_level),
+            created_at=clock.naive(_parse_time('created_at', row.created_at)),
             expires_at=clock.naive(expires_at))
         # The digest covers the key alone: it identifies the message even if
         # the row has changed since the last import.
@@ -133,7 +134,7 @@ class Volume(Converter):
     ignored_columns = (*Converter.ignored_columns, 'action_id', 'detail_id')
     revisions = revisions.VOLUME
     not_deleted = False
-    resource = 'resource_uuid'
+    resource_column = 'resource_uuid'
 
     def _event_values(self, row):
         event_id = self._catalogue.event_id(row.event_id)
@@ -141,7 +142,7 @@ class Volume(Converter):
         if not match:
             raise exception.InvalidInput(
                 'event_id', 'is not a valid event id of block storage.')
-        resource_type = _resource_type(row.resource_type)
+        resource_type = _parse_resource_type(row.resource_type)
         event_type, action_id, detail_id = match.groups()
         if event_type is not None and resource_type not in (None, event_type):
             raise exception.InvalidInput(
@@ -157,7 +158,7 @@ class Share(Converter):
     columns = (*Converter.columns, 'resource_id', 'action_id', 'detail_id')
     revisions = revisions.SHARE
     not_deleted = 'False'
-    resource = 'resource_id'
+    resource_column = 'resource_id'
 
     def _event_values(self, row):
         # Without a detail the service itself shows 001, the unknown cause.
@@ -167,13 +168,13 @@ class Share(Converter):
             if not (isinstance(value, str) and
                     entries.PART_ID.fullmatch(value)):
                 raise exception.InvalidInput(field, 'must be three digits.')
-        resource_type = _resource_type(row.resource_type)
+        resource_type = _parse_resource_type(row.resource_type)
         return (resource_type, '_'.join((
             'SHARE', resource_type or 'SHARE', *parts.values())),
             *parts.values())
 
 
-def _time(field, value):
+def _parse_time(field, value):
     if value is None:
         raise exception.InvalidInput(field, 'is required.')
     value = validation.time(field, value)
@@ -183,18 +184,18 @@ def _time(field, value):
     return value
 
 
-def _level(value):
+def _parse_level(value):
     # Messages about volume backups have this level.
     if validation.upper_case(value) == 'WARNING':
         return 'WARN'
     return validation.level('message_level', value)
 
 
-def _optional(field, value, max_length):
+def _parse_optional(field, value, max_length):
     return validation.optional_identifier(field, value or None, max_length)
 
 
-def _resource_type(value):
+def _parse_resource_type(value):
     """Return a resource type in upper case, or None if there is none.
 
     The catalogue needn't contain it.

@@ -54,12 +54,12 @@ class SourceDatabase:
         self._table = sa.table(
             TABLE, *map(sa.column, converter_class.columns))
         inspector = sa.inspect(connection)
-        self.revision = self._revision()
+        self.revision = self._read_revision()
         self._check_columns(inspector)
         if not any_revision:
             self._check_revision()
 
-    def _revision(self):
+    def _read_revision(self):
         try:
             # PostgreSQL aborts a transaction on an error.
             with self._connection.begin_nested():
@@ -109,17 +109,18 @@ class SourceDatabase:
             raise exception.SourceDatabaseError(
                 f'Its table "{TABLE}" is not the table of '
                 f'{self._converter_class.title}: it has no '
-                f'{", ".join(missing)}{self._at_revision()}.')
+                f'{", ".join(missing)}{self._revision_suffix()}.')
         unknown = sorted(columns.difference(
             self._converter_class.columns,
             self._converter_class.ignored_columns))
         if unknown:
             raise exception.SourceDatabaseError(
                 f'Its table "{TABLE}" has columns that this release does '
-                f'not support: {", ".join(unknown)}{self._at_revision()}. A '
-                f'newer release of usermsg may support them.')
+                f'not support: {", ".join(unknown)}'
+                f'{self._revision_suffix()}. A newer release of usermsg may '
+                f'support them.')
 
-    def _at_revision(self):
+    def _revision_suffix(self):
         return f' (revision {self.revision})' if self.revision else ''
 
     def count(self):
@@ -135,7 +136,7 @@ class SourceDatabase:
         while rows:
             yield rows
             rows = self._connection.execute(
-                query.where(key > _parameter(rows[-1].id))).all()
+                query.where(key > _build_parameter(rows[-1].id))).all()
 
 
 @contextlib.contextmanager
@@ -148,7 +149,7 @@ def connect(url, converter_class, any_revision=False):
         reached or read, also later in the block, or its tables aren't those
         of the service
     """
-    engine = _engine(url)
+    engine = _create_engine(url)
     try:
         try:
             connection = engine.connect()
@@ -165,7 +166,7 @@ def connect(url, converter_class, any_revision=False):
             f'{database.driver_message(error)}.') from None
 
 
-def _engine(url):
+def _create_engine(url):
     backend = url.get_backend_name()
     options = {}
     if backend == 'sqlite':
@@ -210,7 +211,7 @@ def _set_up_sqlite(connection, _record):
     connection.text_factory = lambda data: data.decode(*_ENCODING)
 
 
-def _parameter(value):
+def _build_parameter(value):
     """Return a row's value as a parameter of a comparison.
 
     SQLite returns text that isn't UTF-8, but doesn't accept it.

@@ -15,7 +15,7 @@ class ReportTest(base.TestCase):
         report.numbers.update(new=1234, imported_before=21, deleted_here=4,
                               deleted_there=5, deleted=7, expired=8)
         for number in range(6):
-            report.unknown(f'VOLUME_99999{number}')
+            report.add_unknown(f'VOLUME_99999{number}')
         for number in range(7):
             report.skip(f'{number}', 'event_id: is odd.')
         report.skip('a\n\u00fc' + 'x' * 100, 'id: is long.')

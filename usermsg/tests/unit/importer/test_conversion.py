@@ -39,7 +39,7 @@ class TestCase(testtools.TestCase):
         return types.SimpleNamespace(**{**self.default_row, **values})
 
     def new_message(self, **values):
-        return self.converter.new_message(self.row(values))
+        return self.converter.convert(self.row(values))
 
     def assert_rejected(self, field, **values):
         error = self.assertRaises(exception.InvalidInput, self.new_message,
@@ -67,7 +67,7 @@ class VolumeTest(TestCase):
         self.assertEqual(('red', f'import:volume:{OLD_ID}'), new_message.key)
         self.assertEqual(new_message, self.new_message())
         self.assertEqual((new_message.row.id, new_message.key),
-                         self.converter.identity(self.row({})))
+                         self.converter.build_identity(self.row({})))
 
     def test_empty_optional_values_become_null(self):
         for empty in (None, ''):
