@@ -124,7 +124,7 @@ class _Import(progress.Command):
         conf = self.app.conf
         self._db = engine.Database(conf, no_statement_timeout=True)
         catalogue = loader.load(conf.catalogue.overlay_dir)
-        self._event_ids = catalogue.outcomes
+        self._event_ids = catalogue.resolved_events
         self._converter = self.converter_class(
             catalogue, message_api.ttl_by_level(conf.messages),
             clock.read(self._db))

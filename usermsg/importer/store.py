@@ -38,7 +38,7 @@ def store(db, new_messages, deleted, dry_run=False):
         with them can be found, after all attempts
     """
     for _attempt in range(len(new_messages) + _ATTEMPTS):
-        stored = message.stored_under(db, [
+        stored = message.find_stored(db, [
             *(new_message.key for new_message in new_messages),
             *(key for _id, key in deleted)])
         # The id is None where the message has been deleted.

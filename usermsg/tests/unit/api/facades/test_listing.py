@@ -147,7 +147,7 @@ class PageTest(base.TestCase):
         self.context = context.RequestContext(project_id='many')
         found = self.page([('event_id', False)], limit=total)
         self.assertEqual(listing.MAX_SORTED, len(found))
-        oldest = ids.first(_START - datetime.timedelta(
+        oldest = ids.lower_bound(_START - datetime.timedelta(
             seconds=listing.MAX_SORTED))
         self.assertEqual([], [each for each in found if each.id < oldest])
         self.assertIsInstance(found[0], message.Message)
