@@ -97,7 +97,7 @@ class DocumentationTest(base.TestCase):
             'context': user, 'volume_id': 'some-volume',
             'session': session.Session(
                 auth=noauth.NoAuth(endpoint=f'{server.url}/v3/'),
-                additional_headers=http_client.headers_of(
+                additional_headers=http_client.build_headers(
                     'services', 'service'))}
         exec(over_http, names)
 
@@ -180,7 +180,7 @@ class DocumentationTest(base.TestCase):
             api={'auth_strategy': 'keystone'}, keystone_authtoken={
                 **options, 'username': name, 'auth_url': identity.url}))
         identity.user('alice', project=name, roles=['reader'])
-        answer = http_client.ask(application, '/v3/messages', headers={
+        answer = http_client.request(application, '/v3/messages', headers={
             'X-Auth-Token': identity.token('alice', project=name)})
         self.assertEqual(200, answer.status_int)
 

@@ -40,7 +40,7 @@ class TestClients(base.TestCase):
         self.server = standalone.shared()
         self.project = uuid.uuid4().hex
         self.endpoint = f'{self.server.url}/v3/'
-        self.headers = http_client.headers_of(self.project, 'member')
+        self.headers = http_client.build_headers(self.project, 'member')
         self.adapter = adapter.Adapter(
             session.Session(auth=noauth.NoAuth(endpoint=self.endpoint)),
             service_type='user-message', min_version='3.0',

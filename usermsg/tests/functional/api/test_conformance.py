@@ -198,7 +198,7 @@ class TestWitness(base.TestCase):
             return [body]
 
         witness = Witness(application, 'good', {'/'}, [{'secret', 'hidden'}])
-        http_client.ask(witness, address, headers={'X-Auth-Token': token})
+        http_client.request(witness, address, headers={'X-Auth-Token': token})
         return [complaint.rpartition(': ')[2]
                 for complaint in witness.complaints]
 
@@ -268,7 +268,7 @@ class TestConformance(base.TestCase):
             token.add_role(name=role)
         self.keystone.add_token(token, 'token')
         application = app.make_app(self.service)
-        description = http_client.ask(application, '/v3/openapi.json').json
+        description = http_client.request(application, '/v3/openapi.json').json
         hidden = [message for message in self.planted
                   if message.project_id in hidden]
         witness = Witness(

@@ -219,12 +219,12 @@ class TestMalformed(ConnectionTestCase):
     def test_bodies_over_the_limit_occupy_no_more_than_it(self):
         # More than sockets take without a reader.
         block = b'%x\r\n%b\r\n' % (3 * LIMIT, b'x' * 3 * LIMIT)
-        before = self.server.occupied()
+        before = self.server.memory_use()
         socks = [self.connect() for _number in range(10)]
         for sock in socks:
             sock.sendall(CHUNKED + block * 4)
         self.assert_others_are_served()
-        self.assertLess(self.server.occupied() - before, 25 * LIMIT)
+        self.assertLess(self.server.memory_use() - before, 25 * LIMIT)
         for sock in socks:
             sock.sendall(b'0\r\n\r\n')
             self.assertIn(b' 413 ', sock.recv(65536))

@@ -22,19 +22,19 @@ SCENARIOS = [
     ('postgresql', {'make_server': servers.PostgreSQL}),
 ]
 
-READER = http_client.headers_of('red', 'member', 'reader')
-SERVICE = {**http_client.headers_of('services', 'service'),
+READER = http_client.build_headers('red', 'member', 'reader')
+SERVICE = {**http_client.build_headers('services', 'service'),
            'Content-Type': 'application/json'}
 
 
 class Answers:
 
     def ask(self, address, method='GET'):
-        return http_client.ask(self.app, address, method, READER)
+        return http_client.request(self.app, address, method, READER)
 
     def post(self, *source_ids):
         """Record a message for each, in one batch."""
-        return http_client.ask(
+        return http_client.request(
             self.app, '/v3/messages', 'POST', SERVICE, json.dumps({
                 'messages': [{'project_id': 'red', 'source_id': source_id,
                               'event_id': 'VOLUME_000002'}
@@ -203,8 +203,8 @@ class TestNoTables(base.TestCase):
 
     def test_without_tables_it_is_unavailable(self):
         service = self.runtime(tables=False)
-        answer = http_client.ask(app.make_app(service), '/v3/messages',
-                                 headers=READER)
+        answer = http_client.request(app.make_app(service), '/v3/messages',
+                                     headers=READER)
         self.assertEqual(503, answer.status_int)
         self.assertEqual('application/json', answer.content_type)
         self.assertNotIn('no such table', answer.text)

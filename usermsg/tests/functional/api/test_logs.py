@@ -44,7 +44,7 @@ class TestJson(base.TestCase):
         """List messages; returns the request id."""
         request = urllib.request.Request(
             f'{self.server.url}/v3/messages', headers={
-                **http_client.headers_of('a-project', 'reader'),
+                **http_client.build_headers('a-project', 'reader'),
                 'X-Auth-Token': TOKEN, 'X-Service-Token': TOKEN,
                 'X-OpenStack-Request-ID': GLOBAL_ID})
         with urllib.request.urlopen(request, timeout=30) as answer:
@@ -80,7 +80,7 @@ class TestJson(base.TestCase):
         self.assertIsInstance(found['created'], float)
         for key, value in {
                 'request_id': request_id, 'global_request_id': GLOBAL_ID,
-                'project_id': 'a-project', 'user': 'somebody',
+                'project_id': 'a-project', 'user': 'alice',
                 'roles': ['reader'], 'system_scope': None,
                 'auth_token': '***'}.items():
             self.assertEqual(value, found['context'][key], key)

@@ -8,7 +8,7 @@ from usermsg.api.middleware import request_id
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 
-READER = http_client.headers_of('red', 'member', 'reader')
+READER = http_client.build_headers('red', 'member', 'reader')
 
 GLOBAL_ID = 'req-936666d2-4c8f-4e41-9ac9-237b43f8b848'
 
@@ -24,8 +24,8 @@ class TestGlobalRequestId(base.TestCase):
             start_response('204 No Content', [])
             return []
 
-        http_client.ask(request_id.RequestId(application), '/',
-                        headers={'X-OpenStack-Request-ID': given})
+        http_client.request(request_id.RequestId(application), '/',
+                            headers={'X-OpenStack-Request-ID': given})
         return seen[0]
 
     def test_one_of_the_right_form_is_kept(self):
@@ -47,8 +47,8 @@ class TestOddRequests(base.TestCase):
         self.app = app.make_app(self.service)
 
     def ask(self, address, method='GET', headers=None, body=b''):
-        return http_client.ask(self.app, address, method,
-                               {**READER, **(headers or {})}, body)
+        return http_client.request(self.app, address, method,
+                                   {**READER, **(headers or {})}, body)
 
     def assert_error(self, answer, status, code=None):
         self.assertEqual(status, answer.status_int, answer.body)
@@ -218,8 +218,8 @@ class TestOddRequests(base.TestCase):
         def mounted(given, start_response):
             return self.app({**given, **environ}, start_response)
 
-        answer = http_client.ask(mounted, '/v3/red/messages?limit=1',
-                                 headers=READER)
+        answer = http_client.request(mounted, '/v3/red/messages?limit=1',
+                                     headers=READER)
         for link in (answer.json['messages_links'][0],
                      answer.json['messages'][0]['links'][0]):
             self.assertIn('/user-message/v3/', link['href'])

@@ -27,7 +27,7 @@ class TestOpenAPI(base.TestCase):
         service = self.runtime()
         self.routes = {(route.method, route.path): route
                        for route in root.Root(service).native_routes}
-        answer = http_client.ask(app.make_app(service), '/v3/openapi.json')
+        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
         self.assertEqual(200, answer.status_int)
         self.description = answer.json
 
@@ -36,14 +36,14 @@ class TestOpenAPI(base.TestCase):
 
     def test_it_is_served_to_whoever_has_no_token(self):
         service = self.runtime(**http_client.KEYSTONE)
-        answer = http_client.ask(app.make_app(service), '/v3/openapi.json')
+        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
         self.assertEqual(200, answer.status_int)
 
     def test_it_says_where_the_service_is(self):
         service = self.runtime(api={
             'auth_strategy': 'noauth',
             'public_endpoint': 'https://cloud.example.org/user-message/'})
-        answer = http_client.ask(app.make_app(service), '/v3/openapi.json')
+        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
         self.assertEqual(
             [{'url': 'https://cloud.example.org/user-message'}],
             answer.json['servers'])

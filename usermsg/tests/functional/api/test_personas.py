@@ -17,7 +17,7 @@ class TestPersonas(base.TestCase):
         self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
         for name, persona in personas.TABLE['personas'].items():
             if persona is not None:
-                self.keystone.add_token(personas.token_of(persona), name)
+                self.keystone.add_token(personas.build_token(persona), name)
 
     def service(self, **groups):
         runtime = self.runtime(**http_client.KEYSTONE, **groups)
@@ -27,12 +27,12 @@ class TestPersonas(base.TestCase):
         """What a persona gets on a route, for a message of MINE."""
         runtime, application = service
         message = http_client.record(
-            runtime, personas.MINE, personas.event_of(route))
-        method, address, headers, body = personas.request_of(
+            runtime, personas.MINE, personas.choose_event(route))
+        method, address, headers, body = personas.build_request(
             route, personas.MINE, message.id)
         if personas.TABLE['personas'][persona] is not None:
             headers['X-Auth-Token'] = persona
-        return http_client.ask(
+        return http_client.request(
             application, address, method, headers, body).status_int
 
     def test_each_persona_gets_what_the_table_says(self):
@@ -44,7 +44,7 @@ class TestPersonas(base.TestCase):
 
     def test_each_route_has_a_row(self):
         routes = root.Root(self.runtime()).table.routes
-        self.assertEqual({personas.address_of(route) for route in routes},
+        self.assertEqual({personas.route_key(route) for route in routes},
                          set(personas.TABLE['routes']))
 
     def test_each_route_says_something_of_each_persona(self):
@@ -60,12 +60,12 @@ class TestPersonas(base.TestCase):
             policy_file = self.write('policy.yaml', f'"{route.rule}": "!"\n')
             service = self.service(oslo_policy={'policy_file': policy_file})
             self.assertEqual(
-                403, self.status(service, personas.address_of(route), 'admin'),
-                personas.address_of(route))
+                403, self.status(service, personas.route_key(route), 'admin'),
+                personas.route_key(route))
             self.assertEqual(
                 403, self.status(
-                    service, personas.address_of(route), 'member'),
-                personas.address_of(route))
+                    service, personas.route_key(route), 'member'),
+                personas.route_key(route))
 
     def test_a_rule_that_is_opened_lets_in(self):
         policy_file = self.write(

@@ -17,8 +17,8 @@ SETTINGS = functools.partial(
     hypothesis.settings, deadline=None, database=None, derandomize=True,
     suppress_health_check=list(hypothesis.HealthCheck))
 
-READER = http_client.headers_of('red', 'member', 'reader')
-ADMIN = http_client.headers_of('red', 'admin')
+READER = http_client.build_headers('red', 'member', 'reader')
+ADMIN = http_client.build_headers('red', 'admin')
 
 LEVELS = ('INFO', 'WARN', 'ERROR')
 RESOURCES = ('a', 'b', 'A')
@@ -80,7 +80,7 @@ def follow(application, address):
     """The ids on all pages, a list for each page."""
     pages = []
     while address and len(pages) < 15:  # more than there can be
-        answer = http_client.ask(application, address, headers=ADMIN)
+        answer = http_client.request(application, address, headers=ADMIN)
         if answer.status_int != 200:
             raise AssertionError(answer.text)
         pages.append([message['id'] for message in answer.json['messages']])
@@ -129,10 +129,11 @@ class TestPages(base.TestCase):
 
     def empty(self):
         for project in ('red', 'blue'):
-            headers = http_client.headers_of(project, 'member', 'reader')
-            found = http_client.ask(self.app, '/v3/messages', headers=headers)
+            headers = http_client.build_headers(project, 'member', 'reader')
+            found = http_client.request(
+                self.app, '/v3/messages', headers=headers)
             for message in found.json['messages']:
-                answer = http_client.ask(
+                answer = http_client.request(
                     self.app, f'/v3/messages/{message["id"]}', 'DELETE',
                     headers)
                 self.assertEqual(204, answer.status_int)
@@ -158,13 +159,13 @@ class TestAnyRequest(base.TestCase):
     @SETTINGS(max_examples=250)
     @hypothesis.given(query=QUERIES)
     def test_no_query_makes_it_fail(self, query):
-        self.assert_understood(http_client.ask(
+        self.assert_understood(http_client.request(
             self.app, f'/v3/messages?{query}', headers=READER))
 
     @SETTINGS(max_examples=250)
     @hypothesis.given(path=PATHS, method=METHODS)
     def test_no_path_or_method_makes_it_fail(self, path, method):
-        self.assert_understood(http_client.ask(
+        self.assert_understood(http_client.request(
             self.app, path, method, headers=READER))
 
     @SETTINGS(max_examples=250)
@@ -172,5 +173,5 @@ class TestAnyRequest(base.TestCase):
                       query=QUERIES, body=strategies.binary(max_size=20))
     def test_no_request_makes_it_fail(self, path, method, headers, query,
                                       body):
-        self.assert_understood(http_client.ask(
+        self.assert_understood(http_client.request(
             self.app, f'{path}?{query}', method, {**ADMIN, **headers}, body))

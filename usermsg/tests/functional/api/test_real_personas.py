@@ -11,8 +11,8 @@ from keystoneauth1 import exceptions
 
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
-from usermsg.tests.fixtures import identified
 from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import keystone_case
 from usermsg.tests.fixtures import personas
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
@@ -62,20 +62,20 @@ class Personas:
         member, service = (self.tokens[name] for name in (
             'member', 'service'))
         return {
-            'expired and known': ('nobody', known, None),
-            'expired': ('nobody', expired, None),
+            'expired and known': ('anonymous', known, None),
+            'expired': ('anonymous', expired, None),
             # Nothing else is wrong with it.
             'expired, from a service': ('other-admin', expired, service),
-            'expired, from another': ('nobody', expired,
+            'expired, from another': ('anonymous', expired,
                                       self.tokens['reader']),
-            'revoked': ('nobody', revoked, None),
-            'revoked, from a service': ('nobody', revoked, service),
-            'garbage': ('nobody', 'garbage', None),
+            'revoked': ('anonymous', revoked, None),
+            'revoked, from a service': ('anonymous', revoked, service),
+            'garbage': ('anonymous', 'garbage', None),
             'application credential': ('reader', credential, None),
             'from a service': ('member', member, service),
-            'from a user': ('nobody', member, self.tokens['reader']),
-            'from nobody': ('nobody', member, 'garbage'),
-            'only of a service': ('nobody', None, service),
+            'from a user': ('anonymous', member, self.tokens['reader']),
+            'from nobody': ('anonymous', member, 'garbage'),
+            'only of a service': ('anonymous', None, service),
         }
 
     def _user(self, name):
@@ -109,7 +109,7 @@ class TestPersonas(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.service = servers.require(identified.shared)
+        self.service = servers.require(keystone_case.shared)
         self.tokens = in_keystone().tokens
         self.projects = in_keystone().projects
         self.mine = self.projects['reader']
@@ -133,7 +133,7 @@ class TestPersonas(base.TestCase):
         kinds = in_keystone().kinds()
         _, known, _ = kinds['expired and known']
         end = time.monotonic() + 60
-        while self.service.ask('/v3/messages', known)[0].status == 200:
+        while self.service.request('/v3/messages', known)[0].status == 200:
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
         found = {kind: {route: self.status(route, token, service)
@@ -150,7 +150,7 @@ class TestPersonas(base.TestCase):
                 ('/volume/v3/messages', '/share/v2/messages'),
                 (None, 'garbage', self.tokens['reader'])):
             # The last is spoilt by what comes with it.
-            answer, content = self.service.ask(
+            answer, content = self.service.request(
                 address, token, headers={'X-Service-Token': 'garbage'})
             self.assertEqual(401, answer.status)
             self.assertEqual({'error': {
@@ -161,12 +161,12 @@ class TestPersonas(base.TestCase):
 
     def status(self, route, token, service=None):
         message = http_client.record(self.service.runtime, self.mine,
-                                     personas.event_of(route))
-        method, address, headers, body = personas.request_of(
+                                     personas.choose_event(route))
+        method, address, headers, body = personas.build_request(
             route, self.mine, message.id)
         if service is not None:
             headers['X-Service-Token'] = service
-        return self.service.ask(
+        return self.service.request(
             address, token, method, headers, body)[0].status
 
     def test_no_list_has_what_is_not_for_who_asks(self):
@@ -183,7 +183,7 @@ class TestPersonas(base.TestCase):
                 self.tokens, self.lists(projects),
                 ['', *everything, 'limit=1', *(
                     f'project_id={project}' for project in projects)]):
-            answer, content = self.service.ask(
+            answer, content = self.service.request(
                 f'{address}?{query}', self.tokens[persona],
                 headers=personas.HEADERS)
             if answer.status == 200:
@@ -204,7 +204,7 @@ class TestPersonas(base.TestCase):
                          seen['other-member'])
         self.assertEqual(set(projects), seen['admin'] & set(projects))
         for persona in ('service', 'unscoped', 'system-admin',
-                        'domain-admin', 'nobody'):
+                        'domain-admin', 'anonymous'):
             self.assertEqual(set(), seen[persona], persona)
 
     def lists(self, projects):

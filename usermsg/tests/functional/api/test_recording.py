@@ -21,7 +21,7 @@ from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-SERVICE = {**http_client.headers_of('services', 'service'),
+SERVICE = {**http_client.build_headers('services', 'service'),
            'Content-Type': 'application/json'}
 MODULE = 'usermsg.wsgi.api:application'
 
@@ -70,8 +70,8 @@ class TestCase(databases.TestCase):
 
     def post(self, content):
         """(status, content) of an answer."""
-        answer = http_client.ask(self.app, '/v3/messages', 'POST', SERVICE,
-                                 json.dumps(content).encode())
+        answer = http_client.request(self.app, '/v3/messages', 'POST', SERVICE,
+                                     json.dumps(content).encode())
         return answer.status_int, answer.json
 
     def stored(self):
@@ -108,8 +108,9 @@ class TestBatches(TestCase):
     def test_beside_a_collision_anywhere_the_others_are_stored(self):
         self.assertEqual(201, self.post({'message': entry('taken')})[0])
         _status, gone = self.post({'message': entry('gone')})
-        http_client.ask(self.app, f'/v3/messages/{gone["message"]["id"]}',
-                        'DELETE', http_client.headers_of('red', 'member'))
+        http_client.request(
+            self.app, f'/v3/messages/{gone["message"]["id"]}', 'DELETE',
+            http_client.build_headers('red', 'member'))
         for place in range(4):
             for key, status in (('taken', 409), ('gone', 410)):
                 # One without a key, two with a new one.
@@ -143,9 +144,10 @@ class TestBatches(TestCase):
                                  for one in answer['messages']})
         self.assertEqual(numbers, [row['resource_uuid']
                                    for row in self.stored()])
-        listed = http_client.ask(
+        listed = http_client.request(
             self.app, '/v3/messages?sort=created_at:asc',
-            headers=http_client.headers_of('red', 'reader')).json['messages']
+            headers=http_client.build_headers('red', 'reader')
+        ).json['messages']
         for one in answer['messages']:
             del one['status']
         self.assertEqual(answer['messages'], listed)
@@ -251,12 +253,12 @@ class TestConcurrency(Claims, TestCase):
         self.assert_batches(8, batches)
 
     def test_a_message_that_is_deleted_meanwhile(self):
-        member = http_client.headers_of('red', 'member')
+        member = http_client.build_headers('red', 'member')
 
         def work(key):
             status, answer = self.post({'message': entry(key)})
             if status in (200, 201):
-                deleted = http_client.ask(
+                deleted = http_client.request(
                     self.app, f'/v3/messages/{answer["message"]["id"]}',
                     'DELETE', member).status_int
                 return status, deleted

@@ -28,7 +28,7 @@ class TestServing(base.TestCase):
         super().setUp()
         self.server = standalone.shared()
         # Of this test's own: the server is not.
-        self.headers = http_client.headers_of(uuid.uuid4().hex, 'member')
+        self.headers = http_client.build_headers(uuid.uuid4().hex, 'member')
 
     def record(self):
         return http_client.record(

@@ -72,16 +72,16 @@ class TestBehindNginx(TestCase):
         self.service = deployed.runtime
         # Of this test's own: the servers are not.
         self.project = uuid.uuid4().hex
-        self.headers = http_client.headers_of(self.project, 'member')
+        self.headers = http_client.build_headers(self.project, 'member')
 
-    def ask(self, address='/v3/messages', method='GET', body=None,
-            **headers):
-        return self.front.ask(
+    def request(self, address='/v3/messages', method='GET', body=None,
+                **headers):
+        return self.front.request(
             address, method, {**self.headers, **headers}, body)
 
     def test_messages_are_read_and_deleted_over_tls(self):
         message = http_client.record(self.service, self.project)
-        answer, content = self.ask()
+        answer, content = self.request()
         self.assertEqual(200, answer.status)
         self.assertEqual('max-age=31536000',
                          answer.headers['Strict-Transport-Security'])
@@ -91,17 +91,17 @@ class TestBehindNginx(TestCase):
                          shown['links'][0]['href'])
 
         address = f'/v3/messages/{message.id}'
-        self.assertEqual(200, self.ask(address)[0].status)
-        self.assertEqual(204, self.ask(address, 'DELETE')[0].status)
-        self.assertError(404, self.ask(address))
+        self.assertEqual(200, self.request(address)[0].status)
+        self.assertEqual(204, self.request(address, 'DELETE')[0].status)
+        self.assertError(404, self.request(address))
 
     def test_the_access_log_has_the_request_id_and_no_query(self):
-        answer, _content = self.ask(f'/v3/messages?marker={uuid.uuid4()}')
+        answer, _content = self.request(f'/v3/messages?marker={uuid.uuid4()}')
         self.assertEqual(200, answer.status)
         request_id = answer.headers['X-OpenStack-Request-Id']
-        self.assertEqual(414, self.ask(
+        self.assertEqual(414, self.request(
             f'/v3/{self.project}?{"x" * 14000}')[0].status)
-        self.assertError(413, self.ask(
+        self.assertError(413, self.request(
             f'/v3/{self.project}/messages?a=b', method='POST',
             body=b'x' * 2 * 1024 * 1024))
         # It is written after the answer.
@@ -117,47 +117,47 @@ class TestBehindNginx(TestCase):
         self.assertNotIn('.error', log)
 
     def test_a_long_token_is_no_problem(self):
-        self.assertEqual(200, self.ask(
+        self.assertEqual(200, self.request(
             **{'X-Auth-Token': 'x' * 8192})[0].status)
-        self.assertEqual(200, self.ask(
+        self.assertEqual(200, self.request(
             **{'X-Auth-Token': 'x' * 12000, 'X-Service-Token': 'x' * 12000,
                'X-More': 'x' * 12000})[0].status)
 
     def test_headers_that_are_too_long_are_refused(self):
-        self.assertError(431, self.ask(**{'X-Auth-Token': 'x' * 14000}))
-        self.assertError(431, self.ask(**{
+        self.assertError(431, self.request(**{'X-Auth-Token': 'x' * 14000}))
+        self.assertError(431, self.request(**{
             f'X-{number}': 'x' * 8192 for number in range(6)}))
-        self.assertError(414, self.ask(f'/v3/messages?{"x" * 14000}'))
+        self.assertError(414, self.request(f'/v3/messages?{"x" * 14000}'))
         with self.front.connect() as sock:
             # It is refused before it is sent.
             with contextlib.suppress(OSError):
                 sock.sendall(b'GET / HTTP/1.1\r\nX: ' + b'x' * 65536)
-        self.assertEqual(200, self.ask()[0].status)
+        self.assertEqual(200, self.request()[0].status)
 
     def test_many_small_headers_do_no_harm(self):
         # They grow on their way to uWSGI, beyond what it takes.
-        answer = self.ask(**{f'X-{number}': '' for number in range(95)})
+        answer = self.request(**{f'X-{number}': '' for number in range(95)})
         self.assertEqual(200, answer[0].status)
         with self.front.connect() as sock:
             sock.sendall(b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n' +
                          b'a:\r\n' * 11000 + b'\r\n')
             self.assertRegex(sock.makefile('rb').readline(), b' (4|503)')
-        self.assertEqual(200, self.ask()[0].status)
+        self.assertEqual(200, self.request()[0].status)
 
     def test_a_body_that_is_too_large_is_refused(self):
-        self.assertError(413, self.ask(
+        self.assertError(413, self.request(
             method='POST', body=b'x' * 2 * 1024 * 1024))
 
         def chunks():
             for _ in range(32):
                 yield b'x' * 64 * 1024
 
-        self.assertError(413, self.ask(method='POST', body=chunks()))
+        self.assertError(413, self.request(method='POST', body=chunks()))
 
     def test_figures_are_not_for_everybody(self):
         for address in ('/metrics', '/metrics/', '/metrics?x', '//metrics',
                         '/%6detrics', '/v3/../metrics', '/metrics/x'):
-            self.assertError(404, self.ask(address))
+            self.assertError(404, self.request(address))
 
     def test_slow_clients_keep_nobody_busy(self):
         message = http_client.record(self.service, self.project)
@@ -168,17 +168,17 @@ class TestBehindNginx(TestCase):
                 f'DELETE /v3/messages/{message.id} HTTP/1.1\r\n'
                 f'Host: {deployment.NAME}\r\nContent-Length: 9\r\n\r\nslow'
                 .encode())
-        self.assertEqual(200, self.ask()[0].status)
+        self.assertEqual(200, self.request()[0].status)
         # None of them was taken for complete.
         self.assertEqual(
-            200, self.ask(f'/v3/messages/{message.id}')[0].status)
+            200, self.request(f'/v3/messages/{message.id}')[0].status)
 
     def test_odd_requests_are_answered(self):
         for address, status in (('/v3/messages/%ff', 400),
                                 ('/v3/messages/%00', 400),
                                 ('/nothing', 404)):
-            self.assertError(status, self.ask(address))
-        self.assertError(405, self.ask(method='BREW'))
+            self.assertError(status, self.request(address))
+        self.assertError(405, self.request(method='BREW'))
         self.assertNotIn('Traceback', self.server.log())
 
 
@@ -194,7 +194,7 @@ class TestWhatIsBelieved(TestCase):
         self.front = self.nginx(server.socket)
 
     def environ(self, **headers):
-        answer, content = self.front.ask('/some/path?a=b', headers={
+        answer, content = self.front.request('/some/path?a=b', headers={
             name.replace('_', '-'): value for name, value in headers.items()})
         self.assertEqual(200, answer.status)
         return json.loads(content)
@@ -224,7 +224,7 @@ class TestWhatIsBelieved(TestCase):
         self.assertEqual(plain, spoofed)
 
     def test_what_a_client_says_with_underscores_is_dropped(self):
-        environ = self.front.ask('/', headers={
+        environ = self.front.request('/', headers={
             'X_Forwarded_Host': 'evil.example.org'})[1].decode()
         self.assertNotIn('evil', environ)
 
@@ -248,7 +248,7 @@ class TestFiles(TestCase):
         status, output = front.check()
         self.assertEqual(0, status, output)
         for expected in (503, 503, 429):
-            asked = front.ask('/')
+            asked = front.request('/')
             self.assertError(expected, asked)
             self.assertEqual(expected == 503,
                              'Retry-After' in asked[0].headers)
@@ -257,7 +257,7 @@ class TestFiles(TestCase):
         server = self.uwsgi()
         self.assertTrue(os.path.exists(server.socket))
         # A process that was born a moment ago would not hear the signal.
-        self.assertEqual(200, self.nginx(server.socket).ask(
+        self.assertEqual(200, self.nginx(server.socket).request(
             '/v3/messages')[0].status)
         self.assertEqual(0, server.end(signal.SIGTERM))
         self.assertFalse(os.path.exists(server.socket))
@@ -268,19 +268,19 @@ class TestFiles(TestCase):
             'max-requests-delta = 2000': 'min-worker-lifetime = 1'})
         front = self.nginx(server.socket)
 
-        def ask(_number):
-            return front.ask('/v3/messages')[0].status
+        def get_status(_number):
+            return front.request('/v3/messages')[0].status
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             for _ in range(20):
-                self.assertEqual({200}, set(pool.map(ask, range(100))))
+                self.assertEqual({200}, set(pool.map(get_status, range(100))))
                 if 'Respawned uWSGI worker' in server.log():
                     break
             self.assertIn('Respawned uWSGI worker', server.log())
-            self.assertEqual({200}, set(pool.map(ask, range(100))))
+            self.assertEqual({200}, set(pool.map(get_status, range(100))))
 
     def test_without_uwsgi_it_is_not_available_for_now(self):
-        asked = self.nginx(self.home / 'nobody.socket').ask('/v3/messages')
+        asked = self.nginx(self.home / 'nobody.socket').request('/v3/messages')
         self.assertError(503, asked)
         self.assertEqual(['10'], asked[0].headers.get_all('Retry-After'))
 
@@ -290,7 +290,7 @@ class TestFiles(TestCase):
             listener.bind(path)
             listener.listen()
             asked = self.nginx(path, {
-                'uwsgi_read_timeout 120s;': 'uwsgi_read_timeout 1s;'}).ask(
+                'uwsgi_read_timeout 120s;': 'uwsgi_read_timeout 1s;'}).request(
                     '/v3/messages')
         self.assertError(503, asked)
         self.assertEqual('10', asked[0].headers['Retry-After'])
@@ -298,14 +298,14 @@ class TestFiles(TestCase):
     def test_a_reload_reads_the_configuration_again(self):
         server = self.uwsgi()
         front = self.nginx(server.socket)
-        headers = http_client.headers_of('a-project', 'reader')
+        headers = http_client.build_headers('a-project', 'reader')
         for number in range(2):
             http_client.record(self.service, 'a-project')
         self.config_file(api={**base.EXPOSED,
                               'max_limit': 1})
         server.reload()
 
-        answer, content = front.ask('/v3/messages', headers=headers)
+        answer, content = front.request('/v3/messages', headers=headers)
         self.assertEqual(200, answer.status)
         self.assertEqual(1, len(json.loads(content)['messages']))
         # One that is broken ends it, for systemd to see.

@@ -79,7 +79,7 @@ class Front(servers.Process):
     def connect(self):
         return socket.create_connection(('127.0.0.1', self.port), 60)
 
-    def ask(self, address, method='GET', headers=None, body=None):
+    def request(self, address, method='GET', headers=None, body=None):
         """One request; returns (answer, body in bytes)."""
         connection = http.client.HTTPConnection('127.0.0.1', self.port,
                                                 timeout=60)
@@ -127,13 +127,13 @@ class TestPaths(base.TestCase):
         super().setUp()
         self.front = servers.require(echoes).front
 
-    def ask(self, address, method='GET', **headers):
-        answer, content = self.front.ask(address, method, headers)
+    def request(self, address, method='GET', **headers):
+        answer, content = self.front.request(address, method, headers)
         self.assertEqual(200, answer.status, content)
         return {} if method == 'HEAD' else json.loads(content)
 
     def assertGoes(self, who, address, to):
-        asked = self.ask(address)
+        asked = self.request(address)
         self.assertEqual((who, to), (asked['who'], asked['REQUEST_URI']),
                          address)
 
@@ -165,7 +165,7 @@ class TestPaths(base.TestCase):
                      '/v3/x%2f..%2fmessages', '/v3/messages%0a',
                      '/v3/messages/%2e', '/v3/messages/1/..',
                      'http://elsewhere.example.org/v3/messages'):
-            asked = self.ask(path)
+            asked = self.request(path)
             self.assertEqual(
                 ('usermsg', '/volume/v3/messages'),
                 (asked['who'], asked['PATH_INFO'].rstrip('/')), path)
@@ -176,7 +176,7 @@ class TestPaths(base.TestCase):
                          ('a%0d%0aX-Roles:%20admin%0d%0a%0d%0ab', None),
                          ('%e2%82%ac', None), ('%22%27%5c', None),
                          ('$uri$1', '$uri$1')):
-            asked = self.ask(f'/v3/messages/{sent}')
+            asked = self.request(f'/v3/messages/{sent}')
             self.assertEqual('usermsg', asked['who'])
             self.assertEqual('', asked['QUERY_STRING'])
             self.assertNotIn('HTTP_X_ROLES', asked)
@@ -209,20 +209,20 @@ class TestPaths(base.TestCase):
     def test_nobody_asks_usermsg_past_the_paths_of_messages(self):
         for path in ('/.usermsg/volume/v3/messages', '/.usermsg/v3/messages',
                      '/%2eusermsg/metrics', '/x/../.usermsg/'):
-            self.assertEqual(404, self.front.ask(path)[0].status)
+            self.assertEqual(404, self.front.request(path)[0].status)
 
     def test_methods(self):
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
                        'OPTIONS'):
             for path, who in (('/v3/messages', 'usermsg'),
                               ('/v3/volumes', 'service')):
-                asked = self.ask(path, method)
+                asked = self.request(path, method)
                 if method != 'HEAD':
                     self.assertEqual((who, method),
                                      (asked['who'], asked['REQUEST_METHOD']))
 
     def test_headers(self):
-        asked = self.ask('/v3/messages', **{
+        asked = self.request('/v3/messages', **{
             'Host': 'evil.example.org', 'X-Forwarded-Host': 'evil',
             'X-Forwarded-For': '192.0.2.66', 'X-Forwarded-Proto': 'gopher',
             'X-Forwarded-Port': '7', 'X-Forwarded-Prefix': '/evil',
@@ -245,7 +245,7 @@ class TestPaths(base.TestCase):
                 ('X_OPENSTACK_MANILA_API_VERSION', '2.37')):
             self.assertEqual(value, asked.get(f'HTTP_{name}'), name)
         # The service gets what it always got.
-        self.assertEqual('evil', self.ask('/v3/volumes', **{
+        self.assertEqual('evil', self.request('/v3/volumes', **{
             'X-Forwarded-Host': 'evil'})['HTTP_X_FORWARDED_HOST'])
 
 
@@ -269,11 +269,11 @@ class TestUsermsg(base.TestCase):
                 f'proxy_ssl_trusted_certificate {tls.path("crt")};'})
         self.addCleanup(front.stop)
         message = http_client.record(service, PROJECT)
-        headers = {**http_client.headers_of(PROJECT, 'member'),
+        headers = {**http_client.build_headers(PROJECT, 'member'),
                    'OpenStack-API-Version': 'volume 3.5'}
 
-        answer, content = front.ask(f'/v3/{PROJECT}/messages.json?limit=1',
-                                    headers=headers)
+        answer, content = front.request(f'/v3/{PROJECT}/messages.json?limit=1',
+                                        headers=headers)
         self.assertEqual(200, answer.status, content)
         self.assertEqual('volume 3.5',
                          answer.headers['OpenStack-API-Version'])
@@ -290,17 +290,17 @@ class TestUsermsg(base.TestCase):
         self.assertTrue(address.startswith(f'/v3/{PROJECT}/messages?'))
         self.assertEqual(
             {'messages': []},
-            json.loads(front.ask(address, headers=headers)[1]))
-        self.assertEqual(204, front.ask(f'/volume{path}', 'DELETE',
-                                        headers)[0].status)
-        answer, content = front.ask(path, headers=headers)
+            json.loads(front.request(address, headers=headers)[1]))
+        self.assertEqual(204, front.request(f'/volume{path}', 'DELETE',
+                                            headers)[0].status)
+        answer, content = front.request(path, headers=headers)
         self.assertEqual(404, answer.status)
         self.assertEqual(['itemNotFound'], list(json.loads(content)))
 
         api = message_api.API(service)
         shared = api.create(None, 'SHARE_SHARE_001_002', PROJECT)
         for path in ('/v2/messages', f'/share/v2/{PROJECT}/messages/'):
-            answer, content = front.ask(path, headers={
+            answer, content = front.request(path, headers={
                 **headers, 'X-OpenStack-Manila-API-Version': '2.37'})
             self.assertEqual(200, answer.status, content)
             [shown] = json.loads(content)['messages']
@@ -310,13 +310,13 @@ class TestUsermsg(base.TestCase):
         # Without usermsg the rest goes on.
         uwsgi.stop()
         tls.stop()
-        answer, content = front.ask('/v3/messages', headers=headers)
+        answer, content = front.request('/v3/messages', headers=headers)
         self.assertEqual((503, '10', 'application/json'),
                          (answer.status, answer.headers['Retry-After'],
                           answer.headers['Content-Type']))
         self.assertEqual(503, json.loads(content)['serviceUnavailable'][
             'code'])
-        self.assertEqual(200, front.ask('/v3/volumes')[0].status)
+        self.assertEqual(200, front.request('/v3/volumes')[0].status)
 
     def test_a_usermsg_that_is_not_what_it_says_is_asked_nothing(self):
         deployed = servers.require(deployment.shared)
@@ -330,4 +330,4 @@ class TestUsermsg(base.TestCase):
             f'proxy_ssl_name {deployment.NAME};':
                 'proxy_ssl_name another.example.org;'})
         self.addCleanup(front.stop)
-        self.assertEqual(503, front.ask('/v3/messages')[0].status)
+        self.assertEqual(503, front.request('/v3/messages')[0].status)

@@ -31,7 +31,7 @@ WITHOUT_TOKEN = ((401, '/v3/messages', JSON, MESSAGES),
                  (404, '/nothing', JSON, b' ' * LIMIT),
                  (405, '/v3/', JSON, b' ' * LIMIT))
 
-READER = {**JSON, **http_client.headers_of('red', 'reader')}
+READER = {**JSON, **http_client.build_headers('red', 'reader')}
 
 AS_READER = ((403, '/v3/messages', READER, MESSAGES),
              (403, '/v3/messages', READER, b' ' * LIMIT),
@@ -65,11 +65,12 @@ class Claims:
         self.addCleanup(front.stop)
         return front
 
-    def assert_refused(self, front, cases):
+    def assert_rejected(self, front, cases):
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             for status, path, headers, body in cases:
                 statuses = collections.Counter(pool.map(
-                    lambda _: front.ask(path, 'POST', headers, body)[0].status,
+                    lambda _: front.request(
+                        path, 'POST', headers, body)[0].status,
                     range(ROUNDS)))
                 self.assertEqual({status: ROUNDS}, statuses,
                                  (path, headers, len(body)))
@@ -80,23 +81,23 @@ class Claims:
     def test_a_client_without_a_token_learns_it(self):
         front = self.front(**{**http_client.KEYSTONE, 'api': {
             'auth_strategy': 'keystone', 'trust_host_header': 'true'}})
-        self.assert_refused(front, WITHOUT_TOKEN)
+        self.assert_rejected(front, WITHOUT_TOKEN)
 
     def test_a_reader_learns_that_it_may_not_record(self):
-        self.assert_refused(
+        self.assert_rejected(
             self.front(api=base.EXPOSED), AS_READER)
 
     def test_small_limit_of_the_service_is_named(self):
         front = self.front(
             api={**base.EXPOSED, 'max_request_body_size': 16384})
-        self.assert_refused(front, (
+        self.assert_rejected(front, (
             (413, '/v3/messages', JSON, b' ' * LIMIT),))
 
     def test_the_limit_of_the_service_is_below_that_of_nginx(self):
         front = self.front(
             {'client_max_body_size 1m;': 'client_max_body_size 9m;'},
             api=base.EXPOSED)
-        self.assert_refused(front, (
+        self.assert_rejected(front, (
             (413, '/v3/messages', JSON, b' ' * (LIMIT + 1)),
             (413, '/v3/messages', JSON, b' ' * 8 * LIMIT)))
 

@@ -23,7 +23,7 @@ class TestServing(base.TestCase):
         self.server = uwsgi.start(str(self.home / 'usermsg.conf'))
         self.addCleanup(self.server.stop)
 
-    def ask(self, address, method='GET', body=None, headers=None):
+    def request(self, address, method='GET', body=None, headers=None):
         connection = http.client.HTTPConnection(
             '127.0.0.1', self.server.port, timeout=30)
         self.addCleanup(connection.close)
@@ -37,16 +37,16 @@ class TestServing(base.TestCase):
                     for _ in range(8)]
         addresses = [f'/v3/messages/{message.id}' for message in messages]
 
-        def ask(address, method):
-            return self.ask(address, method)[0].status
+        def get_status(address, method):
+            return self.request(address, method)[0].status
 
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             self.assertEqual([200] * 32, list(pool.map(
-                ask, addresses * 4, ['GET'] * 32)))
+                get_status, addresses * 4, ['GET'] * 32)))
             # Of the two that delete each message at once one is late.
             self.assertEqual([204] * 8 + [404] * 8, sorted(pool.map(
-                ask, addresses * 2, ['DELETE'] * 16)))
-        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+                get_status, addresses * 2, ['DELETE'] * 16)))
+        self.assertEqual({'messages': []}, self.request('/v3/messages')[1])
 
         self.assert_odd_requests_are_answered()
         self.assertNotIn('Traceback', self.server.log())
@@ -60,15 +60,15 @@ class TestServing(base.TestCase):
                 ('/v3//messages', 'GET', 400),
                 ('/v3/messages', 'BREW', 405),
                 ('/v3/messages', 'OPTIONS', 405)):
-            answer, content = self.ask(address, method)
+            answer, content = self.request(address, method)
             self.assertEqual(status, answer.status, address)
             self.assertEqual('application/json',
                              answer.headers['Content-Type'])
             self.assertEqual(status >= 400, 'errors' in content)
-        answer, _content = self.ask('/v3/messages', 'HEAD')
+        answer, _content = self.request('/v3/messages', 'HEAD')
         self.assertEqual(405, answer.status)
-        answer, content = self.ask('/v3/messages', body=b'{"limit": 0}',
-                                   headers={'Content-Type': 'text/plain'})
+        answer, content = self.request('/v3/messages', body=b'{"limit": 0}',
+                                       headers={'Content-Type': 'text/plain'})
         self.assertEqual({'messages': []}, content)
         with socket.create_connection(
                 ('127.0.0.1', self.server.port), 30) as sock:
@@ -99,7 +99,7 @@ class TestServing(base.TestCase):
             self.assertLess(time.monotonic(), end, self.server.log())
             time.sleep(0.05)
         self.assertEqual([], samples.stored(self.service.db))
-        self.assertEqual({'messages': []}, self.ask('/v3/messages')[1])
+        self.assertEqual({'messages': []}, self.request('/v3/messages')[1])
         self.assertNotIn('Traceback', self.server.log())
 
 

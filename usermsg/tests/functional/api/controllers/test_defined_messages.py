@@ -5,7 +5,7 @@ from usermsg.api import app
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 
-READER = http_client.headers_of('red', 'reader')
+READER = http_client.build_headers('red', 'reader')
 
 
 class TestPages(base.TestCase):
@@ -19,7 +19,7 @@ class TestPages(base.TestCase):
         """All entries, and how many each page had."""
         found, sizes = [], []
         while address:
-            answer = http_client.ask(self.app, address, headers=headers)
+            answer = http_client.request(self.app, address, headers=headers)
             self.assertEqual(200, answer.status_int, answer.text)
             found += answer.json['defined_messages']
             sizes.append(len(answer.json['defined_messages']))
@@ -89,9 +89,10 @@ class TestPages(base.TestCase):
                         '/v3/defined-messages/VOLUME_000003'):
             for language in ('en', 'de'):
                 headers = {**READER, 'Accept-Language': language}
-                answer = http_client.ask(self.app, address, headers=headers)
+                answer = http_client.request(
+                    self.app, address, headers=headers)
                 kept[answer.headers['ETag']] = address
-                again = http_client.ask(self.app, address, headers={
+                again = http_client.request(self.app, address, headers={
                     **headers, 'If-None-Match': answer.headers['ETag']})
                 self.assertEqual((304, b''), (again.status_int, again.body))
         # The two lists differ in their link only.

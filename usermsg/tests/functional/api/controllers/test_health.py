@@ -15,8 +15,8 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import servers
 
-ADMIN = http_client.headers_of('ops', 'admin')
-READER = http_client.headers_of('red', 'reader')
+ADMIN = http_client.build_headers('ops', 'admin')
+READER = http_client.build_headers('red', 'reader')
 
 #: Seconds; less than what any driver waits for.
 SOON = 20
@@ -29,7 +29,7 @@ class HealthTestCase(base.TestCase):
         self.app = app.make_app(self.service)
 
     def ask(self, headers=READER, method='GET'):
-        return http_client.ask(self.app, '/healthcheck', method, headers)
+        return http_client.request(self.app, '/healthcheck', method, headers)
 
     def detail(self):
         answer = self.ask(ADMIN)
@@ -70,7 +70,8 @@ class TestHealth(HealthTestCase):
             'policy.yaml', '"healthcheck:detail": "role:reader"\n')})
         self.assertIn('checks', self.ask(READER).json)
         self.assertNotIn(
-            'checks', self.ask(http_client.headers_of('red', 'strange')).json)
+            'checks',
+            self.ask(http_client.build_headers('red', 'strange')).json)
 
     def test_a_database_that_cannot_be_opened(self):
         url = f'sqlite:///{self.home}/secret/usermsg.sqlite'

@@ -15,8 +15,8 @@ import yaml
 from usermsg.tests import base
 from usermsg.tests.fixtures import environments
 from usermsg.tests.fixtures import http_client
-from usermsg.tests.fixtures import identified
 from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import keystone_case
 
 _PAGE = base.ROOT.joinpath(
     'doc/source/user/existing-clients.rst')
@@ -124,7 +124,7 @@ def _service():
     """Start usermsg; register its facades under all service types."""
     identity = keystone.shared()
     # Its port isn't known before it is started.
-    service = identified.Service(identity, {'trust_host_header': 'true'})
+    service = keystone_case.Service(identity, {'trust_host_header': 'true'})
     atexit.register(service.stop)
     for service_type, name, path in (
             ('block-storage', 'cinder', 'volume/v3'),

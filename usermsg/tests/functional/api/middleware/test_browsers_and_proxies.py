@@ -14,7 +14,7 @@ from usermsg import exception
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 
-READER = http_client.headers_of('red', 'member', 'reader')
+READER = http_client.build_headers('red', 'member', 'reader')
 DASHBOARD = 'https://dashboard.example.org'
 
 
@@ -25,8 +25,9 @@ class ServiceTestCase(base.TestCase):
         http_client.record(self.service, 'red')
         self.app = app.make_app(self.service)
 
-    def ask(self, address='/v3/messages', method='GET', body=b'', **headers):
-        return http_client.ask(self.app, address, method, {**READER, **{
+    def request(self, address='/v3/messages', method='GET', body=b'',
+                **headers):
+        return http_client.request(self.app, address, method, {**READER, **{
             name.replace('_', '-'): value
             for name, value in headers.items()}}, body)
 
@@ -34,19 +35,19 @@ class ServiceTestCase(base.TestCase):
 class TestBrowsers(ServiceTestCase):
 
     def preflight(self, **headers):
-        return self.ask(method='OPTIONS', **{
+        return self.request(method='OPTIONS', **{
             'Origin': DASHBOARD, 'Access_Control_Request_Method': 'GET',
             **headers})
 
     def test_without_the_option_no_page_may_ask(self):
         self.serve()
-        for answer in (self.preflight(), self.ask(Origin=DASHBOARD)):
+        for answer in (self.preflight(), self.request(Origin=DASHBOARD)):
             self.assertNotIn('Access-Control-Allow-Origin', answer.headers)
         self.assertEqual(405, self.preflight().status_int)
 
     def test_a_page_that_is_named_may_ask(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        answer = self.ask(Origin=DASHBOARD)
+        answer = self.request(Origin=DASHBOARD)
         self.assertEqual(1, len(answer.json['messages']))
         self.assertEqual(DASHBOARD,
                          answer.headers['Access-Control-Allow-Origin'])
@@ -70,7 +71,7 @@ class TestBrowsers(ServiceTestCase):
 
     def test_errors_can_be_read_there_too(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        answer = self.ask('/v3/messages/x', Origin=DASHBOARD)
+        answer = self.request('/v3/messages/x', Origin=DASHBOARD)
         self.assertEqual(404, answer.status_int)
         self.assertEqual(DASHBOARD,
                          answer.headers['Access-Control-Allow-Origin'])
@@ -80,7 +81,7 @@ class TestBrowsers(ServiceTestCase):
         for origin in ('https://evil.example.org', DASHBOARD + '.evil', 'null',
                        DASHBOARD.upper(), '\xff', ''):
             for answer in (self.preflight(Origin=origin),
-                           self.ask(Origin=origin)):
+                           self.request(Origin=origin)):
                 self.assertEqual(200, answer.status_int)
                 self.assertNotIn('Access-Control-Allow-Origin',
                                  answer.headers)
@@ -99,7 +100,7 @@ class TestBrowsers(ServiceTestCase):
                          'expose_headers': 'X-Other'})
         self.assertNotIn('Access-Control-Allow-Origin',
                          self.preflight().headers)
-        self.assertEqual('X-Other', self.ask(Origin=DASHBOARD).headers[
+        self.assertEqual('X-Other', self.request(Origin=DASHBOARD).headers[
             'Access-Control-Expose-Headers'])
 
     def test_what_is_no_origin_is_named(self):
@@ -138,7 +139,7 @@ class TestProxies(ServiceTestCase):
                  'X_Forwarded_For': '192.0.2.1'}
 
     def link(self, **headers):
-        answer = self.ask('/v3/', **headers)
+        answer = self.request('/v3/', **headers)
         self.assertEqual(200, answer.status_int)
         return answer.json['version']['links'][0]['href']
 
@@ -207,14 +208,14 @@ class TestProxies(ServiceTestCase):
                     ('/v3/messages', {
                         'method': 'POST', 'body': body,
                         'Content_Type': 'application/json'})):
-                answer = self.ask(path, **more, Host=host)
+                answer = self.request(path, **more, Host=host)
                 self.assertEqual(400, answer.status_int, (path, host))
                 self.assertIn('Host: ', answer.text)
                 self.assertNotIn('evil', answer.text)
             # A load balancer may send none.
             self.assertEqual(
-                200, self.ask('/healthcheck', Host=host).status_int)
-        self.assertEqual(1, len(self.ask('/v3/messages').json['messages']))
+                200, self.request('/healthcheck', Host=host).status_int)
+        self.assertEqual(1, len(self.request('/v3/messages').json['messages']))
 
     def test_host_header_is_ignored_with_a_public_endpoint(self):
         self.serve(api={'auth_strategy': 'noauth',
@@ -265,18 +266,18 @@ class TestHeaders(ServiceTestCase):
                                 ('/v3/messages?limit=0', 'GET'),
                                 ('/%ff', 'GET'), ('/v3', 'BREW'),
                                 ('/healthcheck', 'GET')):
-            self.assert_complete(self.ask(address, method))
+            self.assert_complete(self.request(address, method))
 
     def test_so_has_a_failure(self):
         self.serve()
         self.service.db.reader = None
-        answer = self.ask()
+        answer = self.request()
         self.assertEqual(500, answer.status_int)
         self.assert_complete(answer)
 
     def test_so_has_a_refusal_for_want_of_a_token(self):
         self.app = app.make_app(self.runtime(**http_client.KEYSTONE))
-        answer = self.ask()
+        answer = self.request()
         self.assertEqual(401, answer.status_int)
         self.assert_complete(answer)
 

@@ -26,20 +26,20 @@ class TestTokens(base.TestCase):
         self.blue = http_client.record(runtime, 'blue')
         self.app = app.make_app(runtime)
 
-    def ask(self, address='/v3/messages', token=None, method='GET',
-            **headers):
+    def request(self, address='/v3/messages', token=None, method='GET',
+                **headers):
         headers = {name.replace('_', '-'): value
                    for name, value in headers.items()}
         if token is not None:
             headers['X-Auth-Token'] = token
-        return http_client.ask(self.app, address, method, headers)
+        return http_client.request(self.app, address, method, headers)
 
     def listed(self, **request):
-        answer = self.ask(**request)
+        answer = self.request(**request)
         self.assertEqual(200, answer.status_int)
         return [message['id'] for message in answer.json['messages']]
 
-    def assert_refused(self, answer):
+    def assert_unauthorized(self, answer):
         self.assertEqual(401, answer.status_int)
         self.assertEqual('application/json', answer.content_type)
         self.assertEqual('user-message.unauthorized',
@@ -52,33 +52,33 @@ class TestTokens(base.TestCase):
                          answer.json['errors'][0]['request_id'])
 
     def test_without_a_token_nothing_is_shown(self):
-        self.assert_refused(self.ask())
-        self.assert_refused(self.ask(f'/v3/messages/{self.red.id}'))
-        self.assert_refused(self.ask('/v3/red/messages'))
+        self.assert_unauthorized(self.request())
+        self.assert_unauthorized(self.request(f'/v3/messages/{self.red.id}'))
+        self.assert_unauthorized(self.request('/v3/red/messages'))
 
     def test_without_a_token_nothing_is_deleted(self):
-        self.assert_refused(
-            self.ask(f'/v3/messages/{self.red.id}', method='DELETE'))
+        self.assert_unauthorized(
+            self.request(f'/v3/messages/{self.red.id}', method='DELETE'))
         self.assertEqual([self.red.id], self.listed(token='red'))
 
     def test_a_bad_token_is_as_good_as_none(self):
         for token in ('nonsense', '', ' ', 'x' * 10_000):
-            self.assert_refused(self.ask(token=token))
+            self.assert_unauthorized(self.request(token=token))
 
     def test_a_token_for_another_service_only_is_no_token(self):
-        self.assert_refused(self.ask(X_Service_Token='red'))
+        self.assert_unauthorized(self.request(X_Service_Token='red'))
 
     def test_discovery_needs_no_token(self):
         for address in ('/', '/v3', '/v3/'):
-            self.assertEqual(200, self.ask(address).status_int)
+            self.assertEqual(200, self.request(address).status_int)
 
     def test_discovery_minds_no_bad_token(self):
         for address in ('/', '/v3', '/v3/'):
-            answer = self.ask(address, token='nonsense')
+            answer = self.request(address, token='nonsense')
             self.assertEqual(200, answer.status_int)
 
     def test_an_unknown_address_is_unknown_without_a_token(self):
-        self.assertEqual(404, self.ask('/nothing').status_int)
+        self.assertEqual(404, self.request('/nothing').status_int)
 
     def test_each_token_shows_its_own_project(self):
         self.assertEqual([self.red.id], self.listed(token='red'))
@@ -88,11 +88,11 @@ class TestTokens(base.TestCase):
         for address in (f'/v3/messages/{self.red.id}', '/v3/red/messages',
                         f'/v3/red/messages/{self.red.id}',
                         f'/v3/blue/messages/{self.red.id}'):
-            answer = self.ask(address, token='blue')
+            answer = self.request(address, token='blue')
             self.assertEqual(404, answer.status_int, address)
 
     def test_headers_make_no_identity(self):
-        self.assert_refused(self.ask(
+        self.assert_unauthorized(self.request(
             X_Identity_Status='Confirmed', X_Project_Id='red',
             X_User_Id='somebody', X_Roles='admin'))
 
@@ -105,19 +105,21 @@ class TestTokens(base.TestCase):
 
     def test_headers_give_no_role(self):
         for header in ('X_Roles', 'X_Role', 'X_Service_Roles'):
-            answer = self.ask('/v3/messages?all_projects=true', token='blue',
-                              **{header: 'admin', 'X_Is_Admin': 'True',
-                                 'X_Is_Admin_Project': 'True'})
+            answer = self.request(
+                '/v3/messages?all_projects=true', token='blue',
+                **{header: 'admin', 'X_Is_Admin': 'True',
+                   'X_Is_Admin_Project': 'True'})
             self.assertEqual(403, answer.status_int, header)
 
     def test_headers_save_no_bad_token(self):
-        self.assert_refused(self.ask(
+        self.assert_unauthorized(self.request(
             token='nonsense', X_Identity_Status='Confirmed',
             X_Project_Id='red', X_Roles='admin'))
 
     def test_headers_widen_no_scope(self):
-        answer = self.ask('/v3/messages?all_projects=true', token='blue',
-                          OpenStack_System_Scope='all', X_Domain_Id='default')
+        answer = self.request(
+            '/v3/messages?all_projects=true', token='blue',
+            OpenStack_System_Scope='all', X_Domain_Id='default')
         self.assertEqual(403, answer.status_int)
 
     def test_an_expired_token_is_refused(self):
@@ -126,7 +128,7 @@ class TestTokens(base.TestCase):
         self.keystone.add_token_data(
             'old', expires=past, user_id='somebody', project_id='red',
             role_list=['reader'])
-        self.assert_refused(self.ask(token='old'))
+        self.assert_unauthorized(self.request(token='old'))
 
     def test_an_admins_token_reads_everything_when_asked(self):
         self.keystone.add_token_data(
@@ -142,7 +144,7 @@ class TestTokens(base.TestCase):
         token = tokens.V3Token(user_id='somebody')
         token.add_role(name='reader')
         self.keystone.add_token(token, 'unscoped')
-        self.assertEqual(403, self.ask(token='unscoped').status_int)
+        self.assertEqual(403, self.request(token='unscoped').status_int)
 
     def test_a_project_that_is_called_none_is_not_the_missing_one(self):
         for name, scope in (('unscoped', {}),
@@ -150,7 +152,7 @@ class TestTokens(base.TestCase):
             token = tokens.V3Token(user_id='somebody', **scope)
             token.add_role(name='reader')
             self.keystone.add_token(token, name)
-            answer = self.ask('/v3/None/messages', token=name)
+            answer = self.request('/v3/None/messages', token=name)
             self.assertEqual(403, answer.status_int)
 
 

@@ -5,12 +5,12 @@ import time
 import uuid
 
 from usermsg.api import errors
-from usermsg.tests.fixtures import identified
 from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import keystone_case
 from usermsg.tests.fixtures import servers
 
 
-class TestKeystoneAway(identified.TestCase):
+class TestKeystoneAway(keystone_case.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -20,69 +20,69 @@ class TestKeystoneAway(identified.TestCase):
         application = self.application(auth_url=self.nowhere)
         for address in ('/v3/messages', f'/v3/messages/{uuid.uuid4()}',
                         '/v3/red/messages', '/v3/defined-messages'):
-            self.assert_unavailable(self.ask(application, 'any', address))
+            self.assert_unavailable(self.request(application, 'any', address))
         self.assert_unavailable(
-            self.ask(application, 'any', method='POST'))
+            self.request(application, 'any', method='POST'))
         # With a service's it is the same.
         self.assert_unavailable(
-            self.ask(application, 'any', service_token='other'))
+            self.request(application, 'any', service_token='other'))
 
     def test_without_keystone_facades_say_so_in_their_way(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/volume/v3/messages', '/share/v2/messages'):
-            answer = self.ask(application, 'any', address)
+            answer = self.request(application, 'any', address)
             self.assertEqual(503, answer.status_int)
             self.assertEqual(str(errors.RETRY_AFTER),
                              answer.headers['Retry-After'])
             self.assertEqual(503, answer.json['serviceUnavailable']['code'])
         for address in ('/volume/v3/', '/share/v2/'):
             self.assertEqual(
-                200, self.ask(application, 'any', address).status_int)
+                200, self.request(application, 'any', address).status_int)
 
     def test_without_keystone_the_rest_works(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/', '/v3', '/v3/', '/healthcheck'):
             for token in (None, 'any'):
-                answer = self.ask(application, token, address)
+                answer = self.request(application, token, address)
                 self.assertEqual(200, answer.status_int)
         # Who sees the details isn't known.
         self.assertEqual({'status'}, set(answer.json))
-        self.assertEqual(404, self.ask(
+        self.assertEqual(404, self.request(
             application, 'any', '/nothing').status_int)
         # Nor need Keystone be asked about these.
         for token in (None, '', 'x' * 10_000):
-            answer = self.ask(application, token)
+            answer = self.request(application, token)
             self.assert_error(401, 'unauthorized', answer)
 
     def test_an_account_that_keystone_refuses_is_no_fault_of_users(self):
         for wrong in ({'password': 'wrong'}, {'username': 'nobody'}):
             application = self.application(**wrong)
-            self.assert_unavailable(self.ask(application, self.token()))
+            self.assert_unavailable(self.request(application, self.token()))
 
     def test_an_account_without_the_right_to_ask_is_no_fault_of_users(self):
         name = self.user('services', ['member'])
         application = self.application(
             username=name, project_name='services',
             password=self.identity.user(name))
-        self.assert_unavailable(self.ask(application, self.token()))
+        self.assert_unavailable(self.request(application, self.token()))
 
     def test_a_keystone_that_is_not_in_the_catalogue(self):
         application = self.application(region_name='Elsewhere')
-        self.assert_unavailable(self.ask(application, self.token()))
+        self.assert_unavailable(self.request(application, self.token()))
 
     def test_keystone_dies_freezes_and_comes_back(self):
         self.identity = keystone.Keystone()
         self.addCleanup(self.identity.stop)
         application = self.application()
         known, unknown, third = (self.token() for _ in range(3))
-        self.assertEqual(200, self.ask(application, known).status_int)
-        service = servers.require(lambda: identified.Service(
+        self.assertEqual(200, self.request(application, known).status_int)
+        service = servers.require(lambda: keystone_case.Service(
             self.identity, http_connect_timeout=1,
             http_request_max_retries=0))
         self.addCleanup(service.stop)
 
         def status(address, token):
-            answer, content = service.ask(address, token)
+            answer, content = service.request(address, token)
             if answer.status == 503:
                 self.assertEqual(str(errors.RETRY_AFTER),
                                  answer.headers['Retry-After'])
@@ -95,7 +95,7 @@ class TestKeystoneAway(identified.TestCase):
         self.assertEqual(503, status('/v3/messages', unknown))
         self.assertEqual(200, status('/v3', unknown))
         self.assertEqual(200, status('/healthcheck', unknown))
-        self.assertEqual(200, self.ask(application, known).status_int)
+        self.assertEqual(200, self.request(application, known).status_int)
         self.identity.thaw()
         self.until(lambda: status('/v3/messages', unknown) == 200)
 
@@ -103,11 +103,11 @@ class TestKeystoneAway(identified.TestCase):
         self.assertEqual(503, status('/v3/messages', third))
         self.assertEqual(200, status('/healthcheck', third))
         self.assertEqual(200, status('/v3', third))
-        self.assertEqual(200, self.ask(application, known).status_int)
-        self.assert_unavailable(self.ask(application, third))
+        self.assertEqual(200, self.request(application, known).status_int)
+        self.assert_unavailable(self.request(application, third))
         self.identity.start()
         self.until(lambda: status('/v3/messages', third) == 200)
-        self.assertEqual(200, self.ask(application, third).status_int)
+        self.assertEqual(200, self.request(application, third).status_int)
         self.assertNotIn('Traceback', service.server.log())
 
     def until(self, condition):

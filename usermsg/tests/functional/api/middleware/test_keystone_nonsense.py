@@ -10,7 +10,7 @@ import threading
 import fixtures
 from keystoneauth1 import fixture as tokens
 
-from usermsg.tests.fixtures import identified
+from usermsg.tests.fixtures import keystone_case
 
 _TOKEN = 'token-of-a-user'
 
@@ -113,7 +113,7 @@ NONSENSE = {
 }
 
 
-class TestNonsense(identified.TestCase):
+class TestNonsense(keystone_case.TestCase):
 
     def setUp(self):
         # No Keystone is needed but this one.
@@ -134,7 +134,7 @@ class TestNonsense(identified.TestCase):
                 **options}
 
     def assert_away(self, application, token=_TOKEN):
-        self.assert_unavailable(self.ask(application, token))
+        self.assert_unavailable(self.request(application, token))
         for address, status in (('/volume/v3/messages', 503),
                                 ('/share/v2/messages', 503),
                                 ('/', 200), ('/v3', 200),
@@ -142,7 +142,7 @@ class TestNonsense(identified.TestCase):
                                 ('/volume/', 300), ('/volume/v3/', 200),
                                 ('/share/', 300), ('/share/v2/', 200),
                                 ('/nothing', 404)):
-            self.assertEqual(status, self.ask(
+            self.assertEqual(status, self.request(
                 application, token, address).status_int, address)
         self.assertIn('Keystone could not be asked', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
@@ -166,10 +166,12 @@ class TestNonsense(identified.TestCase):
                 self.assert_away(application, user)
                 # It is not remembered.
                 self.stub.token = None
-                self.assertEqual(200, self.ask(application, user).status_int)
+                self.assertEqual(
+                    200, self.request(application, user).status_int)
                 # And what is known needs no Keystone.
                 self.stub.token = answer
-                self.assertEqual(200, self.ask(application, user).status_int)
+                self.assertEqual(
+                    200, self.request(application, user).status_int)
 
     def test_an_account_that_nonsense_is_said_of_is_asked_about_again(self):
         for name, answer in NONSENSE.items():
@@ -182,7 +184,7 @@ class TestNonsense(identified.TestCase):
                 self.assert_away(application)
                 self.stub.account = None
                 self.assertEqual(
-                    200, self.ask(application, _TOKEN).status_int)
+                    200, self.request(application, _TOKEN).status_int)
 
     def test_versions_that_are_nonsense_end_nothing(self):
         for name, answer in NONSENSE.items():
@@ -190,12 +192,12 @@ class TestNonsense(identified.TestCase):
                 application = self.application()
                 self.stub.versions = answer
                 for address in ('/', '/healthcheck', '/volume/v3/'):
-                    self.assertEqual(200, self.ask(
+                    self.assertEqual(200, self.request(
                         application, _TOKEN, address).status_int)
                 # Where it is may be known without them.
-                self.assertIn(self.ask(application, _TOKEN).status_int,
+                self.assertIn(self.request(application, _TOKEN).status_int,
                               (200, 503))
                 self.stub.versions = None
                 self.assertEqual(
-                    200, self.ask(application, _TOKEN).status_int)
+                    200, self.request(application, _TOKEN).status_int)
         self.assertNotIn('Traceback', self.log.output)

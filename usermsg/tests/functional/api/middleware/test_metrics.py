@@ -23,7 +23,7 @@ from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import standalone
 from usermsg.tests.fixtures import uwsgi
 
-READER = http_client.headers_of('red', 'member', 'reader')
+READER = http_client.build_headers('red', 'member', 'reader')
 
 
 class FiguresTestCase(base.TestCase):
@@ -32,8 +32,8 @@ class FiguresTestCase(base.TestCase):
         self.service = self.runtime(**groups)
         self.app = app.make_app(self.service)
 
-    def ask(self, address, method='GET', headers=READER):
-        return http_client.ask(self.app, address, method, headers)
+    def request(self, address, method='GET', headers=READER):
+        return http_client.request(self.app, address, method, headers)
 
 
 class TestRequests(FiguresTestCase):
@@ -50,13 +50,13 @@ class TestRequests(FiguresTestCase):
     def test_they_are_counted_by_route(self):
         message = http_client.record(self.service, 'red')
         for _time in range(2):
-            self.ask('/v3/messages')
-            self.ask('/v3/red/messages')
-        self.ask(f'/v3/messages/{message.id}')
-        self.ask(f'/v3/messages/{message.id}', 'DELETE')
-        self.ask(f'/v3/messages/{message.id}')
-        self.ask('/v3/messages?limit=0')
-        self.ask('/v3/')
+            self.request('/v3/messages')
+            self.request('/v3/red/messages')
+        self.request(f'/v3/messages/{message.id}')
+        self.request(f'/v3/messages/{message.id}', 'DELETE')
+        self.request(f'/v3/messages/{message.id}')
+        self.request('/v3/messages?limit=0')
+        self.request('/v3/')
         element = '/v3/messages/{message_id}'
         self.assertEqual({
             ('GET', '/v3/messages', '200'): 2,
@@ -74,10 +74,10 @@ class TestRequests(FiguresTestCase):
 
     def test_no_client_makes_up_figures(self):
         for number in range(20):
-            self.ask(f'/{number}')
-            self.ask(f'/v3/nothing/{number}', f'BREW{number}')
-            self.ask(f'/v3/messages/{number}')
-            self.ask('/v3/messages', f'BREW{number}')
+            self.request(f'/{number}')
+            self.request(f'/v3/nothing/{number}', f'BREW{number}')
+            self.request(f'/v3/messages/{number}')
+            self.request('/v3/messages', f'BREW{number}')
         self.assertEqual({
             ('GET', 'unknown', '404'): 20,
             ('GET', '/v3/messages/{message_id}', '404'): 20,
@@ -86,13 +86,13 @@ class TestRequests(FiguresTestCase):
 
     def test_a_failure_of_ours_is_counted(self):
         self.service.db.reader = None
-        self.assertEqual(500, self.ask('/v3/messages').status_int)
+        self.assertEqual(500, self.request('/v3/messages').status_int)
         self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.counted())
 
     def test_two_services_in_a_process_count_apart(self):
         first = self.service
         self.serve(database={'connection': self.sqlite_url('second')})
-        self.ask('/v3/messages')
+        self.request('/v3/messages')
         self.assertEqual({('GET', '/v3/messages', '200'): 1}, self.counted())
         self.service = first
         self.assertEqual({}, self.counted())
@@ -105,7 +105,7 @@ class TestPath(FiguresTestCase):
         def application(given, start_response):
             return self.app({**given, **environ}, start_response)
 
-        answer = http_client.ask(application, address, headers=READER)
+        answer = http_client.request(application, address, headers=READER)
         if answer.status_int == 404:
             self.assertEqual('user-message.not_found',
                              answer.json['errors'][0]['code'])
@@ -152,12 +152,12 @@ class TestPath(FiguresTestCase):
         self.serve(metrics={'path': '/metrics'})
         for address in ('/metrics/', '/metrics/x', '/v3/metrics', '//metrics'):
             self.assertFalse(self.shown(address), address)
-        self.assertEqual(404, self.ask('/metrics', 'POST').status_int)
+        self.assertEqual(404, self.request('/metrics', 'POST').status_int)
 
     def test_looking_is_counted_too(self):
         self.serve(metrics={'path': '/metrics'})
         self.shown()
-        found = scrape.read(self.ask('/metrics').text)
+        found = scrape.read(self.request('/metrics').text)
         self.assertEqual({('GET', '/metrics', '200'): 1},
                          found[scrape.REQUESTS])
 
@@ -227,10 +227,10 @@ class TestProcesses(base.TestCase):
                 self.ask_slowly(3)
             asked = 50
             self.assertEqual([200] * asked, list(
-                pool.map(lambda _: self.ask('/v3/messages')[0],
+                pool.map(lambda _: self.request('/v3/messages')[0],
                          range(asked))))
         for _time in range(10):
-            status, text = self.ask('/metrics')
+            status, text = self.request('/metrics')
             self.assertEqual(200, status)
             found = scrape.read(text)
             self.assertEqual(
@@ -238,7 +238,7 @@ class TestProcesses(base.TestCase):
             self.assertEqual(asked, found[
                 'usermsg_http_request_duration_seconds_count'][
                     'GET', '/v3/messages'])
-        self.assertEqual(404, self.ask(
+        self.assertEqual(404, self.request(
             '/metrics', {'X-Forwarded-For': '192.0.2.1'})[0])
 
     def ask_slowly(self, number):
@@ -257,7 +257,7 @@ class TestProcesses(base.TestCase):
                 sock.sendall(b'}')
                 self.assertIn(b' 400 ', sock.recv(65536))
 
-    def ask(self, address, headers=None):
+    def request(self, address, headers=None):
         connection = http.client.HTTPConnection(
             '127.0.0.1', self.server.port, timeout=30)
         try:

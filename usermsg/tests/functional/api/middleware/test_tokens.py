@@ -9,11 +9,11 @@ import uuid
 import fixtures
 
 from usermsg.tests.fixtures import http_client
-from usermsg.tests.fixtures import identified
+from usermsg.tests.fixtures import keystone_case
 from usermsg.tests.fixtures import short_tokens
 
 
-class TestTokens(identified.TestCase):
+class TestTokens(keystone_case.TestCase):
 
     def test_a_token_shows_its_project(self):
         application = self.application()
@@ -23,7 +23,7 @@ class TestTokens(identified.TestCase):
         http_client.record(self.service,
                            self.identity.project('blue'))
         for _ in range(2):
-            answer = self.ask(application, token)
+            answer = self.request(application, token)
             self.assertEqual(200, answer.status_int)
             self.assertEqual([message.id], [
                 entry['id'] for entry in answer.json['messages']])
@@ -36,7 +36,7 @@ class TestTokens(identified.TestCase):
                       '\xe4', 'a b', '\t', token[:-1], token[1:],
                       token + 'A', token[:40] + other + token[41:],
                       f'{token},{token}', uuid.uuid4().hex, '../users'):
-            self.assert_refused(self.ask(application, wrong))
+            self.assert_unauthorized(self.request(application, wrong))
 
     def test_headers_change_nothing_about_a_token(self):
         application = self.application()
@@ -52,39 +52,39 @@ class TestTokens(identified.TestCase):
                   'X-Service-Identity-Status': 'Confirmed'}
         # The first is asked about, the second is known.
         for _ in range(2):
-            answer = self.ask(application, token, **forged)
+            answer = self.request(application, token, **forged)
             self.assertEqual([], answer.json['messages'])
-            answer = self.ask(application, token,
-                              f'/v3/messages/{message.id}', **forged)
+            answer = self.request(application, token,
+                                  f'/v3/messages/{message.id}', **forged)
             self.assertEqual(404, answer.status_int)
-            answer = self.ask(application, token,
-                              f'/v3/messages/{message.id}', 'DELETE',
-                              **forged)
+            answer = self.request(application, token,
+                                  f'/v3/messages/{message.id}', 'DELETE',
+                                  **forged)
             self.assertEqual(403, answer.status_int)
 
     def test_a_revoked_token_is_refused(self):
         application = self.application()
         token = self.token()
         self.identity.revoke(token)
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
     def test_a_token_is_asked_about_each_time_if_nothing_is_cached(self):
         application = self.application(token_cache_time=-1)
         token = self.token()
-        self.assertEqual(200, self.ask(application, token).status_int)
+        self.assertEqual(200, self.request(application, token).status_int)
         self.identity.revoke(token)
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
     def test_a_revoked_token_lives_as_long_as_it_is_cached(self):
         application = self.application(token_cache_time=2)
         token = self.token()
-        self.assertEqual(200, self.ask(application, token).status_int)
+        self.assertEqual(200, self.request(application, token).status_int)
         self.identity.revoke(token)
         end = time.monotonic() + 60
-        while self.ask(application, token).status_int == 200:
+        while self.request(application, token).status_int == 200:
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
     def test_no_token_and_no_password_is_logged(self):
         application = self.application()
@@ -95,9 +95,9 @@ class TestTokens(identified.TestCase):
         # Not before, as the test itself makes users.
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         for _ in range(2):
-            self.ask(application, token)
-            self.ask(application, other)
-            self.ask(application, token, service_token=service)
+            self.request(application, token)
+            self.request(application, other)
+            self.request(application, token, service_token=service)
         self.assertIn('/v3/auth/tokens', log.output)
         for secret in (token, other, service, password):
             self.assertNotIn(secret, log.output)
@@ -106,13 +106,13 @@ class TestTokens(identified.TestCase):
         application = self.application()
         token = self.token('disabled')
         self.identity.disable_project('disabled')
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
     def test_a_token_of_a_deleted_project_is_refused(self):
         application = self.application()
         token = self.token('deleted')
         self.identity.delete_project('deleted')
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
     def test_an_application_credential_has_its_own_roles(self):
         application = self.application()
@@ -122,8 +122,8 @@ class TestTokens(identified.TestCase):
         message = http_client.record(
             self.service, self.identity.project('red'))
         for _ in range(2):
-            self.assertEqual(200, self.ask(application, token).status_int)
-            self.assertEqual(403, self.ask(
+            self.assertEqual(200, self.request(application, token).status_int)
+            self.assertEqual(403, self.request(
                 application, token, f'/v3/messages/{message.id}',
                 'DELETE').status_int)
 
@@ -135,10 +135,10 @@ class TestTokens(identified.TestCase):
               'path': '/v3/messages'}])
         token = self.identity.credential_token(*credential)
         for _ in range(2):
-            self.assertEqual(200, self.ask(application, token).status_int)
-            self.assert_refused(self.ask(
+            self.assertEqual(200, self.request(application, token).status_int)
+            self.assert_unauthorized(self.request(
                 application, token, '/v3/defined-messages'))
-            self.assert_refused(self.ask(
+            self.assert_unauthorized(self.request(
                 application, token, '/v3/messages', 'POST'))
 
     def test_access_rules_name_this_service_in_front_of_others_too(self):
@@ -149,12 +149,12 @@ class TestTokens(identified.TestCase):
                 ({'service': 'block-storage', 'path': '/v3/messages'}, 401)):
             credential = self.identity.application_credential(
                 self.user(), 'red', ['member'], [{'method': 'GET', **rule}])
-            self.assertEqual(status, self.ask(
+            self.assertEqual(status, self.request(
                 application, self.identity.credential_token(*credential),
                 '/volume/v3/messages').status_int)
 
 
-class TestServiceTokens(identified.TestCase):
+class TestServiceTokens(keystone_case.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -164,42 +164,42 @@ class TestServiceTokens(identified.TestCase):
         user = self.token()
         service = self.token('services', ['service'])
         for _ in range(2):
-            answer = self.ask(self.app, user, service_token=service)
+            answer = self.request(self.app, user, service_token=service)
             self.assertEqual(200, answer.status_int)
 
     def test_a_service_that_is_none_spoils_the_request(self):
         user = self.token()
-        self.assertEqual(200, self.ask(self.app, user).status_int)
+        self.assertEqual(200, self.request(self.app, user).status_int)
         for wrong in (self.token('services', ['member']), 'nonsense', user):
             for _ in range(2):
-                self.assert_refused(
-                    self.ask(self.app, user, service_token=wrong))
+                self.assert_unauthorized(
+                    self.request(self.app, user, service_token=wrong))
 
     def test_a_service_changes_no_scope(self):
         self.identity.user('scopes', system=True, roles=['admin'])
         self.identity.user('scopes', project='red', roles=['admin'])
         system = self.identity.token('scopes', system=True)
         service = self.token('services', ['service'])
-        answer = self.ask(self.app, system, service_token=service,
-                          address='/v3/messages?all_projects=true')
+        answer = self.request(self.app, system, service_token=service,
+                              address='/v3/messages?all_projects=true')
         self.assertEqual(403, answer.status_int)
         self.identity.user('service', system=True, roles=['service'])
-        answer = self.ask(
+        answer = self.request(
             self.app, self.identity.token('scopes', project='red'),
             service_token=self.identity.token('service', system=True))
         self.assertEqual(200, answer.status_int)
 
     def test_a_service_alone_is_nobody(self):
         service = self.token('services', ['service'])
-        self.assert_refused(self.ask(self.app, service_token=service))
+        self.assert_unauthorized(self.request(self.app, service_token=service))
 
     def test_a_service_saves_no_bad_token(self):
         service = self.token('services', ['service'])
-        self.assert_refused(
-            self.ask(self.app, 'nonsense', service_token=service))
+        self.assert_unauthorized(
+            self.request(self.app, 'nonsense', service_token=service))
 
 
-class TestExpiry(identified.TestCase):
+class TestExpiry(keystone_case.TestCase):
 
     def setUp(self):
         self.identity = short_tokens.short()
@@ -208,7 +208,7 @@ class TestExpiry(identified.TestCase):
     def until_refused(self, *request, **more):
         end = time.monotonic() + 60
         while True:
-            answer = self.ask(*request, **more)
+            answer = self.request(*request, **more)
             if answer.status_int != 200:
                 return answer
             self.assertLess(time.monotonic(), end)
@@ -219,19 +219,19 @@ class TestExpiry(identified.TestCase):
         user = self.user()
         first, second = (self.identity.token(user, 'red')
                          for _ in range(2))
-        self.assert_refused(self.until_refused(application, first))
+        self.assert_unauthorized(self.until_refused(application, first))
         # And one that was never heard of before.
-        self.assert_refused(self.until_refused(application, second))
+        self.assert_unauthorized(self.until_refused(application, second))
 
     def test_only_a_service_may_come_with_one_that_has_expired(self):
         application = self.application()
         token = self.token()
         service = self.user('services', ['service'])
         other = self.user('services', ['member'])
-        self.assert_refused(self.until_refused(application, token))
+        self.assert_unauthorized(self.until_refused(application, token))
 
         def come_with(name):
-            return self.ask(
+            return self.request(
                 application, token, service_token=self.identity.token(
                     name, 'services'))
 
@@ -239,12 +239,12 @@ class TestExpiry(identified.TestCase):
         end = time.monotonic() + 60
         while come_with(service).status_int != 200:
             self.assertLess(time.monotonic(), end)
-        self.assert_refused(come_with(other))
+        self.assert_unauthorized(come_with(other))
         # That it was accepted once means nothing.
-        self.assert_refused(self.ask(application, token))
+        self.assert_unauthorized(self.request(application, token))
 
 
-class TestMemcached(identified.TestCase):
+class TestMemcached(keystone_case.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -266,7 +266,8 @@ class TestMemcached(identified.TestCase):
             application = self.application(**options)
             token = self.token()
             for _ in range(2):
-                self.assertEqual(200, self.ask(application, token).status_int)
+                self.assertEqual(
+                    200, self.request(application, token).status_int)
             self.assertRaises(BlockingIOError, self.server.accept)
             self.assertEqual(1, log.output.count(
                 '[keystone_authtoken] memcached_servers is ignored'))
