@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tested set of libraries: renewing it, and comparing with it.
+"""Renew the pinned versions of tested libraries, or compare with them.
 
-    python tools/constraints.py renew      # writes the files of pins
-    python tools/constraints.py compare    # with what is installed
+    python tools/constraints.py renew      # write the constraints files
+    python tools/constraints.py compare    # compare with installed libraries
 
-``upper-constraints.txt`` pins all that usermsg, its client, the tests and the
-documentation need, whatever they need in turn, and what builds it: one file
-for every Python that the metadata name. Each environment of another service,
-``usermsg/tests/fixtures/environments/NAME.txt``, has a set of its own in
-``constraints/NAME.txt`` beside it; that of our own client is a part of the
-first. ``tox -e constraints`` renews them all,
-``tox -e latest`` tests what renewing would bring.
+``upper-constraints.txt`` pins the libraries that usermsg, its client, the
+tests and the documentation need, their dependencies, and the packages that
+build them: one file for every Python version in the metadata. Each environment
+of another service, ``usermsg/tests/fixtures/environments/NAME.txt``, has a
+separate set of pins in ``constraints/NAME.txt`` beside it; that of usermsg's
+client is a subset of the first. ``tox -e constraints`` renews them all,
+``tox -e latest`` tests the versions that a renewal would pin.
 """
 
 import argparse
@@ -31,21 +31,22 @@ MAIN = (
     'requirements.txt', 'test-requirements.txt', 'doc/requirements.txt',
     'client/requirements.txt', 'client/test-requirements.txt',
     'tools/requirements.txt', _BUILD)
-# The lowest Python that is supported; markers stand for the others.
+# The lowest supported version of Python; markers cover the others.
 _PYTHON = '3.11'
-# Ours are installed from the clone, and pip came with the environment.
+# usermsg and its client are installed from the clone, and pip comes with the
+# environment.
 _UNPINNED = {'usermsg', 'python-usermsgclient', 'pip'}
 _HEADER = '# Written by "tox -e constraints".\n'
 
 
 def renew():
-    """Write each set anew, with the newest releases that fit together."""
+    """Pin the newest compatible releases in each constraints file."""
     _write(_UPPER, MAIN)
-    for asked in sorted(_ENVIRONMENTS.glob('*.txt')):
-        ours = re.search('^-e ', asked.read_text(encoding='utf-8'), re.M)
-        _write(_ENVIRONMENTS / 'constraints' / asked.name,
-               (str(asked.relative_to(_ROOT)), _BUILD),
-               *(['--constraint', _UPPER] if ours else []))
+    for path in sorted(_ENVIRONMENTS.glob('*.txt')):
+        has_client = re.search('^-e ', path.read_text(encoding='utf-8'), re.M)
+        _write(_ENVIRONMENTS / 'constraints' / path.name,
+               (str(path.relative_to(_ROOT)), _BUILD),
+               *(['--constraint', _UPPER] if has_client else []))
 
 
 def _write(path, inputs, *options):
@@ -53,16 +54,16 @@ def _write(path, inputs, *options):
         ['uv', 'pip', 'compile', '--quiet', '--universal', '--no-header',
          '--no-annotate', '--python-version', _PYTHON, *options, *inputs],
         cwd=_ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-    # pip takes no editable distribution in a file of constraints.
+    # pip accepts no editable distributions in a constraints file.
     pins = [line for line in resolved.splitlines(keepends=True)
             if not line.startswith('-e ')]
     path.write_text(_HEADER + ''.join(pins), encoding='utf-8')
 
 
 def compare():
-    """Print what is installed and not pinned to its version.
+    """Print the installed libraries that differ from their pins.
 
-    :returns: the exit status: 1 if anything differs
+    :returns: the exit status: 1 if any library differs
     """
     pins = read_pins(_UPPER.read_text(encoding='utf-8'))
     different = []
@@ -73,19 +74,19 @@ def compare():
         different.append(f'{name}: installed {distribution.version}, '
                          f'tested {pins.get(name, "none")}')
     if different:
-        print(f'Other libraries than those of {_UPPER.name}:',
+        print(f'Libraries that differ from {_UPPER.name}:',
               *sorted(different), sep='\n    ')
     return bool(different)
 
 
 def read_pins(text, python=None):
-    """The versions that a file of pins has for one Python.
+    """Read the pinned versions for one Python from a constraints file.
 
-    :param text: the file, a requirement ``name==version [; marker]`` a line
-    :param python: its version, such as ``3.11.2``; without it the one that
-        runs
-    :returns: a dictionary of versions by canonical name
-    :raises ValueError: a line pins no version, or not exactly one
+    :param text: the file, one requirement ``name==version [; marker]`` a line
+    :param python: version of Python, such as ``3.11.2``; by default the
+        running one
+    :returns: dict of canonical name -> version
+    :raises ValueError: a line doesn't pin exactly one version
     """
     environment = python and {
         'python_full_version': python,

@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# From a fresh clone to a message that is read over HTTP. Needs Python 3.11
-# or later and a way to install packages from an index.
+# Install usermsg from a fresh clone, record a message and read it over HTTP.
+# Requires Python 3.11 or later and access to a package index.
 #
-#   tools/quickstart.sh          keeps serving until Ctrl-C
-#   tools/quickstart.sh --once   ends after showing the message
+#   tools/quickstart.sh          serve until Ctrl-C
+#   tools/quickstart.sh --once   exit after showing the message
 
 set -eu
 cd "$(dirname "$0")/.."
@@ -21,22 +21,23 @@ done
 . tools/python.sh
 python=$(find_python) || exit 1
 make_venv "$python" .venv || exit 1
-# What is installed runs from here: only what it needs can have changed.
-made_of=$({ pwd; .venv/bin/python -VV
+# The installation is editable: only its dependencies can be out of date.
+digest=$({ pwd; .venv/bin/python -VV
             cat pyproject.toml requirements.txt setup.cfg setup.py \
                 upper-constraints.txt; } | cksum)
-if [ "$(cat .venv/made-of 2>/dev/null)" != "$made_of" ] ||
+if [ "$(cat .venv/made-of 2>/dev/null)" != "$digest" ] ||
         [ ! -x .venv/bin/usermsg-api ]; then
     echo "Installing usermsg into .venv ..."
     rm -f .venv/made-of
-    # Until pip 25.2 the first is for what builds it too, then the second.
+    # pip before 25.2 uses the first variable for build dependencies too, later
+    # versions use the second.
     PIP_CONSTRAINT=upper-constraints.txt \
         PIP_BUILD_CONSTRAINT=upper-constraints.txt \
         .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
-    echo "$made_of" > .venv/made-of
+    echo "$digest" > .venv/made-of
 fi
 
-# Whoever has set this means it for another installation.
+# If it is set, it is meant for another installation.
 unset OS_USERMSG_CONFIG_FILES
 
 port=$(.venv/bin/python - <<'EOF'
@@ -45,7 +46,7 @@ try:
     socket.create_server(('127.0.0.1', 9797)).close()
     print(9797)
 except OSError:
-    print(0)  # taken, perhaps by an earlier quickstart: any free one
+    print(0)  # in use, perhaps by an earlier quickstart: use any free port
 EOF
 )
 run=.quickstart/$$
@@ -55,7 +56,7 @@ cat > "$run/usermsg.conf" <<EOF
 log_file = $PWD/$run/usermsg.log
 
 [api]
-# Everybody is let in, so only this machine may reach it.
+# Without authentication, therefore reachable from this host only.
 auth_strategy = noauth
 host = 127.0.0.1
 port = $port
@@ -94,47 +95,47 @@ until url=$(sed -n 's#^usermsg-api serves \(.*\)/$#\1#p' "$run/out") &&
 done
 
 echo
-echo "A service records why a volume could not be made (examples/record.py):"
+echo "A service records why creating a volume failed (examples/record.py):"
 OS_USERMSG_CONFIG_FILES="$run/usermsg.conf" \
     .venv/bin/python -W ignore examples/record.py
 
 project=6c430ede-9476-4128-8838-8d3929ced223
 echo
-echo "Its user asks what happened:"
+echo "A user of the project reads the message:"
 echo "GET $url/v3/$project/messages"
 .venv/bin/python - "$url/v3/$project/messages" <<'EOF'
 import json
 import sys
 import urllib.request
 
-with urllib.request.urlopen(sys.argv[1]) as answer:
-    print(json.dumps(json.load(answer), indent=4))
+with urllib.request.urlopen(sys.argv[1]) as response:
+    print(json.dumps(json.load(response), indent=4))
 EOF
 
 if $once; then
     cat <<EOF
 
-See what else may be said to the users of volumes:
+List the other permitted messages about volumes:
    .venv/bin/usermsg-manage catalogue list --prefix VOLUME
 
-Without --once it goes on serving, for requests of your own.
+Without --once the API keeps serving, for your own requests.
 EOF
     exit
 fi
 
 cat <<EOF
 
-Three things to try next, from this directory:
+Three things to try next, in this directory:
 
-1. Read it in another language:
+1. Read the message in another language:
    curl -H 'Accept-Language: de' $url/v3/$project/messages
 
-2. Be somebody of another project, who sees nothing of it:
+2. List the messages of another project, which has none:
    curl -H 'X-Project-Id: another' -H 'X-Roles: reader' $url/v3/messages
 
-3. See what else may be said to the users of volumes:
+3. List the other permitted messages about volumes:
    .venv/bin/usermsg-manage catalogue list --prefix VOLUME
 
-Serving $url/v3/messages; Ctrl-C ends it.
+Serving $url/v3/messages; press Ctrl-C to stop.
 EOF
 wait "$api"

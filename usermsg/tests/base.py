@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests stand on: configuration, a database, a runtime."""
+"""Base of tests: a configuration, a database and a runtime for each."""
 
 import pathlib
 
@@ -11,14 +11,15 @@ from usermsg.db import models
 from usermsg import policy
 from usermsg import service
 
-#: The repository, which has the pages, examples and tools that are tested.
+#: The repository, with the documentation, examples and tools under test.
 ROOT = pathlib.Path(__file__).parents[2]
 
-#: Data of tests, and that they share.
+#: Directory of test data.
 DATA = pathlib.Path(__file__).parent / 'fixtures' / 'data'
 
 
-#: Options of [api] with which a WSGI server starts and links lead to it.
+
+#: Options of [api] that let a WSGI server start and links refer to it.
 EXPOSED = {'allow_insecure_noauth': 'true', 'trust_host_header': 'true'}
 
 
@@ -26,17 +27,17 @@ class TestCase(base.BaseTestCase):
 
     def setUp(self):
         super().setUp()
-        # What our own code does against the advice of a library fails.
+        # Warnings of libraries about usermsg's code fail the test.
         self.useFixture(fixtures.WarningsFilter([
             {'action': 'error', 'module': r'usermsg\b'}]))
-        # The configuration of whoever runs the tests must not count.
+        # The configuration of the user who runs the tests must not be read.
         self.home = pathlib.Path(self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.EnvironmentVariable('HOME', str(self.home)))
         self.useFixture(fixtures.EnvironmentVariable(
             config.CONFIG_FILES_VARIABLE))
 
     def write(self, name, text):
-        """A file in a directory of this test's own; returns its path."""
+        """Write a file in this test's directory; return its path."""
         path = self.home / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding='utf-8')
@@ -48,9 +49,9 @@ class TestCase(base.BaseTestCase):
     def config_file(self, name='usermsg.conf', **groups):
         """Write a configuration file.
 
-        :param groups: group -> a dict of its options; noauth, a database of
-            this test's own and more time to record than a busy machine
-            takes are there if nothing else is said
+        :param groups: group -> a dict of its options; the defaults are
+            noauth, a database of this test and a record_timeout that is
+            enough for a busy machine
         """
         defaults = {'database': {'connection': self.sqlite_url()},
                     'api': {'auth_strategy': 'noauth'},
@@ -63,16 +64,16 @@ class TestCase(base.BaseTestCase):
         return self.write(name, '\n'.join(lines) + '\n')
 
     def runtime(self, tables=True, **groups):
-        """A runtime on such a file, without logging of its own.
+        """Return a runtime on a configuration file, without logging.
 
-        :param tables: make the tables
+        :param tables: create the tables
         """
         path = self.config_file(**groups)
         conf = config.load_config(['--config-file', path])
         runtime = service.make_runtime(conf, policy.Policy(conf))
         self.addCleanup(runtime.db.dispose)
         if tables:
-            # Quicker than the migrations, to which a test of its own
-            # compares it.
+            # Faster than the migrations; a separate test compares the
+            # resulting schemas.
             models.metadata.create_all(runtime.db.engine())
         return runtime

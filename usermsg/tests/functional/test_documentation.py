@@ -180,9 +180,9 @@ class DocumentationTest(base.TestCase):
             api={'auth_strategy': 'keystone'}, keystone_authtoken={
                 **options, 'username': name, 'auth_url': identity.url}))
         identity.user('alice', project=name, roles=['reader'])
-        answer = http_client.request(application, '/v3/messages', headers={
+        response = http_client.request(application, '/v3/messages', headers={
             'X-Auth-Token': identity.token('alice', project=name)})
-        self.assertEqual(200, answer.status_int)
+        self.assertEqual(200, response.status_int)
 
     def test_the_overlays_of_the_operators_page_can_be_used(self):
         for number, block in enumerate(
@@ -252,6 +252,6 @@ class DocumentationTest(base.TestCase):
         forms = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
                  'defined_message': schemas.DEFINITION}
         for block in _blocks('doc/source/user/index.rst', 'json'):
-            answer = json.loads(block)
-            jsonschema.validate(answer, forms.pop(next(iter(answer))))
+            response = json.loads(block)
+            jsonschema.validate(response, forms.pop(next(iter(response))))
         self.assertEqual({}, forms)

@@ -48,10 +48,10 @@ class TestCase(base.TestCase):
         return server
 
     def assertError(self, status, asked):
-        answer, content = asked
-        self.assertEqual(status, answer.status, content)
-        self.assertEqual('application/json', answer.headers['Content-Type'])
-        self.assertIn('max-age=', answer.headers['Strict-Transport-Security'])
+        response, content = asked
+        self.assertEqual(status, response.status, content)
+        self.assertEqual('application/json', response.headers['Content-Type'])
+        self.assertIn('max-age=', response.headers['Strict-Transport-Security'])
         content = json.loads(content)
         entry, = content['errors']
         self.assertEqual(status, entry['status'])
@@ -81,11 +81,11 @@ class TestBehindNginx(TestCase):
 
     def test_messages_are_read_and_deleted_over_tls(self):
         message = http_client.record(self.service, self.project)
-        answer, content = self.request()
-        self.assertEqual(200, answer.status)
+        response, content = self.request()
+        self.assertEqual(200, response.status)
         self.assertEqual('max-age=31536000',
-                         answer.headers['Strict-Transport-Security'])
-        self.assertEqual('nginx', answer.headers['Server'])
+                         response.headers['Strict-Transport-Security'])
+        self.assertEqual('nginx', response.headers['Server'])
         [shown] = json.loads(content)['messages']
         self.assertEqual(f'https://{deployment.NAME}/v3/messages/{message.id}',
                          shown['links'][0]['href'])
@@ -96,15 +96,15 @@ class TestBehindNginx(TestCase):
         self.assertError(404, self.request(address))
 
     def test_the_access_log_has_the_request_id_and_no_query(self):
-        answer, _content = self.request(f'/v3/messages?marker={uuid.uuid4()}')
-        self.assertEqual(200, answer.status)
-        request_id = answer.headers['X-OpenStack-Request-Id']
+        response, _content = self.request(f'/v3/messages?marker={uuid.uuid4()}')
+        self.assertEqual(200, response.status)
+        request_id = response.headers['X-OpenStack-Request-Id']
         self.assertEqual(414, self.request(
             f'/v3/{self.project}?{"x" * 14000}')[0].status)
         self.assertError(413, self.request(
             f'/v3/{self.project}/messages?a=b', method='POST',
             body=b'x' * 2 * 1024 * 1024))
-        # It is written after the answer.
+        # It is written after the response.
         end = time.monotonic() + 60
         last = f'"POST /v3/{self.project}/messages" 413 '
         log = ''
@@ -136,8 +136,8 @@ class TestBehindNginx(TestCase):
 
     def test_many_small_headers_do_no_harm(self):
         # They grow on their way to uWSGI, beyond what it takes.
-        answer = self.request(**{f'X-{number}': '' for number in range(95)})
-        self.assertEqual(200, answer[0].status)
+        response = self.request(**{f'X-{number}': '' for number in range(95)})
+        self.assertEqual(200, response[0].status)
         with self.front.connect() as sock:
             sock.sendall(b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n' +
                          b'a:\r\n' * 11000 + b'\r\n')
@@ -194,9 +194,9 @@ class TestWhatIsBelieved(TestCase):
         self.front = self.nginx(server.socket)
 
     def environ(self, **headers):
-        answer, content = self.front.request('/some/path?a=b', headers={
+        response, content = self.front.request('/some/path?a=b', headers={
             name.replace('_', '-'): value for name, value in headers.items()})
-        self.assertEqual(200, answer.status)
+        self.assertEqual(200, response.status)
         return json.loads(content)
 
     def test_nginx_says_where_a_request_came_in(self):
@@ -305,8 +305,8 @@ class TestFiles(TestCase):
                               'max_limit': 1})
         server.reload()
 
-        answer, content = front.request('/v3/messages', headers=headers)
-        self.assertEqual(200, answer.status)
+        response, content = front.request('/v3/messages', headers=headers)
+        self.assertEqual(200, response.status)
         self.assertEqual(1, len(json.loads(content)['messages']))
         # One that is broken ends it, for systemd to see.
         self.config_file()

@@ -80,15 +80,15 @@ class Front(servers.Process):
         return socket.create_connection(('127.0.0.1', self.port), 60)
 
     def request(self, address, method='GET', headers=None, body=None):
-        """One request; returns (answer, body in bytes)."""
+        """One request; returns (response, body in bytes)."""
         connection = http.client.HTTPConnection('127.0.0.1', self.port,
                                                 timeout=60)
         # It would quote some addresses rather than send them.
         connection._validate_path = lambda _address: None
         try:
             connection.request(method, address, body, headers or {})
-            answer = connection.getresponse()
-            return answer, answer.read()
+            response = connection.getresponse()
+            return response, response.read()
         finally:
             connection.close()
 
@@ -128,8 +128,8 @@ class TestPaths(base.TestCase):
         self.front = servers.require(echoes).front
 
     def request(self, address, method='GET', **headers):
-        answer, content = self.front.request(address, method, headers)
-        self.assertEqual(200, answer.status, content)
+        response, content = self.front.request(address, method, headers)
+        self.assertEqual(200, response.status, content)
         return {} if method == 'HEAD' else json.loads(content)
 
     def assertGoes(self, who, address, to):
@@ -272,12 +272,12 @@ class TestUsermsg(base.TestCase):
         headers = {**http_client.build_headers(PROJECT, 'member'),
                    'OpenStack-API-Version': 'volume 3.5'}
 
-        answer, content = front.request(f'/v3/{PROJECT}/messages.json?limit=1',
-                                        headers=headers)
-        self.assertEqual(200, answer.status, content)
+        response, content = front.request(f'/v3/{PROJECT}/messages.json?limit=1',
+                                          headers=headers)
+        self.assertEqual(200, response.status, content)
         self.assertEqual('volume 3.5',
-                         answer.headers['OpenStack-API-Version'])
-        self.assertIn('X-Compute-Request-Id', answer.headers)
+                         response.headers['OpenStack-API-Version'])
+        self.assertIn('X-Compute-Request-Id', response.headers)
         content = json.loads(content)
         [shown] = content['messages']
         self.assertEqual(message.id, shown['id'])
@@ -293,16 +293,16 @@ class TestUsermsg(base.TestCase):
             json.loads(front.request(address, headers=headers)[1]))
         self.assertEqual(204, front.request(f'/volume{path}', 'DELETE',
                                             headers)[0].status)
-        answer, content = front.request(path, headers=headers)
-        self.assertEqual(404, answer.status)
+        response, content = front.request(path, headers=headers)
+        self.assertEqual(404, response.status)
         self.assertEqual(['itemNotFound'], list(json.loads(content)))
 
         api = message_api.API(service)
         shared = api.create(None, 'SHARE_SHARE_001_002', PROJECT)
         for path in ('/v2/messages', f'/share/v2/{PROJECT}/messages/'):
-            answer, content = front.request(path, headers={
+            response, content = front.request(path, headers={
                 **headers, 'X-OpenStack-Manila-API-Version': '2.37'})
-            self.assertEqual(200, answer.status, content)
+            self.assertEqual(200, response.status, content)
             [shown] = json.loads(content)['messages']
             self.assertEqual((shared.id, '001', '002'), tuple(
                 shown[key] for key in ('id', 'action_id', 'detail_id')))
@@ -310,10 +310,10 @@ class TestUsermsg(base.TestCase):
         # Without usermsg the rest goes on.
         uwsgi.stop()
         tls.stop()
-        answer, content = front.request('/v3/messages', headers=headers)
+        response, content = front.request('/v3/messages', headers=headers)
         self.assertEqual((503, '10', 'application/json'),
-                         (answer.status, answer.headers['Retry-After'],
-                          answer.headers['Content-Type']))
+                         (response.status, response.headers['Retry-After'],
+                          response.headers['Content-Type']))
         self.assertEqual(503, json.loads(content)['serviceUnavailable'][
             'code'])
         self.assertEqual(200, front.request('/v3/volumes')[0].status)

@@ -28,9 +28,9 @@ class TestServing(base.TestCase):
             '127.0.0.1', self.server.port, timeout=30)
         self.addCleanup(connection.close)
         connection.request(method, address, body, headers or {})
-        answer = connection.getresponse()
-        content = answer.read()
-        return answer, json.loads(content) if content else None
+        response = connection.getresponse()
+        content = response.read()
+        return response, json.loads(content) if content else None
 
     def test_it_answers_many_clients_at_once_and_deletes(self):
         messages = [http_client.record(self.service, 'admin')
@@ -60,15 +60,15 @@ class TestServing(base.TestCase):
                 ('/v3//messages', 'GET', 400),
                 ('/v3/messages', 'BREW', 405),
                 ('/v3/messages', 'OPTIONS', 405)):
-            answer, content = self.request(address, method)
-            self.assertEqual(status, answer.status, address)
+            response, content = self.request(address, method)
+            self.assertEqual(status, response.status, address)
             self.assertEqual('application/json',
-                             answer.headers['Content-Type'])
+                             response.headers['Content-Type'])
             self.assertEqual(status >= 400, 'errors' in content)
-        answer, _content = self.request('/v3/messages', 'HEAD')
-        self.assertEqual(405, answer.status)
-        answer, content = self.request('/v3/messages', body=b'{"limit": 0}',
-                                       headers={'Content-Type': 'text/plain'})
+        response, _content = self.request('/v3/messages', 'HEAD')
+        self.assertEqual(405, response.status)
+        response, content = self.request('/v3/messages', body=b'{"limit": 0}',
+                                         headers={'Content-Type': 'text/plain'})
         self.assertEqual({'messages': []}, content)
         with socket.create_connection(
                 ('127.0.0.1', self.server.port), 30) as sock:
@@ -93,7 +93,7 @@ class TestServing(base.TestCase):
             else:
                 sock.shutdown(socket.SHUT_WR)
                 self.assertIn(b' 400 ', sock.makefile('rb').readline())
-        # It is written after the answer, or the attempt at one.
+        # It is written after the response, or the attempt at one.
         end = time.monotonic() + 60
         while self.server.log().count(done) < 4:
             self.assertLess(time.monotonic(), end, self.server.log())

@@ -41,50 +41,50 @@ class TestBrowsers(ServiceTestCase):
 
     def test_without_the_option_no_page_may_ask(self):
         self.serve()
-        for answer in (self.preflight(), self.request(Origin=DASHBOARD)):
-            self.assertNotIn('Access-Control-Allow-Origin', answer.headers)
+        for response in (self.preflight(), self.request(Origin=DASHBOARD)):
+            self.assertNotIn('Access-Control-Allow-Origin', response.headers)
         self.assertEqual(405, self.preflight().status_int)
 
     def test_a_page_that_is_named_may_ask(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        answer = self.request(Origin=DASHBOARD)
-        self.assertEqual(1, len(answer.json['messages']))
+        response = self.request(Origin=DASHBOARD)
+        self.assertEqual(1, len(response.json['messages']))
         self.assertEqual(DASHBOARD,
-                         answer.headers['Access-Control-Allow-Origin'])
+                         response.headers['Access-Control-Allow-Origin'])
         self.assertIn('OpenStack-API-Version',
-                      answer.headers['Access-Control-Expose-Headers'])
-        [vary] = answer.headers.getall('Vary')
+                      response.headers['Access-Control-Expose-Headers'])
+        [vary] = response.headers.getall('Vary')
         self.assertEqual({'Accept-Language', 'OpenStack-API-Version',
                           'Origin'}, {name.strip() for name in
                                       vary.split(',')})
-        answer = self.preflight(Access_Control_Request_Headers=(
+        response = self.preflight(Access_Control_Request_Headers=(
             'x-auth-token, openstack-api-version, if-none-match, '
             'x-openstack-request-id, content-type, accept-language'))
-        self.assertEqual(200, answer.status_int)
-        self.assertEqual(b'', answer.body)
+        self.assertEqual(200, response.status_int)
+        self.assertEqual(b'', response.body)
         self.assertEqual(DASHBOARD,
-                         answer.headers['Access-Control-Allow-Origin'])
+                         response.headers['Access-Control-Allow-Origin'])
         self.assertIn('x-auth-token',
-                      answer.headers['Access-Control-Allow-Headers'])
-        self.assertIn('X-OpenStack-Request-Id', answer.headers)
-        self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
+                      response.headers['Access-Control-Allow-Headers'])
+        self.assertIn('X-OpenStack-Request-Id', response.headers)
+        self.assertEqual('nosniff', response.headers['X-Content-Type-Options'])
 
     def test_errors_can_be_read_there_too(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        answer = self.request('/v3/messages/x', Origin=DASHBOARD)
-        self.assertEqual(404, answer.status_int)
+        response = self.request('/v3/messages/x', Origin=DASHBOARD)
+        self.assertEqual(404, response.status_int)
         self.assertEqual(DASHBOARD,
-                         answer.headers['Access-Control-Allow-Origin'])
+                         response.headers['Access-Control-Allow-Origin'])
 
     def test_no_other_page_may_ask(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         for origin in ('https://evil.example.org', DASHBOARD + '.evil', 'null',
                        DASHBOARD.upper(), '\xff', ''):
-            for answer in (self.preflight(Origin=origin),
-                           self.request(Origin=origin)):
-                self.assertEqual(200, answer.status_int)
+            for response in (self.preflight(Origin=origin),
+                             self.request(Origin=origin)):
+                self.assertEqual(200, response.status_int)
                 self.assertNotIn('Access-Control-Allow-Origin',
-                                 answer.headers)
+                                 response.headers)
 
     def test_nor_with_other_methods_or_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
@@ -139,9 +139,9 @@ class TestProxies(ServiceTestCase):
                  'X_Forwarded_For': '192.0.2.1'}
 
     def link(self, **headers):
-        answer = self.request('/v3/', **headers)
-        self.assertEqual(200, answer.status_int)
-        return answer.json['version']['links'][0]['href']
+        response = self.request('/v3/', **headers)
+        self.assertEqual(200, response.status_int)
+        return response.json['version']['links'][0]['href']
 
     def test_unless_told_nothing_of_it_is_believed(self):
         for trusted in ('false', 'true'):
@@ -208,10 +208,10 @@ class TestProxies(ServiceTestCase):
                     ('/v3/messages', {
                         'method': 'POST', 'body': body,
                         'Content_Type': 'application/json'})):
-                answer = self.request(path, **more, Host=host)
-                self.assertEqual(400, answer.status_int, (path, host))
-                self.assertIn('Host: ', answer.text)
-                self.assertNotIn('evil', answer.text)
+                response = self.request(path, **more, Host=host)
+                self.assertEqual(400, response.status_int, (path, host))
+                self.assertIn('Host: ', response.text)
+                self.assertNotIn('evil', response.text)
             # A load balancer may send none.
             self.assertEqual(
                 200, self.request('/healthcheck', Host=host).status_int)
@@ -249,7 +249,7 @@ class TestProxies(ServiceTestCase):
 
 class TestHeaders(ServiceTestCase):
 
-    def assert_complete(self, answer):
+    def assert_complete(self, response):
         for name, value in (
                 ('X-Content-Type-Options', 'nosniff'),
                 ('X-Frame-Options', 'DENY'),
@@ -257,7 +257,7 @@ class TestHeaders(ServiceTestCase):
                  "default-src 'none'; frame-ancestors 'none'"),
                 ('Referrer-Policy', 'no-referrer'),
                 ('Cache-Control', 'no-store')):
-            self.assertEqual([value], answer.headers.getall(name))
+            self.assertEqual([value], response.headers.getall(name))
 
     def test_every_answer_has_them(self):
         self.serve()
@@ -271,15 +271,15 @@ class TestHeaders(ServiceTestCase):
     def test_so_has_a_failure(self):
         self.serve()
         self.service.db.reader = None
-        answer = self.request()
-        self.assertEqual(500, answer.status_int)
-        self.assert_complete(answer)
+        response = self.request()
+        self.assertEqual(500, response.status_int)
+        self.assert_complete(response)
 
     def test_so_has_a_refusal_for_want_of_a_token(self):
         self.app = app.make_app(self.runtime(**http_client.KEYSTONE))
-        answer = self.request()
-        self.assertEqual(401, answer.status_int)
-        self.assert_complete(answer)
+        response = self.request()
+        self.assertEqual(401, response.status_int)
+        self.assert_complete(response)
 
     def test_what_is_set_further_in_stays(self):
         given = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]

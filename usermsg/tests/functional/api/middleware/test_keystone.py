@@ -35,21 +35,21 @@ class TestTokens(base.TestCase):
         return http_client.request(self.app, address, method, headers)
 
     def listed(self, **request):
-        answer = self.request(**request)
-        self.assertEqual(200, answer.status_int)
-        return [message['id'] for message in answer.json['messages']]
+        response = self.request(**request)
+        self.assertEqual(200, response.status_int)
+        return [message['id'] for message in response.json['messages']]
 
-    def assert_unauthorized(self, answer):
-        self.assertEqual(401, answer.status_int)
-        self.assertEqual('application/json', answer.content_type)
+    def assert_unauthorized(self, response):
+        self.assertEqual(401, response.status_int)
+        self.assertEqual('application/json', response.content_type)
         self.assertEqual('user-message.unauthorized',
-                         answer.json['errors'][0]['code'])
+                         response.json['errors'][0]['code'])
         self.assertEqual(['Keystone uri="http://keystone.invalid/"'],
-                         answer.headers.getall('WWW-Authenticate'))
+                         response.headers.getall('WWW-Authenticate'))
         self.assertEqual('user-message 3.0',
-                         answer.headers['OpenStack-API-Version'])
-        self.assertEqual(answer.headers['X-OpenStack-Request-Id'],
-                         answer.json['errors'][0]['request_id'])
+                         response.headers['OpenStack-API-Version'])
+        self.assertEqual(response.headers['X-OpenStack-Request-Id'],
+                         response.json['errors'][0]['request_id'])
 
     def test_without_a_token_nothing_is_shown(self):
         self.assert_unauthorized(self.request())
@@ -74,8 +74,8 @@ class TestTokens(base.TestCase):
 
     def test_discovery_minds_no_bad_token(self):
         for address in ('/', '/v3', '/v3/'):
-            answer = self.request(address, token='nonsense')
-            self.assertEqual(200, answer.status_int)
+            response = self.request(address, token='nonsense')
+            self.assertEqual(200, response.status_int)
 
     def test_an_unknown_address_is_unknown_without_a_token(self):
         self.assertEqual(404, self.request('/nothing').status_int)
@@ -88,8 +88,8 @@ class TestTokens(base.TestCase):
         for address in (f'/v3/messages/{self.red.id}', '/v3/red/messages',
                         f'/v3/red/messages/{self.red.id}',
                         f'/v3/blue/messages/{self.red.id}'):
-            answer = self.request(address, token='blue')
-            self.assertEqual(404, answer.status_int, address)
+            response = self.request(address, token='blue')
+            self.assertEqual(404, response.status_int, address)
 
     def test_headers_make_no_identity(self):
         self.assert_unauthorized(self.request(
@@ -105,11 +105,11 @@ class TestTokens(base.TestCase):
 
     def test_headers_give_no_role(self):
         for header in ('X_Roles', 'X_Role', 'X_Service_Roles'):
-            answer = self.request(
+            response = self.request(
                 '/v3/messages?all_projects=true', token='blue',
                 **{header: 'admin', 'X_Is_Admin': 'True',
                    'X_Is_Admin_Project': 'True'})
-            self.assertEqual(403, answer.status_int, header)
+            self.assertEqual(403, response.status_int, header)
 
     def test_headers_save_no_bad_token(self):
         self.assert_unauthorized(self.request(
@@ -117,10 +117,10 @@ class TestTokens(base.TestCase):
             X_Project_Id='red', X_Roles='admin'))
 
     def test_headers_widen_no_scope(self):
-        answer = self.request(
+        response = self.request(
             '/v3/messages?all_projects=true', token='blue',
             OpenStack_System_Scope='all', X_Domain_Id='default')
-        self.assertEqual(403, answer.status_int)
+        self.assertEqual(403, response.status_int)
 
     def test_an_expired_token_is_refused(self):
         past = (datetime.datetime.now(datetime.timezone.utc) -
@@ -152,8 +152,8 @@ class TestTokens(base.TestCase):
             token = tokens.V3Token(user_id='somebody', **scope)
             token.add_role(name='reader')
             self.keystone.add_token(token, name)
-            answer = self.request('/v3/None/messages', token=name)
-            self.assertEqual(403, answer.status_int)
+            response = self.request('/v3/None/messages', token=name)
+            self.assertEqual(403, response.status_int)
 
 
 ACCOUNT = http_client.KEYSTONE['keystone_authtoken']

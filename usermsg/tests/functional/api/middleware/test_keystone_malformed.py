@@ -27,7 +27,7 @@ class Stub(http.server.ThreadingHTTPServer):
         self.url = f'http://127.0.0.1:{self.server_port}/v3'
         self.versions = self.account = self.token = None
 
-    def answer(self, method, path):
+    def build_response(self, method, path):
         """Returns (status, content type, body)."""
         if path.rstrip('/') == '/v3':
             return self.versions or self.json(200, {'version': {
@@ -47,12 +47,12 @@ class Stub(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = 'HTTP/1.1'
-    # An answer in one piece: the second of two would be waited for.
+    # An response in one piece: the second of two would be waited for.
     wbufsize = -1
 
     def do_GET(self):
         self.rfile.read(int(self.headers.get('Content-Length') or 0))
-        status, content_type, body = self.server.answer(
+        status, content_type, body = self.server.build_response(
             self.command, self.path)
         self.send_response(status)
         self.send_header('X-Subject-Token', 'token-of-the-service')
@@ -159,38 +159,38 @@ class TestNonsense(keystone_case.TestCase):
 
     def test_a_token_that_nonsense_is_said_of_is_not_judged(self):
         application = self.application()
-        for name, answer in NONSENSE.items():
+        for name, response in NONSENSE.items():
             user = f'{_TOKEN} {name}'
             with self.described(name):
-                self.stub.token = answer
+                self.stub.token = response
                 self.assert_away(application, user)
                 # It is not remembered.
                 self.stub.token = None
                 self.assertEqual(
                     200, self.request(application, user).status_int)
                 # And what is known needs no Keystone.
-                self.stub.token = answer
+                self.stub.token = response
                 self.assertEqual(
                     200, self.request(application, user).status_int)
 
     def test_an_account_that_nonsense_is_said_of_is_asked_about_again(self):
-        for name, answer in NONSENSE.items():
+        for name, response in NONSENSE.items():
             if name == 'half a character':
                 # Nobody reads the account's name.
                 continue
             with self.described(name):
                 application = self.application()
-                self.stub.account = answer
+                self.stub.account = response
                 self.assert_away(application)
                 self.stub.account = None
                 self.assertEqual(
                     200, self.request(application, _TOKEN).status_int)
 
     def test_versions_that_are_nonsense_end_nothing(self):
-        for name, answer in NONSENSE.items():
+        for name, response in NONSENSE.items():
             with self.described(name):
                 application = self.application()
-                self.stub.versions = answer
+                self.stub.versions = response
                 for address in ('/', '/healthcheck', '/volume/v3/'):
                     self.assertEqual(200, self.request(
                         application, _TOKEN, address).status_int)

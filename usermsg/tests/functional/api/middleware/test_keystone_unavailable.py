@@ -30,11 +30,11 @@ class TestKeystoneAway(keystone_case.TestCase):
     def test_without_keystone_facades_say_so_in_their_way(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/volume/v3/messages', '/share/v2/messages'):
-            answer = self.request(application, 'any', address)
-            self.assertEqual(503, answer.status_int)
+            response = self.request(application, 'any', address)
+            self.assertEqual(503, response.status_int)
             self.assertEqual(str(errors.RETRY_AFTER),
-                             answer.headers['Retry-After'])
-            self.assertEqual(503, answer.json['serviceUnavailable']['code'])
+                             response.headers['Retry-After'])
+            self.assertEqual(503, response.json['serviceUnavailable']['code'])
         for address in ('/volume/v3/', '/share/v2/'):
             self.assertEqual(
                 200, self.request(application, 'any', address).status_int)
@@ -43,16 +43,16 @@ class TestKeystoneAway(keystone_case.TestCase):
         application = self.application(auth_url=self.nowhere)
         for address in ('/', '/v3', '/v3/', '/healthcheck'):
             for token in (None, 'any'):
-                answer = self.request(application, token, address)
-                self.assertEqual(200, answer.status_int)
+                response = self.request(application, token, address)
+                self.assertEqual(200, response.status_int)
         # Who sees the details isn't known.
-        self.assertEqual({'status'}, set(answer.json))
+        self.assertEqual({'status'}, set(response.json))
         self.assertEqual(404, self.request(
             application, 'any', '/nothing').status_int)
         # Nor need Keystone be asked about these.
         for token in (None, '', 'x' * 10_000):
-            answer = self.request(application, token)
-            self.assert_error(401, 'unauthorized', answer)
+            response = self.request(application, token)
+            self.assert_error(401, 'unauthorized', response)
 
     def test_an_account_that_keystone_refuses_is_no_fault_of_users(self):
         for wrong in ({'password': 'wrong'}, {'username': 'nobody'}):
@@ -82,13 +82,13 @@ class TestKeystoneAway(keystone_case.TestCase):
         self.addCleanup(service.stop)
 
         def status(address, token):
-            answer, content = service.request(address, token)
-            if answer.status == 503:
+            response, content = service.request(address, token)
+            if response.status == 503:
                 self.assertEqual(str(errors.RETRY_AFTER),
-                                 answer.headers['Retry-After'])
+                                 response.headers['Retry-After'])
                 self.assertEqual('user-message.identity_unavailable',
                                  content['errors'][0]['code'])
-            return answer.status
+            return response.status
 
         self.until(lambda: status('/v3/messages', known) == 200)
         self.identity.freeze()

@@ -105,15 +105,15 @@ class TestPath(FiguresTestCase):
         def application(given, start_response):
             return self.app({**given, **environ}, start_response)
 
-        answer = http_client.request(application, address, headers=READER)
-        if answer.status_int == 404:
+        response = http_client.request(application, address, headers=READER)
+        if response.status_int == 404:
             self.assertEqual('user-message.not_found',
-                             answer.json['errors'][0]['code'])
+                             response.json['errors'][0]['code'])
             return False
-        self.assertEqual(200, answer.status_int)
-        self.assertEqual('text/plain', answer.content_type)
-        self.assertEqual('nosniff', answer.headers['X-Content-Type-Options'])
-        self.assertIn('usermsg_unknown_events_total', scrape.read(answer.text))
+        self.assertEqual(200, response.status_int)
+        self.assertEqual('text/plain', response.content_type)
+        self.assertEqual('nosniff', response.headers['X-Content-Type-Options'])
+        self.assertIn('usermsg_unknown_events_total', scrape.parse(response.text))
         return True
 
     def test_without_the_option_there_is_none(self):
@@ -157,7 +157,7 @@ class TestPath(FiguresTestCase):
     def test_looking_is_counted_too(self):
         self.serve(metrics={'path': '/metrics'})
         self.shown()
-        found = scrape.read(self.request('/metrics').text)
+        found = scrape.parse(self.request('/metrics').text)
         self.assertEqual({('GET', '/metrics', '200'): 1},
                          found[scrape.REQUESTS])
 
@@ -183,8 +183,8 @@ class TestPort(base.TestCase):
             connection.request('GET', address)
             connection.getresponse().read()
         with urllib.request.urlopen(  # nosec
-                f'http://127.0.0.1:{port}/metrics', timeout=30) as answer:
-            found = scrape.read(answer.read().decode())
+                f'http://127.0.0.1:{port}/metrics', timeout=30) as response:
+            found = scrape.parse(response.read().decode())
         self.assertEqual(
             {('GET', '/v3/messages', '200'): 1,
              ('GET', '/v3/messages/{message_id}', '404'): 1,
@@ -232,7 +232,7 @@ class TestProcesses(base.TestCase):
         for _time in range(10):
             status, text = self.request('/metrics')
             self.assertEqual(200, status)
-            found = scrape.read(text)
+            found = scrape.parse(text)
             self.assertEqual(
                 asked, found[scrape.REQUESTS]['GET', '/v3/messages', '200'])
             self.assertEqual(asked, found[
@@ -262,7 +262,7 @@ class TestProcesses(base.TestCase):
             '127.0.0.1', self.server.port, timeout=30)
         try:
             connection.request('GET', address, headers=headers or {})
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            response = connection.getresponse()
+            return response.status, response.read().decode()
         finally:
             connection.close()

@@ -23,10 +23,10 @@ class TestTokens(keystone_case.TestCase):
         http_client.record(self.service,
                            self.identity.project('blue'))
         for _ in range(2):
-            answer = self.request(application, token)
-            self.assertEqual(200, answer.status_int)
+            response = self.request(application, token)
+            self.assertEqual(200, response.status_int)
             self.assertEqual([message.id], [
-                entry['id'] for entry in answer.json['messages']])
+                entry['id'] for entry in response.json['messages']])
 
     def test_what_is_no_token_is_refused(self):
         application = self.application()
@@ -52,15 +52,15 @@ class TestTokens(keystone_case.TestCase):
                   'X-Service-Identity-Status': 'Confirmed'}
         # The first is asked about, the second is known.
         for _ in range(2):
-            answer = self.request(application, token, **forged)
-            self.assertEqual([], answer.json['messages'])
-            answer = self.request(application, token,
-                                  f'/v3/messages/{message.id}', **forged)
-            self.assertEqual(404, answer.status_int)
-            answer = self.request(application, token,
-                                  f'/v3/messages/{message.id}', 'DELETE',
-                                  **forged)
-            self.assertEqual(403, answer.status_int)
+            response = self.request(application, token, **forged)
+            self.assertEqual([], response.json['messages'])
+            response = self.request(application, token,
+                                    f'/v3/messages/{message.id}', **forged)
+            self.assertEqual(404, response.status_int)
+            response = self.request(application, token,
+                                    f'/v3/messages/{message.id}', 'DELETE',
+                                    **forged)
+            self.assertEqual(403, response.status_int)
 
     def test_a_revoked_token_is_refused(self):
         application = self.application()
@@ -164,8 +164,8 @@ class TestServiceTokens(keystone_case.TestCase):
         user = self.token()
         service = self.token('services', ['service'])
         for _ in range(2):
-            answer = self.request(self.app, user, service_token=service)
-            self.assertEqual(200, answer.status_int)
+            response = self.request(self.app, user, service_token=service)
+            self.assertEqual(200, response.status_int)
 
     def test_a_service_that_is_none_spoils_the_request(self):
         user = self.token()
@@ -180,14 +180,14 @@ class TestServiceTokens(keystone_case.TestCase):
         self.identity.user('scopes', project='red', roles=['admin'])
         system = self.identity.token('scopes', system=True)
         service = self.token('services', ['service'])
-        answer = self.request(self.app, system, service_token=service,
-                              address='/v3/messages?all_projects=true')
-        self.assertEqual(403, answer.status_int)
+        response = self.request(self.app, system, service_token=service,
+                                address='/v3/messages?all_projects=true')
+        self.assertEqual(403, response.status_int)
         self.identity.user('service', system=True, roles=['service'])
-        answer = self.request(
+        response = self.request(
             self.app, self.identity.token('scopes', project='red'),
             service_token=self.identity.token('service', system=True))
-        self.assertEqual(200, answer.status_int)
+        self.assertEqual(200, response.status_int)
 
     def test_a_service_alone_is_nobody(self):
         service = self.token('services', ['service'])
@@ -208,9 +208,9 @@ class TestExpiry(keystone_case.TestCase):
     def until_refused(self, *request, **more):
         end = time.monotonic() + 60
         while True:
-            answer = self.request(*request, **more)
-            if answer.status_int != 200:
-                return answer
+            response = self.request(*request, **more)
+            if response.status_int != 200:
+                return response
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
 

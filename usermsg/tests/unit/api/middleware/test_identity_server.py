@@ -29,7 +29,7 @@ class TestIdentityServer(base.TestCase):
         remote = identity_server.IdentityServer(server)
         self.assertRaises(auth_token.InvalidToken, remote.verify_token, 'a')
         remote.verify_token('b')
-        self.assertEqual(['a', 'b'], server.asked)
+        self.assertEqual(['a', 'b'], server.verified)
 
     def test_any_failure_is_an_absence(self):
         for error in (exceptions.ConnectFailure(), exceptions.SSLError(''),
@@ -62,7 +62,7 @@ class TestIdentityServer(base.TestCase):
         for token in ('', 'a\n', 'a\x00', '\xe4', 'x' * 8001):
             self.assertRaises(auth_token.InvalidToken,
                               remote.verify_token, token)
-        self.assertEqual([], server.asked)
+        self.assertEqual([], server.verified)
 
     def test_one_thread_waits_for_a_silent_keystone(self):
         asked, go_on = threading.Event(), threading.Event()
@@ -85,7 +85,7 @@ class TestIdentityServer(base.TestCase):
             second.result(60)
         # And then the next one tries.
         remote.verify_token('third')
-        self.assertEqual(['first', 'second', 'third'], server.asked)
+        self.assertEqual(['first', 'second', 'third'], server.verified)
 
     def test_any_failure_that_takes_long_is_a_silence(self):
         # Such as that of a resolver.
