@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the JSON Schema of each type of notification.
+"""Write the JSON Schema of each type of notification.
 
-The schemas are made of the objects behind the payloads, and are part of the
-package: run this after a change of one of them. A test says when to.
+The schemas are generated from the payload objects, and are part of the
+package: run this after a change of such an object. A test fails until then.
 """
 
 import json
@@ -27,80 +27,78 @@ DIRECTORY = (pathlib.Path(__file__).parents[1] / 'usermsg' /
 
 _UUID = fields.Uuid().get_schema()['pattern'].strip('^$')
 
-#: Event type -> what has happened.
+#: Event type -> description.
 TYPES = {
-    image.CREATE: 'The record of an image was created; its data may follow '
-                  'later.',
-    image.PREPARE: 'The upload of the data of an image starts.',
-    image.UPLOAD: 'The data of an image was stored, or could not be.',
+    image.CREATE: 'The record of an image was created; its data may follow.',
+    image.PREPARE: 'The upload of the data of an image has begun.',
+    image.UPLOAD: 'The data of an image was stored.',
     image.ACTIVATE: 'An image became active: the location of its data is '
-                    'recorded.',
-    image.SEND: 'The data of an image, or a part of it, was sent to a client.',
-    image.UPDATE: 'The attributes of an image were changed.',
+                    'known.',
+    image.SEND: 'The data of an image was sent to a user.',
+    image.UPDATE: 'The record of an image was changed.',
     image.DELETE: 'An image was deleted.',
     event_types.MESSAGE_CREATE: 'A message was recorded.',
-    event_types.MESSAGE_DELETE: 'A message was deleted by a user, or because '
-                                'its project exceeded the limit.',
+    event_types.MESSAGE_DELETE: 'A message was deleted by a user, or evicted '
+                                'because its project had too many.',
     event_types.MESSAGE_EXPIRE: 'A message was removed because it had '
                                 'expired.',
 }
 
 _IMAGE_FIELDS = {
     'id': 'UUID of the image.',
-    'name': 'Name given by the owner.',
-    'status': 'Status, for example "queued", "saving", "active" or "deleted".',
-    'created_at': 'Time of its creation, in UTC.',
-    'updated_at': 'Time of the last change of its record, in UTC.',
-    'min_disk': 'Required disk size, in GiB.',
-    'min_ram': 'Required memory, in MiB.',
-    'protected': 'True if it is protected against deletion.',
-    'checksum': 'Checksum of its data; null until the data is stored.',
-    'owner': 'Id of the project, or of the user, that owns it.',
-    'disk_format': 'Disk format, for example "raw" or "qcow2".',
-    'container_format': 'Container format, for example "bare".',
-    'size': 'Size of its data in bytes; null if unknown.',
+    'name': 'Name of the image.',
+    'status': 'Status, such as "queued", "saving", "active" or "deleted".',
+    'created_at': 'Time of creation of the record, in UTC.',
+    'updated_at': 'Time of the last change of the record, in UTC.',
+    'min_disk': 'Minimum disk size for an instance, in GiB.',
+    'min_ram': 'Minimum memory for an instance, in MiB.',
+    'protected': 'True if the image is protected against deletion.',
+    'checksum': 'Checksum of the data; null before the data is stored.',
+    'owner': 'Id of the project, or of the user, that owns the image.',
+    'disk_format': 'Disk format, such as "raw" or "qcow2".',
+    'container_format': 'Container format, such as "bare".',
+    'size': 'Size of the data in bytes; null if unknown.',
     'virtual_size': 'Size of the virtual disk in bytes; null if unknown.',
     'is_public': 'True if the visibility is "public".',
-    'visibility': 'Visibility, for example "private", "shared", "community" '
-                  'or "public".',
+    'visibility': 'Visibility, such as "private", "shared", "community" or '
+                  '"public".',
     'properties': 'Properties that the operator permits in notifications.',
-    'tags': f'Tags in alphabetical order, {image_object.TAGS} at most.',
-    'deleted': 'True if it is deleted.',
-    'deleted_at': 'Time of its deletion, in UTC; null before.',
+    'tags': f'Tags in alphabetical order, at most {image_object.TAGS}.',
+    'deleted': 'True if the image is deleted.',
+    'deleted_at': 'Time of deletion, in UTC; null if not deleted.',
 }
 
 _SEND_FIELDS = {
     'image_id': 'UUID of the image.',
-    'owner_id': 'Id of the project, or of the user, that owns it.',
+    'owner_id': 'Id of the project, or of the user, that owns the image.',
     'receiver_tenant_id': 'Id of the project that received the data.',
     'receiver_user_id': 'Id of the user who received the data.',
     'destination_ip': 'IP address of the receiver; null if unknown.',
-    'bytes_sent': 'Number of bytes that were sent.',
+    'bytes_sent': 'Number of bytes that were actually sent.',
 }
 
 _MESSAGE_FIELDS = {
     'id': 'UUID of the message; ids are in the order of creation.',
     'prefix': 'Namespace of the catalogue, such as "VOLUME".',
-    'project_id': 'Id of the project that can read it.',
-    'user_id': 'Id of the user who made the request.',
-    'request_id': 'Id of the request whose result the message reports.',
-    'resource_type': 'Resource type, for example "VOLUME".',
-    'resource_uuid': 'Id of the resource.',
+    'project_id': 'Id of the project that can read the message.',
+    'user_id': 'Id of the user who sent the request.',
+    'request_id': 'Id of the request that the message is about.',
+    'resource_type': 'Resource type, such as "VOLUME".',
+    'resource_uuid': 'Id of the resource that the message is about.',
     'event_id': 'Id of the event in the catalogue.',
-    'action_id': 'Id of the action; null for an event without action and '
-                 'detail.',
-    'detail_id': 'Id of the detail, the reason of the result; null likewise.',
+    'action_id': 'Id of the action, if the event has an action and a detail.',
+    'detail_id': 'Id of the detail, if the event has an action and a detail.',
     'message_level': 'Severity of the message.',
-    'created_at': 'Time of its creation, in UTC.',
-    'expires_at': 'Time until which it is kept at least, in UTC.',
+    'created_at': 'Time of recording, in UTC.',
+    'expires_at': 'Earliest time of removal, in UTC.',
     'user_message': 'Text of the event, in English.',
-    'sequence': '1 for its creation; 2 for its deletion or expiry, which '
-                'follows.',
+    'sequence': '1 for the creation of a message; 2 for its removal, which is '
+                'later.',
 }
 
 
 def describe(event_type):
-    """The schema of the notifications of one type."""
+    """Return the schema of the notifications of one type."""
     family = event_type.partition('.')[0]
     schema = {
         '$schema': 'https://json-schema.org/draft/2020-12/schema',
@@ -110,10 +108,11 @@ def describe(event_type):
         'type': 'object',
         'properties': {
             'message_id': {
-                'description': 'The same in each delivery attempt.',
+                'description': 'Id of the notification; the same in each '
+                               'delivery attempt.',
                 'type': 'string', 'format': 'uuid', 'pattern': f'^{_UUID}$'},
             'publisher_id': {
-                'description': 'Publisher, in general the name of a host.',
+                'description': 'Id of the publisher, in general a host.',
                 'type': 'string', 'minLength': 1,
                 'maxLength': fields.LENGTH},
             'event_type': {'const': event_type},
@@ -127,7 +126,7 @@ def describe(event_type):
         'required': ['message_id', 'publisher_id', 'event_type', 'priority',
                      'timestamp', 'payload'],
         'patternProperties': {
-            '^_': {'description': 'Added by the transport.'}},
+            '^_': {'description': 'Fields that a transport adds.'}},
         'additionalProperties': False,
     }
     properties = schema['properties']
@@ -144,8 +143,8 @@ def describe(event_type):
         'payload': _send()['image_id'] if event_type == image.DELETE else
         _object(_fields(image_object.Image, _IMAGE_FIELDS))}}
     schema['else'] = {'properties': {'payload': {
-        'description': 'Reason of the failure, a text of the catalogue, and '
-                       'the UUID of the image.',
+        'description': 'Text of the failure from the catalogue, and the UUID '
+                       'of the image.',
         'type': 'string', 'pattern': rf'\(image {_UUID}\)$'}}}
     return schema
 
@@ -155,51 +154,52 @@ _VERSIONS = {'image': image_object.Image.VERSION,
 
 
 def _send():
-    known = {'type': ['string', 'null'], 'maxLength': fields.LENGTH}
-    own = {'image_id': fields.Uuid().get_schema(),
-           'bytes_sent': {'type': 'integer', 'minimum': 0}}
-    return {name: _simple({'description': description,
-                           **own.get(name, known)})
+    default = {'type': ['string', 'null'], 'maxLength': fields.LENGTH}
+    schemas = {'image_id': fields.Uuid().get_schema(),
+               'bytes_sent': {'type': 'integer', 'minimum': 0}}
+    return {name: _simplify({'description': description,
+                             **schemas.get(name, default)})
             for name, description in _SEND_FIELDS.items()}
 
 
 def _message(event_type):
-    found = _fields(message_payload.MessagePayload, _MESSAGE_FIELDS)
+    properties = _fields(message_payload.MessagePayload, _MESSAGE_FIELDS)
     for column in models.messages.columns:
         if length := getattr(column.type, 'length', None):
-            found[column.name]['maxLength'] = length
-    found['message_level']['enum'] = list(validation.LEVELS)
-    found['sequence']['const'] = body.SEQUENCE[event_type]
+            properties[column.name]['maxLength'] = length
+    properties['message_level']['enum'] = list(validation.LEVELS)
+    properties['sequence']['const'] = body.SEQUENCE[event_type]
     return _object({
         'usermsg_object.name': {'const': 'MessagePayload'},
         'usermsg_object.namespace': {'const': 'usermsg'},
         'usermsg_object.version': {'const': _VERSIONS['message']},
-        'usermsg_object.data': _object(found),
+        'usermsg_object.data': _object(properties),
     })
 
 
 def _fields(cls, descriptions):
-    """name -> schema, of a versioned object."""
-    found = {}
+    """Return a dict of name -> schema for a versioned object."""
+    schemas = {}
     for name, field in cls.fields.items():
         schema = field.get_schema()
         del schema['readonly']
         if type(field).__name__ == 'DateTimeField':
-            # Without it "format" alone would be a remark.
+            # Validators ignore "format" by default, unlike "pattern".
             schema['pattern'] = r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$'
-        found[name] = _simple({'description': descriptions[name], **schema})
-    return found
+        schemas[name] = _simplify(
+            {'description': descriptions[name], **schema})
+    return schemas
 
 
-def _simple(schema):
-    """One type instead of a list of one, here and in what it holds."""
+def _simplify(schema):
+    """Replace a list of one type by the type, also in nested schemas."""
     types = schema.get('type')
     if isinstance(types, list) and len(types) == 1:
         schema['type'] = types[0]
     for name in ('items', 'additionalProperties'):
         if isinstance(schema.get(name), dict):
             schema[name].pop('readonly', None)
-            _simple(schema[name])
+            _simplify(schema[name])
     return schema
 
 
