@@ -52,7 +52,7 @@ def _blocks(name, language):
 
 class DocumentationTest(base.TestCase):
 
-    def test_the_example_records_a_message(self):
+    def test_examples_of_recording_record_a_message(self):
         runtime = self.runtime(tables=False)
         migration.sync(runtime.db)
         environment = {**os.environ,
@@ -68,7 +68,7 @@ class DocumentationTest(base.TestCase):
         self.assertEqual(['VOLUME_000002'] * 2,
                          [message.event_id for message in found])
 
-    def test_the_calls_of_the_developers_page_work(self):
+    def test_calls_in_the_developer_guide_record_messages(self):
         runtime = self.runtime()
         recorder = api.API(runtime)
 
@@ -88,7 +88,7 @@ class DocumentationTest(base.TestCase):
         self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
                          [message.event_id for message in found])
 
-    def test_the_call_over_http_of_the_developers_page_works(self):
+    def test_http_call_in_the_developer_guide_records_a_message(self):
         server = standalone.shared()
         over_http = _blocks('doc/source/developer/index.rst', 'python')[3]
         project = uuid.uuid4().hex
@@ -106,7 +106,7 @@ class DocumentationTest(base.TestCase):
         self.assertEqual('VOLUME_VOLUME_002_021', found.event_id)
         self.assertEqual(user.request_id, found.request_id)
 
-    def test_the_commands_of_the_users_and_developers_pages_work(self):
+    def test_commands_in_the_user_and_developer_guides_succeed(self):
         environment = {**os.environ, 'TOKEN': 'any',
                        'ENDPOINT': standalone.shared().url}
         commands = [
@@ -120,7 +120,7 @@ class DocumentationTest(base.TestCase):
                 env=environment, cwd=self.home, check=True,
                 capture_output=True)
 
-    def test_the_plug_in_of_the_developers_page_is_a_catalogue(self):
+    def test_plug_in_in_the_developer_guide_is_a_valid_catalogue(self):
         names = {}
         exec(_blocks('doc/source/developer/index.rst', 'python')[-1], names)
         known = catalogue.Catalogue([names['NAMESPACE']])
@@ -128,7 +128,7 @@ class DocumentationTest(base.TestCase):
             'create backup job: The cause is not known.',
             known.describe('BACKUP_BACKUP_JOB_001_001').user_message)
 
-    def test_the_options_of_the_operators_pages_exist(self):
+    def test_options_in_the_admin_guide_exist(self):
         known = {(group, option) for group, options in (
             *auth_opts.list_auth_token_opts(), ('cors', cors.OPTS),
             *((group and group.name, options)
@@ -144,7 +144,7 @@ class DocumentationTest(base.TestCase):
                 for name in shown[group]:
                     self.assertIn((group, name), known)
 
-    def test_the_notifications_page_configures_drivers_that_load(self):
+    def test_drivers_in_the_notifications_guide_load(self):
         found = set()
         for block in _blocks('doc/source/admin/notifications.rst', 'ini'):
             block = re.sub(r'(?m)^(log_file|ssl_ca_file) = .*',
@@ -161,7 +161,7 @@ class DocumentationTest(base.TestCase):
             driver_loader.close(drivers)
         self.assertLessEqual({'logging', 'rabbit'}, found)
 
-    def test_the_identity_page_makes_an_account_that_works(self):
+    def test_account_of_the_identity_guide_validates_tokens(self):
         identity = keystone.shared()
         name = f'usermsg-{uuid.uuid4().hex[:8]}'
         clients = environments.get('clients')
@@ -184,7 +184,7 @@ class DocumentationTest(base.TestCase):
             'X-Auth-Token': identity.token('alice', project=name)})
         self.assertEqual(200, response.status_int)
 
-    def test_the_overlays_of_the_operators_page_can_be_used(self):
+    def test_overlays_in_the_admin_guide_are_valid(self):
         for number, block in enumerate(
                 _blocks('doc/source/admin/index.rst', 'yaml')):
             self.write(f'overlay/{number}.yaml', block)
@@ -194,7 +194,7 @@ class DocumentationTest(base.TestCase):
             'start robot: The robot is out of oil.',
             known.describe('ACME_ACME_ROBOT_001_002').user_message)
 
-    def test_the_configuration_of_the_operators_page_can_be_read(self):
+    def test_configuration_in_the_installation_guide_is_valid(self):
         path = self.write(
             'usermsg.conf',
             _blocks('doc/source/admin/installation.rst', 'ini')[0])
@@ -202,7 +202,7 @@ class DocumentationTest(base.TestCase):
         service.make_runtime(conf)
         self.assertEqual('keystone', conf.api.auth_strategy)
 
-    def test_the_operators_pages_show_the_files_that_are_tested(self):
+    def test_files_in_the_admin_guide_are_those_of_etc(self):
         pages = pathlib.Path(base.ROOT, 'doc', 'source', 'admin')
         shown = {
             (pages / name).resolve() for page in pages.glob('*.rst')
@@ -216,7 +216,7 @@ class DocumentationTest(base.TestCase):
             if path.suffix in ('.ini', '.service') or path in shown:
                 self.assertIn(f'\n``{path.name}`` ', table)
 
-    def test_the_checks_of_the_upgrade_page_are_those_that_are_made(self):
+    def test_checks_in_the_upgrade_guide_match_the_command(self):
         page = (base.ROOT / 'doc/source/admin/upgrade.rst').read_text(
             encoding='utf-8')
         for name, _check in status.Checks._upgrade_checks:
@@ -225,7 +225,7 @@ class DocumentationTest(base.TestCase):
                       ' '.join(page.split()))
         self.assertIn(f'\n{status.NOT_CHECKED}  ', page)
 
-    def test_the_reference_has_each_operation_with_all_it_takes(self):
+    def test_api_reference_lists_routes_with_parameters_and_statuses(self):
         routes = root.Root(self.runtime(tables=False)).native_routes
         extension = runpy.run_path(
             str(base.ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
@@ -248,7 +248,7 @@ class DocumentationTest(base.TestCase):
             for code in route.answers:
                 self.assertIn(f'   * - {code} ', section)
 
-    def test_the_answers_of_the_users_page_are_of_the_form_that_is_given(self):
+    def test_responses_in_the_user_guide_match_the_schemas(self):
         forms = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
                  'defined_message': schemas.DEFINITION}
         for block in _blocks('doc/source/user/index.rst', 'json'):

@@ -19,7 +19,7 @@ _UNPINNED = {'pip', 'python-usermsgclient'}
 
 class EnvironmentsTest(base.TestCase):
 
-    def test_what_is_installed_is_what_is_pinned(self):
+    def test_installed_versions_match_the_pins(self):
         read_pins = runpy.run_path(
             str(base.ROOT / 'tools' / 'constraints.py'))['read_pins']
         names = sorted(path.stem for path in _DIRECTORY.glob('*.txt'))
@@ -45,7 +45,7 @@ class EnvironmentsTest(base.TestCase):
             env=environment.variables(), capture_output=True, text=True,
             timeout=120).stdout)
 
-    def test_the_client_is_tested_with_libraries_of_the_whole_set(self):
+    def test_pins_of_the_client_are_a_subset_of_upper_constraints(self):
         whole, ours = (
             set(re.findall('^[^#].*$', path.read_text(encoding='utf-8'), re.M))
             for path in (base.ROOT / 'upper-constraints.txt',

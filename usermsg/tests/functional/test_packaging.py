@@ -10,7 +10,7 @@ from usermsg.tests.fixtures import environments
 
 class PackagingTest(base.TestCase):
 
-    def test_a_wheel_has_the_code_and_all_that_it_reads(self):
+    def test_wheel_contains_code_and_data_files(self):
         packaging = environments.get('packaging')
         # First the source, of the clone; then the wheel, of that source.
         subprocess.run(

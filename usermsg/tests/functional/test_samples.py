@@ -69,7 +69,7 @@ class TestSamples(TestCase):
         loader.close(relay.load_drivers(runtime.conf))
         return runtime.conf
 
-    def test_the_sample_configuration_holds_all_that_can_be_set(self):
+    def test_sample_configuration_contains_all_options(self):
         path = self.generate('oslo-config-generator', 'config-generator.conf')
         text = path.read_text(encoding='utf-8')
         section, found = None, set()
@@ -97,7 +97,7 @@ class TestSamples(TestCase):
         for section in ('keystone_authtoken', 'oslo_policy', 'database'):
             self.assertIn(f'\n[{section}]\n', text)
 
-    def test_the_sample_configuration_is_one(self):
+    def test_sample_configuration_is_valid(self):
         path = self.generate('oslo-config-generator', 'config-generator.conf')
         text = path.read_text(encoding='utf-8')
         # As it is it says nothing, so say the defaults of our own options.
@@ -121,7 +121,7 @@ class TestSamples(TestCase):
             self.assertEqual(value(default, group, name),
                              value(conf, group, name))
 
-    def test_the_sample_policy_is_one(self):
+    def test_sample_policy_is_valid(self):
         path = self.generate('oslopolicy-sample-generator',
                              'policy-generator.conf')
         text = path.read_text(encoding='utf-8')
@@ -154,7 +154,7 @@ class TestTools(TestCase):
             self.assertEqual({rules.GET_ALL: REDUNDANT},
                              yaml.safe_load(output))
 
-    def test_all_rules_in_force_are_written(self):
+    def test_policy_generator_writes_all_effective_rules(self):
         said = yaml.safe_load(self.call(
             'oslopolicy-policy-generator', *self.namespace,
             f'--config-file={self.config}'))
@@ -162,11 +162,11 @@ class TestTools(TestCase):
                          set(said))
         self.assertEqual('role:auditor', said[rules.GET])
 
-    def test_a_good_file_is_valid(self):
+    def test_validator_accepts_a_valid_file(self):
         self.call('oslopolicy-validator', *self.namespace,
                   '--config-file', self.config)
 
-    def test_a_bad_file_is_named_with_line_and_reason(self):
+    def test_invalid_file_is_reported_with_line_and_reason(self):
         self.write('policy.yaml', '# ours\n"message:gte": "role:auditor"\n')
         for tool in ('validator', 'list-redundant', 'policy-generator'):
             said = self.call(f'oslopolicy-{tool}', *self.namespace,
@@ -174,7 +174,7 @@ class TestTools(TestCase):
             self.assertIn(f'{self.policy}:2: message:gte: there is no such '
                           'rule', said)
 
-    def test_the_checker_reads_the_sample_token(self):
+    def test_checker_evaluates_a_token(self):
         # It needs no namespace: our rules are plain ones of oslo.policy.
         access = self.write('access.json', (
             '{"token": {"roles": [{"name": "auditor"}], '

@@ -44,20 +44,20 @@ class UnitsTest(base.TestCase):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         return done.returncode, done.stdout
 
-    def test_they_are_valid(self):
+    def test_units_are_valid(self):
         self.assertEqual(3, len(UNITS))
         for unit in UNITS:
             self.assertEqual((0, ''), self.analyze(
                 'verify', str(self.copy(unit))), unit.name)
 
-    def test_an_error_would_be_found(self):
+    def test_unknown_directive_is_reported(self):
         copied = self.copy(UNITS[0])
         with open(copied, 'a', encoding='utf-8') as stream:
             stream.write('[Service]\nProtectSistem=strict\n')
         _status, output = self.analyze('verify', str(copied))
         self.assertIn('ProtectSistem', output)
 
-    def test_they_are_hardened(self):
+    def test_units_have_a_low_exposure(self):
         if 'threshold' not in self.analyze('--help')[1]:
             self.skipTest('this systemd-analyze cannot look at files')
         for unit in UNITS:
@@ -66,7 +66,7 @@ class UnitsTest(base.TestCase):
                 f'--threshold={EXPOSURE}', str(self.copy(unit)))
             self.assertEqual(0, status, output)
 
-    def test_the_documented_credentials_are_valid(self):
+    def test_documented_credentials_are_valid(self):
         page = base.ROOT / 'doc' / 'source' / 'admin' / 'deployment.rst'
         found = re.search(
             r'^\.\. code-block:: ini\n\n((?: +.*LoadCredential.*\n|'
@@ -89,7 +89,7 @@ class ContentsTest(base.TestCase):
             unit.read(path, encoding='utf-8')
             yield path.name, unit
 
-    def test_they_run_what_is_installed(self):
+    def test_units_run_installed_programs(self):
         ours = {found.name for found in importlib.metadata.entry_points(
             group='console_scripts')
             if found.value.startswith('usermsg.cmd.')}
@@ -103,7 +103,7 @@ class ContentsTest(base.TestCase):
             else:
                 self.assertIn(command, ours)
 
-    def test_uwsgi_has_the_time_that_it_asks_for(self):
+    def test_stop_timeout_of_the_uwsgi_unit_exceeds_its_mercy(self):
         ini = (base.ROOT / 'etc' / 'usermsg' / 'uwsgi.ini').read_text()
         mercy = int(re.search(r'^worker-reload-mercy = (\d+)$', ini,
                               re.M)[1])
@@ -113,21 +113,21 @@ class ContentsTest(base.TestCase):
         for key, name in (('uid', 'User'), ('gid', 'Group')):
             self.assertIn(f'\n{key} = {service[name]}\n', ini)
 
-    def test_the_limits_on_open_files_are_enough(self):
+    def test_limits_on_open_files_are_sufficient(self):
         limits = {name: int(unit['Service']['LimitNOFILE'])
                   for name, unit in self.units()}
         self.assertLessEqual(
             server.MAX_CONNECTIONS, server.connection_limit(
                 limits['usermsg-api.service']))
 
-    def test_the_documented_log_file_has_a_place(self):
+    def test_documented_log_file_is_in_the_logs_directory(self):
         page = base.ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
         found = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
                           page.read_text(encoding='utf-8'), re.M)
         for name, unit in self.units():
             self.assertEqual(found[1], unit['Service']['LogsDirectory'], name)
 
-    def test_what_reads_its_configuration_anew_can_be_told_to(self):
+    def test_units_that_support_reload_have_an_exec_reload(self):
         self.assertEqual(
             {'usermsg-uwsgi.service', 'usermsg-worker.service'},
             {name for name, unit in self.units()

@@ -29,7 +29,7 @@ MALFORMED = (b'-1\r\n', b'0x5\r\n', b'many\r\n', b'\r\n', b'2\r\n')
 END = object()
 
 
-class Claims:
+class ChunkedBodyMixin:
 
     def setUp(self):
         super().setUp()
@@ -61,11 +61,11 @@ class Claims:
             with sock.makefile('rb') as stream:
                 return int(stream.readline().split()[1])
 
-    def test_a_body_is_recorded(self):
+    def test_chunked_body_is_recorded(self):
         self.assertEqual(201, self.status(
             b'%x\r\n%b\r\n0\r\n\r\n' % (len(MESSAGE), MESSAGE)))
 
-    def test_a_body_over_the_limit_is_refused(self):
+    def test_chunked_body_over_the_limit_returns_413(self):
         # When each process has loaded what it needs.
         self.assertEqual({400}, {self.status(b'0\r\n\r\n')
                                  for _ in range(20)})
@@ -79,7 +79,7 @@ class Claims:
         self.assertLess(self.server.peak_memory() - memory, 24 * MIB)
         self.assertEqual([], samples.stored(self.service.db))
 
-    def test_malformed_chunks_are_refused(self):
+    def test_malformed_chunks_return_400(self):
         for size in MALFORMED:
             self.assertEqual(400, self.status(
                 size + MESSAGE + b'\r\n0\r\n\r\n'), size)
@@ -87,7 +87,7 @@ class Claims:
         self.assertNotIn('Traceback', self.server.log())
 
 
-class TestGunicorn(Claims, base.TestCase):
+class TestGunicorn(ChunkedBodyMixin, base.TestCase):
 
     options = ('--threads', '4')
 
@@ -96,7 +96,7 @@ class TestGunicorn(Claims, base.TestCase):
         self.connect = server.connect
         return server
 
-    def test_a_chunk_that_is_never_complete_is_refused(self):
+    def test_incomplete_chunk_returns_400(self):
         for size in (b'ff', b'FFFFFFFFFFFFFFFF', b'f' * 5000):
             sent = size + b'\r\n' + MESSAGE
             self.assertEqual(400, self.status(sent, END), size)
@@ -107,11 +107,11 @@ class TestGunicorn(Claims, base.TestCase):
         self.assertNotIn('Traceback', self.server.log())
 
 
-class TestGunicornOfOneThread(TestGunicorn):
+class TestGunicornWithOneThread(TestGunicorn):
     options = ()
 
 
-class TestGunicornBehindNginx(Claims, base.TestCase):
+class TestGunicornBehindNginx(ChunkedBodyMixin, base.TestCase):
 
     options = ()
 
@@ -119,7 +119,7 @@ class TestGunicornBehindNginx(Claims, base.TestCase):
         return self.behind_nginx(self.gunicorn(path), deployment.TO_GUNICORN)
 
 
-class TestUwsgiBehindNginx(Claims, base.TestCase):
+class TestUwsgiBehindNginx(ChunkedBodyMixin, base.TestCase):
 
     def start(self, path):
         server = servers.require(lambda: deployment.Uwsgi(path))

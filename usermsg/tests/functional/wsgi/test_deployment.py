@@ -95,7 +95,7 @@ class TestBehindNginx(TestCase):
         self.assertEqual(204, self.request(address, 'DELETE')[0].status)
         self.assertError(404, self.request(address))
 
-    def test_the_access_log_has_the_request_id_and_no_query(self):
+    def test_access_log_has_the_request_id_and_no_query(self):
         response, _content = self.request(f'/v3/messages?marker={uuid.uuid4()}')
         self.assertEqual(200, response.status)
         request_id = response.headers['X-OpenStack-Request-Id']
@@ -116,14 +116,14 @@ class TestBehindNginx(TestCase):
         self.assertNotIn('?', log)
         self.assertNotIn('.error', log)
 
-    def test_a_long_token_is_no_problem(self):
+    def test_long_token_is_accepted(self):
         self.assertEqual(200, self.request(
             **{'X-Auth-Token': 'x' * 8192})[0].status)
         self.assertEqual(200, self.request(
             **{'X-Auth-Token': 'x' * 12000, 'X-Service-Token': 'x' * 12000,
                'X-More': 'x' * 12000})[0].status)
 
-    def test_headers_that_are_too_long_are_refused(self):
+    def test_too_long_headers_return_431(self):
         self.assertError(431, self.request(**{'X-Auth-Token': 'x' * 14000}))
         self.assertError(431, self.request(**{
             f'X-{number}': 'x' * 8192 for number in range(6)}))
@@ -134,7 +134,7 @@ class TestBehindNginx(TestCase):
                 sock.sendall(b'GET / HTTP/1.1\r\nX: ' + b'x' * 65536)
         self.assertEqual(200, self.request()[0].status)
 
-    def test_many_small_headers_do_no_harm(self):
+    def test_many_small_headers_are_accepted_or_rejected(self):
         # They grow on their way to uWSGI, beyond what it takes.
         response = self.request(**{f'X-{number}': '' for number in range(95)})
         self.assertEqual(200, response[0].status)
@@ -144,7 +144,7 @@ class TestBehindNginx(TestCase):
             self.assertRegex(sock.makefile('rb').readline(), b' (4|503)')
         self.assertEqual(200, self.request()[0].status)
 
-    def test_a_body_that_is_too_large_is_refused(self):
+    def test_too_large_body_returns_413(self):
         self.assertError(413, self.request(
             method='POST', body=b'x' * 2 * 1024 * 1024))
 
@@ -154,12 +154,12 @@ class TestBehindNginx(TestCase):
 
         self.assertError(413, self.request(method='POST', body=chunks()))
 
-    def test_figures_are_not_for_everybody(self):
+    def test_metrics_through_nginx_return_404(self):
         for address in ('/metrics', '/metrics/', '/metrics?x', '//metrics',
                         '/%6detrics', '/v3/../metrics', '/metrics/x'):
             self.assertError(404, self.request(address))
 
-    def test_slow_clients_keep_nobody_busy(self):
+    def test_slow_clients_do_not_occupy_uwsgi(self):
         message = http_client.record(self.service, self.project)
         for _ in range(2 * AT_ONCE):
             sock = self.front.connect()
@@ -173,7 +173,7 @@ class TestBehindNginx(TestCase):
         self.assertEqual(
             200, self.request(f'/v3/messages/{message.id}')[0].status)
 
-    def test_odd_requests_are_answered(self):
+    def test_malformed_requests_return_errors(self):
         for address, status in (('/v3/messages/%ff', 400),
                                 ('/v3/messages/%00', 400),
                                 ('/nothing', 404)):
@@ -182,7 +182,7 @@ class TestBehindNginx(TestCase):
         self.assertNotIn('Traceback', self.server.log())
 
 
-class TestWhatIsBelieved(TestCase):
+class TestForwardedHeaders(TestCase):
 
     def setUp(self):
         super().setUp()
@@ -199,7 +199,7 @@ class TestWhatIsBelieved(TestCase):
         self.assertEqual(200, response.status)
         return json.loads(content)
 
-    def test_nginx_says_where_a_request_came_in(self):
+    def test_nginx_sets_the_address_of_the_request(self):
         environ = self.environ()
         for key, value in {
                 'wsgi.url_scheme': 'https', 'PATH_INFO': '/some/path',
@@ -211,7 +211,7 @@ class TestWhatIsBelieved(TestCase):
                 'HTTP_X_FORWARDED_HOST': deployment.NAME}.items():
             self.assertEqual(value, environ.get(key), key)
 
-    def test_what_a_client_says_about_it_is_replaced(self):
+    def test_forwarded_headers_of_the_client_are_replaced(self):
         evil = 'evil.example.org'
         headers = dict.fromkeys((
             'Host', 'X_Forwarded_For', 'X_Forwarded_Proto', 'Forwarded',
@@ -223,19 +223,19 @@ class TestWhatIsBelieved(TestCase):
             environ.pop('uwsgi.version', None)
         self.assertEqual(plain, spoofed)
 
-    def test_what_a_client_says_with_underscores_is_dropped(self):
+    def test_headers_with_underscores_are_dropped(self):
         environ = self.front.request('/', headers={
             'X_Forwarded_Host': 'evil.example.org'})[1].decode()
         self.assertNotIn('evil', environ)
 
-    def test_other_headers_pass(self):
+    def test_other_headers_are_passed_on(self):
         self.assertEqual('abc', self.environ(X_Auth_Token='abc')[
             'HTTP_X_AUTH_TOKEN'])
 
 
 class TestFiles(TestCase):
 
-    def test_nginx_can_limit_how_often_a_client_asks(self):
+    def test_request_limit_of_nginx_returns_429(self):
         text = deployment.example('nginx.conf')
         lines = [line for line in text.splitlines()
                  if line.strip().startswith('#limit_req')]
@@ -253,7 +253,7 @@ class TestFiles(TestCase):
             self.assertEqual(expected == 503,
                              'Retry-After' in asked[0].headers)
 
-    def test_uwsgi_ends_on_sigterm_and_leaves_nothing(self):
+    def test_uwsgi_removes_its_socket_on_sigterm(self):
         server = self.uwsgi()
         self.assertTrue(os.path.exists(server.socket))
         # A process that was born a moment ago would not hear the signal.
@@ -262,7 +262,7 @@ class TestFiles(TestCase):
         self.assertEqual(0, server.end(signal.SIGTERM))
         self.assertFalse(os.path.exists(server.socket))
 
-    def test_many_clients_are_served_while_processes_are_replaced(self):
+    def test_clients_are_served_while_processes_are_replaced(self):
         server = self.uwsgi({
             'max-requests = 20000': 'max-requests = 20',
             'max-requests-delta = 2000': 'min-worker-lifetime = 1'})
@@ -279,12 +279,12 @@ class TestFiles(TestCase):
             self.assertIn('Respawned uWSGI worker', server.log())
             self.assertEqual({200}, set(pool.map(get_status, range(100))))
 
-    def test_without_uwsgi_it_is_not_available_for_now(self):
+    def test_nginx_without_uwsgi_returns_503(self):
         asked = self.nginx(self.home / 'nobody.socket').request('/v3/messages')
         self.assertError(503, asked)
         self.assertEqual(['10'], asked[0].headers.get_all('Retry-After'))
 
-    def test_a_uwsgi_that_says_nothing_is_not_available_for_now(self):
+    def test_nginx_with_a_hanging_uwsgi_returns_503(self):
         path = str(self.home / 'silent.socket')
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
@@ -295,7 +295,7 @@ class TestFiles(TestCase):
         self.assertError(503, asked)
         self.assertEqual('10', asked[0].headers['Retry-After'])
 
-    def test_a_reload_reads_the_configuration_again(self):
+    def test_reload_applies_the_configuration(self):
         server = self.uwsgi()
         front = self.nginx(server.socket)
         headers = http_client.build_headers('a-project', 'reader')
@@ -312,11 +312,11 @@ class TestFiles(TestCase):
         self.config_file()
         self.assertEqual(1, server.end(signal.SIGHUP))
 
-    def test_only_the_group_may_use_the_socket(self):
+    def test_socket_is_accessible_to_its_group_only(self):
         server = self.uwsgi()
         self.assertEqual(0o660, os.stat(server.socket).st_mode & 0o777)
 
-    def test_uwsgi_gives_up_on_a_broken_configuration(self):
+    def test_uwsgi_with_an_invalid_configuration_exits_with_1(self):
         # Without allow_insecure_noauth.
         try:
             self.uwsgi(api={'auth_strategy': 'noauth'})

@@ -93,7 +93,7 @@ class Front(servers.Process):
             connection.close()
 
 
-class Echoes:
+class EchoServers:
     """A service and usermsg that only say what they were asked."""
 
     def __init__(self):
@@ -118,7 +118,7 @@ class Echoes:
 @functools.cache
 def echoes():
     """Those of this test process."""
-    return Echoes()
+    return EchoServers()
 
 
 class TestPaths(base.TestCase):
@@ -137,7 +137,7 @@ class TestPaths(base.TestCase):
         self.assertEqual((who, to), (asked['who'], asked['REQUEST_URI']),
                          address)
 
-    def test_the_paths_of_messages_go_to_usermsg(self):
+    def test_message_paths_are_forwarded_to_usermsg(self):
         for prefix, version, facade in (
                 ('', 'v3', 'volume'), ('/volume', 'v3', 'volume'),
                 ('', 'v2', 'share'), ('/share', 'v2', 'share')):
@@ -150,7 +150,7 @@ class TestPaths(base.TestCase):
                 self.assertGoes('usermsg', base_path + path,
                                 f'/{facade}/{version}{path}')
 
-    def test_the_type_in_an_address_is_left_out(self):
+    def test_json_extension_is_removed(self):
         for path in ('messages', f'{PROJECT}/messages',
                      f'messages/{PROJECT}'):
             self.assertGoes('usermsg', f'/v3/{path}.json?a=b',
@@ -158,7 +158,7 @@ class TestPaths(base.TestCase):
             self.assertGoes('usermsg', f'/share/v2/{path}.json',
                             f'/share/v2/{path}')
 
-    def test_disguised_paths_go_to_usermsg(self):
+    def test_encoded_message_paths_are_forwarded_to_usermsg(self):
         for path in ('/v3/%6dessages', '/v3//messages', '//v3/./messages',
                      '/v3/x/../messages', '/v3/%2e%2e/v3/messages',
                      '/v3%2fmessages', '/%76olume/v3/messages',
@@ -170,7 +170,7 @@ class TestPaths(base.TestCase):
                 ('usermsg', '/volume/v3/messages'),
                 (asked['who'], asked['PATH_INFO'].rstrip('/')), path)
 
-    def test_what_an_id_holds_stays_within_the_path(self):
+    def test_special_characters_of_an_id_stay_within_the_path(self):
         for sent, to in (('a%20b', 'a%20b'), ('%3Fall_tenants=1', None),
                          ('%23x', None), ('%2525', '%2525'),
                          ('a%0d%0aX-Roles:%20admin%0d%0a%0d%0ab', None),
@@ -191,7 +191,7 @@ class TestPaths(base.TestCase):
                               asked['REQUEST_URI'].lower().replace(
                                   "%27", "'"))
 
-    def test_everything_else_goes_to_the_service(self):
+    def test_other_paths_are_forwarded_to_the_service(self):
         for path in ('/', '/v3', '/v3/', '/volume', '/volume/', '/volume/v3/',
                      '/v2/', '/share/v2/', '/healthcheck',
                      f'/v3/{PROJECT}/messages-other', '/v3/messages-other',
@@ -206,12 +206,12 @@ class TestPaths(base.TestCase):
                      '/x/volume/v3/messages', '/v1/messages'):
             self.assertGoes('service', path, path)
 
-    def test_nobody_asks_usermsg_past_the_paths_of_messages(self):
+    def test_internal_paths_return_404(self):
         for path in ('/.usermsg/volume/v3/messages', '/.usermsg/v3/messages',
                      '/%2eusermsg/metrics', '/x/../.usermsg/'):
             self.assertEqual(404, self.front.request(path)[0].status)
 
-    def test_methods(self):
+    def test_all_methods_are_forwarded(self):
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
                        'OPTIONS'):
             for path, who in (('/v3/messages', 'usermsg'),
@@ -221,7 +221,7 @@ class TestPaths(base.TestCase):
                     self.assertEqual((who, method),
                                      (asked['who'], asked['REQUEST_METHOD']))
 
-    def test_headers(self):
+    def test_client_headers_for_proxies_are_replaced(self):
         asked = self.request('/v3/messages', **{
             'Host': 'evil.example.org', 'X-Forwarded-Host': 'evil',
             'X-Forwarded-For': '192.0.2.66', 'X-Forwarded-Proto': 'gopher',
@@ -249,10 +249,10 @@ class TestPaths(base.TestCase):
             'X-Forwarded-Host': 'evil'})['HTTP_X_FORWARDED_HOST'])
 
 
-class TestUsermsg(base.TestCase):
+class TestAllServers(base.TestCase):
     """With all there is: nginx, nginx with TLS, uWSGI and usermsg."""
 
-    def test_messages_are_read_as_of_the_service_itself(self):
+    def test_messages_are_served_at_the_endpoint_of_the_service(self):
         service = self.runtime(
             api=base.EXPOSED,
             volume_facade={'public_endpoint': PUBLIC})
@@ -318,7 +318,7 @@ class TestUsermsg(base.TestCase):
             'code'])
         self.assertEqual(200, front.request('/v3/volumes')[0].status)
 
-    def test_a_usermsg_that_is_not_what_it_says_is_asked_nothing(self):
+    def test_usermsg_with_a_wrong_certificate_returns_503(self):
         deployed = servers.require(deployment.shared)
         front = Front(servers.require(echoes).service.url, {
             'proxy_pass https://192.0.2.20/;':

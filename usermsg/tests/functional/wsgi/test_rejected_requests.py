@@ -45,7 +45,7 @@ AS_READER = ((403, '/v3/messages', READER, MESSAGES),
              (413, '/v3/messages', JSON, b' ' * (LIMIT + 1)))
 
 
-class Claims:
+class RejectedRequestsMixin:
 
     def uwsgi(self, config_file):
         server = servers.require(lambda: deployment.Uwsgi(config_file))
@@ -78,22 +78,22 @@ class Claims:
         self.assertNotIn('Broken pipe', log)
         self.assertNotIn('reset by peer', log)
 
-    def test_a_client_without_a_token_learns_it(self):
+    def test_large_body_without_a_token_returns_401(self):
         front = self.front(**{**http_client.KEYSTONE, 'api': {
             'auth_strategy': 'keystone', 'trust_host_header': 'true'}})
         self.assert_rejected(front, WITHOUT_TOKEN)
 
-    def test_a_reader_learns_that_it_may_not_record(self):
+    def test_large_body_as_reader_returns_403(self):
         self.assert_rejected(
             self.front(api=base.EXPOSED), AS_READER)
 
-    def test_small_limit_of_the_service_is_named(self):
+    def test_body_over_a_small_limit_of_usermsg_returns_413(self):
         front = self.front(
             api={**base.EXPOSED, 'max_request_body_size': 16384})
         self.assert_rejected(front, (
             (413, '/v3/messages', JSON, b' ' * LIMIT),))
 
-    def test_the_limit_of_the_service_is_below_that_of_nginx(self):
+    def test_body_over_the_limit_of_usermsg_but_not_nginx_returns_413(self):
         front = self.front(
             {'client_max_body_size 1m;': 'client_max_body_size 9m;'},
             api=base.EXPOSED)
@@ -102,15 +102,15 @@ class Claims:
             (413, '/v3/messages', JSON, b' ' * 8 * LIMIT)))
 
 
-class TestUwsgi(Claims, base.TestCase):
-    start = Claims.uwsgi
+class TestUwsgi(RejectedRequestsMixin, base.TestCase):
+    start = RejectedRequestsMixin.uwsgi
 
 
-class TestGunicorn(Claims, base.TestCase):
-    start = Claims.gunicorn
+class TestGunicorn(RejectedRequestsMixin, base.TestCase):
+    start = RejectedRequestsMixin.gunicorn
     options = ('--threads', '4')
 
 
-class TestGunicornOfOneThread(Claims, base.TestCase):
-    start = Claims.gunicorn
+class TestGunicornWithOneThread(RejectedRequestsMixin, base.TestCase):
+    start = RejectedRequestsMixin.gunicorn
     options = ()

@@ -32,7 +32,7 @@ class TestServing(base.TestCase):
         content = response.read()
         return response, json.loads(content) if content else None
 
-    def test_it_answers_many_clients_at_once_and_deletes(self):
+    def test_concurrent_reads_and_deletes(self):
         messages = [http_client.record(self.service, 'admin')
                     for _ in range(8)]
         addresses = [f'/v3/messages/{message.id}' for message in messages]
@@ -75,7 +75,7 @@ class TestServing(base.TestCase):
             sock.sendall(b'nonsense\r\n\r\n')
             self.assertIn(b' 405 ', sock.makefile('rb').readline())
 
-    def test_half_a_body_records_nothing(self):
+    def test_truncated_body_records_no_message(self):
         message = json.dumps({'message': {
             'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
         done = 'POST /v3/messages => generated '
@@ -119,19 +119,19 @@ class TestStarting(base.TestCase):
         self.addCleanup(server.stop)
         self.fail('it started')
 
-    def test_noauth_is_refused_unless_it_is_allowed(self):
+    def test_noauth_without_allow_insecure_noauth_does_not_start(self):
         self.assertIn('auth_strategy is noauth', self.refusal())
 
-    def test_a_broken_configuration_is_named_with_file_and_line(self):
+    def test_invalid_option_is_reported_with_its_file(self):
         output = self.refusal(messages={'ttl': 'long'})
         self.assertIn(f'{self.home / "usermsg.conf"}:', output)
         self.assertIn('[messages] ttl', output)
 
-    def test_keystone_without_an_account_is_refused(self):
+    def test_keystone_without_an_account_does_not_start(self):
         self.assertIn('[keystone_authtoken] auth_type', self.refusal(api={
             'auth_strategy': 'keystone', 'trust_host_header': 'true'}))
 
-    def test_service_without_an_address_for_links_is_refused(self):
+    def test_missing_public_endpoint_does_not_start(self):
         output = self.refusal(api={'allow_insecure_noauth': 'true'})
         self.assertIn('[api] public_endpoint is not set', output)
         self.assertIn('trust_host_header = true', output)

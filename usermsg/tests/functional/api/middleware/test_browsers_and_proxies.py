@@ -39,13 +39,13 @@ class TestBrowsers(ServiceTestCase):
             'Origin': DASHBOARD, 'Access_Control_Request_Method': 'GET',
             **headers})
 
-    def test_without_the_option_no_page_may_ask(self):
+    def test_request_from_browser_without_allowed_origin_has_no_cors_headers(self):
         self.serve()
         for response in (self.preflight(), self.request(Origin=DASHBOARD)):
             self.assertNotIn('Access-Control-Allow-Origin', response.headers)
         self.assertEqual(405, self.preflight().status_int)
 
-    def test_a_page_that_is_named_may_ask(self):
+    def test_request_from_allowed_origin_has_cors_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         response = self.request(Origin=DASHBOARD)
         self.assertEqual(1, len(response.json['messages']))
@@ -69,14 +69,14 @@ class TestBrowsers(ServiceTestCase):
         self.assertIn('X-OpenStack-Request-Id', response.headers)
         self.assertEqual('nosniff', response.headers['X-Content-Type-Options'])
 
-    def test_errors_can_be_read_there_too(self):
+    def test_error_for_allowed_origin_has_cors_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         response = self.request('/v3/messages/x', Origin=DASHBOARD)
         self.assertEqual(404, response.status_int)
         self.assertEqual(DASHBOARD,
                          response.headers['Access-Control-Allow-Origin'])
 
-    def test_no_other_page_may_ask(self):
+    def test_request_from_other_origin_has_no_cors_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         for origin in ('https://evil.example.org', DASHBOARD + '.evil', 'null',
                        DASHBOARD.upper(), '\xff', ''):
@@ -86,7 +86,7 @@ class TestBrowsers(ServiceTestCase):
                 self.assertNotIn('Access-Control-Allow-Origin',
                                  response.headers)
 
-    def test_nor_with_other_methods_or_headers(self):
+    def test_preflight_with_other_method_or_header_is_rejected(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         for asked in ({'Access_Control_Request_Method': 'PUT'},
                       {'Access_Control_Request_Method': '\xff'},
@@ -95,7 +95,7 @@ class TestBrowsers(ServiceTestCase):
             self.assertNotIn('Access-Control-Allow-Origin',
                              self.preflight(**asked).headers)
 
-    def test_an_operator_says_otherwise(self):
+    def test_cors_options_override_defaults(self):
         self.serve(cors={'allowed_origin': DASHBOARD, 'allow_methods': 'PUT',
                          'expose_headers': 'X-Other'})
         self.assertNotIn('Access-Control-Allow-Origin',
@@ -103,7 +103,7 @@ class TestBrowsers(ServiceTestCase):
         self.assertEqual('X-Other', self.request(Origin=DASHBOARD).headers[
             'Access-Control-Expose-Headers'])
 
-    def test_what_is_no_origin_is_named(self):
+    def test_invalid_allowed_origin_is_a_configuration_error(self):
         for origin in ('dashboard.example.org', f'{DASHBOARD}/',
                        f'{DASHBOARD},https://', 'https://a b'):
             error = self.assertRaises(
@@ -111,13 +111,13 @@ class TestBrowsers(ServiceTestCase):
                 cors={'allowed_origin': origin})
             self.assertIn('[cors] allowed_origin', str(error))
 
-    def test_the_library_keeps_its_own_defaults(self):
+    def test_defaults_of_oslo_middleware_are_unchanged(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
         found = {option.name: option.default for option in cors.OPTS}
         self.assertEqual([], found['expose_headers'])
         self.assertIn('TRACE', found['allow_methods'])
 
-    def test_the_sample_shows_ours(self):
+    def test_sample_configuration_has_cors_defaults_of_usermsg(self):
         path = self.home / 'sample'
         subprocess.run(
             [sys.executable, '-c',
@@ -143,7 +143,7 @@ class TestProxies(ServiceTestCase):
         self.assertEqual(200, response.status_int)
         return response.json['version']['links'][0]['href']
 
-    def test_unless_told_nothing_of_it_is_believed(self):
+    def test_forwarded_headers_are_ignored_by_default(self):
         for trusted in ('false', 'true'):
             self.serve(api={'auth_strategy': 'noauth',
                             'trust_host_header': trusted})
@@ -156,7 +156,7 @@ class TestProxies(ServiceTestCase):
         self.serve(oslo_middleware={'enable_proxy_headers_parsing': 'true'},
                    api={'auth_strategy': 'noauth', **api})
 
-    def test_with_both_options_links_lead_to_the_proxy(self):
+    def test_links_lead_to_the_proxy_with_both_options(self):
         self.serve_behind(trust_host_header='true')
         self.assertEqual('https://cloud.example.org/user-message/v3/',
                          self.link(**self.FORWARDED))
@@ -165,18 +165,18 @@ class TestProxies(ServiceTestCase):
             self.link(Forwarded='for=192.0.2.1;proto=https;'
                                 'host=cloud.example.org:8443'))
 
-    def test_without_trust_in_host_it_stays_the_servers(self):
+    def test_links_keep_the_server_without_trust_host_header(self):
         self.serve_behind()
         self.assertEqual('https://localhost:80/user-message/v3/',
                          self.link(**self.FORWARDED))
 
-    def test_the_public_endpoint_wins(self):
+    def test_public_endpoint_overrides_forwarded_headers(self):
         self.serve_behind(public_endpoint='https://messages.example.org',
                           trust_host_header='true')
         self.assertEqual('https://messages.example.org/v3/',
                          self.link(**self.FORWARDED))
 
-    def test_values_that_cannot_be_are_as_good_as_none(self):
+    def test_invalid_forwarded_headers_are_ignored(self):
         self.serve_behind(trust_host_header='true')
         expected = self.link()
         for name, values in {
@@ -193,7 +193,7 @@ class TestProxies(ServiceTestCase):
             for value in values:
                 self.assertEqual(expected, self.link(**{name: value}), value)
 
-    def test_invalid_host_is_refused_before_a_message_is_recorded(self):
+    def test_invalid_host_returns_400_before_a_message_is_recorded(self):
         self.serve(api={'auth_strategy': 'noauth',
                         'trust_host_header': 'true'})
         self.assertEqual('http://cloud.example.org:8080/v3/',
@@ -223,7 +223,7 @@ class TestProxies(ServiceTestCase):
         self.assertEqual('https://messages.example.org/v3/',
                          self.link(Host='evil"<x>'))
 
-    def test_a_public_endpoint_that_no_link_can_begin_with_is_named(self):
+    def test_invalid_public_endpoint_is_a_configuration_error(self):
         for group in ('api', 'volume_facade', 'share_facade'):
             for endpoint in ('https://somebody:secret@cloud.example.org',
                              'https://cloud.example.org/?a=b',
@@ -234,7 +234,7 @@ class TestProxies(ServiceTestCase):
                 self.assertIn(f'[{group}] public_endpoint', str(error))
                 self.assertNotIn('secret', str(error))
 
-    def test_an_environment_without_a_mount_point_does_no_harm(self):
+    def test_environ_without_script_name_is_accepted(self):
         self.serve_behind(trust_host_header='true')
         mounted = self.app
 
@@ -259,7 +259,7 @@ class TestHeaders(ServiceTestCase):
                 ('Cache-Control', 'no-store')):
             self.assertEqual([value], response.headers.getall(name))
 
-    def test_every_answer_has_them(self):
+    def test_responses_have_security_headers(self):
         self.serve()
         for address, method in (('/', 'GET'), ('/v3/messages', 'GET'),
                                 ('/v3/messages', 'HEAD'), ('/x', 'GET'),
@@ -268,20 +268,20 @@ class TestHeaders(ServiceTestCase):
                                 ('/healthcheck', 'GET')):
             self.assert_complete(self.request(address, method))
 
-    def test_so_has_a_failure(self):
+    def test_internal_error_has_security_headers(self):
         self.serve()
         self.service.db.reader = None
         response = self.request()
         self.assertEqual(500, response.status_int)
         self.assert_complete(response)
 
-    def test_so_has_a_refusal_for_want_of_a_token(self):
+    def test_unauthorized_response_has_security_headers(self):
         self.app = app.make_app(self.runtime(**http_client.KEYSTONE))
         response = self.request()
         self.assertEqual(401, response.status_int)
         self.assert_complete(response)
 
-    def test_what_is_set_further_in_stays(self):
+    def test_headers_of_the_application_are_kept(self):
         given = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]
 
         def further_in(_environ, start_response):

@@ -51,59 +51,59 @@ class TestTokens(base.TestCase):
         self.assertEqual(response.headers['X-OpenStack-Request-Id'],
                          response.json['errors'][0]['request_id'])
 
-    def test_without_a_token_nothing_is_shown(self):
+    def test_read_without_a_token_returns_401(self):
         self.assert_unauthorized(self.request())
         self.assert_unauthorized(self.request(f'/v3/messages/{self.red.id}'))
         self.assert_unauthorized(self.request('/v3/red/messages'))
 
-    def test_without_a_token_nothing_is_deleted(self):
+    def test_delete_without_a_token_returns_401(self):
         self.assert_unauthorized(
             self.request(f'/v3/messages/{self.red.id}', method='DELETE'))
         self.assertEqual([self.red.id], self.listed(token='red'))
 
-    def test_a_bad_token_is_as_good_as_none(self):
+    def test_read_with_a_malformed_token_returns_401(self):
         for token in ('nonsense', '', ' ', 'x' * 10_000):
             self.assert_unauthorized(self.request(token=token))
 
-    def test_a_token_for_another_service_only_is_no_token(self):
+    def test_read_with_a_service_token_only_returns_401(self):
         self.assert_unauthorized(self.request(X_Service_Token='red'))
 
-    def test_discovery_needs_no_token(self):
+    def test_discovery_without_a_token_returns_200(self):
         for address in ('/', '/v3', '/v3/'):
             self.assertEqual(200, self.request(address).status_int)
 
-    def test_discovery_minds_no_bad_token(self):
+    def test_discovery_with_an_invalid_token_returns_200(self):
         for address in ('/', '/v3', '/v3/'):
             response = self.request(address, token='nonsense')
             self.assertEqual(200, response.status_int)
 
-    def test_an_unknown_address_is_unknown_without_a_token(self):
+    def test_unknown_path_without_a_token_returns_404(self):
         self.assertEqual(404, self.request('/nothing').status_int)
 
-    def test_each_token_shows_its_own_project(self):
+    def test_list_returns_messages_of_the_project_in_the_token(self):
         self.assertEqual([self.red.id], self.listed(token='red'))
         self.assertEqual([self.blue.id], self.listed(token='blue'))
 
-    def test_a_token_opens_no_other_project(self):
+    def test_read_in_another_project_returns_404(self):
         for address in (f'/v3/messages/{self.red.id}', '/v3/red/messages',
                         f'/v3/red/messages/{self.red.id}',
                         f'/v3/blue/messages/{self.red.id}'):
             response = self.request(address, token='blue')
             self.assertEqual(404, response.status_int, address)
 
-    def test_headers_make_no_identity(self):
+    def test_identity_headers_without_a_token_return_401(self):
         self.assert_unauthorized(self.request(
             X_Identity_Status='Confirmed', X_Project_Id='red',
             X_User_Id='somebody', X_Roles='admin'))
 
-    def test_headers_change_no_project(self):
+    def test_identity_headers_do_not_change_the_project(self):
         for header in ('X_Project_Id', 'X_Tenant_Id', 'X_Tenant',
                        'X_Project', 'X_Service_Project_Id'):
             self.assertEqual(
                 [self.blue.id],
                 self.listed(token='blue', **{header: 'red'}), header)
 
-    def test_headers_give_no_role(self):
+    def test_identity_headers_do_not_add_a_role(self):
         for header in ('X_Roles', 'X_Role', 'X_Service_Roles'):
             response = self.request(
                 '/v3/messages?all_projects=true', token='blue',
@@ -111,18 +111,18 @@ class TestTokens(base.TestCase):
                    'X_Is_Admin_Project': 'True'})
             self.assertEqual(403, response.status_int, header)
 
-    def test_headers_save_no_bad_token(self):
+    def test_identity_headers_with_an_invalid_token_return_401(self):
         self.assert_unauthorized(self.request(
             token='nonsense', X_Identity_Status='Confirmed',
             X_Project_Id='red', X_Roles='admin'))
 
-    def test_headers_widen_no_scope(self):
+    def test_identity_headers_do_not_change_the_scope(self):
         response = self.request(
             '/v3/messages?all_projects=true', token='blue',
             OpenStack_System_Scope='all', X_Domain_Id='default')
         self.assertEqual(403, response.status_int)
 
-    def test_an_expired_token_is_refused(self):
+    def test_expired_token_returns_401(self):
         past = (datetime.datetime.now(datetime.timezone.utc) -
                 datetime.timedelta(seconds=1))
         self.keystone.add_token_data(
@@ -130,7 +130,7 @@ class TestTokens(base.TestCase):
             role_list=['reader'])
         self.assert_unauthorized(self.request(token='old'))
 
-    def test_an_admins_token_reads_everything_when_asked(self):
+    def test_list_with_all_projects_as_admin_returns_all_messages(self):
         self.keystone.add_token_data(
             'admin', user_id='root', project_id='ops',
             role_list=['admin', 'member', 'reader'])
@@ -140,13 +140,13 @@ class TestTokens(base.TestCase):
             self.listed(token='admin',
                         address='/v3/messages?all_projects=true'))
 
-    def test_a_token_without_a_project_shows_nothing(self):
+    def test_unscoped_token_returns_403(self):
         token = tokens.V3Token(user_id='somebody')
         token.add_role(name='reader')
         self.keystone.add_token(token, 'unscoped')
         self.assertEqual(403, self.request(token='unscoped').status_int)
 
-    def test_a_project_that_is_called_none_is_not_the_missing_one(self):
+    def test_unscoped_token_cannot_read_a_project_named_none(self):
         for name, scope in (('unscoped', {}),
                             ('domain', {'domain_id': 'default'})):
             token = tokens.V3Token(user_id='somebody', **scope)
@@ -167,22 +167,22 @@ class TestKeystoneOptions(base.TestCase):
         return str(self.assertRaises(
             exception.ConfigurationError, app.make_app, runtime))
 
-    def test_without_an_account_the_service_does_not_start(self):
+    def test_missing_auth_type_is_a_configuration_error(self):
         self.assertIn('[keystone_authtoken] auth_type', self.error_of())
 
-    def test_an_unknown_kind_of_account_is_named(self):
+    def test_unknown_auth_type_is_a_configuration_error(self):
         self.assertIn('nonsense', self.error_of(auth_type='nonsense'))
 
-    def test_what_the_account_lacks_is_named(self):
+    def test_missing_auth_url_is_a_configuration_error(self):
         self.assertIn('auth_url', self.error_of(auth_type='password'))
 
-    def test_an_account_without_a_password_is_refused(self):
+    def test_missing_password_is_a_configuration_error(self):
         options = {**ACCOUNT}
         del options['password']
         self.assertEqual('[keystone_authtoken] password is not set.',
                          self.error_of(**options))
 
-    def test_an_address_that_is_none_is_named(self):
+    def test_invalid_url_is_a_configuration_error(self):
         for name in ('auth_url', 'www_authenticate_uri'):
             for address in ('htp:/keystone', 'keystone:5000', 'https://'):
                 self.assertEqual(
@@ -190,7 +190,7 @@ class TestKeystoneOptions(base.TestCase):
                     f'Keystone: it begins with http:// or https:// and a '
                     f'host.', self.error_of(**{**ACCOUNT, name: address}))
 
-    def test_an_account_may_stand_in_a_section_of_its_own(self):
+    def test_auth_section_is_supported(self):
         for section, found in (
                 (ACCOUNT, None),
                 ({}, '[asking] auth_type is not set'),
@@ -206,14 +206,14 @@ class TestKeystoneOptions(base.TestCase):
                 self.assertIn(found, str(self.assertRaises(
                     exception.ConfigurationError, app.make_app, runtime)))
 
-    def test_a_certificate_that_cannot_be_read_is_named(self):
+    def test_unreadable_certificate_is_a_configuration_error(self):
         path = str(self.home / 'nowhere.pem')
         for name in ('cafile', 'certfile', 'keyfile'):
             self.assertEqual(
                 f'[keystone_authtoken] {name} cannot be read: {path}',
                 self.error_of(**{**ACCOUNT, name: path}))
 
-    def test_waiting_has_an_end_of_the_operators_choice(self):
+    def test_timeout_and_retries_of_keystone_are_options(self):
         for options, expected in (({}, (3, 1)), ({
                 'http_connect_timeout': 9,
                 'http_request_max_retries': 2}, (9, 2))):
@@ -225,7 +225,7 @@ class TestKeystoneOptions(base.TestCase):
             self.assertEqual(expected, (found.http_connect_timeout,
                                         found.http_request_max_retries))
 
-    def test_a_value_that_is_no_number_is_named_with_its_file(self):
+    def test_malformed_number_is_reported_with_its_file(self):
         error = self.error_of(token_cache_time='long')
         self.assertIn('token_cache_time', error)
         self.assertIn(str(self.home / 'usermsg.conf'), error)

@@ -113,7 +113,7 @@ NONSENSE = {
 }
 
 
-class TestNonsense(keystone_case.TestCase):
+class TestMalformedResponses(keystone_case.TestCase):
 
     def setUp(self):
         # No Keystone is needed but this one.
@@ -157,7 +157,7 @@ class TestNonsense(keystone_case.TestCase):
             error.add_note(name)
             raise
 
-    def test_a_token_that_nonsense_is_said_of_is_not_judged(self):
+    def test_malformed_token_data_returns_503_and_is_not_cached(self):
         application = self.application()
         for name, response in NONSENSE.items():
             user = f'{_TOKEN} {name}'
@@ -173,7 +173,7 @@ class TestNonsense(keystone_case.TestCase):
                 self.assertEqual(
                     200, self.request(application, user).status_int)
 
-    def test_an_account_that_nonsense_is_said_of_is_asked_about_again(self):
+    def test_malformed_response_to_authentication_is_retried(self):
         for name, response in NONSENSE.items():
             if name == 'half a character':
                 # Nobody reads the account's name.
@@ -186,7 +186,7 @@ class TestNonsense(keystone_case.TestCase):
                 self.assertEqual(
                     200, self.request(application, _TOKEN).status_int)
 
-    def test_versions_that_are_nonsense_end_nothing(self):
+    def test_malformed_version_discovery_is_retried(self):
         for name, response in NONSENSE.items():
             with self.described(name):
                 application = self.application()

@@ -10,13 +10,13 @@ from usermsg.tests.fixtures import keystone_case
 from usermsg.tests.fixtures import servers
 
 
-class TestKeystoneAway(keystone_case.TestCase):
+class TestKeystoneUnavailable(keystone_case.TestCase):
 
     def setUp(self):
         super().setUp()
         self.nowhere = f'http://127.0.0.1:{servers.free_port()}/v3'
 
-    def test_without_keystone_no_token_is_judged(self):
+    def test_request_without_keystone_returns_503(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/v3/messages', f'/v3/messages/{uuid.uuid4()}',
                         '/v3/red/messages', '/v3/defined-messages'):
@@ -27,7 +27,7 @@ class TestKeystoneAway(keystone_case.TestCase):
         self.assert_unavailable(
             self.request(application, 'any', service_token='other'))
 
-    def test_without_keystone_facades_say_so_in_their_way(self):
+    def test_facade_request_without_keystone_returns_503_in_its_format(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/volume/v3/messages', '/share/v2/messages'):
             response = self.request(application, 'any', address)
@@ -39,7 +39,7 @@ class TestKeystoneAway(keystone_case.TestCase):
             self.assertEqual(
                 200, self.request(application, 'any', address).status_int)
 
-    def test_without_keystone_the_rest_works(self):
+    def test_requests_without_need_of_keystone_still_work(self):
         application = self.application(auth_url=self.nowhere)
         for address in ('/', '/v3', '/v3/', '/healthcheck'):
             for token in (None, 'any'):
@@ -54,23 +54,23 @@ class TestKeystoneAway(keystone_case.TestCase):
             response = self.request(application, token)
             self.assert_error(401, 'unauthorized', response)
 
-    def test_an_account_that_keystone_refuses_is_no_fault_of_users(self):
+    def test_rejected_account_of_the_service_returns_503(self):
         for wrong in ({'password': 'wrong'}, {'username': 'nobody'}):
             application = self.application(**wrong)
             self.assert_unavailable(self.request(application, self.token()))
 
-    def test_an_account_without_the_right_to_ask_is_no_fault_of_users(self):
+    def test_account_without_permission_to_validate_returns_503(self):
         name = self.user('services', ['member'])
         application = self.application(
             username=name, project_name='services',
             password=self.identity.user(name))
         self.assert_unavailable(self.request(application, self.token()))
 
-    def test_a_keystone_that_is_not_in_the_catalogue(self):
+    def test_keystone_missing_in_its_catalogue_returns_503(self):
         application = self.application(region_name='Elsewhere')
         self.assert_unavailable(self.request(application, self.token()))
 
-    def test_keystone_dies_freezes_and_comes_back(self):
+    def test_requests_recover_after_keystone_hangs_or_crashes(self):
         self.identity = keystone.Keystone()
         self.addCleanup(self.identity.stop)
         application = self.application()

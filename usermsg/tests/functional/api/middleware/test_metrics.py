@@ -26,7 +26,7 @@ from usermsg.tests.fixtures import uwsgi
 READER = http_client.build_headers('red', 'member', 'reader')
 
 
-class FiguresTestCase(base.TestCase):
+class MetricsTestCase(base.TestCase):
 
     def serve(self, **groups):
         self.service = self.runtime(**groups)
@@ -36,7 +36,7 @@ class FiguresTestCase(base.TestCase):
         return http_client.request(self.app, address, method, headers)
 
 
-class TestRequests(FiguresTestCase):
+class TestRequests(MetricsTestCase):
 
     def setUp(self):
         super().setUp()
@@ -47,7 +47,7 @@ class TestRequests(FiguresTestCase):
                 for family in self.service.metrics.registry.collect()
                 for sample in family.samples if sample.name == name}
 
-    def test_they_are_counted_by_route(self):
+    def test_requests_are_counted_by_route(self):
         message = http_client.record(self.service, 'red')
         for _time in range(2):
             self.request('/v3/messages')
@@ -72,7 +72,7 @@ class TestRequests(FiguresTestCase):
              ('GET', element): 2, ('DELETE', element): 1, ('GET', '/v3'): 1},
             self.counted('usermsg_http_request_duration_seconds_count'))
 
-    def test_no_client_makes_up_figures(self):
+    def test_unknown_paths_and_methods_share_one_label(self):
         for number in range(20):
             self.request(f'/{number}')
             self.request(f'/v3/nothing/{number}', f'BREW{number}')
@@ -84,12 +84,12 @@ class TestRequests(FiguresTestCase):
             ('other', 'unknown', '404'): 20,
             ('other', 'unknown', '405'): 20}, self.counted())
 
-    def test_a_failure_of_ours_is_counted(self):
+    def test_internal_error_is_counted(self):
         self.service.db.reader = None
         self.assertEqual(500, self.request('/v3/messages').status_int)
         self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.counted())
 
-    def test_two_services_in_a_process_count_apart(self):
+    def test_two_runtimes_in_a_process_count_separately(self):
         first = self.service
         self.serve(database={'connection': self.sqlite_url('second')})
         self.request('/v3/messages')
@@ -98,7 +98,7 @@ class TestRequests(FiguresTestCase):
         self.assertEqual({}, self.counted())
 
 
-class TestPath(FiguresTestCase):
+class TestPath(MetricsTestCase):
 
     def shown(self, address='/metrics', **environ):
         """Whether a request with such an environment is shown figures."""
@@ -116,24 +116,24 @@ class TestPath(FiguresTestCase):
         self.assertIn('usermsg_unknown_events_total', scrape.parse(response.text))
         return True
 
-    def test_without_the_option_there_is_none(self):
+    def test_metrics_without_the_option_return_404(self):
         self.serve()
         self.assertFalse(self.shown(REMOTE_ADDR='127.0.0.1'))
 
-    def test_who_is_on_this_host_sees_them(self):
+    def test_metrics_for_a_local_client_return_200(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1',
                         ''):
             self.assertTrue(self.shown(REMOTE_ADDR=address), address)
         self.assertTrue(self.shown())
 
-    def test_nobody_else_learns_that_they_are_there(self):
+    def test_metrics_for_a_remote_client_return_404(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('192.0.2.1', '10.0.0.1', '::2', '::ffff:192.0.2.1',
                         'localhost', '127.0.0.1.example.org', 'nonsense'):
             self.assertFalse(self.shown(REMOTE_ADDR=address), address)
 
-    def test_nobody_behind_a_proxy_on_this_host_does(self):
+    def test_metrics_behind_a_local_proxy_return_404(self):
         for trusted in ('false', 'true'):
             self.serve(metrics={'path': '/metrics'}, oslo_middleware={
                 'enable_proxy_headers_parsing': trusted})
@@ -142,26 +142,26 @@ class TestPath(FiguresTestCase):
                 self.assertFalse(self.shown(
                     REMOTE_ADDR='127.0.0.1', **{f'HTTP_{header}': '::1'}))
 
-    def test_claiming_to_be_local_does_not_help(self):
+    def test_metrics_with_a_forged_local_address_return_404(self):
         self.serve(metrics={'path': '/metrics'}, oslo_middleware={
             'enable_proxy_headers_parsing': 'true'})
         self.assertFalse(self.shown(REMOTE_ADDR='192.0.2.1',
                                     HTTP_X_FORWARDED_FOR='127.0.0.1'))
 
-    def test_nothing_but_the_path_shows_them(self):
+    def test_metrics_at_other_paths_return_404(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('/metrics/', '/metrics/x', '/v3/metrics', '//metrics'):
             self.assertFalse(self.shown(address), address)
         self.assertEqual(404, self.request('/metrics', 'POST').status_int)
 
-    def test_looking_is_counted_too(self):
+    def test_request_for_metrics_is_counted(self):
         self.serve(metrics={'path': '/metrics'})
         self.shown()
         found = scrape.parse(self.request('/metrics').text)
         self.assertEqual({('GET', '/metrics', '200'): 1},
                          found[scrape.REQUESTS])
 
-    def test_a_path_that_cannot_be_is_named(self):
+    def test_invalid_path_is_a_configuration_error(self):
         for path in ('metrics', '/', '/metrics/', '/a b', '/{metrics}',
                      '/v3', '/v3/messages', '/v3/x/messages', '/healthcheck',
                      '/v3/messages/metrics'):
@@ -172,7 +172,7 @@ class TestPath(FiguresTestCase):
 
 class TestPort(base.TestCase):
 
-    def test_usermsg_api_shows_them_on_a_port_of_their_own(self):
+    def test_usermsg_api_serves_metrics_on_a_separate_port(self):
         port = servers.free_port()
         server = standalone.UsermsgApi(metrics={'port': port})
         self.addCleanup(server.stop)
@@ -193,7 +193,7 @@ class TestPort(base.TestCase):
         # It doesn't keep the service from ending.
         self.assertEqual(0, server.end())
 
-    def test_a_port_that_is_taken_is_named(self):
+    def test_port_in_use_is_a_configuration_error(self):
         server = standalone.shared()
         runtime = self.runtime()
         error = self.assertRaises(exception.ConfigurationError,
@@ -204,7 +204,7 @@ class TestPort(base.TestCase):
 
 class TestProcesses(base.TestCase):
 
-    def test_those_of_all_processes_are_added_up(self):
+    def test_metrics_of_all_processes_are_added_up(self):
         directory = pathlib.Path(
             self.useFixture(fixtures.TempDir()).path)
         self.useFixture(fixtures.EnvironmentVariable(

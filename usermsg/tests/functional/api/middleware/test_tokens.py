@@ -15,7 +15,7 @@ from usermsg.tests.fixtures import short_tokens
 
 class TestTokens(keystone_case.TestCase):
 
-    def test_a_token_shows_its_project(self):
+    def test_list_returns_messages_of_the_project_in_the_token(self):
         application = self.application()
         token = self.token()
         message = http_client.record(
@@ -28,7 +28,7 @@ class TestTokens(keystone_case.TestCase):
             self.assertEqual([message.id], [
                 entry['id'] for entry in response.json['messages']])
 
-    def test_what_is_no_token_is_refused(self):
+    def test_malformed_token_returns_401(self):
         application = self.application()
         token = self.token()
         other = 'B' if token[40] == 'A' else 'A'
@@ -38,7 +38,7 @@ class TestTokens(keystone_case.TestCase):
                       f'{token},{token}', uuid.uuid4().hex, '../users'):
             self.assert_unauthorized(self.request(application, wrong))
 
-    def test_headers_change_nothing_about_a_token(self):
+    def test_identity_headers_do_not_change_the_token(self):
         application = self.application()
         token = self.token(roles=['reader'])
         message = http_client.record(
@@ -62,20 +62,20 @@ class TestTokens(keystone_case.TestCase):
                                     **forged)
             self.assertEqual(403, response.status_int)
 
-    def test_a_revoked_token_is_refused(self):
+    def test_revoked_token_returns_401(self):
         application = self.application()
         token = self.token()
         self.identity.revoke(token)
         self.assert_unauthorized(self.request(application, token))
 
-    def test_a_token_is_asked_about_each_time_if_nothing_is_cached(self):
+    def test_revoked_token_without_a_cache_returns_401_at_once(self):
         application = self.application(token_cache_time=-1)
         token = self.token()
         self.assertEqual(200, self.request(application, token).status_int)
         self.identity.revoke(token)
         self.assert_unauthorized(self.request(application, token))
 
-    def test_a_revoked_token_lives_as_long_as_it_is_cached(self):
+    def test_revoked_token_is_accepted_until_its_cache_entry_expires(self):
         application = self.application(token_cache_time=2)
         token = self.token()
         self.assertEqual(200, self.request(application, token).status_int)
@@ -86,7 +86,7 @@ class TestTokens(keystone_case.TestCase):
             time.sleep(0.1)
         self.assert_unauthorized(self.request(application, token))
 
-    def test_no_token_and_no_password_is_logged(self):
+    def test_tokens_and_passwords_are_not_logged(self):
         application = self.application()
         token, other = self.token(), self.token()
         service = self.token('services', ['service'])
@@ -102,19 +102,19 @@ class TestTokens(keystone_case.TestCase):
         for secret in (token, other, service, password):
             self.assertNotIn(secret, log.output)
 
-    def test_a_token_of_a_disabled_project_is_refused(self):
+    def test_token_of_a_disabled_project_returns_401(self):
         application = self.application()
         token = self.token('disabled')
         self.identity.disable_project('disabled')
         self.assert_unauthorized(self.request(application, token))
 
-    def test_a_token_of_a_deleted_project_is_refused(self):
+    def test_token_of_a_deleted_project_returns_401(self):
         application = self.application()
         token = self.token('deleted')
         self.identity.delete_project('deleted')
         self.assert_unauthorized(self.request(application, token))
 
-    def test_an_application_credential_has_its_own_roles(self):
+    def test_application_credential_has_only_its_roles(self):
         application = self.application()
         credential = self.identity.application_credential(
             self.user(), 'red', ['reader'])
@@ -127,7 +127,7 @@ class TestTokens(keystone_case.TestCase):
                 application, token, f'/v3/messages/{message.id}',
                 'DELETE').status_int)
 
-    def test_access_rules_hold_for_each_request(self):
+    def test_access_rules_apply_to_each_request(self):
         application = self.application()
         credential = self.identity.application_credential(
             self.user(), 'red', ['member'],
@@ -141,7 +141,7 @@ class TestTokens(keystone_case.TestCase):
             self.assert_unauthorized(self.request(
                 application, token, '/v3/messages', 'POST'))
 
-    def test_access_rules_name_this_service_in_front_of_others_too(self):
+    def test_access_rules_of_facades_name_usermsg(self):
         application = self.application()
         for rule, status in (
                 ({'service': 'user-message',
@@ -160,14 +160,14 @@ class TestServiceTokens(keystone_case.TestCase):
         super().setUp()
         self.app = self.application()
 
-    def test_a_service_may_ask_for_a_user(self):
+    def test_valid_service_token_is_accepted(self):
         user = self.token()
         service = self.token('services', ['service'])
         for _ in range(2):
             response = self.request(self.app, user, service_token=service)
             self.assertEqual(200, response.status_int)
 
-    def test_a_service_that_is_none_spoils_the_request(self):
+    def test_invalid_service_token_returns_401(self):
         user = self.token()
         self.assertEqual(200, self.request(self.app, user).status_int)
         for wrong in (self.token('services', ['member']), 'nonsense', user):
@@ -175,7 +175,7 @@ class TestServiceTokens(keystone_case.TestCase):
                 self.assert_unauthorized(
                     self.request(self.app, user, service_token=wrong))
 
-    def test_a_service_changes_no_scope(self):
+    def test_service_token_does_not_change_the_scope(self):
         self.identity.user('scopes', system=True, roles=['admin'])
         self.identity.user('scopes', project='red', roles=['admin'])
         system = self.identity.token('scopes', system=True)
@@ -189,11 +189,11 @@ class TestServiceTokens(keystone_case.TestCase):
             service_token=self.identity.token('service', system=True))
         self.assertEqual(200, response.status_int)
 
-    def test_a_service_alone_is_nobody(self):
+    def test_service_token_without_a_user_token_returns_401(self):
         service = self.token('services', ['service'])
         self.assert_unauthorized(self.request(self.app, service_token=service))
 
-    def test_a_service_saves_no_bad_token(self):
+    def test_service_token_with_an_invalid_token_returns_401(self):
         service = self.token('services', ['service'])
         self.assert_unauthorized(
             self.request(self.app, 'nonsense', service_token=service))
@@ -214,7 +214,7 @@ class TestExpiry(keystone_case.TestCase):
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
 
-    def test_a_token_ends_in_time(self):
+    def test_token_is_rejected_after_its_expiry(self):
         application = self.application()
         user = self.user()
         first, second = (self.identity.token(user, 'red')
@@ -223,7 +223,7 @@ class TestExpiry(keystone_case.TestCase):
         # And one that was never heard of before.
         self.assert_unauthorized(self.until_refused(application, second))
 
-    def test_only_a_service_may_come_with_one_that_has_expired(self):
+    def test_expired_token_is_accepted_with_a_service_token_only(self):
         application = self.application()
         token = self.token()
         service = self.user('services', ['service'])
@@ -252,7 +252,7 @@ class TestMemcached(keystone_case.TestCase):
         self.server.setblocking(False)
         self.addCleanup(self.server.close)
 
-    def test_no_connection_to_memcached_is_made_and_one_warning_logged(self):
+    def test_memcached_options_are_ignored_with_one_warning(self):
         address = f'127.0.0.1:{self.server.getsockname()[1]}'
         for options in (
                 {'memcached_servers': address},
@@ -272,7 +272,7 @@ class TestMemcached(keystone_case.TestCase):
             self.assertEqual(1, log.output.count(
                 '[keystone_authtoken] memcached_servers is ignored'))
 
-    def test_cache_of_another_middleware_is_ignored_with_a_warning(self):
+    def test_cache_option_is_ignored_with_a_warning(self):
         log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
         self.application(cache='swift.cache')
         self.assertIn('[keystone_authtoken] cache is ignored', log.output)
