@@ -17,8 +17,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 #: Directory of test data.
 DATA = pathlib.Path(__file__).parent / 'fixtures' / 'data'
 
-
-
 #: Options of [api] that let a WSGI server start and links refer to it.
 EXPOSED = {'allow_insecure_noauth': 'true', 'trust_host_header': 'true'}
 

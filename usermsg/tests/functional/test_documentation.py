@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the documentation shows works as it stands there."""
+"""Examples, commands and options of the documentation, executed."""
 
 import configparser
 import json
@@ -42,7 +42,7 @@ from usermsg.tests.fixtures import standalone
 
 
 def _blocks(name, language):
-    """The code blocks of one language in a page."""
+    """Return the code blocks of one language in a page."""
     text = (base.ROOT / name).read_text(encoding='utf-8')
     blocks = re.findall(
         rf'^\.\. code-block:: {language}\n\n((?:(?: +.*)?\n)+)', text, re.M)
@@ -63,10 +63,10 @@ class DocumentationTest(base.TestCase):
             subprocess.run([sys.executable, *script], env=environment,
                            check=True, capture_output=True)
 
-        found = api.API(runtime).get_all(context.RequestContext(
+        messages = api.API(runtime).get_all(context.RequestContext(
             project_id='6c430ede-9476-4128-8838-8d3929ced223'))
         self.assertEqual(['VOLUME_000002'] * 2,
-                         [message.event_id for message in found])
+                         [message.event_id for message in messages])
 
     def test_calls_in_the_developer_guide_record_messages(self):
         runtime = self.runtime()
@@ -84,15 +84,15 @@ class DocumentationTest(base.TestCase):
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
 
-        found = recorder.get_all(names['context'])
+        messages = recorder.get_all(names['context'])
         self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
-                         [message.event_id for message in found])
+                         [message.event_id for message in messages])
 
     def test_http_call_in_the_developer_guide_records_a_message(self):
         server = standalone.shared()
         over_http = _blocks('doc/source/developer/index.rst', 'python')[3]
         project = uuid.uuid4().hex
-        user = context.RequestContext(project_id=project, user_id='somebody')
+        user = context.RequestContext(project_id=project, user_id='alice')
         names = {
             'context': user, 'volume_id': 'some-volume',
             'session': session.Session(
@@ -101,10 +101,10 @@ class DocumentationTest(base.TestCase):
                     'services', 'service'))}
         exec(over_http, names)
 
-        [found] = api.API(server.runtime).get_all(user)
-        self.assertEqual(found.id, names['message']['id'])
-        self.assertEqual('VOLUME_VOLUME_002_021', found.event_id)
-        self.assertEqual(user.request_id, found.request_id)
+        [message] = api.API(server.runtime).get_all(user)
+        self.assertEqual(message.id, names['message']['id'])
+        self.assertEqual('VOLUME_VOLUME_002_021', message.event_id)
+        self.assertEqual(user.request_id, message.request_id)
 
     def test_commands_in_the_user_and_developer_guides_succeed(self):
         environment = {**os.environ, 'TOKEN': 'any',
@@ -123,43 +123,43 @@ class DocumentationTest(base.TestCase):
     def test_plug_in_in_the_developer_guide_is_a_valid_catalogue(self):
         names = {}
         exec(_blocks('doc/source/developer/index.rst', 'python')[-1], names)
-        known = catalogue.Catalogue([names['NAMESPACE']])
+        backups = catalogue.Catalogue([names['NAMESPACE']])
         self.assertEqual(
             'create backup job: The cause is not known.',
-            known.describe('BACKUP_BACKUP_JOB_001_001').user_message)
+            backups.describe('BACKUP_BACKUP_JOB_001_001').user_message)
 
     def test_options_in_the_admin_guide_exist(self):
-        known = {(group, option) for group, options in (
+        supported = {(group, option.dest) for group, options in (
             *auth_opts.list_auth_token_opts(), ('cors', cors.OPTS),
             *((group and group.name, options)
               for group, options in usermsg_conf.list_opts()))
-            for option in [each.dest for each in options]}
-        known |= {('keystone_authtoken', option.dest) for option in
-                  loading.get_auth_plugin_conf_options('password')}
+            for option in options}
+        supported |= {('keystone_authtoken', option.dest) for option in
+                      loading.get_auth_plugin_conf_options('password')}
         for block in (*_blocks('doc/source/admin/surroundings.rst', 'ini'),
                       *_blocks('doc/source/admin/identity.rst', 'ini')):
-            shown = configparser.ConfigParser()
-            shown.read_string(block)
-            for group in shown.sections():
-                for name in shown[group]:
-                    self.assertIn((group, name), known)
+            parser = configparser.ConfigParser()
+            parser.read_string(block)
+            for group in parser.sections():
+                for name in parser[group]:
+                    self.assertIn((group, name), supported)
 
     def test_drivers_in_the_notifications_guide_load(self):
-        found = set()
+        names = set()
         for block in _blocks('doc/source/admin/notifications.rst', 'ini'):
             block = re.sub(r'(?m)^(log_file|ssl_ca_file) = .*',
                            rf'\1 = {self.write("file", "")}', block)
             conf = config.load_config(
                 ['--config-file', self.write('usermsg.conf', block)])
-            shown = configparser.ConfigParser(default_section=None)
-            shown.read_string(block)
-            for group in shown.sections():
-                for name in shown[group]:
+            parser = configparser.ConfigParser(default_section=None)
+            parser.read_string(block)
+            for group in parser.sections():
+                for name in parser[group]:
                     (conf if group == 'DEFAULT' else conf[group])[name]
             drivers = driver_loader.load(conf)
-            found.update(drivers)
+            names.update(drivers)
             driver_loader.close(drivers)
-        self.assertLessEqual({'logging', 'rabbit'}, found)
+        self.assertLessEqual({'logging', 'rabbit'}, names)
 
     def test_account_of_the_identity_guide_validates_tokens(self):
         identity = keystone.shared()
@@ -171,10 +171,10 @@ class DocumentationTest(base.TestCase):
                 env=clients.variables(
                     **identity.cloud('admin', project='admin')),
                 check=True, capture_output=True, timeout=300)
-        shown = configparser.ConfigParser()
-        shown.read_string(
+        parser = configparser.ConfigParser()
+        parser.read_string(
             _blocks('doc/source/admin/identity.rst', 'ini')[0])
-        options = dict(shown['keystone_authtoken'])
+        options = dict(parser['keystone_authtoken'])
         self.assertEqual('usermsg', options['username'])
         application = app.make_app(self.runtime(
             api={'auth_strategy': 'keystone'}, keystone_authtoken={
@@ -188,11 +188,11 @@ class DocumentationTest(base.TestCase):
         for number, block in enumerate(
                 _blocks('doc/source/admin/index.rst', 'yaml')):
             self.write(f'overlay/{number}.yaml', block)
-        known = loader.load(self.home / 'overlay')
-        self.assertIn('fr', known.languages)
+        merged = loader.load(self.home / 'overlay')
+        self.assertIn('fr', merged.languages)
         self.assertEqual(
             'start robot: The robot is out of oil.',
-            known.describe('ACME_ACME_ROBOT_001_002').user_message)
+            merged.describe('ACME_ACME_ROBOT_001_002').user_message)
 
     def test_configuration_in_the_installation_guide_is_valid(self):
         path = self.write(
@@ -204,16 +204,16 @@ class DocumentationTest(base.TestCase):
 
     def test_files_in_the_admin_guide_are_those_of_etc(self):
         pages = pathlib.Path(base.ROOT, 'doc', 'source', 'admin')
-        shown = {
+        included = {
             (pages / name).resolve() for page in pages.glob('*.rst')
             for name in re.findall(r'^\.\. literalinclude:: (.*)$',
                                    page.read_text(encoding='utf-8'), re.M)}
         etc = base.ROOT / 'etc' / 'usermsg'
         self.assertEqual({etc / 'uwsgi.ini', etc / 'nginx.conf',
-                          etc / 'nginx-message-paths.conf'}, shown)
+                          etc / 'nginx-message-paths.conf'}, included)
         table = (pages / 'deployment.rst').read_text(encoding='utf-8')
         for path in etc.iterdir():
-            if path.suffix in ('.ini', '.service') or path in shown:
+            if path.suffix in ('.ini', '.service') or path in included:
                 self.assertIn(f'\n``{path.name}`` ', table)
 
     def test_checks_in_the_upgrade_guide_match_the_command(self):
@@ -233,11 +233,11 @@ class DocumentationTest(base.TestCase):
         common, *sections = re.split(r'^``([A-Z]+ /.*)``$\n-+$', text,
                                      flags=re.M)
         self.assertIn('``X-OpenStack-Request-ID``', common)
-        found = dict(zip(sections[::2], sections[1::2]))
+        by_route = dict(zip(sections[::2], sections[1::2]))
         self.assertEqual({f'{route.method} {route.path}' for route in routes},
-                         set(found))
+                         set(by_route))
         for route in routes:
-            section = found[f'{route.method} {route.path}']
+            section = by_route[f'{route.method} {route.path}']
             names = [*(route.query or ()), *re.findall('{(.*?)}', route.path)]
             if route.body:
                 names += message_schemas.NEW_MESSAGE['properties']
@@ -249,9 +249,9 @@ class DocumentationTest(base.TestCase):
                 self.assertIn(f'   * - {code} ', section)
 
     def test_responses_in_the_user_guide_match_the_schemas(self):
-        forms = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
-                 'defined_message': schemas.DEFINITION}
+        by_key = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
+                  'defined_message': schemas.DEFINITION}
         for block in _blocks('doc/source/user/index.rst', 'json'):
             response = json.loads(block)
-            jsonschema.validate(response, forms.pop(next(iter(response))))
-        self.assertEqual({}, forms)
+            jsonschema.validate(response, by_key.pop(next(iter(response))))
+        self.assertEqual({}, by_key)

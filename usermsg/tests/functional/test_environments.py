@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The environments of other services hold what is pinned, and no more."""
+"""Installed versions in the environments of other services."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from usermsg.tests.fixtures import environments
 
 _DIRECTORY = base.ROOT / 'usermsg' / 'tests' / 'fixtures' / 'environments'
 
-# What ensurepip brings, and what runs from the clone.
+# pip is installed by ensurepip, and the client runs from the clone.
 _UNPINNED = {'pip', 'python-usermsgclient'}
 
 
@@ -28,14 +28,14 @@ class EnvironmentsTest(base.TestCase):
             pins = read_pins((_DIRECTORY / 'constraints' / f'{name}.txt')
                              .read_text(encoding='utf-8'))
             installed = {
-                utils.canonicalize_name(each['name']): each['version']
-                for each in self.list_installed(name)}
-            for free in _UNPINNED:
-                installed.pop(free, None)
+                utils.canonicalize_name(package['name']): package['version']
+                for package in self.list_installed(name)}
+            for package in _UNPINNED:
+                installed.pop(package, None)
             self.assertNotEqual({}, installed)
             self.assertEqual({}, {
-                each: version for each, version in installed.items()
-                if pins.get(each) != version}, name)
+                package: version for package, version in installed.items()
+                if pins.get(package) != version}, name)
 
     def list_installed(self, name):
         environment = environments.get(name)
@@ -46,11 +46,11 @@ class EnvironmentsTest(base.TestCase):
             timeout=120).stdout)
 
     def test_pins_of_the_client_are_a_subset_of_upper_constraints(self):
-        whole, ours = (
+        upper, client = (
             set(re.findall('^[^#].*$', path.read_text(encoding='utf-8'), re.M))
             for path in (base.ROOT / 'upper-constraints.txt',
                          _DIRECTORY / 'constraints' / 'own-client.txt'))
-        names = {line.partition('==')[0] for line in ours}
-        whole = {line.partition(' ;')[0] for line in whole
+        names = {line.partition('==')[0] for line in client}
+        upper = {line.partition(' ;')[0] for line in upper
                  if line.partition('==')[0] in names}
-        self.assertEqual({line.partition(' ;')[0] for line in ours}, whole)
+        self.assertEqual({line.partition(' ;')[0] for line in client}, upper)

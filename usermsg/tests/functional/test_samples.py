@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The generated samples, and what oslo.policy's tools make of our policy."""
+"""Generated samples, and oslo.policy's tools with the policy of usermsg."""
 
 import os
 import pathlib
@@ -32,28 +32,31 @@ def value(conf, group, name):
 class TestCase(base.TestCase):
 
     def call(self, program, *arguments, status=0, **environment):
-        """Run a program of this environment; returns what it wrote."""
-        done = subprocess.run(
+        """Run a program of this environment; return its output.
+
+        :param status: expected exit status; stderr is returned unless 0
+        """
+        result = subprocess.run(
             [sys.executable,
              pathlib.Path(sys.executable).with_name(program), *arguments],
             cwd=base.ROOT, text=True, capture_output=True, timeout=120,
             env={**os.environ, **environment})
-        self.assertEqual(status, done.returncode, done.stderr)
-        self.assertNotIn('Traceback', done.stderr)
-        return done.stdout if status == 0 else done.stderr
+        self.assertEqual(status, result.returncode, result.stderr)
+        self.assertNotIn('Traceback', result.stderr)
+        return result.stdout if status == 0 else result.stderr
 
 
 class TestSamples(TestCase):
 
     def generate(self, program, name):
-        """What tox writes with a file of etc/usermsg."""
+        """Generate a sample with a file of etc/usermsg, as tox does."""
         path = self.home / name
         self.call(program, '--config-file', f'etc/usermsg/{name}',
                   '--output-file', str(path))
         return path
 
-    def all_registered(self):
-        """A ConfigOpts with what any process of ours registers."""
+    def make_full_config(self):
+        """Return a ConfigOpts with the options of all usermsg programs."""
         runtime = self.runtime(
             tables=False, api={'auth_strategy': 'keystone'},
             keystone_authtoken={
@@ -72,52 +75,54 @@ class TestSamples(TestCase):
     def test_sample_configuration_contains_all_options(self):
         path = self.generate('oslo-config-generator', 'config-generator.conf')
         text = path.read_text(encoding='utf-8')
-        section, found = None, set()
+        section, in_sample = None, set()
         for line in text.splitlines():
             if header := re.match(r'\[(\w+)]$', line):
                 section = header[1]
             elif option := re.match(r'#(\w+) =', line):
-                found.add((section, option[1]))
-        conf = self.all_registered()
-        known = set()
+                in_sample.add((section, option[1]))
+        conf = self.make_full_config()
+        registered = set()
         for name, group in conf._groups.items():
-            known |= {(name, option) for option in group._opts}
-        known |= {('DEFAULT', option) for option in conf._opts}
-        # These stand on a command line only.
-        known -= {('DEFAULT', 'config_file'), ('DEFAULT', 'config_dir'),
-                  ('DEFAULT', 'config_source'),
-                  ('DEFAULT', 'shell_completion')}
-        # keystonemiddleware registers it for a cache that nobody asks it for.
-        known -= {each for each in known if each[0] == 'cache'}
+            registered |= {(name, option) for option in group._opts}
+        registered |= {('DEFAULT', option) for option in conf._opts}
+        # Options of the command line only.
+        registered -= {('DEFAULT', 'config_file'), ('DEFAULT', 'config_dir'),
+                       ('DEFAULT', 'config_source'),
+                       ('DEFAULT', 'shell_completion')}
+        # keystonemiddleware registers the group for a cache that usermsg
+        # doesn't use.
+        registered -= {option for option in registered if option[0] == 'cache'}
         # These depend on auth_type.
-        known -= {('keystone_authtoken', option.dest) for option in
-                  loading.get_auth_plugin_conf_options('password')}
-        self.assertIn(('DEFAULT', 'graceful_shutdown_timeout'), known)
-        self.assertEqual(set(), known - found)
+        registered -= {('keystone_authtoken', option.dest) for option in
+                       loading.get_auth_plugin_conf_options('password')}
+        self.assertIn(('DEFAULT', 'graceful_shutdown_timeout'), registered)
+        self.assertEqual(set(), registered - in_sample)
         for section in ('keystone_authtoken', 'oslo_policy', 'database'):
             self.assertIn(f'\n[{section}]\n', text)
 
     def test_sample_configuration_is_valid(self):
         path = self.generate('oslo-config-generator', 'config-generator.conf')
         text = path.read_text(encoding='utf-8')
-        # As it is it says nothing, so say the defaults of our own options.
-        ours = {(group.name if group else 'DEFAULT', option.name)
-                for group, options in usermsg_conf.list_opts()
-                for option in options}
-        section, said, lines = None, set(), []
+        # All lines of the sample are comments, so uncomment the defaults of
+        # usermsg's options.
+        names = {(group.name if group else 'DEFAULT', option.name)
+                 for group, options in usermsg_conf.list_opts()
+                 for option in options}
+        section, uncommented, lines = None, set(), []
         for line in text.splitlines():
             if header := re.match(r'\[(\w+)]$', line):
                 section = header[1]
             option = re.match(r'#(\w+) = (?!<None>)', line)
-            if option and (section, option[1]) in ours:
-                said.add((section, option[1]))
+            if option and (section, option[1]) in names:
+                uncommented.add((section, option[1]))
                 line = line[1:]
             lines.append(line)
-        self.assertGreater(len(said), 5)
+        self.assertGreater(len(uncommented), 5)
         sample = self.write('sample.conf', '\n'.join(lines))
         conf = config.load_config(['--config-file', sample])
         default = config.load_config(['--config-file', str(path)])
-        for group, name in ours:
+        for group, name in names:
             self.assertEqual(value(default, group, name),
                              value(conf, group, name))
 
@@ -125,11 +130,11 @@ class TestSamples(TestCase):
         path = self.generate('oslopolicy-sample-generator',
                              'policy-generator.conf')
         text = path.read_text(encoding='utf-8')
-        said = re.sub('^#(?=")', '', text, flags=re.M)
+        uncommented = re.sub('^#(?=")', '', text, flags=re.M)
         self.assertEqual(
             {rule.name for rule in policies.list_rules()},
-            set(yaml.safe_load(said)))
-        for content in (text, said):
+            set(yaml.safe_load(uncommented)))
+        for content in (text, uncommented):
             policy.Policy(config.load_config(
                 ['--config-file', self.config_file(oslo_policy={
                     'policy_file': self.write('policy.yaml', content)})]))
@@ -155,31 +160,32 @@ class TestTools(TestCase):
                              yaml.safe_load(output))
 
     def test_policy_generator_writes_all_effective_rules(self):
-        said = yaml.safe_load(self.call(
+        effective = yaml.safe_load(self.call(
             'oslopolicy-policy-generator', *self.namespace,
             f'--config-file={self.config}'))
         self.assertEqual({rule.name for rule in policies.list_rules()},
-                         set(said))
-        self.assertEqual('role:auditor', said[rules.GET])
+                         set(effective))
+        self.assertEqual('role:auditor', effective[rules.GET])
 
     def test_validator_accepts_a_valid_file(self):
         self.call('oslopolicy-validator', *self.namespace,
                   '--config-file', self.config)
 
     def test_invalid_file_is_reported_with_line_and_reason(self):
-        self.write('policy.yaml', '# ours\n"message:gte": "role:auditor"\n')
+        self.write('policy.yaml', '# typo\n"message:gte": "role:auditor"\n')
         for tool in ('validator', 'list-redundant', 'policy-generator'):
-            said = self.call(f'oslopolicy-{tool}', *self.namespace,
-                             '--config-file', self.config, status=1)
+            error = self.call(f'oslopolicy-{tool}', *self.namespace,
+                              '--config-file', self.config, status=1)
             self.assertIn(f'{self.policy}:2: message:gte: there is no such '
-                          'rule', said)
+                          'rule', error)
 
     def test_checker_evaluates_a_token(self):
-        # It needs no namespace: our rules are plain ones of oslo.policy.
+        # The checker needs no namespace: usermsg's rules use only checks of
+        # oslo.policy.
         access = self.write('access.json', (
             '{"token": {"roles": [{"name": "auditor"}], '
             '"user": {"id": "u"}, "project": {"id": "p"}}}'))
-        said = self.call('oslopolicy-checker', '--policy', self.policy,
-                         '--access', access)
-        self.assertIn(f'passed: {rules.GET}\n', said)
-        self.assertIn(f'failed: {rules.GET_ALL}\n', said)
+        output = self.call('oslopolicy-checker', '--policy', self.policy,
+                           '--access', access)
+        self.assertIn(f'passed: {rules.GET}\n', output)
+        self.assertIn(f'failed: {rules.GET_ALL}\n', output)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The units of etc/usermsg, as systemd understands them."""
+"""The systemd units of etc/usermsg, verified with systemd-analyze."""
 
 import configparser
 import importlib.metadata
@@ -14,10 +14,10 @@ from usermsg.tests.fixtures import servers
 
 UNITS = sorted((base.ROOT / 'etc' / 'usermsg').glob('*.service'))
 
-#: Where the examples think that usermsg is installed.
+#: Directory in which the examples expect the programs of usermsg.
 PROGRAMS = '/opt/usermsg/bin/'
 
-#: In tenths, of what systemd calls the exposure of a unit.
+#: Limit on the exposure of a unit as systemd rates it, in tenths.
 EXPOSURE = 20
 
 
@@ -29,7 +29,7 @@ class UnitsTest(base.TestCase):
             'systemd-analyze', "Debian's package systemd"))
 
     def copy(self, unit):
-        """A copy whose programs exist; returns its path."""
+        """Copy a unit, with programs that exist; return the path."""
         copied = self.home / unit.name
         copied.write_text(re.sub(
             rf'(?<=^ExecStart={PROGRAMS}).*$', '',
@@ -39,10 +39,10 @@ class UnitsTest(base.TestCase):
         return copied
 
     def analyze(self, *arguments):
-        done = subprocess.run(
+        result = subprocess.run(
             [self.program, *arguments], text=True, cwd=self.home,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        return done.returncode, done.stdout
+        return result.returncode, result.stdout
 
     def test_units_are_valid(self):
         self.assertEqual(3, len(UNITS))
@@ -59,7 +59,7 @@ class UnitsTest(base.TestCase):
 
     def test_units_have_a_low_exposure(self):
         if 'threshold' not in self.analyze('--help')[1]:
-            self.skipTest('this systemd-analyze cannot look at files')
+            self.skipTest('this systemd-analyze has no option --threshold')
         for unit in UNITS:
             status, output = self.analyze(
                 'security', '--offline=true', '--no-pager',
@@ -68,10 +68,10 @@ class UnitsTest(base.TestCase):
 
     def test_documented_credentials_are_valid(self):
         page = base.ROOT / 'doc' / 'source' / 'admin' / 'deployment.rst'
-        found = re.search(
+        match = re.search(
             r'^\.\. code-block:: ini\n\n((?: +.*LoadCredential.*\n|'
             r' +.*\n)+)', page.read_text(encoding='utf-8'), re.M)
-        drop_in = textwrap.dedent(found[1])
+        drop_in = textwrap.dedent(match[1])
         self.assertIn('LoadCredential=', drop_in)
         for unit in UNITS:
             copied = self.copy(unit)
@@ -90,9 +90,9 @@ class ContentsTest(base.TestCase):
             yield path.name, unit
 
     def test_units_run_installed_programs(self):
-        ours = {found.name for found in importlib.metadata.entry_points(
+        programs = {entry.name for entry in importlib.metadata.entry_points(
             group='console_scripts')
-            if found.value.startswith('usermsg.cmd.')}
+            if entry.value.startswith('usermsg.cmd.')}
         for name, unit in self.units():
             program = unit['Service']['ExecStart'].split()[0]
             self.assertTrue(program.startswith(PROGRAMS), name)
@@ -101,7 +101,7 @@ class ContentsTest(base.TestCase):
                 self.assertIn('--ini /etc/usermsg/uwsgi.ini',
                               unit['Service']['ExecStart'])
             else:
-                self.assertIn(command, ours)
+                self.assertIn(command, programs)
 
     def test_stop_timeout_of_the_uwsgi_unit_exceeds_its_mercy(self):
         ini = (base.ROOT / 'etc' / 'usermsg' / 'uwsgi.ini').read_text()
@@ -122,10 +122,10 @@ class ContentsTest(base.TestCase):
 
     def test_documented_log_file_is_in_the_logs_directory(self):
         page = base.ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
-        found = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
+        match = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
                           page.read_text(encoding='utf-8'), re.M)
         for name, unit in self.units():
-            self.assertEqual(found[1], unit['Service']['LogsDirectory'], name)
+            self.assertEqual(match[1], unit['Service']['LogsDirectory'], name)
 
     def test_units_that_support_reload_have_an_exec_reload(self):
         self.assertEqual(

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Chunked bodies, as they come to each server over sockets.
+"""Chunked request bodies sent to each WSGI server over sockets.
 
-Those of the stand-alone server are in functional/api/test_connection.py.
+functional/api/test_connection.py has the tests of the stand-alone server.
 """
 
 import contextlib
@@ -22,10 +22,10 @@ HEAD = (b'POST /v3/messages HTTP/1.1\r\nHost: x\r\nConnection: close\r\n'
 MESSAGE = json.dumps({'message': {
     'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
 
-#: Chunks that can't be read, whatever comes behind them.
+#: Malformed chunk sizes, which make the rest of the body unreadable.
 MALFORMED = (b'-1\r\n', b'0x5\r\n', b'many\r\n', b'\r\n', b'2\r\n')
 
-#: Of what a client sends, in place of more.
+#: Part of a request at which the client closes its side of the connection.
 END = object()
 
 
@@ -50,7 +50,10 @@ class ChunkedBodyMixin:
         return server
 
     def status(self, *parts):
-        """The status of what is sent, as far as the server takes it."""
+        """Send a request; return its status.
+
+        The server may respond and close before all parts are sent.
+        """
         with contextlib.closing(self.connect()) as sock:
             with contextlib.suppress(OSError):
                 for part in (HEAD, *parts):
@@ -66,12 +69,12 @@ class ChunkedBodyMixin:
             b'%x\r\n%b\r\n0\r\n\r\n' % (len(MESSAGE), MESSAGE)))
 
     def test_chunked_body_over_the_limit_returns_413(self):
-        # When each process has loaded what it needs.
+        # Let each process load its modules before memory is measured.
         self.assertEqual({400}, {self.status(b'0\r\n\r\n')
                                  for _ in range(20)})
         memory = self.server.peak_memory()
         blocks = [b'x' * MIB] * 64
-        # One chunk that is never complete; many; one that is 1 byte too long.
+        # One chunk that is never complete; many; one that is 1 byte too large.
         for parts in ((b'40000000\r\n', *blocks),
                       [b'%x\r\n%b\r\n' % (MIB, block) for block in blocks],
                       (b'100001\r\n', b'x' * MIB, b'x\r\n0\r\n\r\n')):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples for uWSGI and nginx, as they stand in etc/usermsg."""
+"""The examples of etc/usermsg for uWSGI and nginx."""
 
 import concurrent.futures
 import contextlib
@@ -17,7 +17,7 @@ from usermsg.tests.fixtures import deployment
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import servers
 
-#: Says what it was asked, instead of usermsg.
+#: Application in place of usermsg that returns its WSGI environment.
 ECHO = '''
 import json
 
@@ -27,8 +27,8 @@ def application(environ, start_response):
                         if isinstance(value, str)}).encode()]
 '''
 
-#: All that uWSGI of uwsgi.ini can do at once.
-AT_ONCE = 16
+#: Number of threads of uWSGI in uwsgi.ini, in all processes.
+THREADS = 16
 
 
 class TestCase(base.TestCase):
@@ -47,11 +47,12 @@ class TestCase(base.TestCase):
         self.addCleanup(server.stop)
         return server
 
-    def assertError(self, status, asked):
-        response, content = asked
+    def assertError(self, status, result):
+        response, content = result
         self.assertEqual(status, response.status, content)
         self.assertEqual('application/json', response.headers['Content-Type'])
-        self.assertIn('max-age=', response.headers['Strict-Transport-Security'])
+        self.assertIn('max-age=',
+                      response.headers['Strict-Transport-Security'])
         content = json.loads(content)
         entry, = content['errors']
         self.assertEqual(status, entry['status'])
@@ -70,7 +71,7 @@ class TestBehindNginx(TestCase):
         deployed = servers.require(deployment.shared)
         self.server, self.front = deployed.uwsgi, deployed.nginx
         self.service = deployed.runtime
-        # Of this test's own: the servers are not.
+        # A project for each test, because the servers are shared.
         self.project = uuid.uuid4().hex
         self.headers = http_client.build_headers(self.project, 'member')
 
@@ -86,9 +87,9 @@ class TestBehindNginx(TestCase):
         self.assertEqual('max-age=31536000',
                          response.headers['Strict-Transport-Security'])
         self.assertEqual('nginx', response.headers['Server'])
-        [shown] = json.loads(content)['messages']
+        [entry] = json.loads(content)['messages']
         self.assertEqual(f'https://{deployment.NAME}/v3/messages/{message.id}',
-                         shown['links'][0]['href'])
+                         entry['links'][0]['href'])
 
         address = f'/v3/messages/{message.id}'
         self.assertEqual(200, self.request(address)[0].status)
@@ -96,7 +97,8 @@ class TestBehindNginx(TestCase):
         self.assertError(404, self.request(address))
 
     def test_access_log_has_the_request_id_and_no_query(self):
-        response, _content = self.request(f'/v3/messages?marker={uuid.uuid4()}')
+        response, _content = self.request(
+            f'/v3/messages?marker={uuid.uuid4()}')
         self.assertEqual(200, response.status)
         request_id = response.headers['X-OpenStack-Request-Id']
         self.assertEqual(414, self.request(
@@ -104,7 +106,7 @@ class TestBehindNginx(TestCase):
         self.assertError(413, self.request(
             f'/v3/{self.project}/messages?a=b', method='POST',
             body=b'x' * 2 * 1024 * 1024))
-        # It is written after the response.
+        # The line is written after the response.
         end = time.monotonic() + 60
         last = f'"POST /v3/{self.project}/messages" 413 '
         log = ''
@@ -129,13 +131,14 @@ class TestBehindNginx(TestCase):
             f'X-{number}': 'x' * 8192 for number in range(6)}))
         self.assertError(414, self.request(f'/v3/messages?{"x" * 14000}'))
         with self.front.connect() as sock:
-            # It is refused before it is sent.
+            # The request is rejected before all of it is sent.
             with contextlib.suppress(OSError):
                 sock.sendall(b'GET / HTTP/1.1\r\nX: ' + b'x' * 65536)
         self.assertEqual(200, self.request()[0].status)
 
     def test_many_small_headers_are_accepted_or_rejected(self):
-        # They grow on their way to uWSGI, beyond what it takes.
+        # Small headers are longer in the uwsgi protocol: together they can
+        # exceed the buffer of uWSGI although nginx accepts them.
         response = self.request(**{f'X-{number}': '' for number in range(95)})
         self.assertEqual(200, response[0].status)
         with self.front.connect() as sock:
@@ -161,7 +164,7 @@ class TestBehindNginx(TestCase):
 
     def test_slow_clients_do_not_occupy_uwsgi(self):
         message = http_client.record(self.service, self.project)
-        for _ in range(2 * AT_ONCE):
+        for _ in range(2 * THREADS):
             sock = self.front.connect()
             self.addCleanup(sock.close)
             sock.sendall(
@@ -169,7 +172,7 @@ class TestBehindNginx(TestCase):
                 f'Host: {deployment.NAME}\r\nContent-Length: 9\r\n\r\nslow'
                 .encode())
         self.assertEqual(200, self.request()[0].status)
-        # None of them was taken for complete.
+        # No incomplete request deleted the message.
         self.assertEqual(
             200, self.request(f'/v3/messages/{message.id}')[0].status)
 
@@ -241,22 +244,22 @@ class TestFiles(TestCase):
                  if line.strip().startswith('#limit_req')]
         self.assertEqual(3, len(lines))
         front = self.nginx(
-            self.home / 'nobody.socket',
+            self.home / 'missing.socket',
             {line.strip(): line.replace('#', '').replace(
                 '50r/s', '1r/m').replace('burst=100', 'burst=1').strip()
              for line in lines})
         status, output = front.check()
         self.assertEqual(0, status, output)
         for expected in (503, 503, 429):
-            asked = front.request('/')
-            self.assertError(expected, asked)
+            result = front.request('/')
+            self.assertError(expected, result)
             self.assertEqual(expected == 503,
-                             'Retry-After' in asked[0].headers)
+                             'Retry-After' in result[0].headers)
 
     def test_uwsgi_removes_its_socket_on_sigterm(self):
         server = self.uwsgi()
         self.assertTrue(os.path.exists(server.socket))
-        # A process that was born a moment ago would not hear the signal.
+        # A process that was just forked might not handle the signal yet.
         self.assertEqual(200, self.nginx(server.socket).request(
             '/v3/messages')[0].status)
         self.assertEqual(0, server.end(signal.SIGTERM))
@@ -280,20 +283,21 @@ class TestFiles(TestCase):
             self.assertEqual({200}, set(pool.map(get_status, range(100))))
 
     def test_nginx_without_uwsgi_returns_503(self):
-        asked = self.nginx(self.home / 'nobody.socket').request('/v3/messages')
-        self.assertError(503, asked)
-        self.assertEqual(['10'], asked[0].headers.get_all('Retry-After'))
+        result = self.nginx(
+            self.home / 'missing.socket').request('/v3/messages')
+        self.assertError(503, result)
+        self.assertEqual(['10'], result[0].headers.get_all('Retry-After'))
 
     def test_nginx_with_a_hanging_uwsgi_returns_503(self):
         path = str(self.home / 'silent.socket')
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(path)
             listener.listen()
-            asked = self.nginx(path, {
+            result = self.nginx(path, {
                 'uwsgi_read_timeout 120s;': 'uwsgi_read_timeout 1s;'}).request(
                     '/v3/messages')
-        self.assertError(503, asked)
-        self.assertEqual('10', asked[0].headers['Retry-After'])
+        self.assertError(503, result)
+        self.assertEqual('10', result[0].headers['Retry-After'])
 
     def test_reload_applies_the_configuration(self):
         server = self.uwsgi()
@@ -308,7 +312,8 @@ class TestFiles(TestCase):
         response, content = front.request('/v3/messages', headers=headers)
         self.assertEqual(200, response.status)
         self.assertEqual(1, len(json.loads(content)['messages']))
-        # One that is broken ends it, for systemd to see.
+        # Reload with an invalid configuration: uWSGI exits, so that systemd
+        # notices it.
         self.config_file()
         self.assertEqual(1, server.end(signal.SIGHUP))
 
@@ -317,7 +322,7 @@ class TestFiles(TestCase):
         self.assertEqual(0o660, os.stat(server.socket).st_mode & 0o777)
 
     def test_uwsgi_with_an_invalid_configuration_exits_with_1(self):
-        # Without allow_insecure_noauth.
+        # noauth without allow_insecure_noauth is invalid.
         try:
             self.uwsgi(api={'auth_strategy': 'noauth'})
         except unittest.SkipTest:
@@ -325,8 +330,8 @@ class TestFiles(TestCase):
         except servers.Failed as error:
             self.assertIn('usermsg cannot start: ', str(error))
             self.assertNotIn('Traceback', str(error))
-            # Once, and with a status that systemd takes for a failure.
+            # Logged once, with an exit status that is a failure for systemd.
             self.assertEqual(1, str(error).count('usermsg cannot start: '))
             self.assertRegex(str(error), 'uwsgi: 1\n')
         else:
-            self.fail('it started')
+            self.fail('uWSGI started')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""nginx-message-paths.conf, in front of a service that is there already."""
+"""nginx-message-paths.conf in front of an existing service."""
 
 import atexit
 import functools
@@ -17,7 +17,7 @@ from usermsg.tests.fixtures import deployment
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import servers
 
-#: Says who it is and what it was asked.
+#: Application that returns its name and its WSGI environment.
 ECHO = '''
 import json
 import os
@@ -25,22 +25,22 @@ import os
 def application(environ, start_response):
     start_response(os.environ.get('STATUS', '200 OK'),
                    [('Content-Type', 'application/json')])
-    return [json.dumps({'who': os.environ['WHO'], **{
+    return [json.dumps({'server': os.environ['SERVER'], **{
         key: value for key, value in environ.items()
         if isinstance(value, str)}}).encode()]
 '''
 
 PROJECT = '6c430ede947641288838' + '8d3929ced223'
 
-#: Where clients are told that block storage is.
+#: Public endpoint of block storage.
 PUBLIC = 'https://cloud.example.org:8776'
 
 
 class Front(servers.Process):
-    """The nginx of a service, with the example in its server.
+    """nginx of a service, with the example included in its server.
 
-    :param service: the URL of the service
-    :param changes: of the example
+    :param service: URL of the service
+    :param changes: changes of the example
     """
 
     def __init__(self, service, changes):
@@ -51,7 +51,7 @@ class Front(servers.Process):
         self._service = service
         included = self.write('usermsg-message-paths.conf', deployment.example(
             'nginx-message-paths.conf', changes))
-        # Who runs nginx must be able to read it.
+        # The file must be readable by the user that nginx runs as.
         pathlib.Path(included).chmod(0o644)
         try:
             self.start_on_free_port(self._command)
@@ -80,10 +80,10 @@ class Front(servers.Process):
         return socket.create_connection(('127.0.0.1', self.port), 60)
 
     def request(self, address, method='GET', headers=None, body=None):
-        """One request; returns (response, body in bytes)."""
+        """Send one request; return (response, body in bytes)."""
         connection = http.client.HTTPConnection('127.0.0.1', self.port,
                                                 timeout=60)
-        # It would quote some addresses rather than send them.
+        # http.client rejects some of the tested paths otherwise.
         connection._validate_path = lambda _address: None
         try:
             connection.request(method, address, body, headers or {})
@@ -94,30 +94,31 @@ class Front(servers.Process):
 
 
 class EchoServers:
-    """A service and usermsg that only say what they were asked."""
+    """Fakes of a service and of usermsg that return their requests."""
 
     def __init__(self):
         home = servers.Process()
         atexit.register(home.stop)
-        home.write('echo_in_front.py', ECHO)
+        home.write('echo_message_paths.py', ECHO)
         self.service, self.usermsg = (
-            self._start(home.directory, WHO=who)
-            for who in ('service', 'usermsg'))
+            self._start(home.directory, SERVER=name)
+            for name in ('service', 'usermsg'))
         self.front = Front(self.service.url, {
             'proxy_pass https://192.0.2.20/;':
                 f'proxy_pass {self.usermsg.url}/;'})
         atexit.register(self.front.stop)
 
     def _start(self, directory, **env):
-        server = servers.Uwsgi('echo_in_front:application', env=env, options=(
-            '--pythonpath', directory, '--buffer-size', '16384'))
+        server = servers.Uwsgi(
+            'echo_message_paths:application', env=env, options=(
+                '--pythonpath', directory, '--buffer-size', '16384'))
         atexit.register(server.stop)
         return server
 
 
 @functools.cache
 def echoes():
-    """Those of this test process."""
+    """Return the fake servers of this test process."""
     return EchoServers()
 
 
@@ -132,10 +133,11 @@ class TestPaths(base.TestCase):
         self.assertEqual(200, response.status, content)
         return {} if method == 'HEAD' else json.loads(content)
 
-    def assertGoes(self, who, address, to):
-        asked = self.request(address)
-        self.assertEqual((who, to), (asked['who'], asked['REQUEST_URI']),
-                         address)
+    def assertForwarded(self, server, address, uri):
+        request = self.request(address)
+        self.assertEqual(
+            (server, uri), (request['server'], request['REQUEST_URI']),
+            address)
 
     def test_message_paths_are_forwarded_to_usermsg(self):
         for prefix, version, facade in (
@@ -147,16 +149,16 @@ class TestPaths(base.TestCase):
                          '/messages/1/2', '/-/messages', '/messages.xml',
                          '/messages?limit=1&marker=a%20b&x=%2F..%2F',
                          '/messages/1?a=b.json'):
-                self.assertGoes('usermsg', base_path + path,
-                                f'/{facade}/{version}{path}')
+                self.assertForwarded('usermsg', base_path + path,
+                                     f'/{facade}/{version}{path}')
 
     def test_json_extension_is_removed(self):
         for path in ('messages', f'{PROJECT}/messages',
                      f'messages/{PROJECT}'):
-            self.assertGoes('usermsg', f'/v3/{path}.json?a=b',
-                            f'/volume/v3/{path}?a=b')
-            self.assertGoes('usermsg', f'/share/v2/{path}.json',
-                            f'/share/v2/{path}')
+            self.assertForwarded('usermsg', f'/v3/{path}.json?a=b',
+                                 f'/volume/v3/{path}?a=b')
+            self.assertForwarded('usermsg', f'/share/v2/{path}.json',
+                                 f'/share/v2/{path}')
 
     def test_encoded_message_paths_are_forwarded_to_usermsg(self):
         for path in ('/v3/%6dessages', '/v3//messages', '//v3/./messages',
@@ -165,30 +167,31 @@ class TestPaths(base.TestCase):
                      '/v3/x%2f..%2fmessages', '/v3/messages%0a',
                      '/v3/messages/%2e', '/v3/messages/1/..',
                      'http://elsewhere.example.org/v3/messages'):
-            asked = self.request(path)
+            request = self.request(path)
             self.assertEqual(
                 ('usermsg', '/volume/v3/messages'),
-                (asked['who'], asked['PATH_INFO'].rstrip('/')), path)
+                (request['server'], request['PATH_INFO'].rstrip('/')), path)
 
     def test_special_characters_of_an_id_stay_within_the_path(self):
-        for sent, to in (('a%20b', 'a%20b'), ('%3Fall_tenants=1', None),
-                         ('%23x', None), ('%2525', '%2525'),
-                         ('a%0d%0aX-Roles:%20admin%0d%0a%0d%0ab', None),
-                         ('%e2%82%ac', None), ('%22%27%5c', None),
-                         ('$uri$1', '$uri$1')):
-            asked = self.request(f'/v3/messages/{sent}')
-            self.assertEqual('usermsg', asked['who'])
-            self.assertEqual('', asked['QUERY_STRING'])
-            self.assertNotIn('HTTP_X_ROLES', asked)
-            self.assertTrue(asked['REQUEST_URI'].startswith(
+        for sent, forwarded in (
+                ('a%20b', 'a%20b'), ('%3Fall_tenants=1', None),
+                ('%23x', None), ('%2525', '%2525'),
+                ('a%0d%0aX-Roles:%20admin%0d%0a%0d%0ab', None),
+                ('%e2%82%ac', None), ('%22%27%5c', None),
+                ('$uri$1', '$uri$1')):
+            request = self.request(f'/v3/messages/{sent}')
+            self.assertEqual('usermsg', request['server'])
+            self.assertEqual('', request['QUERY_STRING'])
+            self.assertNotIn('HTTP_X_ROLES', request)
+            self.assertTrue(request['REQUEST_URI'].startswith(
                 '/volume/v3/messages/'))
-            if to:
-                self.assertEqual(f'/volume/v3/messages/{to}',
-                                 asked['REQUEST_URI'])
+            if forwarded:
+                self.assertEqual(f'/volume/v3/messages/{forwarded}',
+                                 request['REQUEST_URI'])
             else:
-                # Hexadecimal digits in either case.
+                # Hexadecimal digits may be in either case.
                 self.assertIn(sent.lower().replace("%27", "'"),
-                              asked['REQUEST_URI'].lower().replace(
+                              request['REQUEST_URI'].lower().replace(
                                   "%27", "'"))
 
     def test_other_paths_are_forwarded_to_the_service(self):
@@ -204,7 +207,7 @@ class TestPaths(base.TestCase):
                      '/v3/messages%23', '/share/v3/messages',
                      '/volume/v2/messages', '/identity/v3/messages',
                      '/x/volume/v3/messages', '/v1/messages'):
-            self.assertGoes('service', path, path)
+            self.assertForwarded('service', path, path)
 
     def test_internal_paths_return_404(self):
         for path in ('/.usermsg/volume/v3/messages', '/.usermsg/v3/messages',
@@ -214,15 +217,16 @@ class TestPaths(base.TestCase):
     def test_all_methods_are_forwarded(self):
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
                        'OPTIONS'):
-            for path, who in (('/v3/messages', 'usermsg'),
-                              ('/v3/volumes', 'service')):
-                asked = self.request(path, method)
+            for path, server in (('/v3/messages', 'usermsg'),
+                                 ('/v3/volumes', 'service')):
+                request = self.request(path, method)
                 if method != 'HEAD':
-                    self.assertEqual((who, method),
-                                     (asked['who'], asked['REQUEST_METHOD']))
+                    self.assertEqual(
+                        (server, method),
+                        (request['server'], request['REQUEST_METHOD']))
 
     def test_client_headers_for_proxies_are_replaced(self):
-        asked = self.request('/v3/messages', **{
+        request = self.request('/v3/messages', **{
             'Host': 'evil.example.org', 'X-Forwarded-Host': 'evil',
             'X-Forwarded-For': '192.0.2.66', 'X-Forwarded-Proto': 'gopher',
             'X-Forwarded-Port': '7', 'X-Forwarded-Prefix': '/evil',
@@ -243,14 +247,14 @@ class TestPaths(base.TestCase):
                 ('X_OPENSTACK_REQUEST_ID', 'req-7'),
                 ('ACCEPT_LANGUAGE', 'de'),
                 ('X_OPENSTACK_MANILA_API_VERSION', '2.37')):
-            self.assertEqual(value, asked.get(f'HTTP_{name}'), name)
-        # The service gets what it always got.
+            self.assertEqual(value, request.get(f'HTTP_{name}'), name)
+        # The headers of requests to the service are unchanged.
         self.assertEqual('evil', self.request('/v3/volumes', **{
             'X-Forwarded-Host': 'evil'})['HTTP_X_FORWARDED_HOST'])
 
 
 class TestAllServers(base.TestCase):
-    """With all there is: nginx, nginx with TLS, uWSGI and usermsg."""
+    """The complete chain: nginx, nginx with TLS, uWSGI and usermsg."""
 
     def test_messages_are_served_at_the_endpoint_of_the_service(self):
         service = self.runtime(
@@ -272,19 +276,19 @@ class TestAllServers(base.TestCase):
         headers = {**http_client.build_headers(PROJECT, 'member'),
                    'OpenStack-API-Version': 'volume 3.5'}
 
-        response, content = front.request(f'/v3/{PROJECT}/messages.json?limit=1',
-                                          headers=headers)
+        response, content = front.request(
+            f'/v3/{PROJECT}/messages.json?limit=1', headers=headers)
         self.assertEqual(200, response.status, content)
         self.assertEqual('volume 3.5',
                          response.headers['OpenStack-API-Version'])
         self.assertIn('X-Compute-Request-Id', response.headers)
         content = json.loads(content)
-        [shown] = content['messages']
-        self.assertEqual(message.id, shown['id'])
+        [entry] = content['messages']
+        self.assertEqual(message.id, entry['id'])
         path = f'/v3/{PROJECT}/messages/{message.id}'
         self.assertIn({'rel': 'self', 'href': f'{PUBLIC}{path}'},
-                      shown['links'])
-        # A link leads to where it came from, behind this or another prefix.
+                      entry['links'])
+        # The links work at the public endpoint, with or without a prefix.
         [following] = content['messages_links']
         address = following['href'].removeprefix(PUBLIC)
         self.assertTrue(address.startswith(f'/v3/{PROJECT}/messages?'))
@@ -303,11 +307,11 @@ class TestAllServers(base.TestCase):
             response, content = front.request(path, headers={
                 **headers, 'X-OpenStack-Manila-API-Version': '2.37'})
             self.assertEqual(200, response.status, content)
-            [shown] = json.loads(content)['messages']
+            [entry] = json.loads(content)['messages']
             self.assertEqual((shared.id, '001', '002'), tuple(
-                shown[key] for key in ('id', 'action_id', 'detail_id')))
+                entry[key] for key in ('id', 'action_id', 'detail_id')))
 
-        # Without usermsg the rest goes on.
+        # Without usermsg the service is still available.
         uwsgi.stop()
         tls.stop()
         response, content = front.request('/v3/messages', headers=headers)

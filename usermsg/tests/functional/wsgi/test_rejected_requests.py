@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Refusals of requests with a body, through nginx and each server."""
+"""Rejected requests with a large body, through nginx and each server."""
 
 import collections
 import concurrent.futures
@@ -11,12 +11,12 @@ from usermsg.tests.fixtures import deployment
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import servers
 
-#: How long a body may be, by default and in nginx.conf.
+#: Limit on the body in bytes, by default and in nginx.conf.
 LIMIT = 1024 * 1024
 
-ROUNDS = 20
+REPETITIONS = 20
 
-#: 340 kB, all valid.
+#: A valid batch of 340 kB.
 MESSAGES = json.dumps({'messages': [
     {'event_id': 'VOLUME_000002', 'project_id': 'red',
      'resource_uuid': 'f292cc0c-54a7-4b3b-8174-d2ff82d87008',
@@ -71,8 +71,8 @@ class RejectedRequestsMixin:
                 statuses = collections.Counter(pool.map(
                     lambda _: front.request(
                         path, 'POST', headers, body)[0].status,
-                    range(ROUNDS)))
-                self.assertEqual({status: ROUNDS}, statuses,
+                    range(REPETITIONS)))
+                self.assertEqual({status: REPETITIONS}, statuses,
                                  (path, headers, len(body)))
         log = pathlib.Path(front.path('log')).read_text()
         self.assertNotIn('Broken pipe', log)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The application under uWSGI, with two processes of two threads."""
+"""The application under uWSGI, with two processes of two threads each."""
 
 import concurrent.futures
 import http.client
@@ -43,15 +43,15 @@ class TestServing(base.TestCase):
         with concurrent.futures.ThreadPoolExecutor(8) as pool:
             self.assertEqual([200] * 32, list(pool.map(
                 get_status, addresses * 4, ['GET'] * 32)))
-            # Of the two that delete each message at once one is late.
+            # One of the two concurrent deletes of each message is late.
             self.assertEqual([204] * 8 + [404] * 8, sorted(pool.map(
                 get_status, addresses * 2, ['DELETE'] * 16)))
         self.assertEqual({'messages': []}, self.request('/v3/messages')[1])
 
-        self.assert_odd_requests_are_answered()
+        self.check_unusual_requests()
         self.assertNotIn('Traceback', self.server.log())
 
-    def assert_odd_requests_are_answered(self):
+    def check_unusual_requests(self):
         for address, method, status in (
                 ('/', 'GET', 200), ('/v3/', 'GET', 200),
                 ('/v3/messages/%ff', 'GET', 400),
@@ -67,19 +67,20 @@ class TestServing(base.TestCase):
             self.assertEqual(status >= 400, 'errors' in content)
         response, _content = self.request('/v3/messages', 'HEAD')
         self.assertEqual(405, response.status)
-        response, content = self.request('/v3/messages', body=b'{"limit": 0}',
-                                         headers={'Content-Type': 'text/plain'})
+        response, content = self.request(
+            '/v3/messages', body=b'{"limit": 0}',
+            headers={'Content-Type': 'text/plain'})
         self.assertEqual({'messages': []}, content)
         with socket.create_connection(
                 ('127.0.0.1', self.server.port), 30) as sock:
-            sock.sendall(b'nonsense\r\n\r\n')
+            sock.sendall(b'malformed\r\n\r\n')
             self.assertIn(b' 405 ', sock.makefile('rb').readline())
 
     def test_truncated_body_records_no_message(self):
         message = json.dumps({'message': {
             'event_id': 'VOLUME_000002', 'project_id': 'red'}}).encode()
-        done = 'POST /v3/messages => generated '
-        # As many as there are threads, so that none may stay taken.
+        log_line = 'POST /v3/messages => generated '
+        # One request for each thread, so that a blocked thread is noticed.
         for number in range(4):
             sock = socket.create_connection(
                 ('127.0.0.1', self.server.port), 60)
@@ -93,9 +94,9 @@ class TestServing(base.TestCase):
             else:
                 sock.shutdown(socket.SHUT_WR)
                 self.assertIn(b' 400 ', sock.makefile('rb').readline())
-        # It is written after the response, or the attempt at one.
+        # The log line is written after the response, or the attempt at one.
         end = time.monotonic() + 60
-        while self.server.log().count(done) < 4:
+        while self.server.log().count(log_line) < 4:
             self.assertLess(time.monotonic(), end, self.server.log())
             time.sleep(0.05)
         self.assertEqual([], samples.stored(self.service.db))
@@ -105,8 +106,8 @@ class TestServing(base.TestCase):
 
 class TestStarting(base.TestCase):
 
-    def refusal(self, **groups):
-        """What uWSGI writes while it doesn't start."""
+    def start_error(self, **groups):
+        """Return the output of uWSGI, which must fail to start."""
         path = self.config_file(**groups)
         try:
             server = uwsgi.start(path)
@@ -117,21 +118,21 @@ class TestStarting(base.TestCase):
             self.assertNotIn('Traceback', str(error))
             return str(error)
         self.addCleanup(server.stop)
-        self.fail('it started')
+        self.fail('uWSGI started')
 
     def test_noauth_without_allow_insecure_noauth_does_not_start(self):
-        self.assertIn('auth_strategy is noauth', self.refusal())
+        self.assertIn('auth_strategy is noauth', self.start_error())
 
     def test_invalid_option_is_reported_with_its_file(self):
-        output = self.refusal(messages={'ttl': 'long'})
+        output = self.start_error(messages={'ttl': 'long'})
         self.assertIn(f'{self.home / "usermsg.conf"}:', output)
         self.assertIn('[messages] ttl', output)
 
     def test_keystone_without_an_account_does_not_start(self):
-        self.assertIn('[keystone_authtoken] auth_type', self.refusal(api={
+        self.assertIn('[keystone_authtoken] auth_type', self.start_error(api={
             'auth_strategy': 'keystone', 'trust_host_header': 'true'}))
 
     def test_missing_public_endpoint_does_not_start(self):
-        output = self.refusal(api={'allow_insecure_noauth': 'true'})
+        output = self.start_error(api={'allow_insecure_noauth': 'true'})
         self.assertIn('[api] public_endpoint is not set', output)
         self.assertIn('trust_host_header = true', output)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is between a user and the service: a browser, a proxy."""
+"""CORS for browsers, forwarded headers of proxies, and security headers."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ class TestBrowsers(ServiceTestCase):
             'Origin': DASHBOARD, 'Access_Control_Request_Method': 'GET',
             **headers})
 
-    def test_request_from_browser_without_allowed_origin_has_no_cors_headers(self):
+    def test_request_without_the_option_has_no_cors_headers(self):
         self.serve()
         for response in (self.preflight(), self.request(Origin=DASHBOARD)):
             self.assertNotIn('Access-Control-Allow-Origin', response.headers)
@@ -88,12 +88,12 @@ class TestBrowsers(ServiceTestCase):
 
     def test_preflight_with_other_method_or_header_is_rejected(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        for asked in ({'Access_Control_Request_Method': 'PUT'},
-                      {'Access_Control_Request_Method': '\xff'},
-                      {'Access_Control_Request_Headers': 'x-roles'},
-                      {'Access_Control_Request_Headers': '\xff,' * 9}):
+        for headers in ({'Access_Control_Request_Method': 'PUT'},
+                        {'Access_Control_Request_Method': '\xff'},
+                        {'Access_Control_Request_Headers': 'x-roles'},
+                        {'Access_Control_Request_Headers': '\xff,' * 9}):
             self.assertNotIn('Access-Control-Allow-Origin',
-                             self.preflight(**asked).headers)
+                             self.preflight(**headers).headers)
 
     def test_cors_options_override_defaults(self):
         self.serve(cors={'allowed_origin': DASHBOARD, 'allow_methods': 'PUT',
@@ -113,9 +113,9 @@ class TestBrowsers(ServiceTestCase):
 
     def test_defaults_of_oslo_middleware_are_unchanged(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        found = {option.name: option.default for option in cors.OPTS}
-        self.assertEqual([], found['expose_headers'])
-        self.assertIn('TRACE', found['allow_methods'])
+        defaults = {option.name: option.default for option in cors.OPTS}
+        self.assertEqual([], defaults['expose_headers'])
+        self.assertIn('TRACE', defaults['allow_methods'])
 
     def test_sample_configuration_has_cors_defaults_of_usermsg(self):
         path = self.home / 'sample'
@@ -212,7 +212,7 @@ class TestProxies(ServiceTestCase):
                 self.assertEqual(400, response.status_int, (path, host))
                 self.assertIn('Host: ', response.text)
                 self.assertNotIn('evil', response.text)
-            # A load balancer may send none.
+            # A load balancer may send no Host header.
             self.assertEqual(
                 200, self.request('/healthcheck', Host=host).status_int)
         self.assertEqual(1, len(self.request('/v3/messages').json['messages']))
@@ -225,7 +225,7 @@ class TestProxies(ServiceTestCase):
 
     def test_invalid_public_endpoint_is_a_configuration_error(self):
         for group in ('api', 'volume_facade', 'share_facade'):
-            for endpoint in ('https://somebody:secret@cloud.example.org',
+            for endpoint in ('https://alice:secret@cloud.example.org',
                              'https://cloud.example.org/?a=b',
                              'https://cloud.example.org/#a'):
                 error = self.assertRaises(
@@ -282,14 +282,14 @@ class TestHeaders(ServiceTestCase):
         self.assert_complete(response)
 
     def test_headers_of_the_application_are_kept(self):
-        given = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]
+        original = [('Content-Type', 'a/b'), ('cache-control', 'max-age=60')]
 
-        def further_in(_environ, start_response):
-            start_response('200 OK', given)
+        def application(_environ, start_response):
+            start_response('200 OK', original)
             return [b'']
 
-        found = webob.Request.blank('/').get_response(
-            security_headers.Headers(further_in)).headerlist
-        self.assertEqual(given, found[:2])
-        self.assertNotIn(('Cache-Control', 'no-store'), found)
-        self.assertIn(('X-Frame-Options', 'DENY'), found)
+        headers = webob.Request.blank('/').get_response(
+            security_headers.Headers(application)).headerlist
+        self.assertEqual(original, headers[:2])
+        self.assertNotIn(('Cache-Control', 'no-store'), headers)
+        self.assertIn(('X-Frame-Options', 'DENY'), headers)

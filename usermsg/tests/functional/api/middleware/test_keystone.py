@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens: who is let in, and what is believed of a request."""
+"""Authentication with keystonemiddleware's fixture instead of a Keystone."""
 
 import datetime
 
@@ -19,7 +19,7 @@ class TestTokens(base.TestCase):
         self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
         for project in ('red', 'blue'):
             self.keystone.add_token_data(
-                project, user_id='somebody', project_id=project,
+                project, user_id='alice', project_id=project,
                 role_list=['member', 'reader'])
         runtime = self.runtime(**http_client.KEYSTONE)
         self.red = http_client.record(runtime, 'red')
@@ -34,7 +34,7 @@ class TestTokens(base.TestCase):
             headers['X-Auth-Token'] = token
         return http_client.request(self.app, address, method, headers)
 
-    def listed(self, **request):
+    def list_ids(self, **request):
         response = self.request(**request)
         self.assertEqual(200, response.status_int)
         return [message['id'] for message in response.json['messages']]
@@ -59,10 +59,10 @@ class TestTokens(base.TestCase):
     def test_delete_without_a_token_returns_401(self):
         self.assert_unauthorized(
             self.request(f'/v3/messages/{self.red.id}', method='DELETE'))
-        self.assertEqual([self.red.id], self.listed(token='red'))
+        self.assertEqual([self.red.id], self.list_ids(token='red'))
 
     def test_read_with_a_malformed_token_returns_401(self):
-        for token in ('nonsense', '', ' ', 'x' * 10_000):
+        for token in ('invalid', '', ' ', 'x' * 10_000):
             self.assert_unauthorized(self.request(token=token))
 
     def test_read_with_a_service_token_only_returns_401(self):
@@ -74,15 +74,15 @@ class TestTokens(base.TestCase):
 
     def test_discovery_with_an_invalid_token_returns_200(self):
         for address in ('/', '/v3', '/v3/'):
-            response = self.request(address, token='nonsense')
+            response = self.request(address, token='invalid')
             self.assertEqual(200, response.status_int)
 
     def test_unknown_path_without_a_token_returns_404(self):
         self.assertEqual(404, self.request('/nothing').status_int)
 
     def test_list_returns_messages_of_the_project_in_the_token(self):
-        self.assertEqual([self.red.id], self.listed(token='red'))
-        self.assertEqual([self.blue.id], self.listed(token='blue'))
+        self.assertEqual([self.red.id], self.list_ids(token='red'))
+        self.assertEqual([self.blue.id], self.list_ids(token='blue'))
 
     def test_read_in_another_project_returns_404(self):
         for address in (f'/v3/messages/{self.red.id}', '/v3/red/messages',
@@ -94,14 +94,14 @@ class TestTokens(base.TestCase):
     def test_identity_headers_without_a_token_return_401(self):
         self.assert_unauthorized(self.request(
             X_Identity_Status='Confirmed', X_Project_Id='red',
-            X_User_Id='somebody', X_Roles='admin'))
+            X_User_Id='alice', X_Roles='admin'))
 
     def test_identity_headers_do_not_change_the_project(self):
         for header in ('X_Project_Id', 'X_Tenant_Id', 'X_Tenant',
                        'X_Project', 'X_Service_Project_Id'):
             self.assertEqual(
                 [self.blue.id],
-                self.listed(token='blue', **{header: 'red'}), header)
+                self.list_ids(token='blue', **{header: 'red'}), header)
 
     def test_identity_headers_do_not_add_a_role(self):
         for header in ('X_Roles', 'X_Role', 'X_Service_Roles'):
@@ -113,7 +113,7 @@ class TestTokens(base.TestCase):
 
     def test_identity_headers_with_an_invalid_token_return_401(self):
         self.assert_unauthorized(self.request(
-            token='nonsense', X_Identity_Status='Confirmed',
+            token='invalid', X_Identity_Status='Confirmed',
             X_Project_Id='red', X_Roles='admin'))
 
     def test_identity_headers_do_not_change_the_scope(self):
@@ -126,7 +126,7 @@ class TestTokens(base.TestCase):
         past = (datetime.datetime.now(datetime.timezone.utc) -
                 datetime.timedelta(seconds=1))
         self.keystone.add_token_data(
-            'old', expires=past, user_id='somebody', project_id='red',
+            'old', expires=past, user_id='alice', project_id='red',
             role_list=['reader'])
         self.assert_unauthorized(self.request(token='old'))
 
@@ -134,14 +134,14 @@ class TestTokens(base.TestCase):
         self.keystone.add_token_data(
             'admin', user_id='root', project_id='ops',
             role_list=['admin', 'member', 'reader'])
-        self.assertEqual([], self.listed(token='admin'))
+        self.assertEqual([], self.list_ids(token='admin'))
         self.assertEqual(
             [self.blue.id, self.red.id],
-            self.listed(token='admin',
-                        address='/v3/messages?all_projects=true'))
+            self.list_ids(token='admin',
+                          address='/v3/messages?all_projects=true'))
 
     def test_unscoped_token_returns_403(self):
-        token = tokens.V3Token(user_id='somebody')
+        token = tokens.V3Token(user_id='alice')
         token.add_role(name='reader')
         self.keystone.add_token(token, 'unscoped')
         self.assertEqual(403, self.request(token='unscoped').status_int)
@@ -149,7 +149,7 @@ class TestTokens(base.TestCase):
     def test_unscoped_token_cannot_read_a_project_named_none(self):
         for name, scope in (('unscoped', {}),
                             ('domain', {'domain_id': 'default'})):
-            token = tokens.V3Token(user_id='somebody', **scope)
+            token = tokens.V3Token(user_id='alice', **scope)
             token.add_role(name='reader')
             self.keystone.add_token(token, name)
             response = self.request('/v3/None/messages', token=name)
@@ -161,26 +161,26 @@ ACCOUNT = http_client.KEYSTONE['keystone_authtoken']
 
 class TestKeystoneOptions(base.TestCase):
 
-    def error_of(self, **options):
+    def start_error(self, **options):
         runtime = self.runtime(
             api={'auth_strategy': 'keystone'}, keystone_authtoken=options)
         return str(self.assertRaises(
             exception.ConfigurationError, app.make_app, runtime))
 
     def test_missing_auth_type_is_a_configuration_error(self):
-        self.assertIn('[keystone_authtoken] auth_type', self.error_of())
+        self.assertIn('[keystone_authtoken] auth_type', self.start_error())
 
     def test_unknown_auth_type_is_a_configuration_error(self):
-        self.assertIn('nonsense', self.error_of(auth_type='nonsense'))
+        self.assertIn('no-plugin', self.start_error(auth_type='no-plugin'))
 
     def test_missing_auth_url_is_a_configuration_error(self):
-        self.assertIn('auth_url', self.error_of(auth_type='password'))
+        self.assertIn('auth_url', self.start_error(auth_type='password'))
 
     def test_missing_password_is_a_configuration_error(self):
         options = {**ACCOUNT}
         del options['password']
         self.assertEqual('[keystone_authtoken] password is not set.',
-                         self.error_of(**options))
+                         self.start_error(**options))
 
     def test_invalid_url_is_a_configuration_error(self):
         for name in ('auth_url', 'www_authenticate_uri'):
@@ -188,22 +188,22 @@ class TestKeystoneOptions(base.TestCase):
                 self.assertEqual(
                     f'[keystone_authtoken] {name} is not the address of a '
                     f'Keystone: it begins with http:// or https:// and a '
-                    f'host.', self.error_of(**{**ACCOUNT, name: address}))
+                    f'host.', self.start_error(**{**ACCOUNT, name: address}))
 
     def test_auth_section_is_supported(self):
-        for section, found in (
+        for section, error in (
                 (ACCOUNT, None),
-                ({}, '[asking] auth_type is not set'),
-                ({**ACCOUNT, 'auth_url': 'nowhere'}, '[asking] auth_url is'),
+                ({}, '[account] auth_type is not set'),
+                ({**ACCOUNT, 'auth_url': 'nowhere'}, '[account] auth_url is'),
                 ({'auth_type': 'password', 'auth_url': ACCOUNT['auth_url']},
-                 '[asking] password is')):
+                 '[account] password is')):
             runtime = self.runtime(
-                api={'auth_strategy': 'keystone'}, asking=section,
-                keystone_authtoken={'auth_section': 'asking'})
-            if found is None:
+                api={'auth_strategy': 'keystone'}, account=section,
+                keystone_authtoken={'auth_section': 'account'})
+            if error is None:
                 app.make_app(runtime)
             else:
-                self.assertIn(found, str(self.assertRaises(
+                self.assertIn(error, str(self.assertRaises(
                     exception.ConfigurationError, app.make_app, runtime)))
 
     def test_unreadable_certificate_is_a_configuration_error(self):
@@ -211,7 +211,7 @@ class TestKeystoneOptions(base.TestCase):
         for name in ('cafile', 'certfile', 'keyfile'):
             self.assertEqual(
                 f'[keystone_authtoken] {name} cannot be read: {path}',
-                self.error_of(**{**ACCOUNT, name: path}))
+                self.start_error(**{**ACCOUNT, name: path}))
 
     def test_timeout_and_retries_of_keystone_are_options(self):
         for options, expected in (({}, (3, 1)), ({
@@ -221,11 +221,11 @@ class TestKeystoneOptions(base.TestCase):
                 api={'auth_strategy': 'keystone'}, keystone_authtoken={
                     **http_client.KEYSTONE['keystone_authtoken'], **options})
             app.make_app(runtime)
-            found = runtime.conf.keystone_authtoken
-            self.assertEqual(expected, (found.http_connect_timeout,
-                                        found.http_request_max_retries))
+            options = runtime.conf.keystone_authtoken
+            self.assertEqual(expected, (options.http_connect_timeout,
+                                        options.http_request_max_retries))
 
     def test_malformed_number_is_reported_with_its_file(self):
-        error = self.error_of(token_cache_time='long')
+        error = self.start_error(token_cache_time='long')
         self.assertIn('token_cache_time', error)
         self.assertIn(str(self.home / 'usermsg.conf'), error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What answers in Keystone's place is out of its mind, or is no Keystone."""
+"""Malformed responses in place of Keystone's."""
 
 import contextlib
 import http.server
@@ -16,10 +16,11 @@ _TOKEN = 'token-of-a-user'
 
 
 class Stub(http.server.ThreadingHTTPServer):
-    """Stands where Keystone does, and says what it is told to.
+    """Fake of Keystone with configurable responses.
 
-    ``versions``, ``account`` and ``token`` are each what it answers next:
-    None for what Keystone would, or status, content type and body.
+    ``versions``, ``account`` and ``token`` are the responses to version
+    discovery, authentication and token validation: None for a valid one, or
+    (status, content type, body).
     """
 
     def __init__(self):
@@ -28,7 +29,7 @@ class Stub(http.server.ThreadingHTTPServer):
         self.versions = self.account = self.token = None
 
     def build_response(self, method, path):
-        """Returns (status, content type, body)."""
+        """Return (status, content type, body)."""
         if path.rstrip('/') == '/v3':
             return self.versions or self.json(200, {'version': {
                 'id': 'v3.14', 'status': 'stable',
@@ -47,7 +48,8 @@ class Stub(http.server.ThreadingHTTPServer):
 class Handler(http.server.BaseHTTPRequestHandler):
 
     protocol_version = 'HTTP/1.1'
-    # An response in one piece: the second of two would be waited for.
+    # Buffered, so that a response is sent in one segment: the second of two
+    # would be delayed.
     wbufsize = -1
 
     def do_GET(self):
@@ -68,9 +70,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def token(**values):
-    """What Keystone says about a reader's token.
+    """Return Keystone's data of a reader's token.
 
-    :param values: what stands there instead; None for nothing
+    :param values: values to replace; None removes the value
     """
     data = tokens.V3Token(user_id='u', project_id='red')
     data.add_role(name='reader')
@@ -81,34 +83,34 @@ def token(**values):
 
 _JSON = 'application/json'
 
-#: Status, content type and body, in place of what is said of a token.
-NONSENSE = {
-    'a page': (200, 'text/html', b'<html>Back soon.</html>'),
-    'a page that says it is json': (200, _JSON, b'<html>Back soon.</html>'),
-    'nothing': (200, _JSON, b''),
+#: name -> status, content type and body of a malformed response.
+MALFORMED = {
+    'HTML': (200, 'text/html', b'<html>Back soon.</html>'),
+    'HTML declared as JSON': (200, _JSON, b'<html>Back soon.</html>'),
+    'empty body': (200, _JSON, b''),
     'a list': (200, _JSON, b'[]'),
     'null': (200, _JSON, b'null'),
-    'text': (200, _JSON, b'"token"'),
+    'a string': (200, _JSON, b'"token"'),
     'no token': (200, _JSON, b'{}'),
     'a token that is null': (200, _JSON, b'{"token": null}'),
     'an empty token': (200, _JSON, b'{"token": {}}'),
     'another token': (200, _JSON, b'{"token": {"x": 1}}'),
-    'of the past': (200, _JSON, b'{"access": {"token": {"id": "x"}}}'),
+    'identity API v2': (200, _JSON, b'{"access": {"token": {"id": "x"}}}'),
     'no expiry': (200, _JSON, json.dumps(token(expires_at=None)).encode()),
-    'null for an expiry': (200, _JSON, json.dumps(
+    'null as expiry': (200, _JSON, json.dumps(
         token(expires_at='NULL')).replace('"NULL"', 'null').encode()),
-    'a bad expiry': (200, _JSON, json.dumps(
+    'a malformed expiry': (200, _JSON, json.dumps(
         token(expires_at='soon')).encode()),
     'no user': (200, _JSON, json.dumps(token(user=None)).encode()),
     'a role without a name': (200, _JSON, json.dumps(
         token(roles=[{'id': 'x'}])).encode()),
-    'half a character': (200, _JSON, json.dumps(token(user={
+    'a lone surrogate': (200, _JSON, json.dumps(token(user={
         'id': 'u', 'name': '\ud800', 'domain': {
             'id': 'd', 'name': 'd'}})).encode()),
-    'bytes': (200, _JSON, b'\xff\xfe\xfd'),
-    'choices': (300, _JSON, b'{}'),
-    'a redirection to nowhere': (302, _JSON, b''),
-    'an error': (500, 'text/html', b'<html>Oops.</html>'),
+    'invalid UTF-8': (200, _JSON, b'\xff\xfe\xfd'),
+    'multiple choices': (300, _JSON, b'{}'),
+    'a redirect without location': (302, _JSON, b''),
+    'internal error': (500, 'text/html', b'<html>Oops.</html>'),
     'bad gateway': (502, 'text/html', b'<html>Oops.</html>'),
 }
 
@@ -116,7 +118,7 @@ NONSENSE = {
 class TestMalformedResponses(keystone_case.TestCase):
 
     def setUp(self):
-        # No Keystone is needed but this one.
+        # In place of the shared Keystone of keystone_case.TestCase.
         self.stub = Stub()
         self.addCleanup(self.stub.server_close)
         threading.Thread(target=self.stub.serve_forever, daemon=True).start()
@@ -126,14 +128,14 @@ class TestMalformedResponses(keystone_case.TestCase):
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
 
     def authtoken(self, **options):
-        """As a Keystone of tests has it."""
+        """Return options, as fixtures.keystone.Keystone does."""
         return {'auth_type': 'password', 'auth_url': self.stub.url,
                 'www_authenticate_uri': self.stub.url, 'username': 'usermsg',
                 'user_domain_id': 'default', 'password': 'secret',
                 'project_name': 'service', 'project_domain_id': 'default',
                 **options}
 
-    def assert_away(self, application, token=_TOKEN):
+    def assert_keystone_unavailable(self, application, token=_TOKEN):
         self.assert_unavailable(self.request(application, token))
         for address, status in (('/volume/v3/messages', 503),
                                 ('/share/v2/messages', 503),
@@ -150,7 +152,7 @@ class TestMalformedResponses(keystone_case.TestCase):
         self.assertNotIn('token-of-the-service', self.log.output)
 
     @contextlib.contextmanager
-    def described(self, name):
+    def case(self, name):
         try:
             yield
         except Exception as error:
@@ -159,42 +161,42 @@ class TestMalformedResponses(keystone_case.TestCase):
 
     def test_malformed_token_data_returns_503_and_is_not_cached(self):
         application = self.application()
-        for name, response in NONSENSE.items():
+        for name, response in MALFORMED.items():
             user = f'{_TOKEN} {name}'
-            with self.described(name):
+            with self.case(name):
                 self.stub.token = response
-                self.assert_away(application, user)
-                # It is not remembered.
+                self.assert_keystone_unavailable(application, user)
+                # The response was not cached.
                 self.stub.token = None
                 self.assertEqual(
                     200, self.request(application, user).status_int)
-                # And what is known needs no Keystone.
+                # A cached token needs no Keystone.
                 self.stub.token = response
                 self.assertEqual(
                     200, self.request(application, user).status_int)
 
     def test_malformed_response_to_authentication_is_retried(self):
-        for name, response in NONSENSE.items():
-            if name == 'half a character':
-                # Nobody reads the account's name.
+        for name, response in MALFORMED.items():
+            if name == 'a lone surrogate':
+                # The name of the account is not read.
                 continue
-            with self.described(name):
+            with self.case(name):
                 application = self.application()
                 self.stub.account = response
-                self.assert_away(application)
+                self.assert_keystone_unavailable(application)
                 self.stub.account = None
                 self.assertEqual(
                     200, self.request(application, _TOKEN).status_int)
 
     def test_malformed_version_discovery_is_retried(self):
-        for name, response in NONSENSE.items():
-            with self.described(name):
+        for name, response in MALFORMED.items():
+            with self.case(name):
                 application = self.application()
                 self.stub.versions = response
                 for address in ('/', '/healthcheck', '/volume/v3/'):
                     self.assertEqual(200, self.request(
                         application, _TOKEN, address).status_int)
-                # Where it is may be known without them.
+                # The endpoint may be known without version discovery.
                 self.assertIn(self.request(application, _TOKEN).status_int,
                               (200, 503))
                 self.stub.versions = None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A real Keystone goes away and comes back, or was never there."""
+"""Requests while a real Keystone is down, hangs, or rejects the account."""
 
 import time
 import uuid
@@ -23,7 +23,7 @@ class TestKeystoneUnavailable(keystone_case.TestCase):
             self.assert_unavailable(self.request(application, 'any', address))
         self.assert_unavailable(
             self.request(application, 'any', method='POST'))
-        # With a service's it is the same.
+        # A service token makes no difference.
         self.assert_unavailable(
             self.request(application, 'any', service_token='other'))
 
@@ -45,17 +45,17 @@ class TestKeystoneUnavailable(keystone_case.TestCase):
             for token in (None, 'any'):
                 response = self.request(application, token, address)
                 self.assertEqual(200, response.status_int)
-        # Who sees the details isn't known.
+        # Without Keystone the permission to see the checks is unknown.
         self.assertEqual({'status'}, set(response.json))
         self.assertEqual(404, self.request(
             application, 'any', '/nothing').status_int)
-        # Nor need Keystone be asked about these.
+        # These tokens are rejected without a request to Keystone.
         for token in (None, '', 'x' * 10_000):
             response = self.request(application, token)
             self.assert_error(401, 'unauthorized', response)
 
     def test_rejected_account_of_the_service_returns_503(self):
-        for wrong in ({'password': 'wrong'}, {'username': 'nobody'}):
+        for wrong in ({'password': 'wrong'}, {'username': 'unknown'}):
             application = self.application(**wrong)
             self.assert_unavailable(self.request(application, self.token()))
 
@@ -74,8 +74,8 @@ class TestKeystoneUnavailable(keystone_case.TestCase):
         self.identity = keystone.Keystone()
         self.addCleanup(self.identity.stop)
         application = self.application()
-        known, unknown, third = (self.token() for _ in range(3))
-        self.assertEqual(200, self.request(application, known).status_int)
+        cached, unknown, third = (self.token() for _ in range(3))
+        self.assertEqual(200, self.request(application, cached).status_int)
         service = servers.require(lambda: keystone_case.Service(
             self.identity, http_connect_timeout=1,
             http_request_max_retries=0))
@@ -90,12 +90,12 @@ class TestKeystoneUnavailable(keystone_case.TestCase):
                                  content['errors'][0]['code'])
             return response.status
 
-        self.until(lambda: status('/v3/messages', known) == 200)
+        self.until(lambda: status('/v3/messages', cached) == 200)
         self.identity.freeze()
         self.assertEqual(503, status('/v3/messages', unknown))
         self.assertEqual(200, status('/v3', unknown))
         self.assertEqual(200, status('/healthcheck', unknown))
-        self.assertEqual(200, self.request(application, known).status_int)
+        self.assertEqual(200, self.request(application, cached).status_int)
         self.identity.thaw()
         self.until(lambda: status('/v3/messages', unknown) == 200)
 
@@ -103,7 +103,7 @@ class TestKeystoneUnavailable(keystone_case.TestCase):
         self.assertEqual(503, status('/v3/messages', third))
         self.assertEqual(200, status('/healthcheck', third))
         self.assertEqual(200, status('/v3', third))
-        self.assertEqual(200, self.request(application, known).status_int)
+        self.assertEqual(200, self.request(application, cached).status_int)
         self.assert_unavailable(self.request(application, third))
         self.identity.start()
         self.until(lambda: status('/v3/messages', third) == 200)

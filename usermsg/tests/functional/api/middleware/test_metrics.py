@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics for Prometheus, and who gets to see them."""
+"""Metrics of requests for Prometheus, and access to them."""
 
 import concurrent.futures
 import contextlib
@@ -42,7 +42,7 @@ class TestRequests(MetricsTestCase):
         super().setUp()
         self.serve()
 
-    def counted(self, name=scrape.REQUESTS):
+    def samples(self, name=scrape.REQUESTS):
         return {tuple(sample.labels.values()): sample.value
                 for family in self.service.metrics.registry.collect()
                 for sample in family.samples if sample.name == name}
@@ -65,12 +65,12 @@ class TestRequests(MetricsTestCase):
             ('GET', element, '200'): 1,
             ('GET', element, '404'): 1,
             ('DELETE', element, '204'): 1,
-            ('GET', '/v3', '200'): 1}, self.counted())
+            ('GET', '/v3', '200'): 1}, self.samples())
         self.assertEqual(
             {('GET', '/v3/messages'): 3,
              ('GET', '/v3/{project_id}/messages'): 2,
              ('GET', element): 2, ('DELETE', element): 1, ('GET', '/v3'): 1},
-            self.counted('usermsg_http_request_duration_seconds_count'))
+            self.samples('usermsg_http_request_duration_seconds_count'))
 
     def test_unknown_paths_and_methods_share_one_label(self):
         for number in range(20):
@@ -82,28 +82,28 @@ class TestRequests(MetricsTestCase):
             ('GET', 'unknown', '404'): 20,
             ('GET', '/v3/messages/{message_id}', '404'): 20,
             ('other', 'unknown', '404'): 20,
-            ('other', 'unknown', '405'): 20}, self.counted())
+            ('other', 'unknown', '405'): 20}, self.samples())
 
     def test_internal_error_is_counted(self):
         self.service.db.reader = None
         self.assertEqual(500, self.request('/v3/messages').status_int)
-        self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.counted())
+        self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.samples())
 
     def test_two_runtimes_in_a_process_count_separately(self):
         first = self.service
         self.serve(database={'connection': self.sqlite_url('second')})
         self.request('/v3/messages')
-        self.assertEqual({('GET', '/v3/messages', '200'): 1}, self.counted())
+        self.assertEqual({('GET', '/v3/messages', '200'): 1}, self.samples())
         self.service = first
-        self.assertEqual({}, self.counted())
+        self.assertEqual({}, self.samples())
 
 
 class TestPath(MetricsTestCase):
 
-    def shown(self, address='/metrics', **environ):
-        """Whether a request with such an environment is shown figures."""
-        def application(given, start_response):
-            return self.app({**given, **environ}, start_response)
+    def is_served(self, address='/metrics', **environ):
+        """Return True if a request with these variables gets metrics."""
+        def application(original, start_response):
+            return self.app({**original, **environ}, start_response)
 
         response = http_client.request(application, address, headers=READER)
         if response.status_int == 404:
@@ -113,25 +113,26 @@ class TestPath(MetricsTestCase):
         self.assertEqual(200, response.status_int)
         self.assertEqual('text/plain', response.content_type)
         self.assertEqual('nosniff', response.headers['X-Content-Type-Options'])
-        self.assertIn('usermsg_unknown_events_total', scrape.parse(response.text))
+        self.assertIn('usermsg_unknown_events_total',
+                      scrape.parse(response.text))
         return True
 
     def test_metrics_without_the_option_return_404(self):
         self.serve()
-        self.assertFalse(self.shown(REMOTE_ADDR='127.0.0.1'))
+        self.assertFalse(self.is_served(REMOTE_ADDR='127.0.0.1'))
 
     def test_metrics_for_a_local_client_return_200(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1',
                         ''):
-            self.assertTrue(self.shown(REMOTE_ADDR=address), address)
-        self.assertTrue(self.shown())
+            self.assertTrue(self.is_served(REMOTE_ADDR=address), address)
+        self.assertTrue(self.is_served())
 
     def test_metrics_for_a_remote_client_return_404(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('192.0.2.1', '10.0.0.1', '::2', '::ffff:192.0.2.1',
-                        'localhost', '127.0.0.1.example.org', 'nonsense'):
-            self.assertFalse(self.shown(REMOTE_ADDR=address), address)
+                        'localhost', '127.0.0.1.example.org', 'invalid'):
+            self.assertFalse(self.is_served(REMOTE_ADDR=address), address)
 
     def test_metrics_behind_a_local_proxy_return_404(self):
         for trusted in ('false', 'true'):
@@ -139,27 +140,27 @@ class TestPath(MetricsTestCase):
                 'enable_proxy_headers_parsing': trusted})
             for header in ('FORWARDED', 'X_FORWARDED_FOR', 'X_REAL_IP', 'VIA',
                            'X_FORWARDED_PROTO', 'X_FORWARDED_HOST'):
-                self.assertFalse(self.shown(
+                self.assertFalse(self.is_served(
                     REMOTE_ADDR='127.0.0.1', **{f'HTTP_{header}': '::1'}))
 
     def test_metrics_with_a_forged_local_address_return_404(self):
         self.serve(metrics={'path': '/metrics'}, oslo_middleware={
             'enable_proxy_headers_parsing': 'true'})
-        self.assertFalse(self.shown(REMOTE_ADDR='192.0.2.1',
-                                    HTTP_X_FORWARDED_FOR='127.0.0.1'))
+        self.assertFalse(self.is_served(REMOTE_ADDR='192.0.2.1',
+                                        HTTP_X_FORWARDED_FOR='127.0.0.1'))
 
     def test_metrics_at_other_paths_return_404(self):
         self.serve(metrics={'path': '/metrics'})
         for address in ('/metrics/', '/metrics/x', '/v3/metrics', '//metrics'):
-            self.assertFalse(self.shown(address), address)
+            self.assertFalse(self.is_served(address), address)
         self.assertEqual(404, self.request('/metrics', 'POST').status_int)
 
     def test_request_for_metrics_is_counted(self):
         self.serve(metrics={'path': '/metrics'})
-        self.shown()
-        found = scrape.parse(self.request('/metrics').text)
+        self.is_served()
+        metrics = scrape.parse(self.request('/metrics').text)
         self.assertEqual({('GET', '/metrics', '200'): 1},
-                         found[scrape.REQUESTS])
+                         metrics[scrape.REQUESTS])
 
     def test_invalid_path_is_a_configuration_error(self):
         for path in ('metrics', '/', '/metrics/', '/a b', '/{metrics}',
@@ -184,13 +185,13 @@ class TestPort(base.TestCase):
             connection.getresponse().read()
         with urllib.request.urlopen(  # nosec
                 f'http://127.0.0.1:{port}/metrics', timeout=30) as response:
-            found = scrape.parse(response.read().decode())
+            metrics = scrape.parse(response.read().decode())
         self.assertEqual(
             {('GET', '/v3/messages', '200'): 1,
              ('GET', '/v3/messages/{message_id}', '404'): 1,
-             ('GET', '/healthcheck', '200'): 1}, found[scrape.REQUESTS])
-        self.assertIn('process_resident_memory_bytes', found)
-        # It doesn't keep the service from ending.
+             ('GET', '/healthcheck', '200'): 1}, metrics[scrape.REQUESTS])
+        self.assertIn('process_resident_memory_bytes', metrics)
+        # The thread of the exporter doesn't delay the exit.
         self.assertEqual(0, server.end())
 
     def test_port_in_use_is_a_configuration_error(self):
@@ -222,27 +223,27 @@ class TestProcesses(base.TestCase):
             # The first process makes a file as well, before it forks.
             while len(list(directory.glob('counter_*.db'))) < 3:
                 self.assertLess(time.monotonic(), end,
-                                'only one process answers')
-                # More than a process can answer at a time.
-                self.ask_slowly(3)
-            asked = 50
-            self.assertEqual([200] * asked, list(
+                                'only one process serves requests')
+                # More requests than the threads of one process.
+                self.send_slow_requests(3)
+            number = 50
+            self.assertEqual([200] * number, list(
                 pool.map(lambda _: self.request('/v3/messages')[0],
-                         range(asked))))
+                         range(number))))
         for _time in range(10):
             status, text = self.request('/metrics')
             self.assertEqual(200, status)
-            found = scrape.parse(text)
+            metrics = scrape.parse(text)
             self.assertEqual(
-                asked, found[scrape.REQUESTS]['GET', '/v3/messages', '200'])
-            self.assertEqual(asked, found[
+                number, metrics[scrape.REQUESTS]['GET', '/v3/messages', '200'])
+            self.assertEqual(number, metrics[
                 'usermsg_http_request_duration_seconds_count'][
                     'GET', '/v3/messages'])
         self.assertEqual(404, self.request(
             '/metrics', {'X-Forwarded-For': '192.0.2.1'})[0])
 
-    def ask_slowly(self, number):
-        """Requests that all are begun before the first one ends."""
+    def send_slow_requests(self, number):
+        """Send requests that all begin before the first one ends."""
         with contextlib.ExitStack() as opened:
             socks = [opened.enter_context(socket.create_connection(
                 ('127.0.0.1', self.server.port), 30)) for _ in range(number)]
@@ -250,8 +251,8 @@ class TestProcesses(base.TestCase):
                 sock.sendall(b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
                              b'Content-Type: application/json\r\n'
                              b'Content-Length: 2\r\n\r\n{')
-            # Nothing shows when they are; if it takes longer, another round
-            # follows.
+            # There is no sign that all have begun; if that takes longer, the
+            # caller tries again.
             time.sleep(0.5)
             for sock in socks:
                 sock.sendall(b'}')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which tokens are believed, and for how long; with a real Keystone."""
+"""Validation and caching of tokens, with a real Keystone."""
 
 import logging
 import socket
@@ -32,7 +32,7 @@ class TestTokens(keystone_case.TestCase):
         application = self.application()
         token = self.token()
         other = 'B' if token[40] == 'A' else 'A'
-        for wrong in (None, '', ' ', 'nonsense', 'x' * 3000, 'x' * 10_000,
+        for wrong in (None, '', ' ', 'invalid', 'x' * 3000, 'x' * 10_000,
                       '\xe4', 'a b', '\t', token[:-1], token[1:],
                       token + 'A', token[:40] + other + token[41:],
                       f'{token},{token}', uuid.uuid4().hex, '../users'):
@@ -50,7 +50,7 @@ class TestTokens(keystone_case.TestCase):
                   'OpenStack-System-Scope': 'all',
                   'X-Identity-Status': 'Confirmed',
                   'X-Service-Identity-Status': 'Confirmed'}
-        # The first is asked about, the second is known.
+        # The first request validates the token, the second uses the cache.
         for _ in range(2):
             response = self.request(application, token, **forged)
             self.assertEqual([], response.json['messages'])
@@ -92,7 +92,7 @@ class TestTokens(keystone_case.TestCase):
         service = self.token('services', ['service'])
         self.identity.revoke(other)
         password = self.identity.authtoken()['password']
-        # Not before, as the test itself makes users.
+        # Not before, because the test creates users with passwords.
         log = self.useFixture(fixtures.FakeLogger(level=logging.DEBUG))
         for _ in range(2):
             self.request(application, token)
@@ -170,7 +170,7 @@ class TestServiceTokens(keystone_case.TestCase):
     def test_invalid_service_token_returns_401(self):
         user = self.token()
         self.assertEqual(200, self.request(self.app, user).status_int)
-        for wrong in (self.token('services', ['member']), 'nonsense', user):
+        for wrong in (self.token('services', ['member']), 'invalid', user):
             for _ in range(2):
                 self.assert_unauthorized(
                     self.request(self.app, user, service_token=wrong))
@@ -196,7 +196,7 @@ class TestServiceTokens(keystone_case.TestCase):
     def test_service_token_with_an_invalid_token_returns_401(self):
         service = self.token('services', ['service'])
         self.assert_unauthorized(
-            self.request(self.app, 'nonsense', service_token=service))
+            self.request(self.app, 'invalid', service_token=service))
 
 
 class TestExpiry(keystone_case.TestCase):
@@ -205,7 +205,8 @@ class TestExpiry(keystone_case.TestCase):
         self.identity = short_tokens.short()
         super().setUp()
 
-    def until_refused(self, *request, **more):
+    def wait_for_rejection(self, *request, **more):
+        """Repeat a request until it fails; return its response."""
         end = time.monotonic() + 60
         while True:
             response = self.request(*request, **more)
@@ -219,28 +220,28 @@ class TestExpiry(keystone_case.TestCase):
         user = self.user()
         first, second = (self.identity.token(user, 'red')
                          for _ in range(2))
-        self.assert_unauthorized(self.until_refused(application, first))
-        # And one that was never heard of before.
-        self.assert_unauthorized(self.until_refused(application, second))
+        self.assert_unauthorized(self.wait_for_rejection(application, first))
+        # A token that was never validated before its expiry.
+        self.assert_unauthorized(self.wait_for_rejection(application, second))
 
     def test_expired_token_is_accepted_with_a_service_token_only(self):
         application = self.application()
         token = self.token()
         service = self.user('services', ['service'])
         other = self.user('services', ['member'])
-        self.assert_unauthorized(self.until_refused(application, token))
+        self.assert_unauthorized(self.wait_for_rejection(application, token))
 
-        def come_with(name):
+        def request_with_service(name):
             return self.request(
                 application, token, service_token=self.identity.token(
                     name, 'services'))
 
-        # Its own token may end meanwhile.
+        # The token of the service may expire meanwhile.
         end = time.monotonic() + 60
-        while come_with(service).status_int != 200:
+        while request_with_service(service).status_int != 200:
             self.assertLess(time.monotonic(), end)
-        self.assert_unauthorized(come_with(other))
-        # That it was accepted once means nothing.
+        self.assert_unauthorized(request_with_service(other))
+        # The earlier success has no effect on a request without service.
         self.assert_unauthorized(self.request(application, token))
 
 
