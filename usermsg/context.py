@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, and under which request."""
+"""Request context that can evaluate policy rules."""
 
 from oslo_context import context
 
@@ -7,13 +7,13 @@ from usermsg import exception
 
 
 class RequestContext(context.RequestContext):
-    """A context of oslo.context that can ask the policy.
+    """Context of oslo.context with a policy.
 
-    ``RequestContext()`` alone serves to record messages through the
-    library. The HTTP service gives each the policy of its runtime.
+    ``RequestContext()`` without arguments is sufficient to record messages
+    through the library. The HTTP service passes the policy of its runtime.
 
-    :param policy: a :class:`usermsg.policy.Policy`, None where nothing is
-        authorised
+    :param policy: a :class:`usermsg.policy.Policy`; with None every rule is
+        denied
     """
 
     def __init__(self, *args, policy=None, **kwargs):
@@ -21,16 +21,16 @@ class RequestContext(context.RequestContext):
         self._policy = policy
 
     def can(self, rule, project_id=None):
-        """Whether the policy allows a rule.
+        """Return True if the policy permits a rule.
 
-        :param project_id: the project that owns what is asked for; the
-            context's own if left out
+        :param project_id: id of the project that owns the resource; by
+            default the context's project
         """
         if self._policy is None:
             return False
         return self._policy.allows(self, rule, project_id or self.project_id)
 
     def authorize(self, rule, project_id=None):
-        """:raises usermsg.exception.Forbidden: the policy doesn't allow it"""
+        """:raises usermsg.exception.Forbidden: the policy denies the rule"""
         if not self.can(rule, project_id):
             raise exception.Forbidden(rule)

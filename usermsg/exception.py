@@ -1,33 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong, by name.
+"""Exceptions of usermsg.
 
 ::
 
     UsermsgError
-      InvalidInput            a value that a caller gave; names the field
-        NotPermitted          ... that the catalogue doesn't hold
+      InvalidInput            invalid value from the caller; names the field
+        NotPermitted          value that the catalogue doesn't contain
       MessageNotFound
-      DefinitionNotFound      no such event in the catalogue
-      SourceConflict          source_id used before, for another content
-      SourceGone              source_id used before, for a deleted message
-      Forbidden               the policy says no
-      ConfigurationError      a file that an operator wrote; names file, line
-      SourceDatabaseError          a database to bring messages over from
-      IdsInUse                ids of messages to bring over are in use
-      DatabaseUnavailable     the database can't be reached now
+      DefinitionNotFound      the catalogue has no event with this id
+      SourceConflict          source_id already used with different content
+      SourceGone              source_id of a message that has been deleted
+      Forbidden               the policy denies it
+      ConfigurationError      invalid file of the operator; names file, line
+      SourceDatabaseError     source database of an import can't be used
+      IdsInUse                ids of messages to import are in use
+      DatabaseUnavailable     the database can't be reached
 
-``code`` is part of the REST API: it is never changed, and never used again
-for something else. The texts are written for users: they hold nothing but
-what the caller sent and words of ours.
+``code`` is part of the REST API: it is never changed, and never reused for
+another error. The texts are written for users: they contain only the caller's
+input and fixed text.
 """
 
 import traceback
 
 
 class UsermsgError(Exception):
-    """An error of ours.
+    """Base class of the errors.
 
-    :param values: for each ``{}`` of the class's text
+    :param values: a value for each ``{}`` of the class's text
     """
 
     code = 'internal'
@@ -38,10 +38,10 @@ class UsermsgError(Exception):
 
 
 class InvalidInput(UsermsgError):
-    """A value can't be accepted.
+    """Invalid value.
 
-    :param field: the parameter, query key or attribute at fault
-    :param reason: why, as the end of a sentence that begins with the field
+    :param field: the invalid parameter, query parameter or attribute
+    :param reason: end of a sentence whose subject is the field
     """
 
     code = 'invalid_input'
@@ -53,12 +53,12 @@ class InvalidInput(UsermsgError):
         self.reason = reason
 
     def at(self, place):
-        """The same error, for a field of something larger."""
+        """Return the same error for a field of an enclosing object."""
         return type(self)(f'{place}.{self.field}'.lstrip('.'), self.reason)
 
 
 class NotPermitted(InvalidInput):
-    """The catalogue of permitted messages doesn't hold this."""
+    """Value that the catalogue of permitted messages doesn't contain."""
 
     code = 'not_permitted'
 
@@ -70,29 +70,29 @@ class MessageNotFound(UsermsgError):
 
 class DefinitionNotFound(UsermsgError):
     code = 'defined_message.not_found'
-    text = 'The catalogue has no message with this id.'
+    text = 'The catalogue contains no message with this id.'
 
 
 class _SourceError(UsermsgError):
-    """Source id that can't be used for a message any more."""
+    """Source id that can't be used for another message."""
 
     def __init__(self, source_id, field='source_id'):
         super().__init__(field, source_id)
         self.source_id = source_id
 
     def at(self, place):
-        """The same error, for a field of something larger."""
+        """Return the same error for a field of an enclosing object."""
         return type(self)(self.source_id, f'{place}.source_id')
 
 
 class SourceConflict(_SourceError):
     code = 'message.source_conflict'
-    text = '{}: {} was used before to record a different message.'
+    text = '{}: {} was already used to record a different message.'
 
 
 class SourceGone(_SourceError):
     code = 'message.source_gone'
-    text = '{}: the message that was recorded as {} has been deleted.'
+    text = '{}: the message recorded with {} has been deleted.'
 
 
 class Forbidden(UsermsgError):
@@ -101,11 +101,11 @@ class Forbidden(UsermsgError):
 
 
 class ConfigurationError(UsermsgError):
-    """A file of the operator's can't be used.
+    """Invalid configuration, policy or catalogue file of the operator.
 
-    :param reason: what is wrong with it, a sentence
-    :param path: the file, None when no single file is at fault
-    :param line: counted from 1, None when it can't be told
+    :param reason: a sentence
+    :param path: the invalid file, or None if it isn't a single file
+    :param line: number of the line, from 1, or None if it isn't known
     """
 
     def __init__(self, reason, path=None, line=None):
@@ -114,14 +114,15 @@ class ConfigurationError(UsermsgError):
 
 
 class SourceDatabaseError(UsermsgError):
-    """Another service's database can't be read, or isn't understood.
+    """Source database that can't be read, or has an unsupported schema.
 
-    :param reason: why, in sentences that speak of "it"; for an operator
+    :param reason: sentences for the operator, whose subject "it" is the
+        database
     """
 
 
 class IdsInUse(UsermsgError):
-    """Ids of messages to import are in use, and can't be found in use."""
+    """Ids of messages to import are in use, but the query didn't find them."""
 
 
 class DatabaseUnavailable(UsermsgError):
@@ -130,13 +131,14 @@ class DatabaseUnavailable(UsermsgError):
             'later.')
 
 
-def log_text(error, known=()):
-    """What a log may say of an exception.
+def log_text(error, trusted=()):
+    """Return a description of an exception that is safe to log.
 
-    :param known: more classes whose texts are ours; those of all others
-        could hold anything, so it is said where they come from
+    :param trusted: further classes whose texts may be logged; the text of any
+        other class could contain secrets, so the file and line where it was
+        raised are logged instead
     """
-    if isinstance(error, (UsermsgError, *known)):
+    if isinstance(error, (UsermsgError, *trusted)):
         return f'{type(error).__name__}: {error}'
     place = traceback.extract_tb(error.__traceback__)[-1]
     return f'{type(error).__name__} at {place.filename}:{place.lineno}'

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The policy: oslo.policy, strict about what an operator wrote.
+"""Policy enforcement: oslo.policy with strict validation of policy files.
 
-oslo.policy turns a rule that it can't parse into "nobody", one without text
-into "everybody", and ignores a rule whose name is misspelt. Without a file it
-goes back to the defaults. That would be found out by users; here the process
-doesn't start, and one that runs keeps the rules from before.
+oslo.policy turns a rule that it can't parse into one that denies everything,
+an empty rule into one that permits everything, and ignores a rule with a
+misspelt name. If the file is missing, it uses the defaults. Users would be the
+first to notice. Here a process with an invalid policy file doesn't start, and
+a running process keeps its previous rules.
 """
 
 import ast
@@ -27,85 +28,87 @@ from usermsg import yamlfile
 
 LOG = log.getLogger(__name__)
 
-# What a rule refers to, "rule:name", and a "%" that is not "%(name)s".
+# A reference to another rule, "rule:name"; a target value, "%(name)s"; and a
+# "%" that doesn't begin one.
 _REFERENCE = re.compile(r'(?:(?<=[\s(])|^)rule:([^\s()]+)')
 _TARGET = re.compile(r'%\(([^()]+)\)s')
 _BAD_FORMAT = re.compile(r'%(?!\([^()]+\)s)')
-# What a check asks: "http" in "http://..." and "role" in "role:admin".
+# The kind of a check: "http" in "http://..." and "role" in "role:admin".
 _KIND = re.compile(r'(?:(?<=[\s(])|^)([^\s():]+):')
 
-# All that a rule can see of a context: what to_policy_values() holds.
-_SEEN = ('user_id', 'user_domain_id', 'system_scope', 'domain_id',
-         'project_id', 'project_domain_id', 'is_admin_project',
-         'service_user_id', 'service_user_domain_id', 'service_project_id',
-         'service_project_domain_id')
-_seen = operator.attrgetter(*_SEEN)
+# Attributes of a context that a rule can use: those of to_policy_values().
+_ATTRIBUTES = (
+    'user_id', 'user_domain_id', 'system_scope', 'domain_id', 'project_id',
+    'project_domain_id', 'is_admin_project', 'service_user_id',
+    'service_user_domain_id', 'service_project_id',
+    'service_project_domain_id')
+_get_attributes = operator.attrgetter(*_ATTRIBUTES)
 
-#: Decisions that are remembered, those that were asked for last.
-REMEMBERED = 10000
+#: Number of decisions in the cache, which drops the least recently used ones.
+CACHED_DECISIONS = 10000
 
 
 class Policy:
-    """Decides, from the documented defaults and an operator's files.
+    """Policy rules: the documented defaults and the operator's files.
 
-    :param conf: where ``[oslo_policy]`` is read
-    :param look_every: seconds between two looks at the files
+    :param conf: configuration with ``[oslo_policy]``
+    :param check_interval: seconds between checks for changed files
     :raises usermsg.exception.ConfigurationError: a policy file can't be
-        read, isn't valid, or names a rule of ours that doesn't exist
+        read, isn't valid, or names a rule that doesn't exist
     """
 
-    def __init__(self, conf, look_every=1):
+    def __init__(self, conf, check_interval=1):
         self._conf = conf
-        self._state = _state(conf)
-        self._look_every = look_every
-        self._look_at = time.monotonic() + look_every
+        self._file_state = _get_file_state(conf)
+        self._check_interval = check_interval
+        self._next_check = time.monotonic() + check_interval
         self._rules = _Rules(conf, read_files(conf))
 
     def allows(self, context, rule, project_id):
-        """Whether a context may do something to what a project owns.
+        """Return True if a context may act on the resources of a project.
 
         :param context: an oslo.context RequestContext
-        :param rule: a name in :mod:`usermsg.policies`
-        :param project_id: of the project, or None
+        :param rule: a rule's name in :mod:`usermsg.policies`
+        :param project_id: the project's id, or None
         """
         now = time.monotonic()
-        if now >= self._look_at:
-            self._look_at = now + self._look_every
-            self._follow_files()
-        return self._rules.allow(context, rule, project_id)
+        if now >= self._next_check:
+            self._next_check = now + self._check_interval
+            self._reload_changed_files()
+        return self._rules.allows(context, rule, project_id)
 
-    def _follow_files(self):
-        state = _state(self._conf)
-        if state == self._state:
+    def _reload_changed_files(self):
+        file_state = _get_file_state(self._conf)
+        if file_state == self._file_state:
             return
-        # Kept first, so that files that can't be used are complained of once.
-        self._state = state
+        # Stored first, so that invalid files are logged only once.
+        self._file_state = file_state
         try:
             files = read_files(self._conf)
             for path, content in self._rules.files.items():
-                # An interrupted copy, more often than a decision.
+                # The cause is more often an interrupted copy than a decision.
                 if content and path not in files:
                     raise exception.ConfigurationError(
-                        'it had rules and is gone; restart the service to '
-                        'do without them.', path)
+                        'the file had rules and was removed; restart the '
+                        'service to use the default rules.', path)
             rules = _Rules(self._conf, files)
         except exception.ConfigurationError as error:
-            LOG.error('A policy file was changed and cannot be used; the '
-                      'rules read before stay in force: %s', error)
+            LOG.error('A changed policy file is invalid; the previous rules '
+                      'stay in force: %s', error)
             return
         changed = {name for name, _text in rules.texts ^ self._rules.texts}
-        LOG.info('The policy files were changed. Rules that differ now: %s.',
+        LOG.info('The policy files have changed. Changed rules: %s.',
                  ', '.join(sorted(changed)) or 'none')
         self._rules = rules
 
 
 class _Rules:
-    """The rules as they were read once, and what they decided since.
+    """Rules of one reading of the files, with a cache of their decisions.
 
-    oslo.policy takes 0.1 ms to decide, which is most of what it costs to
-    show a message.
+    A decision of oslo.policy takes 0.1 ms, which is most of the time of
+    showing a message.
 
-    :param files: of :func:`read_files`
+    :param files: result of :func:`read_files`
     """
 
     def __init__(self, conf, files):
@@ -113,56 +116,60 @@ class _Rules:
         self._enforcer = make_enforcer(conf, files)
         self.texts = {(name, str(check))
                       for name, check in self._enforcer.rules.items()}
-        asks_elsewhere = _plugged_in()
-        remembered = 0 if any(
-            asks_elsewhere.intersection(_KIND.findall(text))
-            for _name, text in self.texts) else REMEMBERED
-        self._decide = functools.lru_cache(remembered)(self._ask)
-        for doubt in upgrade_warnings(files):
-            LOG.warning('Policy: %s', doubt)
+        # The check of a plug-in, such as "http:", may query another service,
+        # so its result must not be cached.
+        plugin_kinds = _plugin_kinds()
+        cache_size = 0 if any(
+            plugin_kinds.intersection(_KIND.findall(text))
+            for _name, text in self.texts) else CACHED_DECISIONS
+        self._decide = functools.lru_cache(cache_size)(self._evaluate)
+        for warning in upgrade_warnings(files):
+            LOG.warning('Policy: %s', warning)
 
-    def allow(self, context, rule, project_id):
-        # Rules compare texts, and a token's missing project has one too:
-        # "None". A rule that needs what the target lacks is not fulfilled.
+    def allows(self, context, rule, project_id):
+        # Rules compare strings, and the string of a token's missing project
+        # is "None", which could match. So the target has no project either: a
+        # rule that refers to a missing key of the target fails.
         if not context.project_id:
             project_id = None
         return self._decide(rule, project_id, tuple(context.roles),
-                            tuple(context.service_roles), _seen(context))
+                            tuple(context.service_roles),
+                            _get_attributes(context))
 
-    def _ask(self, rule, project_id, roles, service_roles, seen):
+    def _evaluate(self, rule, project_id, roles, service_roles, attributes):
         return bool(self._enforcer.authorize(
             rule, {'project_id': project_id} if project_id else {},
             {'roles': list(roles), 'service_roles': list(service_roles),
-             **dict(zip(_SEEN, seen))}))
+             **dict(zip(_ATTRIBUTES, attributes))}))
 
 
-def _plugged_in():
-    """Kinds of checks that packages bring, such as "http"."""
+def _plugin_kinds():
+    """Return the kinds of checks that installed packages add, as "http"."""
     return {entry.name for entry in importlib.metadata.entry_points(
         group='oslo.policy.rule_checks')}
 
 
 def upgrade_warnings(files):
-    """What stands in an operator's files and never matches, in sentences.
+    """Yield a warning for each check in an operator's files that can't match.
 
-    It isn't refused: a rule that is the same for several services may hold
-    what only some of them know.
+    Such a check isn't an error: a rule that several services share may contain
+    checks that only some of them support.
 
-    :param files: of :func:`read_files`
+    :param files: result of :func:`read_files`
     """
-    known = {'role', 'rule', *_plugged_in(),
-             *context.RequestContext().to_policy_values()}
+    supported = {'role', 'rule', *_plugin_kinds(),
+                 *context.RequestContext().to_policy_values()}
     for path, content in files.items():
         for name, rule in content.items():
             for kind in _KIND.findall(rule):
-                if kind not in known and not _is_literal(kind):
+                if kind not in supported and not _is_literal(kind):
                     yield (f'{path}:{content.line_of(name)}: {name}: '
-                           f'"{kind}:" is no kind of check, and nothing that '
-                           f'is known of who asks: it never matches.')
+                           f'"{kind}:" is neither a kind of check nor an '
+                           f'attribute of a token, so it never matches.')
 
 
 def _is_literal(kind):
-    """Whether a check compares a value that it holds itself."""
+    """Return True if the kind is a literal, which the check compares."""
     try:
         ast.literal_eval(kind)
     except (SyntaxError, ValueError):
@@ -170,8 +177,8 @@ def _is_literal(kind):
     return True
 
 
-def _state(conf):
-    """Something that differs when a policy file does."""
+def _get_file_state(conf):
+    """Return a value that differs if a policy file has changed."""
     try:
         stats = [(path, os.stat(path)) for path in _policy_files(conf)]
     except (exception.ConfigurationError, OSError) as error:
@@ -181,19 +188,19 @@ def _state(conf):
 
 
 def read_files(conf):
-    """Return the content of the policy files: path -> rules, checked.
+    """Return the validated content of the policy files: path -> rules.
 
-    :raises usermsg.exception.ConfigurationError: as :class:`Policy`
+    :raises usermsg.exception.ConfigurationError: see :class:`Policy`
     """
     files = {path: yamlfile.load(path, may_be_empty=False)
              for path in _policy_files(conf)}
     defaults = {rule.name for rule in policies.list_rules()}
-    named = defaults.union(*files.values())
+    names = defaults.union(*files.values())
     for path, content in files.items():
         for name, rule in content.items():
-            if fault := _fault(rule, named):
+            if reason := _unusable_reason(rule, names):
                 raise exception.ConfigurationError(
-                    f'{name}: {fault}', path, content.line_of(name))
+                    f'{name}: {reason}', path, content.line_of(name))
     used = defaults.union(*(
         _REFERENCE.findall(rule) for content in files.values()
         for rule in content.values()))
@@ -201,17 +208,19 @@ def read_files(conf):
         for name in content:
             if name not in used:
                 raise exception.ConfigurationError(
-                    f'{name}: there is no such rule, and none refers to it; '
-                    f'there are {", ".join(sorted(defaults))}.',
+                    f'{name}: this rule does not exist, and no other rule '
+                    f'refers to it; the rules are '
+                    f'{", ".join(sorted(defaults))}.',
                     path, content.line_of(name))
     return files
 
 
 def make_enforcer(conf, files=None):
-    """oslo.policy's enforcer, of files that were checked.
+    """Return oslo.policy's enforcer with the rules of validated files.
 
-    :param files: of :func:`read_files`; without it oslo.policy reads them,
-        as its tools want it. A file can change between two readings.
+    :param files: result of :func:`read_files`; without it oslo.policy reads
+        the files itself, which its tools need. A file can change between two
+        readings.
     """
     enforcer = policy.Enforcer(conf)
     enforcer.register_defaults(policies.list_rules())
@@ -224,9 +233,9 @@ def make_enforcer(conf, files=None):
         enforcer.set_rules(policy.Rules.from_dict(texts), use_conf=False)
     try:
         enforcer.check_rules(raise_on_violation=True)
-    except policy.InvalidDefinitionError as error:  # they form a circle
+    except policy.InvalidDefinitionError as error:  # a circular reference
         raise exception.ConfigurationError(str(error)) from None
-    # It would read changed files by itself, without any of these checks.
+    # Otherwise it would reload changed files without this validation.
     enforcer.use_conf = False
     return enforcer
 
@@ -241,8 +250,7 @@ def _policy_files(conf):
         if location not in (cfg.Locations.opt_default,
                             cfg.Locations.set_default):
             raise exception.ConfigurationError(
-                'the file named by [oslo_policy] policy_file does not '
-                'exist.', name)
+                'the file in [oslo_policy] policy_file does not exist.', name)
     for name in conf.oslo_policy.policy_dirs:
         directory = conf.find_file(name)
         if directory is not None:
@@ -257,26 +265,27 @@ def _policy_files(conf):
                     yield str(path)
 
 
-def _fault(rule, named):
-    """Reason to refuse a rule that would not do what it looks like, or None.
+def _unusable_reason(rule, names):
+    """Return the reason why a rule would not do what it seems to, or None.
 
-    :param named: names of our own rules, and those that stand in any file
+    :param names: names of the default rules and of the rules in any file
     """
     if not isinstance(rule, str):
         return 'the rule is not a string.'
     if not rule.strip():
-        return ('the rule is empty, which would allow it to everybody; write '
-                '"@" for that.')
-    # What oslo.policy can't parse becomes "!", which is never allowed.
+        return ('the rule is empty, which would permit everything; write "@" '
+                'if that is intended.')
+    # oslo.policy turns a rule that it can't parse into "!", which never
+    # matches.
     parsed = str(policy.RuleDefault('', rule).check)
     if ((parsed == '!' and rule.strip() != '!') or
             _BAD_FORMAT.search(rule.replace('%%', ''))):
-        return f'the rule {rule!r} cannot be understood.'
+        return f'the rule {rule!r} cannot be parsed.'
     for reference in _REFERENCE.findall(rule):
-        if reference not in named:
-            return f'there is no rule {reference}.'
+        if reference not in names:
+            return f'the rule {reference}, which it refers to, does not exist.'
     for key in _TARGET.findall(rule):
         if key != 'project_id':
-            return (f'%({key})s is not known here and would never match; only '
-                    f'%(project_id)s is.')
+            return (f'%({key})s is not supported and would never match; only '
+                    f'%(project_id)s is supported.')
     return None

@@ -1,37 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Texts from outside, in a form that a log, a table or a terminal can hold."""
+"""Sanitizing of untrusted text for logs, tables and terminals."""
 
 import re
 
-#: It breaks lines of logs, or can't be stored or encoded.
+#: Characters that break lines of logs, or can't be stored or encoded.
 UNFIT = re.compile(r'[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]')
 
 
 def cleaned(text, longest=255):
-    """A text of users: without control characters, cut to a length."""
-    # Cut first: what comes from outside may be long.
+    """Return text without control characters, cut to a length."""
+    # Cut first, because untrusted text may be long.
     return UNFIT.sub('\ufffd', text[:longest])
 
 
 def line(text, longest):
-    """A text in one line; what can't be printed is a blank."""
+    """Return text in one line, with spaces for unprintable characters."""
     return ''.join(letter if letter.isprintable() else ' '
                    for letter in text[:longest])
 
 
 def printable(value):
-    """A name or an id of any kind and any characters, in a few of ASCII."""
-    shown = ascii(value)
+    """Return a name or id of any type in ASCII, cut to 60 characters."""
+    escaped = ascii(value)
     if isinstance(value, str):
-        shown = shown[1:-1]
-    return shown if len(shown) <= 60 else shown[:60] + '...'
+        escaped = escaped[1:-1]
+    return escaped if len(escaped) <= 60 else escaped[:60] + '...'
 
 
 def quoted(value):
-    """What a caller gave, short enough for a message."""
+    """Return a caller's value in quotes, cut for an error text."""
     if not isinstance(value, str):
-        # An exception, for example, whose text is nobody's business, or an
+        # It may be an exception whose text must not be disclosed, or an
         # object whose __repr__ raises.
         return f'a value of type {type(value).__name__}'
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:76] + "...'"
+    literal = repr(value)
+    return literal if len(literal) <= 80 else literal[:76] + "...'"

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Values from outside, checked before anything is done with them.
+"""Validation of input before any other use.
 
-The databases disagree about what is too much (SQLite cuts nothing off,
-MariaDB and PostgreSQL fail, each in its way), so nothing reaches them that
-doesn't fit.
+The databases handle values that are too long differently (SQLite stores them,
+MariaDB and PostgreSQL fail, each with its own error), so no value reaches them
+that doesn't fit its column.
 
-JSON schemas say what is valid, and are what is checked. Two annotations choose
-the words of errors: ``x-one-of`` lists the values that a pattern stands for,
-and ``x-catalogue`` marks what only the catalogue can refuse with a reason.
+The validation uses JSON schemas. Two annotations determine the text of errors:
+``x-one-of`` lists the values that a pattern matches, and ``x-catalogue`` marks
+values that are invalid because the catalogue doesn't contain them.
 """
 
 import datetime
@@ -23,45 +23,45 @@ from usermsg import text
 PROJECT_ID = USER_ID = REQUEST_ID = 64
 RESOURCE_UUID = SOURCE_ID = EVENT_ID = 255
 
-#: What the priorities of notifications are called too.
+#: Message levels, which are also the priorities of notifications.
 LEVELS = ('INFO', 'WARN', 'ERROR')
 
-#: Keys of what usermsg records by itself: from notifications, and from the
-#: tables of other services.
+#: Prefixes of the source ids of messages that usermsg records from
+#: notifications and imports from the tables of other services.
 RESERVED_SOURCES = ('notification:', 'import:')
 
-#: As they are written here, and as others may write them.
+#: The canonical form, and the form that clients may send.
 UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 UUID_OF_ANY_CASE = re.compile(
     r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
 
-#: A message level in any mixture of upper and lower case.
+#: Schema of a message level in any mixture of upper and lower case.
 LEVEL = {
     'type': 'string',
     'pattern': '^({})$'.format('|'.join(
         ''.join(f'[{letter}{letter.lower()}]' for letter in level)
         for level in LEVELS)),
     'x-one-of': list(LEVELS),
-    'description': 'INFO, WARN or ERROR, in any case.'}
+    'description': 'INFO, WARN or ERROR, in upper or lower case.'}
 
-#: Value of a name that an object of JSON has more than once: of no type.
+#: Value of a duplicate key of a JSON object; its type matches no schema.
 DUPLICATE = object()
 
-#: Keyword of a schema -> reason, with values of the schema in it.
+#: Keyword of a schema -> text of the error, formatted with the schema.
 _REASONS = {
     'minLength': 'must not be empty.',
     'maxLength': 'must not be longer than {maxLength} characters.',
-    'minItems': 'must hold {minItems} to {maxItems} messages.',
-    'maxItems': 'must hold {minItems} to {maxItems} messages.',
-    'pattern': 'must be printable ASCII without a blank at either end.'}
+    'minItems': 'must contain {minItems} to {maxItems} messages.',
+    'maxItems': 'must contain {minItems} to {maxItems} messages.',
+    'pattern': 'must be printable ASCII without leading or trailing spaces.'}
 
 _TYPES = {'string': 'a string', 'object': 'an object', 'array': 'an array'}
 
 
 class Schema:
-    """A JSON schema, compiled.
+    """Compiled JSON schema.
 
-    :param schema: a dict; ``description`` and other annotations do no harm
+    :param schema: a dict; ``description`` and other annotations are ignored
     """
 
     def __init__(self, schema):
@@ -70,26 +70,27 @@ class Schema:
     def check(self, value, place=''):
         """Return the value if it is valid.
 
-        :param place: what errors call it
-        :raises usermsg.exception.InvalidInput: names what is wrong with it
+        :param place: name of the value in errors
+        :raises usermsg.exception.InvalidInput: names the invalid field
         """
         try:
             return self._validate(value)
         except fastjsonschema.JsonSchemaValueException as error:
-            raise _refusal(error, place) from None
+            raise _build_error(error, place) from None
 
 
 def identifier_schema(max_length, description=''):
-    """Id of another system: printable ASCII without a blank at either end.
+    """Return the schema of an identifier of another system.
 
-    The columns are ASCII, compared byte by byte.
+    It is printable ASCII without leading or trailing spaces, because the
+    columns are ASCII and are compared byte by byte.
     """
     return {'type': 'string', 'minLength': 1, 'maxLength': max_length,
             'pattern': '^[!-~]([ -~]*[!-~])?$', 'description': description}
 
 
 def identifier(field, value, max_length):
-    """A value of printable ASCII; returned as it is.
+    """Return the value if it is printable ASCII of a limited length.
 
     :raises usermsg.exception.InvalidInput: names the field
     """
@@ -101,7 +102,7 @@ def optional_identifier(field, value, max_length):
 
 
 def level(field, value):
-    """A message level in upper case."""
+    """Return a message level in upper case."""
     return _level().check(value, field).upper()
 
 
@@ -115,15 +116,15 @@ def _level():
     return Schema(LEVEL)
 
 
-def _refusal(error, place):
-    """An error of a schema, in words.
+def _build_error(error, place):
+    """Return an InvalidInput for an error of a schema.
 
-    :param error: of fastjsonschema, which calls the whole value "data"
+    :param error: an error of fastjsonschema, which names the root value "data"
     """
     schema, value = error.definition, error.value
     field = (place + error.name.removeprefix('data')).lstrip('.')
     if value is DUPLICATE:
-        return exception.InvalidInput(field, 'stands there more than once.')
+        return exception.InvalidInput(field, 'is given more than once.')
     if 'x-catalogue' in schema:
         return exception.NotPermitted(
             field, f'{text.quoted(value)} is not in the catalogue.')
@@ -132,20 +133,21 @@ def _refusal(error, place):
             field, f'must be one of {", ".join(schema["x-one-of"])}.')
     if error.rule in ('required', 'additionalProperties', 'minProperties',
                       'maxProperties'):
-        return _refusal_of_names(error, field)
+        return _build_property_error(error, field)
     return exception.InvalidInput(field or 'body', _reason(
         error.rule, schema, value))
 
 
-def _refusal_of_names(error, field):
-    """An error about which attributes an object has."""
+def _build_property_error(error, field):
+    """Return an InvalidInput about missing or additional properties."""
     schema, prefix = error.definition, field and f'{field}.'
     properties = sorted(schema['properties'])
     for name in error.value:
         if name not in schema['properties']:
             return exception.InvalidInput(
                 f'{prefix}{text.printable(name)}',
-                f'is not known here; there may be {", ".join(properties)}.')
+                f'is not a valid attribute; valid attributes are '
+                f'{", ".join(properties)}.')
     for name in schema['required'] if error.rule == 'required' else ():
         if name not in error.value:
             return exception.InvalidInput(f'{prefix}{name}', 'is required.')
@@ -163,14 +165,14 @@ def _reason(rule, schema, value):
     if rule == 'not':
         [reserved] = [prefix for prefix in RESERVED_SOURCES
                       if value.startswith(prefix)]
-        return f'must not begin with {reserved}'
+        return f'must not begin with "{reserved}", which is reserved.'
     return _REASONS[rule].format(**schema)
 
 
 def upper_case(value):
-    """Of a word; None if it is no string of ASCII.
+    """Return the value in upper case, or None if it isn't an ASCII string.
 
-    Some other letters have one of ASCII as their upper case.
+    The upper case of some other letters is ASCII.
     """
     if isinstance(value, str) and value.isascii():
         return value.upper()
@@ -178,18 +180,21 @@ def upper_case(value):
 
 
 def uuid(field, value):
-    """A UUID of the form 8-4-4-4-12, in lower case."""
+    """Return a UUID of the form 8-4-4-4-12 in lower case."""
     lower = value.lower() if isinstance(value, str) else ''
-    # casefold of non-ASCII letters never gives a hex digit.
+    # The lower case of a non-ASCII letter is never a hex digit.
     if not UUID.fullmatch(lower):
         raise exception.InvalidInput(field, 'must be a UUID.')
     return lower
 
 
 def time(field, value):
-    """An aware datetime in UTC, from ISO 8601; UTC if it names no zone."""
+    """Return an aware datetime in UTC from an ISO 8601 time or a datetime.
+
+    A time without a zone is in UTC.
+    """
     if isinstance(value, str):
-        # A "+" that wasn't quoted in a URL arrives as a blank.
+        # A "+" that isn't percent-encoded in a URL arrives as a space.
         iso = re.sub(r' (?=\d\d:?\d\d$)', '+', value)
         try:
             value = datetime.datetime.fromisoformat(iso)
@@ -197,11 +202,12 @@ def time(field, value):
             value = None
     if not isinstance(value, datetime.datetime):
         raise exception.InvalidInput(
-            field, 'must be a time in ISO 8601: 2026-01-31T12:00:00+00:00.')
+            field, 'must be an ISO 8601 time such as '
+            '2026-01-31T12:00:00+00:00.')
     if value.tzinfo is None:
         return value.replace(tzinfo=datetime.timezone.utc)
     try:
         return value.astimezone(datetime.timezone.utc)
     except OverflowError:
         raise exception.InvalidInput(
-            field, 'is outside the years 1 to 9999.') from None
+            field, 'must be within the years 1 to 9999.') from None

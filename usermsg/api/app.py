@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The WSGI application, put together."""
+"""Assembly of the WSGI application and its middleware."""
 
 import re
 import urllib.parse
@@ -21,25 +21,26 @@ from usermsg import exception
 
 
 def make_app(runtime):
-    """The application, from the outside in::
+    """Build the application: these layers, from the outermost inwards::
 
-        request body      nothing of it is left when the response goes out
-        metrics           counts every answer
-        security headers  that every answer has
-        request id        every answer has one, whatever goes wrong further in
-        (metrics)         shown on a path, if the configuration says so
-        (CORS)            answers browsers that ask before they ask, likewise
-        (proxy)           believes what a proxy says of the client, likewise
-        auth              who asks: keystonemiddleware, or headers (noauth)
-        Pecan             asks the root for the handler, maps errors
-                          and states the version
+        request body      read to its end before the response is sent
+        metrics           counts every response
+        security headers  added to every response
+        request id        added to every response, even if an inner layer
+                          fails
+        (metrics)         served on a path, if it is configured
+        (CORS)            responds to preflight requests, if configured
+        (proxy)           applies the proxy's headers, if configured
+        auth              identity: keystonemiddleware, or headers (noauth)
+        Pecan             finds the handler with the root controller, maps
+                          errors and adds the version headers
 
-    Metrics are shown outside of what believes a proxy, as they depend on who
-    really asks.
+    Metrics are served outside the proxy layer, because access to them
+    depends on the address of the real peer.
 
     :param runtime: a :class:`usermsg.service.Runtime`
-    :raises usermsg.exception.ConfigurationError: an option for one of them
-        can't be used
+    :raises usermsg.exception.ConfigurationError: an option of a layer is
+        invalid
     """
     conf = runtime.conf
     for group in ('api', 'volume_facade', 'share_facade'):
@@ -58,25 +59,26 @@ def make_app(runtime):
     if conf.metrics.path:
         _check_path(conf.metrics.path, controller.table)
         app = metrics.MetricsEndpoint(app, runtime.metrics, conf.metrics.path)
-    app = security_headers.Headers(request_id.RequestId(app))
+    app = security_headers.SecurityHeaders(request_id.RequestId(app))
     app = metrics.RequestMetrics(app, runtime.metrics)
-    return request_body.Consumed(app, conf.api.max_request_body_size)
+    return request_body.BodyConsumer(app, conf.api.max_request_body_size)
 
 
 class _Application(core.PecanBase):
     """Pecan, with a table of routes in place of its object routing.
 
-    That would answer ``/v3/messages/__class__`` with a failure, follow
-    ``?_method=``, drop what it doesn't know, and look at the signatures of
-    what it calls on each request, which costs more than all the rest of it.
+    Object routing would fail on ``/v3/messages/__class__``, follow
+    ``?_method=``, drop unknown arguments, and inspect the signature of the
+    handler on each request, which costs more than the rest of Pecan.
     """
 
     def __call__(self, environ, start_response):
         try:
             return super().__call__(environ, start_response)
         finally:
-            # It leads back to the environment. Such a circle, with the body
-            # of the answer in it, would live until garbage is looked for.
+            # It refers back to the environment. This reference cycle, with
+            # the response body in it, would live until the garbage collector
+            # runs.
             environ.pop('pecan.locals', None)
 
     def find_controller(self, state):
@@ -88,52 +90,52 @@ class _Application(core.PecanBase):
 
 
 def check_exposed(conf):
-    """Check the options that matter where other machines reach the service.
+    """Check the options that matter if other machines can reach the service.
 
-    :raises usermsg.exception.ConfigurationError: everybody could get in, or
-        a client could choose where the links of a response lead
+    :raises usermsg.exception.ConfigurationError: access needs no token, or
+        a client could choose the host in the links of a response
     """
     if (conf.api.auth_strategy == 'noauth' and
             not conf.api.allow_insecure_noauth):
         raise exception.ConfigurationError(
-            '[api] auth_strategy is noauth, which lets everybody in. Use '
-            'keystone; or, where nobody else can reach the service, set '
-            'allow_insecure_noauth = true.')
+            '[api] auth_strategy is noauth, which permits every request. '
+            'Set it to keystone; or, if untrusted clients cannot reach the '
+            'service, set allow_insecure_noauth = true.')
     if not (conf.api.public_endpoint or conf.api.trust_host_header):
-        # Servers make SERVER_NAME of the Host header or of the machine's
-        # name, so it is no base for links.
+        # WSGI servers derive SERVER_NAME from the Host header or from the
+        # machine's name, so it is unsuitable as the base of links.
         raise exception.ConfigurationError(
-            '[api] public_endpoint is not set, with which links begin. Set it '
-            'to the address under which users reach the service; or, behind '
-            'a proxy that sets the Host header itself, set '
-            'trust_host_header = true.')
+            '[api] public_endpoint is not set, and links need it. Set it to '
+            'the URL at which users reach the service; or, behind a proxy '
+            'that sets the Host header itself, set trust_host_header = true.')
 
 
 def _check_origins(origins):
-    # One that no browser sends would let nobody in, without a word.
+    # An origin that no browser sends would silently permit no browser.
     for origin in origins:
         if origin != '*' and not re.fullmatch(
                 r'[a-z][a-z0-9+.-]*://[^/?#\s]+', origin):
             raise exception.ConfigurationError(
-                f'[cors] allowed_origin: {origin!r} is not an origin; write '
+                f'[cors] allowed_origin: {origin!r} is not an origin; use '
                 f'https://HOST or https://HOST:PORT.')
 
 
 def _check_endpoint(group, endpoint):
-    # Links are made by putting a path behind it, and shown to everybody.
+    # Links are the endpoint with a path appended, and every user sees them.
     if endpoint is None:
         return
     parts = urllib.parse.urlsplit(endpoint)
     if '@' in parts.netloc or '?' in endpoint or '#' in endpoint:
         raise exception.ConfigurationError(
-            f'[{group}] public_endpoint: must be an address without a user, '
-            f'a query or a fragment: https://HOST/PATH.')
+            f'[{group}] public_endpoint: must be a URL without user, query '
+            f'or fragment, such as https://HOST/PATH.')
 
 
 def _check_path(path, table):
     if not re.fullmatch(r'(/[A-Za-z0-9._~-]+)+', path):
         raise exception.ConfigurationError(
-            f'[metrics] path: {path!r} is not a path such as /metrics.')
+            f'[metrics] path: {path!r} is not a valid path; use one such as '
+            f'/metrics.')
     try:
         table.find('GET', path)
     except errors.NotFound:
@@ -141,4 +143,4 @@ def _check_path(path, table):
     except errors.MethodNotAllowed:
         pass
     raise exception.ConfigurationError(
-        f'[metrics] path: {path} is an address of the API itself.')
+        f'[metrics] path: {path} is a path of the API; use another one.')

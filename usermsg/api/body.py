@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of a request: read within bounds, and as JSON in the strict sense.
+"""Request bodies: read up to a limit, and parsed as strict JSON.
 
-Pecan and WebOb take a body that they can't parse for an empty one, and JSON
-parsers take the last of two equal keys. A caller is told instead.
+Pecan and WebOb treat a body that they can't parse as an empty one, and JSON
+parsers use the last of duplicate keys. Here both are errors for the client.
 """
 
 import collections
@@ -14,15 +14,15 @@ from usermsg import validation
 
 
 def read(request, limit):
-    """Object that the body holds.
+    """Return the JSON object in the body.
 
     :param limit: bytes
-    :returns: a dict, to be checked by a schema, which refuses what stands
-        for a duplicate name
-    :raises usermsg.api.errors.UnsupportedMediaType: it isn't JSON by its
-        own account
+    :returns: a dict, to be validated with a schema: the value of a duplicate
+        key is :data:`usermsg.validation.DUPLICATE`, which no schema permits
+    :raises usermsg.api.errors.UnsupportedMediaType: its headers declare
+        another format than JSON
     :raises usermsg.api.errors.BodyTooLarge:
-    :raises usermsg.exception.InvalidInput: it isn't JSON in fact
+    :raises usermsg.exception.InvalidInput: it isn't valid JSON
     """
     _check_headers(request)
     content = _parse(_receive(request, limit))
@@ -32,8 +32,9 @@ def read(request, limit):
 
 
 def _check_headers(request):
-    kind, *parameters = request.environ.get('CONTENT_TYPE', '').split(';')
-    if kind.strip().lower() != 'application/json':
+    media_type, *parameters = request.environ.get(
+        'CONTENT_TYPE', '').split(';')
+    if media_type.strip().lower() != 'application/json':
         raise errors.UnsupportedMediaType('Content-Type',
                                           'must be application/json.')
     for parameter in parameters:
@@ -45,7 +46,8 @@ def _check_headers(request):
     encoding = request.environ.get('HTTP_CONTENT_ENCODING', 'identity')
     if encoding.lower() not in ('', 'identity'):
         raise errors.UnsupportedMediaType('Content-Encoding',
-                                          'is not supported; send it as is.')
+                                          'is not supported; send the '
+                                          'body uncompressed.')
 
 
 def _receive(request, limit):
@@ -54,7 +56,7 @@ def _receive(request, limit):
     length = request.content_length
     if length is None:
         if not environ.get('wsgi.input_terminated'):
-            # How long it is can't be told, nor whether there is one.
+            # Neither its length nor its existence is known.
             if 'HTTP_TRANSFER_ENCODING' in environ:
                 raise errors.LengthRequired()
             return b''
@@ -64,9 +66,9 @@ def _receive(request, limit):
     try:
         data = _read_fully(stream, length)
     except Exception:
-        # The client went away or was too slow, or the chunks are malformed:
-        # each server has errors of its own for that, also such as have
-        # nothing but Exception in common with others.
+        # The client disconnected or was too slow, or the chunks are
+        # malformed: each WSGI server has its own error classes for this, some
+        # of which share no base class but Exception.
         raise errors.BodyIncomplete() from None
     if len(data) > limit:
         raise errors.BodyTooLarge(limit)
@@ -88,29 +90,32 @@ def _read_fully(stream, length):
 
 def _parse(data):
     try:
-        return json.loads(data.decode('utf-8'), parse_constant=_no_constant,
-                          object_pairs_hook=_object)
+        return json.loads(
+            data.decode('utf-8'), parse_constant=_refuse_constant,
+            object_pairs_hook=_mark_duplicates)
     except UnicodeDecodeError:
-        reason = 'is not UTF-8.'
+        reason = 'is not valid UTF-8.'
     except RecursionError:
         reason = 'is nested too deeply.'
     except json.JSONDecodeError as error:
-        reason = (f'is not JSON: {error.msg} at line {error.lineno}, column '
-                  f'{error.colno}.')
+        reason = (f'is not valid JSON: {error.msg} at line {error.lineno}, '
+                  f'column {error.colno}.')
     except ValueError:  # a number of thousands of digits
-        reason = 'is not JSON: a number is too long.'
+        reason = 'is not valid JSON: a number is too long.'
     raise exception.InvalidInput('body', reason)
 
 
-def _no_constant(name):
-    raise exception.InvalidInput('body', f'is not JSON: {name}.')
+def _refuse_constant(name):
+    raise exception.InvalidInput(
+        'body', f'is not valid JSON: {name} is not permitted.')
 
 
-def _object(pairs):
-    made = dict(pairs)
-    if len(made) < len(pairs):
-        # The parser can't tell where an object stands; a schema can.
-        names = collections.Counter(name for name, _value in pairs)
-        made.update((name, validation.DUPLICATE)
-                    for name, number in names.items() if number > 1)
-    return made
+def _mark_duplicates(pairs):
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        # The parser doesn't know the path of an object, which the error is
+        # to name; the schema validation does.
+        counts = collections.Counter(name for name, _value in pairs)
+        content.update((name, validation.DUPLICATE)
+                       for name, count in counts.items() if count > 1)
+    return content

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A connection of the stand-alone server, with bounds for its client.
+"""A connection of the stand-alone server, with limits on its client.
 
-waitress receives a request before a thread has it, and sends the response
-after the thread has gone on. But its timeout begins anew with each byte, never
-ends for a client that takes nothing, and some requests cost it far more than
-their bytes.
+waitress receives the whole request before it occupies a thread, and sends the
+response after it has released the thread. But its timeout restarts with each
+byte, never expires for a client that reads nothing, and some requests cost
+waitress far more than their size.
 """
 
 import math
@@ -18,16 +18,16 @@ from waitress import utilities
 
 from usermsg.api.middleware import request_body
 
-#: Bytes of all headers; likewise of what stands between chunks.
+#: Bytes of all headers; also the limit of the lines between chunks.
 MAX_HEADERS = 32 * 1024
 
-#: Seconds that a connection may be open without a request; and while others
-#: wait for one.
+#: Seconds that a connection may be open without a request; and the same while
+#: other clients wait for a connection.
 _IDLE, _IDLE_WHEN_FULL = 30, 2
 
 
 class _Body(buffers.OverflowableBuffer):
-    """As much of a body as shows the application that it is too long."""
+    """Buffer that stops growing beyond the application's body limit."""
 
     def __init__(self, adj):
         super().__init__(adj.inbuf_overflow)
@@ -44,8 +44,8 @@ class _Parser(parser.HTTPRequestParser):
     def received(self, data):
         consumed = super().received(data)
         body = self.body_rcv
-        # waitress would wait for a chunk that is too long, and copy what it
-        # has of a line with each part of it that comes.
+        # waitress would wait for the end of a chunk that is too long, and
+        # copy an incomplete line again with each part that arrives.
         if self.chunked and (
                 body.chunk_remainder > self.adj.max_request_body_size or
                 len(body.control_line) + len(body.trailer) > MAX_HEADERS):
@@ -54,45 +54,47 @@ class _Parser(parser.HTTPRequestParser):
         return consumed
 
     def parse_header(self, header_plus):
-        # With one of these waitress takes a time that grows with the square
-        # of the blanks before it: 15 seconds for 32 KiB.
+        # With a control character waitress needs a time that grows with the
+        # square of the blanks before it: 15 seconds for 32 KiB.
         if re.search(rb'[\0-\x08\x0b\x0c\x0e-\x1f\x7f]', header_plus):
             raise parser.ParsingError('Control character in a header')
         try:
             super().parse_header(header_plus)
-        except ValueError:  # an address with [, a length of 5,000 digits
-            raise parser.ParsingError('Invalid address or length') from None
+        except ValueError:  # a URL with "[", a length of 5,000 digits
+            raise parser.ParsingError('Invalid URL or length') from None
         if self.body_rcv is not None:
             self.body_rcv.buf = _Body(self.adj)
 
 
 class Channel(channel.HTTPChannel):
-    """Closed if the client takes too long over its next step."""
+    """Channel that is closed if the client's next step takes too long."""
 
     parser_class = _Parser
     _step, _since = None, 0
 
     @property
     def has_work(self):
-        """Whether a request is to be handled or a response to be sent."""
+        """True while a request is handled or a response is sent."""
         return bool(self.requests or self.total_outbufs_len)
 
     def readable(self):
-        # Asked in each turn of the loop, so at least once a second.
+        # Called in each iteration of the loop, so at least once a second.
         step, seconds = self._next_step()
         now = time.monotonic()
         if step != self._step:
             self._step, self._since = step, now
         elif now - self._since > seconds:
-            # will_close would wait for a client that takes nothing.
+            # will_close would wait for a client that reads nothing.
             self.handle_close()
             return False
         return super().readable()
 
     def _next_step(self):
-        """An object that stays the same until the step is done, and seconds.
+        """Return an object that identifies the step, and its timeout.
 
-        Each request has a parser of its own, and each response a buffer.
+        The object stays the same until the step is done: each request has its
+        own parser, and each response its own buffer. The timeout is in
+        seconds.
         """
         timeout = self.server.client_timeout
         if self.total_outbufs_len:
@@ -107,8 +109,8 @@ class Channel(channel.HTTPChannel):
 
     def service(self):
         if len(self.requests) > 1:
-            # The client may ask for more than it takes, and a thread would
-            # wait until it does.
+            # The client may send more requests than it reads responses, and
+            # a thread would wait until it reads them.
             self.requests[0].headers['CONNECTION'] = 'close'
         super().service()
 

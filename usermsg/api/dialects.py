@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the answers of an API have in common: its versions and its errors.
+"""Selection of the API dialect, which formats versions and errors.
 
-Three APIs are served: usermsg's own, and the two of :mod:`usermsg.api.facades`
-that clients of other services already speak. The first segment of the path
-says which.
+Three APIs are served: usermsg's native one, and the two of
+:mod:`usermsg.api.facades`, which existing clients of other services use. The
+first segment of the path identifies the API.
 """
 
 from pecan import hooks
@@ -18,8 +18,8 @@ _BY_SEGMENT = {volume.SEGMENT: volume.DIALECT,
                share.SEGMENT: share.DIALECT}
 
 
-def of(path):
-    """The dialect for a path.
+def for_path(path):
+    """Return the dialect for a path.
 
     :returns: a :class:`usermsg.api.microversion.Dialect`
     """
@@ -27,17 +27,19 @@ def of(path):
 
 
 class VersionHook(hooks.PecanHook):
-    """Every answer states its version, errors too."""
+    """Hook that adds the version headers to every response, even errors."""
 
     def after(self, state):
-        state.request.dialect.state(state.request, state.response)
+        state.request.dialect.add_version_headers(
+            state.request, state.response)
 
 
 class ErrorHook(hooks.PecanHook):
-    """Handlers raise; here it becomes an answer."""
+    """Hook that turns an exception of a handler into a response."""
 
     def on_error(self, state, error):
         request = state.request
         request_id = request.environ['openstack.request_id']
-        return of(request.environ.get('PATH_INFO', '')).fault(
-            errors.ours(error, request.environ), request_id)
+        dialect = for_path(request.environ.get('PATH_INFO', ''))
+        return dialect.error_response(
+            errors.to_domain_error(error, request.environ), request_id)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors as answers: one table, and one form for all of them.
+"""Mapping of errors to HTTP responses, all with the same body.
 
-The body serves both habits among clients: ``errors`` is that of the API-SIG
-guideline, ``error`` that of older services.
+The body supports both formats that clients parse: ``errors`` is that of the
+API-SIG guideline, ``error`` that of older services.
 """
 
 import http
@@ -16,14 +16,14 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: In seconds; for when the database or Keystone can't be reached.
+#: Seconds; sent while the database or Keystone is unavailable.
 RETRY_AFTER = 5
 
 
 class HTTPError(exception.UsermsgError):
-    """Wrong about the request itself, before any of our objects is asked.
+    """Error in the HTTP request itself, raised by the API layer.
 
-    A subclass has its status.
+    A subclass defines its ``status``.
     """
 
     status = 500
@@ -32,13 +32,13 @@ class HTTPError(exception.UsermsgError):
 class NotFound(HTTPError):
     status = 404
     code = 'not_found'
-    text = 'There is nothing at this address.'
+    text = 'No resource exists at this URL.'
 
 
 class MethodNotAllowed(HTTPError):
     status = 405
     code = 'method_not_allowed'
-    text = 'This address allows {}.'
+    text = 'The method is not allowed; this URL allows {}.'
 
     def __init__(self, allowed):
         self.allowed = ', '.join(sorted(allowed))
@@ -48,31 +48,35 @@ class MethodNotAllowed(HTTPError):
 class Unauthorized(HTTPError):
     status = 401
     code = 'unauthorized'
-    text = 'The request needs a valid token.'
+    text = ('A valid token is required in X-Auth-Token, and in '
+            'X-Service-Token if it is sent.')
 
 
 class IdentityUnavailable(HTTPError):
     status = 503
     code = 'identity_unavailable'
-    text = 'The service cannot check tokens at the moment. Try again later.'
+    text = ('The service cannot validate tokens at the moment. Try again '
+            'later.')
 
 
 class BodyTooLarge(HTTPError):
     status = 413
     code = 'body_too_large'
-    text = 'The body must not be longer than {} bytes.'
+    text = 'The request body must not be longer than {} bytes.'
 
 
 class BodyIncomplete(HTTPError):
     status = 400
     code = 'body_incomplete'
-    text = 'The body ended before its end, or came too slowly.'
+    text = ('The request body is shorter than Content-Length, has malformed '
+            'chunks, or was sent too slowly.')
 
 
 class LengthRequired(HTTPError):
     status = 411
     code = 'length_required'
-    text = 'Content-Length: is needed here.'
+    text = ('Content-Length: is required; this server does not support '
+            'Transfer-Encoding.')
 
 
 class UnsupportedMediaType(HTTPError):
@@ -84,13 +88,13 @@ class UnsupportedMediaType(HTTPError):
 class MalformedRequest(HTTPError):
     status = 400
     code = 'malformed_request'
-    text = 'The address or a header is not valid UTF-8.'
+    text = 'The URL or a header is not valid UTF-8.'
 
 
 class InvalidHost(HTTPError):
     status = 400
     code = 'invalid_host'
-    text = 'Host: must be the name or IP address of a host.'
+    text = 'Host: must be a host name or IP address, and optionally a port.'
 
 
 class InvalidVersion(HTTPError):
@@ -100,29 +104,30 @@ class InvalidVersion(HTTPError):
 
 
 class UnsupportedVersion(HTTPError):
-    """There is no such version.
+    """The requested version isn't supported.
 
-    :param asked: the version that was asked for, as text
+    :param requested: the version in the request, as text
     """
 
     status = 406
     code = 'unsupported_version'
-    text = '{}: must be between {} and {}.'
+    text = '{}: the version must be between {} and {}.'
 
-    def __init__(self, header, minimum, maximum, asked):
+    def __init__(self, header, minimum, maximum, requested):
         super().__init__(header, minimum, maximum)
         self.minimum = minimum
         self.maximum = maximum
-        self.asked = asked
+        self.requested = requested
 
 
 class Internal(HTTPError):
-    text = 'The service failed. Give your operator the request id.'
+    text = ('An internal error occurred. Report the request id to your '
+            'operator.')
 
 
 INTERNAL = Internal()
 
-#: Of what the layers below raise, which know nothing of HTTP.
+#: Class of an error of the lower layers, which don't depend on HTTP -> status.
 _STATUS = {
     exception.InvalidInput: 400,
     exception.MessageNotFound: 404,
@@ -135,7 +140,7 @@ _STATUS = {
 
 
 def status_of(error):
-    """The status of the answer to an error of ours."""
+    """Return the HTTP status of a UsermsgError."""
     if isinstance(error, HTTPError):
         return error.status
     return next((_STATUS[cls] for cls in type(error).__mro__
@@ -143,19 +148,19 @@ def status_of(error):
 
 
 def response(error, request_id):
-    """The answer to a request that ended in an error of ours.
+    """Return the response to a request that failed with a UsermsgError.
 
-    keystonemiddleware adds to a 401 where a token can be had.
+    keystonemiddleware adds the URL of Keystone to a 401.
     """
-    described = entry(error, request_id)
+    details = entry(error, request_id)
     return with_headers(error, responses.json(
-        webob.Response(status=described['status']), content([described])))
+        webob.Response(status=details['status']), content([details])))
 
 
 def entry(error, request_id):
-    """An error of ours as the API-SIG guideline describes it: a dict."""
+    """Return a UsermsgError as a dict of the API-SIG guideline's format."""
     status = status_of(error)
-    described = {
+    details = {
         'request_id': request_id,
         'code': f'user-message.{error.code}',
         'status': status,
@@ -164,13 +169,13 @@ def entry(error, request_id):
         'links': [],
     }
     if isinstance(error, UnsupportedVersion):
-        described['min_version'] = error.minimum
-        described['max_version'] = error.maximum
-    return described
+        details['min_version'] = error.minimum
+        details['max_version'] = error.maximum
+    return details
 
 
 def content(entries):
-    """The body of a response that says what failed.
+    """Return the content of an error response's body.
 
     :param entries: dicts of :func:`entry`, at least one
     """
@@ -180,25 +185,25 @@ def content(entries):
                       'message': first['detail']}}
 
 
-def with_headers(error, answer):
-    """The answer to an error, with the headers that its status asks for."""
+def with_headers(error, response):
+    """Return the response after adding the headers that its status needs."""
     if isinstance(error, MethodNotAllowed):
-        answer.headers['Allow'] = error.allowed
-    elif answer.status_int == 503:
-        answer.headers['Retry-After'] = str(RETRY_AFTER)
-    return answer
+        response.headers['Allow'] = error.allowed
+    elif response.status_int == 503:
+        response.headers['Retry-After'] = str(RETRY_AFTER)
+    return response
 
 
-def ours(error, environ):
-    """The error of ours that any exception amounts to; others are logged."""
+def to_domain_error(error, environ):
+    """Return a UsermsgError for any exception, and log unexpected ones."""
     if isinstance(error, exception.UsermsgError):
         return error
     if isinstance(error, webob_exc.HTTPBadRequest):
-        # Pecan's, for what can't be decoded.
+        # Pecan raises it for a URL or header that can't be decoded.
         return MalformedRequest()
     if isinstance(error, webob_exc.HTTPNotFound):
         return NotFound()
-    LOG.error('[%s] %s %r failed.', environ['openstack.request_id'],
-              environ.get('REQUEST_METHOD'), environ.get('PATH_INFO'),
-              exc_info=error)
+    LOG.error('[%s] %s %r failed with an unexpected error.',
+              environ['openstack.request_id'], environ.get('REQUEST_METHOD'),
+              environ.get('PATH_INFO'), exc_info=error)
     return INTERNAL

@@ -10,74 +10,77 @@ from usermsg.api import errors
 HEADER = 'OpenStack-API-Version'
 SERVICE_TYPE = 'user-message'
 
-#: Every version that there is, with what it brought. A new one is a line
-#: here, and a comparison with ``request.version`` where it makes a
-#: difference.
+#: Every supported version, with the changes that it introduced. A new version
+#: is a line here, and a comparison with ``request.version`` where the
+#: behaviour differs.
 VERSIONS = {
-    (3, 0): 'The first: messages and what they may say.',
+    (3, 0): 'Initial version: messages and the catalogue.',
 }
 
 _VERSION = re.compile(r'([1-9][0-9]{0,30})\.(0|[1-9][0-9]{0,30})')
 
 
 class Dialect:
-    """How an API states its versions and errors.
+    """Format of an API's versions and errors.
 
-    A subclass has ``state(request, response)``, which adds the headers that
-    say which version a response is of, and ``fault(error, request_id)``, the
-    response to a request that ended in an error of ours.
+    A subclass has ``add_version_headers(request, response)``, which adds the
+    headers with the version of a response, and
+    ``error_response(error, request_id)``, which returns the response to a
+    request that failed with a :class:`usermsg.exception.UsermsgError`.
 
-    :param minimum: the lowest version that there is, (major, minor)
-    :param maximum: the highest
-    :cvar service_type: in :data:`HEADER`, before the version
+    :param minimum: the lowest supported version, (major, minor)
+    :param maximum: the highest supported version
+    :cvar service_type: the word before the version in :data:`HEADER`
     """
 
-    #: The header of a response's version.
+    #: The header with the version of a response.
     header = HEADER
 
     def __init__(self, minimum, maximum):
         self.minimum = minimum
         self.maximum = maximum
 
-    def stated(self, request):
-        """The version that a request names, as text; None if it doesn't."""
+    def requested_version_text(self, request):
+        """Return the version in a request's header, or None without one."""
         return microversion_parse.get_version(
             {HEADER.lower(): request.headers.get(HEADER, '')},
             self.service_type)
 
     def default(self, request):
-        """The version of a request that names none."""
+        """Return the version of a request without a version header."""
         return self.minimum
 
-    def form(self, version):
-        """How a version stands in the header."""
+    def format_version(self, version):
+        """Return a version, as text, in the format of the header."""
         return f'{self.service_type} {version}'
 
     def version(self, request):
-        """The version that a request asks for, (major, minor).
+        """Return the requested version, (major, minor).
 
-        :raises usermsg.api.errors.InvalidVersion: it can't be understood
-        :raises usermsg.api.errors.UnsupportedVersion: there is none such
+        :raises usermsg.api.errors.InvalidVersion: the header is malformed
+        :raises usermsg.api.errors.UnsupportedVersion: it is not in the range
+            of supported versions
         """
-        stated = self.stated(request)
-        if stated is None:
+        requested = self.requested_version_text(request)
+        if requested is None:
             return self.default(request)
-        if stated == 'latest':
+        if requested == 'latest':
             return self.maximum
-        version = parse(stated)
+        version = parse(requested)
         if version is None:
             raise errors.InvalidVersion(
-                self.header, self.form(text(self.maximum)))
+                self.header, self.format_version(text(self.maximum)))
         if not self.minimum <= version <= self.maximum:
             raise errors.UnsupportedVersion(
-                self.header, text(self.minimum), text(self.maximum), stated)
+                self.header, text(self.minimum), text(self.maximum),
+                requested)
         return version
 
     def set_header(self, response, version):
-        """State a version, and that responses depend on it."""
+        """Set the version header, and Vary, as responses depend on it."""
         headers = response.headers
-        headers[self.header] = self.form(text(version))
-        # One header, as CORS middleware keeps only one.
+        headers[self.header] = self.format_version(text(version))
+        # A single Vary header, because the CORS middleware keeps only one.
         headers['Vary'] = ', '.join(filter(None, (
             self.header, headers.get('Vary'))))
 
@@ -85,9 +88,9 @@ class Dialect:
 class _Native(Dialect):
 
     service_type = SERVICE_TYPE
-    fault = staticmethod(errors.response)
+    error_response = staticmethod(errors.response)
 
-    def state(self, request, response):
+    def add_version_headers(self, request, response):
         try:
             version = self.version(request)
         except errors.HTTPError:
@@ -102,7 +105,7 @@ def text(version):
     return '{}.{}'.format(*version)
 
 
-def parse(stated):
-    """A version as (major, minor); None if it isn't one."""
-    match = _VERSION.fullmatch(stated)
+def parse(value):
+    """Return a version as (major, minor), or None if it is malformed."""
+    match = _VERSION.fullmatch(value)
     return match and (int(match[1]), int(match[2]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API described in OpenAPI 3.1, from the routes that serve it."""
+"""OpenAPI 3.1 description of the API, generated from its routes."""
 
 import re
 
@@ -8,10 +8,12 @@ from usermsg.api import schemas
 from usermsg import validation
 
 _JSON = 'application/json'
+_STRING = {'schema': {'type': 'string'}}
 
-#: What ``{name}`` in a path stands for. Anything else is not there.
-IN_PATH = {
-    # Printable ASCII, like all ids of projects, without what ends a segment.
+#: Schema of each ``{name}`` in a path. With any other value the path is not
+#: found.
+PATH_PARAMETERS = {
+    # Printable ASCII, like all project ids, without "/", which ends a segment.
     'project_id': {'type': 'string', 'minLength': 1,
                    'maxLength': validation.PROJECT_ID,
                    'pattern': r'^[!-.0-~]([ -.0-~]*[!-.0-~])?$'},
@@ -19,24 +21,24 @@ IN_PATH = {
     'event_id': {'type': 'string', 'minLength': 1, 'pattern': '^[^/]+$'},
 }
 
-#: Status -> what a response with it says.
+#: Status -> meaning of a response with this status.
 _RESPONSES = {
-    '200': 'As it was asked for.',
-    '201': 'Recorded. Location is the address of a single message.',
-    '204': 'Done; there is no more to say.',
-    '304': 'What was kept with this ETag still holds.',
-    '400': 'Something about the request is wrong; the detail names it.',
-    '401': 'The request needs a valid token.',
-    '403': 'The policy doesn\'t allow it.',
-    '404': 'There is no such thing, or not for who asks.',
+    '200': 'The request succeeded.',
+    '201': 'Recorded. For a single message, Location is its URL.',
+    '204': 'The request succeeded; the response has no body.',
+    '304': 'The cached response with this ETag is still valid.',
+    '400': 'The request is invalid; the detail names the cause.',
+    '401': 'The request requires a valid token.',
+    '403': 'The policy doesn\'t permit the request.',
+    '404': 'The resource doesn\'t exist, or the client may not see it.',
     '406': 'The microversion isn\'t supported.',
-    '409': 'A source_id was used before, for another content.',
-    '410': 'A source_id was used before, for a message that is deleted.',
-    '411': 'The body has no Content-Length.',
-    '413': 'The body is too large.',
-    '415': 'The body is not JSON.',
-    '503': 'The service can\'t work at the moment.',
-    'default': 'The request can\'t be served.',
+    '409': 'The source_id was already used with different content.',
+    '410': 'The message recorded with the source_id has been deleted.',
+    '411': 'The request has no Content-Length.',
+    '413': 'The request body is too large.',
+    '415': 'The request body is not JSON.',
+    '503': 'The service is temporarily unavailable.',
+    'default': 'The request failed.',
 }
 
 
@@ -45,25 +47,26 @@ def _header(name, description, **more):
             'schema': {'type': 'string'}, **more}
 
 
-#: Headers that each operation takes.
+#: Headers that each operation accepts.
 _HEADERS = {
     'version': _header(
         microversion.HEADER,
-        'The microversion that is wanted; the lowest if it is left out.',
+        'The requested microversion; the lowest one if it is left out.',
         example=f'{microversion.SERVICE_TYPE} '
                 f'{microversion.text(microversion.NATIVE.maximum)}'),
     'request_id': _header('X-OpenStack-Request-ID',
-                          'The request that this one is a part of.'),
-    'language': _header('Accept-Language', 'The language of the texts.'),
+                          'The id of the request that this one is part of.'),
+    'language': _header('Accept-Language',
+                        'The preferred languages of texts.'),
 }
 
-#: The header of operations whose answers can be kept.
-_TAG = _header('If-None-Match', 'The ETag of an answer that was kept: if it '
-                                'still holds, the answer is 304.')
+#: The header of operations whose responses can be cached.
+_TAG = _header('If-None-Match', 'The ETag of a cached response: if it is '
+                                'still valid, the response is 304.')
 
 
 def describe(routes):
-    """The description, a dict, without the address of the server.
+    """Return the OpenAPI description, a dict, without the server's URL.
 
     :param routes: :class:`usermsg.api.route.Route` objects
     """
@@ -71,13 +74,14 @@ def describe(routes):
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = (
             _operation(route))
-    _link(paths)
+    _add_links(paths)
     return {
         'openapi': '3.1.0',
         'info': {
             'title': 'User messages',
             'version': microversion.text(microversion.NATIVE.maximum),
-            'description': 'Why asynchronous operations ended as they did.',
+            'description': 'Messages that explain the results of asynchronous '
+                           'operations.',
             'license': {'name': 'Apache-2.0', 'identifier': 'Apache-2.0'},
         },
         'paths': paths,
@@ -95,7 +99,11 @@ def describe(routes):
 
 
 def operation_id(route):
-    """``get_v3_project_id_messages`` of ``GET /v3/{project_id}/messages``."""
+    """Return the operation id of a route.
+
+    For ``GET /v3/{project_id}/messages`` it is
+    ``get_v3_project_id_messages``.
+    """
     names = re.findall(r'[^/{}]+', route.path)
     return '_'.join([route.method.lower(), *(
         re.sub('[^a-z0-9]', '_', name) for name in names)])
@@ -103,7 +111,7 @@ def operation_id(route):
 
 def _operation(route):
     summary, _, description = route.text.partition('\n\n')
-    found = {
+    operation = {
         'operationId': operation_id(route),
         'summary': summary,
         'parameters': _parameters(route),
@@ -111,44 +119,44 @@ def _operation(route):
         'security': [{'token': []}] if route.rule else [],
     }
     if description:
-        found['description'] = description
+        operation['description'] = description
     if route.rule:
-        found['x-policy-rule'] = route.rule
+        operation['x-policy-rule'] = route.rule
     if route.body:
-        found['requestBody'] = {
+        operation['requestBody'] = {
             'required': True, 'content': {_JSON: {'schema': route.body}}}
-    return found
+    return operation
 
 
 def _parameters(route):
     return [
         *({'name': name, 'in': 'path', 'required': True,
-           'schema': IN_PATH[name]}
+           'schema': PATH_PARAMETERS[name]}
           for name in re.findall('{(.*?)}', route.path)),
         *(_in_query(*item) for item in (route.query or {}).items()),
         *({'$ref': f'#/components/parameters/{name}'} for name in _HEADERS),
-        *([_TAG] if 304 in route.answers else []),
+        *([_TAG] if 304 in route.responses else []),
     ]
 
 
 def _in_query(name, schema):
     schema = dict(schema)
     description = schema.pop('description', None)
-    found = {'name': name, 'in': 'query', 'schema': schema}
+    parameter = {'name': name, 'in': 'query', 'schema': schema}
     if description:
-        found['description'] = description
-    return found
+        parameter['description'] = description
+    return parameter
 
 
 def _responses(route):
-    found = {
+    responses = {
         str(status): _response(str(status), schema)
-        for status, schema in route.answers.items()}
-    if 304 in route.answers:
+        for status, schema in route.responses.items()}
+    if 304 in route.responses:
         for status in ('200', '304'):
-            found[status]['headers']['ETag'] = {'schema': {'type': 'string'}}
-    if 201 in route.answers:
-        found['201']['headers']['Location'] = {'schema': {'type': 'string'}}
+            responses[status]['headers']['ETag'] = dict(_STRING)
+    if 201 in route.responses:
+        responses['201']['headers']['Location'] = dict(_STRING)
     statuses = ['400', '406', '503', 'default']
     if '{' in route.path:
         statuses.append('404')
@@ -156,21 +164,21 @@ def _responses(route):
         statuses += ['401', '403']
     if route.body:
         statuses += ['409', '410', '411', '413', '415']
-    for status in sorted(set(statuses) - set(found)):
-        found[status] = {'$ref': f'#/components/responses/error_{status}'}
-    return found
+    for status in sorted(set(statuses) - set(responses)):
+        responses[status] = {'$ref': f'#/components/responses/error_{status}'}
+    return responses
 
 
 def _response(status, schema):
-    found = {'description': _RESPONSES[status], 'headers': {
-        'X-OpenStack-Request-Id': {'schema': {'type': 'string'}}}}
+    response = {'description': _RESPONSES[status], 'headers': {
+        'X-OpenStack-Request-Id': dict(_STRING)}}
     if schema is not None:
-        found['content'] = {_JSON: {'schema': schema}}
-    return found
+        response['content'] = {_JSON: {'schema': schema}}
+    return response
 
 
-#: What can be asked for next by an id in a response: the operation, the
-#: status and the place of the id; a path and methods for it.
+#: Links from an id in a response to operations on it: path, method and status
+#: of the response, JSON pointer of the id; path and methods of the operations.
 _LINKS = (
     ('/v3/messages', 'post', '201', 'message/id',
      '/v3/messages/{message_id}', ('get', 'delete')),
@@ -181,11 +189,11 @@ _LINKS = (
 )
 
 
-def _link(paths):
-    for path, method, status, place, following, verbs in _LINKS:
-        [name] = re.findall('{(.*?)}', following)
+def _add_links(paths):
+    for path, method, status, pointer, target, verbs in _LINKS:
+        [name] = re.findall('{(.*?)}', target)
         paths[path][method]['responses'][status]['links'] = {
             verb: {
-                'operationId': paths[following][verb]['operationId'],
-                'parameters': {name: f'$response.body#/{place}'}}
+                'operationId': paths[target][verb]['operationId'],
+                'parameters': {name: f'$response.body#/{pointer}'}}
             for verb in verbs}

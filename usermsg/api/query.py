@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The query string: what is allowed there, and what it means."""
+"""Parsing and validation of query strings."""
 
 import re
 import urllib.parse
@@ -10,11 +10,11 @@ from usermsg import text
 
 
 def read(request):
-    """The query of a request, a dict of strings.
+    """Return the query parameters of a request, a dict of strings.
 
-    :raises usermsg.exception.InvalidInput: the route knows no such key, or
-        it stands there more than once
-    :raises usermsg.api.errors.MalformedRequest: it isn't UTF-8
+    :raises usermsg.exception.InvalidInput: the route doesn't support a
+        parameter, or it is given more than once
+    :raises usermsg.api.errors.MalformedRequest: the query isn't UTF-8
     """
     if not request.environ.get('QUERY_STRING'):
         return {}
@@ -23,17 +23,17 @@ def read(request):
     for key in values:
         if key not in allowed:
             raise exception.InvalidInput(
-                text.printable(key), 'is not known here; ' + (
-                    f'the query may have {", ".join(sorted(allowed))}.'
-                    if allowed else 'there is no query.'))
+                text.printable(key), 'is not a valid query parameter; ' + (
+                    f'valid parameters are {", ".join(sorted(allowed))}.'
+                    if allowed else 'none is accepted.'))
     return values
 
 
 def read_any(request):
-    """The query of a request with any keys, in its order. See :func:`read`."""
+    """Return query parameters of any name, in order; see :func:`read`."""
     string = request.environ.get('QUERY_STRING', '')
-    # Not WebOb's, for which ";" ends a value too: browsers and proxies don't
-    # think so, and an id may have one.
+    # Not WebOb's parser, for which ";" also ends a value: browsers and proxies
+    # don't treat it so, and an id may contain one.
     try:
         pairs = urllib.parse.parse_qsl(
             string.encode('latin-1').decode('utf-8'), keep_blank_values=True,
@@ -44,20 +44,20 @@ def read_any(request):
     for key, value in pairs:
         if key in values:
             raise exception.InvalidInput(
-                text.printable(key), 'stands there more than once.')
+                text.printable(key), 'is given more than once.')
         values[key] = value
     return values
 
 
 def digits(value):
-    """Digits alone, not too many."""
+    """Convert text of 1 to 100 digits to an int, or raise ValueError."""
     if not re.fullmatch('[0-9]{1,100}', value):
         raise ValueError()
     return int(value)
 
 
 def limit(values, maximum, parse=digits, least=1):
-    """The entries that a page may have at most; clamped to the maximum.
+    """Return the page size of a query, clamped to the maximum.
 
     :param parse: see :func:`number`
     """
@@ -65,10 +65,11 @@ def limit(values, maximum, parse=digits, least=1):
 
 
 def number(values, name, default, parse, least=0):
-    """A number of a query.
+    """Return an integer parameter of a query.
 
-    :param parse: makes a number of text, or raises ValueError
-    :raises usermsg.exception.InvalidInput: it is none, or less than the least
+    :param parse: function that converts text to an int or raises ValueError
+    :param least: the lowest valid value, 0 or 1
+    :raises usermsg.exception.InvalidInput: it isn't an integer, or is too low
     """
     if name not in values:
         return default
@@ -79,28 +80,28 @@ def number(values, name, default, parse, least=0):
     if value < least:
         raise exception.InvalidInput(
             name, 'must be a positive integer.' if least else
-            'must be an integer, and not negative.')
+            'must be a non-negative integer.')
     return value
 
 
 def boolean(values, field):
-    """Whether a key says yes; no if it isn't there."""
+    """Return a boolean parameter of a query, False if it is missing."""
     value = values.get(field, 'false')
     if value not in _BOOLEANS:
         raise exception.InvalidInput(field, 'must be true or false.')
     return _BOOLEANS[value]
 
 
-# "True" is how Python clients write it.
+# Python clients send "True".
 _BOOLEANS = {'true': True, 'True': True, '1': True,
              'false': False, 'False': False, '0': False}
 
 
-def next_page(address, values, marker, safe=''):
-    """The link to the page behind a marker, with the same query else.
+def build_next_link(address, values, marker, safe=''):
+    """Return the link to the page behind a marker, with the same query.
 
-    :param address: of the list
-    :param safe: characters of values that stand there as they are
+    :param address: the URL of the list
+    :param safe: characters in values that aren't percent-encoded
     """
     query = urllib.parse.urlencode(
         [(name, value) for name, value in values.items()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A request, as handlers see it."""
+"""Request object for the handlers."""
 
 import functools
 import urllib.parse
@@ -15,9 +15,9 @@ from usermsg import context
 
 
 class Request(pecan.Request):
-    """What a handler needs to know, worked out when it asks.
+    """Request whose derived values are computed on first use.
 
-    ``prepare`` is called by the root controller, before anything else.
+    The root controller calls ``prepare`` before any other use.
     """
 
     def prepare(self, runtime, route, path_values):
@@ -35,29 +35,29 @@ class Request(pecan.Request):
 
     @property
     def query(self):
-        """A dict of strings, if the route says which keys there may be."""
+        """The query parameters, a dict of strings, if the route lists them."""
         return self.environ['usermsg.query']
 
     def path_value(self, name):
-        """What stands in the path at ``{name}``, or None."""
+        """Return the value of ``{name}`` in the route's path, or None."""
         return self.environ['usermsg.path_values'].get(name)
 
     @property
     def identity(self):
-        """The :class:`usermsg.context.RequestContext` of who asks."""
+        """The client's :class:`usermsg.context.RequestContext`."""
         try:
             return self.environ['usermsg.context']
         except KeyError:
-            # It also becomes the thread's, from which logging takes the
-            # request id.
-            made = self.environ['usermsg.context'] = (
+            # The new context also becomes the current one of the thread, from
+            # which logging takes the request id.
+            identity = self.environ['usermsg.context'] = (
                 context.RequestContext.from_environ(
                     self.environ, policy=self._runtime.policy))
-            return made
+            return identity
 
     @property
-    def identified(self):
-        """Whether it is known who asks, and which service for them."""
+    def is_authenticated(self):
+        """True if the user's token and any service token are valid."""
         confirmed = 'Confirmed'
         environ = self.environ
         return (environ.get('HTTP_X_IDENTITY_STATUS') == confirmed and
@@ -66,33 +66,33 @@ class Request(pecan.Request):
 
     @property
     def global_request_id(self):
-        """What the client sent as its request id, or None."""
+        """The request id that the client sent, or None."""
         return self.environ.get('openstack.global_request_id')
 
     @property
     def version(self):
-        """The microversion that was asked for, (major, minor)."""
+        """The requested microversion, (major, minor)."""
         return self.dialect.version(self)
 
     @property
     def dialect(self):
-        """See :func:`usermsg.api.dialects.of`."""
-        return dialects.of(self.environ.get('PATH_INFO', ''))
+        """See :func:`usermsg.api.dialects.for_path`."""
+        return dialects.for_path(self.environ.get('PATH_INFO', ''))
 
     @property
     def language(self):
-        """The one of the catalogue's languages that the reader prefers."""
+        """The language of the catalogue that the client prefers."""
         header = self.environ.get('HTTP_ACCEPT_LANGUAGE')
         if not header or len(header) > 500:
             return catalogue.ENGLISH
-        return _preferred(header, self._runtime.catalogue.languages)
+        return _choose_language(header, self._runtime.catalogue.languages)
 
     @property
     def endpoint(self):
-        """Start of all links, without a slash at the end.
+        """Base URL of all links, without a trailing slash.
 
-        :raises usermsg.api.errors.InvalidHost: the client's Host header is
-            needed for it, and no host
+        :raises usermsg.api.errors.InvalidHost: the Host header of the client
+            is used for links, and is invalid
         """
         conf = self._runtime.conf.api
         if conf.public_endpoint:
@@ -102,18 +102,18 @@ class Request(pecan.Request):
             if not proxy.HOST.fullmatch(environ.get('HTTP_HOST', '')):
                 raise errors.InvalidHost()
             return self.application_url.rstrip('/')
-        # Of usermsg-api on a loopback address: see app.check_exposed.
+        # Only usermsg-api on a loopback address: see app.check_exposed.
         address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
         return (f'{environ["wsgi.url_scheme"]}://{address}'
                 f'{environ.get("SCRIPT_NAME", "")}').rstrip('/')
 
     @property
     def address(self):
-        """What was asked for, without the query; begins as all links do."""
+        """URL of the request without the query, on the base URL of links."""
         return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
 
 
 @functools.lru_cache(maxsize=256)
-def _preferred(header, languages):
+def _choose_language(header, languages):
     parsed = acceptparse.create_accept_language_header(header)
     return parsed.lookup(list(languages), default=catalogue.ENGLISH)

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The body of an answer that is no error."""
+"""Bodies of successful responses."""
 
 import orjson
 
 
 def json(response, content, dumps=orjson.dumps):
-    """:param dumps: returns the content as bytes"""
+    """Set the body of a response, and return the response.
+
+    :param dumps: function that serializes the content to bytes
+    """
     response.content_type = 'application/json'
     response.charset = None
     response.body = dumps(content)
@@ -13,7 +16,7 @@ def json(response, content, dumps=orjson.dumps):
 
 
 def localized_json(request, response, content, dumps=orjson.dumps):
-    """An answer with texts in the language that the reader prefers."""
+    """Like :func:`json`, with texts in the language of the request."""
     response.headers['Content-Language'] = request.language
     response.headers['Vary'] = 'Accept-Language'
     return json(response, content, dumps)

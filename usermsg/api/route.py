@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Routes: verb, path, rule and schemas, declared beside their handler.
 
-The table of routes is what requests are routed by, and what the OpenAPI
-description is made from.
+Requests are dispatched with the table of routes, and the OpenAPI description
+is generated from it.
 """
 
 import collections.abc
@@ -15,18 +15,18 @@ from usermsg.api import errors
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """One way into the API.
+    """One operation of the API.
 
-    :param path: ``{name}`` stands for one segment of it, and ``<name>`` for
+    :param path: ``{name}`` matches one segment, and ``<name>`` is replaced by
         an attribute of the handler's controller
-    :param rule: the policy rule that is asked first; None for what needs no
-        token
-    :param query: name -> JSON schema of each key that the query may have;
-        None if the handler asks the rule and looks at the query itself
-    :param body: JSON schema of the body; None if there is none
-    :param answers: status -> JSON schema of the body, or None, of each
-        answer that is no error
-    :param text: what it does: the first line is a summary
+    :param rule: the policy rule that is enforced before the handler runs;
+        None if no token is required
+    :param query: name -> JSON schema of each query parameter; None if the
+        handler enforces the rule and parses the query itself
+    :param body: JSON schema of the request body; None without one
+    :param responses: status -> JSON schema of the body, or None without one,
+        of each successful response
+    :param text: description for users of the API: the first line is a summary
     """
 
     method: str
@@ -34,27 +34,27 @@ class Route:
     rule: str | None = None
     query: collections.abc.Mapping | None = None
     body: collections.abc.Mapping | None = None
-    answers: collections.abc.Mapping = dataclasses.field(
+    responses: collections.abc.Mapping = dataclasses.field(
         default_factory=dict)
     text: str = ''
 
-    def of(self, controller):
-        """The same, with what a controller has in its attributes."""
+    def for_controller(self, controller):
+        """Return the route with the controller's attributes in its path."""
         return dataclasses.replace(self, path=re.sub(
-            r'<(\w+)>', lambda found: getattr(controller, found[1]),
+            r'<(\w+)>', lambda match: getattr(controller, match[1]),
             self.path))
 
 
-def handle(method, *paths, rule=None, query=None, body=None, answers=()):
+def handle(method, *paths, rule=None, query=None, body=None, responses=()):
     """Declare the routes of a handler, ``handler(self, request, response)``.
 
-    A handler reads top to bottom: what was asked, one call, a view. It
-    returns a response, and lets errors go by. Its docstring is for users of
-    the API. The parameters are those of :class:`Route`.
+    A handler reads top to bottom: input, one call, a view. It returns a
+    response, and catches no errors. Its docstring is documentation for users
+    of the API. The parameters are those of :class:`Route`.
     """
     def declare(handler):
         handler.routes = tuple(
-            Route(method, path, rule, query, body, dict(answers),
+            Route(method, path, rule, query, body, dict(responses),
                   inspect.getdoc(handler))
             for path in paths)
         return handler
@@ -62,9 +62,9 @@ def handle(method, *paths, rule=None, query=None, body=None, answers=()):
 
 
 class Table:
-    """All routes of some controllers.
+    """The routes of several controllers.
 
-    :param controllers: objects whose methods were declared with
+    :param controllers: objects with methods that are declared with
         :func:`handle`
     """
 
@@ -75,23 +75,25 @@ class Table:
             for name in dir(type(controller)):
                 handler = getattr(controller, name)
                 for declared in getattr(handler, 'routes', ()):
-                    route = declared.of(controller)
+                    route = declared.for_controller(controller)
                     self.routes.append(route)
                     methods.setdefault(route.path, {})[route.method] = (
                         route, handler)
-        # Fixed segments before variable ones: "messages" is no project.
+        # Fixed segments are matched before variable ones, so "messages" is
+        # never a project id.
         self._methods = [
-            (_pattern(path), methods[path]) for path in sorted(
+            (_compile(path), methods[path]) for path in sorted(
                 methods, key=lambda path: [
                     name.startswith('{') for name in path.split('/')])]
 
     def find(self, method, path):
-        """The handler of a request.
+        """Return the route that matches a request.
 
-        :param path: with or without a slash at its end
+        :param path: with or without a trailing slash
         :returns: the route, its handler and a dict of the path's values
-        :raises usermsg.api.errors.NotFound: no route has such a path
-        :raises usermsg.api.errors.MethodNotAllowed: not with this verb
+        :raises usermsg.api.errors.NotFound: no route has this path
+        :raises usermsg.api.errors.MethodNotAllowed: the path has no route
+            with this method
         """
         for pattern, by_method in self._methods:
             match = pattern.fullmatch(path)
@@ -102,6 +104,6 @@ class Table:
         raise errors.NotFound()
 
 
-def _pattern(path):
+def _compile(path):
     names = re.sub(r'\\{(\w+)\\}', r'(?P<\1>[^/]*)', re.escape(path))
     return re.compile(names.rstrip('/') + '/?')

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes in and out, as JSON schemas (2020-12).
+"""JSON schemas (2020-12) of requests and responses.
 
-The OpenAPI description is made of them, what is allowed in a query is looked
-up here, and bodies are checked by them. Those of a new message and of filters
-are in :mod:`usermsg.message.schemas`, as they are for services that use the
-library too.
+They define the permitted query parameters, validate request bodies, and are
+part of the OpenAPI description. The schemas of a new message and of filters
+are in :mod:`usermsg.message.schemas`, because services that use the library
+need them too.
 """
 
 import functools
@@ -18,7 +18,7 @@ MAX_BATCH = 1000
 
 
 def _object(required, optional=(), **more):
-    """An object with these properties and no others."""
+    """Return the schema of an object without additional properties."""
     return {'type': 'object', 'additionalProperties': False,
             'required': list(required),
             'properties': {**required, **dict(optional)}, **more}
@@ -33,16 +33,17 @@ _LINKS = {'type': 'array', 'items': _object(
 _TEXT = {'type': 'string'}
 _FLAG = {'type': 'boolean'}
 
-# -- the query of each route ----------------------------------------------
+# -- query parameters -----------------------------------------------------
 
 _PAGE = {
     'limit': {
         'type': 'integer', 'minimum': 1,
-        'description': 'How many entries a page has at most. More than the '
-                       'service allows is as good as what it allows; there '
-                       'is a link to the next page.'}}
+        'description': 'Maximum number of entries in a page. A value above '
+                       'the limit of the service is reduced to that limit. '
+                       'If there are more entries, the response has a link '
+                       'to the next page.'}}
 
-#: Keys of a list's query that name a column to compare.
+#: Query parameters of a list that filter by a column.
 FILTERS = {
     **{name: schemas.FILTERS[name] for name in (
         'resource_type', 'resource_uuid', 'event_id', 'request_id',
@@ -59,39 +60,43 @@ LIST_QUERY = {
     'marker': {
         **_UUID,
         'description': 'The page begins behind this position, usually the '
-                       'id of the last message of the page before. It need '
-                       'not exist any more.'},
+                       'id of the last message of the previous page. This '
+                       'message may have been deleted.'},
     'sort': {
         'type': 'string',
         'enum': [message_api.NEWEST_FIRST, message_api.OLDEST_FIRST],
         'default': message_api.NEWEST_FIRST},
     'all_projects': {
-        **_BOOLEAN, 'description': 'Of every project. Needs a right.'},
+        **_BOOLEAN,
+        'description': 'List the messages of all projects. Requires '
+                       'permission.'},
     'project_id': schemas.described(
         schemas.FILTERS['project_id'],
-        'Of this project. Another one than the token\'s needs a right.'),
+        'List the messages of this project. A project other than the '
+        'token\'s requires permission.'),
 }
 
 DEFINITIONS_QUERY = {
     'prefix': schemas.described(
-        schemas.FILTERS['prefix'], 'Of one service, in any case: VOLUME.'),
+        schemas.FILTERS['prefix'],
+        'Prefix of one service, in upper or lower case, such as VOLUME.'),
     'resource_type': schemas.RESOURCE_TYPE,
     'user_fixable': {
         **_BOOLEAN,
-        'description': 'The reader can, or can\'t, remove the cause.'},
+        'description': 'True if the user can remove the cause.'},
     'retryable': {
         **_BOOLEAN,
-        'description': 'The same request may, or won\'t, succeed later.'},
+        'description': 'True if the same request may succeed later.'},
     **_PAGE,
     'marker': {
         **schemas.EVENT_ID,
-        'description': 'The page begins behind this id.'},
+        'description': 'The page begins behind this event id.'},
 }
 
-# -- bodies that are sent -------------------------------------------------
+# -- request bodies -------------------------------------------------------
 
 
-def _new(message):
+def _create_body(message):
     return _object({}, {
         'message': message,
         'messages': {'type': 'array', 'items': message, 'minItems': 1,
@@ -99,19 +104,20 @@ def _new(message):
     }, minProperties=1, maxProperties=1)
 
 
-CREATE = _new(schemas.NEW_MESSAGE)
+CREATE = _create_body(schemas.NEW_MESSAGE)
 
 
 @functools.cache
 def new_messages():
-    """The :class:`usermsg.validation.Schema` of a body that is sent.
+    """Return the :class:`usermsg.validation.Schema` of a request body.
 
-    Each message is left to :func:`usermsg.message.schemas.new_message`.
+    It doesn't validate the messages themselves; see
+    :func:`usermsg.message.schemas.new_message`.
     """
-    return validation.Schema(_new({'type': 'object'}))
+    return validation.Schema(_create_body({'type': 'object'}))
 
 
-# -- answers --------------------------------------------------------------
+# -- responses ------------------------------------------------------------
 
 _MESSAGE_VIEW = {
     'id': _UUID,
@@ -154,9 +160,9 @@ ERROR = _object(_ERRORS)
 _NOT_RECORDED = _object({
     'status': {
         'enum': [409, 410],
-        'description': '409 if other content was recorded under its '
-                       'source_id before, 410 if that message has been '
-                       'deleted.'},
+        'description': '409 if different content was already recorded with '
+                       'its source_id, 410 if the message recorded with it '
+                       'has been deleted.'},
     'error': _ERROR_ENTRY})
 
 CREATED = {
@@ -168,12 +174,13 @@ CREATED = {
                 'status': {
                     'enum': [200, 201],
                     'description': '201 if it is new, 200 if it was '
-                                   'recorded under its source_id before.'}}),
+                                   'already recorded with its '
+                                   'source_id.'}}),
             _NOT_RECORDED]}}}),
     ]}
 
-#: Of a batch, if no message of it is stored.
-REFUSED = {'oneOf': [
+#: Body of a 409; the second form is that of a batch without a stored message.
+REJECTED = {'oneOf': [
     ERROR,
     _object({'messages': {'type': 'array', 'items': _NOT_RECORDED},
              **_ERRORS})]}

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-alone server: waitress, which serves until it is told to stop."""
+"""Stand-alone HTTP server: an adapted waitress with a graceful shutdown."""
 
 import ipaddress
 import resource
@@ -16,21 +16,21 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: Bytes of a body or a response in memory; a longer one is in a file.
+#: Bytes of a request body or response in memory; a longer one is in a file.
 _IN_MEMORY = 512 * 1024
 
 #: See LimitNOFILE in usermsg-api.service.
 MAX_CONNECTIONS = 500
 
-#: Seconds for the requests that have come in when the server is to stop.
+#: Seconds for the requests in progress when the server stops.
 _STOP = 10
 
 
 def make_server(runtime):
-    """A server that has its port, and whose ``serve()`` handles requests.
+    """Return a server that listens, and whose ``serve()`` handles requests.
 
-    :raises usermsg.exception.ConfigurationError: the options don't do for
-        the address, or it can't be had
+    :raises usermsg.exception.ConfigurationError: the options are unsafe for
+        the address, or the server can't listen on it
     """
     options = runtime.conf.api
     if not _is_loopback(options.host):
@@ -38,8 +38,8 @@ def make_server(runtime):
     server = _Server(
         app.make_app(runtime), _sock=_listen(options.host, options.port),
         bind_socket=False, threads=options.threads, ident='usermsg',
-        server_name=in_url(options.host),
-        # The application has an option for whether these are trusted.
+        server_name=format_host(options.host),
+        # The application has an option to trust these headers.
         clear_untrusted_proxy_headers=False,
         connection_limit=connection_limit(
             resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
@@ -47,7 +47,7 @@ def make_server(runtime):
         max_request_body_size=(
             request_body.MAX_EXCESS * options.max_request_body_size),
         inbuf_overflow=_IN_MEMORY, outbuf_overflow=_IN_MEMORY,
-        # Of clients whose connection breaks.
+        # They are errors of clients that lose their connection.
         log_socket_errors=False)
     server.client_timeout = options.client_timeout
     return server
@@ -58,21 +58,22 @@ class _Server(http_server.TcpWSGIServer):
     _stopping = False
 
     def maintenance(self, now):
-        # Each 30 seconds, in place of waitress's own timeout.
+        # Called every 30 seconds; it replaces waitress's own timeout.
         if self.in_connection_overflow:
             LOG.warning('All %d connections are in use, and clients wait for '
-                        'one. How many there are follows from the limit on '
-                        'open files.', self.adj.connection_limit)
+                        'one. Their number depends on the limit of open '
+                        'files.', self.adj.connection_limit)
 
     def serve(self):
-        """Handle requests until stop(), and then those that have come in."""
+        """Handle requests until stop(), then finish those in progress."""
         while not self._stopping:
-            self._turn(1)
-        # Not the pipe by which threads wake the loop.
+            self._run_loop(1)
+        # Closes the listening socket only; BaseWSGIServer.close() would also
+        # close the pipe with which threads wake up the loop.
         super(http_server.BaseWSGIServer, self).close()
         end = time.monotonic() + _STOP
         while self.active_channels and time.monotonic() < end:
-            self._turn(0.1)
+            self._run_loop(0.1)
             for channel in list(self.active_channels.values()):
                 if not channel.has_work:
                     channel.handle_close()
@@ -82,7 +83,7 @@ class _Server(http_server.TcpWSGIServer):
         self._stopping = True
         self.pull_trigger()
 
-    def _turn(self, seconds):
+    def _run_loop(self, seconds):
         self.asyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
 
@@ -90,23 +91,24 @@ def _listen(host, port):
     try:
         family, *_, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        # "::" is every address of IPv4 too.
+        # "::" includes all IPv4 addresses.
         return socket.create_server(
             address, family=family, dualstack_ipv6=family == socket.AF_INET6)
     except OSError as error:
         raise exception.ConfigurationError(
-            f'it cannot listen on {host} port {port}: '
+            f'[api] the server cannot listen on {host} port {port}: '
             f'{error.strerror or error}') from None
 
 
 def connection_limit(open_files):
-    """How many connections so many open files are enough for."""
-    # One needs a socket, a file for a body, and two for responses, of which
-    # the next is made while one is sent. A fifth is for everything else.
+    """Return the number of connections for a limit of open files."""
+    # A connection needs a socket, a file for the request body, and two files
+    # for responses, as the next response is built while one is sent. A fifth
+    # of the files remains for everything else.
     return min(MAX_CONNECTIONS, open_files // 5)
 
 
-def in_url(host):
+def format_host(host):
     return f'[{host}]' if ':' in host else host
 
 

@@ -31,7 +31,7 @@ def main():
     gc_tuning.freeze_heap()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: server.stop())
-    host = api_server.in_url(server.effective_host)
+    host = api_server.format_host(server.effective_host)
     address = f'http://{host}:{server.effective_port}'
     LOG.info('Serving %s/v3/messages', address)
     # For whoever started it, and for port 0.

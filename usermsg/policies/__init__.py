@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules of who may do what, with their defaults."""
+"""Policy rules of the API, with their defaults."""
 
 from usermsg.policies import defined_messages
 from usermsg.policies import health
@@ -7,11 +7,11 @@ from usermsg.policies import messages
 
 
 def list_rules():
-    """New rules, in the order in which the samples show them.
+    """Return new rules, in the order of the generated samples.
 
-    Made when asked for and not on import: a rule parses its check string, for
-    which oslo.policy looks for plug-ins, and that may write a cache below the
-    home directory of whoever imports us.
+    They are created by this function and not on import: a rule parses its
+    check string, for which oslo.policy looks up plug-ins, and this may write a
+    cache to the home directory of the user whose process imports the module.
     """
     return [*defined_messages.list_rules(), *messages.list_rules(),
             *health.list_rules()]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rules for the catalogue: what may be said is no secret within a cloud."""
+"""Rules for the catalogue, which every user of a cloud may read."""
 
 from usermsg.policies import rule
 
@@ -10,15 +10,15 @@ COLLECTION = '/v3/defined-messages', '/v3/{project_id}/defined-messages'
 ELEMENT = ('/v3/defined-messages/{event_id}',
            '/v3/{project_id}/defined-messages/{event_id}')
 
-_ANYBODY = 'role:admin or role:reader or role:service'
+_ANY_USER = 'role:admin or role:reader or role:service'
 
 
 def list_rules():
     return [
-        rule.make(GET_ALL, _ANYBODY,
+        rule.make(GET_ALL, _ANY_USER,
                   'List the messages that the catalogue permits.',
                   'GET', *COLLECTION),
-        rule.make(GET, _ANYBODY,
+        rule.make(GET, _ANY_USER,
                   'Show a message that the catalogue permits.',
                   'GET', *ELEMENT),
     ]

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rule for what a health check tells.
+"""The rule for the details of a health check.
 
-Whether the service is available needs no rule: load balancers ask for it
-without a token.
+The availability alone needs no rule: load balancers request it without a
+token.
 """
 
 from usermsg.policies import rule
@@ -13,6 +13,6 @@ DETAIL = 'healthcheck:detail'
 def list_rules():
     return [
         rule.make(DETAIL, 'role:admin',
-                  'See the single checks in a health check: the kind of '
-                  'database, its latency and the version of its schema.',
+                  'Show the details of a health check: the database '
+                  'dialect, its latency and the version of its schema.',
                   'GET', '/healthcheck')]

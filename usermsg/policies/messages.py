@@ -2,9 +2,9 @@
 """Rules for messages.
 
 The personas are those of OpenStack's secure role-based access control:
-*reader* reads what its project owns, *member* also deletes it, *admin* does
-both in all projects. *service*, the role of other services' accounts,
-records and does nothing else. The names are the ones that block storage uses,
+*reader* reads the messages of its project, *member* also deletes them, *admin*
+does both in all projects. *service*, the role of other services' accounts,
+only records messages. The names of the rules are those of block storage,
 because operators know them.
 """
 
@@ -17,7 +17,7 @@ DELETE = 'message:delete'
 READ_ALL_PROJECTS = 'message:read_all_projects'
 DELETE_ALL_PROJECTS = 'message:delete_all_projects'
 
-# Each is one flat string: oslo.policy follows references between rules on
+# Each is one flat string: oslo.policy resolves references between rules on
 # every request, and that costs more than the comparison itself.
 _ADMIN = 'role:admin'
 _SERVICE = 'role:admin or role:service'

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A rule of the policy, as the samples and the reference describe it."""
+"""Construction of documented policy rules."""
 
 from oslo_policy import policy
 
 
 def make(name, check, description, method, *paths):
-    """A documented rule, for tokens of projects.
+    """Return a documented rule for project-scoped tokens.
 
-    :param check: its default, in the language of oslo.policy
-    :param method: of HTTP, for which it is asked
-    :param paths: likewise
+    :param check: the default check string of oslo.policy
+    :param method: HTTP method of the operations that enforce it
+    :param paths: paths of these operations
     """
     return policy.DocumentedRuleDefault(
         name, check, description=description, scope_types=['project'],

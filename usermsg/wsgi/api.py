@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The API for a WSGI server: ``application``.
+"""WSGI entry point of the API: ``application``.
 
-Importing this module starts a process, so unlike any other module it reads
-the configuration (see :data:`usermsg.config.CONFIG_FILES_VARIABLE`) and
-ends the process if that can't be used.
+Unlike other modules, this one has side effects on import, because a WSGI
+server starts a process by importing it: it reads the configuration (see
+:data:`usermsg.config.CONFIG_FILES_VARIABLE`) and exits the process if the
+configuration is invalid.
 """
 
 import sys
@@ -18,15 +19,15 @@ from usermsg import exception  # noqa: E402
 from usermsg import service  # noqa: E402
 
 
-def _application():
+def _make_application():
     try:
         runtime = service.prepare(multiprocess=True)
         app.check_exposed(runtime.conf)
-        made = app.make_app(runtime)
+        wsgi_app = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
-    gc_tuning.freeze_heap()
-    return made
+    gc_tuning.settle()
+    return wsgi_app
 
 
-application = _application()
+application = _make_application()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v3/defined-messages``: what may be said."""
+"""``/v3/defined-messages``: the catalogue of permitted messages."""
 
 import bisect
 import hashlib
@@ -21,91 +21,96 @@ class DefinedMessages:
 
     @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
                   query=schemas.DEFINITIONS_QUERY,
-                  answers={200: schemas.DEFINITIONS, 304: None})
+                  responses={200: schemas.DEFINITIONS, 304: None})
     def list(self, request, response):
-        """List the messages that may be recorded, in the order of their ids.
+        """List the permitted messages, ordered by id.
 
-        A composed message, of an action and a detail, is one for each pair.
+        Each permitted pair of an action and a detail is one message.
         """
         project_scope.check_other(request)
         values = request.query
         limit = query.limit(values, self._max_limit)
-        wanted = _filters(values)
+        filters = _build_filters(values)
         marker = values.get('marker')
 
-        outcomes = self._catalogue.resolved_events
-        event_ids = list(outcomes)
+        events = self._catalogue.outcomes
+        event_ids = list(events)
         if marker is not None:
             marker = self._catalogue.expand_event_id(validation.identifier(
                 'marker', marker, validation.EVENT_ID))
             del event_ids[:bisect.bisect_right(event_ids, marker)]
-        view = self._viewer(request)
-        views = (view(outcomes[event_id]) for event_id in event_ids)
-        # One more than is shown tells whether there is a next page.
-        found = list(itertools.islice(
-            (entry for entry in views if wanted.items() <= entry.items()),
+        view = self._make_view(request)
+        views = (view(events[event_id]) for event_id in event_ids)
+        # One more than the page shows that there is a next page.
+        matching = list(itertools.islice(
+            (entry for entry in views if filters.items() <= entry.items()),
             limit + 1))
-        shown = found[:limit]
-        content = {'defined_messages': shown}
-        if len(found) > limit:
+        page = matching[:limit]
+        content = {'defined_messages': page}
+        if len(matching) > limit:
             content['defined_messages_links'] = [
-                query.next_page(request.address, values, shown[-1]['id'])]
-        return _tagged(request, response, content)
+                query.build_next_link(
+                    request.address, values, page[-1]['id'])]
+        return _cacheable_json(request, response, content)
 
     @route.handle('GET', *rules.ELEMENT, rule=rules.GET, query={},
-                  answers={200: schemas.DEFINITION, 304: None})
+                  responses={200: schemas.DEFINITION, 304: None})
     def show(self, request, response):
-        """Show a message that may be recorded."""
+        """Show a permitted message."""
         project_scope.check_other(request)
-        outcome = self._catalogue.find(request.path_value('event_id'))
-        return _tagged(request, response, {
-            'defined_message': self._viewer(request)(outcome)})
+        event = self._catalogue.find(request.path_value('event_id'))
+        return _cacheable_json(request, response, {
+            'defined_message': self._make_view(request)(event)})
 
-    def _viewer(self, request):
-        """Makes views of outcomes; a list may go through thousands."""
+    def _make_view(self, request):
+        """Return a function that builds the view of an event.
+
+        It binds the values of the request once, because a list may need
+        thousands of views.
+        """
         describe = self._catalogue.describe
         language = request.language
         address = f'{request.endpoint}/v3/defined-messages/'
 
-        def view(outcome):
-            words = describe(outcome.event_id, language)
+        def view(event):
+            description = describe(event.event_id, language)
             return {
-                'id': outcome.event_id,
-                'prefix': outcome.prefix,
-                'resource_type': outcome.resource_type,
-                'action_id': outcome.action_id,
-                'detail_id': outcome.detail_id,
-                'text': words.user_message,
-                'remedy': words.remedy,
-                'user_fixable': words.user_fixable,
-                'retryable': words.retryable,
-                'link': words.link,
+                'id': event.event_id,
+                'prefix': event.prefix,
+                'resource_type': event.resource_type,
+                'action_id': event.action_id,
+                'detail_id': event.detail_id,
+                'text': description.user_message,
+                'remedy': description.remedy,
+                'user_fixable': description.user_fixable,
+                'retryable': description.retryable,
+                'link': description.link,
                 'links': [{'rel': 'self',
-                           'href': f'{address}{outcome.event_id}'}],
+                           'href': f'{address}{event.event_id}'}],
             }
         return view
 
 
-def _filters(values):
-    """Attribute of a view -> the value that it must have."""
-    wanted = {}
+def _build_filters(values):
+    """Return a dict: attribute of a view -> value that it must have."""
+    filters = {}
     for name, length in (('prefix', 32), ('resource_type', 64)):
         if name in values:
-            wanted[name] = validation.identifier(
+            filters[name] = validation.identifier(
                 name, values[name], length).upper()
     for name in ('user_fixable', 'retryable'):
         if name in values:
-            wanted[name] = query.boolean(values, name)
-    return wanted
+            filters[name] = query.boolean(values, name)
+    return filters
 
 
-def _tagged(request, response, content):
-    """An answer that a client can keep, and ask whether it still holds."""
+def _cacheable_json(request, response, content):
+    """Return a response with an ETag, or 304 if the client's copy is valid."""
     responses.localized_json(request, response, content)
     response.etag = hashlib.sha256(response.body).hexdigest()[:32]
     response.cache_control = 'private, no-cache'
-    # Not WebOb's conditional_response: that would take "*" for nothing, and
-    # also serve parts, and refuse others in plain text.
+    # Not WebOb's conditional_response: it ignores "*", serves ranges, and
+    # refuses invalid ranges in plain text.
     if response.etag in request.if_none_match:
         response.status = 304
         response.content_type = None

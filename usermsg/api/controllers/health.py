@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/healthcheck``: for load balancers, and in more words for operators."""
+"""``/healthcheck``: a status for load balancers, details for operators."""
 
 import functools
 
@@ -17,30 +17,30 @@ class Health:
         self._health = health.DatabaseHealth(runtime.db)
 
     @route.handle('GET', '/healthcheck', query={},
-                  answers={200: schemas.HEALTH, 503: schemas.HEALTH})
+                  responses={200: schemas.HEALTH, 503: schemas.HEALTH})
     def show(self, request, response):
-        """Tell whether the service can do its work.
+        """Show the availability of the service.
 
-        Checks are shown to who may see them.
+        The single checks are included if the policy permits it.
         """
         state = self._health.state()
 
-        content = {'status': _status(state)}
-        if request.identified and request.identity.can(rules.DETAIL):
+        content = {'status': _format_status(state)}
+        if request.is_authenticated and request.identity.can(rules.DETAIL):
             content['checks'] = [self._view(state)]
         response.status = 503 if state.failure else 200
         return responses.json(response, content)
 
     @route.handle('HEAD', '/healthcheck', query={},
-                  answers={200: None, 503: None})
+                  responses={200: None, 503: None})
     def head(self, request, response):
-        """Tell by the status alone whether the service can do its work."""
+        """Show the availability of the service by the status alone."""
         return self.show(request, response)
 
     def _view(self, state):
         return {
             'name': 'database',
-            'status': _status(state),
+            'status': _format_status(state),
             'failure': state.failure,
             'dialect': self._dialect,
             'latency_ms': (None if state.latency is None else
@@ -54,5 +54,5 @@ class Health:
         return migration.head()
 
 
-def _status(state):
+def _format_status(state):
     return 'unavailable' if state.failure else 'available'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v3/messages``"""
+"""``/v3/messages``: messages of projects."""
 
 import datetime
 
@@ -26,60 +26,69 @@ class Messages:
         self._max_body = runtime.conf.api.max_request_body_size
 
     @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
-                  query=schemas.LIST_QUERY, answers={200: schemas.MESSAGES})
+                  query=schemas.LIST_QUERY, responses={200: schemas.MESSAGES})
     def list(self, request, response):
         """List messages.
 
-        Newest first, those of the token's project if nothing else is said.
+        Newest first. Without a filter by project, the messages of the
+        token's project.
         """
         context, values = request.identity, request.query
         limit = query.limit(values, self._max_limit)
         filters = {name: values[name]
                    for name in schemas.FILTERS.keys() & values.keys()}
-        all_projects, project_id = _projects(request)
+        all_projects, project_id = _select_projects(request)
         if project_id is not None:
             filters['project_id'] = project_id
 
         page = self._api.get_all(
             context, filters, marker=values.get('marker'),
-            # One more than is shown tells whether there is a next page.
+            # One more than the page shows that there is a next page.
             limit=limit + 1,
             sort=values.get('sort', message_api.NEWEST_FIRST),
             all_projects=all_projects)
 
-        shown = page.objects[:limit]
-        content = {'messages': self._views(request, shown)}
+        messages = page.objects[:limit]
+        content = {'messages': self._build_views(request, messages)}
         if len(page.objects) > limit:
             content['messages_links'] = [
-                query.next_page(request.address, values, shown[-1].id)]
+                query.build_next_link(
+                    request.address, values, messages[-1].id)]
         return responses.localized_json(request, response, content)
 
     @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,
-                  answers={201: schemas.CREATED, 200: schemas.CREATED,
-                           409: schemas.REFUSED})
+                  responses={201: schemas.CREATED, 200: schemas.CREATED,
+                             409: schemas.REJECTED})
     def create(self, request, response):
         """Record messages: one, or a batch.
 
-        Invalid input refuses the whole batch. Otherwise each message has a
-        status of its own: 201 if it is new; 200 if it was recorded before
-        under its source_id; with an ``error``, 409 if that was with other
-        content, and 410 if it has been deleted since. The response is 201
-        if any is new, else 200 if any was recorded before, else 409.
+        With invalid input no message of a batch is recorded. Otherwise each
+        message has its own status: 201 if it is new; 200 if it was already
+        recorded with its source_id; with an ``error``, 409 if the source_id
+        was used with different content, and 410 if the message recorded with
+        it has been deleted. The status of the response is 201 if any message
+        is new, else 200 if any was already recorded, else 409.
         """
-        project_scope.stay(request)
-        new_messages = self._new_messages(request, body.read(request, self._max_body))
+        project_scope.refuse_other(request)
+        new_messages = self._parse(
+            request, body.read(request, self._max_body))
 
-        results = dict(zip(new_messages, self._api.record(list(new_messages.values()))))
+        results = dict(zip(
+            new_messages, self._api.record(list(new_messages.values()))))
 
         if 'message' in results:
-            content = self._recorded(request, response, results['message'])
+            content = self._build_single(
+                request, response, results['message'])
         else:
-            content = self._batch(request, response, results)
+            content = self._build_batch(request, response, results)
         return responses.localized_json(request, response, content)
 
-    def _new_messages(self, request, content):
-        """New messages: what errors call each -> a new_message."""
+    def _parse(self, request, content):
+        """Return a dict: path of a message in the body -> NewMessage.
+
+        Errors name the path, such as ``messages[3]``.
+        """
         schemas.new_messages().check(content)
         entries = content if 'message' in content else {
             f'messages[{number}]': entry
@@ -89,44 +98,44 @@ class Messages:
         for number, (place, entry) in enumerate(entries.items()):
             if entry.get('request_id') is None:
                 entry['request_id'] = request.global_request_id
-            # Each its own time, so that they are listed in their order.
+            # Distinct times, so that lists keep the order of the batch.
             new_messages[place] = self._api.new_message(
                 entry, created_at=now + number * _MICROSECOND, place=place)
         return new_messages
 
-    def _recorded(self, request, response, result):
+    def _build_single(self, request, response, result):
         if result.error is not None:
             raise result.error.at('message')
-        [view] = self._views(request, [result.message])
+        [view] = self._build_views(request, [result.message])
         if result.new:
             response.status = 201
             response.headers['Location'] = view['links'][0]['href']
         return {'message': view}
 
-    def _batch(self, request, response, results):
+    def _build_batch(self, request, response, results):
         request_id = request.environ['openstack.request_id']
         stored = [result for result in results.values()
                   if result.error is None]
-        views = iter(self._views(
+        views = iter(self._build_views(
             request, [result.message for result in stored]))
-        shown, refused = [], []
+        entries, rejected = [], []
         for place, result in results.items():
             if result.error is None:
-                shown.append({**next(views),
-                              'status': 201 if result.new else 200})
+                entries.append({**next(views),
+                                'status': 201 if result.new else 200})
             else:
                 error = errors.entry(result.error.at(place), request_id)
-                refused.append(error)
-                shown.append({'status': error['status'], 'error': error})
+                rejected.append(error)
+                entries.append({'status': error['status'], 'error': error})
         if any(result.new for result in stored):
             response.status = 201
         elif not stored:
             response.status = 409
-            return {'messages': shown, **errors.content(refused)}
-        return {'messages': shown}
+            return {'messages': entries, **errors.content(rejected)}
+        return {'messages': entries}
 
     @route.handle('GET', *rules.ELEMENT, rule=rules.GET, query={},
-                  answers={200: schemas.MESSAGE})
+                  responses={200: schemas.MESSAGE})
     def show(self, request, response):
         """Show a message."""
         context = request.identity
@@ -134,30 +143,30 @@ class Messages:
         message = self._api.get(
             context, request.path_value('message_id'),
             all_projects=context.can(rules.READ_ALL_PROJECTS),
-            project_id=project_scope.other(request))
+            project_id=project_scope.other_project_id(request))
 
         return responses.localized_json(request, response, {
-            'message': self._views(request, [message])[0]})
+            'message': self._build_views(request, [message])[0]})
 
     @route.handle('DELETE', *rules.ELEMENT, rule=rules.DELETE, query={},
-                  answers={204: None})
+                  responses={204: None})
     def delete(self, request, response):
-        """Delete a message for good."""
+        """Delete a message permanently."""
         context = request.identity
-        other = project_scope.other(request)
+        other_project_id = project_scope.other_project_id(request)
 
         self._api.delete(
             context, request.path_value('message_id'),
-            # Another project's message is deleted without its project in the
-            # path: that the path says so is no right to it.
-            all_projects=(other is None and
+            # A message of another project can be deleted only through a path
+            # without that project: naming it there confers no permission.
+            all_projects=(other_project_id is None and
                           context.can(rules.DELETE_ALL_PROJECTS)),
-            project_id=other)
+            project_id=other_project_id)
 
         response.status = 204
         return response
 
-    def _views(self, request, messages):
+    def _build_views(self, request, messages):
         describe = self._catalogue.describe
         language = request.language
         address = f'{request.endpoint}/v3/messages/'
@@ -179,29 +188,29 @@ class Messages:
         return views
 
 
-def _projects(request):
-    """Whose messages a list is to show.
+def _select_projects(request):
+    """Return the projects whose messages a list contains.
 
-    :returns: whether to leave the caller's project, and a single project to
-        show instead
-    :raises usermsg.exception.Forbidden: the query asks for more than the
-        caller may see
+    :returns: True for messages outside the token's project, and the id of
+        the only project to list, or None
+    :raises usermsg.exception.Forbidden: the policy doesn't permit the client
+        to list these projects
     """
     context, values = request.identity, request.query
-    other = project_scope.other(request)
-    asked = values.get('project_id')
-    everything = query.boolean(values, 'all_projects')
-    for value in (other, asked):
+    in_path = project_scope.other_project_id(request)
+    in_query = values.get('project_id')
+    all_projects = query.boolean(values, 'all_projects')
+    for value in (in_path, in_query):
         validation.optional_identifier('project_id', value,
                                        validation.PROJECT_ID)
-    if other is not None:
+    if in_path is not None:
         project_scope.check_other(request)
-        if everything or asked not in (None, other):
+        if all_projects or in_query not in (None, in_path):
             raise exception.InvalidInput(
-                'all_projects' if everything else 'project_id',
-                'does not go with another project in the path.')
-        return True, other
-    if everything or asked not in (None, context.project_id):
+                'all_projects' if all_projects else 'project_id',
+                'cannot be combined with another project in the path.')
+        return True, in_path
+    if all_projects or in_query not in (None, context.project_id):
         context.authorize(rules.READ_ALL_PROJECTS)
-        return True, asked
+        return True, in_query
     return False, None

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the handler of a request; answers discovery itself."""
+"""Root controller: dispatch by the route table, and version discovery."""
 
 from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
@@ -17,58 +17,58 @@ from usermsg.api import schemas
 
 
 class Root:
-    """The root controller: holds the table of all routes."""
+    """Root controller with the table of all routes."""
 
     def __init__(self, runtime):
         self._runtime = runtime
         native = [self, messages.Messages(runtime),
                   defined_messages.DefinedMessages(runtime),
                   health.Health(runtime)]
-        #: Of the native API, the one that is described.
+        #: The routes of the native API, which the OpenAPI document describes.
         self.native_routes = route.Table(native).routes
         self.table = route.Table([
             *native, volume.Volume(runtime), share.Share(runtime)])
         self._description = openapi.describe(self.native_routes)
 
     def find(self, request):
-        """The handler of a request, which may then ask the request for more.
+        """Return the handler of a request, after the checks of its route.
 
-        :raises usermsg.api.errors.HTTPError: there is none, or the request
+        :raises usermsg.api.errors.HTTPError: no route matches, or the request
             can't be handled
-        :raises usermsg.exception.Forbidden: the policy doesn't allow it
-        :raises usermsg.exception.InvalidInput: of the query
+        :raises usermsg.exception.Forbidden: the policy doesn't permit it
+        :raises usermsg.exception.InvalidInput: a query parameter is invalid
         """
-        found, handler, values = self.table.find(
+        matched, handler, values = self.table.find(
             request.method, request.path_info)
-        request.prepare(self._runtime, found, values)
-        if found.rule is not None:
-            if not request.identified:
+        request.prepare(self._runtime, matched, values)
+        if matched.rule is not None:
+            if not request.is_authenticated:
                 if identity.UNAVAILABLE in request.environ:
                     raise errors.IdentityUnavailable()
                 raise errors.Unauthorized()
-            request.endpoint  # an error, before anything is done
-        request.version  # an error, if it isn't one of ours
+            request.endpoint  # raises InvalidHost before any other work
+        request.version  # raises if the version isn't supported
         limit = self._runtime.conf.api.max_request_body_size
         if (request.content_length or 0) > limit:
             raise errors.BodyTooLarge(limit)
-        if found.query is not None:
-            if found.rule is not None:
-                request.identity.authorize(found.rule)
+        if matched.query is not None:
+            if matched.rule is not None:
+                request.identity.authorize(matched.rule)
             request.environ['usermsg.query'] = query.read(request)
         return handler
 
-    @route.handle('GET', '/', answers={200: schemas.VERSIONS})
+    @route.handle('GET', '/', responses={200: schemas.VERSIONS})
     def versions(self, request, response):
         """List the versions of the API."""
         return responses.json(response, {'versions': [_version(request)]})
 
-    @route.handle('GET', '/v3', answers={200: schemas.VERSION})
+    @route.handle('GET', '/v3', responses={200: schemas.VERSION})
     def version(self, request, response):
         """Show the version of the API."""
         return responses.json(response, {'version': _version(request)})
 
     @route.handle('GET', '/v3/openapi.json',
-                  answers={200: schemas.DESCRIPTION})
+                  responses={200: schemas.DESCRIPTION})
     def description(self, request, response):
         """Describe the API in OpenAPI 3.1."""
         return responses.json(response, {

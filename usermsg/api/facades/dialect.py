@@ -25,14 +25,14 @@ _OTHER_FAULT = 'computeFault'
 
 
 class Dialect(microversion.Dialect):
-    """API dialect of one older service. See :mod:`usermsg.api.dialects`."""
+    """One older service's. See :func:`usermsg.api.dialects.for_path`."""
 
     #: True if a response without a body has the older header of the request
     #: id too.
     request_id_of_empty = False
 
-    def state(self, request, response):
-        """Repeat the requested version, even one that isn't supported."""
+    def add_version_headers(self, request, response):
+        """Repeat the version, even one that isn't served."""
         if response.status_int == 401:
             # A request without a valid token never reaches the part of the
             # older services that handles versions.
@@ -40,7 +40,7 @@ class Dialect(microversion.Dialect):
         try:
             version = self.version(request)
         except errors.UnsupportedVersion:
-            version = microversion.parse(self.stated(request))
+            version = microversion.parse(self.requested_version_text(request))
         except errors.InvalidVersion:
             version = None
         else:
@@ -54,12 +54,8 @@ class Dialect(microversion.Dialect):
         if version is not None:
             self.set_header(response, version)
 
-    def fault(self, error, request_id):
-        """Build the response to a request that raised an error.
-
-        :param error: a :class:`usermsg.api.errors.HTTPError` or a
-            :class:`usermsg.exception.UsermsgError`
-        """
+    def error_response(self, error, request_id):
+        """The answer to a request that ended in an error of ours."""
         if isinstance(error, errors.MethodNotAllowed):
             # The older services have a route for each verb, and none for
             # other verbs.
@@ -87,6 +83,6 @@ def _message(error):
     if isinstance(error, errors.NotFound):
         return 'The resource could not be found.'
     if isinstance(error, errors.UnsupportedVersion):
-        return (f'Version {error.asked} is not supported by the API. Minimum '
-                f'is {error.minimum} and maximum is {error.maximum}.')
+        return (f'Version {error.requested} is not supported by the API. '
+                f'Minimum is {error.minimum} and maximum is {error.maximum}.')
     return str(error)

@@ -29,11 +29,13 @@ class _Dialect(dialect.Dialect):
     service_type = 'shared-file-system'
     request_id_of_empty = True
 
-    def stated(self, request):
-        stated = request.headers.get(self.header)
-        return super().stated(request) if stated is None else stated.strip()
+    def requested_version_text(self, request):
+        value = request.headers.get(self.header)
+        if value is None:
+            return super().requested_version_text(request)
+        return value.strip()
 
-    def form(self, version):
+    def format_version(self, version):
         return version
 
     def version(self, request):
@@ -41,8 +43,8 @@ class _Dialect(dialect.Dialect):
             return None  # a path outside of any version
         return super().version(request)
 
-    def state(self, request, response):
-        super().state(request, response)
+    def add_version_headers(self, request, response):
+        super().add_version_headers(request, response)
         experimental = request.headers.get(_EXPERIMENTAL)
         if experimental and self.header in response.headers:
             response.headers[_EXPERIMENTAL] = str(

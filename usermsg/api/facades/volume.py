@@ -24,7 +24,7 @@ class _Dialect(dialect.Dialect):
 
     service_type = 'volume'
 
-    def stated(self, request):
+    def requested_version_text(self, request):
         header = request.headers.get(self.header)
         if header is None:
             return None
@@ -69,8 +69,8 @@ class Volume(messages.Messages):
     first = _MESSAGES
     before_delete = rules.GET
 
-    def parse_query(self, request, values):
-        paged = (DIALECT.stated(request) is None or
+    def wanted(self, request, values):
+        paged = (DIALECT.requested_version_text(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = query.limit(
             values, self._max_limit, listing.parse_any_number, least=0)

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks. Each strategy leaves the same headers for the application."""
+"""Authentication strategies, which set the identity headers of a request.
+
+Each strategy sets the same headers for the application.
+"""
 
 
 def _keystone(app, conf):
-    # Here, because it and its libraries take long to import.
+    # Imported here, because it and its libraries take long to import.
     from usermsg.api.middleware import keystone
     return keystone.protect(app, conf)
 
 
 class _NoAuth:
-    """Believes the headers; an admin if they are missing."""
+    """Trusts the client's identity headers; without them it is an admin."""
 
-    # Keystone puts them into every token that has the one before.
+    # A role -> the roles that Keystone adds to every token with that role.
     _IMPLIED = {'admin': ('manager', 'member', 'reader'),
                 'manager': ('member', 'reader'),
                 'member': ('reader',)}
@@ -20,8 +23,8 @@ class _NoAuth:
         self._app = app
 
     def __call__(self, environ, start_response):
-        given = environ.get('HTTP_X_ROLES', 'admin').split(',')
-        roles = {role.strip() for role in given}
+        names = environ.get('HTTP_X_ROLES', 'admin').split(',')
+        roles = {role.strip() for role in names}
         for role in list(roles):
             roles.update(self._IMPLIED.get(role, ()))
         environ['HTTP_X_ROLES'] = ','.join(sorted(roles))
@@ -31,6 +34,6 @@ class _NoAuth:
         return self._app(environ, start_response)
 
 
-#: [api] auth_strategy -> what wraps the application
-#: :raises usermsg.exception.ConfigurationError: of its options
+#: [api] auth_strategy -> function (app, conf) that wraps the application; it
+#: raises :exc:`usermsg.exception.ConfigurationError` for invalid options
 STRATEGIES = {'keystone': _keystone, 'noauth': _NoAuth}

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who asks, as the environment of a request says it."""
+"""Keys of the client's identity in the WSGI environment of a request."""
 
-#: There, if the token of the request couldn't be checked.
+#: Present if the request's token couldn't be validated.
 UNAVAILABLE = 'usermsg.identity_unavailable'
 
 _SUBJECT = ('PROJECT_ID', 'PROJECT_NAME', 'PROJECT_DOMAIN_ID',
             'PROJECT_DOMAIN_NAME', 'USER_ID', 'USER_NAME', 'USER_DOMAIN_ID',
             'USER_DOMAIN_NAME', 'DOMAIN_ID', 'DOMAIN_NAME', 'ROLES')
 
-#: What keystonemiddleware says in the environment of a request about who
-#: asks, and nobody else may.
+#: Keys in which keystonemiddleware describes the client's identity; only
+#: keystonemiddleware may set them.
 HEADERS = (*(f'HTTP_X_{name}' for name in _SUBJECT),
            *(f'HTTP_X_SERVICE_{name}' for name in _SUBJECT),
            'HTTP_X_IDENTITY_STATUS', 'HTTP_X_SERVICE_IDENTITY_STATUS',

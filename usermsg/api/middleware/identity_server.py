@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests to Keystone, of which a process waits for one at most.
+"""Token validation by Keystone, with at most one thread waiting for it.
 
-While Keystone doesn't respond, one thread at a time asks it, and the others
-fail at once: else all threads of the process would soon wait for it, and those
-whose tokens are known would wait for them.
+While Keystone is timing out, one thread at a time sends it a request, and the
+others fail at once: otherwise all threads of the process would soon wait for
+Keystone, and requests with cached tokens would wait for a thread.
 """
 
 import threading
@@ -15,73 +15,75 @@ from oslo_log import log
 
 LOG = log.getLogger(__name__)
 
-# Longer than any that Keystone makes, and what the servers before Keystone
-# take; they would respond with an error of their own, or not at all.
+# Longer than any token that Keystone issues, and within the header limit of
+# the servers in front of Keystone; to a longer header they would respond with
+# their own error, or not at all.
 _LONGEST_TOKEN = 8000
 
-# Seconds; a failure that takes longer is a timeout.
-_LONG = 1
+# Seconds; a failure that takes longer is considered a timeout.
+_TIMEOUT_THRESHOLD = 1
 
-# Errors whose text doesn't repeat a token or a response.
-_KNOWN = (exceptions.ClientException, auth_token.ServiceError)
+# Errors whose text doesn't contain a token or a response.
+_LOGGABLE = (exceptions.ClientException, auth_token.ServiceError)
 
 
 class Unavailable(Exception):
-    """Keystone can't say now whether a token is valid."""
+    """Keystone is unavailable, so a token can't be validated."""
 
 
 class IdentityServer:
-    """Keystone, in place of keystonemiddleware's own.
+    """Replacement for keystonemiddleware's identity server.
 
-    :param server: keystonemiddleware's
-    :param clock: returns a time in seconds
+    :param server: keystonemiddleware's identity server
+    :param clock: function that returns a time in seconds
     """
 
     def __init__(self, server, clock=time.monotonic):
         self._server = server
         self._clock = clock
         self._timed_out = False
-        self._turn = threading.Lock()
+        self._retry_lock = threading.Lock()
 
     def verify_token(self, token, **options):
-        """The data of a token, as Keystone sends them.
+        """Return the data of a token, as Keystone sends them.
 
-        :raises keystonemiddleware.auth_token.InvalidToken: it isn't one
-        :raises Unavailable: Keystone can't be asked
+        :raises keystonemiddleware.auth_token.InvalidToken: the token isn't
+            valid
+        :raises Unavailable: Keystone is unavailable
         """
         if not (0 < len(token) <= _LONGEST_TOKEN and token.isascii() and
                 token.isprintable()):
             raise auth_token.InvalidToken()
         if not self._timed_out:
-            return self._ask(token, options)
-        if not self._turn.acquire(blocking=False):
+            return self._verify(token, options)
+        if not self._retry_lock.acquire(blocking=False):
             raise Unavailable()
         try:
-            return self._ask(token, options)
+            return self._verify(token, options)
         finally:
-            self._turn.release()
+            self._retry_lock.release()
 
-    def _ask(self, token, options):
+    def _verify(self, token, options):
         timed_out = False
         started = self._clock()
         try:
             return self._server.verify_token(token, **options)
         except auth_token.InvalidToken:
             raise
-        # What isn't Keystone, such as a proxy, makes its libraries fail in
-        # any way.
+        # A response that isn't Keystone's, such as a proxy's, can make the
+        # client libraries raise anything.
         except Exception as error:
-            # Not by the class of the error alone: a resolver that doesn't
-            # respond has one of many.
+            # Not by the class of the error alone: an unresponsive DNS
+            # resolver can cause errors of many classes.
             timed_out = (isinstance(error, exceptions.ConnectTimeout) or
-                         self._clock() - started > _LONG)
-            known = isinstance(error, _KNOWN)
-            if not known or isinstance(error, exceptions.EndpointNotFound):
-                # Discover Keystone again, with another token of our own: this
-                # one may be what can't be used.
+                         self._clock() - started > _TIMEOUT_THRESHOLD)
+            loggable = isinstance(error, _LOGGABLE)
+            if not loggable or isinstance(error, exceptions.EndpointNotFound):
+                # Repeat the discovery of Keystone, with a new service token:
+                # the present one may be the cause.
                 self._server.invalidate()
-            LOG.error('Keystone could not be asked about a token: %s%s',
-                      type(error).__name__, f': {error}' if known else '')
+            LOG.error('Keystone could not validate a token: %s%s',
+                      type(error).__name__, f': {error}' if loggable else '')
             raise Unavailable() from error
         finally:
             self._timed_out = timed_out

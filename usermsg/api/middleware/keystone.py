@@ -1,19 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identity from Keystone: keystonemiddleware, as this service needs it.
+"""Identity from Keystone: an adapted keystonemiddleware.
 
-It decides nothing: discovery needs no token, and a refusal is to have the
-form of all our errors. What it changes:
+The middleware rejects no request: version discovery needs no token, and a 401
+must have the body of all other errors of this API. The adaptations:
 
-* Keystone that can't be asked, or something in its place whose responses it
-  can't use, is neither a token that is wrong nor a failure of ours
+* An unavailable Keystone, or unusable responses from something in its place,
+  are reported neither as an invalid token nor as an internal error
   (:data:`usermsg.api.middleware.identity.UNAVAILABLE`).
-* Threads don't pile up waiting for a Keystone that doesn't respond
+* Threads don't accumulate while Keystone doesn't respond
   (:mod:`usermsg.api.middleware.identity_server`).
-* Tokens are remembered in a cache that is bounded, and with them what they
-  mean for a request: working that out each time would cost a third of a page
-  of messages (:mod:`usermsg.api.middleware.token_cache`). Never in memcached:
-  its clients unpickle what they read before keystonemiddleware verifies or
-  decrypts it, so all who can write there could run code here.
+* Tokens are cached within a size limit, together with the identity headers
+  that result from them: computing these for each request would take a third
+  of the time of a page of messages
+  (:mod:`usermsg.api.middleware.token_cache`). The cache is never memcached:
+  its clients unpickle values before keystonemiddleware verifies or decrypts
+  them, so everyone with write access to it could run code in this process.
 """
 
 from keystoneauth1 import loading
@@ -30,21 +31,22 @@ LOG = log.getLogger(__name__)
 
 
 def protect(app, conf):
-    """The application, behind Keystone.
+    """Wrap the application in authentication by Keystone.
 
-    :raises usermsg.exception.ConfigurationError: of ``[keystone_authtoken]``
+    :raises usermsg.exception.ConfigurationError: ``[keystone_authtoken]`` is
+        invalid
     """
     authtoken.register_opts(conf)
     section = conf.keystone_authtoken.auth_section
     if section:
-        # Which keystonemiddleware reads, but doesn't register.
+        # keystonemiddleware reads these options, but doesn't register them.
         loading.register_auth_conf_options(conf, section)
     try:
         protocol = _Protocol(app, {'oslo_config_config': conf,
                                    'delay_auth_decision': True,
-                                   # It would be kept with each token.
+                                   # It would be cached with each token.
                                    'include_service_catalog': False})
-    except Exception as error:  # each of its libraries has its own
+    except Exception as error:  # its libraries have no common base class
         raise exception.ConfigurationError(
             f'[keystone_authtoken] cannot be used: {error}') from error
     authtoken.check(conf, protocol._auth)
@@ -54,37 +56,39 @@ def protect(app, conf):
 class _Protocol(auth_token.AuthProtocol):
 
     def __call__(self, environ, start_response):
-        _forget_identity(environ)
-        known = self._token_cache.identity(environ)
-        if known is None:
+        _remove_identity(environ)
+        cached = self._token_cache.identity(environ)
+        if cached is None:
             return super().__call__(environ, start_response)
-        environ.update(known)
+        environ.update(cached)
         return self._app(environ, start_response)
 
     def process_request(self, request):
         try:
             super().process_request(request)
             if request.user_token_valid:
-                self._accept(request)
+                self._cache_identity(request)
         except Exception as error:
             if not isinstance(error, identity_server.Unavailable):
-                # The libraries fail in any way on what isn't a response of
-                # Keystone's. Without the text, which may repeat it.
-                LOG.error('Keystone could not be asked about a token: its '
-                          'response cannot be used: %s', type(error).__name__)
+                # The libraries can raise anything for a response that isn't
+                # Keystone's. The error's text may contain that response, so
+                # it is not logged.
+                LOG.error('Keystone could not validate a token: its response '
+                          'is not usable: %s', type(error).__name__)
                 for token in (request.user_token, request.service_token):
-                    self._token_cache.forget(token)
-            _forget_identity(request.environ)
+                    self._token_cache.discard(token)
+            _remove_identity(request.environ)
             request.environ[identity.UNAVAILABLE] = True
 
-    def _accept(self, request):
-        """Remember what a valid token means for a request.
+    def _cache_identity(self, request):
+        """Complete the identity headers of a valid token, and cache them.
 
-        :raises TypeError: a header is no text
+        :raises TypeError: a header isn't text
         """
         environ, user = request.environ, request.token_auth.user
         if request.service_token:
-            # The scope of the service's token has been put in its place.
+            # keystonemiddleware has overwritten it with the scope of the
+            # service token.
             environ['HTTP_OPENSTACK_SYSTEM_SCOPE'] = (
                 'all' if user.system_scoped else None)
         headers = {name: environ[name] for name in identity.HEADERS
@@ -93,21 +97,22 @@ class _Protocol(auth_token.AuthProtocol):
             if not (value is None or isinstance(value, str)):
                 raise TypeError(type(value))
         credential = request.token_info['token'].get('application_credential')
-        # Whether these are valid depends on the request too.
+        # The validity of these tokens also depends on the request.
         if not (request.service_token or user.bind or
                 (credential or {}).get('access_rules') is not None):
             self._token_cache.set_identity(
                 user.auth_token, headers, user.expires.timestamp())
 
     def validate_allowed_request(self, request, token):
-        # It wants to see in the catalogue, which isn't asked for, that the
-        # service type of the configuration exists.
+        # It checks that the configured service type exists in the service
+        # catalogue, which is not requested from Keystone.
         super().validate_allowed_request(request, {
             **token, 'catalog': [{'type': self._conf.get('service_type')}]})
 
     @property
     def www_authenticate_uri(self):
-        # Never by asking Keystone, as this goes with an error.
+        # Never requested from Keystone, because it is part of an error
+        # response.
         return (self._conf.get('www_authenticate_uri') or
                 getattr(self._auth, 'auth_url', None))
 
@@ -119,10 +124,10 @@ class _Protocol(auth_token.AuthProtocol):
         for name in ('memcached_servers', 'cache'):
             if self._conf.get(name):
                 LOG.warning('[keystone_authtoken] %s is ignored: each process '
-                            'remembers tokens itself.', name)
+                            'caches tokens itself.', name)
         return token_cache.TokenCache(self._conf.get('token_cache_time'))
 
 
-def _forget_identity(environ):
+def _remove_identity(environ):
     for name in identity.HEADERS:
         environ.pop(name, None)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Counts requests, and shows what is counted."""
+"""Middleware that measures requests and serves the metrics."""
 
 import ipaddress
 import time
@@ -8,18 +8,23 @@ import prometheus_client
 
 from usermsg.api import route
 
-#: What a label may say; anything else would let clients make up figures.
+#: Permitted values of the method label; without this limit clients could
+#: create any number of time series.
 _METHODS = frozenset({'GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
                       'OPTIONS'})
 
-#: Signs of a proxy, which is on this host where the client needn't be.
+#: Headers that reveal a proxy: a proxy on this host may forward requests of
+#: clients on other hosts.
 _FORWARDED = ('HTTP_FORWARDED', 'HTTP_VIA', 'HTTP_X_FORWARDED_FOR',
               'HTTP_X_FORWARDED_HOST', 'HTTP_X_FORWARDED_PROTO',
               'HTTP_X_REAL_IP')
 
 
 class RequestMetrics:
-    """WSGI middleware that counts. The root controller says the route."""
+    """WSGI middleware that counts requests and measures their duration.
+
+    The root controller puts the route into the environment.
+    """
 
     def __init__(self, app, metrics):
         self._app = app
@@ -34,22 +39,23 @@ class RequestMetrics:
             code = status[:3]
             return start_response(status, headers, exc_info)
 
-        answer = self._app(environ, start)
+        response = self._app(environ, start)
         seconds = time.perf_counter() - began
         method = environ['REQUEST_METHOD']
         if method not in _METHODS:
             method = 'other'
-        handled_by = environ.get('usermsg.route')
-        path = handled_by.path if handled_by else 'unknown'
+        matched = environ.get('usermsg.route')
+        path = matched.path if matched else 'unknown'
         self._metrics.requests.inc(1, (method, path, code))
         self._metrics.request_seconds.observe(seconds, (method, path))
-        return answer
+        return response
 
 
 class MetricsEndpoint:
-    """WSGI middleware that shows the figures to who is on this very host.
+    """WSGI middleware that serves the metrics to clients on this host.
 
-    :param path: where; for everybody else there is nothing
+    :param path: path of the metrics; for other clients the application
+        handles it
     """
 
     def __init__(self, app, metrics, path):

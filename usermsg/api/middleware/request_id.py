@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outermost layer: a request id in every answer."""
+"""Middleware that adds a request id to every response."""
 
 from oslo_context import context
 from oslo_log import log
@@ -14,10 +14,11 @@ _PREFIX = 'req-'
 
 
 class RequestId:
-    """WSGI middleware. Also the last to catch what nobody expected.
+    """WSGI middleware for request ids and unexpected errors.
 
-    A client's ``X-OpenStack-Request-ID`` is kept as the global request id
-    if it has the form of one: it gets into logs and messages.
+    It turns an exception that no inner layer caught into a 500 response. The
+    client's ``X-OpenStack-Request-ID`` becomes the global request id only if
+    it has the format of a request id, because logs and messages contain it.
     """
 
     def __init__(self, app):
@@ -26,16 +27,17 @@ class RequestId:
     def __call__(self, environ, start_response):
         request_id = context.generate_request_id()
         environ['openstack.request_id'] = request_id
-        # What is logged before it is known who asks must not be taken for
-        # the work of whom this thread served before.
+        # Log lines before authentication must not carry the context of the
+        # previous request of this thread.
         context.RequestContext(request_id=request_id)
-        # uWSGI passes on what is no request at all.
+        # uWSGI passes on malformed requests without these.
         for name in ('REQUEST_METHOD', 'PATH_INFO'):
             environ.setdefault(name, '')
-        given = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')
-        if given.startswith(_PREFIX) and validation.UUID_OF_ANY_CASE.fullmatch(
-                given, len(_PREFIX)):
-            environ['openstack.global_request_id'] = given
+        global_id = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')
+        if (global_id.startswith(_PREFIX) and
+                validation.UUID_OF_ANY_CASE.fullmatch(
+                    global_id, len(_PREFIX))):
+            environ['openstack.global_request_id'] = global_id
 
         def start(status, headers, exc_info=None):
             return start_response(
@@ -45,6 +47,8 @@ class RequestId:
         try:
             return self._app(environ, start)
         except Exception:
-            LOG.exception('[%s] A request failed.', request_id)
-            fault = dialects.of(environ['PATH_INFO']).fault
-            return fault(errors.INTERNAL, request_id)(environ, start)
+            LOG.exception('[%s] The request failed with an unexpected error.',
+                          request_id)
+            response = dialects.for_path(environ['PATH_INFO']).error_response(
+                errors.INTERNAL, request_id)
+            return response(environ, start)

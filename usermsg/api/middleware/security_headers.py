@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Headers that every answer has, whatever layer made it."""
+"""Security headers in every response, also in those of other middleware."""
 
-#: Nothing here is a page: a browser that is led here shows and guesses
-#: nothing.
+#: No response is a web page: a browser must neither render one nor guess its
+#: type.
 _SECURITY = (
     ('X-Content-Type-Options', 'nosniff'),
     ('X-Frame-Options', 'DENY'),
@@ -11,8 +11,8 @@ _SECURITY = (
 )
 
 
-class Headers:
-    """WSGI middleware."""
+class SecurityHeaders:
+    """WSGI middleware that adds the headers."""
 
     def __init__(self, app):
         self._app = app

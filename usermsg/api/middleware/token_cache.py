@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tokens that Keystone knows, for a while, within bounds."""
+"""Cache of valid tokens, limited in time and size."""
 
 import dataclasses
 import hashlib
@@ -10,7 +10,7 @@ import time
 import cachetools
 import orjson
 
-# Bytes, with all that is kept of a token and to find it.
+# Bytes of one token in memory, with its key and the cache's overhead.
 _TOKEN_SIZE = 4096
 _CACHED_TOKENS = 10_000
 _CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
@@ -18,12 +18,12 @@ _CACHE_SIZE = _CACHED_TOKENS * _TOKEN_SIZE
 
 @dataclasses.dataclass
 class Token:
-    """A token that Keystone knows.
+    """A valid token.
 
-    :param data: of Keystone, as JSON
-    :param identity: what they are in the environment of a request, if this
-        is the same for each request with this token
-    :param expires: when the token does, in seconds of the Epoch
+    :param data: Keystone's data of the token, as JSON
+    :param identity: the resulting identity keys of a WSGI environment, if
+        they are the same for each request with this token; otherwise None
+    :param expires: expiry of the token, in seconds since the Epoch
     """
 
     data: bytes
@@ -32,17 +32,17 @@ class Token:
 
     @property
     def size(self):
-        """Bytes that it takes at most, with ``identity``."""
+        """Upper bound of its size in memory in bytes, with ``identity``."""
         return max(_TOKEN_SIZE, _TOKEN_SIZE // 2 + 2 * len(self.data))
 
 
 class TokenCache:
-    """The data of tokens, in place of keystonemiddleware's own cache.
+    """Replacement for keystonemiddleware's token cache.
 
-    That one is made for each of the threads, has no bound, and looks at all
-    its tokens each time it is asked for one.
+    That one exists once per thread, has no size limit, and goes through all
+    its tokens in each lookup.
 
-    :param seconds: how long; less than 1 for not at all
+    :param seconds: time to live; less than 1 disables the cache
     """
 
     def __init__(self, seconds):
@@ -52,39 +52,39 @@ class TokenCache:
         self._lock = threading.Lock()
 
     def initialize(self, environ):
-        """Nothing to do; keystonemiddleware calls it on each request."""
+        """Do nothing; keystonemiddleware calls it for each request."""
 
     def get(self, token):
-        found = self._find(token)
-        return found and orjson.loads(found.data)
+        cached = self._find(token)
+        return cached and orjson.loads(cached.data)
 
     def set(self, token, data):
-        # Nobody can change what is kept, and it takes less room.
-        found = Token(orjson.dumps(data))
+        # As JSON it takes less memory, and callers can't modify it.
+        cached = Token(orjson.dumps(data))
         with self._lock:
-            if found.size <= self._tokens.maxsize:
-                self._tokens[_key(token)] = found
+            if cached.size <= self._tokens.maxsize:
+                self._tokens[_key(token)] = cached
 
-    def forget(self, token):
-        """:param token: as a header has it; None or with blanks around it"""
+    def discard(self, token):
+        """:param token: value of a header, with spaces around it, or None"""
         with self._lock:
             self._tokens.pop(_key((token or '').strip()), None)
 
     def identity(self, environ):
-        """What a request's token means in its environment, None if unknown."""
+        """Return the cached identity keys for a request's token, or None."""
         token = environ.get('HTTP_X_AUTH_TOKEN')
         if not token or 'HTTP_X_SERVICE_TOKEN' in environ:
             return None
-        found = self._find(token)
-        if found is None or found.expires <= time.time():
+        cached = self._find(token)
+        if cached is None or cached.expires <= time.time():
             return None
-        return found.identity
+        return cached.identity
 
     def set_identity(self, token, identity, expires):
-        """Keep it as long as the token is kept; see :class:`Token`."""
-        found = self._find(token)
-        if found is not None:
-            found.identity, found.expires = identity, expires
+        """Store the identity keys of a cached token; see :class:`Token`."""
+        cached = self._find(token)
+        if cached is not None:
+            cached.identity, cached.expires = identity, expires
 
     def _find(self, token):
         with self._lock:

@@ -245,7 +245,7 @@ class DocumentationTest(base.TestCase):
                 names.append(route.rule)
             for name in names:
                 self.assertIn(f'``{name}``', section)
-            for code in route.answers:
+            for code in route.responses:
                 self.assertIn(f'   * - {code} ', section)
 
     def test_responses_in_the_user_guide_match_the_schemas(self):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The public interface, imported as a service imports it."""
+"""Tests of the public interface: names, pages and entry points."""
 
 import importlib
 import importlib.metadata
@@ -11,8 +11,8 @@ from usermsg.tests import base
 
 PAGE = base.ROOT / 'doc' / 'source' / 'developer' / 'interface.rst'
 
-#: Module to the names that others use of it. What is removed here is broken
-#: for them.
+#: Module -> its names that other services use. Removing a name from this list
+#: breaks those services.
 NAMES = {
     'usermsg.message.api': ('API',),
     'usermsg.message.defined_messages': ('EventIds', 'get_message_text'),
@@ -55,26 +55,26 @@ ENTRY_POINTS = {
 
 class InterfaceTest(base.TestCase):
 
-    def test_each_name_can_be_imported(self):
+    def test_public_names_can_be_imported(self):
         for name, attributes in NAMES.items():
             module = importlib.import_module(name)
             self.assertEqual(
                 [], [attribute for attribute in attributes
                      if not hasattr(module, attribute)], name)
 
-    def test_the_page_names_each_module(self):
+    def test_interface_page_names_every_public_module(self):
         text = PAGE.read_text(encoding='utf-8')
         names = set(re.findall(r'``(usermsg\.[a-z_.]+)``', text))
         names |= {f'usermsg.notifications{name}' for name in
                   re.findall(r'``(\.[a-z_.]+)``', text)}
         catalogues = 'usermsg.catalogue.catalogues.'
         self.assertIn(f'``{catalogues}*``', text)
-        # A process, and a group of entry points.
+        # A WSGI entry point, and a group of entry points.
         names -= {'usermsg.wsgi.api', 'usermsg.catalogue'}
         self.assertEqual({name for name in NAMES
                           if not name.startswith(catalogues)}, names)
 
-    def test_the_page_has_a_reference_of_each_name(self):
+    def test_interface_page_documents_every_public_name(self):
         text = PAGE.read_text(encoding='utf-8')
         for module, names in NAMES.items():
             members = ' '.join(re.findall(
@@ -82,12 +82,12 @@ class InterfaceTest(base.TestCase):
                 re.S))
             for name in names:
                 if module == 'usermsg.message.resource_types':
-                    continue  # the file itself is shown
+                    continue  # the page includes the file itself
                 self.assertTrue(
                     name == 'NAMESPACE' or f':: {module}.{name}\n' in text or
                     re.search(rf'\b{name}\b', members), f'{module}.{name}')
 
-    def test_what_examples_and_pages_import_is_public(self):
+    def test_examples_and_pages_import_public_names_only(self):
         for path in (base.ROOT / 'README.rst',
                      *(base.ROOT / 'examples').glob('*.py'),
                      *(base.ROOT / 'doc' / 'source').rglob('*.rst')):
@@ -97,7 +97,7 @@ class InterfaceTest(base.TestCase):
                 if package.partition('.')[0] == 'usermsg':
                     self.assertIn(f'{package}.{name}', NAMES, path)
 
-    def test_each_type_of_notification_has_its_schema(self):
+    def test_every_event_type_has_a_notification_schema(self):
         schemas = base.ROOT / 'usermsg' / 'notifications' / 'schemas'
         self.assertEqual(
             {*(f'image.{name}' for name in (
@@ -106,17 +106,18 @@ class InterfaceTest(base.TestCase):
              'message.expire'},
             {path.stem for path in schemas.glob('*.json')})
 
-    def test_the_entry_points_can_be_loaded(self):
+    def test_entry_points_can_be_loaded(self):
         for group, names in ENTRY_POINTS.items():
-            ours = [point for point in
-                    importlib.metadata.entry_points(group=group)
-                    if point.dist.name == 'usermsg']
-            self.assertEqual(names, {point.name for point in ours}, group)
-            for point in ours:
+            points = [point for point in
+                      importlib.metadata.entry_points(group=group)
+                      if point.dist.name == 'usermsg']
+            self.assertEqual(names, {point.name for point in points}, group)
+            for point in points:
                 self.assertIsNotNone(point.load(), point)
 
-    def test_importing_it_does_not_load_oslo_messaging(self):
-        # It would choose a backend for the whole process of a service.
+    def test_import_does_not_load_oslo_messaging(self):
+        # Importing it would choose a concurrency backend for the whole process
+        # of the service that uses the library.
         drivers = {'usermsg.notifications.direct',
                    'usermsg.notifications.drivers.loader'}
         subprocess.run(

@@ -44,7 +44,7 @@ CATALOGUED = {
 }
 
 #: What no schema can tell of a query.
-DEPENDENT = 'does not go with another project in the path.'
+DEPENDENT = 'cannot be combined with another project in the path.'
 
 
 def make_config(seed, token, coverage):

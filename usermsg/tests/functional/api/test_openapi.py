@@ -66,7 +66,7 @@ class TestOpenAPI(base.TestCase):
                      **({'description': parameter['description']}
                         if 'description' in parameter else {})})
             self.assertEqual(
-                {name for name in openapi.IN_PATH
+                {name for name in openapi.PATH_PARAMETERS
                  if '{%s}' % name in route.path}, set(places['path']), key)
             self.assertEqual(route.rule, operation.get('x-policy-rule'), key)
             self.assertEqual([{'token': []}] if route.rule else [],
@@ -75,7 +75,7 @@ class TestOpenAPI(base.TestCase):
                 route.body, operation['requestBody']['content'][
                     'application/json']['schema']
                 if 'requestBody' in operation else None, key)
-            for status, schema in route.answers.items():
+            for status, schema in route.responses.items():
                 answer = operation['responses'][str(status)]
                 self.assertEqual(
                     schema, answer['content']['application/json']['schema']

@@ -282,7 +282,7 @@ class TestCommands(TestCase):
         self.assertEqual(made, self.message(*arguments, user=RECORDER))
         self.assertEqual(made.split(), self.listed())
         arguments[4] = 'VOLUME_000003'
-        self.assertIn('was used before',
+        self.assertIn('was already used',
                       self.message(*arguments, user=RECORDER, status=1))
 
     def test_create_with_name_without_permission_is_an_error(self):
@@ -495,7 +495,7 @@ class TestSdk(TestCase):
         self.assertEqual([409, 409, 409, 201], statuses)
         self.assertEqual('user-message.message.source_conflict', code)
         self.assertEqual(409, conflict[0])
-        self.assertIn('was used before', conflict[1])
+        self.assertIn('was already used', conflict[1])
         self.assertEqual([400, 'messages[0].project_id: is required.'],
                          invalid)
         self.assertEqual([ident for ident, _status in recorded][::-1],

@@ -416,8 +416,8 @@ class TestVolumeOnSqlite(TestCase):
         for reason in (
                 'project_id: must not be longer than 64 characters.',
                 'project_id: must not be empty.',
-                'project_id: must be printable ASCII without a blank at '
-                'either end.',
+                'project_id: must be printable ASCII without leading or '
+                'trailing spaces.',
                 'request_id: must not be longer than 64 characters.',
                 'resource_uuid: must be printable ASCII',
                 'resource_type: is not a valid resource type.',

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the schemas say of a message is what the service does with it."""
+"""Tests that the published schemas agree with the validation."""
 
 import json
 import re
@@ -19,8 +19,8 @@ from usermsg import validation
 
 
 def _pattern(validator, pattern, instance, schema):
-    # Python's "$" also stands before a line's end at the end; that of JSON
-    # schemas doesn't.
+    # Python's "$" also matches before a trailing newline; that of JSON schemas
+    # doesn't.
     if isinstance(instance, str) and not re.search(
             re.sub(r'\$$', r'\\Z', pattern), instance):
         yield jsonschema.ValidationError(f'no match for {pattern}')
@@ -29,7 +29,7 @@ def _pattern(validator, pattern, instance, schema):
 VALIDATOR = jsonschema.validators.extend(
     jsonschema.Draft202012Validator, {'pattern': _pattern})
 
-#: Of any type, and some that look like more than they are.
+#: Values of any type, and some that are nearly valid.
 ANYTHING = strategies.one_of(
     strategies.none(), strategies.booleans(), strategies.integers(),
     strategies.floats(allow_nan=False, allow_infinity=False),
@@ -40,25 +40,25 @@ ANYTHING = strategies.one_of(
         '\u0131nfo', '\u017fhare', 'VOLUME_000002\n']))
 
 
-def often(*values):
+def mostly(*values):
     return strategies.one_of(strategies.sampled_from(values),
                              strategies.sampled_from(values), ANYTHING)
 
 
 ATTRIBUTES = {
-    'project_id': often('red', 'blue', 'x' * 64),
-    'event_id': often('VOLUME_000002', '000002', 'VOLUME_VOLUME_001_001',
-                      'volume_000002', 'VOLUME_999999'),
-    'action': often('001', 'attach_volume', 'ATTACH_VOLUME', '999'),
-    'detail': often('001', 'unknown_error', '999'),
-    'resource_type': often('VOLUME', 'volume', 'Share', 'SPOON'),
-    'resource_uuid': often('a', 'x' * 255),
-    'message_level': often('INFO', 'warn', 'Error', 'LOUD'),
-    'user_id': often('somebody'),
-    'request_id': often('req-1', 'x' * 64),
-    'source_id': often('a key', 'notification:1', 'Notification:1',
-                       'a notification:', 'import:1', 'important',
-                       'x' * 255),
+    'project_id': mostly('red', 'blue', 'x' * 64),
+    'event_id': mostly('VOLUME_000002', '000002', 'VOLUME_VOLUME_001_001',
+                       'volume_000002', 'VOLUME_999999'),
+    'action': mostly('001', 'attach_volume', 'ATTACH_VOLUME', '999'),
+    'detail': mostly('001', 'unknown_error', '999'),
+    'resource_type': mostly('VOLUME', 'volume', 'Share', 'SPOON'),
+    'resource_uuid': mostly('a', 'x' * 255),
+    'message_level': mostly('INFO', 'warn', 'Error', 'LOUD'),
+    'user_id': mostly('user'),
+    'request_id': mostly('req-1', 'x' * 64),
+    'source_id': mostly('a key', 'notification:1', 'Notification:1',
+                        'a notification:', 'import:1', 'important',
+                        'x' * 255),
     'colour': ANYTHING,
 }
 
@@ -107,18 +107,18 @@ class AgreementTest(base.TestCase):
         self.create = VALIDATOR(schemas.CREATE)
 
     def accept(self, content):
-        """What the controller does with a body before it is stored."""
-        return list(self.controller._new_messages(Request, content).values())
+        """Parse a body as the controller does before it stores anything."""
+        return list(self.controller._parse(Request, content).values())
 
     @hypothesis.settings(max_examples=500)
     @hypothesis.given(BODIES)
-    def test_what_is_accepted_is_valid_and_the_rest_is_in_the_catalogue(
+    def test_controller_accepts_exactly_the_valid_bodies(
             self, content):
         valid = self.create.is_valid(content)
         try:
             new_messages = self.accept(content)
         except exception.NotPermitted as error:
-            # What the catalogue holds is no matter of the schema.
+            # The schema doesn't contain the catalogue.
             self.assertIn('message', error.field)
         except exception.InvalidInput as error:
             self.assertFalse(valid, error)
@@ -126,7 +126,7 @@ class AgreementTest(base.TestCase):
             self.assertTrue(valid, content)
             self.assertNotEqual([], new_messages)
 
-    def test_how_many_a_batch_may_have(self):
+    def test_batch_size_limits(self):
         one = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
         for count, valid in ((0, False), (1, True), (schemas.MAX_BATCH, True),
                              (schemas.MAX_BATCH + 1, False)):
@@ -137,10 +137,10 @@ class AgreementTest(base.TestCase):
             else:
                 error = self.assertRaises(exception.InvalidInput,
                                           self.accept, content)
-                self.assertEqual('messages: must hold 1 to 1000 messages.',
+                self.assertEqual('messages: must contain 1 to 1000 messages.',
                                  str(error))
 
-    def test_null_is_as_good_as_left_out_where_the_schema_allows_it(self):
+    def test_permitted_null_equals_missing_attribute(self):
         one = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
         for name in message_schemas.NEW_MESSAGE['properties']:
             if name in one:
@@ -156,7 +156,7 @@ class AgreementTest(base.TestCase):
                 self.assertEqual(other.row._replace(**fresh),
                                  new_message.row._replace(**fresh))
 
-    def test_what_begins_with_the_reserved_word_is_refused(self):
+    def test_source_id_with_reserved_prefix_is_refused(self):
         for source_id in ('notification:', 'notification:7', 'import:',
                           'import:7'):
             content = {'message': {
@@ -167,7 +167,7 @@ class AgreementTest(base.TestCase):
                                       content)
             self.assertEqual('message.source_id', error.field)
 
-    def test_an_error_names_the_entry(self):
+    def test_error_names_entry_and_attribute(self):
         good = {'project_id': 'red', 'event_id': 'VOLUME_000002'}
         for bad, field in (
                 (None, ''), ([], ''), ({}, '.project_id'),
@@ -186,21 +186,21 @@ class AgreementTest(base.TestCase):
 class SchemasTest(testtools.TestCase):
 
     def schemas(self):
-        found = {name: value for name, value in vars(schemas).items()
-                 if name.isupper() and isinstance(value, dict)}
-        found['NEW_MESSAGE'] = message_schemas.NEW_MESSAGE
+        by_name = {name: value for name, value in vars(schemas).items()
+                   if name.isupper() and isinstance(value, dict)}
+        by_name['NEW_MESSAGE'] = message_schemas.NEW_MESSAGE
         for name in ('FILTERS', 'LIST_QUERY', 'DEFINITIONS_QUERY'):
-            found[name] = {'type': 'object', 'properties': found[name]}
-        return found
+            by_name[name] = {'type': 'object', 'properties': by_name[name]}
+        return by_name
 
-    def test_they_are_schemas_and_json(self):
-        found = self.schemas()
-        self.assertIn('CREATE', found)
-        for name, schema in found.items():
+    def test_schemas_are_valid_and_serializable(self):
+        by_name = self.schemas()
+        self.assertIn('CREATE', by_name)
+        for name, schema in by_name.items():
             jsonschema.Draft202012Validator.check_schema(schema)
             self.assertEqual(schema, json.loads(json.dumps(schema)), name)
 
-    def test_lengths_are_those_of_the_columns(self):
+    def test_maximum_lengths_match_columns(self):
         for name, length in (
                 ('project_id', validation.PROJECT_ID),
                 ('user_id', validation.USER_ID),

@@ -40,6 +40,6 @@ class ArgumentsTest(testtools.TestCase):
         for text, words in (
                 ('', 'must not be empty.'),
                 ('abcde', 'must not be longer than 4 characters.'),
-                ('\xe4', 'must be printable ASCII without a blank at either '
-                         'end.')):
+                ('\xe4', 'must be printable ASCII without leading or '
+                         'trailing spaces.')):
             self.assertEqual(words, self.refused(kind, text))

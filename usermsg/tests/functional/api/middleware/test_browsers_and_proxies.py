@@ -289,7 +289,7 @@ class TestHeaders(ServiceTestCase):
             return [b'']
 
         headers = webob.Request.blank('/').get_response(
-            security_headers.Headers(application)).headerlist
+            security_headers.SecurityHeaders(application)).headerlist
         self.assertEqual(original, headers[:2])
         self.assertNotIn(('Cache-Control', 'no-store'), headers)
         self.assertIn(('X-Frame-Options', 'DENY'), headers)

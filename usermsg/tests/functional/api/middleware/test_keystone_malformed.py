@@ -146,7 +146,7 @@ class TestMalformedResponses(keystone_case.TestCase):
                                 ('/nothing', 404)):
             self.assertEqual(status, self.request(
                 application, token, address).status_int, address)
-        self.assertIn('Keystone could not be asked', self.log.output)
+        self.assertIn('Keystone could not validate a token', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
         self.assertNotIn(_TOKEN, self.log.output)
         self.assertNotIn('token-of-the-service', self.log.output)

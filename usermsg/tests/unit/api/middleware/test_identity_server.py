@@ -20,18 +20,18 @@ class TestIdentityServer(base.TestCase):
         self.assertRaises(
             identity_server.Unavailable, remote.verify_token, token)
 
-    def test_what_keystone_says_is_passed_on(self):
+    def test_token_data_is_returned(self):
         remote = identity_server.IdentityServer(verifier.Verifier(DATA))
         self.assertEqual(DATA, remote.verify_token('token'))
 
-    def test_a_wrong_token_is_no_silence(self):
+    def test_invalid_token_is_not_a_timeout(self):
         server = verifier.Verifier(auth_token.InvalidToken(), DATA)
         remote = identity_server.IdentityServer(server)
         self.assertRaises(auth_token.InvalidToken, remote.verify_token, 'a')
         remote.verify_token('b')
         self.assertEqual(['a', 'b'], server.verified)
 
-    def test_any_failure_is_an_absence(self):
+    def test_any_failure_raises_unavailable(self):
         for error in (exceptions.ConnectFailure(), exceptions.SSLError(''),
                       exceptions.ConnectTimeout(), exceptions.Unauthorized(),
                       exceptions.DiscoveryFailure(),
@@ -40,8 +40,8 @@ class TestIdentityServer(base.TestCase):
             self.assert_unavailable(
                 identity_server.IdentityServer(verifier.Verifier(error)))
 
-    def test_an_endpoint_that_is_gone_is_looked_for_again(self):
-        # As is one that makes no sense.
+    def test_missing_endpoint_repeats_discovery(self):
+        # So does a malformed response.
         for error, times in ((exceptions.EndpointNotFound(), 1),
                              (KeyError('token'), 1),
                              (exceptions.ConnectFailure(), 0)):
@@ -49,14 +49,14 @@ class TestIdentityServer(base.TestCase):
             self.assert_unavailable(identity_server.IdentityServer(server))
             self.assertEqual(times, server.invalidated)
 
-    def test_what_else_goes_wrong_is_logged_without_its_text(self):
+    def test_unexpected_error_is_logged_without_text(self):
         log = self.useFixture(fixtures.FakeLogger())
         self.assert_unavailable(identity_server.IdentityServer(
             verifier.Verifier(ValueError('body'))))
         self.assertIn('token: ValueError', log.output)
         self.assertNotIn('body', log.output)
 
-    def test_keystone_is_not_asked_about_what_can_be_no_token(self):
+    def test_malformed_token_is_not_sent_to_keystone(self):
         server = verifier.Verifier()
         remote = identity_server.IdentityServer(server)
         for token in ('', 'a\n', 'a\x00', '\xe4', 'x' * 8001):
@@ -64,12 +64,12 @@ class TestIdentityServer(base.TestCase):
                               remote.verify_token, token)
         self.assertEqual([], server.verified)
 
-    def test_one_thread_waits_for_a_silent_keystone(self):
-        asked, go_on = threading.Event(), threading.Event()
+    def test_one_thread_retries_during_keystone_timeout(self):
+        waiting, proceed = threading.Event(), threading.Event()
 
         def wait():
-            asked.set()
-            go_on.wait(60)
+            waiting.set()
+            proceed.wait(60)
             return exceptions.ConnectTimeout()
 
         server = verifier.Verifier(exceptions.ConnectTimeout(), wait, DATA)
@@ -78,42 +78,42 @@ class TestIdentityServer(base.TestCase):
         with concurrent.futures.ThreadPoolExecutor() as pool:
             second = pool.submit(
                 self.assert_unavailable, remote, 'second')
-            self.assertTrue(asked.wait(60))
+            self.assertTrue(waiting.wait(60))
             for _ in range(10):
-                self.assert_unavailable(remote, 'told at once')
-            go_on.set()
+                self.assert_unavailable(remote, 'fails at once')
+            proceed.set()
             second.result(60)
-        # And then the next one tries.
+        # Then the next request is sent to Keystone.
         remote.verify_token('third')
         self.assertEqual(['first', 'second', 'third'], server.verified)
 
-    def test_any_failure_that_takes_long_is_a_silence(self):
-        # Such as that of a resolver.
+    def test_slow_failure_counts_as_timeout(self):
+        # For example, that of a DNS resolver.
         for error in (exceptions.ConnectFailure(),
                       exceptions.DiscoveryFailure(), OSError()):
-            for seconds, silent in ((0.1, False), (10, True)):
+            for seconds, timed_out in ((0.1, False), (10, True)):
                 remote = identity_server.IdentityServer(
                     verifier.Verifier(error), iter([0, seconds]).__next__)
                 self.assert_unavailable(remote)
-                self.assertEqual(silent, remote._timed_out)
+                self.assertEqual(timed_out, remote._timed_out)
 
-    def test_a_slow_answer_is_no_silence(self):
-        for answer in (DATA, auth_token.InvalidToken()):
+    def test_slow_response_is_not_a_timeout(self):
+        for response in (DATA, auth_token.InvalidToken()):
             remote = identity_server.IdentityServer(
-                verifier.Verifier(answer), iter([0, 10]).__next__)
+                verifier.Verifier(response), iter([0, 10]).__next__)
             with contextlib.suppress(auth_token.InvalidToken):
                 remote.verify_token('token')
             self.assertFalse(remote._timed_out)
 
-    def test_threads_ask_at_once_while_keystone_answers(self):
+    def test_threads_validate_concurrently_without_timeouts(self):
         together = threading.Barrier(4)
 
-        def answer():
+        def respond():
             together.wait(60)
             return DATA
 
         remote = identity_server.IdentityServer(
-            verifier.Verifier(*[answer] * 4))
+            verifier.Verifier(*[respond] * 4))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             self.assertEqual([DATA] * 4, list(pool.map(
                 remote.verify_token, 'abcd')))

@@ -11,15 +11,15 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import verifier
 
 
-def answer_of(**values):
-    """What Keystone says of a valid token."""
+def token_data(**values):
+    """Return Keystone's data of a valid token."""
     token = tokens.V3Token(user_id='u', project_id='p', **values)
     token.add_role(name='reader')
     return {'token': token['token']}
 
 
 class Echo:
-    """An application that keeps the environment of its last request."""
+    """WSGI application that keeps the environment of its last request."""
 
     def __call__(self, environ, start_response):
         self.environ = dict(environ)
@@ -27,7 +27,7 @@ class Echo:
         return [b'']
 
 
-class TestWhatIsSaid(base.TestCase):
+class TestIdentityHeaders(base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -36,12 +36,13 @@ class TestWhatIsSaid(base.TestCase):
             keystone_authtoken={'auth_type': 'none', 'endpoint': 'http://k'}
         ).conf)
 
-    def know(self, token, data):
-        """Let the application know a token, as if Keystone was asked."""
+    def accept(self, token, data):
+        """Let Keystone accept the next token."""
         self.app._identity_server = verifier.Verifier(
             {'token': data['token']})
 
-    def said(self, environ=None, **headers):
+    def identity_headers(self, environ=None, **headers):
+        """Return the headers that the application receives."""
         environ = {'REQUEST_METHOD': 'GET', 'PATH_INFO': '/', **{
             f'HTTP_{name}': value for name, value in headers.items()},
             **(environ or {})}
@@ -54,16 +55,16 @@ class TestWhatIsSaid(base.TestCase):
         token.add_role(name='reader')
         return token
 
-    def test_the_second_time_the_same_is_said(self):
-        self.know('t', self.token())
-        first = self.said(X_AUTH_TOKEN='t')
+    def test_cached_token_sets_the_same_headers(self):
+        self.accept('t', self.token())
+        first = self.identity_headers(X_AUTH_TOKEN='t')
         self.assertEqual('p', first['HTTP_X_PROJECT_ID'])
-        self.assertEqual(first, self.said(X_AUTH_TOKEN='t'))
+        self.assertEqual(first, self.identity_headers(X_AUTH_TOKEN='t'))
 
-    def test_nobody_else_may_say_it(self):
-        self.know('t', self.token())
-        expected = self.said(X_AUTH_TOKEN='t')
-        # All that an application may find there.
+    def test_forged_identity_headers_are_removed(self):
+        self.accept('t', self.token())
+        expected = self.identity_headers(X_AUTH_TOKEN='t')
+        # All identity headers that an application may use.
         names = {name[5:] for name in identity.HEADERS}
         request = auth_token._request._AuthTokenRequest(environ={})
         names |= {name.upper().replace('-', '_')
@@ -74,18 +75,18 @@ class TestWhatIsSaid(base.TestCase):
             forged = dict.fromkeys(names, 'forged')
             if token:
                 forged['X_AUTH_TOKEN'] = token
-            self.assertEqual(expected, self.said(**forged))
+            self.assertEqual(expected, self.identity_headers(**forged))
 
-    def test_it_is_not_said_of_others(self):
-        self.know('t', self.token())
-        self.said(X_AUTH_TOKEN='t')
+    def test_cached_identity_is_not_used_for_another_token(self):
+        self.accept('t', self.token())
+        self.identity_headers(X_AUTH_TOKEN='t')
         self.app._identity_server = verifier.Verifier(
             auth_token.InvalidToken())
-        self.assertEqual('Invalid', self.said(
+        self.assertEqual('Invalid', self.identity_headers(
             X_AUTH_TOKEN='u')['HTTP_X_IDENTITY_STATUS'])
 
-    def test_unusable_responses_are_unavailability_and_are_not_kept(self):
-        valid = answer_of()['token']
+    def test_unusable_response_is_unavailability_and_not_cached(self):
+        valid = token_data()['token']
         user = {'id': 'u', 'name': 'u', 'domain': {'id': 'd', 'name': 'd'}}
         for data in (
                 {}, {'user': None}, {'user': {'id': 1}}, {'user': {'id': 'u'}},
@@ -102,45 +103,46 @@ class TestWhatIsSaid(base.TestCase):
                 {**valid, 'application_credential':
                  {'access_rules': [{'method': 'GET'}]}}):
             log = self.useFixture(fixtures.FakeLogger())
-            self.know('t-itself', {'token': data})
-            self.assertEqual({'HTTP_X_AUTH_TOKEN': 't-itself'},
-                             self.said(X_AUTH_TOKEN='t-itself'), data)
+            self.accept('t-itself', {'token': data})
+            self.assertEqual(
+                {'HTTP_X_AUTH_TOKEN': 't-itself'},
+                self.identity_headers(X_AUTH_TOKEN='t-itself'), data)
             self.assertTrue(self.echo.environ[identity.UNAVAILABLE])
-            self.assertIn('Keystone could not be asked', log.output)
+            self.assertIn('Keystone could not validate a token', log.output)
             self.assertNotIn('secret', log.output)
             self.assertNotIn('t-itself', log.output)
-            self.know('t-itself', {'token': valid})
-            self.assertEqual('Confirmed', self.said(
+            self.accept('t-itself', {'token': valid})
+            self.assertEqual('Confirmed', self.identity_headers(
                 X_AUTH_TOKEN='t-itself')['HTTP_X_IDENTITY_STATUS'])
-            self.app._token_cache.forget(' t-itself ')
+            self.app._token_cache.discard(' t-itself ')
 
-    def test_access_rules_need_no_catalogue(self):
+    def test_access_rules_need_no_service_catalogue(self):
         for more in ({}, {'catalog': None}, {'catalog': [{}]}):
-            data = answer_of()
+            data = token_data()
             data['token'].update(more, application_credential={
                 'access_rules': [{'service': 'user-message', 'method': 'GET',
                                   'path': '/'}]})
-            self.know('t', data)
-            said = self.said(X_AUTH_TOKEN='t')
-            self.assertEqual('Confirmed', said['HTTP_X_IDENTITY_STATUS'])
+            self.accept('t', data)
+            received = self.identity_headers(X_AUTH_TOKEN='t')
+            self.assertEqual('Confirmed', received['HTTP_X_IDENTITY_STATUS'])
             self.app._token_cache._tokens.clear()
 
-    def test_a_token_with_a_binding_is_looked_at_each_time(self):
+    def test_token_with_binding_is_validated_each_time(self):
         data = self.token()
-        data['token']['bind'] = {'kerberos': 'somebody'}
-        self.know('t', data)
-        kerberos = {'AUTH_TYPE': 'Negotiate', 'REMOTE_USER': 'somebody'}
+        data['token']['bind'] = {'kerberos': 'user'}
+        self.accept('t', data)
+        kerberos = {'AUTH_TYPE': 'Negotiate', 'REMOTE_USER': 'user'}
         for environ, status in ((kerberos, 'Confirmed'), ({}, 'Invalid')):
-            said = self.said(environ, X_AUTH_TOKEN='t')
-            self.assertEqual(status, said['HTTP_X_IDENTITY_STATUS'])
+            received = self.identity_headers(environ, X_AUTH_TOKEN='t')
+            self.assertEqual(status, received['HTTP_X_IDENTITY_STATUS'])
 
 
 class TestTokens(base.TestCase):
 
-    def test_a_token_takes_no_more_room_than_it_is_counted_for(self):
+    def test_cached_token_size_covers_its_memory(self):
         for roles, name in ((3, 'x' * 64), (100, 'x' * 255),
                             (3, '\u4e2d' * 64)):
-            data = answer_of(user_name=name, project_name=name)
+            data = token_data(user_name=name, project_name=name)
             for number in range(roles):
                 data['token']['roles'].append(
                     {'id': f'{number:032}', 'name': f'role-{number:03}'})
@@ -151,14 +153,14 @@ class TestTokens(base.TestCase):
             protocol._identity_server = verifier.Verifier(data)
             protocol({'REQUEST_METHOD': 'GET', 'PATH_INFO': '/',
                       'HTTP_X_AUTH_TOKEN': 't'}, lambda *args: None)
-            [(key, kept)] = protocol._token_cache._tokens.items()
+            [(key, cached)] = protocol._token_cache._tokens.items()
             parts = {id(part): sys.getsizeof(part) for part in (
-                key, kept, vars(kept), kept.data, kept.expires, kept.identity,
-                *kept.identity.values())}
-            # The rest is for what the cache itself takes for each.
-            self.assertLess(sum(parts.values()) + 512, kept.size)
+                key, cached, vars(cached), cached.data, cached.expires,
+                cached.identity, *cached.identity.values())}
+            # The rest is the cache's overhead for each token.
+            self.assertLess(sum(parts.values()) + 512, cached.size)
 
-    def test_no_catalogue_is_asked_for(self):
+    def test_service_catalogue_is_not_requested(self):
         protocol = keystone.protect(None, self.runtime(keystone_authtoken={
             'auth_type': 'none', 'endpoint': 'http://k',
             'include_service_catalog': True}).conf)
