@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Requests made from the OpenAPI description, many of them.
+"""Conformance tests: many requests generated from the OpenAPI description.
 
-Schemathesis makes them, good and bad ones, follows the links between
-operations, and holds the answers against the description. How many are made
-is chosen with USERMSG_EXAMPLES, see CONTRIBUTING.rst.
+Schemathesis generates valid and invalid requests, follows the links between
+operations, and compares the responses with the description. USERMSG_EXAMPLES
+determines the number of requests, see CONTRIBUTING.rst.
 """
 
 import collections
@@ -28,14 +28,14 @@ from usermsg.message import api as message_api
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 
-#: Examples of each operation for each identity, and sequences of operations
-#: that links join. In all, some forty requests to each.
+#: Number of examples of each operation for each identity, and of sequences of
+#: linked operations. In total, some forty requests to each operation.
 EXAMPLES = int(os.environ.get('USERMSG_EXAMPLES', '3'))
 
 PROJECTS = ('red', 'blue', 'green')
 
-#: A body can only be accepted if the catalogue has what it says; no schema
-#: can tell that, so these are all that bodies hold here.
+#: A body is accepted only if the catalogue permits its values, which no schema
+#: can express. So generated bodies contain these values only.
 CATALOGUED = {
     'event_id': ('VOLUME_000002', '000002', 'VOLUME_VOLUME_001_001', None),
     'action': ('001', 'attach_volume', None),
@@ -43,7 +43,8 @@ CATALOGUED = {
     'resource_type': ('VOLUME', 'volume', None),
 }
 
-#: What no schema can tell of a query.
+#: End of an error about parameters that depend on each other, which the schema
+#: can't express.
 DEPENDENT = 'cannot be combined with another project in the path.'
 
 
@@ -58,13 +59,13 @@ def make_config(seed, token, coverage):
             'database': 'none', 'no-shrink': True},
         'phases': {'coverage': {'enabled': coverage}},
         'checks': {
-            # It hands the application in this process options that are for
-            # connections, and fails. Witness has an eye on tokens instead.
+            # It passes options of connections to the application in this
+            # process, and fails. ResponseChecker checks tokens instead.
             'ignored_auth': {'enabled': False},
-            # 410: the source_id of a message that was deleted.
+            # 410: the source_id of a deleted message.
             'positive_data_acceptance': {'expected-statuses': [
                 '2xx', '3xx', '401', '403', '404', '409', '410']},
-            # 413: a body that is too large to be looked at.
+            # 413: a body that is too large to be parsed.
             'negative_data_rejection': {'expected-statuses': [
                 '400', '401', '403', '404', '405', '406', '409', '413',
                 '415']},
@@ -72,34 +73,35 @@ def make_config(seed, token, coverage):
     })
 
 
-def is_no_fault(failure, case, response):
+def is_expected(failure, case, response):
+    """Return True if a failure that Schemathesis reports isn't a defect."""
     if isinstance(failure, failures.AcceptedNegativeData):
-        # An object or an array in a query is sent as its text, or as
-        # several values, which may well be allowed.
+        # An object or an array in a query is sent as its string, or as
+        # several values, which may be valid.
         return any(isinstance(value, (dict, list))
                    for value in (case.query or {}).values())
     if not isinstance(failure, checks.RejectedPositiveData):
         return False
-    # /v3/messages/messages is the address of a message: OpenAPI prefers
-    # what is fixed in a path too.
+    # /v3/messages/messages is the URL of a message: OpenAPI also prefers the
+    # fixed segments of a path.
     project_id = case.path_parameters.get('project_id', '')
     if project_id in ('messages', 'defined-messages'):
         return True
-    # A per cent sign in a path is sent as it is: "%e9", which is ASCII,
-    # arrives as something that isn't.
+    # A per cent sign in a path isn't encoded: "%e9", which is ASCII, arrives
+    # as a byte that isn't ASCII.
     if '%' in project_id:
         return True
     return (response.status_code == 400 and
             response.json()['error']['message'].endswith(DEPENDENT))
 
 
-class Witness:
-    """WSGI middleware that looks at every answer.
+class ResponseChecker:
+    """WSGI middleware that checks every response.
 
-    :param token: the only one that opens anything
-    :param public: the paths that need none
-    :param secrets: a set for each message that must not be shown: texts of
-        it, none of which stands in anything else
+    :param token: the only valid token
+    :param public: the paths that need no token
+    :param secrets: for each message that must not be shown, a set of strings
+        that occur only in it
     """
 
     def __init__(self, application, token, public, secrets):
@@ -107,61 +109,61 @@ class Witness:
         self._token = token
         self._public = public
         self._secrets = secrets
-        self.seen = collections.Counter()
-        self.complaints = []
+        self.counts = collections.Counter()
+        self.defects = []
 
     def __call__(self, environ, start_response):
-        answered = []
+        started = []
 
         def start(status, headers, exc_info=None):
-            answered[:] = status, headers
+            started[:] = status, headers
             return start_response(status, headers, exc_info)
 
         body = b''.join(self._application(environ, start))
-        status, headers = answered
+        status, headers = started
         method = environ['REQUEST_METHOD']
-        self.seen[method, int(status[:3])] += 1
-        for complaint in self._look(environ, int(status[:3]),
-                                    dict(headers), body):
-            self.complaints.append(
+        self.counts[method, int(status[:3])] += 1
+        for defect in self._find_defects(environ, int(status[:3]),
+                                         dict(headers), body):
+            self.defects.append(
                 f'{method} {environ["PATH_INFO"]!r} '
-                f'{environ["QUERY_STRING"]!r}: {status}: {complaint}')
+                f'{environ["QUERY_STRING"]!r}: {status}: {defect}')
         return [body]
 
-    def _look(self, environ, status, headers, body):
+    def _find_defects(self, environ, status, headers, body):
         if status >= 500:
             yield 'failed'
         if (status < 300 and environ['PATH_INFO'] not in self._public and
                 environ.get('HTTP_X_AUTH_TOKEN') != self._token):
             yield 'needs no token'
-        kind = headers.get('Content-Type')
+        content_type = headers.get('Content-Type')
         if body:
-            if kind == 'application/json':
+            if content_type == 'application/json':
                 json.loads(body)
             else:
-                yield f'is {kind}'
+                yield f'is {content_type}'
         elif status not in (204, 304) and environ['REQUEST_METHOD'] != 'HEAD':
             yield 'is empty'
-        shown = body.decode() + json.dumps(headers)
-        # Links and errors repeat what was asked for.
-        asked = environ['PATH_INFO'] + environ['QUERY_STRING']
+        response = body.decode() + json.dumps(headers)
+        # Links and errors contain parts of the request.
+        request = environ['PATH_INFO'] + environ['QUERY_STRING']
         for secrets in self._secrets:
             for secret in secrets:
-                if secret in shown and secret not in asked:
+                if secret in response and secret not in request:
                     yield f'shows {secret}'
 
 
-def seasoned(description, planted):
-    """The description, with values to choose that lead somewhere.
+def add_examples(description, recorded):
+    """Return the description with further values that exist in the service.
 
-    In paths and queries what is allowed stays the same.
+    The permitted values of paths and queries don't change.
     """
     description = copy.deepcopy(description)
-    known = {
-        'message_id': [message.id for message in planted],
-        'marker': [message.id for message in planted],
-        'resource_uuid': [message.resource_uuid for message in planted],
-        'request_id': [message.request_id for message in planted],
+    existing = {
+        'message_id': [message.id for message in recorded],
+        'marker': [message.id for message in recorded],
+        'resource_uuid': [message.resource_uuid for message in recorded],
+        'request_id': [message.request_id for message in recorded],
         'project_id': list(PROJECTS),
         'event_id': [name for name in CATALOGUED['event_id'] if name],
         'resource_type': ['VOLUME', 'volume'],
@@ -170,13 +172,13 @@ def seasoned(description, planted):
         for operation in item.values():
             for parameter in operation['parameters']:
                 name = parameter.get('name')
-                if name in known:
+                if name in existing:
                     parameter['schema'] = {'anyOf': [
-                        {'enum': known[name]}, parameter['schema']]}
-                    # Each of these is surely asked for.
+                        {'enum': existing[name]}, parameter['schema']]}
+                    # Schemathesis uses every example.
                     parameter['examples'] = {
                         str(number): {'value': value}
-                        for number, value in enumerate(known[name])}
+                        for number, value in enumerate(existing[name])}
             if 'requestBody' in operation:
                 properties = operation['requestBody']['content'][
                     'application/json']['schema']['properties']
@@ -187,58 +189,59 @@ def seasoned(description, planted):
     return description
 
 
-class TestWitness(base.TestCase):
+class TestResponseChecker(base.TestCase):
 
-    def complaints(self, status, kind=None, body=b'', address='/v3/messages',
-                   token='good', **headers):
-        """What is said of an answer, without the address."""
+    def defects(self, status, content_type=None, body=b'',
+                address='/v3/messages', token='good', **headers):
+        """Return the defects of a response, without its address."""
         def application(environ, start_response):
-            given = [('Content-Type', kind)] if kind else []
-            start_response(status, [*given, *headers.items()])
+            start_response(status, [
+                *([('Content-Type', content_type)] if content_type else []),
+                *headers.items()])
             return [body]
 
-        witness = Witness(application, 'good', {'/'}, [{'secret', 'hidden'}])
-        http_client.request(witness, address, headers={'X-Auth-Token': token})
-        return [complaint.rpartition(': ')[2]
-                for complaint in witness.complaints]
+        checker = ResponseChecker(
+            application, 'good', {'/'}, [{'secret', 'hidden'}])
+        http_client.request(checker, address, headers={'X-Auth-Token': token})
+        return [defect.rpartition(': ')[2] for defect in checker.defects]
 
-    def test_a_good_answer_is_let_by(self):
-        self.assertEqual([], self.complaints(
+    def test_valid_response_has_no_defects(self):
+        self.assertEqual([], self.defects(
             '200 OK', 'application/json', b'{}'))
-        self.assertEqual([], self.complaints('204 No Content'))
-        self.assertEqual([], self.complaints(
+        self.assertEqual([], self.defects('204 No Content'))
+        self.assertEqual([], self.defects(
             '200 OK', 'application/json', b'{}', '/', token=''))
-        self.assertEqual([], self.complaints(
+        self.assertEqual([], self.defects(
             '401 Unauthorized', 'application/json', b'{}', token=''))
 
-    def test_a_failure_is_seen(self):
-        self.assertEqual(['failed'], self.complaints(
+    def test_server_error_is_a_defect(self):
+        self.assertEqual(['failed'], self.defects(
             '500 Internal Server Error', 'application/json', b'{}'))
 
-    def test_an_answer_in_plain_text_is_seen(self):
-        self.assertEqual(['is text/plain'], self.complaints(
+    def test_response_in_plain_text_is_a_defect(self):
+        self.assertEqual(['is text/plain'], self.defects(
             '404 Not Found', 'text/plain', b'no'))
-        self.assertEqual(['is None'], self.complaints(
+        self.assertEqual(['is None'], self.defects(
             '404 Not Found', body=b'no'))
 
-    def test_an_empty_error_is_seen(self):
-        self.assertEqual(['is empty'], self.complaints('404 Not Found'))
+    def test_empty_error_is_a_defect(self):
+        self.assertEqual(['is empty'], self.defects('404 Not Found'))
 
-    def test_what_is_given_without_the_token_is_seen(self):
+    def test_success_without_token_is_a_defect(self):
         for token in ('', 'bad'):
-            self.assertEqual(['needs no token'], self.complaints(
+            self.assertEqual(['needs no token'], self.defects(
                 '200 OK', 'application/json', b'{}', token=token))
 
-    def test_what_must_not_be_shown_is_seen(self):
-        self.assertEqual(['shows secret'], self.complaints(
+    def test_secret_in_response_is_a_defect(self):
+        self.assertEqual(['shows secret'], self.defects(
             '200 OK', 'application/json', b'{"a": ["a secret"]}'))
-        self.assertEqual(['shows secret'], self.complaints(
+        self.assertEqual(['shows secret'], self.defects(
             '204 No Content', Location='/secret'))
 
-    def test_what_was_asked_for_may_be_repeated_but_no_more(self):
-        self.assertEqual([], self.complaints(
+    def test_value_of_request_in_response_is_permitted(self):
+        self.assertEqual([], self.defects(
             '404 Not Found', 'application/json', b'"secret"', '/secret'))
-        self.assertEqual(['shows hidden'], self.complaints(
+        self.assertEqual(['shows hidden'], self.defects(
             '200 OK', 'application/json', b'"secret hidden"', '/secret'))
 
 
@@ -246,32 +249,32 @@ class TestConformance(base.TestCase):
 
     def setUp(self):
         super().setUp()
-        # Each of many requests would be some lines.
+        # Each of the many requests would log several lines.
         self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
         self.keystone = self.useFixture(keystone_fixture.AuthTokenFixture())
         self.service = self.runtime(**http_client.KEYSTONE)
-        self.planted = [
+        self.recorded = [
             http_client.record(self.service, project, resource_type='VOLUME',
                                resource_uuid=f'secret-{project}-{number}',
                                request_id=f'req-secret-{project}-{number}')
             for project in PROJECTS for number in range(2)]
 
-    def ask_as(self, seed, project_id, *roles, hidden=(), coverage=False):
-        """Make the requests, and check the answers.
+    def run_as(self, seed, project_id, *roles, hidden=(), coverage=False):
+        """Send the generated requests, and check the responses.
 
         :param hidden: projects whose messages must not be shown
-        :param coverage: also try each bound of each value
-        :returns: (method, status) -> how many answers
+        :param coverage: also try each limit of each value
+        :returns: (method, status) -> number of responses
         """
-        token = tokens.V3Token(user_id='somebody', project_id=project_id)
+        token = tokens.V3Token(user_id='alice', project_id=project_id)
         for role in roles:
             token.add_role(name=role)
         self.keystone.add_token(token, 'token')
         application = app.make_app(self.service)
         description = http_client.request(application, '/v3/openapi.json').json
-        hidden = [message for message in self.planted
+        hidden = [message for message in self.recorded
                   if message.project_id in hidden]
-        witness = Witness(
+        checker = ResponseChecker(
             application, 'token',
             {path for path, item in description['paths'].items()
              if not item.get('get', {}).get('security')} | {'/v3/'},
@@ -279,62 +282,62 @@ class TestConformance(base.TestCase):
              for message in hidden])
 
         schema = schemathesis.openapi.from_dict(
-            seasoned(description, self.planted),
+            add_examples(description, self.recorded),
             config=make_config(seed, 'token', coverage))
-        schema.app = witness
+        schema.app = checker
 
         @schema.hook
         def filter_failure(context, failure, case, response):
-            return not is_no_fault(failure, case, response)
+            return not is_expected(failure, case, response)
 
-        found = []
+        problems = []
         tested = set()
         for event in engine.from_schema(schema).execute():
             if isinstance(event, (events.NonFatalError, events.FatalError)):
-                found.append(str(vars(event)))
+                problems.append(str(vars(event)))
             elif isinstance(event, events.ScenarioFinished):
                 tested.add(event.phase.value)
-                found += self.failures(event.recorder)
+                problems += self.failures(event.recorder)
 
-        # MetricsEndpoint where the output is not captured.
-        print(f'{sum(witness.seen.values())} requests as {roles}')
+        # For a developer who runs the test without capturing the output.
+        print(f'{sum(checker.counts.values())} requests as {roles}')
 
-        self.assertEqual([], found)
-        self.assertEqual([], witness.complaints)
+        self.assertEqual([], problems)
+        self.assertEqual([], checker.defects)
         self.assertLessEqual(
             {'fuzzing', 'stateful', *(['coverage'] if coverage else [])},
             {phase.lower() for phase in tested})
-        for message in hidden:  # fails if it is no longer there
+        for message in hidden:  # raises if the message doesn't exist
             message_api.API(self.service).get(
                 context.RequestContext(), message.id, all_projects=True)
-        return witness.seen
+        return checker.counts
 
     def failures(self, recorder):
-        for case, made in recorder.checks.items():
-            for check in made:
+        for case, checks_of_case in recorder.checks.items():
+            for check in checks_of_case:
                 if check.failure_info is not None:
                     yield (f'{check.name}: {check.failure_info.failure}: '
                            f'{check.failure_info.code_sample}: '
                            f'{recorder.interactions[case].response.text}')
 
-    def test_of_a_member(self):
-        seen = self.ask_as(1, 'red', 'member', 'reader',
-                           hidden=('blue', 'green'))
-        self.assertIn(('GET', 200), seen)
-        self.assertIn(('POST', 403), seen)
+    def test_member_requests_conform(self):
+        counts = self.run_as(1, 'red', 'member', 'reader',
+                             hidden=('blue', 'green'))
+        self.assertIn(('GET', 200), counts)
+        self.assertIn(('POST', 403), counts)
 
-    def test_of_a_reader_elsewhere(self):
-        seen = self.ask_as(2, 'blue', 'reader', hidden=('red', 'green'))
-        self.assertIn(('GET', 200), seen)
-        self.assertNotIn(('DELETE', 204), seen)
+    def test_other_reader_requests_conform(self):
+        counts = self.run_as(2, 'blue', 'reader', hidden=('red', 'green'))
+        self.assertIn(('GET', 200), counts)
+        self.assertNotIn(('DELETE', 204), counts)
 
-    def test_of_a_service(self):
-        seen = self.ask_as(3, 'services', 'service', hidden=PROJECTS)
-        self.assertIn(('POST', 201), seen)
-        self.assertNotIn(('DELETE', 204), seen)
+    def test_service_requests_conform(self):
+        counts = self.run_as(3, 'services', 'service', hidden=PROJECTS)
+        self.assertIn(('POST', 201), counts)
+        self.assertNotIn(('DELETE', 204), counts)
 
-    def test_of_an_admin(self):
-        seen = self.ask_as(4, 'red', 'admin', 'member', 'reader',
-                           coverage=True)
-        self.assertIn(('POST', 201), seen)
-        self.assertIn(('DELETE', 204), seen)
+    def test_admin_requests_conform(self):
+        counts = self.run_as(4, 'red', 'admin', 'member', 'reader',
+                             coverage=True)
+        self.assertIn(('POST', 201), counts)
+        self.assertIn(('DELETE', 204), counts)

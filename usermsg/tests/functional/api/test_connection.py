@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients that flood the server, are slow, or go away, over sockets.
+"""Tests with sockets of clients that flood the server, stall or disconnect.
 
-The servers have a single thread, so a client that held it would keep all
+The servers have a single thread, so a client that occupied it would keep all
 others waiting, and few file descriptors.
 """
 
@@ -19,15 +19,15 @@ from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import standalone
 
-#: Seconds that a client would hold what it could hold.
+#: Seconds; a timeout that doesn't expire during a test.
 LONG = 3600
 
-#: Seconds, for a test that waits for their end.
+#: Seconds; a timeout whose expiry a test waits for.
 SHORT = 3
 
 OPEN_FILES = 128
 
-#: Bytes, of a body.
+#: Bytes of the longest body.
 LIMIT = 1024 * 1024
 
 HEAD = b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n'
@@ -35,7 +35,7 @@ POST = (b'POST /v3/messages HTTP/1.1\r\nHost: x\r\n'
         b'Content-Type: application/json\r\n')
 CHUNKED = POST + b'Transfer-Encoding: chunked\r\n\r\n'
 
-#: How a request may begin, and what may be added to it without an end.
+#: Beginning of a request, and data that can be repeated without completing it.
 TRICKLES = ((b'', b'G'), (HEAD, b'X: y\r\n'),
             (HEAD + b'Content-Length: 100000\r\n\r\n', b'x'),
             (CHUNKED, b'1\r\nx\r\n'), (CHUNKED + b'0\r\n', b'X: y\r\n'))
@@ -43,12 +43,12 @@ TRICKLES = ((b'', b'G'), (HEAD, b'X: y\r\n'),
 
 @functools.cache
 def start(client_timeout):
-    """A server of this test process."""
+    """Start a server that the tests of this process share."""
     server = standalone.UsermsgApi(
         OPEN_FILES, api={'threads': 1, 'client_timeout': client_timeout})
     atexit.register(server.stop)
-    # A list of them is more than sockets take without a reader, and as many
-    # as fit into one read are more than waitress buffers.
+    # The list of these messages is longer than the socket buffers, and the
+    # responses to the requests of one read are longer than waitress's buffers.
     for _number in range(300):
         http_client.record(server.runtime, 'admin')
     return server
@@ -56,10 +56,10 @@ def start(client_timeout):
 
 class ConnectionTestCase(base.TestCase):
 
-    #: Seconds that a client has.
+    #: Timeout of clients, in seconds.
     client_timeout = LONG
 
-    #: Seconds that a test waits; less than a connection may be idle.
+    #: Seconds that a test waits; less than the timeout of idle connections.
     deadline = 28
 
     def setUp(self):
@@ -73,7 +73,7 @@ class ConnectionTestCase(base.TestCase):
         return sock
 
     def connect_without_buffers(self):
-        """Connect so that next to nothing is on its way without a reader."""
+        """Connect with small buffers, so that little data is in flight."""
         sock = socket.socket()
         self.addCleanup(sock.close)
         sock.settimeout(self.deadline)
@@ -83,7 +83,7 @@ class ConnectionTestCase(base.TestCase):
         return sock
 
     def receive(self, sock):
-        """All that comes until the server closes the connection."""
+        """Return the data received until the server closes the connection."""
         received = b''
         with contextlib.suppress(ConnectionError):
             while len(received) < 10 * LIMIT and (data := sock.recv(65536)):
@@ -91,7 +91,7 @@ class ConnectionTestCase(base.TestCase):
         return received
 
     def status(self, sock, request):
-        """Send a request to its end or until it is refused."""
+        """Send a request as far as the server reads it; return the status."""
         with contextlib.suppress(ConnectionError):
             sock.sendall(request)
         return int(self.receive(sock).split()[1])
@@ -101,7 +101,7 @@ class ConnectionTestCase(base.TestCase):
             self.connect(), HEAD + b'Connection: close\r\n\r\n'))
 
     def is_open(self, sock):
-        """Whether the server's end of a connection is open."""
+        """Return True if the server's end of a connection is open."""
         ends = ' '.join(f'0100007F:{port:04X}' for port in (
             self.server.port, sock.getsockname()[1]))
         return f'{ends} 01' in pathlib.Path('/proc/net/tcp').read_text()
@@ -109,7 +109,7 @@ class ConnectionTestCase(base.TestCase):
 
 class TestThreads(ConnectionTestCase):
 
-    def test_idle_connections_hold_none(self):
+    def test_idle_connections_occupy_no_thread(self):
         for _number in range(5):
             self.connect()
         sock = self.connect()
@@ -117,18 +117,18 @@ class TestThreads(ConnectionTestCase):
         self.assertIn(b' 200 ', sock.recv(65536))
         self.assert_others_are_served()
 
-    def test_half_requests_hold_none(self):
+    def test_incomplete_requests_occupy_no_thread(self):
         for begin, _more in TRICKLES:
             self.connect().sendall(begin)
         self.assert_others_are_served()
 
-    def test_clients_that_go_away_hold_none(self):
+    def test_disconnected_clients_occupy_no_thread(self):
         for begin, more in TRICKLES:
             with self.connect() as sock:
                 sock.sendall(begin + more)
         self.assert_others_are_served()
 
-    def test_clients_that_read_nothing_hold_none(self):
+    def test_clients_that_read_nothing_occupy_no_thread(self):
         self.connect_without_buffers().sendall(HEAD + b'\r\n')
         sock = self.connect()
         sock.sendall((HEAD + b'\r\n') * 1000)
@@ -147,7 +147,7 @@ class TestTimeouts(ConnectionTestCase):
     client_timeout = SHORT
     deadline = 120
 
-    def test_trickled_requests_are_given_up(self):
+    def test_trickled_requests_time_out(self):
         socks = []
         for begin, more in TRICKLES * 2:
             sock = self.connect()
@@ -172,7 +172,7 @@ class TestTimeouts(ConnectionTestCase):
         sock.sendall(HEAD + b'\r\n')
         self.assertIn(b' 200 ', self.receive(sock))
 
-    def test_more_idle_connections_than_descriptors_are_survived(self):
+    def test_more_idle_connections_than_descriptors(self):
         lines = self.server.log().count('\n')
         for _number in range(OPEN_FILES):
             self.connect()
@@ -182,7 +182,7 @@ class TestTimeouts(ConnectionTestCase):
         self.assert_others_are_served()
         self.assertLess(self.server.log().count('\n') - lines, 5)
 
-    def test_responses_that_are_taken_too_slowly_are_given_up(self):
+    def test_responses_read_too_slowly_time_out(self):
         for length in (0, 1):
             sock = self.connect_without_buffers()
             sock.sendall(HEAD + b'\r\n')
@@ -196,7 +196,7 @@ class TestTimeouts(ConnectionTestCase):
 
 class TestMalformed(ConnectionTestCase):
 
-    def test_chunks_without_a_possible_size_are_refused(self):
+    def test_chunks_with_invalid_size_are_refused(self):
         for size, status in (
                 (b'FFFFFFFFFFFFFFFF\r\nx', 413), (b'f' * 5000 + b'\r\nx', 413),
                 (b'1' * 100_000, 413), (b'0\r\nX: ' + b'x' * 100_000, 413),
@@ -210,14 +210,14 @@ class TestMalformed(ConnectionTestCase):
             self.assertEqual(431, self.status(
                 self.connect(), HEAD + b'X: ' + b'x' * length + b'\r\n\r\n'))
 
-    def test_a_header_costs_no_more_than_its_length(self):
+    def test_header_with_many_blanks_is_parsed_quickly(self):
         before = self.server.cpu_seconds()
         self.assertEqual(400, self.status(
             self.connect(), HEAD + b'X:' + b' ' * 32_000 + b'\0\r\n\r\n'))
         self.assertLess(self.server.cpu_seconds() - before, 5)
 
-    def test_bodies_over_the_limit_occupy_no_more_than_it(self):
-        # More than sockets take without a reader.
+    def test_bodies_over_the_limit_use_bounded_memory(self):
+        # More than the socket buffers hold.
         block = b'%x\r\n%b\r\n' % (3 * LIMIT, b'x' * 3 * LIMIT)
         before = self.server.memory_use()
         socks = [self.connect() for _number in range(10)]
@@ -229,14 +229,14 @@ class TestMalformed(ConnectionTestCase):
             sock.sendall(b'0\r\n\r\n')
             self.assertIn(b' 413 ', sock.recv(65536))
 
-    def test_a_body_without_an_end_is_refused(self):
+    def test_endless_body_is_refused(self):
         block = b'%x\r\n%b\r\n' % (LIMIT, b'x' * LIMIT)
         self.assertEqual(413, self.status(
             self.connect(), CHUNKED + block * 32))
 
 
-class TestHalfABody(ConnectionTestCase):
-    """Messages whose recording ended before its end."""
+class TestIncompleteBody(ConnectionTestCase):
+    """Tests of requests that end before their bodies do."""
 
     client_timeout = SHORT
     deadline = 120
@@ -249,7 +249,7 @@ class TestHalfABody(ConnectionTestCase):
         sock.sendall(body)
         return sock
 
-    def assert_nothing_is_recorded(self, body):
+    def assert_not_recorded(self, body):
         stored = samples.stored(self.server.runtime.db)
         self.record(body).close()
         ended = self.record(body)
@@ -259,22 +259,22 @@ class TestHalfABody(ConnectionTestCase):
         self.assert_others_are_served()
         self.assertEqual(stored, samples.stored(self.server.runtime.db))
 
-    def test_with_a_length(self):
-        # Also where what came would be a message.
+    def test_body_shorter_than_content_length_is_not_recorded(self):
+        # Also if the received part is a valid message.
         for body in (self.MESSAGE, self.MESSAGE[:-10]):
-            self.assert_nothing_is_recorded(
+            self.assert_not_recorded(
                 POST + b'Content-Length: %d\r\n\r\n' % (
                     len(self.MESSAGE) + 10) + body)
 
-    def test_without_the_last_chunk(self):
-        self.assert_nothing_is_recorded(
+    def test_body_without_last_chunk_is_not_recorded(self):
+        self.assert_not_recorded(
             CHUNKED + b'%x\r\n%b\r\n' % (len(self.MESSAGE), self.MESSAGE))
 
-    def test_within_a_chunk(self):
-        self.assert_nothing_is_recorded(
+    def test_body_that_ends_within_chunk_is_not_recorded(self):
+        self.assert_not_recorded(
             CHUNKED + b'%x\r\n%b' % (len(self.MESSAGE) + 5, self.MESSAGE))
 
-    def test_all_of_it_is_recorded(self):
+    def test_complete_body_is_recorded(self):
         before = len(samples.stored(self.server.runtime.db))
         self.assertEqual(201, self.status(self.connect(), (
             POST + b'Connection: close\r\nContent-Length: %d\r\n\r\n' %

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a request leaves behind."""
+"""Tests that requests leave no reference cycles."""
 
 import gc
 import weakref
@@ -30,26 +30,27 @@ class TestMemory(base.TestCase):
         self.service = self.runtime()
         self.app = app.make_app(self.service)
 
-    def ask(self, address, **headers):
-        # Not of webob: that would keep the environment itself.
+    def request(self, address, **headers):
+        # Not webob's request object, which would keep the environment alive.
         environ = webob.Request.blank(address).environ
         environ.update(headers)
-        status = []
-        b''.join(self.app(environ, lambda *given: status.append(given[0])))
-        return int(status[0][:3])
+        statuses = []
+        b''.join(self.app(
+            environ, lambda status, *rest: statuses.append(status)))
+        return int(statuses[0][:3])
 
-    def test_nothing_of_a_request_waits_for_the_garbage_collector(self):
+    def test_request_is_freed_without_garbage_collector(self):
         message = http_client.record(self.service, 'admin')
         gc.collect()
         gc.disable()
         self.addCleanup(gc.enable)
-        found = [
-            self.ask('/v3/messages?limit=10'),
-            self.ask(f'/v3/messages/{message.id}'),
-            self.ask('/v3/defined-messages', HTTP_IF_NONE_MATCH='*'),
-            self.ask('/v3/messages?limit=no'),
-            self.ask('/v3/messages/none'),
-            self.ask('/healthcheck'),
-            self.ask('/v3/messages', REQUEST_METHOD='POST')]
-        self.assertEqual([200, 200, 304, 400, 404, 200, 415], found)
+        statuses = [
+            self.request('/v3/messages?limit=10'),
+            self.request(f'/v3/messages/{message.id}'),
+            self.request('/v3/defined-messages', HTTP_IF_NONE_MATCH='*'),
+            self.request('/v3/messages?limit=no'),
+            self.request('/v3/messages/none'),
+            self.request('/healthcheck'),
+            self.request('/v3/messages', REQUEST_METHOD='POST')]
+        self.assertEqual([200, 200, 304, 400, 404, 200, 415], statuses)
         self.assertEqual([], list(self.alive))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The OpenAPI description: what is served is described, and the rest isn't."""
+"""Tests that the OpenAPI description matches the routes and the policy."""
 
 import collections
 
@@ -14,7 +14,7 @@ from usermsg.tests.fixtures import http_client
 
 
 def operations(description):
-    """(method, path) -> operation"""
+    """Return a dict: (method, path) -> operation."""
     return {(method.upper(), path): operation
             for path, item in description['paths'].items()
             for method, operation in item.items()}
@@ -27,31 +27,34 @@ class TestOpenAPI(base.TestCase):
         service = self.runtime()
         self.routes = {(route.method, route.path): route
                        for route in root.Root(service).native_routes}
-        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
-        self.assertEqual(200, answer.status_int)
-        self.description = answer.json
+        response = http_client.request(
+            app.make_app(service), '/v3/openapi.json')
+        self.assertEqual(200, response.status_int)
+        self.description = response.json
 
-    def test_it_is_valid(self):
+    def test_description_is_valid_openapi(self):
         OpenAPIV31SpecValidator(self.description).validate()
 
-    def test_it_is_served_to_whoever_has_no_token(self):
+    def test_description_needs_no_token(self):
         service = self.runtime(**http_client.KEYSTONE)
-        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
-        self.assertEqual(200, answer.status_int)
+        response = http_client.request(
+            app.make_app(service), '/v3/openapi.json')
+        self.assertEqual(200, response.status_int)
 
-    def test_it_says_where_the_service_is(self):
+    def test_description_contains_public_endpoint(self):
         service = self.runtime(api={
             'auth_strategy': 'noauth',
             'public_endpoint': 'https://cloud.example.org/user-message/'})
-        answer = http_client.request(app.make_app(service), '/v3/openapi.json')
+        response = http_client.request(
+            app.make_app(service), '/v3/openapi.json')
         self.assertEqual(
             [{'url': 'https://cloud.example.org/user-message'}],
-            answer.json['servers'])
+            response.json['servers'])
 
-    def test_it_has_the_routes_that_are_served_and_no_others(self):
+    def test_description_contains_exactly_the_routes(self):
         self.assertEqual(set(self.routes), set(operations(self.description)))
 
-    def test_each_operation_is_that_of_its_route(self):
+    def test_operations_match_their_routes(self):
         for key, operation in operations(self.description).items():
             route = self.routes[key]
             places = collections.defaultdict(dict)
@@ -76,50 +79,50 @@ class TestOpenAPI(base.TestCase):
                     'application/json']['schema']
                 if 'requestBody' in operation else None, key)
             for status, schema in route.responses.items():
-                answer = operation['responses'][str(status)]
+                response = operation['responses'][str(status)]
                 self.assertEqual(
-                    schema, answer['content']['application/json']['schema']
-                    if 'content' in answer else None, key)
+                    schema, response['content']['application/json']['schema']
+                    if 'content' in response else None, key)
 
-    def test_each_operation_says_what_it_does(self):
+    def test_operations_have_a_summary(self):
         for key, operation in operations(self.description).items():
             self.assertRegex(operation['summary'], r'^[A-Z].*\.$', key)
 
-    def test_each_operation_has_a_name_of_its_own(self):
+    def test_operation_ids_are_unique(self):
         names = [operation['operationId']
                  for operation in operations(self.description).values()]
         self.assertEqual(len(self.routes), len(set(names)))
         self.assertEqual(sorted(set(names)), sorted(names))
 
-    def test_each_link_leads_to_an_operation_that_takes_it(self):
-        found = {operation['operationId']: operation
+    def test_links_lead_to_operations_with_the_parameter(self):
+        by_id = {operation['operationId']: operation
                  for operation in operations(self.description).values()}
-        links = [link for operation in found.values()
-                 for answer in operation['responses'].values()
-                 for link in answer.get('links', {}).values()]
+        links = [link for operation in by_id.values()
+                 for response in operation['responses'].values()
+                 for link in response.get('links', {}).values()]
         self.assertNotEqual([], links)
         for link in links:
-            known = {parameter.get('name') for parameter in
-                     found[link['operationId']]['parameters']}
-            self.assertLessEqual(set(link['parameters']), known)
+            parameters = {parameter.get('name') for parameter in
+                          by_id[link['operationId']]['parameters']}
+            self.assertLessEqual(set(link['parameters']), parameters)
 
-    def test_each_rule_is_one_of_the_policys(self):
+    def test_routes_use_existing_policy_rules(self):
         rules = {route.rule for route in self.routes.values()} - {None}
         self.assertNotEqual(set(), rules)
         self.assertLessEqual(rules,
                              {rule.name for rule in policies.list_rules()})
 
-    def test_the_policy_and_the_routes_name_the_same_operations(self):
+    def test_policy_rules_document_their_routes(self):
         by_rule = collections.defaultdict(set)
         for key, route in self.routes.items():
             by_rule[route.rule].add(key)
         for rule in policies.list_rules():
-            stated = {(operation['method'], operation['path'])
-                      for operation in rule.operations}
-            self.assertNotEqual(set(), stated, rule.name)
+            documented = {(operation['method'], operation['path'])
+                          for operation in rule.operations}
+            self.assertNotEqual(set(), documented, rule.name)
             if rule.name in by_rule:
-                self.assertEqual(by_rule[rule.name], stated, rule.name)
+                self.assertEqual(by_rule[rule.name], documented, rule.name)
             else:
-                # Asked in addition to the route's own, or by a route that
-                # everybody may use.
-                self.assertLessEqual(stated, set(self.routes), rule.name)
+                # Enforced in addition to the route's rule, or by a route that
+                # needs no token.
+                self.assertLessEqual(documented, set(self.routes), rule.name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each kind of user may do, from personas.yaml."""
+"""Tests of the permissions of each persona in personas.yaml."""
 
 from keystonemiddleware import fixture as keystone_fixture
 
@@ -24,7 +24,7 @@ class TestPersonas(base.TestCase):
         return runtime, app.make_app(runtime)
 
     def status(self, service, route, persona):
-        """What a persona gets on a route, for a message of MINE."""
+        """Return the status of a route for a persona and a message of MINE."""
         runtime, application = service
         message = http_client.record(
             runtime, personas.MINE, personas.choose_event(route))
@@ -35,24 +35,24 @@ class TestPersonas(base.TestCase):
         return http_client.request(
             application, address, method, headers, body).status_int
 
-    def test_each_persona_gets_what_the_table_says(self):
+    def test_statuses_match_table_for_every_persona(self):
         service = self.service()
-        found = {route: {persona: self.status(service, route, persona)
-                         for persona in personas.TABLE['personas']}
-                 for route in personas.TABLE['routes']}
-        self.assertEqual(personas.TABLE['routes'], found)
+        actual = {route: {persona: self.status(service, route, persona)
+                          for persona in personas.TABLE['personas']}
+                  for route in personas.TABLE['routes']}
+        self.assertEqual(personas.TABLE['routes'], actual)
 
-    def test_each_route_has_a_row(self):
+    def test_table_has_a_row_for_every_route(self):
         routes = root.Root(self.runtime()).table.routes
         self.assertEqual({personas.route_key(route) for route in routes},
                          set(personas.TABLE['routes']))
 
-    def test_each_route_says_something_of_each_persona(self):
+    def test_rows_have_a_status_for_every_persona(self):
         for route, expected in personas.TABLE['routes'].items():
             self.assertEqual(
                 set(personas.TABLE['personas']), set(expected), route)
 
-    def test_each_route_with_a_rule_asks_the_policy_for_it(self):
+    def test_denied_rule_returns_403_on_its_routes(self):
         routes = [route for route in root.Root(self.runtime()).table.routes
                   if route.rule is not None]
         self.assertNotEqual([], routes)
@@ -67,14 +67,14 @@ class TestPersonas(base.TestCase):
                     service, personas.route_key(route), 'member'),
                 personas.route_key(route))
 
-    def test_a_rule_that_is_opened_lets_in(self):
+    def test_relaxed_rule_permits_request(self):
         policy_file = self.write(
             'policy.yaml', '"message:delete": "role:reader"\n')
         service = self.service(oslo_policy={'policy_file': policy_file})
         self.assertEqual(204, self.status(
             service, 'DELETE /v3/messages/{message_id}', 'reader'))
 
-    def test_who_reads_everything_can_be_somebody_else(self):
+    def test_relaxed_read_all_projects_permits_reading(self):
         policy_file = self.write(
             'policy.yaml', '"message:read_all_projects": "role:reader"\n')
         service = self.service(oslo_policy={'policy_file': policy_file})
@@ -82,7 +82,7 @@ class TestPersonas(base.TestCase):
                       'GET /v3/{project_id}/messages'):
             self.assertEqual(200, self.status(service, route, 'other-reader'))
 
-    def test_reading_everything_is_no_right_to_delete(self):
+    def test_relaxed_read_all_projects_denies_delete(self):
         policy_file = self.write(
             'policy.yaml', '"message:read_all_projects": "role:reader"\n')
         service = self.service(oslo_policy={'policy_file': policy_file})

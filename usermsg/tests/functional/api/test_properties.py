@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What holds for every set of messages and for every request."""
+"""Property tests of lists of messages and of arbitrary requests."""
 
 import functools
 import json
@@ -12,7 +12,7 @@ from usermsg.api import app
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 
-#: Every run tries the same examples, and a slow machine fails none.
+#: Every run uses the same examples, and none fails on a slow machine.
 SETTINGS = functools.partial(
     hypothesis.settings, deadline=None, database=None, derandomize=True,
     suppress_health_check=list(hypothesis.HealthCheck))
@@ -34,7 +34,7 @@ FILTERS = strategies.fixed_dictionaries({}, optional={
     'resource_uuid': strategies.sampled_from(RESOURCES),
 })
 
-#: What stands in a request line or header: any byte but a line's end.
+#: Text of a request line or header: any byte except a line break.
 TEXT = strategies.text(strategies.characters(
     max_codepoint=255, exclude_characters='\r\n'), max_size=30)
 QUOTED = strategies.sampled_from(
@@ -77,14 +77,14 @@ HEADERS = strategies.dictionaries(
 
 
 def follow(application, address):
-    """The ids on all pages, a list for each page."""
+    """Follow the next links; return the ids, a list for each page."""
     pages = []
-    while address and len(pages) < 15:  # more than there can be
-        answer = http_client.request(application, address, headers=ADMIN)
-        if answer.status_int != 200:
-            raise AssertionError(answer.text)
-        pages.append([message['id'] for message in answer.json['messages']])
-        links = answer.json.get('messages_links')
+    while address and len(pages) < 15:  # more than the examples need
+        response = http_client.request(application, address, headers=ADMIN)
+        if response.status_int != 200:
+            raise AssertionError(response.text)
+        pages.append([message['id'] for message in response.json['messages']])
+        links = response.json.get('messages_links')
         address = links and links[0]['href'].partition('://')[2]
         address = address and '/' + address.partition('/')[2]
     return pages
@@ -100,22 +100,22 @@ class TestPages(base.TestCase):
     @SETTINGS(max_examples=40)
     @hypothesis.given(messages=MESSAGES, limit=strategies.integers(1, 13),
                       ascending=strategies.booleans(), filters=FILTERS,
-                      everything=strategies.booleans())
-    def test_the_pages_hold_each_message_once_and_in_order(
-            self, messages, limit, ascending, filters, everything):
-        self.empty()
+                      all_projects=strategies.booleans())
+    def test_pages_contain_each_message_once_in_order(
+            self, messages, limit, ascending, filters, all_projects):
+        self.delete_all()
         recorded = []
         for project, level, resource in messages:
             message = http_client.record(self.service, project, level=level,
                                          resource_uuid=resource)
             values = {'message_level': level, 'resource_uuid': resource}
-            if ((everything or project == 'red') and
+            if ((all_projects or project == 'red') and
                     filters.items() <= values.items()):
                 recorded.append(message.id)
         expected = sorted(recorded, reverse=not ascending)
         order = 'asc' if ascending else 'desc'
         query = ''.join(f'&{name}={value}' for name, value in filters.items())
-        if everything:
+        if all_projects:
             query += '&all_projects=true'
 
         pages = follow(self.app, f'/v3/messages?limit={limit}'
@@ -127,16 +127,16 @@ class TestPages(base.TestCase):
         if expected:
             self.assertNotEqual([], pages[-1])
 
-    def empty(self):
+    def delete_all(self):
         for project in ('red', 'blue'):
             headers = http_client.build_headers(project, 'member', 'reader')
-            found = http_client.request(
+            listed = http_client.request(
                 self.app, '/v3/messages', headers=headers)
-            for message in found.json['messages']:
-                answer = http_client.request(
+            for message in listed.json['messages']:
+                response = http_client.request(
                     self.app, f'/v3/messages/{message["id"]}', 'DELETE',
                     headers)
-                self.assertEqual(204, answer.status_int)
+                self.assertEqual(204, response.status_int)
 
 
 class TestAnyRequest(base.TestCase):
@@ -147,31 +147,30 @@ class TestAnyRequest(base.TestCase):
         http_client.record(service, 'red', resource_uuid='a')
         self.app = app.make_app(service)
 
-    def assert_understood(self, answer):
-        self.assertLess(answer.status_int, 500, answer.body)
-        self.assertIn('X-OpenStack-Request-Id', answer.headers)
-        self.assertIn('OpenStack-API-Version', answer.headers)
-        if answer.status_int != 204:
-            self.assertEqual('application/json', answer.content_type)
-        if answer.body:
-            json.loads(answer.body)
+    def assert_handled(self, response):
+        self.assertLess(response.status_int, 500, response.body)
+        self.assertIn('X-OpenStack-Request-Id', response.headers)
+        self.assertIn('OpenStack-API-Version', response.headers)
+        if response.status_int != 204:
+            self.assertEqual('application/json', response.content_type)
+        if response.body:
+            json.loads(response.body)
 
     @SETTINGS(max_examples=250)
     @hypothesis.given(query=QUERIES)
-    def test_no_query_makes_it_fail(self, query):
-        self.assert_understood(http_client.request(
+    def test_any_query_is_handled(self, query):
+        self.assert_handled(http_client.request(
             self.app, f'/v3/messages?{query}', headers=READER))
 
     @SETTINGS(max_examples=250)
     @hypothesis.given(path=PATHS, method=METHODS)
-    def test_no_path_or_method_makes_it_fail(self, path, method):
-        self.assert_understood(http_client.request(
+    def test_any_path_and_method_are_handled(self, path, method):
+        self.assert_handled(http_client.request(
             self.app, path, method, headers=READER))
 
     @SETTINGS(max_examples=250)
     @hypothesis.given(path=PATHS, method=METHODS, headers=HEADERS,
                       query=QUERIES, body=strategies.binary(max_size=20))
-    def test_no_request_makes_it_fail(self, path, method, headers, query,
-                                      body):
-        self.assert_understood(http_client.request(
+    def test_any_request_is_handled(self, path, method, headers, query, body):
+        self.assert_handled(http_client.request(
             self.app, f'{path}?{query}', method, {**ADMIN, **headers}, body))

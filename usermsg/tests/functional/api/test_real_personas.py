@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What each persona of personas.yaml may do, with a token of Keystone's."""
+"""Tests of the permissions of each persona, with real Keystone tokens."""
 
 import contextlib
 import functools
@@ -22,12 +22,11 @@ TABLE = personas.TABLE
 
 
 class Personas:
-    """Those of personas.yaml, in projects of their own.
+    """Personas of personas.yaml, in newly created projects.
 
-    ``tokens`` has those that Keystone gave, None for who asks without any;
-    ``projects`` has the ids of the personas' projects.
-
-    :param identity: the Keystone that is to know them
+    :param identity: the Keystone in which their users are created
+    :ivar tokens: persona -> Keystone's token; None for a request without one
+    :ivar projects: persona -> id of its project
     """
 
     def __init__(self, identity):
@@ -46,25 +45,26 @@ class Personas:
                 self.tokens[name] = self._token(name, persona, project)
 
     def kinds(self):
-        """Tokens of other kinds, and who each is as good as.
+        """Return other kinds of tokens, with the persona that each equals.
 
-        A dict of (persona, token, token of a service or None) by kind.
-        Those that expire do so in some seconds, the first one last.
+        It is a dict: kind -> (persona, token, service token or None). The
+        expiring tokens expire after some seconds, the first one last.
         """
         revoked = self._again('member')
         self._identity.revoke(revoked)
-        # It has the same keys, and the same admin in the same project.
-        expired, known = (short_tokens.short().token('admin', project='admin')
-                          for _ in range(2))
+        # That Keystone has the same keys, and the same admin in the same
+        # project.
+        expired, cached = (short_tokens.short().token('admin', project='admin')
+                           for _ in range(2))
         credential = self._identity.credential_token(
             *self._identity.application_credential(
                 self._user('member'), self._project('member'), ['reader']))
         member, service = (self.tokens[name] for name in (
             'member', 'service'))
         return {
-            'expired and known': ('anonymous', known, None),
+            'expired and cached': ('anonymous', cached, None),
             'expired': ('anonymous', expired, None),
-            # Nothing else is wrong with it.
+            # With a service token an otherwise valid expired token is valid.
             'expired, from a service': ('other-admin', expired, service),
             'expired, from another': ('anonymous', expired,
                                       self.tokens['reader']),
@@ -74,7 +74,7 @@ class Personas:
             'application credential': ('reader', credential, None),
             'from a service': ('member', member, service),
             'from a user': ('anonymous', member, self.tokens['reader']),
-            'from nobody': ('anonymous', member, 'garbage'),
+            'from an invalid service token': ('anonymous', member, 'garbage'),
             'only of a service': ('anonymous', None, service),
         }
 
@@ -86,14 +86,14 @@ class Personas:
         return project and f'{project}-{self._mark}'
 
     def _again(self, name):
-        """Another token of a persona that has a project."""
+        """Return another token of a persona with a project."""
         return self._identity.token(self._user(name), self._project(name))
 
     def _token(self, name, persona, project):
         user = self._user(name)
         scope = {'project': project, 'domain': persona.get('domain'),
                  'system': 'system' in persona}
-        # The other roles are implied by the first.
+        # The first role implies the others.
         self._identity.user(user, roles=persona.get('roles', ())[:1], **scope)
         return self._identity.token(user, unscoped=not any(scope.values()),
                                     **scope)
@@ -105,7 +105,7 @@ def in_keystone():
 
 
 class TestPersonas(base.TestCase):
-    """Each persona with a token of its own, under uWSGI."""
+    """Requests of each persona with its token, to a service in uWSGI."""
 
     def setUp(self):
         super().setUp()
@@ -114,50 +114,51 @@ class TestPersonas(base.TestCase):
         self.projects = in_keystone().projects
         self.mine = self.projects['reader']
 
-    def test_nobody_gets_a_token_for_a_project_without_a_role(self):
+    def test_token_for_project_needs_a_role(self):
         self.assertEqual({'no-role'},
                          set(TABLE['personas']) - set(self.tokens))
 
-    def test_each_persona_gets_what_the_table_says(self):
-        found = {route: {persona: self.status(route, token)
-                         for persona, token in self.tokens.items()}
-                 for route in TABLE['routes']}
+    def test_statuses_match_table_for_every_persona(self):
+        actual = {route: {persona: self.status(route, token)
+                          for persona, token in self.tokens.items()}
+                  for route in TABLE['routes']}
         expected = {route: {persona: status
                             for persona, status in statuses.items()
                             if persona in self.tokens}
                     for route, statuses in TABLE['routes'].items()}
-        self.assertEqual(expected, found)
+        self.assertEqual(expected, actual)
         self.assertNotIn('Traceback', self.service.server.log())
 
-    def test_each_kind_of_token_is_as_good_as_its_persona(self):
+    def test_statuses_match_table_for_every_kind_of_token(self):
         kinds = in_keystone().kinds()
-        _, known, _ = kinds['expired and known']
+        _, cached, _ = kinds['expired and cached']
         end = time.monotonic() + 60
-        while self.service.request('/v3/messages', known)[0].status == 200:
+        while self.service.request('/v3/messages', cached)[0].status == 200:
             self.assertLess(time.monotonic(), end)
             time.sleep(0.1)
-        found = {kind: {route: self.status(route, token, service)
-                        for route in TABLE['routes']}
-                 for kind, (_, token, service) in kinds.items()}
+        actual = {kind: {route: self.status(route, token, service)
+                         for route in TABLE['routes']}
+                  for kind, (_, token, service) in kinds.items()}
         expected = {kind: {route: statuses[persona]
                            for route, statuses in TABLE['routes'].items()}
                     for kind, (persona, _, _) in kinds.items()}
-        self.assertEqual(expected, found)
+        self.assertEqual(expected, actual)
         self.assertNotIn('Traceback', self.service.server.log())
 
-    def test_facades_refuse_in_their_way(self):
+    def test_facades_return_401_in_their_format(self):
         for address, token in itertools.product(
                 ('/volume/v3/messages', '/share/v2/messages'),
                 (None, 'garbage', self.tokens['reader'])):
-            # The last is spoilt by what comes with it.
-            answer, content = self.service.request(
+            # The last token is valid, but the service token isn't.
+            response, content = self.service.request(
                 address, token, headers={'X-Service-Token': 'garbage'})
-            self.assertEqual(401, answer.status)
+            self.assertEqual(401, response.status)
             self.assertEqual({'error': {
                 'code': 401, 'title': 'Unauthorized', 'message':
                 'The request you have made requires authentication.',
             }}, content)
-            self.assertIn('Keystone uri=', answer.headers['WWW-Authenticate'])
+            self.assertIn('Keystone uri=',
+                          response.headers['WWW-Authenticate'])
 
     def status(self, route, token, service=None):
         message = http_client.record(self.service.runtime, self.mine,
@@ -169,7 +170,7 @@ class TestPersonas(base.TestCase):
         return self.service.request(
             address, token, method, headers, body)[0].status
 
-    def test_no_list_has_what_is_not_for_who_asks(self):
+    def test_lists_contain_permitted_projects_only(self):
         projects = [self.mine, self.projects['other-reader'],
                     self.projects['service'], uuid.uuid4().hex]
         for project in projects * 2:
@@ -177,38 +178,39 @@ class TestPersonas(base.TestCase):
                 http_client.record(self.service.runtime, project, event_id)
         owners = {row['id']: row['project_id']
                   for row in samples.stored(self.service.runtime.db)}
-        seen = {persona: set() for persona in self.tokens}
-        everything = ('all_projects=true', 'all_tenants=true')
+        listed = {persona: set() for persona in self.tokens}
+        all_projects = ('all_projects=true', 'all_tenants=true')
         for persona, (address, project), query in itertools.product(
                 self.tokens, self.lists(projects),
-                ['', *everything, 'limit=1', *(
+                ['', *all_projects, 'limit=1', *(
                     f'project_id={project}' for project in projects)]):
-            answer, content = self.service.request(
+            response, content = self.service.request(
                 f'{address}?{query}', self.tokens[persona],
                 headers=personas.HEADERS)
-            if answer.status == 200:
-                found = {owners[message['id']]
-                         for message in content['messages']}
-                seen[persona] |= found
-                asked = {project, query.partition('project_id=')[2]}
+            if response.status == 200:
+                projects_listed = {
+                    owners[message['id']] for message in content['messages']}
+                listed[persona] |= projects_listed
+                requested = {project, query.partition('project_id=')[2]}
                 if persona not in ('admin', 'other-admin'):
                     self.assertLessEqual(
-                        found, {self.projects[persona]},
+                        projects_listed, {self.projects[persona]},
                         f'{persona} {address} {query}')
-                elif query not in everything:
+                elif query not in all_projects:
                     self.assertLessEqual(
-                        found, asked | {self.projects[persona]},
+                        projects_listed,
+                        requested | {self.projects[persona]},
                         f'{persona} {address} {query}')
-        self.assertEqual({self.mine}, seen['reader'])
+        self.assertEqual({self.mine}, listed['reader'])
         self.assertEqual({self.projects['other-reader']},
-                         seen['other-member'])
-        self.assertEqual(set(projects), seen['admin'] & set(projects))
+                         listed['other-member'])
+        self.assertEqual(set(projects), listed['admin'] & set(projects))
         for persona in ('service', 'unscoped', 'system-admin',
                         'domain-admin', 'anonymous'):
-            self.assertEqual(set(), seen[persona], persona)
+            self.assertEqual(set(), listed[persona], persona)
 
     def lists(self, projects):
-        """Each address that lists messages, and the project in it."""
+        """Yield the path of each list of messages, and the project in it."""
         for route in TABLE['routes']:
             method, _, path = route.partition(' ')
             if method == 'GET' and path.endswith('/messages'):

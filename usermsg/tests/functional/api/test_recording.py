@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Recording over HTTP, on every database."""
+"""Tests of recording over HTTP, on every database."""
 
 import concurrent.futures
 import contextlib
@@ -35,10 +35,13 @@ def batch(keys, **values):
     return {'messages': [entry(key, **values) for key in keys]}
 
 
-def at_once(count, call, arguments):
-    """The results of calls in threads that begin at the same moment.
+def run_concurrently(count, call, arguments):
+    """Call a function in threads that start at the same time.
 
-    The threads share the arguments, as clients' connections would.
+    The threads take the arguments from one queue.
+
+    :param count: number of threads
+    :returns: the results, in the order of the arguments
     """
     barrier = threading.Barrier(count)
     waiting = iter(list(enumerate(arguments)))
@@ -69,10 +72,11 @@ class TestCase(databases.TestCase):
         self.app = app.make_app(self.service)
 
     def post(self, content):
-        """(status, content) of an answer."""
-        answer = http_client.request(self.app, '/v3/messages', 'POST', SERVICE,
-                                     json.dumps(content).encode())
-        return answer.status_int, answer.json
+        """Record messages; return status and content of the response."""
+        response = http_client.request(
+            self.app, '/v3/messages', 'POST', SERVICE,
+            json.dumps(content).encode())
+        return response.status_int, response.json
 
     def stored(self):
         return samples.stored(self.service.db)
@@ -84,15 +88,15 @@ class TestCase(databases.TestCase):
 
 class TestBatches(TestCase):
 
-    def assert_refused(self, status, content, *words):
+    def assert_refused(self, expected_status, content, *texts):
         before = self.stored(), self.keys()
-        found, answer = self.post(content)
-        self.assertEqual(status, found, answer)
-        for word in words:
-            self.assertIn(word, answer['error']['message'])
+        status, response = self.post(content)
+        self.assertEqual(expected_status, status, response)
+        for text in texts:
+            self.assertIn(text, response['error']['message'])
         self.assertEqual(before, (self.stored(), self.keys()))
 
-    def test_a_bad_entry_anywhere_is_named_and_nothing_is_stored(self):
+    def test_invalid_entry_is_named_and_batch_is_not_stored(self):
         for count in (1, 2, 5):
             for place in range(count):
                 for name, value in (('event_id', 'VOLUME_999999'),
@@ -105,84 +109,87 @@ class TestBatches(TestCase):
                     self.assert_refused(400, content,
                                         f'messages[{place}].{name}: ')
 
-    def test_beside_a_collision_anywhere_the_others_are_stored(self):
+    def test_conflicting_entry_does_not_prevent_the_others(self):
         self.assertEqual(201, self.post({'message': entry('taken')})[0])
-        _status, gone = self.post({'message': entry('gone')})
+        _status, deleted = self.post({'message': entry('deleted')})
         http_client.request(
-            self.app, f'/v3/messages/{gone["message"]["id"]}', 'DELETE',
+            self.app, f'/v3/messages/{deleted["message"]["id"]}', 'DELETE',
             http_client.build_headers('red', 'member'))
         for place in range(4):
-            for key, status in (('taken', 409), ('gone', 410)):
-                # One without a key, two with a new one.
+            for key, conflict in (('taken', 409), ('deleted', 410)):
+                # One message without a key, two with new keys.
                 content = batch([None, f'{key} {place}', f'b {key} {place}'])
                 content['messages'].insert(place, entry(
-                    key, message_level='ERROR' if key == 'gone' else 'INFO'))
+                    key,
+                    message_level='ERROR' if key == 'deleted' else 'INFO'))
                 before = len(self.stored()), len(self.keys())
-                found, answer = self.post(content)
-                self.assertEqual(201, found, answer)
+                status, response = self.post(content)
+                self.assertEqual(201, status, response)
                 expected = [201] * 3
-                expected.insert(place, status)
+                expected.insert(place, conflict)
                 self.assertEqual(expected, [
-                    one['status'] for one in answer['messages']])
-                error = answer['messages'][place]['error']
-                self.assertEqual(status, error['status'])
+                    result['status'] for result in response['messages']])
+                error = response['messages'][place]['error']
+                self.assertEqual(conflict, error['status'])
                 self.assertIn(f'messages[{place}].source_id: ',
                               error['detail'])
                 self.assertEqual((before[0] + 3, before[1] + 2),
                                  (len(self.stored()), len(self.keys())))
 
-    def test_the_largest_batch_is_stored_and_listed_in_its_order(self):
+    def test_largest_batch_is_listed_in_order(self):
         content = {'messages': [
             entry(f'key {number}', resource_uuid=str(number))
             for number in range(schemas.MAX_BATCH)]}
-        status, answer = self.post(content)
+        status, response = self.post(content)
         self.assertEqual(201, status)
         numbers = [str(number) for number in range(schemas.MAX_BATCH)]
-        self.assertEqual(numbers, [one['resource_uuid']
-                                   for one in answer['messages']])
-        self.assertEqual({201}, {one['status']
-                                 for one in answer['messages']})
+        self.assertEqual(numbers, [message['resource_uuid']
+                                   for message in response['messages']])
+        self.assertEqual({201}, {message['status']
+                                 for message in response['messages']})
         self.assertEqual(numbers, [row['resource_uuid']
                                    for row in self.stored()])
         listed = http_client.request(
             self.app, '/v3/messages?sort=created_at:asc',
             headers=http_client.build_headers('red', 'reader')
         ).json['messages']
-        for one in answer['messages']:
-            del one['status']
-        self.assertEqual(answer['messages'], listed)
+        for message in response['messages']:
+            del message['status']
+        self.assertEqual(response['messages'], listed)
         self.assertEqual(schemas.MAX_BATCH, len(self.keys()))
 
         again, repeated = self.post(content)
         self.assertEqual(200, again)
-        self.assertEqual({200}, {one.pop('status')
-                                 for one in repeated['messages']})
-        self.assertEqual(answer, repeated)
+        self.assertEqual({200}, {message.pop('status')
+                                 for message in repeated['messages']})
+        self.assertEqual(response, repeated)
         self.assertEqual(schemas.MAX_BATCH, len(self.stored()))
 
-    def test_any_part_of_it_may_have_been_recorded_before(self):
-        for count, known in enumerate(itertools.product((0, 1), repeat=3)):
+    def test_batch_may_contain_recorded_messages(self):
+        for count, recorded in enumerate(
+                itertools.product((False, True), repeat=3)):
             keys = [f'{count} {number}' for number in range(3)]
             first = {key: self.post({'message': entry(key)})[1]['message']
-                     for key, was in zip(keys, known) if was}
-            status, answer = self.post(batch(keys))
-            self.assertEqual(200 if all(known) else 201, status)
+                     for key, is_recorded in zip(keys, recorded)
+                     if is_recorded}
+            status, response = self.post(batch(keys))
+            self.assertEqual(200 if all(recorded) else 201, status)
             self.assertEqual(
-                [200 if was else 201 for was in known],
-                [one.pop('status') for one in answer['messages']])
-            for key, one in zip(keys, answer['messages']):
-                self.assertEqual(first.get(key, one), one)
-                self.assertEqual(self.keys()[key], one['id'])
+                [200 if is_recorded else 201 for is_recorded in recorded],
+                [message.pop('status') for message in response['messages']])
+            for key, message in zip(keys, response['messages']):
+                self.assertEqual(first.get(key, message), message)
+                self.assertEqual(self.keys()[key], message['id'])
         self.assertEqual(24, len(self.stored()))
 
-    def test_what_was_recorded_is_counted_once(self):
+    def test_repeated_messages_are_counted_once(self):
         self.post(batch(['a', 'b', 'b', None]))
         self.post(batch(['a', 'c']))
         self.post({'message': entry('c')})
         self.assertEqual(4, samples.counted(self.service, 'recorded'))
 
-    def test_a_key_is_not_forgotten_with_its_expired_message(self):
-        _status, answer = self.post({'message': entry('key')})
+    def test_source_key_outlives_its_expired_message(self):
+        _status, response = self.post({'message': entry('key')})
         with self.service.db.engine().begin() as connection:
             connection.execute(sa.delete(models.messages))
         status, _answer = self.post({'message': entry('key')})
@@ -191,16 +198,16 @@ class TestBatches(TestCase):
             connection.execute(sa.delete(models.source_keys))
         status, again = self.post({'message': entry('key')})
         self.assertEqual(201, status)
-        self.assertNotEqual(answer['message']['id'], again['message']['id'])
+        self.assertNotEqual(response['message']['id'], again['message']['id'])
 
 
-class Claims:
-    """What must hold of many answers, whoever gave them."""
+class ConcurrencyMixin:
+    """Assertions about the responses of concurrent requests."""
 
-    def assert_once(self, keys, answers):
-        """Each (status, content) is good, and each key has one id."""
-        self.assertEqual([], [answer for answer in answers
-                              if answer[0] not in (200, 201)])
+    def assert_once(self, keys, responses):
+        """Check that all requests succeeded, and that each key has one id."""
+        self.assertEqual([], [response for response in responses
+                              if response[0] not in (200, 201)])
         stored = self.stored()
         self.assertEqual(len(keys), len(stored))
         by_key = self.keys()
@@ -209,27 +216,29 @@ class Claims:
         return by_key
 
 
-class TestConcurrency(Claims, TestCase):
+class TestConcurrency(ConcurrencyMixin, TestCase):
 
     def test_1000_creates_with_100_keys_are_100_messages(self):
         keys = [f'key {number % 100}' for number in range(1000)]
-        answers = at_once(32, lambda key: self.post({'message': entry(key)}),
-                          keys)
-        by_key = self.assert_once(set(keys), answers)
-        self.assertEqual([by_key[key] for key in keys],
-                         [answer['message']['id'] for _, answer in answers])
-        self.assertEqual(100, sum(status == 201 for status, _ in answers))
+        responses = run_concurrently(
+            32, lambda key: self.post({'message': entry(key)}), keys)
+        by_key = self.assert_once(set(keys), responses)
+        self.assertEqual(
+            [by_key[key] for key in keys],
+            [response['message']['id'] for _, response in responses])
+        self.assertEqual(100, sum(status == 201 for status, _ in responses))
         self.assertEqual(100, samples.counted(self.service, 'recorded'))
 
     def assert_batches(self, threads, batches):
-        answers = at_once(threads, lambda keys: self.post(batch(keys)),
-                          batches)
-        by_key = self.assert_once(set(sum(batches, [])), answers)
+        responses = run_concurrently(
+            threads, lambda keys: self.post(batch(keys)), batches)
+        by_key = self.assert_once(set(sum(batches, [])), responses)
         new = 0
-        for keys, (status, answer) in zip(batches, answers):
-            self.assertEqual([by_key[key] for key in keys],
-                             [one['id'] for one in answer['messages']])
-            statuses = [one['status'] for one in answer['messages']]
+        for keys, (status, response) in zip(batches, responses):
+            self.assertEqual(
+                [by_key[key] for key in keys],
+                [message['id'] for message in response['messages']])
+            statuses = [message['status'] for message in response['messages']]
             self.assertEqual(max(statuses), status)
             new += statuses.count(201)
         self.assertEqual(len(by_key), new)
@@ -238,42 +247,42 @@ class TestConcurrency(Claims, TestCase):
         keys = [f'key {number}' for number in range(60)]
         self.assert_batches(8, [keys, keys[::-1]] * 8)
 
-    def test_batches_that_overlap_in_any_order(self):
-        chance = random.Random(1)
+    def test_overlapping_batches_in_random_order(self):
+        generator = random.Random(1)
         keys = [f'key {number}' for number in range(120)]
-        batches = [chance.sample(keys, 40) for _ in range(40)]
+        batches = [generator.sample(keys, 40) for _ in range(40)]
         self.assert_batches(8, batches)
 
-    def test_a_batch_of_what_others_record_one_by_one(self):
+    def test_batches_concurrent_with_single_messages(self):
         keys = [f'key {number}' for number in range(200)]
-        chance = random.Random(2)
-        shuffled = [chance.sample(keys, len(keys)) for _ in range(4)]
+        generator = random.Random(2)
+        shuffled = [generator.sample(keys, len(keys)) for _ in range(4)]
         singles = [[key] for key in sum(map(list, zip(*shuffled)), [])]
         batches = [keys, keys[::-1], *singles]
         self.assert_batches(8, batches)
 
-    def test_a_message_that_is_deleted_meanwhile(self):
+    def test_recording_concurrent_with_deletion(self):
         member = http_client.build_headers('red', 'member')
 
         def work(key):
-            status, answer = self.post({'message': entry(key)})
+            status, response = self.post({'message': entry(key)})
             if status in (200, 201):
                 deleted = http_client.request(
-                    self.app, f'/v3/messages/{answer["message"]["id"]}',
+                    self.app, f'/v3/messages/{response["message"]["id"]}',
                     'DELETE', member).status_int
                 return status, deleted
             return status, None
 
-        answers = at_once(8, work, [f'key {number % 5}'
-                                    for number in range(100)])
-        self.assertEqual(set(), set(answers) - {
+        responses = run_concurrently(
+            8, work, [f'key {number % 5}' for number in range(100)])
+        self.assertEqual(set(), set(responses) - {
             (201, 204), (201, 404), (200, 204), (200, 404), (410, None)})
-        self.assertEqual(5, sum(deleted == 204 for _, deleted in answers))
+        self.assertEqual(5, sum(deleted == 204 for _, deleted in responses))
         self.assertEqual([], self.stored())
 
 
-class TestServer(Claims, TestCase):
-    """Several processes, each with threads."""
+class TestServer(ConcurrencyMixin, TestCase):
+    """Concurrency tests with a server of several processes and threads."""
 
     def setUp(self):
         super().setUp()
@@ -289,24 +298,25 @@ class TestServer(Claims, TestCase):
         with contextlib.closing(connection):
             connection.request('POST', '/v3/messages', json.dumps(content),
                                SERVICE)
-            answer = connection.getresponse()
-            return answer.status, json.loads(answer.read())
+            response = connection.getresponse()
+            return response.status, json.loads(response.read())
 
     def test_1000_creates_with_100_keys_are_100_messages(self):
         keys = [f'key {number % 100}' for number in range(1000)]
-        answers = at_once(24, lambda key: self.post({'message': entry(key)}),
-                          keys)
-        by_key = self.assert_once(set(keys), answers)
-        self.assertEqual([by_key[key] for key in keys],
-                         [answer['message']['id'] for _, answer in answers])
-        self.assertEqual(100, sum(status == 201 for status, _ in answers))
+        responses = run_concurrently(
+            24, lambda key: self.post({'message': entry(key)}), keys)
+        by_key = self.assert_once(set(keys), responses)
+        self.assertEqual(
+            [by_key[key] for key in keys],
+            [response['message']['id'] for _, response in responses])
+        self.assertEqual(100, sum(status == 201 for status, _ in responses))
         self.assertNotIn('Traceback', self.server.log())
 
     def test_batches_in_opposite_order(self):
         keys = [f'key {number}' for number in range(100)]
-        answers = at_once(12, lambda keys: self.post(batch(keys)),
-                          [keys, keys[::-1]] * 12)
-        self.assert_once(keys, answers)
+        responses = run_concurrently(
+            12, lambda keys: self.post(batch(keys)), [keys, keys[::-1]] * 12)
+        self.assert_once(keys, responses)
         self.assertEqual(100, sum(
-            one['status'] == 201 for _, answer in answers
-            for one in answer['messages']))
+            message['status'] == 201 for _, response in responses
+            for message in response['messages']))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stories of what a client sees, in gabbits/*.yaml."""
+"""Loader of the HTTP stories in gabbits/*.yaml, and their fixtures."""
 
 import os
 import sys
@@ -14,7 +14,7 @@ from usermsg.message import api as message_api
 from usermsg.tests.fixtures import http_client
 
 #: Two projects. The first, its volume and its request are those of the
-#: example that the service is documented with.
+#: example in the documentation.
 RED = '6c430ede-9476-4128-8838-8d3929ced223'
 BLUE = '5e1f0a9be52c4d1c9d8e6a3b7c2f4d10'
 VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
@@ -24,12 +24,12 @@ _current = {}
 
 
 def _application(environ, start_response):
-    # gabbi asks for the application before it starts the fixtures.
+    # gabbi requests the application before it starts the fixtures.
     return _current['app'](environ, start_response)
 
 
 class _Service(fixture.GabbiFixture):
-    """The application on an empty database of its own."""
+    """Application with a new, empty database."""
 
     api = {}
     groups = {}
@@ -53,18 +53,18 @@ class _Service(fixture.GabbiFixture):
         self._fixtures.cleanUp()
 
     def record(self, runtime):
-        """What is there when the story begins."""
+        """Record the messages that exist when the story begins."""
 
     def _set(self, name, value):
         self._fixtures.useFixture(fixtures.EnvironmentVariable(name, value))
 
 
 class Empty(_Service):
-    """No message yet."""
+    """Service without messages."""
 
 
 class Example(_Service):
-    """One message: that of the documented example."""
+    """Service with the message of the documented example."""
 
     def record(self, runtime):
         message = http_client.record(
@@ -101,7 +101,7 @@ class Messages(_Service):
 
 
 class SmallPages(Messages):
-    """The same, where no page has more than three."""
+    """The same messages, with pages of at most three."""
 
     api = {'max_limit': 3}
 
@@ -124,14 +124,14 @@ class Facades(_Service):
                     level='INFO')),
                 ('IMAGE_1', image)):
             self._set(name, http_client.record(runtime, RED, **values).id)
-        # Of nobody's request.
+        # Without a request id.
         self._set('VOLUME_3', message_api.API(runtime).create(
             None, 'VOLUME_000003', RED, level='INFO').id)
         self._set('BLUE_1', http_client.record(runtime, BLUE).id)
 
 
 class FacadeEndpoints(Facades):
-    """The same, behind the addresses of the services themselves."""
+    """The same messages, at the URLs of the services that they replace."""
 
     groups = {
         'volume_facade': {'public_endpoint': 'https://volume.example.org'},
@@ -141,13 +141,13 @@ class FacadeEndpoints(Facades):
 
 
 class PublicEndpoint(Messages):
-    """The same, behind an address that the operator gave."""
+    """The same messages, with a configured public endpoint."""
 
     api = {'public_endpoint': 'https://cloud.example.org/user-message/'}
 
 
 class HostHeader(Messages):
-    """The same, where a proxy sets the Host header."""
+    """The same messages, behind a proxy that sets the Host header."""
 
     api = {'trust_host_header': 'true'}
 

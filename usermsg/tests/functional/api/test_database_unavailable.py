@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The database goes away and comes back, seen through the API."""
+"""Tests of the API while the database is unavailable, and afterwards."""
 
 import concurrent.futures
 import contextlib
@@ -16,7 +16,7 @@ from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-#: A server of each test's own, as it is killed.
+#: Each test starts its own server, because it kills it.
 SCENARIOS = [
     ('mariadb', {'make_server': servers.MariaDB}),
     ('postgresql', {'make_server': servers.PostgreSQL}),
@@ -27,33 +27,34 @@ SERVICE = {**http_client.build_headers('services', 'service'),
            'Content-Type': 'application/json'}
 
 
-class Answers:
+class RequestMixin:
 
-    def ask(self, address, method='GET'):
+    def request(self, address, method='GET'):
         return http_client.request(self.app, address, method, READER)
 
     def post(self, *source_ids):
-        """Record a message for each, in one batch."""
+        """Record a message for each source id, in one batch."""
         return http_client.request(
             self.app, '/v3/messages', 'POST', SERVICE, json.dumps({
                 'messages': [{'project_id': 'red', 'source_id': source_id,
                               'event_id': 'VOLUME_000002'}
                              for source_id in source_ids]}).encode())
 
-    def assert_unavailable(self, answer):
-        self.assertEqual(503, answer.status_int)
-        self.assertEqual('application/json', answer.content_type)
-        self.assertGreater(int(answer.headers['Retry-After']), 0)
-        [error] = answer.json['errors']
+    def assert_unavailable(self, response):
+        self.assertEqual(503, response.status_int)
+        self.assertEqual('application/json', response.content_type)
+        self.assertGreater(int(response.headers['Retry-After']), 0)
+        [error] = response.json['errors']
         self.assertEqual('user-message.database_unavailable', error['code'])
-        self.assertEqual(answer.headers['X-OpenStack-Request-Id'],
+        self.assertEqual(response.headers['X-OpenStack-Request-Id'],
                          error['request_id'])
-        # Nothing of where or what the database is.
+        # No details of the database.
         for secret in ('127.0.0.1', str(self.port), 'SELECT', 'sql'):
-            self.assertNotIn(secret, answer.text)
+            self.assertNotIn(secret, response.text)
 
 
-class TestDatabaseGone(Answers, testscenarios.WithScenarios, base.TestCase):
+class TestDatabaseUnavailable(
+        RequestMixin, testscenarios.WithScenarios, base.TestCase):
 
     scenarios = SCENARIOS
 
@@ -68,34 +69,34 @@ class TestDatabaseGone(Answers, testscenarios.WithScenarios, base.TestCase):
         self.app = app.make_app(self.service)
         self.port = self.server.port
 
-    def test_meanwhile_503_and_afterwards_all_is_well(self):
+    def test_requests_return_503_until_database_restarts(self):
         address = f'/v3/messages/{self.message.id}'
-        self.assertEqual(200, self.ask(address).status_int)
+        self.assertEqual(200, self.request(address).status_int)
         for _time in range(2):
             self.server.kill()
-            for method, asked in (('GET', address), ('GET', '/v3/messages'),
-                                  ('DELETE', address)):
-                self.assert_unavailable(self.ask(asked, method))
-            self.assertEqual(200, self.ask('/').status_int)
-            self.assertEqual(400, self.ask('/v3/messages?x=1').status_int)
+            for method, path in (('GET', address), ('GET', '/v3/messages'),
+                                 ('DELETE', address)):
+                self.assert_unavailable(self.request(path, method))
+            self.assertEqual(200, self.request('/').status_int)
+            self.assertEqual(400, self.request('/v3/messages?x=1').status_int)
 
             self.server.start()
-            # The first request after a restart finds no dead connection.
-            self.assertEqual(200, self.ask(address).status_int)
-            [shown] = self.ask('/v3/messages').json['messages']
-            self.assertEqual(self.message.id, shown['id'])
-        self.assertEqual(204, self.ask(address, 'DELETE').status_int)
+            # The first request after a restart doesn't get a dead connection.
+            self.assertEqual(200, self.request(address).status_int)
+            [listed] = self.request('/v3/messages').json['messages']
+            self.assertEqual(self.message.id, listed['id'])
+        self.assertEqual(204, self.request(address, 'DELETE').status_int)
 
-    def test_a_restart_that_nobody_noticed_harms_no_request(self):
+    def test_restart_between_requests_fails_no_request(self):
         address = f'/v3/messages/{self.message.id}'
-        self.assertEqual(200, self.ask(address).status_int)
+        self.assertEqual(200, self.request(address).status_int)
         self.server.kill()
         self.server.start()
-        for asked in (address, '/v3/messages'):
-            self.assertEqual(200, self.ask(asked).status_int)
-        self.assertEqual(204, self.ask(address, 'DELETE').status_int)
+        for path in (address, '/v3/messages'):
+            self.assertEqual(200, self.request(path).status_int)
+        self.assertEqual(204, self.request(address, 'DELETE').status_int)
 
-    def test_recording_is_repeated_when_it_is_back(self):
+    def test_retried_batch_after_restart_records_once(self):
         self.assertEqual(201, self.post('before').status_int)
         self.server.kill()
         self.assert_unavailable(self.post('a'))
@@ -103,28 +104,28 @@ class TestDatabaseGone(Answers, testscenarios.WithScenarios, base.TestCase):
         self.server.start()
         self.assertEqual(2, len(samples.stored(self.service.db)))
         for _time, status in ((1, 201), (2, 200)):
-            answer = self.post('before', 'a', 'b')
-            self.assertEqual(status, answer.status_int, answer.text)
+            response = self.post('before', 'a', 'b')
+            self.assertEqual(status, response.status_int, response.text)
             self.assertEqual(4, len(samples.stored(self.service.db)))
 
-    def test_nothing_is_half_stored_when_it_goes_in_the_middle(self):
+    def test_database_lost_during_batches_stores_all_or_none(self):
         batches = [[f'{number}-{place}' for place in range(20)]
                    for number in range(200)]
-        under_way = threading.Semaphore(0)
+        finished = threading.Semaphore(0)
 
         def post(batch):
-            answer = self.post(*batch)
-            under_way.release()
-            return answer
+            response = self.post(*batch)
+            finished.release()
+            return response
 
         with concurrent.futures.ThreadPoolExecutor(4) as threads:
             pending = [threads.submit(post, batch) for batch in batches]
             for _answer in range(10):
-                under_way.acquire()
+                finished.acquire()
             self.server.kill()
-        answers = [each.result() for each in pending]
+        responses = [future.result() for future in pending]
         self.assertEqual({201, 503},
-                         {answer.status_int for answer in answers})
+                         {response.status_int for response in responses})
 
         self.server.start()
         keys = {row['source_id']: row['message_id'] for row in
@@ -132,33 +133,34 @@ class TestDatabaseGone(Answers, testscenarios.WithScenarios, base.TestCase):
         self.assertEqual(
             {self.message.id, *keys.values()},
             {row['id'] for row in samples.stored(self.service.db)})
-        for batch, answer in zip(batches, answers):
-            found = [keys[key] for key in batch if key in keys]
-            if answer.status_int == 201:
-                self.assertEqual([one['id'] for one in
-                                  answer.json['messages']], found)
+        for batch, response in zip(batches, responses):
+            stored = [keys[key] for key in batch if key in keys]
+            if response.status_int == 201:
+                self.assertEqual([message['id'] for message in
+                                  response.json['messages']], stored)
             else:
-                self.assert_unavailable(answer)
-                # It may have been stored and not have been able to say so.
-                self.assertIn(len(found), (0, len(batch)))
+                self.assert_unavailable(response)
+                # The batch may be stored although the response is an error.
+                self.assertIn(len(stored), (0, len(batch)))
 
-        for batch, answer in zip(batches, answers):
+        for batch, response in zip(batches, responses):
             again = self.post(*batch)
-            if answer.status_int == 201:
+            if response.status_int == 201:
                 self.assertEqual(200, again.status_int)
             else:
                 self.assertIn(again.status_int, (200, 201))
-            for key, one in zip(batch, again.json['messages']):
-                self.assertEqual(keys.get(key, one['id']), one['id'])
+            for key, message in zip(batch, again.json['messages']):
+                self.assertEqual(
+                    keys.get(key, message['id']), message['id'])
         self.assertEqual(1 + 200 * 20, len(samples.stored(self.service.db)))
 
 
-class TestFile(Answers, base.TestCase):
+class TestFile(RequestMixin, base.TestCase):
 
     port = 'usermsg.sqlite'
 
-    def test_a_file_that_somebody_else_writes_to(self):
-        # Else it would wait for seconds each time.
+    def test_locked_sqlite_file_returns_503(self):
+        # Without it each request would wait for seconds.
         service = self.runtime(database={
             'connection': f'{self.sqlite_url()}?timeout=0'})
         self.app = app.make_app(service)
@@ -167,18 +169,18 @@ class TestFile(Answers, base.TestCase):
         self.addCleanup(other.close)
         other.execute('BEGIN IMMEDIATE')
         self.assert_unavailable(self.post('a', 'b'))
-        self.assertEqual(200, self.ask('/v3/messages').status_int)
+        self.assertEqual(200, self.request('/v3/messages').status_int)
         other.execute('ROLLBACK')
         self.assertEqual([], samples.stored(service.db))
         self.assertEqual(201, self.post('a', 'b').status_int)
         self.assertEqual(2, len(samples.stored(service.db)))
 
 
-class TestReplacedFile(Answers, base.TestCase):
+class TestReplacedFile(RequestMixin, base.TestCase):
 
     port = 'usermsg.sqlite'
 
-    def test_nothing_is_written_to_a_file_that_is_gone(self):
+    def test_replaced_or_deleted_sqlite_file_is_noticed(self):
         service = self.runtime()
         self.app = app.make_app(service)
         path = self.home / 'usermsg.sqlite'
@@ -201,10 +203,10 @@ class TestReplacedFile(Answers, base.TestCase):
 
 class TestNoTables(base.TestCase):
 
-    def test_without_tables_it_is_unavailable(self):
+    def test_missing_tables_return_503(self):
         service = self.runtime(tables=False)
-        answer = http_client.request(app.make_app(service), '/v3/messages',
-                                     headers=READER)
-        self.assertEqual(503, answer.status_int)
-        self.assertEqual('application/json', answer.content_type)
-        self.assertNotIn('no such table', answer.text)
+        response = http_client.request(
+            app.make_app(service), '/v3/messages', headers=READER)
+        self.assertEqual(503, response.status_int)
+        self.assertEqual('application/json', response.content_type)
+        self.assertNotIn('no such table', response.text)
