@@ -250,7 +250,8 @@ def _policy_files(conf):
         if location not in (cfg.Locations.opt_default,
                             cfg.Locations.set_default):
             raise exception.ConfigurationError(
-                'the file in [oslo_policy] policy_file does not exist.', name)
+                'the file set in [oslo_policy] policy_file does not exist.',
+                name)
     for name in conf.oslo_policy.policy_dirs:
         directory = conf.find_file(name)
         if directory is not None:

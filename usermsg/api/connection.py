@@ -21,7 +21,7 @@ from usermsg.api.middleware import request_body
 #: Bytes of all headers; also the limit of the lines between chunks.
 MAX_HEADERS = 32 * 1024
 
-#: Seconds that a connection may be open without a request; and the same while
+#: Seconds that a connection may be open without a request: normally, and while
 #: other clients wait for a connection.
 _IDLE, _IDLE_WHEN_FULL = 30, 2
 

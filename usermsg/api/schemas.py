@@ -83,10 +83,12 @@ DEFINITIONS_QUERY = {
     'resource_type': schemas.RESOURCE_TYPE,
     'user_fixable': {
         **_BOOLEAN,
-        'description': 'True if the user can remove the cause.'},
+        'description': 'Messages whose cause the user can (true) or cannot '
+                       '(false) remove.'},
     'retryable': {
         **_BOOLEAN,
-        'description': 'True if the same request may succeed later.'},
+        'description': 'Messages of requests that may (true) or will not '
+                       '(false) succeed if they are repeated later.'},
     **_PAGE,
     'marker': {
         **schemas.EVENT_ID,

@@ -12,7 +12,7 @@ def _keystone(app, conf):
 
 
 class _NoAuth:
-    """Trusts the client's identity headers; without them it is an admin."""
+    """Middleware that trusts identity headers; the default is an admin."""
 
     # A role -> the roles that Keystone adds to every token with that role.
     _IMPLIED = {'admin': ('manager', 'member', 'reader'),
