@@ -96,7 +96,7 @@ def _listen(host, port):
             address, family=family, dualstack_ipv6=family == socket.AF_INET6)
     except OSError as error:
         raise exception.ConfigurationError(
-            f'[api] the server cannot listen on {host} port {port}: '
+            f'[api] cannot listen on {host} port {port}: '
             f'{error.strerror or error}') from None
 
 

@@ -176,8 +176,8 @@ class TestTools(TestCase):
         for tool in ('validator', 'list-redundant', 'policy-generator'):
             error = self.call(f'oslopolicy-{tool}', *self.namespace,
                               '--config-file', self.config, status=1)
-            self.assertIn(f'{self.policy}:2: message:gte: there is no such '
-                          'rule', error)
+            self.assertIn(f'{self.policy}:2: message:gte: this rule does not '
+                          'exist', error)
 
     def test_checker_evaluates_a_token(self):
         # The checker needs no namespace: usermsg's rules use only checks of
