@@ -137,7 +137,7 @@ class Volume(Converter):
     resource_column = 'resource_uuid'
 
     def _event_values(self, row):
-        event_id = self._catalogue.event_id(row.event_id)
+        event_id = self._catalogue.expand_event_id(row.event_id)
         match = isinstance(event_id, str) and _VOLUME_EVENT.fullmatch(event_id)
         if not match:
             raise exception.InvalidInput(

@@ -26,7 +26,7 @@ def _make_application():
         wsgi_app = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
-    gc_tuning.settle()
+    gc_tuning.freeze_heap()
     return wsgi_app
 
 

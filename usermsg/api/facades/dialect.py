@@ -25,14 +25,14 @@ _OTHER_FAULT = 'computeFault'
 
 
 class Dialect(microversion.Dialect):
-    """One older service's. See :func:`usermsg.api.dialects.for_path`."""
+    """API dialect of one older service. See :mod:`usermsg.api.dialects`."""
 
     #: True if a response without a body has the older header of the request
     #: id too.
     request_id_of_empty = False
 
     def add_version_headers(self, request, response):
-        """Repeat the version, even one that isn't served."""
+        """Repeat the requested version, even one that isn't supported."""
         if response.status_int == 401:
             # A request without a valid token never reaches the part of the
             # older services that handles versions.
@@ -55,7 +55,11 @@ class Dialect(microversion.Dialect):
             self.set_header(response, version)
 
     def error_response(self, error, request_id):
-        """The answer to a request that ended in an error of ours."""
+        """Build the response to a request that raised an error.
+
+        :param error: a :class:`usermsg.api.errors.HTTPError` or a
+            :class:`usermsg.exception.UsermsgError`
+        """
         if isinstance(error, errors.MethodNotAllowed):
             # The older services have a route for each verb, and none for
             # other verbs.

@@ -102,17 +102,17 @@ class Messages:
         """List the messages, as the service does."""
         context = self._authorize(request, rules.GET_ALL)
         values = query.read_any(request)
-        wanted = self.wanted(request, values)
-        shown = [] if wanted.filters is None else listing.page(
-            self._api, context, {**wanted.filters, 'prefix': self.prefix},
-            sort=wanted.sort, offset=wanted.offset, limit=wanted.limit,
-            marker=(None if wanted.marker is None else
-                    self._get(context, wanted.marker)),
-            all_projects=wanted.all_projects)
-        content = {'messages': self._views(request, shown)}
-        if shown and wanted.linked and len(shown) >= wanted.limit:
+        parsed = self.parse_query(request, values)
+        messages = [] if parsed.filters is None else listing.get_page(
+            self._api, context, {**parsed.filters, 'prefix': self.prefix},
+            sort=parsed.sort, offset=parsed.offset, limit=parsed.limit,
+            marker=(None if parsed.marker is None else
+                    self._get(context, parsed.marker)),
+            all_projects=parsed.all_projects)
+        content = {'messages': self._build_views(request, messages)}
+        if messages and parsed.linked and len(messages) >= parsed.limit:
             content['messages_links'] = [query.build_next_link(
-                self._addresses(request)[0], values, shown[-1].id,
+                self._collection_urls(request)[0], values, messages[-1].id,
                 self.plain_in_links)]
         return self._render(request, response, content)
 

@@ -69,7 +69,7 @@ class Volume(messages.Messages):
     first = _MESSAGES
     before_delete = rules.GET
 
-    def wanted(self, request, values):
+    def parse_query(self, request, values):
         paged = (DIALECT.requested_version_text(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = query.limit(

@@ -68,9 +68,9 @@ class TestRecordings(base.TestCase):
         request, response = recorded['request'], recorded['response']
         headers = dict(request['headers'])
         if '401' not in name:
-            _, _, who = name.partition('delete-')
-            headers['X-Auth-Token'] = who or 'alice'
-        answer = http_client.request(
+            _, _, user = name.partition('delete-')
+            headers['X-Auth-Token'] = user or 'alice'
+        facade_response = http_client.request(
             self.app, f'/volume{request["url"].removeprefix(_ROOT)}',
             request['method'], headers)
         body = response['body']
