@@ -78,7 +78,7 @@ class Send(db_command.Command):
             conf.set_override('driver', parsed_args.driver,
                               'oslo_messaging_notifications')
         option = '--driver' if parsed_args.driver else loader.OPTION
-        if not writer.configured(conf):
+        if not writer.configured_drivers(conf):
             self.say(
                 f'{option} names no driver that sends notifications (noop '
                 f'does not): nothing was sent.')

@@ -162,7 +162,7 @@ def _subscription(conf, parsed_args):
 
 
 def _driver(conf):
-    configured = writer.configured(conf)
+    configured = writer.configured_drivers(conf)
     return QPID if QPID in configured and not set(configured) & {
         RABBIT, *_RABBIT_DRIVERS} else RABBIT
 

@@ -167,7 +167,7 @@ class Retry(_Change):
     def take_action(self, parsed_args):
         drivers = super().take_action(parsed_args)
         for driver in sorted(
-                drivers.difference(writer.configured(self.app.conf))):
+                drivers.difference(writer.configured_drivers(self.app.conf))):
             self.app.stderr.write(
                 f'{driver} is not configured, so those for it stay where '
                 f'they are.\n')

@@ -86,7 +86,7 @@ class Stats(db_command.Command, lister.Lister):
                 raise exception.InvalidInput(
                     f'--{name}', 'cannot be used with --by driver.')
         found = outbox.backlog(database)
-        configured = writer.configured(conf)
+        configured = writer.configured_drivers(conf)
         if not (found or configured):
             self.app.stderr.write('Nothing is in the outbox, and no driver '
                                   'is configured.\n')

@@ -141,7 +141,7 @@ class Checks(upgradecheck.UpgradeCommands):
             now = clock.read(self.database)
         except _NO_DATABASE:
             return _warning('It could not be looked into.')
-        configured = writer.configured(self.conf)
+        configured = writer.configured_drivers(self.conf)
         details, problems = [], []
         for name, backlog in found.items():
             words = f'{name}: {backlog.waiting:,} waiting'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Notifications that are still to be delivered: every query on them."""
+"""Every query on the outbox, the table of undelivered notifications."""
 
 import dataclasses
 import datetime
@@ -18,17 +18,17 @@ _INDEX = 'outbox_relay_idx'
 #: The entries of one project, or of one image, are all in one shard.
 SHARDS = 32
 
-#: Rows that one transaction changes at most.
+#: Maximum number of rows that one transaction changes.
 BATCH = 500
 
 _INSERT = statement.Insert(_TABLE)
 
-# Behind every id.
-_LAST = '~'
+# Sorts after every id.
+_MAX_ID = '~'
 
 
 def insert(connection, entries):
-    """Store entries, as a part of the transaction of what they tell of.
+    """Store entries in the transaction that makes the reported change.
 
     :param entries: a list of :class:`usermsg.db.models.OutboxRow`
     """
@@ -36,23 +36,24 @@ def insert(connection, entries):
         _INSERT.execute(connection, entries[first:first + BATCH])
 
 
-def shards(db, driver, set_aside=0):
-    """The shards in which something waits for a driver, in their order.
+def shards(db, driver, dead_letters=False):
+    """Return the shards with pending entries for a driver, in ascending order.
 
-    :param set_aside: 1 for those in which something was set aside instead
+    :param dead_letters: True for the shards with dead letters instead
     """
-    return _distinct(db, _TABLE.c.shard, _TABLE.c.set_aside == set_aside,
+    return _distinct(db, _TABLE.c.shard,
+                     _TABLE.c.set_aside == int(dead_letters),
                      _TABLE.c.driver == driver)
 
 
 def _distinct(db, column, *conditions):
-    """Yield the values of a column, in their order.
+    """Yield the distinct values of a column, in ascending order.
 
-    :param conditions: on the columns before it in the index
+    :param conditions: on the columns that precede it in the index
     """
     after = ()
     while True:
-        # One step along the index each, however much is waiting.
+        # One index step per value, however many entries there are.
         with db.reader() as connection:
             value = connection.scalar(index_scan.force_index(
                 sa.select(column), _TABLE, _INDEX)
@@ -63,11 +64,11 @@ def _distinct(db, column, *conditions):
         after = (column > value,)
 
 
-def waiting(db, driver, shard, after='', limit=BATCH, before=_LAST):
-    """Return entries that wait for a driver, in their order.
+def pending(db, driver, shard, after='', limit=BATCH, before=_MAX_ID):
+    """Return pending entries for a driver, ordered by id.
 
-    :param after: behind this id
-    :param before: and before this one
+    :param after: exclusive lower bound of the ids
+    :param before: exclusive upper bound of the ids
     """
     with db.reader() as connection:
         return connection.execute(
@@ -79,106 +80,109 @@ def waiting(db, driver, shard, after='', limit=BATCH, before=_LAST):
 
 
 def delete(connection, driver, ids):
-    """Forget entries: they were delivered, or an operator gave them up.
+    """Delete entries that were delivered or that an operator dropped.
 
-    :returns: how many there were
+    :returns: the number of deleted entries
     """
     return connection.execute(
-        _TABLE.delete().where(*_named(driver, ids))).rowcount
+        _TABLE.delete().where(*_by_ids(driver, ids))).rowcount
 
 
 def postpone(connection, driver, ids, due_at, reason, failures=1):
-    """Try again later.
+    """Schedule another delivery attempt.
 
     :param due_at: aware datetime
-    :param reason: of the failure, in words of ours
-    :param failures: how many to count
+    :param reason: of the failure; must not repeat the payload
+    :param failures: the number to add to the entries' failed attempts
     """
-    connection.execute(_TABLE.update().where(*_named(driver, ids)).values(
+    connection.execute(_TABLE.update().where(*_by_ids(driver, ids)).values(
         attempts=_TABLE.c.attempts + failures, due_at=clock.naive(due_at),
-        reason=words(reason)))
+        reason=safe_reason(reason)))
 
 
-def set_aside(connection, driver, ids, reason):
-    """Try no more, until an operator says so.
+def move_to_dead_letters(connection, driver, ids, reason):
+    """Stop delivery attempts until an operator requests a retry.
 
-    :returns: how many there were
+    :returns: the number of changed entries
     """
     return connection.execute(
-        _TABLE.update().where(*_named(driver, ids)).values(
-            set_aside=1, due_at=None, reason=words(reason))).rowcount
+        _TABLE.update().where(*_by_ids(driver, ids)).values(
+            set_aside=1, due_at=None, reason=safe_reason(reason))).rowcount
 
 
-def _named(driver, ids):
+def _by_ids(driver, ids):
     return _TABLE.c.id.in_(ids), _TABLE.c.driver == driver
 
 
 @dataclasses.dataclass(frozen=True)
-class Chosen:
-    """Which entries an operator means; all of them if nothing is given.
+class EntryFilter:
+    """Filter of the entries for an operator; by default it matches all.
 
-    :param ids: of their notifications
-    :param drivers: names of strategies
-    :param event_type: such as ``image.upload``
-    :param set_aside: those only (True), or those that still wait (False)
-    :param since: those that wait since then or later: an aware datetime
-    :param before: those that wait for longer: likewise
+    :param ids: of the notifications
+    :param drivers: names of drivers
+    :param event_type: for example ``image.upload``
+    :param dead_letters: True for dead letters only, False for pending entries
+        only
+    :param since: an aware datetime; matches entries queued then or later
+    :param before: an aware datetime; matches entries queued earlier
     """
 
     ids: tuple = ()
     drivers: tuple = ()
     event_type: str | None = None
-    set_aside: bool | None = None
+    dead_letters: bool | None = None
     since: datetime.datetime | None = None
     before: datetime.datetime | None = None
 
     def conditions(self):
-        """Those that no index answers."""
-        found = []
-        # So written that no planner takes the relay's index instead, which
-        # begins with these two, and then sorts all that wait.
+        """Return the conditions that no index supports."""
+        conditions = []
+        # The expressions on driver and set_aside keep the planner from using
+        # the relay's index, which begins with these two columns, and from
+        # then sorting all pending entries.
         if self.drivers:
-            found.append(_TABLE.c.driver.concat('').in_(self.drivers))
+            conditions.append(_TABLE.c.driver.concat('').in_(self.drivers))
         if self.event_type is not None:
-            found.append(_TABLE.c.event_type == self.event_type)
-        if self.set_aside is not None:
-            found.append(_TABLE.c.set_aside + 0 == int(self.set_aside))
+            conditions.append(_TABLE.c.event_type == self.event_type)
+        if self.dead_letters is not None:
+            conditions.append(
+                _TABLE.c.set_aside + 0 == int(self.dead_letters))
         if self.since is not None:
-            found.append(_TABLE.c.queued_at >= clock.naive(self.since))
+            conditions.append(_TABLE.c.queued_at >= clock.naive(self.since))
         if self.before is not None:
-            found.append(_TABLE.c.queued_at < clock.naive(self.before))
-        return found
+            conditions.append(_TABLE.c.queued_at < clock.naive(self.before))
+        return conditions
 
     def rows(self):
-        """The entries, which the primary key leads to."""
+        """Return the matching entries as a scan of the primary key."""
         return index_scan.Rows(
             _TABLE.c.id, 'PRIMARY',
             (_TABLE.c.id.in_(self.ids),) if self.ids else (),
             self.conditions())
 
 
-#: What operators see of an entry. Its content is none of their business, and
-#: may be long.
-_SHOWN = [column for column in _TABLE.c if column.name != 'content']
+#: Columns shown to operators. The content is not their concern, and may be
+#: long.
+_LISTED_COLUMNS = [column for column in _TABLE.c if column.name != 'content']
 
 
-def pages(db, chosen):
-    """What is meant, in its order, without its content.
+def pages(db, entry_filter):
+    """Yield pages of matching entries, by id and driver, without content.
 
-    There is no index for what else may be meant than ids. So that no
-    statement goes through the whole table, some of what this yields is empty.
+    Only ids are indexed, not the other filters. So that no statement scans
+    the whole table, some pages are empty.
 
-    :param chosen: a :class:`Chosen`
+    :param entry_filter: an :class:`EntryFilter`
     :returns: an iterator of lists of rows, which have the columns' names
     """
-    entries = chosen.rows()
+    entries = entry_filter.rows()
     for step in entries.steps(db):
         after = []
         while True:
             with db.reader() as connection:
                 rows = connection.execute(
-                    entries.select(*_SHOWN)
-                    .where(*step, *entries.filters, *after)
+                    entries.select(*_LISTED_COLUMNS)
+                    .where(*step, *entries.only, *after)
                     .order_by(_TABLE.c.id, _TABLE.c.driver)
                     .limit(BATCH)).all()
             yield rows
@@ -189,75 +193,80 @@ def pages(db, chosen):
                      (_TABLE.c.driver > last.driver)]
 
 
-def kinds(db, chosen):
-    """Count the entries that are meant by their kinds.
+def count_by_type(db, entry_filter):
+    """Count the matching entries by driver and event type.
 
-    :returns: an iterator of counters of (driver, event type), to be added up
+    :returns: an iterator of partial counters of (driver, event type); their
+        sum is the result
     """
-    return chosen.rows().count_by(db, _TABLE.c.driver, _TABLE.c.event_type)
+    return entry_filter.rows().count_by(
+        db, _TABLE.c.driver, _TABLE.c.event_type)
 
 
-def retry(db, chosen, now):
-    """Have entries tried again from the beginning, a batch each step.
+def retry(db, entry_filter, now):
+    """Reset entries to pending and unattempted, one batch per step.
 
     :param now: aware datetime
-    :returns: an iterator of how many each step changed
+    :returns: an iterator of the number of entries changed by each step
     """
-    return _change(db, chosen, _TABLE.update().values(
+    return _change(db, entry_filter, _TABLE.update().values(
         set_aside=0, attempts=0, due_at=None, reason=None,
         queued_at=clock.naive(now)))
 
 
-def drop(db, chosen):
-    """Remove entries undelivered, a batch each step. See :func:`retry`."""
-    return _change(db, chosen, _TABLE.delete())
+def drop(db, entry_filter):
+    """Delete entries undelivered, one batch per step. See :func:`retry`."""
+    return _change(db, entry_filter, _TABLE.delete())
 
 
-def _change(db, chosen, change):
-    for rows in pages(db, chosen):
+def _change(db, entry_filter, change):
+    for rows in pages(db, entry_filter):
         by_driver = {}
         for row in rows:
             by_driver.setdefault(row.driver, []).append(row.id)
         for driver, ids in by_driver.items():
-            # Not those of which it isn't true any more.
-            query = change.where(*_named(driver, ids), *chosen.conditions())
+            # The conditions are repeated to skip entries that changed since
+            # they were read, and don't match any more.
+            query = change.where(*_by_ids(driver, ids),
+                                 *entry_filter.conditions())
             yield db.write(
                 lambda connection: connection.execute(query).rowcount)
 
 
 @dataclasses.dataclass(frozen=True)
 class Backlog:
-    """What waits for one driver.
+    """Undelivered notifications for one driver.
 
-    :param waiting: how many entries
-    :param set_aside: how many that are not tried any more
-    :param oldest: since when the first of those that wait does: an aware
-        datetime; None if there is none
+    :param pending: number of pending entries
+    :param dead_letters: number of dead letters
+    :param oldest: when the oldest pending entry was queued: an aware
+        datetime; None without pending entries
     """
 
-    waiting: int
-    set_aside: int
+    pending: int
+    dead_letters: int
     oldest: datetime.datetime | None
 
 
 def backlog(db):
-    """driver -> :class:`Backlog`, of all that have one."""
-    found = {}
-    drivers = (_distinct(db, _TABLE.c.driver, _TABLE.c.set_aside == aside)
-               for aside in (0, 1))
+    """Return driver -> :class:`Backlog`, for all drivers with entries."""
+    by_driver = {}
+    drivers = (_distinct(db, _TABLE.c.driver, _TABLE.c.set_aside == value)
+               for value in (0, 1))
     for driver in sorted(set().union(*drivers)):
         counts = [sum(sum(index_scan.Rows(
             _TABLE.c.id, _INDEX,
-            (_TABLE.c.set_aside == aside, _TABLE.c.driver == driver,
-             _TABLE.c.shard == shard)).count(db))
-            for shard in shards(db, driver, aside)) for aside in (0, 1)]
+            (_TABLE.c.set_aside == int(dead_letters),
+             _TABLE.c.driver == driver, _TABLE.c.shard == shard)).count(db))
+            for shard in shards(db, driver, dead_letters))
+            for dead_letters in (False, True)]
         oldest = min((entry.queued_at for shard in shards(db, driver)
-                      for entry in waiting(db, driver, shard, limit=1)),
+                      for entry in pending(db, driver, shard, limit=1)),
                      default=None)
-        found[driver] = Backlog(*counts, oldest and clock.aware(oldest))
-    return found
+        by_driver[driver] = Backlog(*counts, oldest and clock.aware(oldest))
+    return by_driver
 
 
-def words(reason):
-    """What every database and log can hold of what a broker said."""
+def safe_reason(reason):
+    """Return a broker's reason as a line that fits any database and log."""
     return text.line(reason, 255)

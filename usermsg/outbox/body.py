@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The notification that an entry of the outbox stands for."""
+"""Conversion of outbox entries to notifications."""
 
 import orjson
 
@@ -9,8 +9,8 @@ from usermsg.objects import message as message_object
 from usermsg.objects import message_payload
 from usermsg.outbox import event_types
 
-#: Event type -> its place in what is told of one message. A message is either
-#: deleted or expires, and nothing else is told of it after that.
+#: Event type -> its position among the notifications of one message. A
+#: message is either deleted or expires, and has no notification after that.
 SEQUENCE = {
     event_types.MESSAGE_CREATE: 1,
     event_types.MESSAGE_DELETE: 2,
@@ -18,19 +18,19 @@ SEQUENCE = {
 }
 
 
-def of(entry, catalogue):
-    """The six fields of a notification: a dict.
+def build_body(entry, catalogue):
+    """Return the six fields of a notification, a dict.
 
-    Of a message the outbox holds its columns as they were at that moment;
-    of anything else the payload itself.
+    For a message the entry's content is the message's columns at the time of
+    the event; for any other subject it is the payload.
 
     :param entry: a row of :mod:`usermsg.objects.outbox`
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
-    :raises ValueError, TypeError, KeyError: it can't be understood
+    :raises ValueError, TypeError, KeyError: the content is malformed
     """
     payload = orjson.loads(entry.content)
     if entry.event_type.startswith('message.'):
-        payload = of_message(
+        payload = build_message_payload(
             entry.event_type, message_object.Message.from_row(payload),
             catalogue)
     return notification.Notification(
@@ -38,14 +38,14 @@ def of(entry, catalogue):
         entry.publisher_id, clock.aware(entry.occurred_at), entry.id).body()
 
 
-def of_message(event_type, message, catalogue):
-    """The payload of a notification of a message.
+def build_message_payload(event_type, message, catalogue):
+    """Return the payload of a notification about a message.
 
     :param event_type: one of ``SEQUENCE``
     :param message: a :class:`usermsg.objects.message.Message`
-    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`; of an
-        event that it doesn't hold there is a general text
-    :returns: a dict that JSON can hold: the primitive of a
+    :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`; an
+        event that it doesn't define has a general text
+    :returns: a dict of JSON types: the primitive of a
         :class:`usermsg.objects.message_payload.MessagePayload`
     """
     return message_payload.MessagePayload.build_primitive(

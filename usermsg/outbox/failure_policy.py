@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The consequences of failed deliveries.
 
-A failure is judged by what else was delivered. While others are delivered, it
-counts against the notification, which is tried again later and in the end
-becomes a dead letter. While none is, the broker is unavailable, and no
-notification is to suffer for that.
+A failure is judged by the other deliveries. While others succeed, it counts
+against the notification, which is retried later and finally becomes a dead
+letter. While none succeeds, the broker is unavailable, and no notification
+must suffer for that.
 
-Nothing here asks the database, and nothing waits.
+This module neither queries the database nor waits.
 """
 
 import datetime
@@ -17,21 +17,21 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg.notifications import errors
 
-#: How many must fail one after the other before nothing seems to work.
+#: Consecutive failures after which the broker seems unavailable.
 PROBES = 3
 
-#: Seconds after which no more are tried once so many have failed.
+#: Seconds after which that many failures end the batch in any case.
 PROBE_TIMEOUT = 20
 
-#: Reasons of dead letters that no driver gives.
-UNREADABLE = 'It cannot be read.'
-TOO_OLD = 'It was older than [relay] max_age.'
+#: Reasons of dead letters that don't come from a driver.
+UNREADABLE = 'The content of the outbox entry is malformed.'
+TOO_OLD = 'The entry is older than [relay] max_age.'
 
 
 class Retry(typing.NamedTuple):
-    """An entry to be tried again.
+    """Another delivery attempt for an entry.
 
-    :param failures: how many to count: 1, or 0 while nothing is delivered
+    :param failures: the number to count: 1, or 0 while nothing is delivered
     """
 
     entry: models.OutboxRow
@@ -41,7 +41,7 @@ class Retry(typing.NamedTuple):
 
 
 class Decision(typing.NamedTuple):
-    """The consequences of a batch.
+    """Consequences of a batch's results.
 
     :param delivered: ids
     :param dead_letters: reason -> ids
@@ -53,7 +53,7 @@ class Decision(typing.NamedTuple):
 
 
 class FailurePolicy(typing.NamedTuple):
-    """The options of the same names in ``[relay]``, and their meaning."""
+    """Decisions by the options of the same names in ``[relay]``."""
 
     max_attempts: int
     max_backoff: int
@@ -64,16 +64,16 @@ class FailurePolicy(typing.NamedTuple):
             seconds=self.max_age) < now
 
     def is_due(self, entry, now):
-        """Return whether it is time to send an entry, or to give it up."""
+        """Return True if an entry can be sent now, or is too old to send."""
         return (entry.due_at is None or clock.aware(entry.due_at) <= now or
                 self.is_too_old(entry, now))
 
-    def decide(self, results, works):
+    def decide(self, results, broker_works):
         """Return the :class:`Decision` on the entries of a batch.
 
-        :param results: (entry, None if it was delivered, or a
-            :class:`usermsg.notifications.errors.NotDelivered`) each
-        :param works: whether anything was delivered lately
+        :param results: a list of (entry, None if it was delivered, or a
+            :class:`usermsg.notifications.errors.NotDelivered`)
+        :param broker_works: whether anything was delivered recently
         """
         decision = Decision([], [], {})
         for entry, error in results:
@@ -82,41 +82,43 @@ class FailurePolicy(typing.NamedTuple):
                 decision.delivered.append(entry.id)
                 continue
             if is_failure(error):
-                if not works or attempts < self.max_attempts:
+                if not broker_works or attempts < self.max_attempts:
                     decision.retries.append(Retry(
-                        entry, self._delay(entry, works), reason, int(works)))
+                        entry, self._delay(entry, broker_works), reason,
+                        int(broker_works)))
                     continue
-                reason = f'It failed {attempts} times: {error}'
+                reason = f'Delivery failed {attempts} times: {error}'
             decision.dead_letters.setdefault(reason, []).append(entry.id)
         return decision
 
-    def _delay(self, entry, works):
-        # If nothing works, others that come meanwhile are not to wait for
-        # its sake.
+    def _delay(self, entry, broker_works):
+        # While nothing is delivered the entry is postponed for max_backoff, so
+        # that entries which arrive meanwhile don't wait because of it.
         return datetime.timedelta(seconds=min(
             2 ** min(entry.attempts, 12), 10 * self.max_backoff)
-            if works else self.max_backoff)
+            if broker_works else self.max_backoff)
 
     def backoff(self, failures, chance):
-        """Return for how many seconds to leave an unavailable broker alone.
+        """Return the seconds to wait before an unavailable broker is retried.
 
-        :param failures: how often in a row it was, 1 or more
-        :param chance: from 0 to 1, so that not all workers come back at once
+        :param failures: consecutive passes without a delivery, 1 or more
+        :param chance: jitter from 0 to 1, so that the workers don't all retry
+            at the same time
         """
         return (min(2 ** min(failures - 1, 12), self.max_backoff) *
                 (0.5 + chance / 2))
 
 
 def is_failure(error):
-    """Return whether sending the same again may help."""
+    """Return True if the delivery failed and another attempt may succeed."""
     return error is not None and not isinstance(error, errors.Rejected)
 
 
 class Streak:
-    """Failures one after the other, among notifications that are sent.
+    """Consecutive failures among the notifications of a batch.
 
     :param clock: a function that returns seconds
-    :ivar error: the last one
+    :ivar error: the last failure
     """
 
     def __init__(self, clock=time.monotonic):
@@ -135,10 +137,10 @@ class Streak:
             self.error = result
 
     @property
-    def gives_up(self):
-        """Whether nothing seems to work any more."""
-        # Of a batch of which many were delivered, some more may fail, as
-        # long as they fail quickly.
+    def indicates_outage(self):
+        """True if the broker seems unavailable."""
+        # After many deliveries in a batch more failures are accepted, as long
+        # as they are quick.
         return self.failures >= PROBES and (
             self.failures >= self._delivered // 4 or
             self._clock() - self._since > PROBE_TIMEOUT)

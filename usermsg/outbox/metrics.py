@@ -14,23 +14,23 @@ from usermsg.objects import outbox
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that figures are kept before the database is asked again.
+#: Seconds that metrics are cached before the database is queried again.
 CACHE_TTL = 10
 
-#: Seconds that a scrape waits for the database. Then it has the figures of
-#: before, unless those are older than this:
+#: Seconds that a scrape waits for the database. After that it returns the
+#: previous metrics, unless they are older than STALE seconds.
 TIMEOUT = 2
 STALE = 120
 
 
 class BacklogCollector:
-    """Collects, for each driver, what is in the outbox for it.
+    """Collector of the number of outbox entries by driver.
 
-    However many ask, one thread at most counts. If nothing is known there
-    are no figures, rather than wrong ones; nothing is raised.
+    At most one thread counts, however many scrapes there are. Without a count
+    there are no metrics, rather than wrong ones; no exception is raised.
 
     :param db: a :class:`usermsg.db.engine.Database`
-    :param drivers: names that have figures even if nothing waits for them
+    :param drivers: names that have metrics even without any entries
     """
 
     def __init__(self, db, drivers, ttl=CACHE_TTL, timeout=TIMEOUT,
@@ -39,37 +39,38 @@ class BacklogCollector:
         self._drivers = drivers
         self._stale = stale
         self._cached = cached_call.CachedCall(
-            self._count, _failed, ttl, timeout, 'usermsg-outbox-figures')
+            self._count, _keep_previous, ttl, timeout,
+            'usermsg-outbox-metrics')
 
     def collect(self):
-        waiting, set_aside, oldest = families = [core.GaugeMetricFamily(
+        pending, dead_letters, oldest = families = [core.GaugeMetricFamily(
             f'usermsg_outbox_{name}', text, labels=['driver'])
             for name, text in (
                 ('pending', 'Notifications that are not delivered yet.'),
-                ('dead_letters', 'Notifications that are not tried again.'),
+                ('dead_letters', 'Notifications that are not retried.'),
                 ('oldest_pending_age_seconds', 'Age of the oldest pending '
                  'notification; 0 if there is none.'))]
-        counted = self._cached.get()
-        if counted is None or time.monotonic() - counted[2] > self._stale:
+        count = self._cached.get()
+        if count is None or time.monotonic() - count[2] > self._stale:
             return families
-        by_driver, now, _moment = counted
+        by_driver, now, _counted_at = count
         for name in sorted({*by_driver, *self._drivers}):
             backlog = by_driver.get(name, outbox.Backlog(0, 0, now))
-            waiting.add_metric([name], backlog.waiting)
-            set_aside.add_metric([name], backlog.set_aside)
+            pending.add_metric([name], backlog.pending)
+            dead_letters.add_metric([name], backlog.dead_letters)
             oldest.add_metric([name], max(0, (
                 now - (backlog.oldest or now)).total_seconds()))
         return families
 
     def _count(self):
-        """Return the backlogs, the database's time, and when that was."""
+        """Return the backlogs, the database's time and the local time."""
         return (outbox.backlog(self._db), clock.read(self._db),
                 time.monotonic())
 
 
-def _failed(error, before):
-    # DatabaseUnavailable has been logged.
+def _keep_previous(error, previous):
+    # DatabaseUnavailable has been logged already.
     if not isinstance(error, (bounded_call.CallTimeout,
                               exception.DatabaseUnavailable)):
-        LOG.exception('The outbox cannot be counted.')
-    return before
+        LOG.exception('Counting the outbox entries failed')
+    return previous

@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the outbox to the drivers, at least once.
+"""At-least-once delivery from the outbox to the drivers.
 
-Each driver has a relay of its own in a thread, so that one whose broker is
-away holds up no other. The outbox is cut into shards: whoever has the lease of
-a shard for a driver sends what waits there, in its order. Any number of
-processes on any number of hosts can do this.
+Each driver has its own relay in its own thread, so that an unavailable broker
+delays no other driver. The outbox is divided into shards: the process that
+holds the lease of a shard for a driver sends the shard's pending entries in
+their order. Any number of processes on any number of hosts can run relays.
 
-A batch holds what waits in several shards, so that a broker which takes long
-to confirm is waited for once. No more than a batch is under way for a driver.
+A batch contains pending entries of several shards, so that the relay waits
+only once for a broker that is slow to confirm. At most one batch per driver is
+in flight.
 
-An entry is forgotten only when the driver has said that it is delivered. A
-process that ends between the two, or that freezes for longer than its lease,
-leaves it to be sent again, with the same ``message_id``.
+An entry is deleted only after the driver has confirmed the delivery. If the
+process ends in between, or freezes for longer than its lease, the entry is
+sent again, with the same ``message_id``.
 """
 
 import functools
@@ -33,27 +34,27 @@ from usermsg.outbox import shard
 
 LOG = log.getLogger(__name__)
 
-#: Seconds that sending a batch takes at most, unless its driver says that it
-#: may take longer.
+#: Maximum seconds for sending a batch, unless the driver's timeout is longer.
 _BATCH_TIMEOUT = 20
 
-#: Seconds; each attempt while there is no database is logged.
-_DATABASE_PAUSE = 5
+#: Minimum delay in seconds while the database is unavailable, since each
+#: attempt is logged.
+_DATABASE_DELAY = 5
 
-#: Seconds between two complaints that nothing can be delivered.
-_QUIET = 600
+#: Minimum seconds between two log lines about an unavailable broker.
+_LOG_INTERVAL = 600
 
 
 class Unavailable(Exception):
-    """Nothing can be delivered through a driver now."""
+    """No delivery through a driver is possible at the moment."""
 
 
 class Relay:
-    """Sends what waits for one driver.
+    """Relay of the pending entries for one driver.
 
     :param runtime: a :class:`usermsg.service.Runtime`
-    :param name: of the strategy
-    :param driver: its driver
+    :param name: of the driver
+    :param driver: the driver, as loaded
     """
 
     def __init__(self, runtime, name, driver):
@@ -65,72 +66,78 @@ class Relay:
             options.max_attempts, options.max_backoff, options.max_age)
         self._delivery = delivery.Delivery(
             driver, runtime.catalogue,
-            max(min(delivery.longest(options.lease_ttl), _BATCH_TIMEOUT),
+            max(min(delivery.max_batch_seconds(options.lease_ttl),
+                    _BATCH_TIMEOUT),
                 loader.timeout(driver)))
         self._failures = 0
         self._logged = False
-        self._quiet_until = 0
+        self._next_log_at = 0
         self._last_shard = -1
 
     def run(self, stop):
-        """Relay until an event is set; then end what is under way."""
+        """Relay until an event is set; then finish the batch in flight."""
         while not stop.is_set():
-            pause = self._options.interval
-            problem = None
+            delay = self._options.interval
+            failure = None
             try:
                 if self.run_once(stop):
-                    pause = 0
-            except (Unavailable, lease.LeaseLost) as error:
-                problem = error
+                    delay = 0
+            except (Unavailable, lease.Lost) as error:
+                failure = error
             except exception.DatabaseUnavailable:
-                pause = max(pause, _DATABASE_PAUSE)  # has been logged
+                # Has been logged already.
+                delay = max(delay, _DATABASE_DELAY)
             except Exception:
-                LOG.exception('A round of the relay to %s failed', self.name)
-            # Not while it is handled: oslo.log would say it twice.
-            if isinstance(problem, Unavailable):
-                pause = self._back_off(problem)
-            elif problem:
-                LOG.warning('Relaying to %s ends early: %s.',
-                            self.name, problem)
+                LOG.exception('A shard pass of the relay for driver %s failed',
+                              self.name)
+            # Outside the except clause: oslo.log would add the exception to
+            # the line, and the reason would be there twice.
+            if isinstance(failure, Unavailable):
+                delay = self._back_off(failure)
+            elif failure:
+                LOG.warning('A shard pass of the relay for driver %s ended '
+                            'early: %s.', self.name, failure)
             if self._delivery.delivered:
                 self._recover()
-            stop.wait(pause)
+            stop.wait(delay)
 
     def _back_off(self, reason):
-        """Return how many seconds to wait, the more the oftener."""
+        """Return the seconds to wait, which increase with each failure."""
         self._failures += 1
-        # One that can't be delivered may fail again and again, while others
-        # are delivered in between.
-        if time.monotonic() > self._quiet_until:
-            self._quiet_until = time.monotonic() + _QUIET
+        # A notification that can't be delivered may fail again and again,
+        # with successful deliveries of others in between.
+        if time.monotonic() > self._next_log_at:
+            self._next_log_at = time.monotonic() + _LOG_INTERVAL
             self._logged = True
-            LOG.error('Notifications wait in the outbox, as %s cannot '
-                      'deliver them: %s', self.name, reason)
+            LOG.error('Notifications stay in the outbox, because driver %s '
+                      'cannot deliver them: %s', self.name, reason)
         self._metrics.driver_unavailable.inc(1, (self.name,))
         return self._policy.backoff(
             self._failures, random.random())  # nosec B311
 
     def _recover(self):
         if self._logged:
-            LOG.info('%s delivers again', self.name)
+            LOG.info('Driver %s delivers again', self.name)
         self._logged = False
         self._failures = 0
 
     def run_once(self, stop):
-        """Send what waits in all shards that no other process works on.
+        """Run one shard pass, over all shards without another lease holder.
 
-        :returns: whether more waits that could be sent at once
-        :raises Unavailable: nothing can be delivered
-        :raises usermsg.db.lease.LeaseLost: this process froze for too long
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :returns: True if there is more that can be sent immediately
+        :raises Unavailable: the driver can't deliver at the moment
+        :raises usermsg.db.lease.Lost: this process froze for longer than its
+            lease
+        :raises usermsg.exception.DatabaseUnavailable: try again later
         """
         self._delivery.begin_pass()
         numbers = list(outbox.shards(self._db, self.name))
-        # Behind the last one first: else one where nothing can be delivered
-        # would keep the relay from those behind it.
+        # The pass begins behind the last shard of the previous pass. Otherwise
+        # a shard without any successful delivery would keep the relay from the
+        # shards behind it.
         numbers.sort(key=lambda number: (number <= self._last_shard, number))
         shards = shard.Shards(self._db, self.name, numbers, self._options)
-        error, in_a_row = None, 0
+        error, failed_batches = None, 0
         try:
             while numbers and not stop.is_set():
                 now = clock.read(self._db)
@@ -140,21 +147,22 @@ class Relay:
                     break
                 self._last_shard = batch[0].shard
                 error = self._relay(shards, batch, now, stop)
-                # What was in it may be to blame: others have their turn.
-                in_a_row = in_a_row + 1 if error else 0
-                if error and (in_a_row == failure_policy.PROBES or
-                              not self._delivery.works):
+                # The batch's entries may be the cause: the next batch is
+                # tried as well.
+                failed_batches = failed_batches + 1 if error else 0
+                if error and (failed_batches == failure_policy.PROBES or
+                              not self._delivery.broker_works):
                     break
         finally:
             shards.release()
         if error and not self._delivery.delivered:
-            raise Unavailable(outbox.words(str(error)))
+            raise Unavailable(outbox.safe_reason(str(error)))
         return shards.has_more and self._delivery.delivered > 0
 
     def _relay(self, shards, batch, now, stop):
-        """Send a batch, and store what became of it.
+        """Send a batch, and store the results.
 
-        :returns: the error, if nothing seems to work any more
+        :returns: the error, if the broker seems unavailable
         """
         expired = {entry.id: errors.Rejected(failure_policy.TOO_OLD)
                    for entry in batch if self._policy.is_too_old(entry, now)}
@@ -164,7 +172,7 @@ class Relay:
         results |= expired
         decision = self._policy.decide(
             [(entry, results[entry.id]) for entry in batch
-             if entry.id in results], self._delivery.works)
+             if entry.id in results], self._delivery.broker_works)
         self._store(shards, decision)
         shards.settle(set(results), {
             retry.entry.subject for retry in decision.retries}.union(
@@ -183,7 +191,8 @@ class Relay:
                     connection, self.name, [retry.entry.id],
                     now + retry.delay, retry.reason, retry.failures)
             for reason, idents in decision.dead_letters.items():
-                outbox.set_aside(connection, self.name, idents, reason)
+                outbox.move_to_dead_letters(
+                    connection, self.name, idents, reason)
 
         shards.write(write)
         label = (self.name,)
@@ -193,13 +202,15 @@ class Relay:
             sum(retry.failures for retry in decision.retries), label)
         for reason, idents in decision.dead_letters.items():
             self._metrics.notifications_dead_lettered.inc(len(idents), label)
-            LOG.error('Set aside %d notifications that %s did not deliver: '
-                      '%s The first is %s. See "usermsg-manage outbox list".',
-                      len(idents), self.name, outbox.words(reason), idents[0])
+            LOG.error('Moved %d notifications for driver %s to the dead '
+                      'letters. The first is %s; "usermsg-manage outbox list '
+                      '--dead-letters" lists all of them. Reason: %s',
+                      len(idents), self.name, idents[0],
+                      outbox.safe_reason(reason))
 
 
 def run_all(runtime, stop):
-    """Relay to all drivers, each in a thread, until an event is set.
+    """Run the relays of all drivers, one thread each, until an event is set.
 
     :param runtime: a :class:`usermsg.service.Runtime`
     """
@@ -216,40 +227,42 @@ def run_all(runtime, stop):
 
 
 def _wait_for_drivers(conf, stop):
-    """The drivers, or none if the event is set before.
+    """Return the drivers, or none if the event is set before they load.
 
-    They could be loaded when the worker was started. What is missing now,
-    perhaps a certificate that is just being replaced, may come back.
+    They could be loaded when the worker was started. A missing file, perhaps a
+    certificate that is being replaced, may exist again later.
     """
     logged = None
     while not stop.is_set():
         try:
-            # In this process: no connection goes over a fork.
+            # In this process: connections are not fork-safe.
             return load_drivers(conf)
         except exception.ConfigurationError as error:
             if str(error) != logged:
                 logged = str(error)
-                LOG.error('Notifications stay in the outbox: %s', error)
+                LOG.error('Notifications stay in the outbox, because the '
+                          'drivers cannot be loaded: %s', error)
         stop.wait(conf.relay.max_backoff)
     return {}
 
 
 def load_drivers(conf):
-    """All drivers that are configured, as for anyone who sends.
+    """Load the configured drivers, and check their timeouts for a relay.
 
-    A driver that we can't wait for would deliver the same again and again.
+    A driver with a longer timeout than the relay can wait for would deliver
+    the same notifications again and again.
 
     :returns: as :func:`usermsg.notifications.drivers.loader.load`
-    :raises usermsg.exception.ConfigurationError: also, if one may take too
-        long
+    :raises usermsg.exception.ConfigurationError: also if a driver's timeout is
+        too long for ``[relay] lease_ttl``
     """
     drivers = loader.load(conf)
-    most = delivery.longest(conf.relay.lease_ttl)
+    max_timeout = delivery.max_batch_seconds(conf.relay.lease_ttl)
     for driver in drivers.values():
-        if loader.timeout(driver) > most:
+        if loader.timeout(driver) > max_timeout:
             loader.close(drivers)
             raise exception.ConfigurationError(
                 f'{driver.timeout_option}: {driver.timeout:g} seconds are '
-                f'too many for usermsg-worker, which can wait for a third of '
-                f'[relay] lease_ttl at most: {most:g} seconds.')
+                f'too long for usermsg-worker, which can wait for at most a '
+                f'third of [relay] lease_ttl: {max_timeout:g} seconds.')
     return drivers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading shards of the outbox, each in its order, several at a time."""
+"""Ordered reading of several shards of the outbox at a time."""
 
 import contextlib
 import datetime
@@ -12,93 +12,97 @@ from usermsg.objects import ids
 from usermsg.objects import outbox
 from usermsg.outbox import delivery
 
-#: Full pages of a shard that are relayed before another one has its turn.
-_TURN = 10
+#: Maximum number of full pages of a shard in one pass of the relay.
+_PAGES_PER_PASS = 10
 
-#: By how much the clocks of hosts may differ. See :meth:`Shard._read_pages`.
-_SKEW = datetime.timedelta(seconds=60)
+#: Maximum clock difference between hosts. See :meth:`Shard._read_pages`.
+_MAX_CLOCK_SKEW = datetime.timedelta(seconds=60)
 
 
 class Shard:
-    """Entries of one shard that wait for a driver, in their order.
+    """Pending entries of one shard for a driver, in their order.
 
-    :param page_size: how many are read at a time
-    :ivar has_more: whether there may be more than what was read
+    :param page_size: number of entries that are read at a time
+    :ivar has_more: whether there may be entries that were not read
     """
 
     def __init__(self, db, driver, number, page_size):
         self._pages = self._read_pages(db, driver, number, page_size)
-        self._left = page_size * _TURN
+        self._quota = page_size * _PAGES_PER_PASS
         self._entries = []
-        # What is behind one that is not due stays behind it.
+        # Subjects of entries that are not due: later entries of the same
+        # subject must wait for them.
         self._blocked = set()
         self.has_more = False
 
     def _read_pages(self, db, driver, number, page_size):
-        """Yield what waits, a page each.
+        """Yield pages of pending entries.
 
-        What one SELECT shows has each create whose delete it shows. Behind
-        the first SELECT that isn't so: a create may be committed late, with
-        an id among those that have been looked at, and its delete after it,
-        with one among the others. So those show what is old enough: what was
-        deleted before the first SELECT was created before it.
+        The result of one SELECT contains the create of each delete in it. For
+        a later SELECT that isn't certain: a create may be committed late,
+        with an id in a range that has been read already, and then its delete,
+        with an id in the remaining range. So later SELECTs only return
+        entries that are older than the first SELECT: a message that was
+        deleted before the first SELECT was created before it, too.
         """
-        before = ids.lower_bound(
-            datetime.datetime.now(datetime.timezone.utc) - _SKEW)
-        page = outbox.waiting(db, driver, number, limit=page_size)
+        before = ids.first(
+            datetime.datetime.now(datetime.timezone.utc) -
+            _MAX_CLOCK_SKEW)
+        page = outbox.pending(db, driver, number, limit=page_size)
         while page:
-            # What is left to the next pass is behind a full page.
+            # Only behind a full page there can be entries for the next pass.
             self.has_more |= len(page) == page_size
             yield page
-            if len(page) < page_size or self._left <= 0:
+            if len(page) < page_size or self._quota <= 0:
                 return
-            page = outbox.waiting(db, driver, number, page[-1].id, page_size,
+            page = outbox.pending(db, driver, number, page[-1].id, page_size,
                                   before)
 
-    def take(self, most, is_due):
-        """Return entries that can be sent at once: the first of each subject.
+    def take(self, limit, is_due):
+        """Return entries that can be sent now: the first of each subject.
 
-        They stay the first ones until they are settled.
+        They remain the first ones until they are settled.
 
+        :param limit: maximum number of entries
         :param is_due: a function of an entry
         """
-        taken = {}
+        by_subject = {}
         for page in itertools.chain([self._entries], self._pages):
             self._entries = page
             for entry in page:
-                if len(taken) == most:
+                if len(by_subject) == limit:
                     break
                 if not is_due(entry):
                     self._blocked.add(entry.subject)
                 if entry.subject not in self._blocked:
-                    taken.setdefault(entry.subject, entry)
-            if taken:
+                    by_subject.setdefault(entry.subject, entry)
+            if by_subject:
                 break
-        return list(taken.values())
+        return list(by_subject.values())
 
     def settle(self, finished, blocked):
-        """Forget entries, and pass over subjects until the next pass.
+        """Remove entries, and skip subjects until the next pass.
 
-        :param finished: a set of the ids of entries that were tried
+        :param finished: ids of the entries that have a result, a set
         :param blocked: a set of subjects
         """
         entries = [entry for entry in self._entries
                    if entry.id not in finished]
-        self._left -= len(self._entries) - len(entries)
+        self._quota -= len(self._entries) - len(entries)
         self._entries = entries
         self._blocked |= blocked
 
 
 class Shards:
-    """The shards that this worker relays at a time, each with its lease.
+    """Shards that this worker relays at a time, each with its lease.
 
-    A lease is taken when a batch has room for what is in its shard, so that
-    workers share what there is: where little waits one batch holds what is in
-    all shards, and where much waits it is of one.
+    A lease is acquired when a batch has room for entries of its shard, so
+    that workers share the load: with few pending entries one batch contains
+    those of all shards, with many those of one shard.
 
-    :param numbers: of the shards, in the order in which to go through them
+    :param numbers: of the shards, in the order in which to read them
     :param options: ``[relay]``
-    :ivar has_more: whether there may be more than what was read
+    :ivar has_more: whether there may be entries that were not read
     """
 
     def __init__(self, db, driver, numbers, options):
@@ -111,9 +115,9 @@ class Shards:
         self.has_more = False
 
     def take(self, is_due):
-        """Return a batch: entries of different subjects."""
+        """Return a batch of entries of different subjects."""
         batch, finished = [], []
-        for shard in self._each():
+        for shard in self._acquire_shards():
             entries = shard.take(self._options.batch_size - len(batch), is_due)
             self.has_more |= shard.has_more
             if not entries:
@@ -124,52 +128,53 @@ class Shards:
         self._release(finished)
         return batch
 
-    def _each(self):
-        """Yield the shards that are held, and then others that are free."""
+    def _acquire_shards(self):
+        """Yield the held shards, and then others that can be acquired."""
         yield from list(self._held)
         for number in self._numbers:
-            claim = lease.Lease(self._db, f'relay-{self._driver}-{number}',
-                                self._options.lease_ttl)
-            if claim.acquire():
+            shard_lease = lease.Lease(
+                self._db, f'relay-{self._driver}-{number}',
+                self._options.lease_ttl)
+            if shard_lease.acquire():
                 shard = Shard(self._db, self._driver, number,
                               self._options.batch_size)
-                self._held[shard] = claim
+                self._held[shard] = shard_lease
                 yield shard
 
     def renew(self):
-        """Renew the leases, before it is needed.
+        """Renew the leases, well before they expire.
 
-        :raises usermsg.db.lease.LeaseLost: see there
+        :raises usermsg.db.lease.Lost: see :meth:`write`
         """
-        if time.monotonic() - self._renewed > delivery.longest(
+        if time.monotonic() - self._renewed > delivery.max_batch_seconds(
                 self._options.lease_ttl):
             self.write(lambda connection: None)
 
     def write(self, work):
         """Run ``work(connection)`` in one transaction, under all leases.
 
-        :raises usermsg.db.lease.LeaseLost: one isn't ours any more
+        :raises usermsg.db.lease.Lost: this process lost one of the leases
         """
         def guarded(connection):
-            for claim in self._held.values():
-                claim.guard(connection)
+            for shard_lease in self._held.values():
+                shard_lease.guard(connection)
             work(connection)
 
         self._renewed = time.monotonic()
         self._db.write(guarded)
 
     def settle(self, finished, blocked):
-        """See :meth:`Shard.settle`."""
+        """Call :meth:`Shard.settle` on the held shards."""
         for shard in self._held:
             shard.settle(finished, blocked)
 
     def release(self):
-        """Give the leases back; without a database they run out."""
+        """Release the leases; without a database they expire later."""
         with contextlib.suppress(exception.DatabaseUnavailable):
             self._release(list(self._held))
 
     def _release(self, shards):
-        claims = [self._held.pop(shard) for shard in shards]
-        if claims:
+        leases = [self._held.pop(shard) for shard in shards]
+        if leases:
             self._db.write(lambda connection: [
-                claim.end(connection) for claim in claims])
+                shard_lease.end(connection) for shard_lease in leases])

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What puts notifications into the outbox, from where a relay takes them.
+"""Writing of notifications to the outbox, which the relay delivers.
 
-What the outbox has accepted is never lost: it is stored in one transaction
-with what it tells of, and :mod:`usermsg.outbox.relay` forgets it when
-it was delivered. Nobody who writes here waits for a broker.
+An accepted notification is never lost: it is stored in the transaction that
+makes the reported change, and :mod:`usermsg.outbox.relay` deletes it after the
+delivery. The writers never wait for a broker.
 """
 
 import binascii
@@ -22,52 +22,54 @@ from usermsg.objects import outbox as entries
 from usermsg.outbox import event_types
 from usermsg import validation
 
-#: A strategy that sends nothing: nothing is stored for it.
+#: A driver that sends nothing, for which no entries are stored.
 NOOP = 'noop'
 
-#: Bytes of a payload, as JSON, at most: many are read at a time.
+#: Maximum bytes of a payload as JSON, since many are read at a time.
 MAX_PAYLOAD = 256 * 1024
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
-_LENGTHS = {name: models.outbox.c[column].type.length for name, column in (
+_MAX_LENGTHS = {name: models.outbox.c[column].type.length for name, column in (
     ('message_id', 'id'), ('event_type', 'event_type'),
     ('publisher_id', 'publisher_id'), ('subject', 'subject'))}
 
 
 class Outbox:
-    """Stores notifications for the drivers that are configured.
+    """Storage of notifications for the configured drivers.
 
     :param db: a :class:`usermsg.db.engine.Database`
-    :param conf: where ``[oslo_messaging_notifications] driver`` and
-        ``[notifications]`` are read
+    :param conf: the configuration; ``[oslo_messaging_notifications] driver``,
+        ``[notifications]`` and ``[messages] record_timeout`` are read
     """
 
     def __init__(self, db, conf):
         self._db = db
-        self.drivers = configured(conf)
+        self.drivers = configured_drivers(conf)
         self._deadline = bounded_call.Deadline(conf.messages.record_timeout,
                                                name='usermsg-outbox')
         self._publisher_id = publisher_id(conf)
 
     def send(self, notification):
-        """Accept a :class:`usermsg.notifications.notification.Notification`.
+        """Store a :class:`usermsg.notifications.notification.Notification`.
 
         :raises usermsg.exception.InvalidInput: a value can't be stored
-        :raises usermsg.exception.DatabaseUnavailable: not within ``[messages]
-            record_timeout`` seconds; it may be stored all the same
+        :raises usermsg.exception.DatabaseUnavailable: no response within
+            ``[messages] record_timeout`` seconds; the notification may be
+            stored nevertheless
         """
         if not self.drivers:
             return
         subject = notification.subject or notification.message_id
-        for name, longest in _LENGTHS.items():
+        for name, max_length in _MAX_LENGTHS.items():
             value = getattr(notification, name)
             if value or name != 'subject':
-                validation.identifier(name, value, longest)
+                validation.identifier(name, value, max_length)
         try:
             content = orjson.dumps(notification.payload).decode()
         except TypeError:
-            # Numbers of more than 64 bits and keys that are no strings, for
-            # example. Without its words, which could repeat the payload.
+            # For example integers of more than 64 bits, or keys that are not
+            # strings. The text of the TypeError is omitted, because it could
+            # contain the payload.
             raise exception.InvalidInput(
                 'payload', 'cannot be stored as JSON.') from None
         if len(content.encode()) > MAX_PAYLOAD:
@@ -84,43 +86,43 @@ class Outbox:
             self._deadline.run(lambda: self._db.write(
                 lambda connection: entries.insert(connection, rows)))
         except bounded_call.CallTimeout:
-            # A frozen database would hold up the caller's own task.
+            # A frozen database must not block the caller's task.
             raise exception.DatabaseUnavailable() from None
 
     def recorder(self, event_type):
-        """What stores that something happened to messages.
+        """Return the function that stores notifications of an event type.
 
         :param event_type: of :mod:`usermsg.outbox.event_types`
-        :returns: a function of the connection, in whose transaction it
-            happened, and of the messages' rows; None if nothing is to be
-            told
+        :returns: a function of the connection, whose transaction changes the
+            messages, and of the messages' rows; None without a driver
         """
         return functools.partial(
-            self._tell, event_type) if self.drivers else None
+            self._record, event_type) if self.drivers else None
 
-    def _tell(self, event_type, connection, rows):
-        """Store one notification of each message, for each driver.
+    def _record(self, event_type, connection, rows):
+        """Store one notification per message and driver.
 
         :param rows: :class:`usermsg.db.models.MessageRow` tuples
         """
         now = _now()
-        told = []
+        outbox_rows = []
         for row in rows:
-            # The clock of another host made it, which may be ahead of ours:
-            # what happens to a message comes after it was made.
-            when = (row.created_at
-                    if event_type == event_types.MESSAGE_CREATE else
-                    max(now, row.created_at + _MICROSECOND))
-            told += self._rows(
-                id=ids.mint(clock.aware(when)),
+            # The message may have been created on another host, whose clock
+            # may be ahead of this one: an event must be later than the
+            # creation of its message.
+            occurred_at = (
+                row.created_at if event_type == event_types.MESSAGE_CREATE
+                else max(now, row.created_at + _MICROSECOND))
+            outbox_rows += self._rows(
+                id=ids.mint(clock.aware(occurred_at)),
                 shard=shard_of(row.project_id), event_type=event_type,
                 priority='INFO', publisher_id=self._publisher_id,
-                subject=row.id, occurred_at=when,
+                subject=row.id, occurred_at=occurred_at,
                 content=orjson.dumps(tuple(row)).decode(), queued_at=now)
-        entries.insert(connection, told)
+        entries.insert(connection, outbox_rows)
 
     def _rows(self, **values):
-        """One row for each driver."""
+        """Return one row per driver."""
         return [models.OutboxRow(driver=driver, set_aside=0, attempts=0,
                                  due_at=None, reason=None, **values)
                 for driver in self.drivers]
@@ -131,17 +133,17 @@ def _now():
 
 
 def publisher_id(conf):
-    """Who notifications of this host come from."""
+    """Return the ``publisher_id`` of this host's notifications."""
     return conf.notifications.publisher_id or host.name()
 
 
-def configured(conf):
-    """The names of the drivers that notifications are stored for."""
+def configured_drivers(conf):
+    """Return the names of the drivers that notifications are stored for."""
     return tuple(dict.fromkeys(
         name for name in conf.oslo_messaging_notifications.driver
         if name not in ('', NOOP)))
 
 
 def shard_of(owner):
-    """The shard of a project, or of something that has none."""
+    """Return the shard of a project, or of a subject without a project."""
     return binascii.crc32(owner.encode()) % entries.SHARDS

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Removes what is no longer needed, round after round.
+"""Periodic removal of rows that are no longer needed.
 
-Any number of processes on any number of hosts can do this: one at a time
-has the lease, and does it for all.
+Any number of processes on any number of hosts can run a reaper: one of them
+at a time holds the lease, and removes rows for all.
 """
 
 import time
@@ -21,9 +21,9 @@ LOG = log.getLogger(__name__)
 
 
 class Reaper:
-    """Removes expired messages and source keys, and what exceeds a limit.
+    """Remover of expired messages and source keys, and of evicted messages.
 
-    It is a collector of Prometheus too, for what only this process knows.
+    It is a Prometheus collector, too, of a value that only this process has.
 
     :param runtime: a :class:`usermsg.service.Runtime`
     """
@@ -36,55 +36,56 @@ class Reaper:
         self._recorders = {
             'expired': runtime.outbox.recorder(event_types.MESSAGE_EXPIRE),
             'evicted': runtime.outbox.recorder(event_types.MESSAGE_DELETE)}
-        self._lease = lease.Lease(runtime.db, 'reaper', self._options.lease_ttl)
-        self._reaps = False
-        self._finished = 0
+        self._lease = lease.Lease(
+            runtime.db, 'reaper', self._options.lease_ttl)
+        self._has_lease = False
+        self._finished_at = 0
 
     def collect(self):
         yield core.GaugeMetricFamily(
             'usermsg_reaper_last_success_timestamp_seconds',
-            'When this worker last finished a round of removing, in seconds '
-            'since 1970; 0 if it never did.', self._finished)
+            'Unix time at which this worker last finished a reaper run; 0 if '
+            'it never did.', self._finished_at)
 
     def run(self, stop):
-        """Reap until an event is set; then end after the batch under way.
+        """Reap until an event is set; then return after the current batch.
 
-        Whatever goes wrong is logged, and the next round tries again.
+        Any error is logged, and the next run tries again.
         """
         while not stop.is_set():
             try:
                 self.reap(stop)
             except exception.DatabaseUnavailable:
-                pass  # has been logged
-            except lease.LeaseLost as error:
-                LOG.warning('Reaping ends early: %s.', error)
+                pass  # has been logged already
+            except lease.Lost as error:
+                LOG.warning('The reaper run ended early: %s.', error)
             except Exception:
-                LOG.exception('A round of the reaper failed')
+                LOG.exception('A reaper run failed')
             stop.wait(self._options.interval)
         try:
             self._lease.release()
         except exception.DatabaseUnavailable:
-            pass  # it runs out by itself
+            pass  # the lease expires later
 
     def reap(self, stop):
-        """One round; None if another has the lease.
+        """Run once, unless another process holds the lease.
 
-        :param stop: ends the round after a batch, when it is set
-        :returns: how many expired messages, messages over the limit and source
-            keys were removed
-        :raises usermsg.db.lease.LeaseLost: this process froze for too long; what
-            was removed stays removed
-        :raises usermsg.exception.DatabaseUnavailable: not now
+        :param stop: an event; once it is set, the run ends after a batch
+        :returns: the numbers of removed expired messages, evicted messages
+            and expired source keys, a dict; None without the lease
+        :raises usermsg.db.lease.Lost: this process froze for longer than its
+            lease; rows that it removed before stay removed
+        :raises usermsg.exception.DatabaseUnavailable: try again later
         """
-        before, self._reaps = self._reaps, self._lease.acquire()
-        if self._reaps != before:
-            LOG.info('%s reaps', self._lease.holder())
-        if not self._reaps:
+        had_lease, self._has_lease = self._has_lease, self._lease.acquire()
+        if self._has_lease != had_lease:
+            LOG.info('%s holds the reaper lease', self._lease.holder())
+        if not self._has_lease:
             return None
         now = clock.read(self._db)
         removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0}
         try:
-            for kind, rows in self._all(now, stop):
+            for kind, rows in self._removable(now, stop):
                 for number in removal.remove(
                         self._db, rows, self._options.batch_size,
                         self._lease.guard, self._recorders.get(kind)):
@@ -95,16 +96,17 @@ class Reaper:
         finally:
             if any(removed.values()):
                 LOG.info('Removed %(expired)d expired messages, %(evicted)d '
-                         'messages beyond max_per_project and '
+                         'messages over max_per_project and '
                          '%(expired_source_keys)d expired source keys',
                          removed)
-        # Until the next round is over: for the others, this one was theirs.
+        # The lease is kept until after the next run: the other processes must
+        # not repeat this one.
         self._lease.renew(self._options.interval + self._options.lease_ttl)
-        self._finished = time.time()
+        self._finished_at = time.time()
         return removed
 
-    def _all(self, now, stop):
-        """What there is to remove, one kind after the other."""
+    def _removable(self, now, stop):
+        """Yield (kind, rows to remove)."""
         yield 'expired', removal.expired(now)
         yield 'expired_source_keys', removal.expired_keys(now)
         if not self._limit:
@@ -113,8 +115,8 @@ class Reaper:
         for project_id, number in statistics.projects(self._db):
             if stop.is_set():
                 return
-            # Looking takes a while if there are many, and nothing is
-            # removed meanwhile.
+            # With many projects the search takes long, and no batch renews
+            # the lease meanwhile.
             if time.monotonic() - renewed > self._options.lease_ttl / 3:
                 self._lease.renew()
                 renewed = time.monotonic()

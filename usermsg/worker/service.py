@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What runs beside the API: a service of oslo.service."""
+"""The worker, which runs beside the API, as an oslo.service service."""
 
 import contextlib
 import functools
@@ -20,15 +20,16 @@ LOG = log.getLogger(__name__)
 
 
 class Worker(os_service.ServiceBase):
-    """Runs in a process of its own, forked by oslo.service's launcher.
+    """Reaper and relays, in a process that oslo.service's launcher forks.
 
-    SIGHUP ends that process, and a new one is forked. The launcher's process
-    stays, and reads the configuration for all of them: it has what was in
-    force last if that can't be used any more.
+    SIGHUP ends the forked process, and a new one is forked. The launcher's
+    process remains, and reads the configuration for all of them: it keeps the
+    last valid one when the configuration becomes invalid.
 
     :param argv: the command line, see :func:`usermsg.service.prepare`
-    :ivar runtime: what is in force
-    :raises usermsg.exception.ConfigurationError: see there
+    :ivar runtime: the :class:`usermsg.service.Runtime` in force
+    :raises usermsg.exception.ConfigurationError: as
+        :func:`usermsg.service.prepare`
     """
 
     def __init__(self, argv):
@@ -39,48 +40,52 @@ class Worker(os_service.ServiceBase):
         self._threads = []
 
     def reload(self):
-        """Read the configuration anew, in the launcher's process."""
+        """Reload the configuration, in the launcher's process."""
         reason = None
         try:
             self.runtime = self._read()
         except exception.ConfigurationError as error:
             reason = str(error)
-        # Not while it is handled: oslo.log would say it twice.
+        # Outside the except clause: oslo.log would add the exception to the
+        # line, and the reason would be there twice.
         if reason:
             self._set_up_logging()
-            LOG.error('The configuration stays as it was: %s', reason)
+            LOG.error('The configuration was not reloaded, the previous one '
+                      'stays in force: %s', reason)
 
     def _read(self):
         runtime = service.prepare(self._argv)
         options = runtime.conf.metrics
-        before = self.runtime and self.runtime.conf.metrics
-        # Here, since a process that ended for it would be followed by others
-        # without end. The one that runs has the port that is in force.
-        taken = before and options.worker_port == before.worker_port
-        if options.worker_port and not (taken and options.host == before.host):
-            exporter.check(options.host, 0 if taken else options.worker_port)
+        previous = self.runtime and self.runtime.conf.metrics
+        # The port is checked in the launcher's process: it would replace a
+        # forked process that exits because of the port again and again. The
+        # running process listens on the port in force.
+        in_use = previous and options.worker_port == previous.worker_port
+        if options.worker_port and not (
+                in_use and options.host == previous.host):
+            exporter.check(options.host, 0 if in_use else options.worker_port)
         return runtime
 
     def _set_up_logging(self):
-        # What was read once may refer to a file that can't be used any more.
+        # A valid configuration may refer to a file that has become unusable.
         with contextlib.suppress(exception.ConfigurationError):
             config.set_up_logging(self.runtime.conf)
 
     def start(self):
-        # Here, as what logs may have threads, which no fork brings along.
+        # In the forked process: log handlers may have threads, which a fork
+        # doesn't copy. The same is true of the metrics' collectors.
         self._set_up_logging()
-        # Likewise.
         registry = self.runtime.metrics.registry
         registry.register(metrics.BacklogCollector(
             self.runtime.db, self.runtime.outbox.drivers))
-        reaps = reaper.Reaper(self.runtime)
-        registry.register(reaps)
+        message_reaper = reaper.Reaper(self.runtime)
+        registry.register(message_reaper)
         try:
             exporter.serve(self.runtime,
                            self.runtime.conf.metrics.worker_port)
         except exception.ConfigurationError as error:
-            LOG.error('No figures are served: %s', error)
-        loops = {'reaper': reaps.run}
+            LOG.error('The metrics are not served: %s', error)
+        loops = {'reaper': message_reaper.run}
         if self.runtime.outbox.drivers:
             loops['relays'] = functools.partial(
                 relay.run_all, self.runtime)
@@ -91,7 +96,10 @@ class Worker(os_service.ServiceBase):
             self._threads.append(thread)
 
     def stop(self):
-        """Returns when all have ended; oslo.service doesn't wait for ever."""
+        """Stop all threads, and wait for them.
+
+        oslo.service limits the wait.
+        """
         self._stop.set()
         self.wait()
 
@@ -100,4 +108,4 @@ class Worker(os_service.ServiceBase):
             thread.join()
 
     def reset(self):
-        """Nothing: oslo.service starts a new process instead."""
+        """Do nothing: oslo.service starts a new process instead."""

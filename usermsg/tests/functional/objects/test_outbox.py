@@ -38,7 +38,7 @@ class TestCase(databases.TestCase):
 
     def found(self, **values):
         return list(itertools.chain.from_iterable(
-            outbox.pages(self.db, outbox.Chosen(**values))))
+            outbox.pages(self.db, outbox.EntryFilter(**values))))
 
 
 class TestChosen(TestCase):
@@ -85,7 +85,7 @@ class TestChosen(TestCase):
 
     def test_kinds_are_counted(self):
         total = collections.Counter()
-        for found in outbox.kinds(self.db, outbox.Chosen(set_aside=False)):
+        for found in outbox.count_by_type(self.db, outbox.EntryFilter(set_aside=False)):
             total.update(found)
         self.assertEqual({('rabbit', 'image.upload'): 2,
                           ('qpid', 'image.upload'): 2,
@@ -93,7 +93,7 @@ class TestChosen(TestCase):
 
     def test_retry_begins_anew(self):
         now = samples.START + 24 * HOUR
-        chosen = outbox.Chosen(set_aside=True)
+        chosen = outbox.EntryFilter(set_aside=True)
         self.assertEqual(1, sum(outbox.retry(self.db, chosen, now)))
         third = self.entries[2]
         [changed] = [each for each in self.stored() if each.id == third.id]
@@ -107,7 +107,7 @@ class TestChosen(TestCase):
 
     def test_drop_removes_for_one_driver_only(self):
         first = self.entries[0]
-        self.assertEqual(1, sum(outbox.drop(self.db, outbox.Chosen(
+        self.assertEqual(1, sum(outbox.drop(self.db, outbox.EntryFilter(
             ids=(first.id,), drivers=('rabbit',)))))
         self.assertEqual([(self.both.id, 'qpid')],
                          _ids(self.stored())[:1])
@@ -130,11 +130,11 @@ class TestMeanwhile(TestCase):
             if statement.startswith('DELETE') and not seen:
                 seen.append(statement)
                 list(outbox.retry(self.runtime(tables=False).db,
-                                  outbox.Chosen(ids=(more[0].id,)),
+                                  outbox.EntryFilter(ids=(more[0].id,)),
                                   samples.START))
 
         dropped = sum(outbox.drop(
-            self.db, outbox.Chosen(set_aside=True)))
+            self.db, outbox.EntryFilter(set_aside=True)))
         self.assertEqual(9, dropped)
         self.assertIn(more[0].id, [each.id for each in self.stored()])
 
@@ -210,28 +210,28 @@ class TestPlans(test_plans.TestCase):
         """Everything that is asked of the outbox."""
         db = self.db
         self.assertEqual(32, len(list(outbox.shards(db, 'rabbit'))))
-        waiting = outbox.waiting(db, 'rabbit', 3)
-        outbox.waiting(db, 'rabbit', 3, waiting[-1].id)
+        waiting = outbox.pending(db, 'rabbit', 3)
+        outbox.pending(db, 'rabbit', 3, waiting[-1].id)
         self.assertEqual({'qpid', 'rabbit'}, set(outbox.backlog(db)))
         for chosen in (
-                outbox.Chosen(),
-                outbox.Chosen(drivers=('qpid',), set_aside=True),
-                outbox.Chosen(event_type='another', set_aside=False,
+                outbox.EntryFilter(),
+                outbox.EntryFilter(drivers=('qpid',), set_aside=True),
+                outbox.EntryFilter(event_type='another', set_aside=False,
                               since=samples.START, before=samples.START),
-                outbox.Chosen(ids=(waiting[0].id, waiting[1].id),
+                outbox.EntryFilter(ids=(waiting[0].id, waiting[1].id),
                               drivers=('rabbit',))):
             for _page in outbox.pages(db, chosen):
                 pass
-            for _kinds in outbox.kinds(db, chosen):
+            for _kinds in outbox.count_by_type(db, chosen):
                 pass
-        list(outbox.retry(db, outbox.Chosen(set_aside=True), samples.START))
-        list(outbox.drop(db, outbox.Chosen(drivers=('qpid',))))
+        list(outbox.retry(db, outbox.EntryFilter(set_aside=True), samples.START))
+        list(outbox.drop(db, outbox.EntryFilter(drivers=('qpid',))))
 
         def change(connection):
             idents = [each.id for each in waiting]
             outbox.postpone(connection, 'rabbit', idents[:1],
                             samples.START, 'Because.')
-            outbox.set_aside(connection, 'rabbit', idents, 'Because.')
+            outbox.move_to_dead_letters(connection, 'rabbit', idents, 'Because.')
             outbox.delete(connection, 'rabbit', idents)
 
         db.write(change)

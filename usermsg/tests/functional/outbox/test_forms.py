@@ -38,10 +38,10 @@ class OutboxFormTest(databases.TestCase):
 
     def told(self):
         """All bodies, in their order."""
-        return [json.loads(json.dumps(body.of(
+        return [json.loads(json.dumps(body.build_body(
             entry, self.configured.catalogue)))
             for shard in outbox.shards(self.configured.db, 'log')
-            for entry in outbox.waiting(self.configured.db, 'log', shard)]
+            for entry in outbox.pending(self.configured.db, 'log', shard)]
 
     def test_the_life_of_a_message(self):
         long_ago = (datetime.datetime.now(datetime.timezone.utc) -

@@ -89,8 +89,8 @@ class UsersPageTest(base.TestCase):
             message_id='01a1ffba-437a-709b-b05c-5cc868f0c816')
         return [deletion.body(),
                 *(body['payload'] for body in sink.bodies),
-                notification_body.of_message(
-                    event_types.MESSAGE_CREATE, created, self.catalogue)]
+                notification_body.build_message_payload(
+                    event_types.MESSAGE_CREATE, found, self.catalogue)]
 
     def test_samples_equal_sent_notifications(self):
         samples = [json.loads(block) for block in blocks(_USERS, 'json')]

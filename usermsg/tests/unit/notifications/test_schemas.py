@@ -85,7 +85,7 @@ class SchemaTest(images.TestCase):
         for event_type in notification_body.SEQUENCE:
             for row in rows:
                 self.sink.send(notification.Notification(
-                    event_type, notification_body.of_message(
+                    event_type, notification_body.build_message_payload(
                         event_type, message.Message.from_row(row),
                         self.configured.catalogue), row[0]))
         # In the form in which they arrive.

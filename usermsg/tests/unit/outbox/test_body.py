@@ -35,7 +35,7 @@ class PayloadTest(base.TestCase):
                 'user_message': known.describe(
                     'VOLUME_VOLUME_002_021').user_message,
                 'sequence': 1,
-            }}, body.of_message(
+            }}, body.build_message_payload(
                 event_types.MESSAGE_CREATE, message.Message.from_row(
                     message_rows.ROW),
                 known))
@@ -44,14 +44,14 @@ class PayloadTest(base.TestCase):
         found = message.Message.from_row(message_rows.ROW)
         self.assertEqual({
             'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
-            event_type: body.of_message(event_type, found, ENGLISH)[
+            event_type: body.build_message_payload(event_type, found, ENGLISH)[
                 'usermsg_object.data']['sequence']
             for event_type in vars(event_types).values()
             if isinstance(event_type, str) and
             event_type.startswith('message.')})
 
     def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
-        told = body.of_message(
+        told = body.build_message_payload(
             event_types.MESSAGE_DELETE,
             message.Message.from_row(message_rows.ROW), ENGLISH)
         self.assertEqual(catalogue.UNKNOWN_EVENT,

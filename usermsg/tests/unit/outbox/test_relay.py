@@ -68,7 +68,7 @@ class TestCase(base.TestCase):
 
     def left(self, set_aside=None, driver=None):
         """What is still there."""
-        return [one for page in entries.pages(self.db, entries.Chosen(
+        return [one for page in entries.pages(self.db, entries.EntryFilter(
             set_aside=set_aside, drivers=(driver,) if driver else ()))
             for one in page]
 

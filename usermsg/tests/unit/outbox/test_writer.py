@@ -29,7 +29,7 @@ class TestSend(base.TestCase):
     def test_it_waits_since_it_came_and_not_since_it_happened(self):
         before = datetime.datetime.now(datetime.timezone.utc)
         self.send({}, timestamp=OLD, subject='an image')
-        [entry] = outbox.waiting(
+        [entry] = outbox.pending(
             self.service.db, 'rabbit',
             next(outbox.shards(self.service.db, 'rabbit')))
         self.assertEqual(OLD.replace(tzinfo=None), entry.occurred_at)
