@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-api``: the API on a server of its own."""
+"""``usermsg-api``: standalone HTTP server for the API."""
 
 import signal
 import sys
@@ -20,7 +20,8 @@ LOG = log.getLogger(__name__)
 
 
 def main():
-    # It is for what can read its configuration anew; this would be its end.
+    # SIGHUP is for services that reload their configuration. This one doesn't,
+    # and its process would end.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         runtime = service.prepare(sys.argv[1:])
@@ -34,7 +35,7 @@ def main():
     host = api_server.format_host(server.effective_host)
     address = f'http://{host}:{server.effective_port}'
     LOG.info('Serving %s/v3/messages', address)
-    # For whoever started it, and for port 0.
+    # For the process that started the server: port 0 chooses a free port.
     print(f'usermsg-api serves {address}/', flush=True)
     server.serve()
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage db``"""
+"""Commands ``usermsg-manage db``."""
 
 import signal
 
@@ -11,26 +11,26 @@ from usermsg import exception
 
 
 def unusable_reason(error):
-    """What a DatabaseUnavailable is about, in one line for an operator."""
+    """Return the cause of a DatabaseUnavailable, in one line."""
     return 'The database cannot be used: ' + (
         engine.driver_message(error.__cause__) if error.__cause__ else
-        'another process is upgrading it. Try again when that is done.')
+        'another process is upgrading it. Try again after the upgrade.')
 
 
-def comparison(version):
-    """What a revision of the database means to this code, in sentences."""
+def compare_with_head(version):
+    """Return sentences that compare a database revision with the code's."""
     head = migration.head()
     if version == head:
         return f'The database is up to date: {head}.'
     advice = ('Run "usermsg-manage db sync".'
               if migration.is_known(version) else
               'A newer release has upgraded it.')
-    found = f'is at {version}' if version else 'has no tables yet'
-    return f'The database {found}, this release needs {head}. {advice}'
+    state = f'is at {version}' if version else 'has no tables yet'
+    return f'The database {state}, this release needs {head}. {advice}'
 
 
 class Command(command.Command):
-    """A command that says itself why the database can't be used."""
+    """Command that prints the reason if the database can't be used."""
 
     def run(self, parsed_args):
         try:
@@ -43,21 +43,21 @@ class Command(command.Command):
 
 
 class Sync(Command):
-    """Create the tables, or bring them up to date. Safe to repeat."""
+    """Create or upgrade the tables. Safe to repeat."""
 
     def take_action(self, parsed_args):
-        # Python would notice Ctrl-C only when the server has answered, which
-        # may take hours. There is nothing to tidy up.
+        # Python would handle Ctrl-C only after the server's response, which
+        # may take hours. The default action is fine: there is nothing to clean
+        # up.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         before, after = migration.sync(engine.Database(self.app.conf),
                                        report=self.say)
         if before == after:
-            self.say(f'The database is at {after} already.')
+            self.say(f'The database is already at {after}.')
         elif before:
-            self.say(f'The database went from {before} to {after}.')
+            self.say(f'The database was upgraded from {before} to {after}.')
         else:
-            self.say(f'The database had no tables yet, and is at {after} '
-                     f'now.')
+            self.say(f'The tables were created; the database is at {after}.')
 
 
 class Version(Command):
@@ -69,9 +69,9 @@ class Version(Command):
 
 
 class Check(Command):
-    """Tell whether the tables are up to date; the exit status is 1 if not."""
+    """Check that the tables are up to date; the exit status is 1 if not."""
 
     def take_action(self, parsed_args):
         version = migration.version(engine.Database(self.app.conf))
-        self.say(comparison(version))
+        self.say(compare_with_head(version))
         return 0 if version == migration.head() else 1

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Our policy for the tools of oslo.policy.
+"""Policy enforcer for the command-line tools of oslo.policy.
 
 ``oslopolicy-list-redundant``, ``oslopolicy-validator`` and
-``oslopolicy-policy-generator`` find it as ``--namespace usermsg``.
+``oslopolicy-policy-generator`` load it with ``--namespace usermsg``.
 """
 
 import argparse
@@ -17,22 +17,23 @@ from usermsg import policy
 
 
 def get_enforcer():
-    """An enforcer on the configuration that the tool's command line names.
+    """Return an enforcer for the ``--config-file`` of the tool's command line.
 
-    The rest of that command line is the tool's own.
+    The tool itself parses the other options.
     """
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument('--config-file', action='append', default=[])
-    found, _rest = parser.parse_known_args(sys.argv[1:])
+    arguments, _rest = parser.parse_known_args(sys.argv[1:])
     try:
         conf = config.load_config(
-            [f'--config-file={path}' for path in found.config_file])
+            [f'--config-file={path}' for path in arguments.config_file])
         policy.read_files(conf)
         enforcer = policy.make_enforcer(conf)
     except exception.ConfigurationError as error:
         sys.exit(f'The policy of usermsg cannot be used: {error}')
-    # oslopolicy-validator opens the file that the global configuration of its
-    # process names.
-    name = conf.oslo_policy.policy_file
-    policy_opts.set_defaults(cfg.CONF, conf.find_file(name) or name)
+    # oslopolicy-validator opens the file that is set in the global
+    # configuration of its process.
+    policy_file = conf.oslo_policy.policy_file
+    policy_opts.set_defaults(cfg.CONF,
+                             conf.find_file(policy_file) or policy_file)
     return enforcer

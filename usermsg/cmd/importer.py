@@ -142,7 +142,7 @@ class _Import(progress.Command):
         total = table.count()
         self.say(f'{total:,} rows, revision {table.revision or "unknown"}.')
         try:
-            self.follow(
+            self.run_steps(
                 (self._import_batch(rows, parsed_args.dry_run)
                  for rows in table.batches(parsed_args.batch_size)),
                 total, 'rows')

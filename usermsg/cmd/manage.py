@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage``: what an operator does by hand."""
+"""``usermsg-manage``: administration commands for operators."""
 
 import functools
 import logging
@@ -17,11 +17,14 @@ from usermsg import version  # noqa: E402
 
 
 class Manage(app.App):
-    """Commands find the configuration in ``app.conf``, read when needed."""
+    """Application whose commands read the configuration from ``app.conf``.
+
+    It is loaded when it is needed first.
+    """
 
     def __init__(self):
         super().__init__(
-            description='Set up and look after the user-messages service.',
+            description='Set up and maintain the user-messages service.',
             version=version.installed(),
             command_manager=commandmanager.CommandManager('usermsg.manage'),
             deferred_help=True)
@@ -31,14 +34,14 @@ class Manage(app.App):
                                              argparse_kwargs)
         parser.add_argument(
             '--config-file', metavar='PATH', action='append', default=[],
-            help='A configuration file; may be given several times. Without '
-                 f'it those that {config.CONFIG_FILES_VARIABLE} names, or '
-                 'usermsg.conf in ~/.usermsg, ~, /etc/usermsg or /etc.')
+            help='A configuration file; may be repeated. The default is the '
+                 f'files in {config.CONFIG_FILES_VARIABLE}, or usermsg.conf '
+                 'in ~/.usermsg, ~, /etc/usermsg or /etc.')
         return parser
 
     def configure_logging(self):
         super().configure_logging()
-        # It tells each step; the commands say what came of them.
+        # Both log each step, and the commands print the results.
         logging.getLogger('alembic').setLevel(logging.WARNING)
         logging.getLogger('usermsg.db').setLevel(logging.CRITICAL)
 
@@ -50,7 +53,7 @@ class Manage(app.App):
 
 def main(argv=None):
     arguments = sys.argv[1:] if argv is None else argv
-    # Without a command cliff would open a shell of its own.
+    # Without a command cliff would start an interactive shell.
     return Manage().run(arguments or ['--help'])
 
 

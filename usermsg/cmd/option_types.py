@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What options may hold, for argparse, which names the option.
+"""Option types for argparse, which adds the option's name to errors.
 
-Each takes the text, or makes what does; what cannot be raises
-argparse.ArgumentTypeError.
+A type is a function that converts the text or raises
+argparse.ArgumentTypeError; ``number`` and ``identifier`` return a type.
 """
 
 import argparse
@@ -11,41 +11,43 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg import validation
 
-_MOST_SECONDS = 1_000_000
+_MAX_SECONDS = 1_000_000
 
-#: Characters of a value that are repeated.
-_SHOWN = 60
+#: Maximum number of characters of a value that an error repeats.
+_MAX_ECHO = 60
 
 
 def number(low, high):
-    """A whole number from one to another, neither of them negative."""
+    """Return the type of integers from ``low`` >= 0 to ``high``, inclusive."""
     def check(text):
-        # Without what int() takes besides, and what is too long for it.
+        # int() would also accept signs, blanks, underscores and non-ASCII
+        # digits, and rejects very long numbers.
         if (text.isascii() and text.isdigit() and len(text) < 20 and
                 low <= int(text) <= high):
             return int(text)
         raise argparse.ArgumentTypeError(
-            f'{text[:_SHOWN]!r} is not a number from {low} to {high}')
+            f'{text[:_MAX_ECHO]!r} is not a number from {low} to {high}')
     return check
 
 
 def seconds(text):
-    """More than none; a float."""
+    """Return a positive float."""
     try:
-        found = float(text)
+        value = float(text)
     except ValueError:
-        found = 0
-    if 0 < found <= _MOST_SECONDS:
-        return found
+        value = 0
+    if 0 < value <= _MAX_SECONDS:
+        return value
     raise argparse.ArgumentTypeError(
-        f'{text[:_SHOWN]!r} is not a number of seconds up to {_MOST_SECONDS}')
+        f'{text[:_MAX_ECHO]!r} is not a number of seconds up to '
+        f'{_MAX_SECONDS}')
 
 
-def identifier(longest):
-    """Printable ASCII, as in a column of so many characters."""
+def identifier(max_length):
+    """Return the type of printable ASCII for a column of that length."""
     def check(text):
         try:
-            return validation.identifier('value', text, longest)
+            return validation.identifier('value', text, max_length)
         except exception.InvalidInput as error:
             raise argparse.ArgumentTypeError(error.reason) from None
     return check
@@ -53,7 +55,7 @@ def identifier(longest):
 
 project = identifier(validation.PROJECT_ID)
 
-# Of notifications.
+# Types of the identifiers of notifications.
 message_id, driver, event_type = (
     identifier(models.outbox.c[name].type.length)
     for name in ('id', 'driver', 'event_type'))

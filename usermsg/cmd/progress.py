@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a long command has come."""
+"""Progress display of long commands."""
 
 import contextlib
 import functools
@@ -9,26 +9,26 @@ import time
 from usermsg.cmd import db as db_command
 from usermsg.cmd import signals
 
-#: Seconds between two lines where nobody watches, and between two changes
-#: of the bar where somebody does.
-LINES = 5
-BAR = 0.1
+#: Seconds between two progress lines without a terminal, and between two
+#: updates of the bar on a terminal.
+LINE_INTERVAL = 5
+BAR_INTERVAL = 0.1
 
 
 class Progress:
-    """A bar on a terminal, else a line every some seconds.
+    """Progress bar on a terminal; otherwise a line every few seconds.
 
-    :param stream: where to write
-    :param total: how many it will be, as far as that is known
-    :param what: the things that are counted
-    :param clock: seconds, from any beginning
+    :param stream: the output
+    :param total: expected number of items
+    :param items: the plural of the items, for example ``messages``
+    :param clock: a function that returns seconds since any moment
     """
 
-    def __init__(self, stream, total, what, clock=time.monotonic):
+    def __init__(self, stream, total, items, clock=time.monotonic):
         self.done = 0
         self._stream = stream
         self._total = total
-        self._what = what
+        self._items = items
         self._clock = clock
         self._terminal = stream.isatty()
         self._begin = self._shown = clock()
@@ -37,22 +37,25 @@ class Progress:
     def advance(self, number):
         self.done += number
         now = self._clock()
-        if now - self._shown >= (BAR if self._terminal else LINES):
+        if now - self._shown >= (
+                BAR_INTERVAL if self._terminal else LINE_INTERVAL):
             self._shown = now
             self._show(now)
 
     def _show(self, now):
-        # Others may remove them too, or there may come more.
+        # The number may change meanwhile: other processes remove and store
+        # items, too.
         total = max(self._total, self.done, 1)
         rate = self.done / max(now - self._begin, 0.001)
-        text = (f'{self.done:,} of {total:,} {self._what}, '
+        text = (f'{self.done:,} of {total:,} {self._items}, '
                 f'{self.done * 100 // total} %, {rate:,.0f}/s')
         if rate:
             text += f', {_duration((total - self.done) / rate)} left'
         if not self._terminal:
             self._stream.write(f'{text}\n')
         else:
-            # One column stays free: a full line would begin the next one.
+            # One column stays free: after a full line the cursor would move
+            # to the next one.
             room = shutil.get_terminal_size().columns - len(text) - 4
             if room >= 10:
                 full = room * self.done // total
@@ -62,7 +65,7 @@ class Progress:
         self._stream.flush()
 
     def end(self):
-        """Make room for what is written next."""
+        """Clear the bar before other output."""
         if self._width:
             self._stream.write(f'\r{"":<{self._width}}\r')
             self._stream.flush()
@@ -77,16 +80,17 @@ def _duration(seconds):
 
 
 class Command(db_command.Command):
-    """A command of many small transactions.
+    """Command of many small transactions.
 
     Ctrl-C ends it between two of them; the exit status is then 130. Before
-    the first it ends it at once, also while a database doesn't respond.
+    the first transaction Ctrl-C ends it immediately, also while a database
+    doesn't respond.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument('--dry-run', action='store_true',
-                            help='say what would be done, and change nothing')
+                            help='print what would be done, change nothing')
         return parser
 
     def run(self, parsed_args):
@@ -97,48 +101,51 @@ class Command(db_command.Command):
             return signals.INTERRUPTED
 
     @functools.cached_property
-    def _stop(self):
+    def _interruptions(self):
         return self._stack.enter_context(signals.Interruptions())
 
     def count(self, steps, start=0):
-        """The sum of steps that change nothing."""
+        """Return the sum of the results of steps that change nothing."""
         try:
-            return sum(self._stop.between(steps), start)
+            return sum(self._interruptions.interruptible(steps), start)
         except signals.Interrupted:
             self.say('Interrupted while counting.')
             raise
 
-    def follow(self, steps, total, what, pause=0):
-        """Go through steps, and show how far it has come.
+    def run_steps(self, steps, total, items, delay=0):
+        """Run steps, and show the progress.
 
-        :param steps: an iterator of how many each step has changed
-        :param what: in words, such as ``messages``
-        :param pause: seconds after each step
-        :returns: how many they have changed
+        :param steps: an iterator of the number of items each step changed
+        :param total: expected number of items
+        :param items: their plural, for example ``messages``
+        :param delay: seconds after each step
+        :returns: the number of changed items
         """
-        so_far = Progress(self.app.stdout, total, what)
-        outcome = 'Failed'
+        progress = Progress(self.app.stdout, total, items)
+        failure = 'Failed'
         try:
-            for number in self._stop.between(steps, pause):
-                so_far.advance(number)
-            outcome = ''
+            for number in self._interruptions.interruptible(steps, delay):
+                progress.advance(number)
+            failure = ''
         except signals.Interrupted:
-            outcome = 'Interrupted'
+            failure = 'Interrupted'
             raise
         finally:
-            so_far.end()
-            if outcome:
-                self.say(f'{outcome} after {so_far.done:,} of about '
-                         f'{total:,} {what}. The same command goes on from '
-                         f'there.')
-        return so_far.done
+            progress.end()
+            if failure:
+                self.say(f'{failure} after {progress.done:,} of about '
+                         f'{total:,} {items}. The same command continues '
+                         f'from there.')
+        return progress.done
 
-    def change(self, steps, total, what, done, would, dry_run):
-        """Go through steps and say what they have done, or what they would.
+    def change(self, steps, total, items, done, would, dry_run):
+        """Run steps and print the result, or the expected one of a dry run.
 
-        :param total: see :meth:`follow`
-        :param done: such as ``have been removed``; so too ``would``
+        :param total, items: see :meth:`run_steps`
+        :param done: for example ``have been removed``
+        :param would: for example ``would be removed``
         """
         if not dry_run:
-            total = self.follow(steps, total, what, self.app.conf.reaper.batch_delay)
-        self.say(f'{total:,} {what} {would if dry_run else done}.')
+            total = self.run_steps(steps, total, items,
+                                   self.app.conf.reaper.batch_delay)
+        self.say(f'{total:,} {items} {would if dry_run else done}.')

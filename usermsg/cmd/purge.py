@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage purge``"""
+"""Command ``usermsg-manage purge``."""
 
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
@@ -13,45 +13,46 @@ from usermsg.outbox import writer
 
 
 class Purge(progress.Command):
-    """Remove messages now, rather than when the reaper comes round.
+    """Remove messages now, without waiting for the reaper.
 
-    Without --older-than it removes what has expired: messages, and the
-    source ids that are remembered for longer. In small transactions, with
-    pauses ([reaper] batch_size and batch_delay); Ctrl-C ends it after the one under
-    way, and the same command goes on from there. The exit status is then
-    130.
+    Without --older-than it removes expired messages, and expired source ids,
+    which are kept for longer. It uses small transactions with delays
+    ([reaper] batch_size and batch_delay). Ctrl-C ends it after the current
+    transaction, and the same command continues from there; the exit status is
+    then 130.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--older-than', metavar='AGE|TIME', type=timestamp.parse,
-            help='remove all messages that were recorded before, whether '
-                 f'they have expired or not: {timestamp.FORMS}. Their source '
-                 'ids stay used until they expire.')
+            help='remove all messages recorded before that time, expired or '
+                 f'not: {timestamp.FORMATS}. Their source ids stay in use '
+                 'until they expire.')
         parser.add_argument('--project', metavar='ID',
                             type=option_types.project,
-                            help='only what belongs to this project')
+                            help='only messages and source ids of this '
+                                 'project')
         return parser
 
     def take_action(self, parsed_args):
         conf = self.app.conf
         database = engine.Database(conf, no_statement_timeout=True)
-        told = writer.Outbox(database, conf)
+        outbox = writer.Outbox(database, conf)
         now = clock.read(database)
-        for what, rows, event_type in _kinds(parsed_args, now):
+        for items, rows, event_type in _removals(parsed_args, now):
             self.change(
                 removal.remove(database, rows, conf.reaper.batch_size,
-                               recorder=told.recorder(event_type)),
-                self.count(rows.count(database)), what, 'have been removed',
+                               tell=outbox.recorder(event_type)),
+                self.count(rows.count(database)), items, 'have been removed',
                 'would be removed', parsed_args.dry_run)
 
 
-def _kinds(parsed_args, now):
-    """What is removed, one after the other.
+def _removals(parsed_args, now):
+    """Return the rows to remove.
 
-    :returns: of each, what it is called, its rows, and the type of the
-        notification that tells of it
+    :returns: a list of (plural of the items, rows, event type of their
+        notifications or None)
     """
     if parsed_args.older_than is None:
         return [('expired messages',
@@ -59,8 +60,9 @@ def _kinds(parsed_args, now):
                  event_types.MESSAGE_EXPIRE),
                 ('expired source ids',
                  removal.expired_keys(now, parsed_args.project), None)]
-    when = timestamp.before(now, parsed_args.older_than)
-    if when > now:
-        raise exception.InvalidInput('--older-than', 'lies in the future.')
-    return [('messages', removal.older_than(when, parsed_args.project),
+    before = timestamp.resolve(now, parsed_args.older_than)
+    if before > now:
+        raise exception.InvalidInput('--older-than',
+                                     'must not be in the future.')
+    return [('messages', removal.older(before, parsed_args.project),
              event_types.MESSAGE_DELETE)]

@@ -1,44 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM, for commands that end between two transactions."""
+"""Handling of Ctrl-C and SIGTERM between two transactions of a command."""
 
 import signal
 
-#: What a shell says of a program that was ended by Ctrl-C.
+#: Exit status that a shell reports after Ctrl-C.
 INTERRUPTED = 130
 
 
 class Interrupted(Exception):
-    """A command was ended between two steps."""
+    """A signal ended a command between two steps."""
 
 
 class Interruptions:
-    """Ctrl-C and SIGTERM, kept until they are asked for, within ``with``.
+    """Context manager that blocks Ctrl-C and SIGTERM until they are polled.
 
-    Nothing is interrupted in the middle, and no handler has to be safe at
-    whatever moment it runs.
+    A step is never interrupted halfway, and there is no signal handler that
+    has to be safe at any moment.
     """
 
     _NUMBERS = {signal.SIGINT, signal.SIGTERM}
 
     def __enter__(self):
-        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, self._NUMBERS)
+        self._previous_mask = signal.pthread_sigmask(
+            signal.SIG_BLOCK, self._NUMBERS)
         return self
 
     def __exit__(self, *_):
-        while self.came(within=0):
-            pass  # it is over anyway
-        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+        while self.arrives_within(0):
+            pass  # the command ends anyway
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._previous_mask)
 
-    def came(self, within):
-        """Whether one has come, or comes within some seconds."""
-        return signal.sigtimedwait(self._NUMBERS, within) is not None
+    def arrives_within(self, seconds):
+        """Return True if a signal is pending or arrives within the time."""
+        return signal.sigtimedwait(self._NUMBERS, seconds) is not None
 
-    def between(self, steps, pause=0):
-        """The same steps, with a pause of some seconds after each.
+    def interruptible(self, steps, delay=0):
+        """Yield the steps, with a delay in seconds after each.
 
-        :raises Interrupted: one has come
+        :raises Interrupted: a signal arrived
         """
         for step in steps:
             yield step
-            if self.came(within=pause):
+            if self.arrives_within(delay):
                 raise Interrupted

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage stats``"""
+"""Command ``usermsg-manage stats``."""
 
 import collections
 import heapq
@@ -16,34 +16,35 @@ from usermsg.objects import outbox
 from usermsg.objects import statistics
 from usermsg.outbox import writer
 
-#: Characters of the longest bar.
-BAR = 40
+#: Width of the longest bar, in characters.
+BAR_WIDTH = 40
 
 
 class Stats(db_command.Command, lister.Lister):
     """Count messages by project, prefix, level or day; the outbox by driver.
 
-    In small steps, which harm nobody. By project, by day and by driver it
-    goes through an index of all that are counted; by prefix and by level it
-    reads each of them, which takes some times as long. The table of messages
-    has a chart; other formats have not.
+    It counts in small steps, which don't disturb the service. By project, day
+    and driver it scans only an index; by prefix and level it reads each
+    message, which takes several times as long. The table of messages has a
+    bar chart, the other formats don't.
     """
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument(
             '--by', choices=('project', 'prefix', 'level', 'day', 'driver'),
-            default='project', help='what to count by (default: project)')
+            default='project',
+            help='grouping of the counts (default: project)')
         parser.add_argument('--project', metavar='ID',
                             type=option_types.project,
                             help='only messages of this project')
         parser.add_argument(
             '--since', metavar='AGE|TIME', type=timestamp.parse,
-            help=f'only messages recorded since then: {timestamp.FORMS}')
+            help=f'only messages recorded since then: {timestamp.FORMATS}')
         parser.add_argument(
             '--limit', metavar='N', type=option_types.number(1, 100_000),
             default=20,
-            help='as many rows at most: those with most messages, or the '
+            help='maximum number of rows: those with most messages, or the '
                  'last days (default: 20)')
         return parser
 
@@ -51,54 +52,54 @@ class Stats(db_command.Command, lister.Lister):
         conf = self.app.conf
         database = engine.Database(conf)
         if parsed_args.by == 'driver':
-            return self._outbox(database, parsed_args, conf)
+            return self._count_by_driver(database, parsed_args, conf)
         since = parsed_args.since
         if since is not None:
-            since = timestamp.before(clock.read(database), since)
+            since = timestamp.resolve(clock.read(database), since)
         by = parsed_args.by
         if by == 'day':
-            found = statistics.by_day(database, since, parsed_args.project)
+            counts = statistics.by_day(database, since, parsed_args.project)
             rows = list(collections.deque(
-                ((str(day), number) for day, number in found),
+                ((str(day), number) for day, number in counts),
                 parsed_args.limit))
         else:
-            found = (statistics.by_project(
+            counts = (statistics.by_project(
                 database, since, parsed_args.project) if by == 'project' else
                 statistics.by_column(
                     database, 'prefix' if by == 'prefix' else
                     'message_level', since, parsed_args.project))
-            # Most first, and the same order each time.
-            rows = heapq.nsmallest(parsed_args.limit, found,
+            # By descending count; the second key makes the order stable.
+            rows = heapq.nsmallest(parsed_args.limit, counts,
                                    key=lambda row: (-row[1], row[0]))
         if not rows:
-            self.app.stderr.write('There are no such messages.\n')
+            self.app.stderr.write('No messages match.\n')
         columns = (by.capitalize(), 'Messages')
         if parsed_args.formatter != 'table':
             return columns, rows
-        most = max((number for _value, number in rows), default=0)
+        maximum = max((number for _value, number in rows), default=0)
         return (*columns, ''), [
-            (value, number, '#' * -(-BAR * number // most))
+            (value, number, '#' * -(-BAR_WIDTH * number // maximum))
             for value, number in rows]
 
-    def _outbox(self, database, parsed_args, conf):
+    def _count_by_driver(self, database, parsed_args, conf):
         for name in ('project', 'since'):
             if getattr(parsed_args, name) is not None:
                 raise exception.InvalidInput(
                     f'--{name}', 'cannot be used with --by driver.')
-        found = outbox.backlog(database)
+        backlogs = outbox.backlog(database)
         configured = writer.configured_drivers(conf)
-        if not (found or configured):
-            self.app.stderr.write('Nothing is in the outbox, and no driver '
-                                  'is configured.\n')
-        nothing = outbox.Backlog(0, 0, None)
+        if not (backlogs or configured):
+            self.app.stderr.write('The outbox is empty, and no driver is '
+                                  'configured.\n')
+        empty = outbox.Backlog(0, 0, None)
         rows = []
-        for name in sorted({*found, *configured})[:parsed_args.limit]:
-            backlog = found.get(name, nothing)
+        for name in sorted({*backlogs, *configured})[:parsed_args.limit]:
+            backlog = backlogs.get(name, empty)
             rows.append((
-                name, 'yes' if name in configured else 'no', backlog.waiting,
-                backlog.set_aside, backlog.oldest and
+                name, 'yes' if name in configured else 'no', backlog.pending,
+                backlog.dead_letters, backlog.oldest and
                 backlog.oldest.isoformat(timespec='seconds')))
         if parsed_args.formatter not in ('json', 'yaml'):
             rows = [(*row[:-1], row[-1] or '') for row in rows]
-        return ('Driver', 'Configured', 'Waiting', 'Set aside',
-                'Oldest waits since'), rows
+        return ('Driver', 'Configured', 'Pending', 'Dead letters',
+                'Oldest pending since'), rows

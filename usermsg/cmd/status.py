@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-status``: whether this release can serve, before it does.
+"""``usermsg-status``: checks before this release serves requests.
 
-Each check stands alone: what one finds keeps no other from being run. None
-changes anything, and each statement looks at a bounded part of the database.
+The checks are independent: the result of one doesn't prevent another. None
+changes anything, and each statement reads a bounded part of the database.
 """
 
 import functools
@@ -30,17 +30,18 @@ from usermsg.outbox import relay  # noqa: E402
 from usermsg.outbox import writer  # noqa: E402
 from usermsg import policy  # noqa: E402
 
-#: How many of the newest messages are looked at. There is no index on their
-#: events, and a table may hold millions.
+#: Number of the newest messages that are checked. Their events are not
+#: indexed, and a table may contain millions.
 NEWEST = 10000
 
-#: How many unknown events, or checks of the policy, are named.
-NAMED = 10
+#: Maximum number of unknown events, or of warnings about the policy, that are
+#: listed.
+MAX_LISTED = 10
 
-#: Seconds after which a notification has been waiting for long.
-LONG = 3600
+#: Seconds after which a pending notification is a problem.
+MAX_PENDING_SECONDS = 3600
 
-#: For what ends before a check begins; the codes of a check are 0, 1 and 2.
+#: Exit status if no check was run; the codes of a check are 0, 1 and 2.
 NOT_CHECKED = 255
 
 
@@ -55,7 +56,7 @@ _NO_DATABASE = (exception.ConfigurationError, exception.DatabaseUnavailable)
 
 class Checks(upgradecheck.UpgradeCommands):
 
-    #: Set when the command line was read.
+    #: Set after the command line is parsed.
     conf = None
 
     @functools.cached_property
@@ -63,7 +64,7 @@ class Checks(upgradecheck.UpgradeCommands):
         return engine.Database(self.conf)
 
     def _check(self, check):
-        """Run a check; what it raises says what an operator has to mend."""
+        """Run a check; an invalid configuration is a failure of the check."""
         try:
             return check(self)
         except exception.ConfigurationError as error:
@@ -77,97 +78,100 @@ class Checks(upgradecheck.UpgradeCommands):
             version = migration.version(self.database)
         except exception.DatabaseUnavailable as error:
             return _failure(db_command.unusable_reason(error))
-        words = db_command.comparison(version)
+        text = db_command.compare_with_head(version)
         if version == migration.head():
-            return _success(words)
-        # Releases add to the tables first and remove later, so that the one
-        # before can go on while a cloud is upgraded.
-        return (_failure if migration.is_known(version) else _warning)(words)
+            return _success(text)
+        # Releases add to the tables first and remove later, so that the
+        # previous release continues to work during the upgrade of a cloud.
+        return (_failure if migration.is_known(version) else _warning)(text)
 
     def _catalogue(self):
-        known = loader.load(self.conf.catalogue.overlay_dir)
-        unknown = _warning('It is valid. Whether it holds the events of the '
-                           'stored messages could not be looked up.')
+        catalogue = loader.load(self.conf.catalogue.overlay_dir)
         try:
             rows, stored = message.newest_event_ids(self.database, NEWEST)
         except _NO_DATABASE:
-            return unknown
+            return _warning(
+                'The catalogue is valid. The stored messages were not checked '
+                'for unknown events, because the database cannot be used.')
         missing = sorted(event_id for event_id in stored
-                         if event_id not in known.resolved_events)
+                         if event_id not in catalogue.outcomes)
         if not missing:
-            return _success(f'It is valid and holds all events of the newest '
-                            f'{rows} messages.')
-        more = len(missing) - NAMED
+            return _success(f'The catalogue is valid and defines all events '
+                            f'of the newest {rows} messages.')
+        more = len(missing) - MAX_LISTED
         return _warning(
-            f'It lacks events of the newest {rows} messages: '
-            f'{", ".join(missing[:NAMED])}'
-            f'{f" and {more} more" if more > 0 else ""}. Such messages are '
-            'shown with a general text. Is a plug-in or an overlay missing '
-            'on this host?')
+            f'The catalogue lacks events of the newest {rows} messages: '
+            f'{", ".join(missing[:MAX_LISTED])}'
+            f'{f" and {more} more" if more > 0 else ""}. These messages are '
+            'shown with a general text. Check that this host has all '
+            'plug-ins and overlays.')
 
     def _policy(self):
         policy.Policy(self.conf)
-        upgrade_warnings = list(policy.upgrade_warnings(policy.read_files(self.conf)))
+        upgrade_warnings = list(
+            policy.upgrade_warnings(policy.read_files(self.conf)))
         result = common_checks.check_policy_json(self, self.conf)
         if upgrade_warnings and result.code == upgradecheck.Code.SUCCESS:
-            return _warning(' '.join(upgrade_warnings[:NAMED]))
+            return _warning(' '.join(upgrade_warnings[:MAX_LISTED]))
         return result
 
     def _notification_drivers(self):
         drivers = relay.load_drivers(self.conf)
         try:
             problems = [
-                f'{name}: does not say when it could not deliver, so what '
-                'its broker does not take is lost. Use "rabbit", whose '
-                'messages are the same.'
+                f'{name}: does not report failed deliveries, so '
+                'notifications that its broker does not accept are lost. Use '
+                '"rabbit", which sends the same messages.'
                 for name, driver in drivers.items()
                 if not driver_loader.reports_failures(driver)]
             problems += [
                 f'{name}: no transport_url is set, so localhost:5672 is '
-                'asked.' for name, driver in drivers.items()
-                if driver_loader.lacks_transport_url(self.conf, driver)]
+                'used.' for name, driver in drivers.items()
+                if driver_loader.lacks_address(self.conf, driver)]
             problems += [
-                f'{name}: {doubt}' for name, driver in drivers.items()
-                if hasattr(driver, 'upgrade_warnings') for doubt in driver.upgrade_warnings()]
+                f'{name}: {warning}' for name, driver in drivers.items()
+                if hasattr(driver, 'upgrade_warnings')
+                for warning in driver.upgrade_warnings()]
         finally:
             driver_loader.close(drivers)
         if problems:
             return _warning(' '.join(problems))
-        return _success(', '.join(drivers) or 'None is configured.')
+        return _success(', '.join(drivers) or 'No driver is configured.')
 
     def _outbox(self):
         try:
-            found = outbox.backlog(self.database)
+            backlogs = outbox.backlog(self.database)
             now = clock.read(self.database)
         except _NO_DATABASE:
-            return _warning('It could not be looked into.')
+            return _warning('The outbox was not checked, because the '
+                            'database cannot be used.')
         configured = writer.configured_drivers(self.conf)
         details, problems = [], []
-        for name, backlog in found.items():
-            words = f'{name}: {backlog.waiting:,} waiting'
+        for name, backlog in backlogs.items():
+            text = f'{name}: {backlog.pending:,} pending'
             if backlog.oldest:
-                words += (f' since '
-                          f'{backlog.oldest.isoformat(timespec="seconds")}')
-            if backlog.set_aside:
-                words += f', {backlog.set_aside:,} set aside'
+                text += (f' since '
+                         f'{backlog.oldest.isoformat(timespec="seconds")}')
+            if backlog.dead_letters:
+                text += f', {backlog.dead_letters:,} dead letters'
                 problems.append(
-                    'See "usermsg-manage outbox list --set-aside" for why '
-                    'some were set aside.')
-            details.append(f'{words}.')
+                    '"usermsg-manage outbox list --dead-letters" shows the '
+                    'reasons of the dead letters.')
+            details.append(f'{text}.')
             if name not in configured:
                 problems.append(
-                    f'Nothing delivers those for {name}, which is not '
-                    f'configured: "usermsg-manage outbox drop --driver '
-                    f'{name}" forgets them.')
-            elif backlog.oldest and (
-                    now - backlog.oldest).total_seconds() > LONG:
+                    f'Driver {name} is not configured, so its notifications '
+                    f'are not delivered: "usermsg-manage outbox drop --driver '
+                    f'{name}" removes them.')
+            elif (backlog.oldest and (now - backlog.oldest).total_seconds() >
+                  MAX_PENDING_SECONDS):
                 problems.append(
-                    f'Some have been waiting for {name} for more than an '
-                    'hour: does usermsg-worker run, and what does its log '
-                    'say?')
+                    f'Some notifications for {name} have been pending for '
+                    'more than an hour: check that usermsg-worker is running, '
+                    'and its log.')
         return (_warning if problems else _success)(
             ' '.join([*details, *dict.fromkeys(problems)]) or
-            'Nothing waits.')
+            'The outbox is empty.')
 
     _upgrade_checks = (
         ('Database driver', (_check, {'check': _database_driver})),
@@ -180,7 +184,8 @@ class Checks(upgradecheck.UpgradeCommands):
 
 
 def main(argv=None):
-    # The results say it; what libraries log about it are tracebacks.
+    # The results contain the errors; the libraries would log tracebacks of
+    # them.
     logging.disable()
     checks = Checks()
     try:
@@ -192,14 +197,14 @@ def main(argv=None):
         print(f'usermsg-status cannot check anything: {error}',
               file=sys.stderr)
         return NOT_CHECKED
-    # The library would take any word for "check".
-    given = checks.conf.command.check
-    if given != 'check':
-        print(f'usermsg-status: there is no command "upgrade {given}"; there '
-              'is "upgrade check".', file=sys.stderr)
+    # The library accepts any word instead of "check".
+    subcommand = checks.conf.command.check
+    if subcommand != 'check':
+        print(f'usermsg-status: unknown command "upgrade {subcommand}"; use '
+              '"upgrade check".', file=sys.stderr)
         return NOT_CHECKED
-    # Where the library looks for --json; its own main would set it, but
-    # reads the configuration without our checks.
+    # The library reads --json from this variable. Its main() would set it,
+    # but would read the configuration without the checks of usermsg.config.
     upgradecheck.CONF = checks.conf
     return upgradecheck.run(checks.conf)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Points in time, as an operator writes them on a command line."""
+"""Points in time on the command line: ages and ISO 8601 times."""
 
 import argparse
 import datetime
@@ -11,20 +11,20 @@ from usermsg import validation
 _UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days',
           'w': 'weeks'}
 
-#: What :func:`parse` takes, for the help.
-FORMS = 'an age (90s, 45m, 12h, 30d, 8w) or a time in ISO 8601 (UTC if it ' \
-        'names no zone)'
+#: The formats that :func:`parse` accepts, for help texts.
+FORMATS = 'an age (90s, 45m, 12h, 30d, 8w) or a time in ISO 8601 (UTC ' \
+          'without a zone)'
 
 
 def parse(text):
-    """An age, as a timedelta, or a time, as an aware datetime.
+    """Convert an age to a timedelta, or a time to an aware datetime.
 
-    For argparse, which names the option.
+    It is a type for argparse, which adds the option's name to the error.
     """
-    found = re.fullmatch(r'([0-9]{1,9})([smhdw])', text)
+    age = re.fullmatch(r'([0-9]{1,9})([smhdw])', text)
     try:
-        if found:
-            return datetime.timedelta(**{_UNITS[found[2]]: int(found[1])})
+        if age:
+            return datetime.timedelta(**{_UNITS[age[2]]: int(age[1])})
         return validation.time('time', text)
     except (OverflowError, exception.InvalidInput):
         raise argparse.ArgumentTypeError(
@@ -32,11 +32,11 @@ def parse(text):
             f'such as 2026-01-31T12:00:00+00:00') from None
 
 
-def before(now, given):
-    """The time that is meant, at the time of ``now``."""
-    if not isinstance(given, datetime.timedelta):
-        return given
+def resolve(now, value):
+    """Return a parsed value as an aware datetime; ages count from ``now``."""
+    if not isinstance(value, datetime.timedelta):
+        return value
     try:
-        return now - given
+        return now - value
     except OverflowError:
         return datetime.datetime.min.replace(tzinfo=datetime.timezone.utc)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-worker``: what is done beside answering requests."""
+"""``usermsg-worker``: the reaper and the relays, outside of the API."""
 
 import sys
 
@@ -20,34 +20,35 @@ LOG = log.getLogger(__name__)
 
 def main():
     try:
-        made = worker.Worker(sys.argv[1:])
+        service = worker.Worker(sys.argv[1:])
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg-worker cannot start: {error}')
     LOG.info('Starting the worker')
     sys.exit(os_service.launch(
-        _launcher_options(made), made, restart_method='mutate').wait())
+        _launcher_options(service), service,
+        restart_method='mutate').wait())
 
 
-def _launcher_options(made):
-    """What the launcher needs of the configuration, and without its files.
+def _launcher_options(service):
+    """Return the launcher's options, without the configuration files.
 
-    On SIGHUP the launcher reads them again, and what it can't parse it
-    repeats in its log, be it a password. The worker does it instead.
+    On SIGHUP the launcher would reload the files, and log the values that it
+    can't parse, even a password. The worker reloads them instead.
     """
     options = cfg.ConfigOpts()
     service_opts.register_service_opts(options)
     options([], default_config_files=[], default_config_dirs=[])
     options.set_override('log_options', False)
 
-    def take():
+    def copy_timeout():
         options.set_override('graceful_shutdown_timeout',
-                             made.runtime.conf.graceful_shutdown_timeout)
+                             service.runtime.conf.graceful_shutdown_timeout)
 
     def reload(_options, _changed):
-        made.reload()
-        take()
+        service.reload()
+        copy_timeout()
 
-    take()
+    copy_timeout()
     options.register_mutate_hook(reload)
     return options
 

@@ -272,7 +272,7 @@ class TestSlow(databases.TestCase):
 
     def assertUpToDate(self, end):
         self.assertEqual(
-            (0, 'The database is at 0004 already.\n', ''),
+            (0, 'The database is already at 0004.\n', ''),
             (end.result().returncode, end.result().stdout,
              end.result().stderr))
 
@@ -359,7 +359,7 @@ class TestIndexes(Indexes):
         lines = [f'Building the index {name} of messages.'
                  for name in sorted(self.NAMES, reverse=True)]
         self.assertEqual(
-            [*lines, 'The database went from 0003 to 0004.'],
+            [*lines, 'The database was upgraded from 0003 to 0004.'],
             end.stdout.splitlines(), end)
 
     def test_query_before_upgrade_reports_missing_index(self):
@@ -443,7 +443,7 @@ class TestBlockedIndexes(Indexes):
         process = self.start(self.LIMITS[self.db.dialect])
         time.sleep(self.LIMIT + 0.5)
         self.other.rollback()
-        self.assertIn('The database went from 0003 to 0004.\n',
+        self.assertIn('The database was upgraded from 0003 to 0004.\n',
                       process.communicate()[0])
         self.assertUpgraded()
 
@@ -478,9 +478,9 @@ class TestCommands(Commands, databases.TestCase):
     # The tests of SQLite follow.
     scenarios = databases.SCENARIOS[1:]
 
-    def test_sync_creates_tables(self):
-        self.manage('sync', 0, 'The database had no tables yet, and is at '
-                    '0004 now.', self.url)
+    def test_sync(self):
+        self.manage('sync', 0, 'The tables were created; the database is at '
+                    '0004.', self.url)
 
     def test_wrong_password_is_not_logged(self):
         url = sa.make_url(self.url).set(password=PASSWORD)
@@ -497,9 +497,9 @@ class TestSqliteCommands(Commands, base.TestCase):
         for command, status, pattern in (
                 ('check', 1, 'The database has no tables yet, this release '
                  'needs 0004. Run "usermsg-manage db sync".'),
-                ('sync', 0, 'The database had no tables yet, and is at 0004 '
-                 'now.'),
-                ('sync', 0, 'The database is at 0004 already.'),
+                ('sync', 0, 'The tables were created; the database is at '
+                 '0004.'),
+                ('sync', 0, 'The database is already at 0004.'),
                 ('version', 0, '0004'),
                 ('check', 0, 'The database is up to date: 0004.')):
             self.manage(command, status, pattern, self.sqlite_url())

@@ -438,7 +438,7 @@ class TestVolumeOnSqlite(TestCase):
         stored = len(self.check_keys())
         self.assertLess(stored, 600)
         self.assertIn(f'Interrupted after {stored:,} of about 600 rows. '
-                      f'The same command goes on from there.\n'
+                      f'The same command continues from there.\n'
                       f'{stored:,} messages have been imported.\n',
                       output.decode())
 
