@@ -16,7 +16,7 @@ class Stream(io.StringIO):
         return self.terminal
 
 
-class ProgressTest(testtools.TestCase):
+class TestProgress(testtools.TestCase):
 
     def progress(self, terminal, total=200):
         self.now = 100
@@ -24,35 +24,35 @@ class ProgressTest(testtools.TestCase):
         return progress.Progress(self.stream, total, 'messages',
                                  clock=lambda: self.now)
 
-    def test_a_line_every_some_seconds(self):
-        so_far = self.progress(False)
+    def test_output_without_terminal_has_a_line_per_interval(self):
+        bar = self.progress(False)
         for _second in range(10):
             self.now += 1
-            so_far.advance(10)
-        so_far.end()
+            bar.advance(10)
+        bar.end()
         self.assertEqual(
             '50 of 200 messages, 25 %, 10/s, 15 s left\n'
             '100 of 200 messages, 50 %, 10/s, 10 s left\n',
             self.stream.getvalue())
-        self.assertEqual(100, so_far.done)
+        self.assertEqual(100, bar.done)
 
-    def test_a_bar_on_a_terminal_that_makes_room_in_the_end(self):
-        so_far = self.progress(True)
+    def test_bar_on_terminal_is_cleared_at_the_end(self):
+        bar = self.progress(True)
         self.now += 1
-        so_far.advance(100)
-        so_far.end()
-        _, bar, blank, rest = self.stream.getvalue().split('\r')
-        self.assertRegex(bar, r'^\[#+ +\] 100 of 200 messages, 50 %, 100/s, '
+        bar.advance(100)
+        bar.end()
+        _, shown, blank, rest = self.stream.getvalue().split('\r')
+        self.assertRegex(shown, r'^\[#+ +\] 100 of 200 messages, 50 %, 100/s, '
                               r'1 s left$')
-        self.assertEqual(' ' * len(bar), blank)
+        self.assertEqual(' ' * len(shown), blank)
         self.assertEqual('', rest)
 
-    def test_more_or_fewer_than_expected(self):
-        so_far = self.progress(False, total=0)
+    def test_count_may_differ_from_expected_total(self):
+        bar = self.progress(False, total=0)
         self.now += 7200
-        so_far.advance(0)
+        bar.advance(0)
         self.now += 7200
-        so_far.advance(10)
+        bar.advance(10)
         self.assertEqual(
             '0 of 1 messages, 0 %, 0/s\n'
             '10 of 10 messages, 100 %, 0/s, 0 s left\n',

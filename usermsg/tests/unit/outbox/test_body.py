@@ -15,10 +15,10 @@ from usermsg.tests.fixtures import message_rows
 ENGLISH = catalogue.Catalogue([])
 
 
-class PayloadTest(base.TestCase):
+class TestMessagePayload(base.TestCase):
 
-    def test_it_is_all_of_a_message_and_its_text(self):
-        known = loader.load(None)
+    def test_payload_contains_message_fields_and_text(self):
+        definitions = loader.load(None)
         self.assertEqual({
             'usermsg_object.name': 'MessagePayload',
             'usermsg_object.namespace': 'usermsg',
@@ -32,32 +32,32 @@ class PayloadTest(base.TestCase):
                 'detail_id': '021', 'message_level': 'ERROR',
                 'created_at': '2026-11-21T22:04:03.000000+00:00',
                 'expires_at': '2026-12-21T22:04:03.563295+00:00',
-                'user_message': known.describe(
+                'user_message': definitions.describe(
                     'VOLUME_VOLUME_002_021').user_message,
                 'sequence': 1,
             }}, body.build_message_payload(
                 event_types.MESSAGE_CREATE, message.Message.from_row(
                     message_rows.ROW),
-                known))
+                definitions))
 
-    def test_the_sequence_tells_which_came_first(self):
-        found = message.Message.from_row(message_rows.ROW)
+    def test_sequence_orders_the_event_types_of_a_message(self):
+        stored = message.Message.from_row(message_rows.ROW)
         self.assertEqual({
             'message.create': 1, 'message.delete': 2, 'message.expire': 2}, {
-            event_type: body.build_message_payload(event_type, found, ENGLISH)[
-                'usermsg_object.data']['sequence']
+            event_type: body.build_message_payload(
+                event_type, stored, ENGLISH)['usermsg_object.data']['sequence']
             for event_type in vars(event_types).values()
             if isinstance(event_type, str) and
             event_type.startswith('message.')})
 
-    def test_an_event_that_is_not_in_the_catalogue_has_a_general_text(self):
-        told = body.build_message_payload(
+    def test_unknown_event_has_general_text(self):
+        payload = body.build_message_payload(
             event_types.MESSAGE_DELETE,
             message.Message.from_row(message_rows.ROW), ENGLISH)
         self.assertEqual(catalogue.UNKNOWN_EVENT,
-                         told['usermsg_object.data']['user_message'])
+                         payload['usermsg_object.data']['user_message'])
 
-    def test_it_has_all_columns(self):
+    def test_payload_object_has_all_message_fields(self):
         fields = message_payload.MessagePayload.fields
         for name, field in message.Message.fields.items():
             self.assertEqual(field.nullable, fields[name].nullable, name)
@@ -65,17 +65,19 @@ class PayloadTest(base.TestCase):
                          set(fields) - set(message.Message.fields))
 
     @hypothesis.given(message_rows.ROWS)
-    def test_the_quick_form_is_that_of_the_object(self, row):
-        found = message.Message.from_row(row)
-        slow = message_payload.MessagePayload(
+    def test_fast_primitive_equals_object_primitive(self, row):
+        stored = message.Message.from_row(row)
+        payload = message_payload.MessagePayload(
             user_message='some text', sequence=2, **{
-                name: getattr(found, name) for name in message.Message.fields})
-        slow.obj_reset_changes()
-        quick = message_payload.MessagePayload.build_primitive(
-            found, 'some text', 2)
-        self.assertEqual(slow.obj_to_primitive(), quick)
-        # What a consumer does with it.
-        back = message_payload.MessagePayload.obj_from_primitive(
-            json.loads(json.dumps(quick)))
+                name: getattr(stored, name)
+                for name in message.Message.fields})
+        payload.obj_reset_changes()
+        primitive = message_payload.MessagePayload.primitive_of(
+            stored, 'some text', 2)
+        self.assertEqual(payload.obj_to_primitive(), primitive)
+        # As a consumer parses it.
+        parsed = message_payload.MessagePayload.obj_from_primitive(
+            json.loads(json.dumps(primitive)))
         for name in message_payload.MessagePayload.fields:
-            self.assertEqual(getattr(slow, name), getattr(back, name), name)
+            self.assertEqual(
+                getattr(payload, name), getattr(parsed, name), name)

@@ -14,9 +14,9 @@ class TestCase(base.TestCase):
     def put(self, *entries):
         return drivers.put(self.db, *entries)
 
-    def take(self, reader, most=100, due=lambda entry: True):
-        """Ids of a batch."""
-        return [entry.id for entry in reader.take(most, due)]
+    def take(self, reader, limit=100, is_due=lambda entry: True):
+        """Return the ids of a batch."""
+        return [entry.id for entry in reader.take(limit, is_due)]
 
 
 class TestShard(TestCase):
@@ -24,7 +24,7 @@ class TestShard(TestCase):
     def shard(self, page_size=100):
         return shard.Shard(self.db, 'one', 0, page_size)
 
-    def test_the_first_of_each_subject_until_it_is_settled(self):
+    def test_take_returns_first_of_each_subject_until_settled(self):
         put = self.put(*(drivers.entry(number, subject=f'{number % 2}')
                          for number in range(4)))
         reader = self.shard()
@@ -37,26 +37,27 @@ class TestShard(TestCase):
         reader.settle({put[3]}, set())
         self.assertEqual([], self.take(reader))
 
-    def test_subjects_that_are_blocked_are_passed_over(self):
+    def test_blocked_subjects_are_skipped(self):
         put = self.put(*(drivers.entry(number, subject=f'{number % 2}')
                          for number in range(6)))
-        # Also in what is read later.
+        # Also on pages that are read later.
         reader = self.shard(page_size=2)
         self.take(reader)
         reader.settle({*put[:2]}, {'0'})
         self.assertEqual([put[3]], self.take(reader))
 
-    def test_what_is_behind_one_that_is_not_due_stays_behind_it(self):
+    def test_entry_not_due_blocks_later_entries_of_its_subject(self):
         put = self.put(drivers.entry(0, subject='a'),
                        drivers.entry(1, subject='a'), drivers.entry(2))
         self.assertEqual([put[2]], self.take(
-            self.shard(), due=lambda entry: entry.id != put[0]))
+            self.shard(), is_due=lambda entry: entry.id != put[0]))
 
-    def test_a_delete_is_not_shown_without_its_create(self):
+    def test_late_commit_does_not_return_delete_without_create(self):
         put = self.put(*(drivers.entry(number) for number in range(4)))
         reader = self.shard(page_size=2)
         self.take(reader)
-        # Committed behind what was looked at, and its end before it.
+        # A late commit: the create's id is in the range that was read
+        # already, its delete's id in the remaining range.
         self.put(drivers.entry(0, id=f'{put[0][:-1]}!', subject='late'),
                  drivers.entry(3590, subject='late'))
         reader.settle({*put[:2]}, set())
@@ -64,7 +65,7 @@ class TestShard(TestCase):
         reader.settle({*put[2:]}, set())
         self.assertEqual([], self.take(reader))
 
-    def test_more_is_left_to_the_next_pass_after_some_pages(self):
+    def test_pages_per_pass_are_limited(self):
         put = self.put(*(drivers.entry(number) for number in range(30)))
         reader = self.shard(page_size=2)
         taken = []
@@ -74,7 +75,7 @@ class TestShard(TestCase):
         self.assertEqual(put[:20], taken)
         self.assertTrue(reader.has_more)
 
-    def test_there_is_no_more_behind_a_page_that_is_not_full(self):
+    def test_partial_page_has_no_more(self):
         self.put(drivers.entry(0))
         reader = self.shard(page_size=2)
         self.take(reader)
@@ -90,10 +91,10 @@ class TestShards(TestCase):
     def take(self, reader):
         return [entry.id for entry in reader.take(lambda entry: True)]
 
-    def claim(self, number):
+    def lease_of(self, number):
         return lease.Lease(self.db, f'relay-one-{number}', 60)
 
-    def test_a_batch_holds_what_waits_in_several(self):
+    def test_batch_contains_entries_of_several_shards(self):
         put = self.put(*(drivers.entry(number, shard=number % 3)
                          for number in range(9)))
         reader = self.shards(0, 1, 2)
@@ -101,33 +102,35 @@ class TestShards(TestCase):
         reader.settle(set(put), set())
         self.assertEqual([], self.take(reader))
 
-    def test_a_lease_is_taken_when_there_is_room_for_its_shard(self):
+    def test_lease_is_acquired_when_batch_has_room_for_its_shard(self):
         put = self.put(*(drivers.entry(number, shard=number // 4)
                          for number in range(8)))
         reader = self.shards(0, 1, batch_size=3)
         self.assertEqual(put[:3], self.take(reader))
-        self.assertFalse(self.claim(0).acquire())
-        other = self.claim(1)
+        self.assertFalse(self.lease_of(0).acquire())
+        other = self.lease_of(1)
         self.assertTrue(other.acquire())
         reader.settle({*put[:3]}, set())
-        # What another worker relays is left to it.
+        # Shards of another worker are skipped.
         self.assertEqual([put[3]], self.take(reader))
         reader.settle({put[3]}, set())
         self.assertEqual([], self.take(reader))
-        self.assertTrue(self.claim(0).acquire())
+        self.assertTrue(self.lease_of(0).acquire())
 
-    def test_all_leases_are_given_back(self):
+    def test_release_releases_all_leases(self):
         self.put(drivers.entry(0, shard=0), drivers.entry(1, shard=1))
         reader = self.shards(0, 1)
         self.take(reader)
-        self.assertFalse(self.claim(0).acquire() or self.claim(1).acquire())
+        self.assertFalse(self.lease_of(0).acquire() or
+                         self.lease_of(1).acquire())
         reader.release()
-        self.assertTrue(self.claim(0).acquire() and self.claim(1).acquire())
+        self.assertTrue(self.lease_of(0).acquire() and
+                        self.lease_of(1).acquire())
 
-    def test_nothing_is_written_once_one_lease_is_lost(self):
+    def test_write_after_lost_lease_writes_nothing(self):
         self.put(drivers.entry(0, shard=0), drivers.entry(1, shard=1))
         reader = self.shards(0, 1)
         self.take(reader)
         drivers.end_leases(self.db)
-        self.assertTrue(self.claim(1).acquire())
-        self.assertRaises(lease.LeaseLost, reader.write, self.fail)
+        self.assertTrue(self.lease_of(1).acquire())
+        self.assertRaises(lease.Lost, reader.write, self.fail)

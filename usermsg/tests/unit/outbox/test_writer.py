@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the outbox accepts."""
-
 import datetime
 import sqlite3
 import time
@@ -26,7 +24,7 @@ class TestSend(base.TestCase):
         self.service.outbox.send(notification.Notification(
             'image.upload', payload, **values))
 
-    def test_it_waits_since_it_came_and_not_since_it_happened(self):
+    def test_queued_at_is_time_of_storage_not_of_event(self):
         before = datetime.datetime.now(datetime.timezone.utc)
         self.send({}, timestamp=OLD, subject='an image')
         [entry] = outbox.pending(
@@ -35,7 +33,7 @@ class TestSend(base.TestCase):
         self.assertEqual(OLD.replace(tzinfo=None), entry.occurred_at)
         self.assertGreaterEqual(entry.queued_at, before.replace(tzinfo=None))
 
-    def test_what_cannot_be_stored_is_refused_without_repeating_it(self):
+    def test_invalid_payload_is_rejected_without_repeating_it(self):
         for payload in ({SECRET: 2 ** 64}, {1: SECRET},
                         {SECRET: '\ud800'}, SECRET * 2 ** 18):
             error = self.assertRaises(
@@ -47,12 +45,12 @@ class TestSend(base.TestCase):
         self.assertEqual(1, len(list(outbox.shards(
             self.service.db, 'rabbit'))))
 
-    def test_nothing_is_stored_of_what_is_refused(self):
+    def test_rejected_payload_is_not_stored(self):
         self.assertRaises(exception.InvalidInput, self.send,
                           'x' * (writer.MAX_PAYLOAD - 1))
         self.assertEqual([], list(outbox.shards(self.service.db, 'rabbit')))
 
-    def test_a_database_that_does_not_answer_holds_nobody_up(self):
+    def test_frozen_database_does_not_block_the_caller(self):
         self.service = self.runtime(
             messages={'record_timeout': 0.2},
             oslo_messaging_notifications={'driver': 'rabbit'})
@@ -60,7 +58,7 @@ class TestSend(base.TestCase):
                                 isolation_level=None)
         other.execute('BEGIN IMMEDIATE')
         self.assertRaises(exception.DatabaseUnavailable, self.send, {})
-        # Still being tried: nobody had waited for the end of it.
+        # The write is still in progress: send() didn't wait for its end.
         other.execute('ROLLBACK')
         other.close()
         end = time.monotonic() + 60
