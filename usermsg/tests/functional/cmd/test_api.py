@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The stand-alone server, over sockets."""
+"""The standalone server, over sockets."""
 
 import concurrent.futures
 import contextlib
@@ -18,7 +18,7 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import standalone
 
-#: The errors that a broken configuration must not show.
+#: Must not be printed for an invalid configuration.
 TRACEBACK = 'Traceback (most recent call last)'
 
 
@@ -27,7 +27,7 @@ class TestServing(base.TestCase):
     def setUp(self):
         super().setUp()
         self.server = standalone.shared()
-        # Of this test's own: the server is not.
+        # The project is this test's, the server is shared.
         self.headers = http_client.build_headers(uuid.uuid4().hex, 'member')
 
     def record(self):
@@ -40,64 +40,64 @@ class TestServing(base.TestCase):
         self.addCleanup(connection.close)
         return connection
 
-    def ask(self, connection, address, method='GET', body=None):
+    def request(self, connection, address, method='GET', body=None):
         connection.request(method, address, body, self.headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        return answer, json.loads(content) if content else None
+        response = connection.getresponse()
+        content = response.read()
+        return response, json.loads(content) if content else None
 
     def raw(self, request):
-        """Send bytes; returns the status line, the headers and the body."""
+        """Send bytes; return the status line, the headers and the body."""
         with socket.create_connection(
                 ('127.0.0.1', self.server.port), 30) as sock:
             with contextlib.suppress(OSError):
                 sock.sendall(request)
-            answer = b''
+            response = b''
             with contextlib.suppress(ConnectionError):
                 while received := sock.recv(65536):
-                    answer += received
-        head, _, body = answer.partition(b'\r\n\r\n')
+                    response += received
+        head, _, body = response.partition(b'\r\n\r\n')
         status, *headers = head.decode('latin-1').split('\r\n')
         return status, dict(line.split(': ', 1) for line in headers), body
 
-    def test_it_answers_and_deletes_on_one_connection(self):
+    def test_list_and_delete_on_one_connection(self):
         message = self.record()
         connection = self.connect()
-        answer, content = self.ask(connection, '/v3/messages')
-        self.assertEqual(200, answer.status)
+        response, content = self.request(connection, '/v3/messages')
+        self.assertEqual(200, response.status)
         [shown] = content['messages']
         self.assertEqual(message.id, shown['id'])
         self.assertEqual(f'{self.server.url}/v3/messages/{message.id}',
                          shown['links'][0]['href'])
-        answer, _content = self.ask(
+        response, _content = self.request(
             connection, f'/v3/messages/{message.id}', 'DELETE')
-        self.assertEqual(204, answer.status)
-        answer, content = self.ask(connection, '/v3/messages')
+        self.assertEqual(204, response.status)
+        response, content = self.request(connection, '/v3/messages')
         self.assertEqual({'messages': []}, content)
 
-    def test_many_clients_are_served_at_once(self):
+    def test_many_clients_are_served_concurrently(self):
         self.record()
 
-        def ask(_number):
-            return self.ask(self.connect(), '/v3/messages')[0].status
+        def request_status(_number):
+            return self.request(self.connect(), '/v3/messages')[0].status
 
         with concurrent.futures.ThreadPoolExecutor(16) as pool:
-            self.assertEqual({200}, set(pool.map(ask, range(64))))
+            self.assertEqual({200}, set(pool.map(request_status, range(64))))
 
-    def test_it_says_where_it_serves(self):
+    def test_address_is_printed_and_logged(self):
         self.assertEqual('127.0.0.1', self.server.host)
         self.assertIn(f'Serving http://127.0.0.1:{self.server.port}/v3/mess',
                       self.server.log())
 
-    def test_a_look_at_the_database_is_no_line_of_the_log(self):
+    def test_healthcheck_does_not_log_the_database_check(self):
         self.headers['X-Roles'] = 'admin'
-        _answer, content = self.ask(self.connect(), '/healthcheck')
+        _response, content = self.request(self.connect(), '/healthcheck')
         self.assertIn('checks', content)
         self.assertNotIn('alembic', self.server.log())
 
-    def test_malformed_requests_are_refused(self):
+    def test_malformed_request_is_rejected(self):
         for request, status in (
-                (b'nonsense', 400),
+                (b'invalid', 400),
                 (b'get /v3/messages HTTP/1.1', 400),
                 (b'GET /v3/messages\xff HTTP/1.1', 400),
                 (b'GET http://[::1/v3/messages HTTP/1.1', 400),
@@ -112,7 +112,7 @@ class TestServing(base.TestCase):
                  b'9' * 15, 413),
                 (b'GET /v3/messages HTTP/1.1\r\nX: ' + b'x' * 40_000, 431),
                 (b'GET /' + b'x' * 40_000 + b' HTTP/1.1', 431),
-                (b'GET /v3 HTTP/1.1\r\nTransfer-Encoding: odd', 501)):
+                (b'GET /v3 HTTP/1.1\r\nTransfer-Encoding: x', 501)):
             line, headers, body = self.raw(
                 request + b'\r\nHost: x\r\n\r\n')
             self.assertIn(f' {status} ', line, request[:80])
@@ -121,12 +121,12 @@ class TestServing(base.TestCase):
         self.assertNotIn(TRACEBACK, self.server.log())
         self.assertNotIn('waitress', self.server.log())
 
-    def test_the_server_header_tells_neither_address_nor_version(self):
-        for request in (b'GET /v3 HTTP/1.0', b'nonsense'):
+    def test_server_header_has_neither_address_nor_version(self):
+        for request in (b'GET /v3 HTTP/1.0', b'invalid'):
             _line, headers, _body = self.raw(request + b'\r\n\r\n')
             self.assertEqual('usermsg', headers['Server'])
 
-    def test_links_begin_with_the_address_whatever_the_client_says(self):
+    def test_links_ignore_host_headers_of_the_client(self):
         for request in (b'GET /v3', b'GET http://evil.example.org/v3'):
             _line, _headers, body = self.raw(
                 request + b' HTTP/1.1\r\nHost: evil.example.org\r\n'
@@ -135,7 +135,7 @@ class TestServing(base.TestCase):
             [link] = json.loads(body)['version']['links']
             self.assertEqual(f'{self.server.url}/v3/', link['href'])
 
-    def test_odd_paths_reach_the_application(self):
+    def test_unusual_paths_reach_the_application(self):
         for path, status in ((b'/v3/messages/%ff', 400),
                              (b'//v3/messages', 200),
                              (b'/v3/messages/%00', 404),
@@ -148,89 +148,91 @@ class TestServing(base.TestCase):
             self.assertIn(str(status), line, path[:80])
             self.assertEqual('application/json', headers['Content-Type'])
 
-    def test_a_body_over_the_limit_is_refused(self):
-        # Larger than what a socket buffers: the client can send all of it.
+    def test_body_over_the_limit_returns_413(self):
+        # Also larger than a socket's buffers: the client can send all of it.
         for length in (1024 * 1024 + 1, 12 * 1024 * 1024):
-            answer, content = self.ask(self.connect(), '/v3/messages',
-                                       body=b'x' * length)
-            self.assertEqual(413, answer.status)
+            response, content = self.request(
+                self.connect(), '/v3/messages', body=b'x' * length)
+            self.assertEqual(413, response.status)
             self.assertEqual('user-message.body_too_large',
                              content['errors'][0]['code'])
 
-    def test_a_body_is_not_taken_for_the_next_request(self):
+    def test_body_is_not_parsed_as_the_next_request(self):
         connection = self.connect()
         smuggled = b'DELETE /v3/messages HTTP/1.1\r\nHost: x\r\n\r\n'
-        # The second is sent in chunks.
+        # The second body is sent in chunks.
         for body in (smuggled, iter([smuggled]), b'x' * 1024 * 1024):
-            answer, _content = self.ask(connection, '/v3/messages', body=body)
-            self.assertEqual(200, answer.status)
-        answer, _content = self.ask(connection, '/v3/messages')
-        self.assertEqual(200, answer.status)
+            response, _content = self.request(
+                connection, '/v3/messages', body=body)
+            self.assertEqual(200, response.status)
+        response, _content = self.request(connection, '/v3/messages')
+        self.assertEqual(200, response.status)
 
-    def test_ten_megabytes_are_refused_and_the_next_is_served(self):
-        answer, content = self.ask(self.connect(), '/v3/messages', 'POST',
-                                   body=b' ' * 10_000_000)
-        self.assertEqual(413, answer.status)
+    def test_request_after_rejected_large_body_is_served(self):
+        response, content = self.request(
+            self.connect(), '/v3/messages', 'POST', body=b' ' * 10_000_000)
+        self.assertEqual(413, response.status)
         self.assertEqual('user-message.body_too_large',
                          content['errors'][0]['code'])
-        answer, _content = self.ask(self.connect(), '/v3/messages')
-        self.assertEqual(200, answer.status)
+        response, _content = self.request(self.connect(), '/v3/messages')
+        self.assertEqual(200, response.status)
 
 
-class TestEnding(base.TestCase):
+class TestStop(base.TestCase):
 
     def setUp(self):
         super().setUp()
         self.server = standalone.UsermsgApi()
         self.addCleanup(self.server.stop)
 
-    def test_sigterm_ends_it_though_a_connection_is_open(self):
+    def test_sigterm_with_open_connection_ends_the_server(self):
         connection = http.client.HTTPConnection(
             '127.0.0.1', self.server.port, timeout=30)
         self.addCleanup(connection.close)
         connection.request('GET', '/v3/messages')
-        answer = connection.getresponse()
-        self.assertEqual(b'{"messages":[]}', answer.read())
+        response = connection.getresponse()
+        self.assertEqual(b'{"messages":[]}', response.read())
         self.assertEqual(0, self.server.end(deadline=15))
         self.assertNotIn(TRACEBACK, self.server.log())
 
-    def test_sigterm_ends_it_when_requests_are_answered(self):
-        # One that is handled, and one that is only half there.
-        handled = http.client.HTTPConnection(
+    def test_sigterm_ends_the_server_after_current_requests(self):
+        # A complete request, and one of which only a part was sent.
+        complete = http.client.HTTPConnection(
             '127.0.0.1', self.server.port, timeout=60)
-        self.addCleanup(handled.close)
-        handled.request('GET', '/v3/messages')
-        handled.getresponse().read()
-        half = socket.create_connection(('127.0.0.1', self.server.port), 60)
-        self.addCleanup(half.close)
-        half.sendall(b'GET /v3/messages HTTP/1.1\r\n')
+        self.addCleanup(complete.close)
+        complete.request('GET', '/v3/messages')
+        complete.getresponse().read()
+        partial = socket.create_connection(('127.0.0.1', self.server.port), 60)
+        self.addCleanup(partial.close)
+        partial.sendall(b'GET /v3/messages HTTP/1.1\r\n')
         with contextlib.closing(sqlite3.connect(
                 self.server.path('usermsg.sqlite'))) as database:
             database.execute('BEGIN IMMEDIATE')
-            handled.request('POST', '/v3/messages', json.dumps({'message': {
+            complete.request('POST', '/v3/messages', json.dumps({'message': {
                 'event_id': 'VOLUME_000002', 'project_id': 'red'}}), {
                     'Content-Type': 'application/json'})
             self.server._popen.send_signal(signal.SIGTERM)
-            self.assertEqual(b'', half.recv(100))
+            self.assertEqual(b'', partial.recv(100))
             database.rollback()
-        self.assertEqual(201, handled.getresponse().status)
-        # No second signal, which may come when Python has no handlers left.
+        self.assertEqual(201, complete.getresponse().status)
+        # No second signal, which could arrive when Python has already
+        # removed its handlers.
         self.assertEqual(0, self.server._popen.wait(60))
         self.assertNotIn(TRACEBACK, self.server.log())
 
-    def test_sighup_does_not_end_it(self):
+    def test_sighup_is_ignored(self):
         self.server._popen.send_signal(signal.SIGHUP)
         self.assertEqual(0, self.server.end())
 
-    def test_sigint_ends_it_too(self):
+    def test_sigint_ends_the_server(self):
         self.assertEqual(0, self.server.end(signal.SIGINT))
         self.assertNotIn(TRACEBACK, self.server.log())
 
 
-class TestStarting(base.TestCase):
+class TestStart(base.TestCase):
 
-    def refusal(self, *arguments, **groups):
-        """What it says when it doesn't start."""
+    def start_error(self, *arguments, **groups):
+        """Return the output of a server that doesn't start."""
         if groups:
             groups.setdefault('api', {}).setdefault('port', 0)
             arguments = ('--config-file', self.config_file(**groups))
@@ -247,18 +249,18 @@ class TestStarting(base.TestCase):
         self.addCleanup(server.stop)
         return server
 
-    def test_noauth_is_refused_where_others_could_reach_it(self):
-        output = self.refusal(api={'host': '0.0.0.0'})  # nosec
+    def test_noauth_on_reachable_address_is_rejected(self):
+        output = self.start_error(api={'host': '0.0.0.0'})  # nosec
         self.assertIn('auth_strategy is noauth', output)
         self.assertIn('allow_insecure_noauth', output)
 
-    def test_noauth_can_be_forced(self):
+    def test_allow_insecure_noauth_permits_any_address(self):
         runtime = self.runtime(api={
             'host': '0.0.0.0', 'port': 0, **base.EXPOSED})  # nosec
         self.make_server(runtime)
 
-    def test_exposed_server_needs_an_address_for_links(self):
-        output = self.refusal(api={
+    def test_exposed_server_requires_public_endpoint(self):
+        output = self.start_error(api={
             'host': '0.0.0.0', 'allow_insecure_noauth': 'true'})  # nosec
         self.assertIn('[api] public_endpoint', output)
         self.assertIn('trust_host_header', output)
@@ -266,34 +268,34 @@ class TestStarting(base.TestCase):
             'host': '0.0.0.0', 'port': 0, 'allow_insecure_noauth': 'true',
             'public_endpoint': 'https://messages.example.org'}))  # nosec
 
-    def test_noauth_may_serve_every_form_of_loopback(self):
+    def test_noauth_is_permitted_on_any_loopback_address(self):
         for host in ('127.0.0.2', 'localhost'):
             runtime = self.runtime(api={'host': host, 'port': 0})
             self.make_server(runtime)
 
-    def test_an_invalid_value_is_named_with_its_file(self):
+    def test_invalid_option_value_is_reported_with_file(self):
         path = self.write('broken.conf', (
             '[database]\nconnection = sqlite://\n'
             '[api]\nauth_strategy = noauth\nport = many\n'))
-        output = self.refusal('--config-file', path)
+        output = self.start_error('--config-file', path)
         self.assertIn(f'{path}: [api] port', output)
 
-    def test_a_broken_overlay_is_named_with_file_and_line(self):
+    def test_invalid_overlay_is_reported_with_file_and_line(self):
         path = self.write('overlay/en.yaml', (
             'language: en\nprefixes:\n  VOLUME:\n    events:\n'
             "      '000002':\n        txet: Oops.\n"))
-        output = self.refusal(
+        output = self.start_error(
             catalogue={'overlay_dir': str(self.home / 'overlay')})
         self.assertIn(f'{path}:6: ', output)
 
-    def test_a_broken_policy_file_is_named_with_file_and_line(self):
+    def test_invalid_policy_is_reported_with_file_and_line(self):
         path = self.write('policy.yaml', (
-            '# Ours.\n"message:get": "role:reader"\n'
+            '# Local.\n"message:get": "role:reader"\n'
             '"message:delete": "role:member or or"\n'))
-        output = self.refusal(oslo_policy={'policy_file': path})
+        output = self.start_error(oslo_policy={'policy_file': path})
         self.assertIn(f'{path}:3: message:delete', output)
 
-    def test_a_port_that_is_taken_is_named(self):
+    def test_port_in_use_is_reported(self):
         with socket.socket() as sock:
             sock.bind(('127.0.0.1', 0))
             sock.listen()
@@ -303,20 +305,20 @@ class TestStarting(base.TestCase):
                                       api_server.make_server, runtime)
         self.assertIn(f'127.0.0.1 port {port}', str(error))
 
-    def test_a_log_file_that_cannot_be_written_is_named(self):
+    def test_unwritable_log_file_is_reported(self):
         path = str(self.home / 'missing' / 'usermsg.log')
-        self.assertIn(path, self.refusal(DEFAULT={'log_file': path}))
+        self.assertIn(path, self.start_error(DEFAULT={'log_file': path}))
 
-    def test_the_command_is_installed(self):
-        [found] = importlib.metadata.entry_points(
+    def test_console_script_is_installed(self):
+        [script] = importlib.metadata.entry_points(
             group='console_scripts', name='usermsg-api')
-        self.assertIs(command.main, found.load())
+        self.assertIs(command.main, script.load())
 
-    def test_an_ipv6_address_is_written_as_in_a_url(self):
+    def test_ipv6_address_is_in_brackets(self):
         try:
             with socket.socket(socket.AF_INET6) as sock:
                 sock.bind(('::1', 0))
         except OSError:
-            self.skipTest('there is no IPv6 here')
+            self.skipTest('IPv6 is not available')
         runtime = self.runtime(api={'host': '::1', 'port': 0})
         self.assertEqual('[::1]', self.make_server(runtime).server_name)

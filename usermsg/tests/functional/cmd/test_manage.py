@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage``, run as an operator runs it."""
+"""``usermsg-manage catalogue``, and errors of ``usermsg-manage``."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from usermsg.tests.fixtures import servers
 
 PASSWORD = 'hunter2'
 
-GOOD = '''
+VALID = '''
 prefixes:
   VOLUME:
     details:
@@ -23,13 +23,13 @@ prefixes:
       '000001': {constant: OUT_OF_OIL, text: The robot is out of oil.}
 '''
 
-BAD = '''
+INVALID = '''
 prefixes:
   VOLUME:
     details:
       '999': {remedy: Call 4711.}
 '''
-BAD_LINE = 5
+INVALID_LINE = 5
 
 
 class TestManage(base.TestCase):
@@ -41,17 +41,17 @@ class TestManage(base.TestCase):
         self.write('overlay/a.yaml', text)
         return str(self.home / 'overlay')
 
-    def assertGood(self, end):
+    def assertSucceeded(self, end):
         self.assertEqual((0, ''), (end.returncode, end.stderr))
 
-    def assertOneLine(self, pattern, end):
+    def assertFailedWithOneLine(self, pattern, end):
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertRegex(end.stderr, f'^{pattern}\n$')
         self.assertEqual(1, end.stderr.count('\n'), end.stderr)
 
-    def test_list_is_a_table_of_all_entries(self):
+    def test_list_prints_a_table_of_all_entries(self):
         end = self.manage('catalogue', 'list')
-        self.assertGood(end)
+        self.assertSucceeded(end)
         border, head, _, *rows, last = end.stdout.splitlines()
         self.assertRegex(border, r'^[+-]+$')
         self.assertEqual(border, last)
@@ -62,91 +62,91 @@ class TestManage(base.TestCase):
              *(list(words[:5]) for words in loader.built_in().texts())],
             [row[:5] for row in rows])
 
-    def test_list_as_json_of_a_prefix_in_a_language(self):
+    def test_list_as_json_filters_by_prefix_and_language(self):
         end = self.manage('catalogue', 'list', '-f', 'json',
                           '--prefix', 'volume', '--language', 'de')
-        self.assertGood(end)
-        german = list(loader.built_in().texts('de', 'VOLUME'))
-        english = list(loader.built_in().texts('en', 'VOLUME'))
+        self.assertSucceeded(end)
+        german = list(loader.built_in().words('de', 'VOLUME'))
+        english = list(loader.built_in().words('en', 'VOLUME'))
         self.assertNotEqual(english, german)
         self.assertEqual([list(words) for words in german],
                          [list(entry.values())
                           for entry in json.loads(end.stdout)])
 
-    def test_list_shows_the_overlay(self):
+    def test_list_contains_the_overlay(self):
         end = self.manage('catalogue', 'list', '-f', 'json',
-                          catalogue={'overlay_dir': self.overlay(GOOD)})
-        self.assertGood(end)
+                          catalogue={'overlay_dir': self.overlay(VALID)})
+        self.assertSucceeded(end)
         entries = json.loads(end.stdout)
         self.assertIn('Call 4711.', [entry['Remedy'] for entry in entries])
         self.assertIn('ACME_000001', [entry['Id'] for entry in entries])
 
-    def test_list_of_what_is_not_there(self):
-        self.assertOneLine(
-            r'--prefix: there is no NOPE; there are COMPUTE, IMAGE, SHARE, '
-            r'VOLUME\.', self.manage('catalogue', 'list', '--prefix', 'nope'))
-        self.assertOneLine(
-            r'--language: there is no xx; there are de, en, ja\.',
+    def test_list_with_unknown_prefix_or_language_fails(self):
+        self.assertFailedWithOneLine(
+            r'--prefix: must be one of COMPUTE, IMAGE, SHARE, VOLUME, not '
+            r'NOPE\.', self.manage('catalogue', 'list', '--prefix', 'nope'))
+        self.assertFailedWithOneLine(
+            r'--language: must be one of de, en, ja, not xx\.',
             self.manage('catalogue', 'list', '--language', 'xx'))
 
-    def test_the_catalogue_needs_no_database_and_no_configuration(self):
-        number = len(list(loader.built_in().texts()))
+    def test_validate_needs_no_database_and_no_configuration(self):
+        number = len(list(loader.built_in().words()))
         end = commands.manage('catalogue', 'validate')
-        self.assertGood(end)
+        self.assertSucceeded(end)
         self.assertRegex(end.stdout, f'^The catalogue is valid: {number} .*'
                          'COMPUTE, IMAGE, SHARE, VOLUME; languages en, .*\n$')
         self.assertNotIn('overlay', end.stdout)
 
-    def test_validate_a_good_overlay(self):
-        number = len(list(loader.built_in().texts())) + 1
-        overlay = self.overlay(GOOD)
+    def test_validate_with_valid_overlay_succeeds(self):
+        number = len(list(loader.built_in().words())) + 1
+        overlay = self.overlay(VALID)
         for end in (commands.manage('catalogue', 'validate', overlay),
                     self.manage('catalogue', 'validate',
                                 catalogue={'overlay_dir': overlay})):
-            self.assertGood(end)
+            self.assertSucceeded(end)
             self.assertRegex(
                 end.stdout, f'^The catalogue is valid: {number} .*ACME.*'
                 f'{re.escape(overlay)}.*\n$')
 
-    def test_a_bad_overlay_is_named_with_file_line_and_reason(self):
-        path = f'{self.overlay(BAD)}/a.yaml'
-        good = self.write('good/a.yaml', GOOD).removesuffix('/a.yaml')
-        reason = (f'{re.escape(path)}:{BAD_LINE}: 999: VOLUME has no such '
+    def test_validate_reports_file_line_and_reason(self):
+        path = f'{self.overlay(INVALID)}/a.yaml'
+        good = self.write('good/a.yaml', VALID).removesuffix('/a.yaml')
+        reason = (f'{re.escape(path)}:{INVALID_LINE}: 999: VOLUME has no such '
                   f'entry.*')
         overlay = path.removesuffix('/a.yaml')
-        # What is given counts, not what is configured.
-        self.assertOneLine(reason, self.manage(
+        # The argument takes precedence over the option.
+        self.assertFailedWithOneLine(reason, self.manage(
             'catalogue', 'validate', overlay,
             catalogue={'overlay_dir': good}))
-        self.assertOneLine(reason, self.manage(
+        self.assertFailedWithOneLine(reason, self.manage(
             'catalogue', 'validate', catalogue={'overlay_dir': overlay}))
 
-    def test_an_overlay_that_is_not_there(self):
+    def test_missing_overlay_is_reported(self):
         missing = str(self.home / 'missing')
         reason = f'{re.escape(missing)}: the directory cannot be read: .*'
-        self.assertOneLine(
+        self.assertFailedWithOneLine(
             reason, commands.manage('catalogue', 'validate', missing))
-        self.assertOneLine(reason, self.manage(
+        self.assertFailedWithOneLine(reason, self.manage(
             'catalogue', 'list', catalogue={'overlay_dir': missing}))
 
-    def test_a_configuration_file_that_is_not_there(self):
+    def test_missing_configuration_file_is_reported(self):
         missing = str(self.home / 'missing.conf')
         for command in (('catalogue', 'list'), ('db', 'check')):
-            self.assertOneLine(
+            self.assertFailedWithOneLine(
                 f'{re.escape(missing)}: the configuration file does not '
                 f'exist.*', commands.manage(*command, config=missing))
 
-    def test_a_configuration_file_that_cannot_be_parsed(self):
+    def test_malformed_configuration_file_is_reported(self):
         path = self.write('usermsg.conf', f'[database]\n{PASSWORD}\n')
         end = commands.manage('db', 'check', config=path)
-        self.assertOneLine(f'{re.escape(path)}:2: .*', end)
+        self.assertFailedWithOneLine(f'{re.escape(path)}:2: .*', end)
         self.assertNotIn(PASSWORD, end.stderr)
 
-    def test_no_database_is_configured(self):
+    def test_missing_database_connection_is_reported(self):
         path = self.write('usermsg.conf', '[api]\n')
         for end in (commands.manage('db', 'sync', config=path),
                     commands.manage('db', 'check')):
-            self.assertOneLine(
+            self.assertFailedWithOneLine(
                 r'\[database\] connection is not set; for example: .*', end)
 
 
@@ -163,7 +163,7 @@ class TestUnreachable(databases.TestCase):
             self.reason = '[Rr]efused'
         self.config = self.config_file(database={'connection': url})
 
-    def test_it_is_said_in_one_line_without_the_password(self):
+    def test_unreachable_database_is_one_line_without_password(self):
         for command in ('version', 'check'):
             end = commands.manage('db', command, config=self.config)
             self.assertEqual((1, ''), (end.returncode, end.stdout))
@@ -173,7 +173,7 @@ class TestUnreachable(databases.TestCase):
             self.assertEqual(1, end.stderr.count('\n'), end.stderr)
             self.assertNotIn(PASSWORD, end.stderr)
 
-    def test_a_traceback_has_no_password_either(self):
+    def test_traceback_contains_no_password(self):
         end = commands.manage('--debug', 'db', 'sync', config=self.config)
         self.assertEqual(1, end.returncode)
         self.assertIn('Traceback', end.stderr)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage outbox`` and what else shows it, as operators run them."""
+"""``usermsg-manage outbox``, and the backlog in other commands."""
 
 import json
 import signal
@@ -20,7 +20,7 @@ entry = outbox_samples.entry
 DRIVERS = {'driver': 'rabbit'}
 
 
-class Commands:
+class CommandMixin:
 
     def prepare(self, **groups):
         groups.setdefault('oslo_messaging_notifications', DRIVERS)
@@ -30,90 +30,91 @@ class Commands:
     def insert(self, *entries):
         outbox_samples.insert(self.db, entries)
 
-    def left(self):
-        return [(each.id, each.driver)
-                for each in outbox_samples.stored(self.db)]
+    def stored_ids(self):
+        return [(entry.id, entry.driver)
+                for entry in outbox_samples.stored(self.db)]
 
     def manage(self, *arguments, status=0, errors=''):
-        """Run it; returns what it wrote."""
-        end = commands.manage(*arguments, config=self.config)
-        self.assertEqual((status, errors), (end.returncode, end.stderr),
-                         end.stdout)
-        self.assertNotIn(outbox_samples.SECRET, end.stdout)
-        return end.stdout
+        """Run a command; return its output."""
+        process = commands.manage(*arguments, config=self.config)
+        self.assertEqual((status, errors),
+                         (process.returncode, process.stderr), process.stdout)
+        self.assertNotIn(outbox_samples.SECRET, process.stdout)
+        return process.stdout
 
     def json(self, *arguments, **expected):
         return json.loads(self.manage(*arguments, '-f', 'json', **expected))
 
 
-class TestOutbox(Commands, databases.TestCase):
+class TestOutbox(CommandMixin, databases.TestCase):
 
-    def test_what_was_set_aside_is_shown_tried_again_and_dropped(self):
+    def test_dead_letters_are_listed_retried_and_dropped(self):
         self.prepare(reaper={'batch_delay': 0})
         first = entry(1)
-        aside = entry(2, set_aside=1, attempts=10, reason='Too large.')
+        failed = entry(2, set_aside=1, attempts=10, reason='Too large.')
         other = entry(3, driver='qpid', set_aside=1, event_type='image.send')
-        self.insert(first, aside, other)
+        self.insert(first, failed, other)
         self.assertEqual([
-            {'Id': aside.id, 'Driver': 'rabbit', 'Event type': 'image.upload',
-             'Priority': 'INFO', 'Subject': 'image-2', 'State': 'set aside',
+            {'Id': failed.id, 'Driver': 'rabbit', 'Event type': 'image.upload',
+             'Priority': 'INFO', 'Subject': 'image-2', 'State': 'dead letter',
              'Attempts': 10, 'Queued': '2026-01-31T12:00:02+00:00',
              'Due': None, 'Reason': 'Too large.'}],
-            self.json('outbox', 'list', '--set-aside', '--driver', 'rabbit'))
+            self.json('outbox', 'list', '--dead-letters',
+                      '--driver', 'rabbit'))
 
-        # The order is that of the names.
+        # Ordered by driver and event type.
         self.assertEqual(
             '1 image.send for qpid\n1 image.upload for rabbit\n'
-            '2 notifications would be tried again.\n',
-            self.manage('outbox', 'retry', '--set-aside', '--dry-run',
-                        errors='qpid is not configured, so those for it stay '
-                               'where they are.\n'))
+            '2 notifications would be retried.\n',
+            self.manage('outbox', 'retry', '--dead-letters', '--dry-run',
+                        errors='Driver qpid is not configured, so its '
+                               'notifications stay in the outbox.\n'))
         self.assertEqual(
-            '1 notifications will be tried again.\n',
-            self.manage('outbox', 'retry', '--id', first.id, aside.id,
-                        '--set-aside'))
-        [shown] = self.json('outbox', 'list', '--id', aside.id)
-        self.assertEqual(('waiting', 0, None), (
+            '1 notifications will be retried.\n',
+            self.manage('outbox', 'retry', '--id', first.id, failed.id,
+                        '--dead-letters'))
+        [shown] = self.json('outbox', 'list', '--id', failed.id)
+        self.assertEqual(('pending', 0, None), (
             shown['State'], shown['Attempts'], shown['Reason']))
 
         self.assertEqual('1 notifications have been dropped.\n', self.manage(
             'outbox', 'drop', '--driver', 'qpid', '--yes'))
-        self.assertEqual([(first.id, 'rabbit'), (aside.id, 'rabbit')],
-                         self.left())
+        self.assertEqual([(first.id, 'rabbit'), (failed.id, 'rabbit')],
+                         self.stored_ids())
         self.manage('outbox', 'drop', '--all', '--yes')
-        self.assertEqual([], self.left())
+        self.assertEqual([], self.stored_ids())
 
-    def test_the_backlog_is_told_by_stats_and_by_upgrade(self):
+    def test_backlog_in_stats_and_upgrade_check(self):
         self.prepare(tables=False)
         migration.sync(self.db)
         self.assertEqual(
-            [{'Driver': 'rabbit', 'Configured': 'yes', 'Waiting': 0,
-              'Set aside': 0, 'Oldest waits since': None}],
+            [{'Driver': 'rabbit', 'Configured': 'yes', 'Pending': 0,
+              'Dead letters': 0, 'Oldest pending since': None}],
             self.json('stats', '--by', 'driver'))
         self.insert(entry(1), entry(2, set_aside=1),
                     *[entry(number, driver='pigeon') for number in range(3)])
         self.assertEqual(
-            [{'Driver': 'pigeon', 'Configured': 'no', 'Waiting': 3,
-              'Set aside': 0,
-              'Oldest waits since': '2026-01-31T12:00:00+00:00'},
-             {'Driver': 'rabbit', 'Configured': 'yes', 'Waiting': 1,
-              'Set aside': 1,
-              'Oldest waits since': '2026-01-31T12:00:01+00:00'}],
+            [{'Driver': 'pigeon', 'Configured': 'no', 'Pending': 3,
+              'Dead letters': 0,
+              'Oldest pending since': '2026-01-31T12:00:00+00:00'},
+             {'Driver': 'rabbit', 'Configured': 'yes', 'Pending': 1,
+              'Dead letters': 1,
+              'Oldest pending since': '2026-01-31T12:00:01+00:00'}],
             self.json('stats', '--by', 'driver'))
-        outcome = upgrade.checked(self.config)
-        self.assertEqual(upgrade.WARNING, outcome.codes[-1])
-        for words in ('pigeon: 3 waiting since 2026-01-31T12:00:00+00:00. ',
-                      'rabbit: 1 waiting since 2026-01-31T12:00:01+00:00, '
-                      '1 set aside. ',
-                      '"usermsg-manage outbox drop --driver pigeon" forgets',
-                      'waiting for rabbit for more than an hour',
-                      'outbox list --set-aside'):
-            self.assertIn(words, outcome.details['Outbox'])
+        result = upgrade.run_check(self.config)
+        self.assertEqual(upgrade.WARNING, result.codes[-1])
+        for text in ('pigeon: 3 pending since 2026-01-31T12:00:00+00:00. ',
+                     'rabbit: 1 pending since 2026-01-31T12:00:01+00:00, '
+                     '1 dead letters. ',
+                     '"usermsg-manage outbox drop --driver pigeon" removes',
+                     'for rabbit have been pending for more than an hour',
+                     'outbox list --dead-letters'):
+            self.assertIn(text, result.details['Outbox'])
 
 
-class TestInterruption(Commands, base.TestCase):
+class TestInterruption(CommandMixin, base.TestCase):
 
-    def test_drop_ends_after_a_batch_and_goes_on_when_run_again(self):
+    def test_interrupted_drop_continues_when_run_again(self):
         self.prepare(reaper={'batch_delay': 0.2})
         self.insert(*[entry(number) for number in range(5000)])
         process = subprocess.Popen(
@@ -122,25 +123,25 @@ class TestInterruption(Commands, base.TestCase):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         end = time.monotonic() + 120
-        while len(self.left()) > 5000 - outbox.BATCH:
+        while len(self.stored_ids()) > 5000 - outbox.BATCH:
             self.assertIsNone(process.poll())
             self.assertLess(time.monotonic(), end)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
-        left = len(self.left())
+        remaining = len(self.stored_ids())
         self.assertEqual((130, ''), (process.returncode, errors))
-        self.assertEqual(0, left % outbox.BATCH)
-        self.assertGreater(left, 0)
-        self.assertIn(f'Interrupted after {5000 - left:,} of about 5,000 '
-                      f'notifications. The same command goes on', output)
+        self.assertEqual(0, remaining % outbox.BATCH)
+        self.assertGreater(remaining, 0)
+        self.assertIn(f'Interrupted after {5000 - remaining:,} of about 5,000 '
+                      f'notifications. The same command continues', output)
         self.prepare(reaper={'batch_delay': 0}, tables=False)
         self.assertEqual(
-            f'{left:,} notifications have been dropped.\n',
+            f'{remaining:,} notifications have been dropped.\n',
             self.manage('outbox', 'drop', '--all', '--yes')
             .splitlines(keepends=True)[-1])
 
 
-class TestInput(Commands, base.TestCase):
+class TestInput(CommandMixin, base.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -148,67 +149,68 @@ class TestInput(Commands, base.TestCase):
         self.entries = [entry(number) for number in range(5)]
         self.insert(*self.entries)
 
-    def test_what_is_not_shown_is_hinted_at(self):
-        found = self.json(
+    def test_list_over_limit_prints_a_hint(self):
+        rows = self.json(
             'outbox', 'list', '--limit', '4',
-            errors='There are more than these 4: see --limit, or '
+            errors='Only 4 notifications are shown: increase --limit, or see '
                    '"usermsg-manage stats --by driver".\n')
-        self.assertEqual([each.id for each in self.entries[:4]],
-                         [each['Id'] for each in found])
+        self.assertEqual([entry.id for entry in self.entries[:4]],
+                         [row['Id'] for row in rows])
         table = self.manage('outbox', 'list', '--limit', '5')
         self.assertIn(f'| {self.entries[4].id} | rabbit | image.upload |',
                       table)
         self.assertNotIn('None', table)
 
-    def test_that_there_is_nothing_is_said(self):
+    def test_empty_results_print_a_hint(self):
         self.assertEqual([], self.json(
             'outbox', 'list', '--driver', 'pigeon',
-            errors='Nothing in the outbox is like that.\n'))
+            errors='No notification in the outbox matches.\n'))
         self.manage('outbox', 'drop', '--all', '--yes')
         self.assertEqual([], self.json(
-            'outbox', 'list', errors='Nothing is in the outbox.\n'))
+            'outbox', 'list', errors='The outbox is empty.\n'))
         self.assertEqual([], self.json(
-            'stats', errors='There are no such messages.\n'))
+            'stats', errors='No messages match.\n'))
         self.config = self.config_file()
         self.assertEqual([], self.json(
             'stats', '--by', 'driver',
-            errors='Nothing is in the outbox, and no driver is '
-                   'configured.\n'))
+            errors='The outbox is empty, and no driver is configured.\n'))
 
-    def test_what_cannot_be_is_named_by_its_option(self):
+    def test_contradictory_options_are_rejected_by_name(self):
         for arguments, errors in (
-                (['drop', '--all'], '--yes: is needed to drop notifications '
-                 'for good; --dry-run shows which they would be.\n'),
-                (['drop', '--yes'], '--all: is needed to mean all of them; '
-                 'otherwise say which, as --help explains.\n'),
-                (['retry'], '--all: is needed to mean all of them; otherwise '
-                 'say which, as --help explains.\n'),
+                (['drop', '--all'], '--yes: is required, as dropped '
+                 'notifications cannot be restored; --dry-run shows which '
+                 'would be dropped.\n'),
+                (['drop', '--yes'], '--all: is required to select all '
+                 'notifications; otherwise use the filters that --help '
+                 'lists.\n'),
+                (['retry'], '--all: is required to select all notifications; '
+                 'otherwise use the filters that --help lists.\n'),
                 (['drop', '--yes', '--all', '--event-type', 'x'],
                  '--all: cannot be used with --event-type.\n'),
                 (['retry', '--since', '1h', '--before', '2h'],
                  '--since: must be before --before.\n'),
                 (['retry', '--id', *map(str, range(1001))],
-                 '--id: there can be no more than 1,000 at a time.\n')):
+                 '--id: accepts at most 1,000 ids.\n')):
             self.manage('outbox', *arguments, status=1, errors=errors)
-        self.assertEqual(5, len(self.left()))
+        self.assertEqual(5, len(self.stored_ids()))
 
-    def test_so_is_what_cannot_be_parsed(self):
+    def test_malformed_option_values_are_rejected_by_name(self):
         for option, value in (
                 ('--id', 'x' * 37), ('--driver', 'ä'), ('--limit', '0'),
                 ('--since', 'yesterday'), ('--event-type', '')):
-            end = commands.manage('outbox', 'list', option, value,
-                                  config=self.config)
-            self.assertEqual(2, end.returncode, end)
-            self.assertIn(f'argument {option}: ', end.stderr)
-            self.assertNotIn('Traceback', end.stderr)
+            process = commands.manage('outbox', 'list', option, value,
+                                      config=self.config)
+            self.assertEqual(2, process.returncode, process)
+            self.assertIn(f'argument {option}: ', process.stderr)
+            self.assertNotIn('Traceback', process.stderr)
 
-    def test_stats_by_driver_are_of_all(self):
+    def test_stats_by_driver_rejects_filters(self):
         for option in ('--since', '--project'):
             self.manage('stats', '--by', 'driver', option, '2026-01-31',
                         status=1, errors=f'{option}: cannot be used with '
                                          f'--by driver.\n')
 
-    def test_a_database_without_tables_is_said_in_one_line(self):
+    def test_missing_tables_are_reported_in_one_line(self):
         config = self.config_file('other.conf', database={
             'connection': self.sqlite_url('other.sqlite')})
         end = commands.manage('outbox', 'list', config=config)

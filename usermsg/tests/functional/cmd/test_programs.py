@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is the same in all programs."""
+"""Options that all programs have in common."""
 
 import importlib.metadata
 
@@ -7,13 +7,14 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 
 
-class ProgramsTest(base.TestCase):
+class TestPrograms(base.TestCase):
 
-    def test_each_says_its_version(self):
+    def test_version_option_prints_the_version(self):
         version = importlib.metadata.version('usermsg')
         for name in ('api', 'manage', 'status', 'worker'):
-            done = commands.run(name, '--version')
-            self.assertEqual((0, ''), (done.returncode, done.stderr), name)
-            self.assertTrue(done.stdout.endswith(f' {version}\n'),
-                            done.stdout)
-            self.assertEqual(1, done.stdout.count('\n'))
+            process = commands.run(name, '--version')
+            self.assertEqual(
+                (0, ''), (process.returncode, process.stderr), name)
+            self.assertTrue(process.stdout.endswith(f' {version}\n'),
+                            process.stdout)
+            self.assertEqual(1, process.stdout.count('\n'))

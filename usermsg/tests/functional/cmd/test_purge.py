@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-manage purge`` and ``stats``, run as an operator runs them."""
+"""``usermsg-manage purge`` and ``stats`` as commands."""
 
 from concurrent import futures
 import datetime
@@ -45,20 +45,20 @@ class TestCase(databases.TestCase):
         samples.insert(self.db, sum(groups, []))
 
     def manage(self, *arguments, status=0, errors=''):
-        """Run it; returns what it wrote."""
-        end = commands.manage(*arguments, config=self.config)
-        self.assertEqual(status, end.returncode, end)
+        """Run a command; return its output."""
+        process = commands.manage(*arguments, config=self.config)
+        self.assertEqual(status, process.returncode, process)
         if status == 0:
-            self.assertEqual(errors, end.stderr)
-            return end.stdout
-        return end.stdout + end.stderr
+            self.assertEqual(errors, process.stderr)
+            return process.stdout
+        return process.stdout + process.stderr
 
 
 class TestPurge(TestCase):
 
     options = {'batch_delay': 0, 'batch_size': 100}
 
-    def test_what_has_expired(self):
+    def test_purge_removes_expired_rows(self):
         kept = expiry.rows(3, DAY)
         self.insert(expiry.rows(250, 31 * DAY), kept)
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -75,7 +75,7 @@ class TestPurge(TestCase):
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertIn('0 expired messages', self.manage('purge'))
 
-    def test_of_one_project(self):
+    def test_purge_with_project_keeps_other_projects(self):
         others = expiry.rows(30, 31 * DAY, project_id='other')
         mine = expiry.rows(5, DAY)
         self.insert(expiry.rows(230, 31 * DAY), others, mine)
@@ -98,7 +98,7 @@ class TestPurge(TestCase):
         self.manage(*arguments, '--older-than', '12h')
         self.assertEqual([row['id'] for row in others], self.ids())
 
-    def test_what_is_older(self):
+    def test_purge_with_older_than_removes_older_messages(self):
         old, kept = expiry.rows(250, 2 * DAY), expiry.rows(5, DAY)
         self.insert(old, kept)
         samples.insert(self.db, [expiry.key(
@@ -123,7 +123,7 @@ class TestInterruption(TestCase):
             env={**os.environ, 'COLUMNS': '100'}, **streams)
 
     def interrupt(self, process, number):
-        """Interrupt it after the first batches; waits for those."""
+        """Wait for the first batches, then interrupt the process."""
         end = time.monotonic() + 120
         while len(self.ids()) > 1980:
             self.assertIsNone(process.poll())
@@ -131,20 +131,21 @@ class TestInterruption(TestCase):
         process.send_signal(number)
 
     def check(self, output, status):
-        found = re.search(r'Interrupted after ([\d,]+) of about 2,000 expired '
+        match = re.search(r'Interrupted after ([\d,]+) of about 2,000 expired '
                           r'messages\.', output)
-        self.assertIsNotNone(found, output)
+        self.assertIsNotNone(match, output)
         self.assertEqual(130, status)
-        left = self.ids()
-        self.assertEqual(2000 - int(found[1].replace(',', '')), len(left))
-        self.assertEqual(self.rows[-len(left):], left)
+        remaining = self.ids()
+        self.assertEqual(2000 - int(match[1].replace(',', '')),
+                         len(remaining))
+        self.assertEqual(self.rows[-len(remaining):], remaining)
         self.config = self.config_file(
             database={'connection': self.url}, reaper={'batch_delay': 0})
-        self.assertIn(f'{len(left):,} expired messages have been removed.',
-                      self.manage('purge'))
+        self.assertIn(f'{len(remaining):,} expired messages have been '
+                      'removed.', self.manage('purge'))
         self.assertEqual([], self.ids())
 
-    def test_it_ends_after_the_batch_and_goes_on_when_run_again(self):
+    def test_interrupted_purge_continues_when_run_again(self):
         made = expiry.rows(2000, 31 * DAY)
         self.rows = [row['id'] for row in made]
         self.insert(made)
@@ -155,31 +156,31 @@ class TestInterruption(TestCase):
         self.assertEqual('', errors)
         self.check(output, process.returncode)
 
-    def test_there_is_a_bar_on_a_terminal(self):
+    def test_purge_on_terminal_shows_a_bar(self):
         made = expiry.rows(2000, 31 * DAY)
         self.rows = [row['id'] for row in made]
         self.insert(made)
-        ours, theirs = pty.openpty()
-        process = self.start(stdout=theirs)
-        os.close(theirs)
+        terminal, process_side = pty.openpty()
+        process = self.start(stdout=process_side)
+        os.close(process_side)
         self.addCleanup(process.kill)
         self.interrupt(process, signal.SIGINT)
         output = b''
         try:
-            while read := os.read(ours, 4096):
+            while read := os.read(terminal, 4096):
                 output += read
         except OSError:
-            pass  # the end of a terminal
-        os.close(ours)
+            pass  # the process closed its side of the terminal
+        os.close(terminal)
         self.assertEqual(b'', process.communicate(timeout=120)[1])
         self.assertRegex(output.decode(), r'\r\[#* *\] \d+ of 2,000 expired '
                          r'messages, \d+ %, ')
         self.check(output.decode(), process.returncode)
 
 
-class TestSilentDatabase(base.TestCase):
+class TestFrozenDatabase(base.TestCase):
 
-    def test_signal_ends_a_command_that_waits_for_its_database(self):
+    def test_signal_ends_command_waiting_for_its_database(self):
         server = socket.create_server(('127.0.0.1', 0))
         self.addCleanup(server.close)
         server.settimeout(60)
@@ -199,13 +200,13 @@ class TestSilentDatabase(base.TestCase):
                     self.assertIn(process.wait(60), statuses)
 
 
-class TestMeanwhile(TestCase):
-    """Others read and record while much is removed."""
+class TestConcurrency(TestCase):
+    """Reading and recording while many messages are removed."""
 
     options = {'batch_delay': 0.02, 'batch_size': 500}
     busy_timeout = 30
 
-    #: Expired messages; it takes 40 batches, and is interrupted within.
+    #: Expired messages: 40 batches, which are interrupted.
     MANY = 20_000
 
     def setUp(self):
@@ -215,10 +216,10 @@ class TestMeanwhile(TestCase):
         self.done = threading.Event()
 
     def read(self, api):
-        """Read from page to page, over and over; returns how often."""
+        """Read all pages, again and again; return how often."""
         kept = {row['id'] for row in self.kept}
-        rounds = 0
-        while not (rounds and self.done.is_set()):
+        passes = 0
+        while not (passes and self.done.is_set()):
             seen, marker = [], None
             while page := api.get_all(samples.request(), marker=marker,
                                       limit=500).objects:
@@ -226,15 +227,15 @@ class TestMeanwhile(TestCase):
                 marker = seen[-1]
             self.assertEqual(len(seen), len(set(seen)))
             self.assertEqual(set(), kept - set(seen))
-            rounds += 1
-        return rounds
+            passes += 1
+        return passes
 
     def record(self, api):
-        """Record until the end; returns the ids."""
+        """Record messages until the purge is done; return their ids."""
         made = []
         while not (made and self.done.is_set()):
             made.append(samples.record(api).id)
-            # Else there would be more to read each time.
+            # Otherwise each pass would have more to read.
             time.sleep(0.02)
         return made
 
@@ -244,26 +245,26 @@ class TestMeanwhile(TestCase):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         self.addCleanup(process.kill)
         end = time.monotonic() + 120
-        while self.old() == self.MANY:
+        while self.count_expired() == self.MANY:
             self.assertIsNone(process.poll())
             self.assertLess(time.monotonic(), end)
             time.sleep(0.02)
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=120)
         self.assertEqual((130, ''), (process.returncode, errors), output)
-        left = self.old()
-        self.assertGreater(left, 0)
-        self.assertIn(f'{left:,} expired messages have been removed.',
+        remaining = self.count_expired()
+        self.assertGreater(remaining, 0)
+        self.assertIn(f'{remaining:,} expired messages have been removed.',
                       self.manage('purge'))
-        self.assertEqual(0, self.old())
+        self.assertEqual(0, self.count_expired())
 
-    def old(self):
+    def count_expired(self):
         with self.db.reader() as connection:
             return connection.scalar(
                 sa.select(sa.func.count()).select_from(models.messages)
                 .where(models.messages.c.id < self.kept[0]['id']))
 
-    def test_nobody_gets_an_error_and_nothing_else_goes(self):
+    def test_purge_does_not_affect_concurrent_requests(self):
         api = message_api.API(self.runtime(
             tables=False, reaper=self.options))
         with futures.ThreadPoolExecutor(2) as threads:
@@ -296,7 +297,7 @@ class TestStats(TestCase):
         return [list(row.values()) for row in json.loads(
             self.manage('stats', '-f', 'json', *arguments, **expected))]
 
-    def test_by_each(self):
+    def test_stats_by_prefix_level_day_and_project(self):
         days = [['2026-01-31', 2], ['2026-02-01', 2], ['2026-02-03', 3],
                 ['2026-02-04', 2]]
         for arguments, expected in (
@@ -309,12 +310,12 @@ class TestStats(TestCase):
                  [['VOLUME', 4], ['SHARE', 3]])):
             self.assertEqual(expected, self.stats(*arguments), arguments)
         self.assertEqual([], self.stats(
-            '--since', '0s', errors='There are no such messages.\n'))
+            '--since', '0s', errors='No messages match.\n'))
 
-    def test_of_a_time_and_of_a_project(self):
+    def test_statistics_by_time_and_project(self):
         since = samples.START + datetime.timedelta(hours=12)
         date = datetime.date
-        for found, expected in (
+        for counts, expected in (
                 (statistics.by_project(self.db),
                  [(samples.PROJECT, 4), ('other', 3), ('third', 2)]),
                 (statistics.by_project(self.db, since),
@@ -328,10 +329,10 @@ class TestStats(TestCase):
                  [(date(2026, 2, 3), 3)]),
                 (statistics.by_column(self.db, 'message_level',
                                       since + 2 * DAY, samples.PROJECT), [])):
-            self.assertEqual(expected, list(found))
+            self.assertEqual(expected, list(counts))
 
-    def test_the_table_has_a_chart(self):
-        found = re.findall(r'\| (\w+) +\| +(\d+) \| (#+) +\|',
-                           self.manage('stats', '--by', 'prefix') + '')
-        self.assertEqual([('SHARE', '3', '#' * 20)], found[1:])
+    def test_stats_table_has_a_bar_chart(self):
+        bars = re.findall(r'\| (\w+) +\| +(\d+) \| (#+) +\|',
+                          self.manage('stats', '--by', 'prefix'))
+        self.assertEqual([('SHARE', '3', '#' * 20)], bars[1:])
         self.assertIn('#' * 40, self.manage('stats', '--by', 'level'))

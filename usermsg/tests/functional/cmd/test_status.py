@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``usermsg-status``, run as an operator runs it."""
+"""``usermsg-status`` as a command."""
 
 import importlib.metadata
 import os
@@ -28,14 +28,17 @@ PASSWORD = 'hunter2'
 
 class StatusTestCase:
 
-    def assertChecked(self, outcome, **codes):
-        """:param codes: first word of a check -> its code, if not SUCCESS"""
+    def assertChecked(self, result, **codes):
+        """Compare the codes.
+
+        :param codes: first word of a check -> its code, if not SUCCESS
+        """
         expected = [codes.pop(name.split()[0].lower(), upgrade.SUCCESS)
                     for name in upgrade.CHECKS]
         self.assertEqual({}, codes)
-        self.assertEqual(expected, outcome.codes, outcome.details)
+        self.assertEqual(expected, result.codes, result.details)
         self.assertEqual((max(expected), ''),
-                         (outcome.end.returncode, outcome.end.stderr))
+                         (result.process.returncode, result.process.stderr))
 
 
 class TestDatabase(StatusTestCase, databases.TestCase):
@@ -54,43 +57,43 @@ class TestDatabase(StatusTestCase, databases.TestCase):
             api.API(self.service).create(
                 context.RequestContext(), 'VOLUME_000002', 'a-project')
 
-    def test_a_database_without_tables_is_a_failure(self):
-        outcome = upgrade.checked(self.config)
-        self.assertChecked(outcome, schema=upgrade.FAILURE,
+    def test_check_without_tables_fails(self):
+        result = upgrade.run_check(self.config)
+        self.assertChecked(result, schema=upgrade.FAILURE,
                            catalogue=upgrade.WARNING,
                            outbox=upgrade.WARNING)
-        self.assertRegex(outcome.details['Schema'],
+        self.assertRegex(result.details['Schema'],
                          'has no tables yet.* Run "usermsg-manage db sync"')
 
-    def test_after_db_sync_all_is_well(self):
+    def test_check_after_db_sync_succeeds(self):
         migration.sync(self.service.db)
-        outcome = upgrade.checked(self.config)
-        self.assertChecked(outcome)
-        self.assertIn(migration.head(), outcome.details['Schema'])
+        result = upgrade.run_check(self.config)
+        self.assertChecked(result)
+        self.assertIn(migration.head(), result.details['Schema'])
 
-    def test_a_newer_release_is_a_warning(self):
+    def test_check_of_newer_database_warns(self):
         migration.sync(self.service.db)
         self.execute(sa.text("UPDATE alembic_version SET version_num = 'x'"))
-        outcome = upgrade.checked(self.config)
-        self.assertChecked(outcome, schema=upgrade.WARNING)
-        self.assertIn('A newer release', outcome.details['Schema'])
+        result = upgrade.run_check(self.config)
+        self.assertChecked(result, schema=upgrade.WARNING)
+        self.assertIn('A newer release', result.details['Schema'])
 
-    def test_stored_events_that_the_catalogue_lacks_are_named(self):
+    def test_stored_events_missing_in_catalogue_are_listed(self):
         migration.sync(self.service.db)
         self.record(3)
-        outcome = upgrade.checked(self.config)
-        self.assertChecked(outcome)
-        self.assertIn('newest 3 messages', outcome.details['Catalogue'])
+        result = upgrade.run_check(self.config)
+        self.assertChecked(result)
+        self.assertIn('newest 3 messages', result.details['Catalogue'])
 
         self.execute(models.messages.update().values(
             event_id='NEWER_000001'))
         self.record()
-        outcome = upgrade.checked(self.config)
-        self.assertChecked(outcome, catalogue=upgrade.WARNING)
-        self.assertRegex(outcome.details['Catalogue'],
+        result = upgrade.run_check(self.config)
+        self.assertChecked(result, catalogue=upgrade.WARNING)
+        self.assertRegex(result.details['Catalogue'],
                          r'newest 4 messages: NEWER_000001\. ')
 
-    def test_many_unknown_events_are_named_in_part(self):
+    def test_list_of_missing_events_is_limited(self):
         migration.sync(self.service.db)
         self.record()
         with self.service.db.reader() as connection:
@@ -98,24 +101,24 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         self.execute(models.messages.insert().values([
             {**row._asdict(), 'id': f'{number:036}',
              'event_id': f'NEWER_{number:06}'} for number in range(13)]))
-        details = upgrade.checked(self.config).details['Catalogue']
+        details = upgrade.run_check(self.config).details['Catalogue']
         self.assertIn('NEWER_000009 and 3 more', details)
         self.assertNotIn('NEWER_000010', details)
 
-    def test_an_unreachable_database_is_a_failure_without_the_password(self):
+    def test_unreachable_database_fails_without_password(self):
         if self.server is None:
             url = f'sqlite:///{self.home}/missing/x.sqlite'
         else:
             url = (f'{self.url.partition(":")[0]}://usermsg:{PASSWORD}'
                    f'@127.0.0.1:{servers.free_port()}/usermsg')
-        outcome = upgrade.checked(
+        result = upgrade.run_check(
             self.config_file(database={'connection': url}))
-        self.assertChecked(outcome, schema=upgrade.FAILURE,
+        self.assertChecked(result, schema=upgrade.FAILURE,
                            catalogue=upgrade.WARNING,
                            outbox=upgrade.WARNING)
         self.assertIn('The database cannot be used: ',
-                      outcome.details['Schema'])
-        self.assertNotIn(PASSWORD, outcome.end.stdout)
+                      result.details['Schema'])
+        self.assertNotIn(PASSWORD, result.process.stdout)
 
 
 class TestConfiguration(StatusTestCase, base.TestCase):
@@ -125,137 +128,138 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         migration.sync(self.runtime(tables=False).db)
 
     def check(self, **groups):
-        return upgrade.checked(self.config_file(**groups))
+        return upgrade.run_check(self.config_file(**groups))
 
-    def test_the_table_is_for_people(self):
+    def test_default_output_is_a_table(self):
         end = commands.status('upgrade', 'check', config=self.config_file())
         self.assertEqual((0, ''), (end.returncode, end.stderr))
         for name in upgrade.CHECKS:
             self.assertRegex(end.stdout,
                              rf'Check: {name} +\|\n\| Result: Success')
 
-    def test_no_database_is_configured(self):
-        outcome = upgrade.checked(self.write('empty.conf', '[api]\n'))
-        self.assertChecked(outcome, database=upgrade.FAILURE,
+    def test_check_without_database_connection_fails(self):
+        result = upgrade.run_check(self.write('empty.conf', '[api]\n'))
+        self.assertChecked(result, database=upgrade.FAILURE,
                            schema=upgrade.FAILURE,
                            catalogue=upgrade.WARNING, outbox=upgrade.WARNING)
         self.assertIn('[database] connection is not set',
-                      outcome.details['Database driver'])
+                      result.details['Database driver'])
 
-    def test_a_database_driver_that_is_not_installed(self):
-        outcome = self.check(database={
+    def test_check_with_missing_database_driver_fails(self):
+        result = self.check(database={
             'connection': f'mysql+mysqldb://usermsg:{PASSWORD}@db/usermsg'})
-        self.assertChecked(outcome, database=upgrade.FAILURE,
+        self.assertChecked(result, database=upgrade.FAILURE,
                            schema=upgrade.FAILURE,
                            catalogue=upgrade.WARNING, outbox=upgrade.WARNING)
-        self.assertIn('MySQLdb', outcome.details['Database driver'])
-        self.assertNotIn(PASSWORD, outcome.end.stdout)
+        self.assertIn('MySQLdb', result.details['Database driver'])
+        self.assertNotIn(PASSWORD, result.process.stdout)
 
-    def test_a_bad_overlay_is_named_with_file_and_line(self):
+    def test_invalid_overlay_is_reported_with_file_and_line(self):
         path = self.write('overlay/a.yaml', 'prefixes:\n  volume: 1\n')
-        outcome = self.check(
+        result = self.check(
             catalogue={'overlay_dir': self.home / 'overlay'})
-        self.assertChecked(outcome, catalogue=upgrade.FAILURE)
-        self.assertIn(f'{path}:2: ', outcome.details['Catalogue'])
+        self.assertChecked(result, catalogue=upgrade.FAILURE)
+        self.assertIn(f'{path}:2: ', result.details['Catalogue'])
 
-    def test_a_bad_policy_is_named_with_file_and_line(self):
+    def test_invalid_policy_is_reported_with_file_and_line(self):
         path = self.write('policy.yaml',
-                          '# ours\n"message:get": "role:reader adn x:y"\n')
-        outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=upgrade.FAILURE)
-        self.assertIn(f'{path}:2: message:get: ', outcome.details['Policy'])
+                          '# local\n"message:get": "role:reader adn x:y"\n')
+        result = self.check(oslo_policy={'policy_file': path})
+        self.assertChecked(result, policy=upgrade.FAILURE)
+        self.assertIn(f'{path}:2: message:get: ', result.details['Policy'])
 
-    def test_a_check_of_a_policy_that_never_matches_is_a_warning(self):
+    def test_policy_check_that_never_matches_warns(self):
         path = self.write('policy.yaml', '"message:get_all": "rol:admin"\n')
-        outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=upgrade.WARNING)
+        result = self.check(oslo_policy={'policy_file': path})
+        self.assertChecked(result, policy=upgrade.WARNING)
         self.assertIn(f'{path}:1: message:get_all: "rol:" ',
-                      outcome.details['Policy'])
+                      result.details['Policy'])
 
-    def test_a_policy_in_json_is_a_failure(self):
+    def test_policy_in_json_fails(self):
         path = self.write('policy.json', '{"message:get": "role:reader"}')
-        outcome = self.check(oslo_policy={'policy_file': path})
-        self.assertChecked(outcome, policy=upgrade.FAILURE)
-        self.assertIn('JSON', outcome.details['Policy'])
+        result = self.check(oslo_policy={'policy_file': path})
+        self.assertChecked(result, policy=upgrade.FAILURE)
+        self.assertIn('JSON', result.details['Policy'])
 
-    def test_drivers_that_can_be_loaded(self):
+    def test_loadable_drivers_are_listed_without_password(self):
         path = self.write('drivers.conf', (
             '[database]\n'
             f'connection = {self.sqlite_url()}\n'
             '[oslo_messaging_notifications]\n'
             'driver = log\ndriver = noop\n'
             f'transport_url = rabbit://usermsg:{PASSWORD}@mq/\n'))
-        outcome = upgrade.checked(path)
-        self.assertChecked(outcome)
+        result = upgrade.run_check(path)
+        self.assertChecked(result)
         self.assertEqual({'log', 'noop'}, set(
-            outcome.details['Notification drivers'].split(', ')))
-        self.assertNotIn(PASSWORD, outcome.end.stdout)
+            result.details['Notification drivers'].split(', ')))
+        self.assertNotIn(PASSWORD, result.process.stdout)
 
-    def test_a_driver_that_hides_its_failures_is_a_warning(self):
-        outcome = self.check(oslo_messaging_notifications={
+    def test_driver_that_hides_failures_warns(self):
+        result = self.check(oslo_messaging_notifications={
             'driver': 'messagingv2',
             'transport_url': f'rabbit://usermsg:{PASSWORD}@mq/'})
-        self.assertChecked(outcome, notification=upgrade.WARNING)
-        self.assertIn('messagingv2: does not say when it could not deliver',
-                      outcome.details['Notification drivers'])
-        self.assertNotIn(PASSWORD, outcome.end.stdout)
+        self.assertChecked(result, notification=upgrade.WARNING)
+        self.assertIn('messagingv2: does not report failed deliveries',
+                      result.details['Notification drivers'])
+        self.assertNotIn(PASSWORD, result.process.stdout)
 
-    def test_a_driver_of_a_broker_without_an_address_is_a_warning(self):
+    def test_driver_without_broker_address_warns(self):
         for driver in ('rabbit', 'messagingv2'):
-            outcome = self.check(
+            result = self.check(
                 oslo_messaging_notifications={'driver': driver})
-            self.assertChecked(outcome, notification=upgrade.WARNING)
+            self.assertChecked(result, notification=upgrade.WARNING)
             self.assertIn(
                 f'{driver}: no transport_url is set, so localhost:5672 is '
-                f'asked.', outcome.details['Notification drivers'])
-        outcome = self.check(
+                f'used.', result.details['Notification drivers'])
+        result = self.check(
             DEFAULT={'transport_url': 'rabbit://u:p@127.0.0.1:1/'},
             oslo_messaging_notifications={'driver': 'rabbit'})
         self.assertEqual(
             'rabbit: The queues of RabbitMQ could not be inspected: '
             '127.0.0.1:1: Connection refused.',
-            outcome.details['Notification drivers'])
+            result.details['Notification drivers'])
         self.assertChecked(self.check(
             oslo_messaging_notifications={'driver': 'noop'}))
 
-    def test_queues_that_a_restart_of_rabbitmq_loses_are_a_warning(self):
+    def test_queues_lost_by_restart_of_rabbitmq_warn(self):
         vhost = servers.require(rabbitmq.shared).create_vhost()
         self.addCleanup(vhost.delete)
         drivers = {'driver': 'rabbit', 'transport_url': vhost.url('rabbit')}
-        outcome = self.check(oslo_messaging_notifications=drivers)
-        self.assertChecked(outcome, notification=upgrade.WARNING)
+        result = self.check(oslo_messaging_notifications=drivers)
+        self.assertChecked(result, notification=upgrade.WARNING)
         self.assertIn('amqp_durable_queues = true in every service',
-                      outcome.details['Notification drivers'])
-        self.assertNotIn(vhost.broker.password, outcome.end.stdout)
+                      result.details['Notification drivers'])
+        self.assertNotIn(vhost.broker.password, result.process.stdout)
         for priority in ('info', 'warn', 'error'):
             vhost.declare(f'notifications.{priority}')
-        outcome = self.check(oslo_messaging_notifications=drivers)
-        self.assertChecked(outcome, notification=upgrade.WARNING)
-        self.assertIn('are durable', outcome.details['Notification drivers'])
+        result = self.check(oslo_messaging_notifications=drivers)
+        self.assertChecked(result, notification=upgrade.WARNING)
+        self.assertIn('are durable', result.details['Notification drivers'])
         self.assertChecked(self.check(
             oslo_messaging_notifications=drivers,
             oslo_messaging_rabbit={'amqp_durable_queues': 'true'}))
 
-    def test_an_address_that_cannot_be_used_is_a_failure(self):
+    def test_invalid_transport_url_fails_without_password(self):
         for url in (f'pigeon://u:{PASSWORD}@mq/',
                     f'rabbit://u:{PASSWORD}/x@mq/'):
-            outcome = self.check(oslo_messaging_notifications={
+            result = self.check(oslo_messaging_notifications={
                 'driver': 'log', 'transport_url': url})
-            self.assertChecked(outcome, notification=upgrade.FAILURE)
+            self.assertChecked(result, notification=upgrade.FAILURE)
             self.assertIn('[oslo_messaging_notifications] transport_url: ',
-                          outcome.details['Notification drivers'])
-            self.assertNotIn(PASSWORD, outcome.end.stdout + outcome.end.stderr)
+                          result.details['Notification drivers'])
+            self.assertNotIn(PASSWORD, result.process.stdout)
+            self.assertNotIn(PASSWORD, result.process.stderr)
 
-    def test_a_driver_that_takes_longer_than_a_lease_allows_is_a_failure(self):
-        outcome = self.check(
+    def test_driver_timeout_too_long_for_lease_fails(self):
+        result = self.check(
             oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': 'rabbit://mq/'},
             oslo_messaging_rabbit_notify={'timeout': 25})
-        self.assertChecked(outcome, notification=upgrade.FAILURE)
+        self.assertChecked(result, notification=upgrade.FAILURE)
         self.assertIn('[oslo_messaging_rabbit_notify] timeout: 25 seconds',
-                      outcome.details['Notification drivers'])
+                      result.details['Notification drivers'])
 
-    def test_drivers_that_cannot_be_loaded_are_named_with_the_reason(self):
+    def test_unloadable_driver_is_reported_with_reason(self):
         self.write('plug/plug-1.dist-info/METADATA',
                    'Metadata-Version: 2.1\nName: plug\nVersion: 1\n')
         self.write('plug/plug-1.dist-info/entry_points.txt',
@@ -264,21 +268,21 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         with open(path, 'a', encoding='utf-8') as stream:
             stream.write('[oslo_messaging_notifications]\n'
                          'driver = noop\ndriver = pigeon\ndriver = smoke\n')
-        # What is installed is known from a Python's start.
-        outcome = upgrade.Checked(subprocess.run(
+        # Python finds installed distributions only at its start.
+        result = upgrade.CheckResult(subprocess.run(
             [sys.executable, '-m', 'usermsg.cmd.status', '--config-file', path,
              'upgrade', 'check', '--json'], text=True, capture_output=True,
             timeout=120, env={**os.environ, 'PYTHONPATH': os.pathsep.join(
                 [str(self.home / 'plug'), *filter(None, sys.path)])}))
-        self.assertChecked(outcome, notification=upgrade.FAILURE)
-        details = outcome.details['Notification drivers']
+        self.assertChecked(result, notification=upgrade.FAILURE)
+        details = result.details['Notification drivers']
         self.assertIn('there is no driver "smoke".', details)
         self.assertRegex(details, '"pigeon" cannot be loaded: .*pigeons')
         self.assertNotIn('noop', details)
 
-    def test_the_variable_names_the_configuration(self):
+    def test_environment_variable_sets_configuration_file(self):
         path = self.config_file()
-        self.assertChecked(upgrade.checked(
+        self.assertChecked(upgrade.run_check(
             **{config.CONFIG_FILES_VARIABLE: path}))
 
     def assertNotChecked(self, pattern, end):
@@ -287,7 +291,7 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         self.assertRegex(end.stderr, f'^usermsg-status.*{pattern}.*\n$')
         self.assertEqual(1, end.stderr.count('\n'), end.stderr)
 
-    def test_a_configuration_that_cannot_be_read(self):
+    def test_unreadable_configuration_exits_without_checks(self):
         missing = str(self.home / 'missing.conf')
         broken = self.write('broken.conf', f'[database]\n{PASSWORD}\n')
         for end, pattern in (
@@ -304,11 +308,11 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             self.assertNotChecked(pattern, end)
             self.assertNotIn(PASSWORD, end.stderr)
 
-    def test_another_word_than_check_is_refused(self):
-        self.assertNotChecked('there is no command "upgrade chekc"',
+    def test_unknown_subcommand_exits_without_checks(self):
+        self.assertNotChecked('unknown command "upgrade chekc"',
                               commands.status('upgrade', 'chekc'))
 
-    def test_the_command_is_installed(self):
-        found, = importlib.metadata.entry_points(
+    def test_console_script_is_installed(self):
+        script, = importlib.metadata.entry_points(
             group='console_scripts', name='usermsg-status')
-        self.assertIs(command.main, found.load())
+        self.assertIs(command.main, script.load())

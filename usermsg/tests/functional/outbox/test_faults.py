@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From a request to a queue, while RabbitMQ comes and goes.
+"""Delivery from requests to a queue during outages of RabbitMQ.
 
-``python -m usermsg.tests.functional.outbox.test_faults 10000``
-does the same with as many messages on MariaDB, and prints figures.
+``python -m usermsg.tests.functional.outbox.test_faults 10000`` runs the same
+test with that many messages on MariaDB, and prints its measurements.
 """
 
 from concurrent import futures
@@ -19,7 +19,7 @@ from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-#: Seconds, far longer than it takes.
+#: Seconds, far longer than any step of these tests.
 LONG = 240
 
 _QUEUE = 'notifications.info'
@@ -28,12 +28,12 @@ _QUEUE = 'notifications.info'
 _TIMEOUT = 3
 
 
-class OutboxFaultsTest(databases.TestCase):
+class TestOutboxFaults(databases.TestCase):
 
     scenarios = [('mariadb', {'server': staticmethod(servers.mariadb)})]
     messages = 800
     threads = 4
-    rounds = 1
+    repetitions = 1
 
     def setUp(self):
         super().setUp()
@@ -54,73 +54,73 @@ class OutboxFaultsTest(databases.TestCase):
              str(self.home / 'usermsg.conf')], env={'HOME': str(self.home)})
         self.addCleanup(self.worker.stop)
         self.worker.start()
-        self.made, self.deleted = [], []
+        self.created, self.deleted = [], []
         self.slowest = self.frozen = 0
 
     def create(self, number):
-        """Create so many, and delete each third at once."""
+        """Create messages, and delete each third immediately."""
         for index in range(number):
             begin = time.monotonic()
             message = samples.record(self.api, project_id=f'p{index % 50}')
-            self.made.append(message and message.id)
+            self.created.append(message and message.id)
             if message and index % 3 == 0:
                 self.api.delete(samples.request(f'p{index % 50}'), message.id)
                 self.deleted.append(message.id)
             self.slowest = max(self.slowest, time.monotonic() - begin)
 
-    def wait_until(self, condition, words=''):
+    def wait_until(self, condition, prefix=''):
         end = time.monotonic() + LONG
         while not condition():
             self.assertLess(time.monotonic(), end,
-                            words + self.worker.log()[-4000:])
+                            prefix + self.worker.log()[-4000:])
             time.sleep(0.05)
 
-    def until(self, part):
-        """Wait until such a part of the messages was created."""
-        self.wait_until(lambda: len(self.made) >= self.messages * part)
+    def wait_for_creation(self, part):
+        """Wait until this part of the messages, from 0 to 1, was created."""
+        self.wait_until(lambda: len(self.created) >= self.messages * part)
 
     def backlog(self):
         return entries.backlog(self.db)
 
-    def faults(self):
-        """One after the other, while messages are created."""
-        steps = 4 * self.rounds
-        for number in range(self.rounds):
+    def inject_faults(self):
+        """Kill and freeze processes while messages are created."""
+        steps = 4 * self.repetitions
+        for number in range(self.repetitions):
             at = [(4 * number + step) / (steps + 1) for step in range(1, 5)]
-            self.until(at[0])
+            self.wait_for_creation(at[0])
             self.broker.kill()
-            self.until(at[1])
+            self.wait_for_creation(at[1])
             self.broker.start()
-            self.until(at[2])
+            self.wait_for_creation(at[2])
             self.broker.freeze()
             begin = time.monotonic()
-            self.until(at[3])
+            self.wait_for_creation(at[3])
             self.frozen = max(self.frozen, time.monotonic() - begin)
-            # The worker too, with whatever it has under way.
+            # The worker is killed, too, with its entries in flight.
             self.worker.kill()
             self.worker.start()
             self.broker.thaw()
 
-    def run_it(self):
-        """The ids in the queue, in their order, with their types."""
+    def run_faults(self):
+        """Create messages during faults; return the bodies in the queue."""
         with futures.ThreadPoolExecutor(self.threads) as threads:
             creators = [threads.submit(
                 self.create, self.messages // self.threads)
                 for _ in range(self.threads)]
-            self.faults()
-            for each in creators:
-                each.result()
+            self.inject_faults()
+            for creator in creators:
+                creator.result()
         self.drained = time.monotonic()
-        # What the worker that was killed had under way has its lease.
+        # The leases of the killed worker still cover its entries in flight.
         with self.db.engine().begin() as connection:
             connection.execute(models.leases.delete())
         self.wait_until(lambda: not self.backlog(), str(self.backlog()))
         self.drained = time.monotonic() - self.drained
-        found = self.vhost.read(_QUEUE, self.vhost.count(_QUEUE))
+        messages = self.vhost.read(_QUEUE, self.vhost.count(_QUEUE))
         return [json.loads(json.loads(message.body)['oslo.message'])
-                for message in found]
+                for message in messages]
 
-    def assert_it_ends_while_the_broker_is_frozen(self):
+    def assertEndsWithFrozenBroker(self):
         self.broker.freeze()
         self.create(300)
         process = self.worker._popen
@@ -131,57 +131,57 @@ class OutboxFaultsTest(databases.TestCase):
         self.assertNotIn('Graceful shutdown timeout', self.worker.log())
         self.assertNotEqual({}, self.backlog())
 
-    def test_nothing_is_lost_and_nobody_waits(self):
-        found = self.run_it()
-        self.assertNotIn(None, self.made)
+    def test_outages_lose_no_notification_and_block_no_request(self):
+        bodies = self.run_faults()
+        self.assertNotIn(None, self.created)
         firsts = {}
-        for place, body in enumerate(found):
+        for position, body in enumerate(bodies):
             key = (body['event_type'],
                    body['payload']['usermsg_object.data']['id'])
-            ident, _place = firsts.setdefault(
-                key, (body['message_id'], place))
-            # Others of the same are the same.
+            ident, _position = firsts.setdefault(
+                key, (body['message_id'], position))
+            # Duplicates have the same message id.
             self.assertEqual(ident, body['message_id'])
         self.assertEqual(
-            {('message.create', ident) for ident in self.made} |
+            {('message.create', ident) for ident in self.created} |
             {('message.delete', ident) for ident in self.deleted},
             set(firsts))
         for ident in self.deleted:
             self.assertLess(firsts['message.create', ident][1],
                             firsts['message.delete', ident][1])
         self.assertIn('cannot deliver them: rabbit: ', self.worker.log())
-        self.assert_it_ends_while_the_broker_is_frozen()
+        self.assertEndsWithFrozenBroker()
         self.assertNotIn('Traceback', self.worker.log())
         self.assertNotIn(self.broker.password, self.worker.log())
-        # Had each creation waited for the broker as long as a driver may, a
-        # fifth of them would have taken at least so long.
+        # If each creation had waited for the broker until the driver's
+        # timeout, a fifth of them would have taken at least that long.
         self.assertLess(
             self.frozen, _TIMEOUT * self.messages / 5 / self.threads / 2)
-        self.figures = (
-            f'{len(self.made)} messages, {len(self.deleted)} deletes, '
-            f'{len(found) - len(firsts)} duplicates of {len(found)}; the '
+        self.measurements = (
+            f'{len(self.created)} messages, {len(self.deleted)} deletes, '
+            f'{len(bodies) - len(firsts)} duplicates of {len(bodies)}; the '
             f'slowest request took {self.slowest:.2f} s; the outbox was '
             f'empty {self.drained:.1f} s after the last one; the worker '
             f'ended in {self.ended:.1f} s')
 
 
 def main():
-    """A longer one: as many messages as the command line says."""
+    """Run a longer test, with as many messages as the argument."""
 
-    class Campaign(OutboxFaultsTest):
+    class Campaign(TestOutboxFaults):
 
         server = staticmethod(servers.mariadb)
         scenarios = ()
         messages = int(sys.argv[1])
-        rounds = 3
+        repetitions = 3
 
         def runTest(self):
-            self.test_nothing_is_lost_and_nobody_waits()
-            print(self.figures)
+            self.test_outages_lose_no_notification_and_block_no_request()
+            print(self.measurements)
 
-    outcome = Campaign().defaultTestResult()
-    Campaign('runTest').run(outcome)
-    for _case, text in outcome.failures + outcome.errors:
+    result = Campaign().defaultTestResult()
+    Campaign('runTest').run(result)
+    for _case, text in result.failures + result.errors:
         print(text)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What really goes through the outbox, in the published form."""
+"""Notifications from the outbox against their published schemas."""
 
 import datetime
 import importlib.resources
@@ -12,20 +12,20 @@ from usermsg.message import api
 from usermsg.notifications import image
 from usermsg.objects import message_payload
 from usermsg.objects import outbox
-from usermsg.outbox import body
+from usermsg.outbox import body as outbox_body
 from usermsg.tests.fixtures import databases
 
 
-def problems(found):
-    """What is wrong with a notification, by the schema of its type."""
+def schema_errors(body):
+    """Validate a notification by the schema of its event type."""
     schema = json.loads(importlib.resources.files(
         'usermsg.notifications').joinpath(
-        'schemas', f'{found["event_type"]}.json').read_text())
+        'schemas', f'{body["event_type"]}.json').read_text())
     return [error.message for error in
-            jsonschema.Draft202012Validator(schema).iter_errors(found)]
+            jsonschema.Draft202012Validator(schema).iter_errors(body)]
 
 
-class OutboxFormTest(databases.TestCase):
+class TestOutboxForms(databases.TestCase):
 
     def setUp(self):
         super().setUp()
@@ -36,43 +36,43 @@ class OutboxFormTest(databases.TestCase):
         self.request = context.RequestContext(
             project_id='red', user_id='bob', overwrite=False)
 
-    def told(self):
-        """All bodies, in their order."""
-        return [json.loads(json.dumps(body.build_body(
+    def pending_bodies(self):
+        """Return the bodies of all pending entries, in their order."""
+        return [json.loads(json.dumps(outbox_body.build_body(
             entry, self.configured.catalogue)))
             for shard in outbox.shards(self.configured.db, 'log')
             for entry in outbox.pending(self.configured.db, 'log', shard)]
 
-    def test_the_life_of_a_message(self):
+    def test_notifications_of_the_life_of_a_message(self):
         long_ago = (datetime.datetime.now(datetime.timezone.utc) -
                     datetime.timedelta(days=40))
-        whole = self.messages.create(
+        complete = self.messages.create(
             self.request, action='attach_volume', resource_type='volume',
             resource_uuid='some-volume', level='WARN')
         [recorded] = self.messages.record([self.messages.new_message(
             {'project_id': 'red', 'event_id': 'VOLUME_000002'},
             created_at=long_ago)])
-        bare = recorded.message
-        self.messages.delete(self.request, whole.id)
+        minimal = recorded.message
+        self.messages.delete(self.request, complete.id)
         self.messages.cleanup_expired_messages()
 
-        told = self.told()
-        for found in told:
-            self.assertEqual([], problems(found), found)
-            self.assertEqual('usermsg.cloud1', found['publisher_id'])
+        bodies = self.pending_bodies()
+        for body in bodies:
+            self.assertEqual([], schema_errors(body), body)
+            self.assertEqual('usermsg.cloud1', body['publisher_id'])
         by_message = {message.id: [
-            found for found in told
-            if found['payload']['usermsg_object.data']['id'] == message.id]
-            for message in (whole, bare)}
+            body for body in bodies
+            if body['payload']['usermsg_object.data']['id'] == message.id]
+            for message in (complete, minimal)}
         self.assertEqual(
             [['message.create', 'message.delete'],
              ['message.create', 'message.expire']],
-            [[found['event_type'] for found in each]
-             for each in by_message.values()])
-        for message in (whole, bare):
-            for number, found in enumerate(by_message[message.id], start=1):
+            [[body['event_type'] for body in bodies]
+             for bodies in by_message.values()])
+        for message in (complete, minimal):
+            for number, body in enumerate(by_message[message.id], start=1):
                 payload = message_payload.MessagePayload.obj_from_primitive(
-                    found['payload'])
+                    body['payload'])
                 for name in message.fields:
                     self.assertEqual(getattr(message, name),
                                      getattr(payload, name), name)
@@ -80,7 +80,7 @@ class OutboxFormTest(databases.TestCase):
                 self.assertEqual(self.configured.catalogue.describe(
                     message.event_id).user_message, payload.user_message)
 
-    def test_the_largest_image_in_any_script(self):
+    def test_notification_of_the_largest_image(self):
         name = '\U0001f4bf' * 255
         image.ImageNotifier.from_runtime(
             self.configured, self.configured.outbox).create({
@@ -88,7 +88,7 @@ class OutboxFormTest(databases.TestCase):
                 'status': 'queued', 'created_at': '2026-11-21T20:08:58Z',
                 'updated_at': '2026-11-21T20:08:58Z', 'name': name,
                 'tags': [f'{number:03}{name}' for number in range(128)]})
-        [found] = self.told()
-        self.assertEqual([], problems(found))
-        self.assertEqual(name, found['payload']['name'])
-        self.assertEqual(128, len(found['payload']['tags']))
+        [body] = self.pending_bodies()
+        self.assertEqual([], schema_errors(body))
+        self.assertEqual(name, body['payload']['name'])
+        self.assertEqual(128, len(body['payload']['tags']))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the page about the outbox shows is what comes of it."""
+"""Commands and metrics on the documentation page about the outbox."""
 
 import re
 import shlex
@@ -29,17 +29,17 @@ def _blocks(language):
         PAGE.read_text(encoding='utf-8'), re.M)]
 
 
-def shown():
-    """(arguments, output) of each command on the page, in its order."""
+def documented_commands():
+    """Yield (arguments, output) of each command on the page, in order."""
     for block in _blocks('console'):
         for part in re.split(r'^\$ usermsg-manage ', block, flags=re.M)[1:]:
             command, output = part.split('\n', 1)
             yield shlex.split(command), output.rstrip('\n') + '\n'
 
 
-class TestOutbox(base.TestCase):
+class TestOutboxPage(base.TestCase):
 
-    def test_its_commands_say_what_they_are_shown_to_say(self):
+    def test_outbox_commands_print_documented_output(self):
         runtime = self.runtime(oslo_messaging_notifications={
             'driver': 'rabbit'}, reaper={'batch_delay': 0})
         subject = ID.format(0xaa)
@@ -51,19 +51,20 @@ class TestOutbox(base.TestCase):
                                  reason=failure_policy.TOO_OLD, **made),
             outbox_samples.entry(7, id=ID.format(4), driver='qpid', **made)])
         number = 0
-        for arguments, expected in shown():
+        for arguments, expected in documented_commands():
             if arguments[0] not in ('stats', 'outbox'):
                 continue
             number += 1
-            end = commands.manage(
+            process = commands.manage(
                 *arguments, config=str(self.home / 'usermsg.conf'))
-            self.assertEqual(expected, end.stdout + end.stderr, arguments)
+            self.assertEqual(
+                expected, process.stdout + process.stderr, arguments)
         self.assertEqual(8, number)
         self.assertEqual([(ID.format(number), 0) for number in (1, 2, 3)], [
-            (each.id, each.set_aside)
-            for each in outbox_samples.stored(runtime.db)])
+            (entry.id, entry.set_aside)
+            for entry in outbox_samples.stored(runtime.db)])
 
-    def test_so_do_those_that_try_a_deployment(self):
+    def test_notification_commands_print_documented_output(self):
         vhost = servers.require(rabbitmq.shared).create_vhost()
         self.addCleanup(vhost.delete)
         config = self.write('usermsg.conf', '\n'.join([
@@ -71,42 +72,43 @@ class TestOutbox(base.TestCase):
             'publisher_id = controller-1', '[oslo_messaging_notifications]',
             'driver = logging', 'driver = rabbit',
             f'transport_url = {vhost.url("rabbit")}']))
-        [(notify, told), (listen, heard)] = [
-            each for each in shown() if each[0][0] == 'notification']
+        [(send, send_output), (watch, watch_output)] = [
+            (arguments, output) for arguments, output in documented_commands()
+            if arguments[0] == 'notification']
         process = subprocess.Popen(
             [sys.executable, '-m', 'usermsg.cmd.manage', '--config-file',
-             config, *listen], text=True, stdout=subprocess.PIPE,
+             config, *watch], text=True, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE)
         self.addCleanup(process.communicate)
         self.addCleanup(process.kill)
         output = process.stderr.readline()
-        end = commands.manage(*notify, config=config)
-        self.assertEqual((0, self.general(told)),
-                         (end.returncode, self.general(end.stdout)))
+        sender = commands.manage(*send, config=config)
+        self.assertEqual((0, self.normalize(send_output)),
+                         (sender.returncode, self.normalize(sender.stdout)))
         output += ''.join(process.communicate(timeout=120))
-        self.assertEqual(self.general(heard), self.general(output))
+        self.assertEqual(self.normalize(watch_output), self.normalize(output))
 
-    def general(self, text):
+    def normalize(self, text):
         for pattern, word in ((r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
                                'ID'), (r'127\.0\.0\.1:\d+', 'ADDRESS'),
                               (r'\d{4}-\d\d-\d\d [\d:.]{15}', 'TIME')):
             text = re.sub(pattern, word, text)
         return text
 
-    def test_its_figures_are_those_that_there_are(self):
+    def test_documented_metrics_exist(self):
         runtime = self.runtime()
         runtime.metrics.registry.register(
             metrics.BacklogCollector(runtime.db, ('rabbit',)))
         runtime.metrics.registry.register(reaper.Reaper(runtime))
-        known = set()
+        existing = set()
         for family in runtime.metrics.registry.collect():
-            known.add(family.name + (
+            existing.add(family.name + (
                 '_total' if family.type == 'counter' else ''))
         text = PAGE.read_text(encoding='utf-8')
-        told = set(re.findall(r'usermsg_\w+', text))
-        self.assertEqual(set(), told - known)
+        documented = set(re.findall(r'usermsg_\w+', text))
+        self.assertEqual(set(), documented - existing)
         self.assertEqual(set(), {
-            name for name in known
-            if name.startswith('usermsg_outbox_')} - told)
+            name for name in existing
+            if name.startswith('usermsg_outbox_')} - documented)
         [alerts] = map(yaml.safe_load, _blocks('yaml'))
         self.assertEqual(4, len(alerts['groups'][0]['rules']))

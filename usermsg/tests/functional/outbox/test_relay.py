@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Relays on real databases: several at once, killed, frozen, cut off."""
+"""Relays on real databases: concurrent, killed, frozen, disconnected."""
 
 from concurrent import futures
 import contextlib
@@ -20,8 +20,8 @@ from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
-# Writes what it delivers into a file, one at a time. With "hold" it says so
-# after the third one, and waits for a line.
+# Writes the ids of delivered notifications to a file, one at a time. With
+# "hold" it prints "holding" after the third one, and waits for a line.
 _RELAY = '''
 import os, sys, threading
 from usermsg.concurrency import backend
@@ -64,7 +64,7 @@ else:
     thread.join()
 '''
 
-#: Seconds, far longer than anything here takes.
+#: Seconds, far longer than any step of these tests.
 LONG = 120
 
 SHARDS = entries.SHARDS
@@ -105,7 +105,7 @@ class TestRelay(databases.TestCase):
     def delivered(self):
         return self.file.read_text(encoding='utf-8').split()
 
-    def left(self):
+    def undelivered(self):
         return samples.stored(self.db, models.outbox)
 
     def wait_until(self, condition):
@@ -115,45 +115,46 @@ class TestRelay(databases.TestCase):
             time.sleep(0.02)
 
     def hold(self):
-        """One that has delivered three and not said so yet."""
+        """Return a process that has three deliveries in flight."""
         process = self.start('hold')
         self.go(process)
         self.assertEqual('holding\n', process.stdout.readline())
         return process
 
-    def test_two_deliver_each_once_and_in_order(self):
+    def test_two_relays_deliver_each_entry_once_and_in_order(self):
         put = self.put(600)
-        both = [self.start('run') for _ in range(2)]
-        for process in both:
+        relays = [self.start('run') for _ in range(2)]
+        for process in relays:
             self.go(process)
-        self.wait_until(lambda: not self.left())
-        for process in both:
-            output, words = process.communicate('stop\n', timeout=LONG)
+        self.wait_until(lambda: not self.undelivered())
+        for process in relays:
+            output, error_output = process.communicate('stop\n', timeout=LONG)
             self.assertEqual((0, '', ''), (
-                process.returncode, output, words))
-        found = self.delivered()
-        self.assertEqual(sorted(put), sorted(found))
-        places = {ident: place for place, ident in enumerate(found)}
+                process.returncode, output, error_output))
+        delivered = self.delivered()
+        self.assertEqual(sorted(put), sorted(delivered))
+        positions = {ident: index for index, ident in enumerate(delivered)}
         for first, second in zip(put[::2], put[1::2]):
-            self.assertLess(places[first], places[second])
+            self.assertLess(positions[first], positions[second])
 
-    def test_what_one_that_was_killed_had_under_way_is_sent_again(self):
+    def test_entries_in_flight_of_killed_relay_are_sent_again(self):
         put = self.put(100)
         self.end(self.hold())
         sent = self.delivered()
         self.assertEqual(3, len(sent))
         driver = drivers.Driver()
         one = relay.Relay(self.service, 'one', driver)
-        # Not before its leases have run out.
+        # Not before the leases of the killed process have expired.
         one.run_once(self.stop)
-        self.assertLessEqual(set(sent), {row['id'] for row in self.left()})
+        self.assertLessEqual(
+            set(sent), {row['id'] for row in self.undelivered()})
         drivers.end_leases(self.db)
         one.run_once(self.stop)
-        self.assertEqual([], self.left())
+        self.assertEqual([], self.undelivered())
         self.assertEqual(sorted(put), sorted(driver.ids()))
         self.assertLessEqual(set(sent), set(driver.ids()))
 
-    def test_one_that_froze_does_no_harm_when_it_wakes(self):
+    def test_thawed_relay_without_lease_changes_nothing(self):
         put = self.put(100)
         process = self.hold()
         process.send_signal(signal.SIGSTOP)
@@ -169,54 +170,54 @@ class TestRelay(databases.TestCase):
         relay.Relay(self.service, 'one', driver).run_once(self.stop)
         self.assertEqual(sorted(set(put) - set(sent)), sorted(driver.ids()))
         process.send_signal(signal.SIGCONT)
-        output, words = process.communicate('go\n', timeout=LONG)
-        self.assertEqual('Lost', output.strip(), words)
-        # It would have removed those.
+        output, error_output = process.communicate('go\n', timeout=LONG)
+        self.assertEqual('Lost', output.strip(), error_output)
+        # The thawed process must not have removed these.
         self.assertEqual(
             [(ident, 1) for ident in sorted(sent)],
-            [(row['id'], row['set_aside']) for row in self.left()])
+            [(row['id'], row['set_aside']) for row in self.undelivered()])
 
-    def assertUnderWayAtOnce(self, driver):
+    def assertInFlightTogether(self, driver):
         put = drivers.put(self.db, *(
             drivers.entry(number, shard=number) for number in range(SHARDS)))
         relay.Relay(self.service, 'one', driver).run_once(self.stop)
         self.assertEqual(sorted(put), sorted(driver.ids()))
-        self.assertEqual([], self.left())
+        self.assertEqual([], self.undelivered())
 
-    def test_several_shards_are_under_way_at_once_through_threads(self):
-        # None is delivered before all are tried.
+    def test_several_shards_are_in_flight_with_threads(self):
+        # No delivery ends before all have started.
         all_of_them = threading.Barrier(SHARDS)
-        self.assertUnderWayAtOnce(drivers.Driver(
+        self.assertInFlightTogether(drivers.Driver(
             lambda body: all_of_them.wait(LONG)))
 
-    def test_several_shards_are_under_way_at_once_through_futures(self):
+    def test_several_shards_are_in_flight_with_futures(self):
         class Driver(drivers.Driver):
-            under_way = []
+            in_flight = []
 
             def submit(self, ctxt, msg, priority):
                 future = futures.Future()
-                self.under_way.append((future, msg))
-                if len(self.under_way) == SHARDS:
-                    for each, body in self.under_way:
+                self.in_flight.append((future, msg))
+                if len(self.in_flight) == SHARDS:
+                    for sent, body in self.in_flight:
                         self.delivered.append(body)
-                        each.set_result(None)
+                        sent.set_result(None)
                 return future
 
-        self.assertUnderWayAtOnce(Driver())
+        self.assertInFlightTogether(Driver())
 
     def rename(self, *names):
         with self.db.engine().begin() as connection:
             connection.execute(sa.text(
                 'ALTER TABLE {} RENAME TO {}'.format(*names)))
 
-    def test_a_database_that_is_away_for_a_while(self):
+    def test_relay_continues_after_database_outage(self):
         put = self.put(20)
-        away = threading.Event()
+        unavailable = threading.Event()
 
         def judge(body):
-            if not away.is_set() and len(driver.tried) == 5:
+            if not unavailable.is_set() and len(driver.tried) == 5:
                 self.rename('outbox', 'gone')
-                away.set()
+                unavailable.set()
 
         driver = drivers.Driver(judge)
         one = relay.Relay(self.service, 'one', driver)
@@ -224,46 +225,46 @@ class TestRelay(databases.TestCase):
         thread.start()
         self.addCleanup(thread.join, LONG)
         self.addCleanup(self.stop.set)
-        self.assertTrue(away.wait(LONG))
+        self.assertTrue(unavailable.wait(LONG))
         self.wait_until(
             lambda: self.log.output.count('cannot be used') > 1)
         self.assertTrue(thread.is_alive())
         self.rename('gone', 'outbox')
-        self.wait_until(lambda: not self.left())
+        self.wait_until(lambda: not self.undelivered())
         self.assertEqual(set(put), set(driver.ids()))
         self.assertNotIn('Traceback', self.log.output)
 
-    def test_what_a_broker_says_can_be_stored(self):
+    def test_any_reason_of_a_broker_can_be_stored(self):
         def judge(body):
             raise (errors.Rejected if body['payload'] % 2 else
                    errors.NotDelivered)('a\0\udcff\U0001f4a3' + 'é' * 300)
 
         self.put(4)
         one = relay.Relay(self.service, 'one', drivers.Driver(judge))
-        one._delivery.delivered = 1  # as if it had delivered something
+        one._delivery.delivered = 1  # so that failures are counted
         with contextlib.suppress(relay.Unavailable):
             one.run_once(self.stop)
         self.assertEqual(
             {'a  \U0001f4a3' + 'é' * 251},
-            {row['reason'] for row in self.left() if row['reason']})
+            {row['reason'] for row in self.undelivered() if row['reason']})
 
-    def test_all_that_waits_is_found_along_the_index(self):
-        # Many that are not tried any more, and those of another driver.
-        when = {'shard': 3, 'content': '0'}
+    def test_queries_of_the_relay_use_its_index(self):
+        # Many dead letters, and entries for another driver.
+        columns = {'shard': 3, 'content': '0'}
         self.db.write(lambda connection: entries.insert(connection, [
-            drivers.entry(number, **values, **when)
+            drivers.entry(number, **values, **columns)
             for number in range(3000)
             for values in ({'set_aside': 1}, {'driver': 'two'})]))
         self.put(4)
         seen = []
 
-        def look(_connection, _cursor, statement, parameters, *_):
+        def record(_connection, _cursor, statement, parameters, *_):
             if statement.startswith('SELECT outbox'):
                 seen.append((statement, parameters))
 
-        sa.event.listen(self.db.engine(), 'before_cursor_execute', look)
+        sa.event.listen(self.db.engine(), 'before_cursor_execute', record)
         list(entries.shards(self.db, 'one'))
-        entries.waiting(self.db, 'one', 1, 'a', 10, 'b')
+        entries.pending(self.db, 'one', 1, 'a', 10, 'b')
         entries.backlog(self.db)
         self.assertGreater(len(seen), 20)
         with self.db.engine().connect() as connection:

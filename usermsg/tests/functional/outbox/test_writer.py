@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What happens to messages is told of exactly once, or not at all."""
+"""Each change of a message stores exactly one notification."""
 
 from concurrent import futures
 import datetime
@@ -27,19 +27,19 @@ class TestCase(databases.TestCase):
     busy_timeout = 30
 
     def use(self, driver='one', tables=True, **groups):
-        """A runtime, as ``self.service``, and an API on it."""
+        """Set ``self.service``, a runtime, and an API on it."""
         self.service = self.runtime(
             tables=tables, **groups,
             oslo_messaging_notifications={'driver': driver})
         self.db = self.service.db
         self.api = message_api.API(self.service)
 
-    def told(self):
-        """(event type, message) of each, in their order."""
+    def stored(self):
+        """Return (event type, message id) of the entries, in their order."""
         return [(row['event_type'], row['subject'])
                 for row in samples.stored(self.db, models.outbox)]
 
-    def forget(self):
+    def clear(self):
         with self.db.engine().begin() as connection:
             connection.execute(models.outbox.delete())
 
@@ -57,7 +57,7 @@ class TestCase(databases.TestCase):
 
 class TestCreate(TestCase):
 
-    def test_each_that_is_created_is_told(self):
+    def test_create_stores_one_notification_per_message(self):
         self.use()
         message = samples.record(self.api)
         row, = samples.stored(self.db, models.outbox)
@@ -69,38 +69,38 @@ class TestCreate(TestCase):
         content = orjson.loads(row['content'])
         self.assertEqual(len(models.messages.c), len(content))
         self.assertEqual(message.id, content[0])
-        # More than one statement holds.
-        self.forget()
-        stored = self.api.record(self.new_messages(1000))
-        self.assertEqual([(CREATE, result.row.id) for result in stored],
-                         sorted(self.told(), key=lambda told: told[1]))
+        # More messages than one statement inserts.
+        self.clear()
+        results = self.api.record(self.new_messages(1000))
+        self.assertEqual([(CREATE, result.row.id) for result in results],
+                         sorted(self.stored(), key=lambda entry: entry[1]))
 
-    def test_what_was_stored_before_is_not_told_again(self):
+    def test_repeated_create_stores_no_second_notification(self):
         self.use()
         new_messages, again = ([
             self.new_messages(1, source_id=f'key {number}')[0]
             for number in range(3)] for _ in range(2))
         self.api.record(new_messages[:1])
-        told = self.told()
+        before = self.stored()
         self.assertFalse(self.api.record(again[:1])[0].new)
-        self.assertEqual(told, self.told())
-        # And of a batch only what is new, once.
-        stored = self.api.record([*new_messages, *again])
+        self.assertEqual(before, self.stored())
+        # In a batch only the new messages are notified, once.
+        results = self.api.record([*new_messages, *again])
         self.assertEqual(
-            sorted({(CREATE, result.row.id) for result in stored}),
-            sorted(self.told()))
+            sorted({(CREATE, result.row.id) for result in results}),
+            sorted(self.stored()))
 
-    def test_nothing_is_told_of_what_was_not_stored(self):
+    def test_source_conflict_stores_no_notification(self):
         self.use()
         first, = self.new_messages(1, source_id='key')
         self.api.record([first])
-        told = self.told()
+        before = self.stored()
         other, = self.new_messages(1, source_id='key', message_level='INFO')
         [result] = self.api.record([other])
         self.assertIsInstance(result.error, exception.SourceConflict)
-        self.assertEqual(told, self.told())
+        self.assertEqual(before, self.stored())
 
-    def test_what_is_new_beside_a_conflict_is_told_of(self):
+    def test_new_message_beside_a_conflict_is_notified(self):
         self.use()
         first, = self.new_messages(1, source_id='key')
         other, = self.new_messages(1, source_id='key', message_level='INFO')
@@ -109,10 +109,11 @@ class TestCreate(TestCase):
         self.assertEqual([True, False, True],
                          [result.new for result in results])
         self.assertEqual(
-            sorted((CREATE, new_message.row.id) for new_message in (first, new)),
-            sorted(self.told()))
+            sorted((CREATE, new_message.row.id)
+                   for new_message in (first, new)),
+            sorted(self.stored()))
 
-    def test_what_cannot_be_told_is_not_stored(self):
+    def test_failed_notification_rolls_back_the_change(self):
         self.use()
         models.outbox.drop(self.db.engine())
         self.assertIsNone(samples.record(self.api))
@@ -125,16 +126,16 @@ class TestCreate(TestCase):
         self.assertEqual([message_id], [
             row['id'] for row in samples.stored(self.db)])
 
-    def test_without_a_driver_that_sends_nothing_is_written(self):
+    def test_drivers_that_send_nothing_store_no_notification(self):
         for driver in ('noop', '', 'noop\ndriver = noop'):
             self.use(driver)
             message = samples.record(self.api)
             self.api.delete(samples.request(), message.id)
             self.insert(expiry.rows(3, 31 * DAY))
             self.assertEqual(3, self.api.cleanup_expired_messages())
-        self.assertEqual([], self.told())
+        self.assertEqual([], self.stored())
 
-    def test_each_driver_has_it_under_one_id(self):
+    def test_notification_has_same_id_for_each_driver(self):
         self.use('one\ndriver = noop\ndriver = two\ndriver = one')
         message = samples.record(self.api)
         self.api.delete(samples.request(), message.id)
@@ -145,39 +146,39 @@ class TestCreate(TestCase):
             [(row['event_type'], row['driver']) for row in rows])
         self.assertEqual(2, len({row['id'] for row in rows}))
 
-    def test_an_import_tells_nobody(self):
+    def test_import_stores_no_notification(self):
         self.use()
         new_messages = [self.new_messages(1, source_id=f'import {number}')[0]
-                  for number in range(3)]
+                        for number in range(3)]
         numbers, _clashes = store.store(self.db, new_messages, [])
         self.assertEqual(3, numbers['new'])
         numbers, _clashes = store.store(
             self.db, [], [(new_messages[0].row.id, new_messages[0].key)])
         self.assertEqual(1, numbers['deleted_there'])
-        self.assertEqual([], self.told())
+        self.assertEqual([], self.stored())
 
 
-class TestEnd(TestCase):
+class TestRemoval(TestCase):
 
-    def test_each_that_is_deleted_is_told(self):
+    def test_delete_stores_one_notification_per_message(self):
         self.use()
         message = samples.record(self.api)
         self.api.delete(samples.request(), message.id)
         self.assertEqual([(CREATE, message.id), (DELETE, message.id)],
-                         self.told())
+                         self.stored())
         contents = [orjson.loads(row['content']) for row in
                     samples.stored(self.db, models.outbox)]
-        # What databases give back says the same.
+        # The columns that the database returned are the same.
         columns = models.messages.c.keys()
         for name in columns[:columns.index('created_at')]:
-            place = columns.index(name)
-            self.assertEqual(contents[0][place], contents[1][place])
+            index = columns.index(name)
+            self.assertEqual(contents[0][index], contents[1][index])
         for name in ('created_at', 'expires_at'):
-            place = columns.index(name)
-            self.assertEqual(*(datetime.datetime.fromisoformat(content[place])
+            index = columns.index(name)
+            self.assertEqual(*(datetime.datetime.fromisoformat(content[index])
                                for content in contents))
 
-    def test_nothing_is_told_of_what_is_not_there(self):
+    def test_failed_delete_stores_no_notification(self):
         self.use()
         message_id, = self.insert([samples.row()])
         for context, ident, prefix in (
@@ -187,9 +188,9 @@ class TestEnd(TestCase):
             self.assertRaises(
                 exception.MessageNotFound, self.api.delete, context, ident,
                 prefix=prefix)
-        self.assertEqual([], self.told())
+        self.assertEqual([], self.stored())
 
-    def test_the_end_sorts_after_a_beginning_by_a_clock_that_is_ahead(self):
+    def test_delete_sorts_after_create_despite_clock_skew(self):
         self.use()
         ahead = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
         new_messages = self.new_messages(2, created_at=ahead)
@@ -206,7 +207,7 @@ class TestEnd(TestCase):
                              [row['event_type'] for row in rows])
             self.assertLess(rows[0]['occurred_at'], rows[1]['occurred_at'])
 
-    def test_what_expires_is_told(self):
+    def test_expiry_stores_one_notification_per_message(self):
         self.use(reaper={'batch_delay': 0, 'batch_size': 100})
         kept = expiry.rows(2, DAY)
         self.insert(kept)
@@ -215,17 +216,17 @@ class TestEnd(TestCase):
             gone = self.insert(expiry.rows(250, 31 * DAY))
             clean_up()
             self.assertEqual([(EXPIRE, ident) for ident in gone],
-                             sorted(self.told(), key=lambda told: told[1]))
-            self.forget()
+                             sorted(self.stored(), key=lambda entry: entry[1]))
+            self.clear()
 
-    def test_what_is_too_much_is_told(self):
+    def test_eviction_stores_one_notification_per_message(self):
         self.use(reaper={'batch_delay': 0}, messages={'max_per_project': 3})
         made = self.insert(expiry.rows(10, DAY))
         reaper.Reaper(self.service).reap(threading.Event())
         self.assertEqual([(DELETE, ident) for ident in made[:7]],
-                         sorted(self.told(), key=lambda told: told[1]))
+                         sorted(self.stored(), key=lambda entry: entry[1]))
 
-    def test_what_is_purged_is_told(self):
+    def test_purge_stores_one_notification_per_message(self):
         self.use(reaper={'batch_delay': 0, 'batch_size': 100})
         expired = self.insert(expiry.rows(120, 31 * DAY))
         old = self.insert(expiry.rows(120, 2 * DAY))
@@ -235,13 +236,13 @@ class TestEnd(TestCase):
                                   config=str(self.home / 'usermsg.conf'))
             self.assertEqual(0, end.returncode, end.stderr)
             if '--dry-run' in arguments:
-                self.assertEqual([], self.told())
+                self.assertEqual([], self.stored())
         self.assertEqual(
             [*((EXPIRE, ident) for ident in expired),
              *((DELETE, ident) for ident in old)],
-            sorted(self.told(), key=lambda told: told[1]))
+            sorted(self.stored(), key=lambda entry: entry[1]))
 
-    def test_of_many_who_remove_the_same_only_one_tells(self):
+    def test_concurrent_removals_store_one_notification(self):
         self.use(reaper={'batch_delay': 0, 'batch_size': 10})
         gone = self.insert(expiry.rows(200, 31 * DAY))
         ready = threading.Barrier(4)
@@ -267,11 +268,12 @@ class TestEnd(TestCase):
             return self.api.cleanup_expired_messages()
 
         with futures.ThreadPoolExecutor(4) as threads:
-            numbers = [each.result() for each in [
+            numbers = [future.result() for future in [
                 threads.submit(delete, gone),
                 threads.submit(delete, gone[::-1]),
                 threads.submit(reap), threads.submit(clean_up)]]
         self.assertEqual(200, sum(numbers))
-        self.assertEqual(gone, sorted(ident for _event, ident in self.told()))
+        self.assertEqual(
+            gone, sorted(ident for _event, ident in self.stored()))
         self.assertEqual(sum(numbers[:2]), sum(
-            event == DELETE for event, _ident in self.told()))
+            event == DELETE for event, _ident in self.stored()))

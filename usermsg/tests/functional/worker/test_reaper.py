@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reaper: what it removes, and how it keeps out of others' way."""
+"""Removal of rows by one or several reapers."""
 
 from concurrent import futures
 import datetime
@@ -22,7 +22,7 @@ from usermsg.tests.fixtures import samples
 from usermsg.worker import reaper
 
 
-#: Seconds; far longer than anything here takes.
+#: Seconds, far longer than any step of these tests.
 LONG = 120
 
 #: More than two batches.
@@ -38,14 +38,14 @@ class TestCase(databases.TestCase):
         self.stop = threading.Event()
 
     def reaper(self, tables=False, limit=0, **options):
-        """One, as on a host of its own; its runtime is ``self.service``."""
+        """Return a reaper as on another host; sets ``self.service``."""
         self.service = self.runtime(
             tables=tables, reaper={'batch_delay': 0, **options},
             messages={'max_per_project': limit})
         return reaper.Reaper(self.service)
 
-    def run_it(self, reap):
-        """Let it reap, in a thread, until the test has ended."""
+    def start(self, reap):
+        """Run a reaper in a thread until the test ends."""
         thread = threading.Thread(target=reap.run, args=(self.stop,))
         thread.start()
         self.addCleanup(thread.join, LONG)
@@ -53,7 +53,7 @@ class TestCase(databases.TestCase):
         return thread
 
     def wait_until(self, condition, thread):
-        """Wait for what a reaper in a thread does."""
+        """Wait for an effect of a reaper in a thread."""
         end = time.monotonic() + LONG
         while not condition():
             self.assertTrue(thread.is_alive())
@@ -68,9 +68,9 @@ class TestCase(databases.TestCase):
             f'usermsg_{name}_total')
 
 
-class TestRound(TestCase):
+class TestRun(TestCase):
 
-    def test_it_removes_counts_and_says_so(self):
+    def test_run_removes_counts_and_logs(self):
         reap = self.reaper(tables=True)
         kept = expiry.rows(3, expiry.DAY)
         samples.insert(self.service.db, expiry.rows(
@@ -89,32 +89,32 @@ class TestRound(TestCase):
                            self.counted('messages_evicted'),
                            self.counted('source_keys_expired')))
         self.assertIn(f'INFO Removed {MANY} expired messages, 0 messages '
-                      f'beyond max_per_project and 1 expired source keys',
+                      f'over max_per_project and 1 expired source keys',
                       self.log.output)
 
-    def test_it_shows_when_it_last_finished_a_round(self):
+    def test_metric_has_time_of_last_finished_run(self):
         other, reap = self.reaper(tables=True), self.reaper(batch_size=100)
         samples.insert(self.service.db, expiry.rows(150, 31 * expiry.DAY))
-        self.assertEqual(0, self.shown(reap))
-        # A round that something ended early isn't one.
+        self.assertEqual(0, self.last_success(reap))
+        # A run that ended early doesn't count.
         self.stop.set()
         reap.reap(self.stop)
-        self.assertEqual(0, self.shown(reap))
+        self.assertEqual(0, self.last_success(reap))
         self.stop.clear()
         before = time.time()
         reap.reap(self.stop)
-        self.assertTrue(before <= self.shown(reap) <= time.time())
-        # It was another's.
+        self.assertTrue(before <= self.last_success(reap) <= time.time())
+        # The run of another reaper doesn't count.
         other.reap(self.stop)
-        self.assertEqual(0, self.shown(other))
+        self.assertEqual(0, self.last_success(other))
 
-    def shown(self, reap):
+    def last_success(self, reap):
         registry = core.CollectorRegistry()
         registry.register(reap)
         return registry.get_sample_value(
             'usermsg_reaper_last_success_timestamp_seconds')
 
-    def test_no_transaction_removes_more_than_a_batch(self):
+    def test_transaction_removes_at_most_a_batch(self):
         reap = self.reaper(tables=True, batch_size=100)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
@@ -125,7 +125,7 @@ class TestRound(TestCase):
         reap.reap(self.stop)
         self.assertEqual([100, 100, 50], seen)
 
-    def test_looking_at_many_projects_writes_nothing(self):
+    def test_search_of_many_projects_writes_nothing(self):
         reap = self.reaper(tables=True, limit=1)
         samples.insert(self.service.db, [
             samples.row(datetime.datetime.now(datetime.timezone.utc),
@@ -138,7 +138,7 @@ class TestRound(TestCase):
         reap.reap(self.stop)
         self.assertLess(len(seen), 10)
 
-    def test_it_stops_after_a_batch_and_goes_on_later(self):
+    def test_stopped_run_ends_after_batch_and_next_continues(self):
         reap = self.reaper(tables=True, batch_size=100)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         self.stop.set()
@@ -147,7 +147,7 @@ class TestRound(TestCase):
         self.assertEqual(150, reap.reap(self.stop)['expired'])
         self.assertEqual([], self.ids())
 
-    def test_the_clock_of_the_database_decides(self):
+    def test_expiry_follows_the_clock_of_the_database(self):
         reap = self.reaper(tables=True)
         now = clock.read(self.service.db)
         samples.insert(self.service.db, [
@@ -156,11 +156,11 @@ class TestRound(TestCase):
         self.assertEqual(1, reap.reap(self.stop)['expired'])
 
 
-class TestSeveral(TestCase):
+class TestLease(TestCase):
 
     busy_timeout = 30
 
-    def test_only_one_reaps(self):
+    def test_reaper_without_lease_removes_nothing(self):
         first = self.reaper(tables=True)
         second = self.reaper()
         samples.insert(self.service.db, expiry.rows(3, 31 * expiry.DAY))
@@ -170,7 +170,7 @@ class TestSeveral(TestCase):
         self.assertEqual(3, len(self.ids()))
         self.assertEqual(3, first.reap(self.stop)['expired'])
 
-    def test_two_at_once_remove_each_row_once(self):
+    def test_concurrent_reapers_remove_each_row_once(self):
         reapers = [self.reaper(tables=True), self.reaper()]
         samples.insert(self.service.db, expiry.rows(MANY, 31 * expiry.DAY))
         ready = threading.Barrier(2)
@@ -180,30 +180,32 @@ class TestSeveral(TestCase):
             return one.reap(self.stop)
 
         with futures.ThreadPoolExecutor(2) as threads:
-            found = list(threads.map(reap, reapers))
-        self.assertIn(None, found)
-        self.assertEqual([MANY], [one['expired'] for one in found if one])
+            results = list(threads.map(reap, reapers))
+        self.assertIn(None, results)
+        self.assertEqual(
+            [MANY], [result['expired'] for result in results if result])
         self.assertEqual([], self.ids())
 
-    def test_another_takes_over_from_one_that_has_ended(self):
+    def test_ended_reaper_releases_its_lease(self):
         first, second = self.reaper(tables=True), self.reaper(interval=3600)
-        thread = self.run_it(second)
-        self.wait_until(lambda: 'reaps' in self.log.output, thread)
+        thread = self.start(second)
+        self.wait_until(
+            lambda: 'holds the reaper lease' in self.log.output, thread)
         self.assertIsNone(first.reap(threading.Event()))
         self.stop.set()
         thread.join(LONG)
         self.assertFalse(thread.is_alive())
         self.assertIsNotNone(first.reap(threading.Event()))
 
-    def test_who_loses_the_lease_removes_nothing_more(self):
+    def test_lost_lease_ends_the_run(self):
         reap = self.reaper(tables=True, batch_size=100)
         other = lease.Lease(self.service.db, 'reaper', 300)
         samples.insert(self.service.db, expiry.rows(250, 31 * expiry.DAY))
         seen = []
 
         def freeze(_connection, _cursor, statement, *_):
-            # As if time had passed and another had taken over meanwhile,
-            # before the second batch is chosen.
+            # The lease expires and another process acquires it before the
+            # second batch is selected.
             if statement.startswith('SELECT messages'):
                 seen.append(statement)
                 if len(seen) == 2:
@@ -219,9 +221,9 @@ class TestSeveral(TestCase):
         self.assertEqual(100, self.counted('messages_expired'))
         self.assertIn('Removed 100 expired', self.log.output)
 
-    def test_a_failed_round_is_not_the_end(self):
-        reap = self.reaper(interval=1)  # before there are tables
-        thread = self.run_it(reap)
+    def test_reaper_continues_after_failed_run(self):
+        reap = self.reaper(interval=1)  # without tables
+        thread = self.start(reap)
         self.wait_until(
             lambda: 'The database cannot be used' in self.log.output, thread)
         models.metadata.create_all(self.service.db.engine())
@@ -232,7 +234,7 @@ class TestSeveral(TestCase):
 
 class TestLimit(TestCase):
 
-    def test_the_newest_stay(self):
+    def test_limit_keeps_the_newest_messages(self):
         reap = self.reaper(tables=True, limit=10, batch_size=7)
         many, few = expiry.rows(35, expiry.DAY), expiry.rows(
             10, expiry.DAY, project_id='few')
@@ -243,13 +245,13 @@ class TestLimit(TestCase):
         self.assertEqual(25, self.counted('messages_evicted'))
         self.assertEqual(0, reap.reap(self.stop)['evicted'])
 
-    def test_no_limit_is_no_limit(self):
+    def test_zero_limit_evicts_nothing(self):
         reap = self.reaper(tables=True)
         samples.insert(self.service.db, expiry.rows(30, expiry.DAY))
         self.assertEqual(0, reap.reap(self.stop)['evicted'])
         self.assertEqual(30, len(self.ids()))
 
-    def test_what_has_expired_goes_first(self):
+    def test_expired_messages_are_removed_before_eviction(self):
         reap = self.reaper(tables=True, limit=10)
         kept = expiry.rows(10, expiry.DAY)
         samples.insert(self.service.db, expiry.rows(
@@ -258,7 +260,7 @@ class TestLimit(TestCase):
         self.assertEqual((20, 0), (removed['expired'], removed['evicted']))
         self.assertEqual([row['id'] for row in kept], self.ids())
 
-    def test_every_project_in_every_place_of_a_step(self):
+    def test_limit_applies_to_every_project_of_an_index_step(self):
         self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         reap = self.reaper(tables=True, limit=3)
         numbers = [1, 3, 4, 2, 20, 7, 1, 8, 3, 14, 6, 5]
@@ -272,22 +274,22 @@ class TestLimit(TestCase):
             sorted(row['id'] for each in made for row in each[-3:]),
             self.ids())
 
-    def test_what_is_recorded_meanwhile_does_not_count(self):
+    def test_eviction_ignores_messages_recorded_meanwhile(self):
         self.reaper(tables=True)
         database = self.service.db
         old = expiry.rows(5, expiry.DAY)
         samples.insert(database, old)
-        found = removal.over_limit(database, samples.PROJECT, 3)
+        rows = removal.over_limit(database, samples.PROJECT, 3)
         new = expiry.rows(5, expiry.SECOND)
         samples.insert(database, new)
-        self.assertEqual(2, sum(removal.remove(database, found)))
+        self.assertEqual(2, sum(removal.remove(database, rows)))
         self.assertEqual([row['id'] for row in old[2:] + new], self.ids())
         self.assertIsNone(removal.over_limit(database, samples.PROJECT, 8))
 
 
 class TestPlans(TestCase):
 
-    def test_an_index_leads_to_all_that_goes(self):
+    def test_every_removal_uses_its_index(self):
         self.reaper(tables=True)
         database = self.service.db
         now = datetime.datetime.now(datetime.timezone.utc)
@@ -295,7 +297,7 @@ class TestPlans(TestCase):
         samples.insert(database, [expiry.key(str(number), now - expiry.DAY)
                                   for number in range(3000)],
                        models.source_keys)
-        for found, index in (
+        for rows, index in (
                 (removal.expired(now), 'messages_expires_at_idx'),
                 (removal.expired(now, samples.PROJECT),
                  'messages_project_id_idx|messages_project_prefix_id_idx'),
@@ -311,8 +313,8 @@ class TestPlans(TestCase):
             listener = self.listener(seen)
             sa.event.listen(database.engine(), 'before_cursor_execute',
                             listener)
-            self.assertEqual(500, next(removal.remove(database, found)))
-            next(found.count(database))
+            self.assertEqual(500, next(removal.remove(database, rows)))
+            next(rows.count(database))
             sa.event.remove(database.engine(), 'before_cursor_execute',
                             listener)
             with database.engine().connect() as connection:
@@ -323,8 +325,8 @@ class TestPlans(TestCase):
                     names = index.split('|')
                     if ('messages_project_id_idx' in names and
                             statement.startswith('SELECT count(')):
-                        # Any index of a project will do; the planner changes
-                        # its mind as statistics come in.
+                        # Any index of a project is accepted: the planner's
+                        # choice depends on the current statistics.
                         names.append('messages_project_')
                     self.assertTrue(any(name in str(plan) for name in names),
                                     f'{statement}\n{plan}')
@@ -340,9 +342,9 @@ class TestPlans(TestCase):
         return listen
 
 
-class TestWalk(TestCase):
+class TestIndexScan(TestCase):
 
-    def test_steps_meet_each_row_once(self):
+    def test_index_steps_cover_each_row_once(self):
         self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         self.reaper(tables=True)
         for number in (0, 1, 6, 7, 8, 13, 14, 15):
@@ -352,7 +354,7 @@ class TestWalk(TestCase):
                 models.messages.c.id, 'messages_project_id_idx',
                 (models.messages.c.project_id == f'project-{number}',)
             ).count(self.service.db)))
-        # Many that expire at one moment.
+        # Many messages with the same expiry.
         moment = samples.START.replace(tzinfo=None)
         samples.insert(self.service.db, [
             samples.row(expires_at=moment) for _ in range(20)])
@@ -362,7 +364,7 @@ class TestWalk(TestCase):
 
 class TestTimeToLive(TestCase):
 
-    def test_each_level_has_its_own(self):
+    def test_ttl_of_each_level(self):
         service = self.runtime(messages={
             'ttl': 1000, 'ttl_info': 100, 'ttl_error': 5000})
         api = message_api.API(service)

@@ -42,61 +42,62 @@ class TestWorker(databases.TestCase):
             self.assertLess(time.monotonic(), end, worker.log())
             time.sleep(0.05)
 
-    def figures(self):
-        """Name and labels, as they are served, to value."""
+    def fetch_metrics(self):
+        """Return the served metrics: name with labels -> value."""
         with urllib.request.urlopen(
-                f'http://127.0.0.1:{self.port}/', timeout=60) as answer:
+                f'http://127.0.0.1:{self.port}/', timeout=60) as response:
             return dict(line.rsplit(' ', 1) for line in
-                        answer.read().decode().splitlines())
+                        response.read().decode().splitlines())
 
-    def reaps(self, worker):
+    def wait_for_reaper(self, worker):
         samples.insert(self.db, expiry.rows(3, 31 * expiry.DAY))
         self.wait_for(lambda: not samples.stored(self.db), worker)
 
-    def test_it_reaps_until_it_is_told_to_end(self):
+    def test_worker_reaps_reloads_and_ends(self):
         outbox_samples.insert(self.db, [outbox_samples.entry()])
         worker = self.start()
-        self.reaps(worker)
-        self.wait_for(lambda: self.figures()[
+        self.wait_for_reaper(worker)
+        self.wait_for(lambda: self.fetch_metrics()[
             'usermsg_reaper_last_success_timestamp_seconds'] != '0.0', worker)
-        figures = self.figures()
-        self.assertEqual('3.0', figures['usermsg_messages_expired_total'])
+        metrics = self.fetch_metrics()
+        self.assertEqual('3.0', metrics['usermsg_messages_expired_total'])
         self.assertEqual(
-            '1.0', figures['usermsg_outbox_pending{driver="rabbit"}'])
-        # SIGHUP: a new process, with what is configured now; a file that
-        # can't be used changes nothing.
-        good = (self.home / 'usermsg.conf').read_text(encoding='utf-8')
-        taken = self.taken_port()
+            '1.0', metrics['usermsg_outbox_pending{driver="rabbit"}'])
+        # SIGHUP starts a new process with the current configuration; an
+        # invalid file changes nothing.
+        valid = (self.home / 'usermsg.conf').read_text(encoding='utf-8')
+        used_port = self.listen_on_port()
         for text, expected in (
-                (good.replace(f'worker_port = {self.port}',
-                              f'worker_port = {taken}'),
-                 'The configuration stays as it was: [metrics] it cannot '
-                 f'listen on 127.0.0.1 port {taken}: '),
-                (good.replace('[metrics]', '[metrics]\nhost = 192.0.2.7'),
-                 'The configuration stays as it was: [metrics] it cannot '
+                (valid.replace(f'worker_port = {self.port}',
+                               f'worker_port = {used_port}'),
+                 'the previous one stays in force: [metrics] it cannot '
+                 f'listen on 127.0.0.1 port {used_port}: '),
+                (valid.replace('[metrics]', '[metrics]\nhost = 192.0.2.7'),
+                 'the previous one stays in force: [metrics] it cannot '
                  'listen on 192.0.2.7 port '),
-                (good + '[DEFAULT]\ndefault_log_levels = usermsg=LOUD\n',
-                 'The configuration stays as it was: logging cannot be set '
-                 'up: '),
+                (valid + '[DEFAULT]\ndefault_log_levels = usermsg=LOUD\n',
+                 'stays in force: logging cannot be set up: '),
                 ('[messages]\nttl = hunter2\n',
-                 'The configuration stays as it was: '),
-                ('hunter2\n', 'The configuration stays as it was: '),
-                (good + '[messages]\nmax_per_project = 5\n', ' reaps')):
+                 'the previous one stays in force: '),
+                ('hunter2\n', 'the previous one stays in force: '),
+                (valid + '[messages]\nmax_per_project = 5\n',
+                 ' holds the reaper lease')):
             before = worker.log()
             self.write('usermsg.conf', text)
             worker._popen.send_signal(signal.SIGHUP)
             self.wait_for(
                 lambda: expected in worker.log()[len(before):], worker)
-            self.reaps(worker)
+            self.wait_for_reaper(worker)
         samples.insert(self.db, expiry.rows(8, expiry.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
-        # What stays is what was last read, not what it was started with.
+        # The last valid configuration stays in force, not the initial one.
         before = worker.log()
         self.write('usermsg.conf', 's3cret\n')
         worker._popen.send_signal(signal.SIGHUP)
-        self.wait_for(lambda: 'stays as it was: ' in
+        self.wait_for(lambda: 'stays in force: ' in
                       worker.log()[len(before):], worker)
-        self.wait_for(lambda: ' reaps' in worker.log()[len(before):], worker)
+        self.wait_for(lambda: ' holds the reaper lease' in
+                      worker.log()[len(before):], worker)
         samples.insert(self.db, expiry.rows(8, expiry.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
         self.assertNotIn('s3cret', worker.log())
@@ -111,13 +112,13 @@ class TestWorker(databases.TestCase):
             clock.read(self.db).replace(tzinfo=None))
         self.assertTrue(lease.Lease(self.db, 'reaper', 60).acquire())
 
-    def taken_port(self):
+    def listen_on_port(self):
         sock = socket.create_server(('127.0.0.1', 0))
         self.addCleanup(sock.close)
         return sock.getsockname()[1]
 
-    def test_a_port_that_is_taken_is_said_in_one_line(self):
-        port = self.taken_port()
+    def test_start_with_port_in_use_fails_with_one_line(self):
+        port = self.listen_on_port()
         self.runtime(tables=False, metrics={'worker_port': port})
         end = subprocess.run([*COMMAND, str(self.home / 'usermsg.conf')],
                              text=True, timeout=120, capture_output=True)
@@ -127,7 +128,7 @@ class TestWorker(databases.TestCase):
             f'127.0.0.1 port {port}: Address already in use',
             end.stderr.splitlines()[-1])
 
-    def test_what_cannot_be_used_is_said_in_one_line(self):
+    def test_start_with_invalid_option_fails_with_one_line(self):
         path = self.write('bad.conf', '[reaper]\nbatch_size = 501\n')
         end = subprocess.run([*COMMAND, path], text=True, timeout=120,
                              capture_output=True)

@@ -43,7 +43,7 @@ class TestProgress(testtools.TestCase):
         bar.end()
         _, shown, blank, rest = self.stream.getvalue().split('\r')
         self.assertRegex(shown, r'^\[#+ +\] 100 of 200 messages, 50 %, 100/s, '
-                              r'1 s left$')
+                                r'1 s left$')
         self.assertEqual(' ' * len(shown), blank)
         self.assertEqual('', rest)
 

@@ -22,7 +22,8 @@ class TestTimestamp(testtools.TestCase):
     def test_time_resolves_to_itself(self):
         for text in ('2026-01-31T12:00:00+00:00', '2026-01-31 12:00',
                      '2026-01-31T14:00:00+02:00'):
-            self.assertEqual(NOW, timestamp.resolve(NOW, timestamp.parse(text)))
+            self.assertEqual(
+                NOW, timestamp.resolve(NOW, timestamp.parse(text)))
 
     def test_age_before_year_one_resolves_to_year_one(self):
         self.assertEqual(1, timestamp.resolve(
