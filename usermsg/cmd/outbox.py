@@ -157,7 +157,7 @@ class _Change(progress.Command):
 
 
 class Retry(_Change):
-    """Retry notifications from their first attempt, also those too old.
+    """Retry notifications, also after [relay] max_attempts and max_age.
 
     Usually for dead letters (--dead-letters), after their cause was fixed.
     usermsg-worker delivers the notifications in its next shard pass. The

@@ -50,7 +50,7 @@ class Shard:
             _MAX_CLOCK_SKEW)
         page = outbox.pending(db, driver, number, limit=page_size)
         while page:
-            # Only behind a full page there can be entries for the next pass.
+            # Only after a full page there can be entries for the next pass.
             self.has_more |= len(page) == page_size
             yield page
             if len(page) < page_size or self._quota <= 0:
@@ -142,7 +142,7 @@ class Shards:
                 yield shard
 
     def renew(self):
-        """Renew the leases, well before they expire.
+        """Renew the leases ahead of their expiry.
 
         :raises usermsg.db.lease.Lost: see :meth:`write`
         """

@@ -50,8 +50,8 @@ class Worker(os_service.ServiceBase):
         # line, and the reason would be there twice.
         if reason:
             self._set_up_logging()
-            LOG.error('The configuration was not reloaded, the previous one '
-                      'stays in force: %s', reason)
+            LOG.error('Reloading the configuration failed, so the previous '
+                      'one stays in force: %s', reason)
 
     def _read(self):
         runtime = service.prepare(self._argv)

@@ -65,10 +65,10 @@ class TestServing(base.TestCase):
         connection = self.connect()
         response, content = self.request(connection, '/v3/messages')
         self.assertEqual(200, response.status)
-        [shown] = content['messages']
-        self.assertEqual(message.id, shown['id'])
+        [listed] = content['messages']
+        self.assertEqual(message.id, listed['id'])
         self.assertEqual(f'{self.server.url}/v3/messages/{message.id}',
-                         shown['links'][0]['href'])
+                         listed['links'][0]['href'])
         response, _content = self.request(
             connection, f'/v3/messages/{message.id}', 'DELETE')
         self.assertEqual(204, response.status)
@@ -274,7 +274,7 @@ class TestStart(base.TestCase):
             self.make_server(runtime)
 
     def test_invalid_option_value_is_reported_with_file(self):
-        path = self.write('broken.conf', (
+        path = self.write('invalid.conf', (
             '[database]\nconnection = sqlite://\n'
             '[api]\nauth_strategy = noauth\nport = many\n'))
         output = self.start_error('--config-file', path)

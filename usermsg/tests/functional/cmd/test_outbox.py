@@ -73,9 +73,9 @@ class TestOutbox(CommandMixin, databases.TestCase):
             '1 notifications will be retried.\n',
             self.manage('outbox', 'retry', '--id', first.id, failed.id,
                         '--dead-letters'))
-        [shown] = self.json('outbox', 'list', '--id', failed.id)
+        [row] = self.json('outbox', 'list', '--id', failed.id)
         self.assertEqual(('pending', 0, None), (
-            shown['State'], shown['Attempts'], shown['Reason']))
+            row['State'], row['Attempts'], row['Reason']))
 
         self.assertEqual('1 notifications have been dropped.\n', self.manage(
             'outbox', 'drop', '--driver', 'qpid', '--yes'))

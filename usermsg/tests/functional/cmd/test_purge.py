@@ -103,12 +103,12 @@ class TestPurge(TestCase):
         self.insert(old, kept)
         samples.insert(self.db, [expiry.key(
             'a key', datetime.datetime(2020, 1, 1))], models.source_keys)
-        made = kept[0]['created_at'].isoformat()
-        for age in ('36h', '2d', f'{made}+00:00', made):
+        created_at = kept[0]['created_at'].isoformat()
+        for age in ('36h', '2d', f'{created_at}+00:00', created_at):
             self.assertEqual('250 messages would be removed.\n', self.manage(
                 'purge', '--dry-run', '--older-than', age))
         self.assertEqual('250 messages have been removed.\n', self.manage(
-            'purge', '--older-than', made))
+            'purge', '--older-than', created_at))
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(1, len(samples.stored(self.db, models.source_keys)))
 
@@ -146,9 +146,9 @@ class TestInterruption(TestCase):
         self.assertEqual([], self.ids())
 
     def test_interrupted_purge_continues_when_run_again(self):
-        made = expiry.rows(2000, 31 * DAY)
-        self.rows = [row['id'] for row in made]
-        self.insert(made)
+        expired = expiry.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in expired]
+        self.insert(expired)
         process = self.start(stdout=subprocess.PIPE, text=True)
         self.addCleanup(process.kill)
         self.interrupt(process, signal.SIGTERM)
@@ -157,9 +157,9 @@ class TestInterruption(TestCase):
         self.check(output, process.returncode)
 
     def test_purge_on_terminal_shows_a_bar(self):
-        made = expiry.rows(2000, 31 * DAY)
-        self.rows = [row['id'] for row in made]
-        self.insert(made)
+        expired = expiry.rows(2000, 31 * DAY)
+        self.rows = [row['id'] for row in expired]
+        self.insert(expired)
         terminal, process_side = pty.openpty()
         process = self.start(stdout=process_side)
         os.close(process_side)
@@ -232,12 +232,12 @@ class TestConcurrency(TestCase):
 
     def record(self, api):
         """Record messages until the purge is done; return their ids."""
-        made = []
-        while not (made and self.done.is_set()):
-            made.append(samples.record(api).id)
+        recorded = []
+        while not (recorded and self.done.is_set()):
+            recorded.append(samples.record(api).id)
             # Otherwise each pass would have more to read.
             time.sleep(0.02)
-        return made
+        return recorded
 
     def purge(self):
         process = subprocess.Popen(
@@ -275,8 +275,9 @@ class TestConcurrency(TestCase):
             finally:
                 self.done.set()
             self.assertGreater(reader.result(120), 0)
-            made = writer.result(120)
-        self.assertEqual([row['id'] for row in self.kept] + made, self.ids())
+            recorded = writer.result(120)
+        self.assertEqual(
+            [row['id'] for row in self.kept] + recorded, self.ids())
 
 
 class TestStats(TestCase):

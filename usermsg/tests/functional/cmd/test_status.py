@@ -293,15 +293,15 @@ class TestConfiguration(StatusTestCase, base.TestCase):
 
     def test_unreadable_configuration_exits_without_checks(self):
         missing = str(self.home / 'missing.conf')
-        broken = self.write('broken.conf', f'[database]\n{PASSWORD}\n')
+        malformed = self.write('malformed.conf', f'[database]\n{PASSWORD}\n')
         for end, pattern in (
                 (commands.status('upgrade', 'check', config=missing),
                  f'{re.escape(missing)}: the configuration file does not'),
                 (commands.status('upgrade', 'check', **{
                     config.CONFIG_FILES_VARIABLE: missing}),
                  f'{re.escape(missing)}: the configuration file does not'),
-                (commands.status('upgrade', 'check', config=broken),
-                 f'{re.escape(broken)}:2: '),
+                (commands.status('upgrade', 'check', config=malformed),
+                 f'{re.escape(malformed)}:2: '),
                 (commands.status('upgrade', 'check', config=self.config_file(
                     messages={'ttl': 'long'})),
                  r'\[messages] ttl is not valid')):

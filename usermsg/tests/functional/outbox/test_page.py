@@ -43,13 +43,14 @@ class TestOutboxPage(base.TestCase):
         runtime = self.runtime(oslo_messaging_notifications={
             'driver': 'rabbit'}, reaper={'batch_delay': 0})
         subject = ID.format(0xaa)
-        made = {'event_type': 'message.create', 'subject': subject}
+        columns = {'event_type': 'message.create', 'subject': subject}
         outbox_samples.insert(runtime.db, [
-            outbox_samples.entry(5, id=ID.format(1), **made),
-            outbox_samples.entry(6, id=ID.format(2), **made),
+            outbox_samples.entry(5, id=ID.format(1), **columns),
+            outbox_samples.entry(6, id=ID.format(2), **columns),
             outbox_samples.entry(6, id=ID.format(3), set_aside=1,
-                                 reason=failure_policy.TOO_OLD, **made),
-            outbox_samples.entry(7, id=ID.format(4), driver='qpid', **made)])
+                                 reason=failure_policy.TOO_OLD, **columns),
+            outbox_samples.entry(
+                7, id=ID.format(4), driver='qpid', **columns)])
         number = 0
         for arguments, expected in documented_commands():
             if arguments[0] not in ('stats', 'outbox'):
@@ -89,10 +90,10 @@ class TestOutboxPage(base.TestCase):
         self.assertEqual(self.normalize(watch_output), self.normalize(output))
 
     def normalize(self, text):
-        for pattern, word in ((r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
+        for pattern, name in ((r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}',
                                'ID'), (r'127\.0\.0\.1:\d+', 'ADDRESS'),
                               (r'\d{4}-\d\d-\d\d [\d:.]{15}', 'TIME')):
-            text = re.sub(pattern, word, text)
+            text = re.sub(pattern, name, text)
         return text
 
     def test_documented_metrics_exist(self):

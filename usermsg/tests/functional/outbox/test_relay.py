@@ -273,6 +273,6 @@ class TestRelay(databases.TestCase):
                     ('EXPLAIN QUERY PLAN ' if self.db.dialect == 'sqlite'
                      else 'EXPLAIN ') + statement, parameters).all())
                 self.assertIn('outbox_relay_idx', plan)
-                for word in ('SCAN outbox USING INDEX', 'TEMP B-TREE',
+                for term in ('SCAN outbox USING INDEX', 'TEMP B-TREE',
                              'filesort', 'Sort'):
-                    self.assertNotIn(word, plan)
+                    self.assertNotIn(term, plan)

@@ -221,9 +221,9 @@ class TestRemoval(TestCase):
 
     def test_eviction_stores_one_notification_per_message(self):
         self.use(reaper={'batch_delay': 0}, messages={'max_per_project': 3})
-        made = self.insert(expiry.rows(10, DAY))
+        stored_ids = self.insert(expiry.rows(10, DAY))
         reaper.Reaper(self.service).reap(threading.Event())
-        self.assertEqual([(DELETE, ident) for ident in made[:7]],
+        self.assertEqual([(DELETE, ident) for ident in stored_ids[:7]],
                          sorted(self.stored(), key=lambda entry: entry[1]))
 
     def test_purge_stores_one_notification_per_message(self):

@@ -264,14 +264,14 @@ class TestLimit(TestCase):
         self.useFixture(fixtures.MonkeyPatch('usermsg.db.index_scan.STEP', 7))
         reap = self.reaper(tables=True, limit=3)
         numbers = [1, 3, 4, 2, 20, 7, 1, 8, 3, 14, 6, 5]
-        made = [expiry.rows(number, expiry.DAY,
-                            project_id=f'project-{index:02}')
-                for index, number in enumerate(numbers)]
-        samples.insert(self.service.db, sum(made, []))
+        projects = [expiry.rows(number, expiry.DAY,
+                                project_id=f'project-{index:02}')
+                    for index, number in enumerate(numbers)]
+        samples.insert(self.service.db, sum(projects, []))
         self.assertEqual(sum(max(0, number - 3) for number in numbers),
                          reap.reap(self.stop)['evicted'])
         self.assertEqual(
-            sorted(row['id'] for each in made for row in each[-3:]),
+            sorted(row['id'] for rows in projects for row in rows[-3:]),
             self.ids())
 
     def test_eviction_ignores_messages_recorded_meanwhile(self):
@@ -370,6 +370,6 @@ class TestTimeToLive(TestCase):
         api = message_api.API(service)
         for level, seconds in (('INFO', 100), ('info', 100), ('WARN', 1000),
                                ('ERROR', 5000)):
-            made = samples.record(api, level=level)
+            message = samples.record(api, level=level)
             self.assertEqual(datetime.timedelta(seconds=seconds),
-                             made.expires_at - made.created_at, level)
+                             message.expires_at - message.created_at, level)

@@ -62,11 +62,11 @@ class TestDelivery(base.TestCase):
         self.assertLessEqual(max(concurrent_calls), delivery.THREADS)
 
     def test_unavailable_broker_gets_only_probes_until_it_works(self):
-        def refuse(body):
+        def fail(body):
             raise errors.NotDelivered('a reason')
 
         for kind in (drivers.Driver, drivers.Window):
-            driver = kind(refuse)
+            driver = kind(fail)
             sender = self.delivery(driver)
             entries = [drivers.entry(number, shard=number % 4)
                        for number in range(40)]

@@ -68,11 +68,11 @@ class TestShard(TestCase):
     def test_pages_per_pass_are_limited(self):
         put = self.put(*(drivers.entry(number) for number in range(30)))
         reader = self.shard(page_size=2)
-        taken = []
+        sent = []
         while batch := self.take(reader):
-            taken += batch
+            sent += batch
             reader.settle(set(batch), set())
-        self.assertEqual(put[:20], taken)
+        self.assertEqual(put[:20], sent)
         self.assertTrue(reader.has_more)
 
     def test_partial_page_has_no_more(self):
