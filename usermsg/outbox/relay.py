@@ -132,9 +132,9 @@ class Relay:
         """
         self._delivery.begin_pass()
         numbers = list(outbox.shards(self._db, self.name))
-        # The pass begins after the last shard of the previous pass. Otherwise a
-        # shard without any successful delivery would keep the relay from the
-        # shards that follow it.
+        # The pass begins after the last shard of the previous pass. Otherwise
+        # a shard without any successful delivery would keep the relay from
+        # the shards that follow it.
         numbers.sort(key=lambda number: (number <= self._last_shard, number))
         shards = shard.Shards(self._db, self.name, numbers, self._options)
         error, failed_batches = None, 0
