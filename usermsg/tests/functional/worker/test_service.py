@@ -135,4 +135,4 @@ class TestWorker(databases.TestCase):
         self.assertEqual((1, ''), (end.returncode, end.stdout))
         self.assertRegex(
             end.stderr, r'^usermsg-worker cannot start: .*bad\.conf: '
-            r'\[reaper\] batch .*\n$')
+            r'\[reaper\] batch_size .*\n$')
