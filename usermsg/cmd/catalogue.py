@@ -32,7 +32,7 @@ class List(lister.Lister):
                     option, f'must be one of {", ".join(sorted(allowed))}, '
                             f'not {value}.')
         return (('Prefix', 'Kind', 'Id', 'Constant', 'Text', 'Remedy'),
-                entries.words(parsed_args.language, parsed_args.prefix))
+                entries.texts(parsed_args.language, parsed_args.prefix))
 
 
 class Validate(db_command.Command):
@@ -55,7 +55,7 @@ class Validate(db_command.Command):
         if directory is None:
             directory = self.app.conf.catalogue.overlay_dir
         loaded = loader.load(directory)
-        count = sum(1 for _entry in loaded.words())
+        count = sum(1 for _entry in loaded.texts())
         self.say(
             f'The catalogue is valid: {count} entries with the prefixes '
             f'{", ".join(sorted(loaded.namespaces))}; languages '

@@ -93,9 +93,9 @@ class Watch(command.Command):
         finally:
             self._subscription.close()
 
-    def _look(self, within=0):
-        """Wait for some seconds, unless it is to end: then exit."""
-        incomplete = self._left < math.inf
+    def _wait(self, within=0):
+        """Wait for some seconds; exit if the command should end."""
+        incomplete = self._remaining < math.inf
         if self._interruptions.arrives_within(within):
             sys.exit(signals.INTERRUPTED if incomplete else 0)
         if time.monotonic() > self._end:

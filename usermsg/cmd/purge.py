@@ -43,7 +43,7 @@ class Purge(progress.Command):
         for items, rows, event_type in _removals(parsed_args, now):
             self.change(
                 removal.remove(database, rows, conf.reaper.batch_size,
-                               tell=outbox.recorder(event_type)),
+                               recorder=outbox.recorder(event_type)),
                 self.count(rows.count(database)), items, 'have been removed',
                 'would be removed', parsed_args.dry_run)
 
@@ -64,5 +64,5 @@ def _removals(parsed_args, now):
     if before > now:
         raise exception.InvalidInput('--older-than',
                                      'must not be in the future.')
-    return [('messages', removal.older(before, parsed_args.project),
+    return [('messages', removal.older_than(before, parsed_args.project),
              event_types.MESSAGE_DELETE)]

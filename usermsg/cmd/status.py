@@ -94,7 +94,7 @@ class Checks(upgradecheck.UpgradeCommands):
                 'The catalogue is valid. The stored messages were not checked '
                 'for unknown events, because the database cannot be used.')
         missing = sorted(event_id for event_id in stored
-                         if event_id not in catalogue.outcomes)
+                         if event_id not in catalogue.resolved_events)
         if not missing:
             return _success(f'The catalogue is valid and defines all events '
                             f'of the newest {rows} messages.')
@@ -127,7 +127,7 @@ class Checks(upgradecheck.UpgradeCommands):
             problems += [
                 f'{name}: no transport_url is set, so localhost:5672 is '
                 'used.' for name, driver in drivers.items()
-                if driver_loader.lacks_address(self.conf, driver)]
+                if driver_loader.lacks_transport_url(self.conf, driver)]
             problems += [
                 f'{name}: {warning}' for name, driver in drivers.items()
                 if hasattr(driver, 'upgrade_warnings')

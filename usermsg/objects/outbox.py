@@ -182,7 +182,7 @@ def pages(db, entry_filter):
             with db.reader() as connection:
                 rows = connection.execute(
                     entries.select(*_LISTED_COLUMNS)
-                    .where(*step, *entries.only, *after)
+                    .where(*step, *entries.filters, *after)
                     .order_by(_TABLE.c.id, _TABLE.c.driver)
                     .limit(BATCH)).all()
             yield rows

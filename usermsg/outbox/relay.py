@@ -82,7 +82,7 @@ class Relay:
             try:
                 if self.run_once(stop):
                     delay = 0
-            except (Unavailable, lease.Lost) as error:
+            except (Unavailable, lease.LeaseLost) as error:
                 failure = error
             except exception.DatabaseUnavailable:
                 # Has been logged already.
@@ -126,8 +126,8 @@ class Relay:
 
         :returns: True if there is more that can be sent immediately
         :raises Unavailable: the driver can't deliver at the moment
-        :raises usermsg.db.lease.Lost: this process froze for longer than its
-            lease
+        :raises usermsg.db.lease.LeaseLost: this process froze for longer than
+            its lease
         :raises usermsg.exception.DatabaseUnavailable: try again later
         """
         self._delivery.begin_pass()

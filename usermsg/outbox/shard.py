@@ -45,7 +45,7 @@ class Shard:
         entries that are older than the first SELECT: a message that was
         deleted before the first SELECT was created before it, too.
         """
-        before = ids.first(
+        before = ids.lower_bound(
             datetime.datetime.now(datetime.timezone.utc) -
             _MAX_CLOCK_SKEW)
         page = outbox.pending(db, driver, number, limit=page_size)
@@ -144,7 +144,7 @@ class Shards:
     def renew(self):
         """Renew the leases ahead of their expiry.
 
-        :raises usermsg.db.lease.Lost: see :meth:`write`
+        :raises usermsg.db.lease.LeaseLost: see :meth:`write`
         """
         if time.monotonic() - self._renewed > delivery.max_batch_seconds(
                 self._options.lease_ttl):
@@ -153,7 +153,7 @@ class Shards:
     def write(self, work):
         """Run ``work(connection)`` in one transaction, under all leases.
 
-        :raises usermsg.db.lease.Lost: this process lost one of the leases
+        :raises usermsg.db.lease.LeaseLost: this process lost one of the leases
         """
         def guarded(connection):
             for shard_lease in self._held.values():

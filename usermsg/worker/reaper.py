@@ -57,7 +57,7 @@ class Reaper:
                 self.reap(stop)
             except exception.DatabaseUnavailable:
                 pass  # has been logged already
-            except lease.Lost as error:
+            except lease.LeaseLost as error:
                 LOG.warning('The reaper run ended early: %s.', error)
             except Exception:
                 LOG.exception('A reaper run failed')
@@ -73,8 +73,8 @@ class Reaper:
         :param stop: an event; once it is set, the run ends after a batch
         :returns: the numbers of removed expired messages, evicted messages
             and expired source keys, a dict; None without the lease
-        :raises usermsg.db.lease.Lost: this process froze for longer than its
-            lease; rows that it removed before stay removed
+        :raises usermsg.db.lease.LeaseLost: this process froze for longer than
+            its lease; rows that it removed before stay removed
         :raises usermsg.exception.DatabaseUnavailable: try again later
         """
         had_lease, self._has_lease = self._has_lease, self._lease.acquire()

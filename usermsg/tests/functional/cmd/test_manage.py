@@ -66,8 +66,8 @@ class TestManage(base.TestCase):
         end = self.manage('catalogue', 'list', '-f', 'json',
                           '--prefix', 'volume', '--language', 'de')
         self.assertSucceeded(end)
-        german = list(loader.built_in().words('de', 'VOLUME'))
-        english = list(loader.built_in().words('en', 'VOLUME'))
+        german = list(loader.built_in().texts('de', 'VOLUME'))
+        english = list(loader.built_in().texts('en', 'VOLUME'))
         self.assertNotEqual(english, german)
         self.assertEqual([list(words) for words in german],
                          [list(entry.values())
@@ -90,7 +90,7 @@ class TestManage(base.TestCase):
             self.manage('catalogue', 'list', '--language', 'xx'))
 
     def test_validate_needs_no_database_and_no_configuration(self):
-        number = len(list(loader.built_in().words()))
+        number = len(list(loader.built_in().texts()))
         end = commands.manage('catalogue', 'validate')
         self.assertSucceeded(end)
         self.assertRegex(end.stdout, f'^The catalogue is valid: {number} .*'
@@ -98,7 +98,7 @@ class TestManage(base.TestCase):
         self.assertNotIn('overlay', end.stdout)
 
     def test_validate_with_valid_overlay_succeeds(self):
-        number = len(list(loader.built_in().words())) + 1
+        number = len(list(loader.built_in().texts())) + 1
         overlay = self.overlay(VALID)
         for end in (commands.manage('catalogue', 'validate', overlay),
                     self.manage('catalogue', 'validate',

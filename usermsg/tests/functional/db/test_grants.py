@@ -106,9 +106,9 @@ class TestGrants(base.TestCase):
         self.assertEqual(
             1, sum(removal.remove(service.db, removal.older_than(
                 clock.read(service.db)))))
-        # What was removed, and what was recorded before.
+        # Entries of the removed messages and of those recorded before.
         everything = outbox.EntryFilter()
-        waiting = sum(1 for page in outbox.pages(service.db, everything)
+        entries = sum(1 for page in outbox.pages(service.db, everything)
                       for _row in page)
         self.assertEqual(6, entries)
         self.assertEqual(entries, sum(outbox.retry(

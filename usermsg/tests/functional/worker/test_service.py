@@ -70,10 +70,10 @@ class TestWorker(databases.TestCase):
         for text, expected in (
                 (valid.replace(f'worker_port = {self.port}',
                                f'worker_port = {used_port}'),
-                 'the previous one stays in force: [metrics] it cannot '
+                 'the previous one stays in force: [metrics] cannot '
                  f'listen on 127.0.0.1 port {used_port}: '),
                 (valid.replace('[metrics]', '[metrics]\nhost = 192.0.2.7'),
-                 'the previous one stays in force: [metrics] it cannot '
+                 'the previous one stays in force: [metrics] cannot '
                  'listen on 192.0.2.7 port '),
                 (valid + '[DEFAULT]\ndefault_log_levels = usermsg=LOUD\n',
                  'stays in force: logging cannot be set up: '),

@@ -90,7 +90,7 @@ class UsersPageTest(base.TestCase):
         return [deletion.body(),
                 *(body['payload'] for body in sink.bodies),
                 notification_body.build_message_payload(
-                    event_types.MESSAGE_CREATE, found, self.catalogue)]
+                    event_types.MESSAGE_CREATE, created, self.catalogue)]
 
     def test_samples_equal_sent_notifications(self):
         samples = [json.loads(block) for block in blocks(_USERS, 'json')]

@@ -72,7 +72,7 @@ class TestMessagePayload(base.TestCase):
                 name: getattr(stored, name)
                 for name in message.Message.fields})
         payload.obj_reset_changes()
-        primitive = message_payload.MessagePayload.primitive_of(
+        primitive = message_payload.MessagePayload.build_primitive(
             stored, 'some text', 2)
         self.assertEqual(payload.obj_to_primitive(), primitive)
         # As a consumer parses it.

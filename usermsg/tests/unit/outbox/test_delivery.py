@@ -77,7 +77,7 @@ class TestDelivery(base.TestCase):
             self.assertFalse(sender.broker_works)
             results, error = self.deliver(sender, *entries)
             self.assertEqual(failure_policy.PROBES, len(results))
-            driver.judge = lambda body: None
+            driver.on_notify = lambda body: None
             results, error = self.deliver(sender, *entries)
             self.assertEqual(failure_policy.PROBES, len(results))
             self.assertIsNone(error)

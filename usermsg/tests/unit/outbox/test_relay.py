@@ -62,7 +62,7 @@ class TestCase(base.TestCase):
         :returns: True if the last one could deliver
         """
         for _ in range(number):
-            drivers.clear_pauses(self.db)
+            drivers.clear_backoff(self.db)
             available = False
             with contextlib.suppress(relay.Unavailable):
                 one.run_once(self.stop)
@@ -102,7 +102,7 @@ class TestOrder(TestCase):
             one = self.relay(driver)
             self.run_passes(one, 3)
             self.assertEqual([put[1]], driver.ids())
-            driver.judge = failing()
+            driver.on_notify = failing()
             self.run_passes(one)
             self.assertEqual([put[1], put[0], put[2]], driver.ids())
 
@@ -221,7 +221,7 @@ class TestFailure(TestCase):
             self.assertEqual([(ident, 0, 0) for ident in put], [
                 (entry.id, entry.set_aside, entry.attempts)
                 for entry in self.undelivered()])
-            driver.judge = failing()
+            driver.on_notify = failing()
             self.run_passes(one)
             self.assertEqual(sorted(put), sorted(driver.ids()))
 
@@ -475,8 +475,8 @@ class TestRun(TestCase):
         loader.close({'broken': Broken(), 'plain': drivers.Driver(),
                       'good': good})
         self.assertFalse(good._thread.is_alive())
-        self.assertEqual('ERROR The driver "broken" did not end in order: '
-                         'ZeroDivisionError\n', self.log.output)
+        self.assertEqual('ERROR The notification driver "broken" failed to '
+                         'close: ZeroDivisionError\n', self.log.output)
 
     def test_run_once_returns_true_while_more_is_pending(self):
         self.use(batch_size=2)

@@ -133,4 +133,4 @@ class TestShards(TestCase):
         self.take(reader)
         drivers.end_leases(self.db)
         self.assertTrue(self.lease_of(1).acquire())
-        self.assertRaises(lease.Lost, reader.write, self.fail)
+        self.assertRaises(lease.LeaseLost, reader.write, self.fail)

@@ -13,8 +13,8 @@ from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
 
 ADDRESS = qpid_case.ADDRESS
-_AWAY = ('Notifications stay in the outbox, because driver qpid cannot '
-         'deliver them')
+_UNAVAILABLE = ('Notifications stay in the outbox, because driver qpid '
+                'cannot deliver them')
 
 
 class QpidOutboxTest(qpid_case.QpidCase):
