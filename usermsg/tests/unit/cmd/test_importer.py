@@ -4,13 +4,13 @@ from usermsg import exception
 from usermsg.tests import base
 
 
-class ReportTest(base.TestCase):
+class TestReport(base.TestCase):
 
-    def test_nothing(self):
+    def test_empty_report_has_one_line(self):
         self.assertEqual(['0 messages have been imported.'],
                          list(importer.Report().lines()))
 
-    def test_everything(self):
+    def test_report_has_a_line_per_counter(self):
         report = importer.Report()
         report.numbers.update(new=1234, imported_before=21, deleted_here=4,
                               deleted_there=5, deleted=7, expired=8)
@@ -34,18 +34,18 @@ class ReportTest(base.TestCase):
             '  7: event_id: is odd. Ids: 0, 1, 2, 3, 4, ...',
             '  1: id: is long. Ids: a\\n\\xfc' + 'x' * 53 + '...'],
             list(report.lines()))
-        said = list(report.lines(dry_run=True))
-        self.assertEqual('1,234 messages would be imported.', said[0])
+        lines = list(report.lines(dry_run=True))
+        self.assertEqual('1,234 messages would be imported.', lines[0])
         self.assertEqual('5 messages would be deleted here, because their '
-                         'rows have been deleted.', said[3])
+                         'rows have been deleted.', lines[3])
 
 
-class ConfiguredTest(base.TestCase):
+class TestConfigured(base.TestCase):
 
     def configured(self, text):
         return importer.read_url(self.write('cinder.conf', text))
 
-    def test_of_the_service_itself(self):
+    def test_connection_is_read_from_service_configuration(self):
         url = self.configured(
             '[DEFAULT]\ntransport_url = rabbit://x\n'
             'my_ip = $other\n[database]\nmax_retries = -1\n'
@@ -53,8 +53,8 @@ class ConfiguredTest(base.TestCase):
             '?charset=utf8\n[nova]\npassword = x\n')
         self.assertEqual(('db', 'se@cret'), (url.host, url.password))
 
-    def test_what_cannot_be_used_is_named_without_its_words(self):
-        for text, words in (
+    def test_invalid_connection_is_reported_without_its_value(self):
+        for text, reason in (
                 ('', '[database] connection is not set'),
                 ('[database]\nconnection =\n', 'connection is not set'),
                 ('connection secret\n', "cinder.conf:1: No ':' or '=' found"),
@@ -67,14 +67,14 @@ class ConfiguredTest(base.TestCase):
                  'an @ in the password must be written as %40.')):
             error = self.assertRaises(exception.ConfigurationError,
                                       self.configured, text)
-            self.assertIn(words, str(error))
+            self.assertIn(reason, str(error))
             self.assertIn('cinder.conf', str(error))
             self.assertNotIn('secr', str(error).replace(str(self.home), ''))
         path = self.home / 'binary'
         path.write_bytes(b'[database]\nconnection = \xff\n')
-        for path, words in ((self.home / 'none', 'does not exist'),
-                            (self.home, 'cannot be '),
-                            (path, 'not UTF-8')):
+        for path, reason in ((self.home / 'none', 'does not exist'),
+                             (self.home, 'cannot be '),
+                             (path, 'not UTF-8')):
             error = self.assertRaises(exception.ConfigurationError,
                                       importer.read_url, str(path))
-            self.assertIn(words, str(error))
+            self.assertIn(reason, str(error))
