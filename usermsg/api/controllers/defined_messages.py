@@ -33,7 +33,7 @@ class DefinedMessages:
         filters = _build_filters(values)
         marker = values.get('marker')
 
-        events = self._catalogue.outcomes
+        events = self._catalogue.resolved_events
         event_ids = list(events)
         if marker is not None:
             marker = self._catalogue.expand_event_id(validation.identifier(

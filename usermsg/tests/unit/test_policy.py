@@ -245,7 +245,8 @@ class FileTest(PolicyTestCase):
             self.refused(1, 'mapping', text)
 
     def test_duplicate_rule_is_refused(self):
-        self.refused(2, 'duplicate key', 'message:get: "!"\nmessage:get: "@"\n')
+        self.refused(2, 'duplicate key',
+                     'message:get: "!"\nmessage:get: "@"\n')
 
     def test_unparsable_rule_is_refused(self):
         for rule in ('role:admin or', 'role:admin or (', 'admin', '(',
