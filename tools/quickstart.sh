@@ -37,7 +37,7 @@ if [ "$(cat .venv/made-of 2>/dev/null)" != "$digest" ] ||
     echo "$digest" > .venv/made-of
 fi
 
-# If it is set, it is meant for another installation.
+# The variable would refer to the configuration of another installation.
 unset OS_USERMSG_CONFIG_FILES
 
 port=$(.venv/bin/python - <<'EOF'

@@ -55,7 +55,7 @@ echo "=== checks: style, tests, documentation, release notes"
 } | tee "$output"
 [ "$(cat "$output.status")" = 0 ] || failed="$failed checks"
 
-# With other constraints the installed libraries differ by intention.
+# With other constraints the libraries are expected to differ.
 [ -n "${TOX_CONSTRAINTS_FILE:-}" ] ||
     .tox/check/bin/python tools/constraints.py compare ||
     failed="$failed constraints"
