@@ -7,7 +7,7 @@ GROUP = cfg.OptGroup('relay', title='Delivery from the outbox to the brokers')
 
 OPTS = [
     cfg.FloatOpt(
-        'interval', default=1, min=0.05, max=60,
+        'poll_interval', default=1, min=0.05, max=60,
         help='Number of seconds before usermsg-worker checks the outbox '
              'again after it has found no pending notification.'),
     cfg.IntOpt(

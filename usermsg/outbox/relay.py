@@ -77,7 +77,7 @@ class Relay:
     def run(self, stop):
         """Relay until an event is set; then finish the batch in flight."""
         while not stop.is_set():
-            delay = self._options.interval
+            delay = self._options.poll_interval
             failure = None
             try:
                 if self.run_once(stop):

@@ -32,8 +32,9 @@ class RabbitDriver(confirming.ConfirmingDriver):
     """Driver that publishes each notification once per topic, confirmed.
 
     ``retry`` is ignored: all attempts happen within
-    ``[oslo_messaging_rabbit_notify] timeout``. If too many notifications are
-    pending, ``submit`` waits for room, with the same timeout.
+    ``[oslo_messaging_rabbit_notify] delivery_timeout``. If too many
+    notifications are pending, ``submit`` waits for room, with the same
+    timeout.
 
     A notification that is too large, or that JSON can't represent, is
     ``Rejected``.
@@ -43,7 +44,7 @@ class RabbitDriver(confirming.ConfirmingDriver):
     """
 
     name = 'rabbit'
-    timeout_option = f'[{rabbit_conf.GROUP.name}] timeout'
+    timeout_option = f'[{rabbit_conf.GROUP.name}] delivery_timeout'
 
     def __init__(self, conf, topics, transport):
         super().__init__(conf, topics, transport)
@@ -51,8 +52,9 @@ class RabbitDriver(confirming.ConfirmingDriver):
         options = conf.oslo_messaging_rabbit_notify
         self._broker = settings.Broker(transport)
         self.use(functools.partial(
-            publisher.Publisher, self._broker, options.max_in_flight),
-            options.timeout, drain_timeout=options.timeout)
+            publisher.Publisher, self._broker, options.max_pending),
+            options.delivery_timeout,
+            drain_timeout=options.delivery_timeout)
 
     def upgrade_warnings(self):
         """Return warnings for the operator about existing queues."""

@@ -51,11 +51,11 @@ class Publisher(io_thread.ThreadedClient):
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param max_in_flight: maximum number of pending messages
+    :param max_pending: maximum number of pending messages
     """
 
-    def __init__(self, broker, max_in_flight):
-        super().__init__('rabbit', max_in_flight)
+    def __init__(self, broker, max_pending):
+        super().__init__('rabbit', max_pending)
         self._broker = broker
         # The following attributes are used by the I/O thread only.
         self._hosts = collections.deque(broker.hosts)

@@ -254,10 +254,11 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         result = self.check(
             oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': 'rabbit://mq/'},
-            oslo_messaging_rabbit_notify={'timeout': 25})
+            oslo_messaging_rabbit_notify={'delivery_timeout': 25})
         self.assertChecked(result, notification=upgrade.FAILURE)
-        self.assertIn('[oslo_messaging_rabbit_notify] timeout: 25 seconds',
-                      result.details['Notification drivers'])
+        self.assertIn(
+            '[oslo_messaging_rabbit_notify] delivery_timeout: 25 seconds',
+            result.details['Notification drivers'])
 
     def test_unloadable_driver_is_reported_with_reason(self):
         self.write('plug/plug-1.dist-info/METADATA',

@@ -41,9 +41,9 @@ class TestOutboxFaults(databases.TestCase):
         self.addCleanup(self.broker.stop)
         self.vhost = self.broker.create_vhost()
         self.service = self.runtime(
-            relay={'interval': 0.1, 'max_backoff': 1},
+            relay={'poll_interval': 0.1, 'max_backoff': 1},
             oslo_messaging_rabbit={'amqp_durable_queues': 'true'},
-            oslo_messaging_rabbit_notify={'timeout': _TIMEOUT},
+            oslo_messaging_rabbit_notify={'delivery_timeout': _TIMEOUT},
             oslo_messaging_notifications={
                 'driver': 'rabbit',
                 'transport_url': self.vhost.url('rabbit')})

@@ -77,7 +77,8 @@ class TestRelay(databases.TestCase):
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger('usermsg'))
-        self.service = self.runtime(relay={'interval': 0.05, 'batch_size': 50})
+        self.service = self.runtime(
+            relay={'poll_interval': 0.05, 'batch_size': 50})
         self.db = self.service.db
         self.file = self.home / 'delivered'
         self.stop = threading.Event()

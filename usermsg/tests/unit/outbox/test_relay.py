@@ -365,7 +365,7 @@ class TestFailure(TestCase):
 
 class TestRun(TestCase):
 
-    options = {'interval': 0.05, 'max_backoff': 1}
+    options = {'poll_interval': 0.05, 'max_backoff': 1}
 
     def start(self, one):
         thread = threading.Thread(target=one.run, args=(self.stop,))
@@ -503,7 +503,7 @@ class TestRun(TestCase):
     def test_unloadable_drivers_are_loaded_later(self):
         path = self.home / 'authorities.pem'
         service = self.runtime(
-            relay={'max_backoff': 1, 'interval': 0.05},
+            relay={'max_backoff': 1, 'poll_interval': 0.05},
             oslo_messaging_notifications={'driver': 'qpid'},
             oslo_messaging_qpid={'hosts': 'amqps://localhost:1',
                                  'ssl_ca_file': path})
@@ -548,7 +548,8 @@ class TestLoadDrivers(base.TestCase):
 
     def test_driver_timeout_over_a_third_of_the_lease_is_invalid(self):
         for driver, group, name in (
-                ('rabbit', 'oslo_messaging_rabbit_notify', 'timeout'),
+                ('rabbit', 'oslo_messaging_rabbit_notify',
+                 'delivery_timeout'),
                 ('qpid', 'oslo_messaging_qpid', 'delivery_timeout')):
             notifications = {'driver': driver,
                              'transport_url': 'rabbit://127.0.0.1:1/'}

@@ -27,7 +27,7 @@ class QpidOutboxTest(qpid_case.QpidCase):
     def relay(self, *names):
         """Start relays to these drivers, which stop after the test."""
         self.service = self.runtime(
-            relay={'interval': 0.05, 'max_backoff': 1},
+            relay={'poll_interval': 0.05, 'max_backoff': 1},
             oslo_messaging_notifications={
                 'driver': '\ndriver = '.join(names)},
             oslo_messaging_qpid={

@@ -83,7 +83,7 @@ class ThreadTest(TestCase):
         self.assertLessEqual(set(running.confirmed), set(self.queued()))
 
     def test_full_inbox_accepts_after_another_is_confirmed(self):
-        driver = self.driver(self.url, max_in_flight=3)
+        driver = self.driver(self.url, max_pending=3)
         self.assertIsNone(self.send(driver, self.notification()))
         self.broker.raise_memory_alarm()
         try:
@@ -101,7 +101,7 @@ class ThreadTest(TestCase):
         self.assertEqual([*idents, last.message_id], self.queued()[1:])
 
     def test_full_inbox_raises_not_delivered_at_the_deadline(self):
-        driver = self.driver(self.url, max_in_flight=2, timeout=60)
+        driver = self.driver(self.url, max_pending=2, timeout=60)
         self.assertIsNone(self.send(driver, self.notification()))
         self.broker.raise_memory_alarm()
         try:

@@ -8,8 +8,9 @@ from usermsg.tests.fixtures import rabbit_options
 class TestOptions(rabbit_options.TestCase):
 
     def test_invalid_option_is_named_with_its_file(self):
-        for name, value in (('timeout', 'soon'), ('timeout', '0'),
-                            ('max_in_flight', 'wide')):
+        for name, value in (('delivery_timeout', 'soon'),
+                            ('delivery_timeout', '0'),
+                            ('max_pending', 'wide')):
             error = self.assertRaises(
                 exception.ConfigurationError, self.driver, **{name: value})
             self.assertTrue(str(error).startswith(
