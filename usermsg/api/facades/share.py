@@ -44,7 +44,7 @@ class _Dialect(dialect.Dialect):
         return super().version(request)
 
     def add_version_headers(self, request, response):
-        super().state(request, response)
+        super().add_version_headers(request, response)
         experimental = request.headers.get(_EXPERIMENTAL)
         if experimental and self.header in response.headers:
             response.headers[_EXPERIMENTAL] = str(
