@@ -79,7 +79,7 @@ class DocumentationTest(base.TestCase):
                  'context': context.RequestContext(project_id='p')}
         exec('from usermsg.message import resource_types', names)
         threads, first, second, _over_http, _plug_in = _blocks(
-            'doc/source/developer/index.rst', 'python')
+            'doc/source/developer/recording.rst', 'python')
         exec(threads)
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
@@ -90,7 +90,7 @@ class DocumentationTest(base.TestCase):
 
     def test_http_call_in_the_developer_guide_records_a_message(self):
         server = standalone.shared()
-        over_http = _blocks('doc/source/developer/index.rst', 'python')[3]
+        over_http = _blocks('doc/source/developer/recording.rst', 'python')[3]
         project = uuid.uuid4().hex
         user = context.RequestContext(project_id=project, user_id='alice')
         names = {
@@ -110,10 +110,10 @@ class DocumentationTest(base.TestCase):
         environment = {**os.environ, 'TOKEN': 'any',
                        'ENDPOINT': standalone.shared().url}
         commands = [
-            command for block in _blocks('doc/source/user/index.rst',
+            command for block in _blocks('doc/source/user/rest-api.rst',
                                          'console')
             for command in re.split(r'^\$ ', block, flags=re.M)[1:]]
-        commands += _blocks('doc/source/developer/index.rst', 'sh')
+        commands += _blocks('doc/source/developer/recording.rst', 'sh')
         for command in commands:
             subprocess.run(
                 ['sh', '-c', command.replace('curl', 'curl -fsS', 1)],
@@ -122,7 +122,8 @@ class DocumentationTest(base.TestCase):
 
     def test_plug_in_in_the_developer_guide_is_a_valid_catalogue(self):
         names = {}
-        exec(_blocks('doc/source/developer/index.rst', 'python')[-1], names)
+        exec(_blocks('doc/source/developer/recording.rst', 'python')[-1],
+             names)
         backups = catalogue.Catalogue([names['NAMESPACE']])
         self.assertEqual(
             'create backup job: The cause is not known.',
@@ -136,7 +137,8 @@ class DocumentationTest(base.TestCase):
             for option in options}
         supported |= {('keystone_authtoken', option.dest) for option in
                       loading.get_auth_plugin_conf_options('password')}
-        for block in (*_blocks('doc/source/admin/surroundings.rst', 'ini'),
+        for block in (*_blocks('doc/source/admin/monitoring.rst', 'ini'),
+                      *_blocks('doc/source/admin/proxy.rst', 'ini'),
                       *_blocks('doc/source/admin/identity.rst', 'ini')):
             parser = configparser.ConfigParser()
             parser.read_string(block)
@@ -146,7 +148,8 @@ class DocumentationTest(base.TestCase):
 
     def test_drivers_in_the_notifications_guide_load(self):
         names = set()
-        for block in _blocks('doc/source/admin/notifications.rst', 'ini'):
+        for block in _blocks(
+                'doc/source/admin/notification-drivers.rst', 'ini'):
             block = re.sub(r'(?m)^(log_file|ssl_ca_file) = .*',
                            rf'\1 = {self.write("file", "")}', block)
             conf = config.load_config(
@@ -186,7 +189,7 @@ class DocumentationTest(base.TestCase):
 
     def test_overlays_in_the_admin_guide_are_valid(self):
         for number, block in enumerate(
-                _blocks('doc/source/admin/index.rst', 'yaml')):
+                _blocks('doc/source/admin/catalogue.rst', 'yaml')):
             self.write(f'overlay/{number}.yaml', block)
         merged = loader.load(self.home / 'overlay')
         self.assertIn('fr', merged.languages)
@@ -251,7 +254,7 @@ class DocumentationTest(base.TestCase):
     def test_responses_in_the_user_guide_match_the_schemas(self):
         by_key = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
                   'defined_message': schemas.DEFINITION}
-        for block in _blocks('doc/source/user/index.rst', 'json'):
+        for block in _blocks('doc/source/user/rest-api.rst', 'json'):
             response = json.loads(block)
             jsonschema.validate(response, by_key.pop(next(iter(response))))
         self.assertEqual({}, by_key)

@@ -121,7 +121,8 @@ class ContentsTest(base.TestCase):
                 limits['usermsg-api.service']))
 
     def test_documented_log_file_is_in_the_logs_directory(self):
-        page = base.ROOT / 'doc' / 'source' / 'admin' / 'notifications.rst'
+        page = (base.ROOT / 'doc' / 'source' / 'admin' /
+                'notification-drivers.rst')
         match = re.search(r'^ +log_file = /var/log/(\S+)/[^/]+$',
                           page.read_text(encoding='utf-8'), re.M)
         for name, unit in self.units():

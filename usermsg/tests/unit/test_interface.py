@@ -9,7 +9,7 @@ import sys
 
 from usermsg.tests import base
 
-PAGE = base.ROOT / 'doc' / 'source' / 'developer' / 'interface.rst'
+PAGE = base.ROOT / 'doc' / 'source' / 'developer' / 'python-api.rst'
 
 #: Module -> its names that other services use. Removing a name from this list
 #: breaks those services.

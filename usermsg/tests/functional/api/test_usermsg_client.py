@@ -334,7 +334,7 @@ class TestDocumentation(TestCase):
 
     def setUp(self):
         super().setUp()
-        text = (base.ROOT / 'doc/source/user/client.rst').read_text(
+        text = (base.ROOT / 'doc/source/user/command-line.rst').read_text(
             encoding='utf-8')
         self.blocks = {
             language: [textwrap.dedent(block) for block in re.findall(

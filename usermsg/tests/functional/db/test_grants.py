@@ -26,7 +26,7 @@ from usermsg.worker import reaper
 PAGES = base.ROOT / 'doc/source/admin'
 
 
-def read_grants(database, page='index.rst'):
+def read_grants(database, page='database.rst'):
     """Return the GRANT statements of a page for a database."""
     blocks = re.findall(
         rf'^\.\. code-block:: sql\n\n +-- {database}\n((?: +\S.*\n)+)',
@@ -176,7 +176,7 @@ class TestGrants(base.TestCase):
               for statement in statements))
         self.assertEnough(owner, owner.set(username='cinder'))
 
-        statements = read_grants('MariaDB', 'reaper.rst')
+        statements = read_grants('MariaDB', 'expired-messages.rst')
         self.assertEqual(4, len(statements), statements)
         self.execute(
             owner.set(username='admin'),
@@ -198,9 +198,10 @@ class TestGrants(base.TestCase):
         server = servers.require(servers.postgresql)
         owner = self.database(server)
         self.assertEnough(
-            owner, self.create_account(owner, 'cinder', 'index.rst'))
+            owner, self.create_account(owner, 'cinder', 'database.rst'))
         self.assertEnoughToReap(
-            owner, self.create_account(owner, 'reaper', 'reaper.rst'))
+            owner,
+            self.create_account(owner, 'reaper', 'expired-messages.rst'))
         source_url = sa.make_url(server.create_database())
         self.addCleanup(server.drop_database, source_url)
         importer = self.role(source_url, 'importer')

@@ -22,8 +22,8 @@ from usermsg.outbox import event_types
 from usermsg.tests import base
 
 _PAGES = base.ROOT / 'doc' / 'source'
-_USERS = _PAGES / 'user' / 'notifications.rst'
-_DEVELOPERS = _PAGES / 'developer' / 'notifications.rst'
+_USERS = _PAGES / 'developer' / 'consuming-notifications.rst'
+_DEVELOPERS = _PAGES / 'developer' / 'image-notifications.rst'
 
 IMAGE = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
 PROJECT = '81617689350b460aa78c857f82de9d11'
