@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directive ``usermsg-api``: a reference made from the OpenAPI document.
+"""The directive ``usermsg-api``: API reference from the OpenAPI document.
 
-It writes what :mod:`usermsg.api.openapi` makes of the table of routes, while
-the documentation is built; nothing of it is kept in the sources.
+It renders the document that :mod:`usermsg.api.openapi` generates from the
+routing table, while the documentation is built, so that no copy of it in the
+sources can become outdated.
 """
 
 import http
@@ -21,13 +22,13 @@ from usermsg import config
 from usermsg import policies
 from usermsg import service
 
-_HEAD = 'Name', 'Type', 'Required', 'What it is'
+_HEADER = 'Name', 'Type', 'Required', 'Description'
 
 
 def description():
-    """The OpenAPI description of the service."""
+    """Return the OpenAPI document of the service, a dict."""
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
-        # It connects to nothing.
+        # The runtime requires the option; without a query nothing connects.
         file.write('[database]\nconnection = sqlite://\n')
         file.flush()
         conf = config.load_config(['--config-file', file.name])
@@ -35,24 +36,24 @@ def description():
         root.Root(service.make_runtime(conf)).native_routes)
 
 
-def lines(described):
-    """reStructuredText, line by line.
+def lines(document):
+    """Yield the reference as lines of reStructuredText.
 
-    Headers that every operation takes are told once.
+    Headers that every operation accepts are listed once, at the beginning.
     """
     rules = {rule.name: rule for rule in policies.list_rules()}
     yield from _table(
-        'Headers that every request may have', _HEAD,
+        'Common request headers', _HEADER,
         [_row(header) for header in
-         described['components']['parameters'].values()])
-    for path, item in sorted(described['paths'].items()):
+         document['components']['parameters'].values()])
+    for path, item in sorted(document['paths'].items()):
         for method, operation in item.items():
-            yield from _operation(described, f'{method.upper()} {path}',
+            yield from _operation(document, f'{method.upper()} {path}',
                                   operation, rules)
 
 
-def _operation(described, address, operation, rules):
-    yield from _title(address)
+def _operation(document, title, operation, rules):
+    yield from _title(title)
     yield from (operation['summary'], '')
     if 'description' in operation:
         yield from (*operation['description'].splitlines(), '')
@@ -60,28 +61,28 @@ def _operation(described, address, operation, rules):
     yield from (
         (f'Policy rule: ``{rule.name}``, by default '
          f'``{rule.check_str}``.') if rule else 'Needs no token.', '')
-    for place, caption in (('path', 'In the path'), ('query', 'Query'),
-                           ('header', 'More headers')):
-        yield from _table(caption, _HEAD, [
+    for location, caption in (('path', 'Path'), ('query', 'Query'),
+                              ('header', 'Additional headers')):
+        yield from _table(caption, _HEADER, [
             _row(parameter) for parameter in operation['parameters']
-            if parameter.get('in') == place])
+            if parameter.get('in') == location])
     if 'requestBody' in operation:
         yield from _body(operation['requestBody']['content'][
             'application/json']['schema'])
     yield from _table('Statuses', ('Status', 'Meaning'), [
         (f'{status} {http.HTTPStatus(int(status)).phrase}',
-         _resolved(described, answer)['description'])
-        for status, answer in sorted(operation['responses'].items())
+         _resolve(document, response)['description'])
+        for status, response in sorted(operation['responses'].items())
         if status != 'default'])
 
 
 def _body(schema):
     [(name, entry), (names, entries)] = schema['properties'].items()
     yield from (
-        f'The body has either ``{name}``, an object, or ``{names}``, an '
-        f'array of {entries["minItems"]} to {entries["maxItems"]} of them. '
-        f'An object has:', '')
-    yield from _table('Body', _HEAD, [
+        f'The body contains either ``{name}``, an object, or ``{names}``, an '
+        f'array of {entries["minItems"]} to {entries["maxItems"]} objects. '
+        f'Attributes of an object:', '')
+    yield from _table('Body', _HEADER, [
         (f'``{attribute}``', _type(part),
          'yes' if attribute in entry['required'] else 'no',
          _text(part))
@@ -97,39 +98,39 @@ def _title(text):
     yield from (f'``{text}``', '-' * (len(text) + 4), '')
 
 
-def _table(caption, head, rows):
+def _table(caption, header, rows):
     if not rows:
         return
     yield from (f'.. list-table:: {caption}', '   :header-rows: 1', '')
-    for row in (head, *rows):
+    for row in (header, *rows):
         for number, cell in enumerate(row):
             yield f'   {"*" if number == 0 else " "} - {cell}'.rstrip()
     yield ''
 
 
-def _resolved(described, part):
+def _resolve(document, part):
     if '$ref' not in part:
         return part
     for name in part['$ref'].split('/')[1:]:
-        described = described[name]
-    return described
+        document = document[name]
+    return document
 
 
 def _text(part):
-    """What is said of a parameter or attribute, and what it may be."""
+    """Describe a parameter or attribute and its permitted values."""
     schema = part.get('schema', part)
-    words = [_escaped(part.get('description', ''))]
+    sentences = [_escape(part.get('description', ''))]
     if 'enum' in schema:
-        words.append('One of {}.'.format(', '.join(
+        sentences.append('One of {}.'.format(', '.join(
             f'``{value}``' for value in schema['enum'])))
     if 'default' in schema:
-        words.append(f'Default: ``{schema["default"]}``.')
+        sentences.append(f'Default: ``{schema["default"]}``.')
     if 'maxLength' in schema:
-        words.append(f'At most {schema["maxLength"]} characters.')
-    return ' '.join(filter(None, words))
+        sentences.append(f'At most {schema["maxLength"]} characters.')
+    return ' '.join(filter(None, sentences))
 
 
-def _escaped(text):
+def _escape(text):
     return re.sub(r'([*`|\\]|_\b)', r'\\\1', text)
 
 
@@ -144,7 +145,7 @@ class Reference(docutils.SphinxDirective):
 
     def run(self):
         source = statemachine.StringList(
-            list(lines(description())), source='the table of routes')
+            list(lines(description())), source='the routing table')
         section = nodes.section()
         section.document = self.state.document
         sphinx_nodes.nested_parse_with_titles(self.state, source, section)
@@ -152,8 +153,8 @@ class Reference(docutils.SphinxDirective):
 
 
 def setup(app):
-    # Before another extension lists options of libraries, oslo.messaging's
-    # among them.
+    # The backend must be selected before another extension lists options of
+    # libraries, as this imports oslo.messaging, which selects eventlet.
     backend.use_threads()
     app.add_directive('usermsg-api', Reference)
     return {'parallel_read_safe': True}
