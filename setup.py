@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What pbr needs to read setup.cfg."""
+"""Entry point for pbr, which reads setup.cfg."""
 
 import setuptools
 

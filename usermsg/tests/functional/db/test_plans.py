@@ -202,7 +202,7 @@ class TestNewDatabase(TestCase):
 
 
 class TestOtherProjects(TestCase):
-    """Lists of a project are as fast whatever other projects have.
+    """Lists of a project are equally fast for any rows of other projects.
 
     Also while the statistics of the database don't include the other
     projects.

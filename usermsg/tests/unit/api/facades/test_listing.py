@@ -127,7 +127,7 @@ class PageTest(base.TestCase):
                          offset=0, limit=1, all_projects=False)
         self.assertEqual(['event_id'], looked_at)
 
-    def test_it_is_not_sorted_by_what_there_is_not(self):
+    def test_unknown_sort_key_is_rejected(self):
         for limit in (0, 1):
             self.assertRaises(exception.InvalidInput, self.page,
                               [('created_at', True), ('user_id', True)],
