@@ -138,9 +138,9 @@ class TestGrants(base.TestCase):
             exception.SourceDatabaseError,
             lambda: self.enterContext(source.connect(account,
                                                      conversion.Volume)))
-        self.assertIn('or this account may not read it. If it is that of an '
-                      'older release of block storage, --any-revision goes '
-                      'on', str(error))
+        self.assertIn('or this account may not read it. If the database '
+                      'belongs to an older release of block storage, use '
+                      '--any-revision.', str(error))
         with source.connect(account, conversion.Volume, True) as table:
             self.assertEqual((None, 0), (table.revision, table.count()))
 
