@@ -18,7 +18,7 @@ class TestIdentity(base.CommandTestCase):
         """Set Keystone's responses for one id or name, and for a list.
 
         :param element: parameters of requests-mock
-        :param collection: list_rows projects or users, or parameters of
+        :param collection: projects or users in the list, or parameters of
             requests-mock
         """
         self.cloud.get(f'{base.IDENTITY}/{kind}s/{ident}', **element)

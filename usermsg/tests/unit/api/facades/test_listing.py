@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pages of the facades, against a list that is simply sorted and cut."""
+"""Pages of the facades, compared with slices of a sorted list."""
 
 import datetime
 
@@ -25,16 +25,19 @@ _SORTS = strategies.lists(
     min_size=1, max_size=4)
 
 
-def _order(sort):
-    """The same by stable sorts, the least important key first."""
-    def ordered(messages):
-        messages = list(messages)
-        for name, descending in reversed([*sort, ('id', sort[0][1])]):
-            messages.sort(key=lambda found: (
-                getattr(found, name) is not None, getattr(found, name)),
-                reverse=descending)
-        return messages
-    return ordered
+def _sort_messages(messages, sort):
+    """Return the messages in order, by one stable sort for each key."""
+    messages = list(messages)
+    # The least significant key is sorted by first.
+    for name, descending in reversed([*sort, ('id', sort[0][1])]):
+        messages.sort(key=lambda message: (
+            getattr(message, name) is not None, getattr(message, name)),
+            reverse=descending)
+    return messages
+
+
+def _ids(messages):
+    return [message.id for message in messages]
 
 
 class PageTest(base.TestCase):
@@ -55,7 +58,7 @@ class PageTest(base.TestCase):
                 'request_id': (None, 'req-1')[number % 2],
             }, created_at=created))
         self.api.record(new_messages)
-        self.mine = self.api.get_all(self.context).objects
+        self.stored = self.api.get_all(self.context).objects
 
     def page(self, sort, marker=None, offset=0, limit=1000, **filters):
         return listing.get_page(
@@ -63,91 +66,85 @@ class PageTest(base.TestCase):
             offset=offset, limit=limit, all_projects=False)
 
     @hypothesis.given(_SORTS)
-    def test_a_list_is_sorted(self, sort):
-        self.assertEqual(
-            [found.id for found in _order(sort)(self.mine)],
-            [found.id for found in self.page(sort)])
+    def test_page_without_limit_is_the_sorted_list(self, sort):
+        self.assertEqual(_ids(_sort_messages(self.stored, sort)),
+                         _ids(self.page(sort)))
 
     @hypothesis.given(_SORTS, strategies.integers(1, 9))
-    def test_pages_are_the_list_cut_up(self, sort, limit):
-        found, marker = [], None
+    def test_pages_by_marker_add_up_to_the_list(self, sort, limit):
+        messages, marker = [], None
         while True:
             page = self.page(sort, marker, limit=limit)
-            found += page
+            messages += page
             if len(page) < limit:
                 break
             marker = page[-1]
-        self.assertEqual([each.id for each in self.page(sort)],
-                         [each.id for each in found])
+        self.assertEqual(_ids(self.page(sort)), _ids(messages))
 
     @hypothesis.given(_SORTS, strategies.integers(0, 30),
                       strategies.integers(0, 9), strategies.integers(0, 19))
-    def test_an_offset_counts_behind_the_marker(
-            self, sort, offset, limit, number):
-        everything = self.page(sort)
+    def test_offset_counts_from_the_marker(self, sort, offset, limit, number):
+        messages = self.page(sort)
         self.assertEqual(
-            [each.id for each in
-             everything[number + 1:][offset:offset + limit]],
-            [each.id for each in
-             self.page(sort, everything[number], offset, limit)])
+            _ids(messages[number + 1:][offset:offset + limit]),
+            _ids(self.page(sort, messages[number], offset, limit)))
 
-    def test_a_marker_that_a_filter_leaves_out_is_a_position(self):
+    def test_marker_excluded_by_a_filter_is_still_a_position(self):
         for sort in ([('created_at', True)], [('event_id', False)]):
-            everything = self.page(sort)
-            marker = next(found for found in everything
-                          if found.message_level == 'INFO')
-            behind = everything[everything.index(marker) + 1:]
+            messages = self.page(sort)
+            marker = next(message for message in messages
+                          if message.message_level == 'INFO')
+            following = messages[messages.index(marker) + 1:]
             self.assertEqual(
-                [found.id for found in behind
-                 if found.message_level == 'ERROR'],
-                [found.id for found in self.page(
-                    sort, marker, message_level='ERROR')])
+                _ids(message for message in following
+                     if message.message_level == 'ERROR'),
+                _ids(self.page(sort, marker, message_level='ERROR')))
 
-    def test_however_many_keys_a_request_names_few_are_sorted_by(self):
+    def test_repeated_and_constant_sort_keys_are_ignored(self):
         sort = [('deleted', True), ('event_id', False), ('event_id', True),
                 ('updated_at', False)] * 1000
         self.assertEqual(
-            [found.id for found in self.page(
-                [('event_id', False), ('created_at', True)])],
-            [found.id for found in self.page(sort)])
-        looked_at = []
+            _ids(self.page([('event_id', False), ('created_at', True)])),
+            _ids(self.page(sort)))
+        read_attributes = []
 
-        class Found:
+        class Recording:
             id = ids.lower_bound(_START)
             row = property(lambda self: self)
 
             def __getattr__(self, name):
-                looked_at.append(name)
+                read_attributes.append(name)
                 return 'x'
 
         self.useFixture(fixtures.MockPatchObject(
             self.api, 'get_all', lambda *_args, **_options:
             message.MessageList(objects=[])))
-        listing.get_page(self.api, self.context, {}, sort=sort, marker=Found(),
-                         offset=0, limit=1, all_projects=False)
-        self.assertEqual(['event_id'], looked_at)
+        listing.get_page(self.api, self.context, {}, sort=sort,
+                         marker=Recording(), offset=0, limit=1,
+                         all_projects=False)
+        self.assertEqual(['event_id'], read_attributes)
 
-    def test_unknown_sort_key_is_rejected(self):
+    def test_unsupported_sort_key_raises_invalid_input(self):
         for limit in (0, 1):
             self.assertRaises(exception.InvalidInput, self.page,
                               [('created_at', True), ('user_id', True)],
                               limit=limit)
 
-    def test_not_more_than_the_newest_are_sorted(self):
+    def test_sort_considers_only_the_newest_messages(self):
         total = listing.MAX_SORTED + 5
-        rows = []
+        new_messages = []
         for number in range(total):
             created = _START - datetime.timedelta(seconds=total - number)
-            new_message = self.api.new_message(
+            new_messages.append(self.api.new_message(
                 {'project_id': 'many', 'event_id': 'VOLUME_000002'},
-                created_at=created)
-            rows.append(new_message)
+                created_at=created))
         for start in range(0, total, 1000):
-            self.api.record(rows[start:start + 1000])
+            self.api.record(new_messages[start:start + 1000])
         self.context = context.RequestContext(project_id='many')
-        found = self.page([('event_id', False)], limit=total)
-        self.assertEqual(listing.MAX_SORTED, len(found))
+        messages = self.page([('event_id', False)], limit=total)
+        self.assertEqual(listing.MAX_SORTED, len(messages))
         oldest = ids.lower_bound(_START - datetime.timedelta(
             seconds=listing.MAX_SORTED))
-        self.assertEqual([], [each for each in found if each.id < oldest])
-        self.assertIsInstance(found[0], message.Message)
+        self.assertEqual([], [message_id for message_id in _ids(messages)
+                              if message_id < oldest])
+        self.assertIsInstance(messages[0], message.Message)
