@@ -64,7 +64,7 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     # policy parser logs tracebacks of errors that are also reported with file
     # and line, and the connection pool logs one when a connection is lost
     # after a read. Alembic logs each time it inspects a database. Waitress
-    # logs the behaviour of clients: a line for each connection above its
+    # logs the behavior of clients: a line for each connection above its
     # limit and for each request that waits for a thread.
     conf.set_default('default_log_levels', [
         *log.get_default_log_levels(), 'pecan=CRITICAL',

@@ -20,7 +20,7 @@ from usermsg import policy
 class Runtime:
     """Configured dependencies. One process can hold several runtimes.
 
-    :param policy: None in the library, which authorises nothing
+    :param policy: None in the library, which authorizes nothing
     """
 
     conf: cfg.ConfigOpts
@@ -69,7 +69,7 @@ def make_runtime(conf, rules=None, counters=None):
 
     :param conf: result of :func:`usermsg.config.load_config`
     :param rules: a :class:`usermsg.policy.Policy`; None if the process
-        authorises nothing
+        authorizes nothing
     :param counters: a :class:`usermsg.metrics.registry.Metrics`; if None,
         the runtime has metrics that are not shared
     """

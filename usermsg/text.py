@@ -7,16 +7,16 @@ import re
 UNFIT = re.compile(r'[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]')
 
 
-def cleaned(text, longest=255):
+def cleaned(text, max_length=255):
     """Return text without control characters, cut to a length."""
     # Cut first, because untrusted text may be long.
-    return UNFIT.sub('\ufffd', text[:longest])
+    return UNFIT.sub('\ufffd', text[:max_length])
 
 
-def line(text, longest):
+def line(text, max_length):
     """Return text in one line, with spaces for unprintable characters."""
     return ''.join(letter if letter.isprintable() else ' '
-                   for letter in text[:longest])
+                   for letter in text[:max_length])
 
 
 def printable(value):

@@ -112,7 +112,7 @@ def load(path, may_be_empty=True):
             f'not valid YAML: the character U+{ord(forbidden[0]):04X} is not '
             f'allowed.', path, text.count('\n', 0, forbidden.start()) + 1)
     try:
-        # _Loader is a SafeLoader, which bandit does not recognise.
+        # _Loader is a SafeLoader, which bandit does not recognize.
         content = yaml.load(text, Loader=_Loader)  # nosec B506
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark

@@ -12,7 +12,7 @@ SERVICE_TYPE = 'user-message'
 
 #: Every supported version, with the changes that it introduced. A new version
 #: is a line here, and a comparison with ``request.version`` where the
-#: behaviour differs.
+#: behavior differs.
 VERSIONS = {
     (3, 0): 'Initial version: messages and the catalogue.',
 }

@@ -56,19 +56,19 @@ def digits(value):
     return int(value)
 
 
-def limit(values, maximum, parse=digits, least=1):
+def limit(values, maximum, parse=digits, minimum=1):
     """Return the page size of a query, clamped to the maximum.
 
     :param parse: see :func:`number`
     """
-    return min(number(values, 'limit', maximum, parse, least), maximum)
+    return min(number(values, 'limit', maximum, parse, minimum), maximum)
 
 
-def number(values, name, default, parse, least=0):
+def number(values, name, default, parse, minimum=0):
     """Return an integer parameter of a query.
 
     :param parse: function that converts text to an int or raises ValueError
-    :param least: the lowest valid value, 0 or 1
+    :param minimum: the lowest valid value, 0 or 1
     :raises usermsg.exception.InvalidInput: it isn't an integer, or is too low
     """
     if name not in values:
@@ -76,10 +76,10 @@ def number(values, name, default, parse, least=0):
     try:
         value = parse(values[name])
     except ValueError:
-        value = least - 1
-    if value < least:
+        value = minimum - 1
+    if value < minimum:
         raise exception.InvalidInput(
-            name, 'must be a positive integer.' if least else
+            name, 'must be a positive integer.' if minimum else
             'must be a non-negative integer.')
     return value
 

@@ -23,7 +23,7 @@ _IN_MEMORY = 512 * 1024
 MAX_CONNECTIONS = 500
 
 #: Seconds for the requests in progress when the server stops.
-_STOP = 10
+_STOP_TIMEOUT = 10
 
 
 def make_server(runtime):
@@ -71,7 +71,7 @@ class _Server(http_server.TcpWSGIServer):
         # Closes the listening socket only; BaseWSGIServer.close() would also
         # close the pipe with which threads wake up the loop.
         super(http_server.BaseWSGIServer, self).close()
-        end = time.monotonic() + _STOP
+        end = time.monotonic() + _STOP_TIMEOUT
         while self.active_channels and time.monotonic() < end:
             self._run_loop(0.1)
             for channel in list(self.active_channels.values()):

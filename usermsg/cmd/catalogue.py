@@ -23,16 +23,16 @@ class List(lister.Lister):
         return parser
 
     def take_action(self, parsed_args):
-        entries = loader.load(self.app.conf.catalogue.overlay_dir)
+        loaded = loader.load(self.app.conf.catalogue.overlay_dir)
         for value, allowed, option in (
-                (parsed_args.prefix, entries.namespaces, '--prefix'),
-                (parsed_args.language, entries.languages, '--language')):
+                (parsed_args.prefix, loaded.namespaces, '--prefix'),
+                (parsed_args.language, loaded.languages, '--language')):
             if value is not None and value not in allowed:
                 raise exception.InvalidInput(
                     option, f'must be one of {", ".join(sorted(allowed))}, '
                             f'not {value}.')
         return (('Prefix', 'Kind', 'Id', 'Constant', 'Text', 'Remedy'),
-                entries.texts(parsed_args.language, parsed_args.prefix))
+                loaded.texts(parsed_args.language, parsed_args.prefix))
 
 
 class Validate(db_command.Command):

@@ -31,15 +31,15 @@ class Progress:
         self._items = items
         self._clock = clock
         self._terminal = stream.isatty()
-        self._begin = self._shown = clock()
+        self._begin = self._shown_at = clock()
         self._width = 0
 
     def advance(self, number):
         self.done += number
         now = self._clock()
-        if now - self._shown >= (
+        if now - self._shown_at >= (
                 BAR_INTERVAL if self._terminal else LINE_INTERVAL):
-            self._shown = now
+            self._shown_at = now
             self._show(now)
 
     def _show(self, now):

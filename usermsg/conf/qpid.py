@@ -101,8 +101,8 @@ OPTS = [
     cfg.FloatOpt(
         'min_backoff', default=1.0, min=0.01, max=300,
         help='Maximum number of seconds before all hosts are tried again '
-             'after each of them has failed once. It doubles with each '
-             'further failure.'),
+             'after each of them has failed. It doubles each further time '
+             'that all hosts fail.'),
     cfg.FloatOpt(
         'max_backoff', default=30.0, min=0.01, max=3600,
         help='Upper limit of the doubled min_backoff, in seconds.'),

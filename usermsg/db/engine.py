@@ -78,7 +78,8 @@ class Database:
     def reader(self):
         """Yield a connection for SELECTs.
 
-        :raises usermsg.exception.DatabaseUnavailable: no database
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         with _translate_errors(), self._connection() as connection:
             try:
@@ -121,7 +122,8 @@ class Database:
 
         :param transaction: False for work that begins and commits its own
             transactions, all of it idempotent
-        :raises usermsg.exception.DatabaseUnavailable: no database
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         with _translate_errors():
             return self._write(work, transaction)

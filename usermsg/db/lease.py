@@ -44,7 +44,8 @@ class Lease:
         """Take the lease if it is free, has expired or is held already.
 
         :returns: True if this object holds it now
-        :raises usermsg.exception.DatabaseUnavailable: no database
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         if self._db.write(self._take):
             return True
@@ -72,7 +73,8 @@ class Lease:
 
         :param seconds: instead of the usual duration
         :raises LeaseLost: it has expired
-        :raises usermsg.exception.DatabaseUnavailable: no database
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         self._db.write(lambda connection: self.guard(connection, seconds))
 
@@ -114,7 +116,8 @@ class Lease:
     def release(self):
         """Expire the lease now. No effect if another owner holds it.
 
-        :raises usermsg.exception.DatabaseUnavailable: no database
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         self._db.write(self.end)
 

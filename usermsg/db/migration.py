@@ -62,8 +62,9 @@ def sync(database: engine.Database, timeout=25, report=None):
     :param report: called with a line before each step that takes long on
         large tables
     :returns: the revision before and the one after
-    :raises usermsg.exception.DatabaseUnavailable: no database; without a
-        cause if another process upgrades for longer than the timeout
+    :raises usermsg.exception.DatabaseUnavailable: the database is
+        unavailable; without a cause if another process upgrades for longer
+        than the timeout
     """
     with database.without_statement_timeout() as unlimited:
         before = unlimited.write(

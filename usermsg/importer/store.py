@@ -32,8 +32,8 @@ def store(db, new_messages, deleted, dry_run=False):
         ``deleted_here``, or are deleted now because they were
         ``deleted_there``; and a list of the new messages whose id belongs to
         another message
-    :raises usermsg.exception.DatabaseUnavailable: the database can't be
-        reached
+    :raises usermsg.exception.DatabaseUnavailable: the database is
+        unavailable
     :raises usermsg.exception.IdsInUse: ids remain in use although no message
         with them can be found, after all attempts
     """

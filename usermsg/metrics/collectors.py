@@ -32,7 +32,7 @@ class _Family:
     def _value(self, labels):
         value = self._values.get(labels)
         if value is None:
-            # Of two threads at the same time, one creates a value in vain.
+            # If two threads create a value at once, one of them is discarded.
             value = self._values.setdefault(labels, self._make(labels))
         return value
 

@@ -26,12 +26,12 @@ _VARIANT = 0x2 << 62
 _LAST_MILLISECOND = (1 << 48) - 1
 
 
-def mint(when):
+def mint(created_at):
     """Return a new id for a message that was created at an aware datetime."""
-    return _build(when, secrets.randbits(62))
+    return _build(created_at, secrets.randbits(62))
 
 
-def derive(when, old_id):
+def derive(created_at, old_id):
     """Return the id for an imported message: always the same for an old id.
 
     Messages of one microsecond keep the order of their old ids if those are
@@ -42,23 +42,23 @@ def derive(when, old_id):
     digest = int.from_bytes(hashlib.sha256(old_id.encode()).digest(), 'big')
     order = (uuid.UUID(old_id).int >> 98 if validation.UUID.fullmatch(old_id)
              else digest >> 226)
-    return _build(when, order << 32 | digest & 0xffffffff)
+    return _build(created_at, order << 32 | digest & 0xffffffff)
 
 
-def lower_bound(when):
+def lower_bound(time):
     """Return a position before all ids of a time and after earlier ones.
 
     It isn't a valid UUID of version 7, so no message has this id.
     """
-    return str(uuid.UUID(int=_time_bits(when) | _VERSION))
+    return str(uuid.UUID(int=_time_bits(time) | _VERSION))
 
 
-def _build(when, bits):
-    return str(uuid.UUID(int=_time_bits(when) | _VERSION | _VARIANT | bits))
+def _build(time, bits):
+    return str(uuid.UUID(int=_time_bits(time) | _VERSION | _VARIANT | bits))
 
 
-def _time_bits(when):
-    microseconds = max(0, (when - _EPOCH) // _MICROSECOND)
+def _time_bits(time):
+    microseconds = max(0, (time - _EPOCH) // _MICROSECOND)
     milliseconds, rest = divmod(microseconds, 1000)
     # 4096 values for 1000 microseconds: each microsecond has its own.
     return (min(milliseconds, _LAST_MILLISECOND) << 80 |

@@ -161,8 +161,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param recorder: called with the connection and the stored rows, in
             the transaction that stores them
         :returns: a list of :class:`Recorded`, in the order of the messages
-        :raises usermsg.exception.DatabaseUnavailable: no database; nothing
-            was stored
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable; nothing was stored
         """
         stored = {}
         attempts = 0

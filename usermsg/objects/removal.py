@@ -41,9 +41,9 @@ def _expired(table, column, project_index, now, project_id):
         (expires_at < now,))
 
 
-def older_than(when, project_id=None):
+def older_than(time, project_id=None):
     """Return the messages that were created before an aware datetime."""
-    before = _MESSAGES.c.id < ids.lower_bound(when)
+    before = _MESSAGES.c.id < ids.lower_bound(time)
     if project_id is None:
         return index_scan.Rows(_MESSAGES.c.id, 'PRIMARY', (before,))
     return _in_project(project_id, before)
@@ -80,7 +80,8 @@ def remove(db, rows, batch=BATCH, guard=None, recorder=None):
     :param recorder: for messages: see :func:`delete_messages`
     :returns: an iterator of the numbers of rows deleted by each batch; rows
         that another process has deleted meanwhile don't count
-    :raises usermsg.exception.DatabaseUnavailable: no database
+    :raises usermsg.exception.DatabaseUnavailable: the database is
+        unavailable
     """
     low = ()
     while True:

@@ -128,7 +128,8 @@ class Relay:
         :raises Unavailable: the driver can't deliver at the moment
         :raises usermsg.db.lease.LeaseLost: this process froze for longer than
             its lease
-        :raises usermsg.exception.DatabaseUnavailable: try again later
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         self._delivery.begin_pass()
         numbers = list(outbox.shards(self._db, self.name))

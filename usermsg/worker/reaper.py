@@ -75,7 +75,8 @@ class Reaper:
             and expired source keys, a dict; None without the lease
         :raises usermsg.db.lease.LeaseLost: this process froze for longer than
             its lease; rows that it removed before stay removed
-        :raises usermsg.exception.DatabaseUnavailable: try again later
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
         """
         had_lease, self._has_lease = self._has_lease, self._lease.acquire()
         if self._has_lease != had_lease:

@@ -12,7 +12,7 @@ MAX_SORTED = 10000
 
 _MAX_NUMBER = 0x7FFFFFFF
 
-#: Sort keys in the order of time: ids are in it too.
+#: Sort keys that sort by time: ids are in the order of time, too.
 _BY_TIME = ('created_at', 'id')
 
 #: Sort keys of those services that have the same value in all messages here.

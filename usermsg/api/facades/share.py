@@ -104,7 +104,7 @@ class Share(messages.Messages):
             filters, [(_ATTRIBUTES.get(key, key),
                        values.get('sort_dir', 'desc') == 'desc')],
             query.limit(
-                values, self._max_limit, listing.parse_digits, least=0),
+                values, self._max_limit, listing.parse_digits, minimum=0),
             listing.parse_offset(values, listing.parse_digits),
             values.get('marker'), all_projects)
 

@@ -73,11 +73,11 @@ class Volume(messages.Messages):
         paged = (DIALECT.requested_version_text(request) is None or
                  request.version >= _PAGES_AND_FILTERS)
         limit = query.limit(
-            values, self._max_limit, listing.parse_any_number, least=0)
+            values, self._max_limit, listing.parse_any_number, minimum=0)
         if not paged:
             # These versions have no marker yet, so the response has no next
             # link either: a client that followed it would get the same page
-            # for ever.
+            # forever.
             return messages.ListQuery(
                 {}, [('created_at', True)], self._max_limit, linked=False)
         context = request.identity
@@ -129,7 +129,7 @@ _PAGE = ('limit', 'marker', 'offset', 'sort', 'sort_key', 'sort_dir')
 
 
 def _check_filters(names, admin):
-    """:raises usermsg.exception.InvalidInput: the user may not use one"""
+    """:raises usermsg.exception.InvalidInput: a filter isn't permitted"""
     refused = [name for name in names if name not in _USER_FILTERS and (
         not admin or name.endswith('~') or not name.isascii())]
     if refused:

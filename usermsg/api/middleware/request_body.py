@@ -13,7 +13,7 @@ import math
 #: that the client receives the error response; and at least this number of
 #: bytes is read, because a proxy in front may have another limit.
 MAX_EXCESS = 16
-LEAST_EXCESS = 16 * 1024 * 1024
+MIN_EXCESS = 16 * 1024 * 1024
 
 _PART = 64 * 1024
 
@@ -26,14 +26,14 @@ class BodyConsumer:
 
     def __init__(self, app, limit):
         self._app = app
-        self._longest = max(MAX_EXCESS * limit, LEAST_EXCESS)
+        self._max_length = max(MAX_EXCESS * limit, MIN_EXCESS)
 
     def __call__(self, environ, start_response):
         body = environ['wsgi.input'] = _Body(
             environ['wsgi.input'], _length(environ))
         # Servers send nothing before they iterate over the response.
         response = self._app(environ, start_response)
-        body.consume(self._longest)
+        body.consume(self._max_length)
         return response
 
 

@@ -30,7 +30,7 @@ class RequestId:
         # Log lines before authentication must not carry the context of the
         # previous request of this thread.
         context.RequestContext(request_id=request_id)
-        # uWSGI passes on malformed requests without these.
+        # uWSGI passes on malformed requests without these keys.
         for name in ('REQUEST_METHOD', 'PATH_INFO'):
             environ.setdefault(name, '')
         global_id = environ.get('HTTP_X_OPENSTACK_REQUEST_ID', '')

@@ -21,7 +21,7 @@ def _create_sqlite(name, table, columns):
 
 
 def _create_mariadb(name, table, columns):
-    # With LOCK = NONE it fails rather than block other clients.
+    # With LOCK = NONE the statement fails rather than block other clients.
     op.execute(f'CREATE INDEX IF NOT EXISTS {name} '
                f'ON {table} ({", ".join(columns)}) '
                f'ALGORITHM = INPLACE LOCK = NONE')
@@ -30,7 +30,8 @@ def _create_mariadb(name, table, columns):
 def _create_postgresql(name, table, columns):
     with op.get_context().autocommit_block():
         limit = op.get_bind().scalar(sa.text('SHOW lock_timeout'))
-        # It waits for older transactions, and blocks none.
+        # CREATE INDEX CONCURRENTLY waits for older transactions, and blocks
+        # no other statement.
         op.execute('SET lock_timeout = 0')
         # An interrupted attempt leaves an invalid index.
         if op.get_bind().scalar(_INVALID, {'name': name}):

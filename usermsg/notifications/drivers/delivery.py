@@ -14,20 +14,20 @@ class Delivery:
     :param deadline: in monotonic seconds
     """
 
-    __slots__ = ('size', 'deadline', 'future', 'done', '_wanted')
+    __slots__ = ('size', 'deadline', 'future', 'done', '_is_running')
 
     def __init__(self, size, deadline):
         self.size = size
         self.deadline = deadline
         self.future = futures.Future()
         self.done = False
-        self._wanted = None
+        self._is_running = None
 
     def start(self):
         """Return True unless cancelled; it can't be cancelled afterwards."""
-        if self._wanted is None:
-            self._wanted = self.future.set_running_or_notify_cancel()
-        return self._wanted
+        if self._is_running is None:
+            self._is_running = self.future.set_running_or_notify_cancel()
+        return self._is_running
 
     def finish(self, error=None):
         """Set the result of the future; called once."""
@@ -37,7 +37,7 @@ class Delivery:
                 self.future.set_result(None)
             else:
                 self.future.set_exception(error)
-        self._wanted = False
+        self._is_running = False
 
 
 def combine(parts):

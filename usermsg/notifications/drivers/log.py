@@ -13,7 +13,7 @@ from usermsg.notifications import errors
 #: Name of the logger, the same in every service: for logging configurations
 #: that write notifications to another place than other records. It doesn't
 #: depend on the event type, since a type may come from outside and the logging
-#: module keeps each logger for ever.
+#: module keeps each logger forever.
 LOGGER = 'usermsg.notification'
 
 _WRITTEN = ''

@@ -8,11 +8,11 @@ import selectors
 import time
 
 from usermsg.notifications.drivers import io_thread
-from usermsg.notifications.drivers.qpid import connection
-from usermsg.notifications.drivers.qpid import delivery
+from usermsg.notifications.drivers.qpid import connection as connections
+from usermsg.notifications.drivers.qpid import delivery as deliveries
 from usermsg.notifications.drivers.qpid import failures
 from usermsg.notifications.drivers.qpid import hosts
-from usermsg.notifications.drivers.qpid import sender
+from usermsg.notifications.drivers.qpid import sender as senders
 from usermsg.notifications import errors
 
 
@@ -31,7 +31,7 @@ class Client(io_thread.ThreadedClient):
         self._proton = proton
         self._settings = settings
         self._numbers = itertools.count()
-        # Only the I/O thread uses these.
+        # Only the I/O thread uses the following attributes.
         self._rotation = hosts.Rotation(
             settings.hosts, settings.min_backoff, settings.max_backoff)
         self._problems = failures.ProblemLog()
@@ -52,13 +52,13 @@ class Client(io_thread.ThreadedClient):
         :raises usermsg.notifications.errors.NotDelivered: the queue is full,
             or the client was closed
         """
-        submitted = delivery.Delivery(
+        delivery = deliveries.Delivery(
             next(self._numbers), address, data,
             time.monotonic() + self._settings.delivery_timeout, retries)
-        self.put(submitted)
-        return submitted.future
+        self.put(delivery)
+        return delivery.future
 
-    # Only the I/O thread calls the methods below.
+    # Only the I/O thread calls the following methods.
 
     def run_once(self):
         self._dispatch()
@@ -69,7 +69,7 @@ class Client(io_thread.ThreadedClient):
                     return math.inf
                 if now < self._connect_at:
                     return self._connect_at
-                self._connection = connection.Connection(
+                self._connection = connections.Connection(
                     self._proton, self._settings, self._rotation.host(),
                     self._rotation.failed_cycles)
                 self.selector.register(
@@ -83,20 +83,20 @@ class Client(io_thread.ThreadedClient):
         self._drop_connection(reason)
         return self._connect_at
 
-    def _process(self, current, now):
-        current.receive()
-        deadlines = [current.check(now)]
-        if current.is_open:
+    def _process(self, connection, now):
+        connection.receive()
+        deadlines = [connection.check(now)]
+        if connection.is_open:
             self._reason = None
-            deadlines += [node.process(current, self._proton, now)
-                          for node in self._senders.values()]
-            if current.has_confirmed:
+            deadlines += [sender.process(connection, self._proton, now)
+                          for sender in self._senders.values()]
+            if connection.has_confirmed:
                 self._rotation.record_success()
-                self._problems.log_recovery(str(current.host))
-        current.flush()
+                self._problems.log_recovery(str(connection.host))
+        connection.flush()
         # Some failures become visible only when all output is written.
-        current.check(now)
-        self.selector.modify(current, current.events())
+        connection.check(now)
+        self.selector.modify(connection, connection.events())
         return min(filter(None, deadlines), default=math.inf)
 
     def recover(self, error):
@@ -109,34 +109,34 @@ class Client(io_thread.ThreadedClient):
         """Pass new deliveries to their senders; finish overdue ones."""
         overdue = self.expired()
         while self.inbox:
-            submitted = self.inbox.popleft()
-            address = submitted.address
+            delivery = self.inbox.popleft()
+            address = delivery.address
             if address not in self._senders:
-                self._senders[address] = sender.Sender(
+                self._senders[address] = senders.Sender(
                     address, self._settings, self.finish, self._problems)
-            self._senders[address].put(submitted)
-        for late in overdue:
-            reason = self._reason or self._senders[late.address].reason(
+            self._senders[address].put(delivery)
+        for delivery in overdue:
+            reason = self._reason or self._senders[delivery.address].reason(
                 self._rotation.host())
-            self.finish(late, errors.NotDelivered(
+            self.finish(delivery, errors.NotDelivered(
                 f'qpid: not confirmed within '
                 f'{self._settings.delivery_timeout:g} s: {reason}'))
         if overdue:
-            for node in self._senders.values():
-                node.release_finished()
+            for sender in self._senders.values():
+                sender.release_finished()
 
     def _drop_connection(self, reason):
         """Handle a connection that failed or could not be established."""
         self._reason = f'{self._rotation.host()}: {reason}'
         backoff = self._rotation.record_failure()
         self._connect_at = time.monotonic() + backoff
-        for node in self._senders.values():
-            node.handle_connection_loss(self._reason)
+        for sender in self._senders.values():
+            sender.handle_connection_loss(self._reason)
         if self._connection is not None:
             self._remove_connection().free()
         if backoff:
-            for node in self._senders.values():
-                node.count_failure(self._reason)
+            for sender in self._senders.values():
+                sender.count_failure(self._reason)
 
     def _remove_connection(self):
         """Remove the connection and return it; the caller frees it."""
@@ -147,7 +147,7 @@ class Client(io_thread.ThreadedClient):
         return removed
 
     def disconnect(self):
-        for node in self._senders.values():
-            node.handle_connection_loss()
+        for sender in self._senders.values():
+            sender.handle_connection_loss()
         if self._connection is not None:
             self._remove_connection().close()

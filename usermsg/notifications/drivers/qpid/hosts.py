@@ -57,7 +57,7 @@ def _read(text, number):
 
 def _error(number, reason):
     return exception.ConfigurationError(
-        f'[oslo_messaging_qpid] hosts: address number {number} {reason}.')
+        f'[oslo_messaging_qpid] hosts: URL number {number} {reason}.')
 
 
 class Rotation:

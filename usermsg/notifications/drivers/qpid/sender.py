@@ -79,14 +79,14 @@ class Sender:
         # their number must not grow without limit.
         surplus = (len(self._unsettled) - self._count_awaited() -
                    self._max_in_flight)
-        kept = []
+        remaining = []
         for proton_delivery, delivery in self._unsettled:
             if delivery.done and surplus > 0:
                 proton_delivery.settle()
                 surplus -= 1
             else:
-                kept.append((proton_delivery, delivery))
-        self._unsettled = kept
+                remaining.append((proton_delivery, delivery))
+        self._unsettled = remaining
 
     def _count_awaited(self):
         """Return the number of messages in flight whose caller still waits."""
@@ -213,13 +213,13 @@ class Sender:
         terminal = (proton.Delivery.ACCEPTED, proton.Delivery.REJECTED,
                     proton.Delivery.RELEASED, proton.Delivery.MODIFIED)
         returned = []
-        kept = []
+        remaining = []
         for proton_delivery, delivery in self._unsettled:
             # After RECEIVED, or an unknown state, the outcome follows later.
             if not proton_delivery.updated or not (
                     (state := proton_delivery.remote_state) in terminal or
                     proton_delivery.settled):
-                kept.append((proton_delivery, delivery))
+                remaining.append((proton_delivery, delivery))
                 continue
             if state == proton.Delivery.ACCEPTED:
                 connection.has_confirmed = True
@@ -232,7 +232,7 @@ class Sender:
                 else:
                     returned.append(delivery)
             proton_delivery.settle()
-        self._unsettled = kept
+        self._unsettled = remaining
         if returned:
             self._back_off(now)
             self._retry(returned, f'{connection.host}: {self.address}: the '

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Publisher of messages to RabbitMQ, with publisher confirms.
 
-oslo.messaging's connection is not used, since it blocks for ever in some
+oslo.messaging's connection is not used, since it blocks forever in some
 places: its socket waits as long as heartbeats arrive, and a broker whose
 memory or disk is full still sends them; it drops an unroutable message
 without an error; and it logs a line, or a payload, for each attempt.
@@ -19,7 +19,7 @@ import time
 import amqp
 from oslo_log import log as logging
 
-from usermsg.notifications.drivers import delivery
+from usermsg.notifications.drivers import delivery as deliveries
 from usermsg.notifications.drivers import io_thread
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications import errors
@@ -29,7 +29,7 @@ LOG = logging.getLogger(__name__)
 FULL = 'the broker accepts no messages: its memory or disk is full'
 
 
-class _Delivery(delivery.Delivery):
+class _Delivery(deliveries.Delivery):
 
     __slots__ = ('key', 'message', 'returned', 'republished')
 
@@ -85,9 +85,9 @@ class Publisher(io_thread.ThreadedClient):
         :raises usermsg.notifications.errors.NotDelivered: there is no room,
             or the publisher is closed
         """
-        item = _Delivery(key, message, deadline)
-        self.put(item, deadline)
-        return item.future
+        delivery = _Delivery(key, message, deadline)
+        self.put(delivery, deadline)
+        return delivery.future
 
     # The following methods are called by the I/O thread only.
 
@@ -120,10 +120,10 @@ class Publisher(io_thread.ThreadedClient):
             while self.inbox:
                 lost.append(self.inbox.popleft())
         too_large = _too_large(error, lost)
-        for item in lost:
-            kind = (errors.Rejected if item in too_large
+        for delivery in lost:
+            kind = (errors.Rejected if delivery in too_large
                     else errors.NotDelivered)
-            self.finish(item, kind(reason))
+            self.finish(delivery, kind(reason))
         # Last, so that an error in it leaves no delivery without a result.
         self.disconnect()
 
@@ -137,10 +137,10 @@ class Publisher(io_thread.ThreadedClient):
             raise TimeoutError
         reason = self._with_host(
             FULL if self._blocked else connections.NO_RESPONSE)
-        for item in expired:
+        for delivery in expired:
             # The connection is kept: the messages sent on it arrive when the
             # broker has room again, and so would their duplicates.
-            self.finish(item, errors.NotDelivered(reason))
+            self.finish(delivery, errors.NotDelivered(reason))
 
     def _publish(self):
         """Send messages of the inbox, as many as one write holds."""
@@ -153,14 +153,15 @@ class Publisher(io_thread.ThreadedClient):
         while self.inbox and not self._blocked and not is_full:
             if self.inbox[0].key not in self._declared:
                 self._declare(self.inbox[0].key)
-            item = self.inbox.popleft()
-            if not item.start():
-                self.finish(item)  # it was cancelled, or has expired
+            delivery = self.inbox.popleft()
+            if not delivery.start():
+                self.finish(delivery)  # it was cancelled, or has expired
                 continue
             self._number += 1
-            self._unconfirmed[self._number] = item
+            self._unconfirmed[self._number] = delivery
             is_full = connection.publish(
-                self._channel, item.message, self._broker.exchange, item.key)
+                self._channel, delivery.message, self._broker.exchange,
+                delivery.key)
         connection.flush()
 
     def _connect(self, deadline):
@@ -235,31 +236,31 @@ class Publisher(io_thread.ThreadedClient):
         self._blocked = False
 
     def _on_ack(self, number, multiple):
-        for item in self._settled(number, multiple):
-            if not item.returned:
-                self.finish(item)
-            elif item.republished:
-                self.finish(item, errors.NotDelivered(self._with_host(
-                    f'exchange {self._broker.exchange} routes {item.key} to '
-                    'no queue')))
+        for delivery in self._settled(number, multiple):
+            if not delivery.returned:
+                self.finish(delivery)
+            elif delivery.republished:
+                self.finish(delivery, errors.NotDelivered(self._with_host(
+                    f'exchange {self._broker.exchange} routes '
+                    f'{delivery.key} to no queue')))
             else:
                 # The queue was deleted meanwhile; it is declared again.
-                self._declared.discard(item.key)
-                item.returned, item.republished = False, True
-                self.inbox.append(item)
+                self._declared.discard(delivery.key)
+                delivery.returned, delivery.republished = False, True
+                self.inbox.append(delivery)
 
     def _on_nack(self, number, multiple):
-        for item in self._settled(number, multiple):
-            self.finish(item, errors.NotDelivered(self._with_host(
-                f'the broker refused {item.key}; a queue may be full')))
+        for delivery in self._settled(number, multiple):
+            self.finish(delivery, errors.NotDelivered(self._with_host(
+                f'the broker refused {delivery.key}; a queue may be full')))
 
     def _on_return(self, error, exchange, key, message):
         # The confirmation of the same message follows.
         name = message.properties['message_id']
-        for item in self._unconfirmed.values():
-            if (item.key, item.message.properties['message_id'],
-                    item.returned) == (key, name, False):
-                item.returned = True
+        for delivery in self._unconfirmed.values():
+            if (delivery.key, delivery.message.properties['message_id'],
+                    delivery.returned) == (key, name, False):
+                delivery.returned = True
                 return
 
     def _settled(self, number, multiple):
@@ -289,4 +290,4 @@ def _too_large(error, sent):
     if not isinstance(error, amqp.PreconditionFailed):
         return []
     sizes = re.findall(r'\d+', error.reply_text)
-    return [item for item in sent if str(item.size) in sizes]
+    return [delivery for delivery in sent if str(delivery.size) in sizes]

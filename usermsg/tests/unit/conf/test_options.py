@@ -32,7 +32,7 @@ class Reads:
 
     It follows ``conf.group.option`` and ``conf[group].option``, and a group
     that is assigned to a variable, stored in an object, or passed to a
-    function or class of usermsg; other reads are not recognised.
+    function or class of usermsg; other reads are not recognized.
 
     :param sources: Python source texts
     :param groups: the names of all groups

@@ -7,7 +7,7 @@ from usermsg.api.middleware import request_body
 from usermsg.tests import base
 
 LIMIT = 100 * 1024
-LONGEST = request_body.LEAST_EXCESS
+LONGEST = request_body.MIN_EXCESS
 PART = 64 * 1024
 
 

@@ -50,7 +50,7 @@ class HostTest(testtools.TestCase):
             error = self.assertRaises(
                 exception.ConfigurationError, hosts.read,
                 f'amqp://good,{text}')
-            self.assertIn('[oslo_messaging_qpid] hosts: address number 2',
+            self.assertIn('[oslo_messaging_qpid] hosts: URL number 2',
                           str(error))
             self.assertNotIn('secret', str(error))
 
