@@ -388,7 +388,7 @@ class TestVolumeOnSqlite(TestCase):
             {one.resource_uuid: (one.event_id, one.action_id, one.detail_id)
              for one in self.messages()})
         self.assertTrue(self.service.catalogue.describe(
-            'VOLUME_VOLUME_777_888').text.startswith('The outcome'))
+            'VOLUME_VOLUME_777_888').text.startswith('The result'))
 
     def test_invalid_rows_are_skipped_and_listed(self):
         source = self.cinder_database()
@@ -571,7 +571,7 @@ class TestSourceDatabase(ImportMixin, base.TestCase):
 
     def test_unusable_url_is_an_error_without_the_password(self):
         for url, reason in (
-                ('secret', '--from is not the address of a database.'),
+                ('secret', '--from is not a valid database URL.'),
                 ('', '--from is not set'),
                 ('mysql+pymysql://cinder:se@cret@host/cinder',
                  '--from: an @ in the password must be written as %40.'),

@@ -186,9 +186,10 @@ class TestKeystoneOptions(base.TestCase):
         for name in ('auth_url', 'www_authenticate_uri'):
             for address in ('htp:/keystone', 'keystone:5000', 'https://'):
                 self.assertEqual(
-                    f'[keystone_authtoken] {name} is not the address of a '
-                    f'Keystone: it begins with http:// or https:// and a '
-                    f'host.', self.start_error(**{**ACCOUNT, name: address}))
+                    f'[keystone_authtoken] {name} is not the URL of a '
+                    f'Keystone service: it must begin with http:// or '
+                    f'https://, followed by a host.',
+                    self.start_error(**{**ACCOUNT, name: address}))
 
     def test_auth_section_is_supported(self):
         for section, error in (
