@@ -172,7 +172,7 @@ class TestRelay(databases.TestCase):
         self.assertEqual(sorted(set(put) - set(sent)), sorted(driver.ids()))
         process.send_signal(signal.SIGCONT)
         output, error_output = process.communicate('go\n', timeout=LONG)
-        self.assertEqual('Lost', output.strip(), error_output)
+        self.assertEqual('LeaseLost', output.strip(), error_output)
         # The thawed process must not have removed these.
         self.assertEqual(
             [(ident, 1) for ident in sorted(sent)],
