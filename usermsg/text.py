@@ -30,8 +30,8 @@ def printable(value):
 def quoted(value):
     """Return a caller's value in quotes, cut for an error text."""
     if not isinstance(value, str):
-        # It may be an exception whose text must not be disclosed, or an
-        # object whose __repr__ raises.
+        # The value may be an exception whose text must not be disclosed, or
+        # an object whose __repr__ raises.
         return f'a value of type {type(value).__name__}'
     literal = repr(value)
     return literal if len(literal) <= 80 else literal[:76] + "...'"

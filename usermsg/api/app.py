@@ -76,9 +76,9 @@ class _Application(core.PecanBase):
         try:
             return super().__call__(environ, start_response)
         finally:
-            # It refers back to the environment. This reference cycle, with
-            # the response body in it, would live until the garbage collector
-            # runs.
+            # pecan.locals refers back to the environment. This reference
+            # cycle, with the response body in it, would live until the
+            # garbage collector runs.
             environ.pop('pecan.locals', None)
 
     def find_controller(self, state):

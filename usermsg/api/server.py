@@ -47,7 +47,7 @@ def make_server(runtime):
         max_request_body_size=(
             request_body.MAX_EXCESS * options.max_request_body_size),
         inbuf_overflow=_IN_MEMORY, outbuf_overflow=_IN_MEMORY,
-        # They are errors of clients that lose their connection.
+        # Socket errors are those of clients that lose their connection.
         log_socket_errors=False)
     server.client_timeout = options.client_timeout
     return server

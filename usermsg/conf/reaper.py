@@ -3,7 +3,7 @@
 
 from oslo_config import cfg
 
-GROUP = cfg.OptGroup('reaper', title='Removal of expired and excess messages')
+GROUP = cfg.OptGroup('reaper', title='Removal of expired and evicted messages')
 
 OPTS = [
     cfg.IntOpt(

@@ -52,7 +52,7 @@ def create_engine(url, options, no_statement_timeout=False):
         # oslo.db would retry for minutes before it reports that there is no
         # database; a request or a recording service can't wait that long.
         max_retries=0,
-        # It would end each use of a connection with time.sleep(0), for
+        # oslo.db would end each use of a connection with time.sleep(0), for
         # eventlet.
         thread_checkin=False,
         **{name: options[name] for name in names})

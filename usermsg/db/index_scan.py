@@ -65,7 +65,8 @@ class Rows:
     def count_by(self, db, *columns):
         """Count the rows by the values of columns.
 
-        :returns: an iterator of counters of tuples, one a step
+        :returns: an iterator of counters of tuples, one for each step; their
+            sum is the result
         """
         for step in self.steps(db):
             with db.reader() as connection:

@@ -12,7 +12,8 @@ from usermsg.objects import ids
 from usermsg.objects import outbox
 from usermsg.outbox import delivery
 
-#: Maximum number of full pages of a shard in one pass of the relay.
+#: Maximum number of full pages of a shard in one shard pass, after which other
+#: shards have their turn.
 _PAGES_PER_PASS = 10
 
 #: Maximum clock difference between hosts. See :meth:`Shard._read_pages`.

@@ -44,7 +44,7 @@ def protect(app, conf):
     try:
         protocol = _Protocol(app, {'oslo_config_config': conf,
                                    'delay_auth_decision': True,
-                                   # It would be cached with each token.
+                                   # Else it is cached with each token.
                                    'include_service_catalog': False})
     except Exception as error:  # its libraries have no common base class
         raise exception.ConfigurationError(
@@ -104,8 +104,8 @@ class _Protocol(auth_token.AuthProtocol):
                 user.auth_token, headers, user.expires.timestamp())
 
     def validate_allowed_request(self, request, token):
-        # It checks that the configured service type exists in the service
-        # catalogue, which is not requested from Keystone.
+        # keystonemiddleware checks that the configured service type exists in
+        # the service catalogue, which is not requested from Keystone.
         super().validate_allowed_request(request, {
             **token, 'catalog': [{'type': self._conf.get('service_type')}]})
 

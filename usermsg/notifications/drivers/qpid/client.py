@@ -141,7 +141,7 @@ class Client(io_thread.ThreadedClient):
     def _remove_connection(self):
         """Remove the connection and return it; the caller frees it."""
         removed, self._connection = self._connection, None
-        # It is not registered if the registration failed.
+        # The connection isn't registered if register() failed.
         with contextlib.suppress(KeyError, ValueError):
             self.selector.unregister(removed)
         return removed

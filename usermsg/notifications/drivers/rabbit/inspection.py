@@ -68,8 +68,8 @@ def _kind(connection, queue):
 def _warnings(broker, kinds):
     created = 'durable' if broker.durable else 'transient'
     names = {kind: ', '.join(
-        name for name, stored in kinds.items()
-        if kind in (stored, created if stored == 'missing' else None))
+        name for name, current in kinds.items()
+        if kind in (current, created if current == 'missing' else None))
         for kind in ('durable', 'transient', 'inaccessible')}
     option = '[oslo_messaging_rabbit] amqp_durable_queues'
     services = ('in every service that uses the exchange '

@@ -37,9 +37,10 @@ class _Delivery(deliveries.Delivery):
         super().__init__(len(message.body), deadline)
         self.key = key
         self.message = message
-        #: No queue accepted it: the broker returns it, then confirms it.
+        #: No queue accepted the message: the broker returns it, and then
+        #: confirms it.
         self.returned = False
-        #: It was returned once and published again.
+        #: The message was returned once and published again.
         self.republished = False
 
 

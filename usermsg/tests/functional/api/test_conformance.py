@@ -59,8 +59,8 @@ def make_config(seed, token, coverage):
             'database': 'none', 'no-shrink': True},
         'phases': {'coverage': {'enabled': coverage}},
         'checks': {
-            # It passes options of connections to the application in this
-            # process, and fails. ResponseChecker checks tokens instead.
+            # This check passes options of connections to the application in
+            # this process, and fails. ResponseChecker checks tokens instead.
             'ignored_auth': {'enabled': False},
             # 410: the source_id of a deleted message.
             'positive_data_acceptance': {'expected-statuses': [

@@ -160,7 +160,7 @@ class TestFile(RequestMixin, base.TestCase):
     port = 'usermsg.sqlite'
 
     def test_locked_sqlite_file_returns_503(self):
-        # Without it each request would wait for seconds.
+        # With the default timeout each request would wait for seconds.
         service = self.runtime(database={
             'connection': f'{self.sqlite_url()}?timeout=0'})
         self.app = app.make_app(service)

@@ -478,8 +478,8 @@ class TestLargeDatabase(TestCase):
                     self.assertIn(None, problems, statement)
                 if (statement.startswith('DELETE') and
                         self.db.dialect == 'postgresql'):
-                    # It was executed already. It doesn't scan expired rows of
-                    # later batches.
+                    # The statement was executed already, so it finds no rows;
+                    # it doesn't scan expired rows of later batches.
                     scan = self.explain(connection, statement, parameters)
                     self.assertEqual(0, scan['Actual Rows'])
                     self.assertEqual(0, scan.get('Rows Removed by Filter', 0))

@@ -855,8 +855,8 @@ class TestSourceDatabase(ImportMixin, base.TestCase):
         bad = [import_sources.volume_row(id=f'{number}')
                for number in range(3)]
         source.insert(*good[:2], *bad)
-        # One of them sorts among the ASCII ids, and the other two after all
-        # others.
+        # One of the three ids sorts among the ASCII ids, the other two after
+        # all other ids.
         source.execute(*(
             f"UPDATE messages SET id = CAST(x'{data}' AS TEXT) "
             f"WHERE id = '{number}'"

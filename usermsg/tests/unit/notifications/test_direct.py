@@ -83,7 +83,7 @@ class TestDirect(base.TestCase):
         self.assertEqual(1, len(drivers['second'].received))
 
     def test_driver_with_longer_timeout_is_awaited(self):
-        # It takes longer than the timeout of other drivers.
+        # This driver takes longer than the timeout of other drivers.
         slow = Driver(lambda: threading.Event().wait(0.3))
         slow.timeout, slow.timeout_option = 60, 'an option'
         direct.Direct({'slow': slow}, timeout=0.05).send(self.sent)

@@ -431,7 +431,7 @@ class TestRun(TestCase):
         self.assertRaises(relay.Unavailable, one.run_once, self.stop)
         for number in (1, 2):
             self.put(drivers.entry(number))
-            # It doesn't raise Unavailable each time.
+            # The later passes don't raise Unavailable.
             one.run_once(self.stop)
         self.assertEqual([1, 2], [body['payload']
                                   for body in driver.delivered])

@@ -71,7 +71,7 @@ class RabbitFaultsTest(sending.BrokerTestCase):
             for driver in (connected, self.driver(self.url, timeout=1)):
                 self.assert_not_delivered(self.send(driver, sent),
                                           'the broker does not respond')
-            # These wait simultaneously.
+            # The submitted notifications wait simultaneously.
             for future in [connected.submit({}, item.body(), 'INFO')
                            for item in batch]:
                 self.assert_not_delivered(future.exception(60),
