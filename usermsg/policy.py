@@ -123,7 +123,7 @@ class _Rules:
             plugin_kinds.intersection(_KIND.findall(text))
             for _name, text in self.texts) else CACHED_DECISIONS
         self._decide = functools.lru_cache(cache_size)(self._evaluate)
-        for warning in upgrade_warnings(files):
+        for warning in unsupported_check_warnings(files):
             LOG.warning('Policy: %s', warning)
 
     def allows(self, context, rule, project_id):
@@ -149,7 +149,7 @@ def _plugin_kinds():
         group='oslo.policy.rule_checks')}
 
 
-def upgrade_warnings(files):
+def unsupported_check_warnings(files):
     """Yield a warning for each check in an operator's files that can't match.
 
     Such a check isn't an error: a rule that several services share may contain

@@ -109,7 +109,7 @@ class Checks(upgradecheck.UpgradeCommands):
     def _policy(self):
         policy.Policy(self.conf)
         upgrade_warnings = list(
-            policy.upgrade_warnings(policy.read_files(self.conf)))
+            policy.unsupported_check_warnings(policy.read_files(self.conf)))
         result = common_checks.check_policy_json(self, self.conf)
         if upgrade_warnings and result.code == upgradecheck.Code.SUCCESS:
             return _warning(' '.join(upgrade_warnings[:MAX_LISTED]))
