@@ -120,7 +120,7 @@ class TestDatabaseUnavailable(
 
         with concurrent.futures.ThreadPoolExecutor(4) as threads:
             pending = [threads.submit(post, batch) for batch in batches]
-            for _answer in range(10):
+            for _number in range(10):
                 finished.acquire()
             self.server.kill()
         responses = [future.result() for future in pending]

@@ -192,7 +192,7 @@ class TestBatches(TestCase):
         _status, response = self.post({'message': entry('key')})
         with self.service.db.engine().begin() as connection:
             connection.execute(sa.delete(models.messages))
-        status, _answer = self.post({'message': entry('key')})
+        status, _response = self.post({'message': entry('key')})
         self.assertEqual(410, status)
         with self.service.db.engine().begin() as connection:
             connection.execute(sa.delete(models.source_keys))
@@ -243,17 +243,17 @@ class TestConcurrency(ConcurrencyMixin, TestCase):
             new += statuses.count(201)
         self.assertEqual(len(by_key), new)
 
-    def test_batches_in_opposite_order(self):
+    def test_batches_in_opposite_order_store_each_message_once(self):
         keys = [f'key {number}' for number in range(60)]
         self.assert_batches(8, [keys, keys[::-1]] * 8)
 
-    def test_overlapping_batches_in_random_order(self):
+    def test_overlapping_batches_store_each_message_once(self):
         generator = random.Random(1)
         keys = [f'key {number}' for number in range(120)]
         batches = [generator.sample(keys, 40) for _ in range(40)]
         self.assert_batches(8, batches)
 
-    def test_batches_concurrent_with_single_messages(self):
+    def test_batches_and_single_messages_store_each_message_once(self):
         keys = [f'key {number}' for number in range(200)]
         generator = random.Random(2)
         shuffled = [generator.sample(keys, len(keys)) for _ in range(4)]
@@ -261,7 +261,7 @@ class TestConcurrency(ConcurrencyMixin, TestCase):
         batches = [keys, keys[::-1], *singles]
         self.assert_batches(8, batches)
 
-    def test_recording_concurrent_with_deletion(self):
+    def test_deleted_messages_are_not_recorded_again(self):
         member = http_client.build_headers('red', 'member')
 
         def work(key):
@@ -312,7 +312,7 @@ class TestServer(ConcurrencyMixin, TestCase):
         self.assertEqual(100, sum(status == 201 for status, _ in responses))
         self.assertNotIn('Traceback', self.server.log())
 
-    def test_batches_in_opposite_order(self):
+    def test_batches_in_opposite_order_store_each_message_once(self):
         keys = [f'key {number}' for number in range(100)]
         responses = run_concurrently(
             12, lambda keys: self.post(batch(keys)), [keys, keys[::-1]] * 12)

@@ -151,7 +151,7 @@ class Faults:
         # up soon, with the same connections.
         self.api = message_api.API(runtime)
         runtime.conf.set_override('record_timeout', TIMEOUT, 'messages')
-        self.impatient_api = message_api.API(runtime)
+        self.short_timeout_api = message_api.API(runtime)
         self.failed = 0
 
     def record(self, api=None):
@@ -176,7 +176,7 @@ class Faults:
 
     def assertGivenUp(self, pattern):
         self.assertFails(f'{pattern} within {TIMEOUT:.1f} seconds',
-                         self.impatient_api)
+                         self.short_timeout_api)
 
     def assertNothingPrivate(self, text):
         for word in (*PRIVATE, self.password()):
@@ -233,7 +233,7 @@ class TestServer(Faults, databases.TestCase):
             self.assertLess(time.monotonic(), end, self.log.output)
         self.assertIsNotNone(message)
 
-    def test_server_that_was_never_up(self):
+    def test_server_that_never_ran_is_reported(self):
         url = sa.make_url(self.service.conf.database.connection).set(
             port=servers.free_port())
         self.use(self.runtime(
@@ -244,7 +244,7 @@ class TestServer(Faults, databases.TestCase):
         self.assertRegex(self.log.output, '127.0.0.1.*refused')
         self.assertUnavailable()
 
-    def test_server_killed_and_restarted(self):
+    def test_recording_works_after_server_restart(self):
         self.assertWorks()
         self.running.kill()
         try:
@@ -254,7 +254,7 @@ class TestServer(Faults, databases.TestCase):
             self.running.start()
         self.assertWorks()
 
-    def test_server_killed_while_connection_is_in_use(self):
+    def test_open_reader_survives_server_kill(self):
         try:
             (status, output, errors), = processes.run_at_once(
                 _READ, [[str(self.home / 'usermsg.conf')]],
@@ -265,31 +265,31 @@ class TestServer(Faults, databases.TestCase):
         # The rows were read already. The next reader gets the error.
         self.assertEqual((0, '', ''), (status, output, errors))
 
-    def test_server_restarted_between_two_messages(self):
+    def test_restart_between_two_messages_loses_none(self):
         self.assertWorks()
         self.running.kill()
         self.running.start()
         self.assertWorks()
 
-    def test_server_frozen_with_open_connection(self):
+    def test_call_times_out_if_server_freezes(self):
         self.assertWorks()
         with self.frozen():
             self.assertGivenUp('no response')
         self.wait_until_it_works()
 
-    def test_server_frozen_before_first_connection(self):
+    def test_first_connection_times_out_if_server_is_frozen(self):
         self.service.db.dispose()
         with self.frozen():
             self.assertGivenUp('no response')
         self.wait_until_it_works()
 
-    def test_server_frozen_with_all_threads_in_use(self):
+    def test_call_fails_if_all_threads_wait_for_frozen_server(self):
         self.assertWorks()
         # Threads of other APIs remain.
         others = set(threading.enumerate())
         with self.frozen():
             threads = [threading.Thread(target=self.record,
-                                        args=(self.impatient_api,),
+                                        args=(self.short_timeout_api,),
                                         daemon=True)
                        for _ in range(16)]
             for thread in threads:
@@ -317,7 +317,7 @@ class TestServer(Faults, databases.TestCase):
 
 class TestTables(Faults, databases.TestCase):
 
-    def test_missing_tables(self):
+    def test_missing_tables_are_reported(self):
         self.use(self.runtime(tables=False))
         self.assertFails('The service cannot reach its database')
         self.assertIn('usermsg-manage db sync', self.log.output)
@@ -329,7 +329,7 @@ class TestTables(Faults, databases.TestCase):
 class TestFile(Faults, base.TestCase):
     """Files of SQLite."""
 
-    def test_file_locked_by_another_connection(self):
+    def test_locked_file_blocks_only_writers(self):
         self.use(self.runtime())
         self.assertWorks()
         other = sqlite3.connect(self.home / 'usermsg.sqlite',
@@ -342,7 +342,7 @@ class TestFile(Faults, base.TestCase):
         other.execute('ROLLBACK')
         self.assertWorks()
 
-    def test_file_in_missing_directory(self):
+    def test_missing_directory_is_reported(self):
         url = f'sqlite:///{self.home}/later/usermsg.sqlite'
         self.use(self.runtime(tables=False, database={'connection': url}))
         self.assertFails('The service cannot reach its database')
@@ -354,7 +354,7 @@ class TestFile(Faults, base.TestCase):
         models.metadata.create_all(self.service.db.engine())
         self.assertWorks()
 
-    def test_file_that_is_read_only(self):
+    def test_read_only_file_can_be_read(self):
         self.runtime()
         path = self.home / 'usermsg.sqlite'
         self.use(self.runtime(tables=False, database={
@@ -363,13 +363,13 @@ class TestFile(Faults, base.TestCase):
         self.assertIn('readonly database', self.log.output)
         self.assertEqual([], self.api.get_all(samples.request()).objects)
 
-    def test_file_that_is_not_a_database(self):
+    def test_file_that_is_not_a_database_is_reported(self):
         self.write('usermsg.sqlite', 'a' * 10000)
         self.use(self.runtime(tables=False))
         self.assertFails('The service cannot reach its database')
         self.assertUnavailable()
 
-    def test_file_on_full_disk(self):
+    def test_full_disk_loses_no_stored_message(self):
         self.use(self.runtime())
         (status, output, errors), = processes.run_at_once(
             _FULL_DISK, [[str(self.home / 'usermsg.conf')]])
@@ -393,7 +393,7 @@ class TestDeadline(base.TestCase):
     def hang(self):
         self.release.wait(60)
 
-    def test_call_that_completes(self):
+    def test_call_returns_result_or_raises_error(self):
         bound = bounded_call.Deadline(60)
         self.assertEqual('a result', bound.run(lambda: 'a result'))
         for error in (ValueError, SystemExit):
@@ -403,7 +403,7 @@ class TestDeadline(base.TestCase):
     def fail_with(self, error):
         raise error()
 
-    def test_call_that_hangs(self):
+    def test_call_that_hangs_times_out(self):
         bound = bounded_call.Deadline(0.1)
         self.assertRaises(bounded_call.CallTimeout, bound.run, self.hang)
 

@@ -478,7 +478,7 @@ class TestCommands(Commands, databases.TestCase):
     # The tests of SQLite follow.
     scenarios = databases.SCENARIOS[1:]
 
-    def test_sync(self):
+    def test_sync_creates_tables(self):
         self.manage('sync', 0, 'The tables were created; the database is at '
                     '0004.', self.url)
 

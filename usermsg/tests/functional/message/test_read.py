@@ -51,7 +51,7 @@ class TestGetAndDelete(TestCase):
                 value = value.replace(tzinfo=datetime.timezone.utc)
             self.assertEqual(value, getattr(message, name), name)
 
-    def test_get_with_upper_case_id(self):
+    def test_get_ignores_letter_case_of_id(self):
         message_id, = self.fill({})
         self.assertEqual(message_id, self.api.get(
             samples.request(), message_id.upper()).id)
@@ -166,7 +166,7 @@ class TestPages(TestCase):
              'created_before': samples.START}))
         self.assertEqual(ids[:5][::-1], self.query(marker=ids[5]))
 
-    def test_minimum_and_maximum_times(self):
+    def test_minimum_and_maximum_times_are_valid_filters(self):
         message_id, = self.fill({})
         first = datetime.datetime.min
         last = datetime.datetime.max
@@ -203,7 +203,7 @@ class TestPages(TestCase):
 
 class TestFilters(TestCase):
 
-    def test_every_combination_of_filters(self):
+    def test_filters_can_be_combined(self):
         values = {'resource_type': ('VOLUME', 'IMAGE'),
                   'resource_uuid': ('one', 'two'),
                   'event_id': ('VOLUME_000001', 'VOLUME_000002'),

@@ -44,6 +44,7 @@ def build_lists(queries, versions=('2.37', '2.52'), users=('member',)):
 
 
 class TestShareFacade(comparison.TestCase):
+    """Requests whose responses must be equal to those of Manila."""
 
     def setUp(self):
         super().setUp()

@@ -47,6 +47,7 @@ def build_lists(queries, versions=('3.5',), users=('member',)):
 
 
 class TestVolumeFacade(comparison.TestCase):
+    """Requests whose responses must be equal to those of Cinder."""
 
     def setUp(self):
         super().setUp()

@@ -9,7 +9,7 @@ from usermsg.tests.fixtures import qpid_options
 
 class SettingsTest(qpid_options.Case):
 
-    def test_defaults(self):
+    def test_defaults_are_localhost_and_anonymous(self):
         defaults = self.read_settings()
         host, = defaults.hosts
         self.assertEqual('amqp://localhost:5672', str(host))
