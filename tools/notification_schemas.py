@@ -34,7 +34,7 @@ TYPES = {
     image.UPLOAD: 'The data of an image was stored.',
     image.ACTIVATE: 'An image became active: the location of its data is '
                     'known.',
-    image.SEND: 'The data of an image was sent to a user.',
+    image.SEND: 'The data of an image was sent to a client.',
     image.UPDATE: 'The record of an image was changed.',
     image.DELETE: 'An image was deleted.',
     event_types.MESSAGE_CREATE: 'A message was recorded.',
@@ -63,7 +63,7 @@ _IMAGE_FIELDS = {
     'visibility': 'Visibility, such as "private", "shared", "community" or '
                   '"public".',
     'properties': 'Properties that the operator permits in notifications.',
-    'tags': f'Tags in alphabetical order, at most {image_object.TAGS}.',
+    'tags': f'Tags in alphabetical order, at most {image_object.MAX_TAGS}.',
     'deleted': 'True if the image is deleted.',
     'deleted_at': 'Time of deletion, in UTC; null if not deleted.',
 }
@@ -81,8 +81,8 @@ _MESSAGE_FIELDS = {
     'id': 'UUID of the message; ids are in the order of creation.',
     'prefix': 'Namespace of the catalogue, such as "VOLUME".',
     'project_id': 'Id of the project that can read the message.',
-    'user_id': 'Id of the user who sent the request.',
-    'request_id': 'Id of the request that the message is about.',
+    'user_id': 'Id of the user who started the operation.',
+    'request_id': 'Id of the request that started the operation.',
     'resource_type': 'Resource type, such as "VOLUME".',
     'resource_uuid': 'Id of the resource that the message is about.',
     'event_id': 'Id of the event in the catalogue.',

@@ -76,7 +76,7 @@ class API:
         The text comes from the catalogue; of the parameters, a user sees
         only the type and id of the resource and the request id.
 
-        :param context: context of the request that began the operation; its
+        :param context: context of the request that started the operation; its
             ``request_id`` and ``user_id`` are stored
         :param event_id: id of a whole message, such as
             ``defined_messages.EventIds.UNABLE_TO_ALLOCATE``; exactly one of

@@ -34,7 +34,8 @@ FILTERS = {
     'resource_uuid': _RESOURCE_UUID,
     'event_id': EVENT_ID,
     'request_id': validation.identifier_schema(
-        validation.REQUEST_ID, 'Id of the request that began the operation.'),
+        validation.REQUEST_ID,
+        'Id of the request that started the operation.'),
     'message_level': validation.LEVEL,
     'id': validation.identifier_schema(36),
     'project_id': validation.identifier_schema(validation.PROJECT_ID),
@@ -70,10 +71,10 @@ _NEW_MESSAGE = {
         'resource_uuid': nullable(_RESOURCE_UUID),
         'message_level': {**validation.LEVEL, 'default': 'ERROR'},
         'user_id': nullable(validation.identifier_schema(
-            validation.USER_ID, 'User who began the operation.')),
+            validation.USER_ID, 'User who started the operation.')),
         'request_id': nullable(validation.identifier_schema(
             validation.REQUEST_ID,
-            'Id of the request that began the operation. Defaults to the '
+            'Id of the request that started the operation. Defaults to the '
             'header X-OpenStack-Request-Id.')),
         'source_id': nullable({
             **validation.identifier_schema(

@@ -6,11 +6,11 @@ from oslo_versionedobjects import fields
 
 from usermsg import exception
 from usermsg.objects import base
-from usermsg.objects import fields as own_fields
+from usermsg.objects import fields as field_types
 from usermsg import validation
 
 #: Maximum number of tags.
-TAGS = 128
+MAX_TAGS = 128
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -25,26 +25,26 @@ class Image(base.UsermsgObject):
     VERSION = '1.0'
 
     fields = {
-        'id': fields.Field(own_fields.Uuid()),
-        'name': fields.Field(own_fields.Text(), nullable=True),
-        'status': fields.Field(own_fields.Identifier()),
+        'id': fields.Field(field_types.Uuid()),
+        'name': fields.Field(field_types.Text(), nullable=True),
+        'status': fields.Field(field_types.Identifier()),
         'created_at': fields.DateTimeField(),
         'updated_at': fields.DateTimeField(),
         'min_disk': fields.NonNegativeIntegerField(),
         'min_ram': fields.NonNegativeIntegerField(),
         'protected': fields.FlexibleBooleanField(),
-        'checksum': fields.Field(own_fields.Identifier(), nullable=True),
-        'owner': fields.Field(own_fields.Identifier(), nullable=True),
-        'disk_format': fields.Field(own_fields.Identifier(), nullable=True),
+        'checksum': fields.Field(field_types.Identifier(), nullable=True),
+        'owner': fields.Field(field_types.Identifier(), nullable=True),
+        'disk_format': fields.Field(field_types.Identifier(), nullable=True),
         'container_format': fields.Field(
-            own_fields.Identifier(), nullable=True),
+            field_types.Identifier(), nullable=True),
         'size': fields.NonNegativeIntegerField(nullable=True),
         'virtual_size': fields.NonNegativeIntegerField(nullable=True),
         'is_public': fields.FlexibleBooleanField(),
-        'visibility': fields.Field(own_fields.Identifier()),
+        'visibility': fields.Field(field_types.Identifier()),
         'properties': fields.Field(
-            fields.Dict(own_fields.Text(), nullable=True)),
-        'tags': fields.Field(fields.List(own_fields.Text())),
+            fields.Dict(field_types.Text(), nullable=True)),
+        'tags': fields.Field(fields.List(field_types.Text())),
         'deleted': fields.FlexibleBooleanField(),
         'deleted_at': fields.DateTimeField(nullable=True),
     }
@@ -73,7 +73,7 @@ class Image(base.UsermsgObject):
             if values[name] is not None:
                 values[name] = validation.time(name, values[name])
         image = cls()
-        image._set('tags', values, lambda tags: sorted(tags)[:TAGS])
+        image._set('tags', values, lambda tags: sorted(tags)[:MAX_TAGS])
         image._set('properties', values, lambda mapping: {
             name: mapping[name] for name in properties if name in mapping})
         for name in cls.fields:

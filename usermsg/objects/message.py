@@ -20,7 +20,7 @@ from usermsg.db import models
 from usermsg.db import statement
 from usermsg import exception
 from usermsg.objects import base
-from usermsg.objects import fields as own_fields
+from usermsg.objects import fields as field_types
 from usermsg.objects import ids
 from usermsg.objects import removal
 
@@ -70,7 +70,7 @@ class Message(base.UsermsgObject):
     # Version 1.0: Initial version
     VERSION = '1.0'
 
-    fields = own_fields.fields_for_table(
+    fields = field_types.fields_for_table(
         _TABLE, fields.DateTimeField(tzinfo_aware=True))
 
     #: Values of the columns, a :class:`usermsg.db.models.MessageRow` with

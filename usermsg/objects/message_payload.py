@@ -6,7 +6,7 @@ from oslo_versionedobjects import fields
 
 from usermsg.db import models
 from usermsg.objects import base
-from usermsg.objects import fields as own_fields
+from usermsg.objects import fields as field_types
 
 
 @vo_base.VersionedObjectRegistry.register
@@ -21,8 +21,8 @@ class MessagePayload(base.UsermsgObject):
     VERSION = '1.0'
 
     fields = {
-        **own_fields.fields_for_table(models.messages, fields.Field(
-            own_fields.UtcDateTime(tzinfo_aware=True))),
+        **field_types.fields_for_table(models.messages, fields.Field(
+            field_types.UtcDateTime(tzinfo_aware=True))),
         'user_message': fields.StringField(),
         'sequence': fields.IntegerField(),
     }
@@ -42,8 +42,8 @@ class MessagePayload(base.UsermsgObject):
             'usermsg_object.version': cls.VERSION,
             'usermsg_object.data': {
                 **row._asdict(),
-                'created_at': own_fields.format_time(row.created_at),
-                'expires_at': own_fields.format_time(row.expires_at),
+                'created_at': field_types.format_time(row.created_at),
+                'expires_at': field_types.format_time(row.expires_at),
                 'user_message': user_message,
                 'sequence': sequence,
             },

@@ -271,9 +271,10 @@ class FileTest(PolicyTestCase):
             self.refused(2, 'the rule bos, which it refers to, does not exist',
                          f'boss: role:boss\nmessage:get: {rule}\n')
 
-    def unsupported_check_warnings(self, text):
+    def warnings(self, text):
         self.write('policy.yaml', text)
-        return list(policy.unsupported_check_warnings(policy.read_files(self.conf())))
+        return list(policy.unsupported_check_warnings(
+            policy.read_files(self.conf())))
 
     def test_upgrade_warns_of_checks_that_never_match(self):
         for rule, kind in (('rol:admin', 'rol'),
@@ -282,12 +283,12 @@ class FileTest(PolicyTestCase):
                            ('tenant:%(project_id)s', 'tenant'),
                            ('is_admin:True', 'is_admin'),
                            ('1a:x', '1a')):
-            [warning] = self.unsupported_check_warnings(f'\nmessage:get: "{rule}"\n')
+            [warning] = self.warnings(f'\nmessage:get: "{rule}"\n')
             self.assertTrue(warning.startswith(
                 f'{self.path}:2: message:get: "{kind}:" '), warning)
 
     def test_upgrade_does_not_warn_of_valid_checks(self):
-        self.assertEqual([], self.unsupported_check_warnings(
+        self.assertEqual([], self.warnings(
             'boss: role:boss\n'
             'message:get: rule:boss or project_id:%(project_id)s\n'
             'message:delete: http://h:1/a or https://h/b or role:a:b\n'
