@@ -39,6 +39,11 @@ NEWEST_FIRST = 'created_at:desc'
 OLDEST_FIRST = 'created_at:asc'
 
 
+def utc_now():
+    """Return the current time by the clock of this host, with its zone."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
 class API:
     """Message API for services. Thread-safe and fork-safe.
 
@@ -46,11 +51,12 @@ class API:
         built from usermsg's configuration files alone: the command line,
         configuration and logging of the calling service stay unchanged, and
         no connection to the database is opened before it is needed
+    :param now: function that returns the current time, an aware datetime
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
         configuration can't be used
     """
 
-    def __init__(self, runtime=None):
+    def __init__(self, runtime=None, *, now=utc_now):
         # Not imported with this module: versioned objects import
         # oslo.messaging, which selects the backend of oslo.service for the
         # whole process unless it is already selected.
@@ -65,6 +71,7 @@ class API:
         self._deleted_recorder = outbox.recorder(event_types.MESSAGE_DELETE)
         self._expired_recorder = outbox.recorder(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
+        self.now = now
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -161,7 +168,7 @@ class API:
         except errors.InvalidInput as error:
             raise error.at(place) from None
         if created_at is None:
-            created_at = datetime.datetime.now(datetime.timezone.utc)
+            created_at = self.now()
         naive_created_at = clock.naive(created_at)
         level = get('message_level', 'ERROR').upper()
         row = models.MessageRow(

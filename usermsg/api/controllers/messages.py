@@ -93,7 +93,7 @@ class Messages:
         entries = content if 'message' in content else {
             f'messages[{number}]': entry
             for number, entry in enumerate(content['messages'])}
-        now = datetime.datetime.now(datetime.timezone.utc)
+        now = self._api.now()
         new_messages = {}
         for number, (place, entry) in enumerate(entries.items()):
             if entry.get('request_id') is None:

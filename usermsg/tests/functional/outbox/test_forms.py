@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Notifications from the outbox against their published schemas."""
 
-import datetime
 import importlib.resources
 import json
 
@@ -13,6 +12,7 @@ from usermsg.notifications import image
 from usermsg.objects import message_payload
 from usermsg.objects import outbox
 from usermsg.outbox import body as outbox_body
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import databases
 
 
@@ -44,14 +44,12 @@ class TestOutboxForms(databases.TestCase):
             for entry in outbox.pending(self.configured.db, 'log', shard)]
 
     def test_notifications_of_the_life_of_a_message(self):
-        long_ago = (datetime.datetime.now(datetime.timezone.utc) -
-                    datetime.timedelta(days=40))
+        past_api = api.API(self.configured, now=clocks.ahead(-40 * 24 * 3600))
         complete = self.messages.create(
             self.request, action='attach_volume', resource_type='volume',
             resource_uuid='some-volume', level='WARN')
-        [recorded] = self.messages.record([self.messages.new_message(
-            {'project_id': 'red', 'event_id': 'VOLUME_000002'},
-            created_at=long_ago)])
+        [recorded] = past_api.record([past_api.new_message(
+            {'project_id': 'red', 'event_id': 'VOLUME_000002'})])
         minimal = recorded.message
         self.messages.delete(self.request, complete.id)
         self.messages.cleanup_expired_messages()

@@ -11,6 +11,7 @@ from usermsg.db import models
 from usermsg import exception
 from usermsg.importer import store
 from usermsg.message import api as message_api
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import expiry
@@ -43,11 +44,11 @@ class TestCase(databases.TestCase):
         with self.db.engine().begin() as connection:
             connection.execute(models.outbox.delete())
 
-    def new_messages(self, number, created_at=None, **values):
+    def new_messages(self, number, **values):
         return [self.api.new_message(
             {'project_id': samples.PROJECT, 'event_id': samples.EVENT,
              'resource_type': 'VOLUME', 'resource_uuid': f'{index}',
-             **values}, created_at=created_at)
+             **values})
             for index in range(number)]
 
     def insert(self, rows):
@@ -192,9 +193,12 @@ class TestRemoval(TestCase):
 
     def test_delete_sorts_after_create_despite_clock_skew(self):
         self.use()
-        ahead = datetime.datetime.now(datetime.timezone.utc) + 30 * DAY
-        new_messages = self.new_messages(2, created_at=ahead)
-        self.api.record(new_messages)
+        ahead = message_api.API(self.service,
+                                now=clocks.ahead(30 * DAY.total_seconds()))
+        new_messages = [ahead.new_message(
+            {'project_id': samples.PROJECT, 'event_id': samples.EVENT})
+            for _number in range(2)]
+        ahead.record(new_messages)
         self.api.delete(samples.request(), new_messages[0].row.id)
         with self.db.engine().begin() as connection:
             connection.execute(models.messages.update().values(

@@ -16,6 +16,7 @@ from keystonemiddleware import fixture as keystone_fixture
 from usermsg.api import app
 from usermsg.message import api as message_api
 from usermsg.tests import base
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import comparison
 from usermsg.tests.fixtures import http_client
 
@@ -46,15 +47,15 @@ class TestRecordings(base.TestCase):
             **http_client.KEYSTONE, 'keystone_authtoken': keystone,
             'volume_facade': {'public_endpoint': _ROOT}})
         self.ids = {}
-        api = message_api.API(runtime)
+        clock = clocks.Manual(None)
+        api = message_api.API(runtime, now=clock)
         recorded = _recording('list-3.5')['response']['body']['messages']
         for message in reversed(recorded):
-            created_at = datetime.datetime.fromisoformat(
+            clock.time = datetime.datetime.fromisoformat(
                 f'{message["created_at"]}+00:00')
             [stored] = api.record([api.new_message(
                 {'project_id': 'red', **{name: message[name] for name in (
-                    'event_id', 'resource_uuid', 'request_id')}},
-                created_at=created_at)])
+                    'event_id', 'resource_uuid', 'request_id')}})])
             # usermsg's ids contain the time, so they differ from Cinder's.
             self.ids[message['id']] = stored.row.id
         self.app = app.make_app(runtime)
