@@ -40,6 +40,15 @@ OPTS = [
         'max_limit', default=1000, min=1, max=10000,
         help='Maximum number of messages per page. A request with a larger '
              'limit gets this many messages and a link to the next page.'),
+    cfg.FloatOpt(
+        'follow_delay', default=10.0, min=1, max=300,
+        help='Number of seconds for which lists with sort=created_at:asc '
+             'hold back new messages, so that a program that follows them '
+             'misses none. A message whose transaction takes longer than '
+             'half of this gets a new id and time. The clocks of all hosts '
+             'must agree within a fifth of it. Services that record through '
+             'the library read this option, too: set the same value for '
+             'them.'),
     cfg.IntOpt(
         'max_request_body_size', default=1024 * 1024, min=1024,
         help='Maximum size of a request body, in bytes. A request with a '

@@ -29,6 +29,7 @@ from usermsg import exception as errors
 from usermsg.message import schemas
 from usermsg.objects import ids
 from usermsg.objects import removal
+from usermsg.objects import stamp
 from usermsg.outbox import event_types
 from usermsg import service
 from usermsg import validation
@@ -37,6 +38,8 @@ LOG = log.getLogger(__name__)
 
 NEWEST_FIRST = 'created_at:desc'
 OLDEST_FIRST = 'created_at:asc'
+
+_MICROSECOND = datetime.timedelta(microseconds=1)
 
 
 def utc_now():
@@ -52,6 +55,8 @@ class API:
         configuration and logging of the calling service stay unchanged, and
         no connection to the database is opened before it is needed
     :param now: function that returns the current time, an aware datetime
+    :ivar follow_delay: age up to which lists for programs that follow new
+        messages hold them back: ``[api] follow_delay``, a timedelta
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
         configuration can't be used
     """
@@ -72,6 +77,9 @@ class API:
         self._expired_recorder = outbox.recorder(event_types.MESSAGE_EXPIRE)
         self._ttl = ttl_by_level(runtime.conf.messages)
         self.now = now
+        self.follow_delay = datetime.timedelta(
+            seconds=runtime.conf.api.follow_delay)
+        self._stamper = stamp.Stamper(now, self.follow_delay / 2)
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -128,7 +136,8 @@ class API:
         try:
             [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(
-                    self._db, [new_message], self._created_recorder))
+                    self._db, [new_message], self._created_recorder,
+                    self._stamper))
             if result.error is not None:
                 raise result.error
         except Exception as error:
@@ -150,7 +159,9 @@ class API:
             :data:`usermsg.message.schemas.NEW_MESSAGE`; ``action`` and
             ``detail`` may also be entries of a catalogue
         :param exception: see :meth:`create`
-        :param created_at: an aware datetime; defaults to the current time
+        :param created_at: an aware datetime; defaults to the current time.
+            :meth:`record` replaces a time that is in the future, or older
+            than half of ``[api] follow_delay``
         :param place: path of the message in the request, for errors
         :returns: a :class:`usermsg.objects.message.NewMessage`
         :raises usermsg.exception.InvalidInput: names the attribute
@@ -205,7 +216,8 @@ class API:
         """
         try:
             results = self._objects.MessageList.record(
-                self._db, new_messages, self._created_recorder)
+                self._db, new_messages, self._created_recorder,
+                self._stamper)
         except errors.DatabaseUnavailable:
             for new_message in new_messages:
                 self._metrics.not_recorded.inc(1, _labels(new_message.row))
@@ -236,7 +248,8 @@ class API:
             _scope(context, all_projects, project_id), prefix)
 
     def get_all(self, context, filters=None, marker=None, limit=1000,
-                sort=NEWEST_FIRST, all_projects=False, offset=0):
+                sort=NEWEST_FIRST, all_projects=False, offset=0,
+                min_age=None):
         """Return a page of the messages of the context's project.
 
         :param filters: a mapping with the keys ``id``, ``resource_type``,
@@ -250,6 +263,9 @@ class API:
         :param all_projects: True for the messages of every project
         :param offset: number of messages to skip, after the marker if there
             is one
+        :param min_age: a timedelta; only older messages. With
+            ``follow_delay`` and ``created_at:asc``, the last id of a page is
+            a marker after which no message is missed
         :returns: a :class:`usermsg.objects.message.MessageList`
         :raises usermsg.exception.InvalidInput: names the parameter
         :raises usermsg.exception.DatabaseUnavailable: the database is
@@ -273,6 +289,9 @@ class API:
         if sort not in (NEWEST_FIRST, OLDEST_FIRST):
             raise errors.InvalidInput(
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
+        if min_age is not None:
+            newest = self.now() - min_age - _MICROSECOND
+            before = newest if before is None else min(before, newest)
         return self._objects.MessageList.get_page(
             self._db, columns, since=since, before=before, marker=marker,
             offset=min(offset, sys.maxsize), limit=min(limit, sys.maxsize),

@@ -23,6 +23,7 @@ from usermsg.objects import base
 from usermsg.objects import fields as field_types
 from usermsg.objects import ids
 from usermsg.objects import removal
+from usermsg.objects import stamp
 
 LOG = log.getLogger(__name__)
 
@@ -33,7 +34,7 @@ _KEYS = models.source_keys
 SOURCE_KEY_GRACE = datetime.timedelta(days=7)
 
 #: Maximum attempts to store messages that the database rejects as duplicates
-#: although a SELECT doesn't find them.
+#: although a SELECT doesn't find them, or whose transaction takes too long.
 _ATTEMPTS = 10
 
 #: Seconds after which no new attempt begins.
@@ -154,20 +155,26 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, new_messages, recorder=None):
+    def record(db, new_messages, recorder=None, stamper=None):
         """Store new messages in one transaction, each source id once.
 
         :param new_messages: :class:`NewMessage` objects
         :param recorder: called with the connection and the stored rows, in
             the transaction that stores them
+        :param stamper: a :class:`usermsg.objects.stamp.Stamper`, which gives
+            messages new ids and times if the present ones are too old; None
+            keeps them
         :returns: a list of :class:`Recorded`, in the order of the messages
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable; nothing was stored
         """
         stored = {}
         attempts = 0
+        reason = None
         deadline = time.monotonic() + _TIMEOUT
         while True:
+            if stamper is not None and not stamper.is_current(new_messages):
+                new_messages = stamper.renew(new_messages)
             results = build_results(new_messages, stored)
             to_store = [message for message, result
                         in zip(new_messages, results) if result.new]
@@ -176,9 +183,14 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             if attempts == _ATTEMPTS or time.monotonic() > deadline:
                 break
             try:
-                db.write(
-                    lambda connection: insert(connection, to_store, recorder))
+                db.write(lambda connection: _insert_current(
+                    connection, to_store, recorder, stamper))
                 return results
+            except stamp.StaleStamp:
+                attempts += 1
+                reason = ('their transactions took longer than half of [api] '
+                          'follow_delay; raise it, or find out which '
+                          'transactions hold the locks that these wait for')
             except db_exception.DBDuplicateEntry:
                 # In a new transaction: the failed one has ended, and its
                 # snapshot might not contain the row that it conflicts with.
@@ -190,8 +202,9 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                 attempts = (0 if len(now_stored) > len(stored)
                             else attempts + 1)
                 stored = now_stored
-        LOG.error('Messages could not be stored: other processes kept '
-                  'storing messages with the same source ids.')
+                reason = ('other processes kept storing messages with the '
+                          'same source ids')
+        LOG.error('Messages could not be stored: %s.', reason)
         raise exception.DatabaseUnavailable()
 
     @classmethod
@@ -233,6 +246,13 @@ def insert(connection, new_messages, recorder=None):
     _INSERT.execute(connection, rows)
     if recorder is not None:
         recorder(connection, rows)
+
+
+def _insert_current(connection, new_messages, recorder, stamper):
+    insert(connection, new_messages, recorder)
+    if stamper is not None:
+        # The statements may have waited for locks.
+        stamper.check(new_messages)
 
 
 _INSERT = statement.Insert(_TABLE)

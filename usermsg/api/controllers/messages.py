@@ -35,6 +35,7 @@ class Messages:
         """
         context, values = request.identity, request.query
         limit = query.limit(values, self._max_limit)
+        sort = values.get('sort', message_api.NEWEST_FIRST)
         filters = {name: values[name]
                    for name in schemas.FILTERS.keys() & values.keys()}
         all_projects, project_id = _select_projects(request)
@@ -45,8 +46,9 @@ class Messages:
             context, filters, marker=values.get('marker'),
             # One more than the page shows that there is a next page.
             limit=limit + 1,
-            sort=values.get('sort', message_api.NEWEST_FIRST),
-            all_projects=all_projects)
+            sort=sort, all_projects=all_projects,
+            min_age=(self._api.follow_delay
+                     if sort == message_api.OLDEST_FIRST else None))
 
         messages = page.objects[:limit]
         content = {'messages': self._build_views(request, messages)}

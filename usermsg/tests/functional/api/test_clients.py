@@ -15,6 +15,7 @@ from openstack import resource
 from openstack import service_description
 
 from usermsg.tests import base
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import standalone
 
@@ -102,7 +103,7 @@ class TestClients(base.TestCase):
         self.assertIn('Message nothing could not be found.', str(error))
 
     def test_openstacksdk_list_follows_every_page(self):
-        recorded = [self.record().id for _number in range(5)]
+        recorded = [self.record(now=clocks.behind).id for _number in range(5)]
         listed = [message.id for message in Message.list(
             self.sdk(), limit=2, sort='created_at:asc')]
         self.assertEqual(recorded, listed)

@@ -10,6 +10,7 @@ from hypothesis import strategies
 
 from usermsg.api import app
 from usermsg.tests import base
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import http_client
 
 #: Every run uses the same examples, and none fails on a slow machine.
@@ -106,8 +107,9 @@ class TestPages(base.TestCase):
         self.delete_all()
         recorded = []
         for project, level, resource in messages:
-            message = http_client.record(self.service, project, level=level,
-                                         resource_uuid=resource)
+            message = http_client.record(
+                self.service, project, level=level, resource_uuid=resource,
+                now=clocks.behind)
             values = {'message_level': level, 'resource_uuid': resource}
             if ((all_projects or project == 'red') and
                     filters.items() <= values.items()):

@@ -150,12 +150,12 @@ class TestBatches(TestCase):
         self.assertEqual(numbers, [row['resource_uuid']
                                    for row in self.stored()])
         listed = http_client.request(
-            self.app, '/v3/messages?sort=created_at:asc',
+            self.app, '/v3/messages',
             headers=http_client.build_headers('red', 'reader')
         ).json['messages']
         for message in response['messages']:
             del message['status']
-        self.assertEqual(response['messages'], listed)
+        self.assertEqual(response['messages'], listed[::-1])
         self.assertEqual(schemas.MAX_BATCH, len(self.keys()))
 
         again, repeated = self.post(content)

@@ -11,6 +11,7 @@ from gabbi import fixture
 from usermsg.api import app
 from usermsg.catalogue import resource_types
 from usermsg.message import api as message_api
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import http_client
 
 #: Two projects. The first, its volume and its request are those of the
@@ -63,6 +64,22 @@ class Empty(_Service):
     """Service without messages."""
 
 
+class ShortDelay(_Service):
+    """No message yet, and lists hold new ones back as briefly as possible."""
+
+    api = {'follow_delay': 1}
+
+
+class LongDelay(_Service):
+    """One old message; lists hold new ones back for longer than a story."""
+
+    api = {'follow_delay': 300}
+
+    def record(self, runtime):
+        self._set('OLD', http_client.record(
+            runtime, RED, now=clocks.ahead(-3600)).id)
+
+
 class Example(_Service):
     """Service with the message of the documented example."""
 
@@ -91,12 +108,13 @@ class Messages(_Service):
             dict(resource_type=resource_types.VOLUME, resource_uuid='V-2'),
         ]
         for number, values in enumerate(recorded, start=1):
-            message = http_client.record(runtime, RED, **values)
+            message = http_client.record(
+                runtime, RED, now=clocks.behind, **values)
             self._set(f'RED_{number}', message.id)
         for number in (1, 2):
             message = http_client.record(
                 runtime, BLUE, resource_type=resource_types.VOLUME,
-                resource_uuid=VOLUME)
+                resource_uuid=VOLUME, now=clocks.behind)
             self._set(f'BLUE_{number}', message.id)
 
 

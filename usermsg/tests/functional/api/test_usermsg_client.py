@@ -14,6 +14,7 @@ import uuid
 import zipfile
 
 from usermsg.tests import base
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import environments
 from usermsg.tests.fixtures import forking
 from usermsg.tests.fixtures import http_client
@@ -257,7 +258,8 @@ class TestCommands(TestCase):
                       self.message('why', 'nothing', status=1))
 
     def test_list_reads_further_pages_up_to_its_limit(self):
-        recorded = [self.record().id for _number in range(2 * _PAGE + 1)]
+        recorded = [self.record(now=clocks.behind).id
+                    for _number in range(2 * _PAGE + 1)]
         newest = recorded[::-1]
         self.assertEqual(newest, self.listed())
         limit = _PAGE + 1
@@ -447,9 +449,11 @@ class TestSdk(TestCase):
 
     def test_messages_with_each_filter(self):
         volume = self.record(resource_type='VOLUME', resource_uuid=VOLUME,
-                             request_id='req-a', level='WARN')
+                             request_id='req-a', level='WARN',
+                             now=clocks.behind)
         share = self.record(event_id='SHARE_SHARE_001_001',
-                            resource_type='SHARE', resource_uuid='b')
+                            resource_type='SHARE', resource_uuid='b',
+                            now=clocks.behind)
         result = self.call(f'''
             second = datetime.datetime.fromisoformat(
                 '{share.created_at.isoformat()}')

@@ -45,6 +45,7 @@ class PageTest(base.TestCase):
     def setUp(self):
         super().setUp()
         runtime = self.runtime()
+        self.db = runtime.db
         self.api = message_api.API(runtime)
         self.context = context.RequestContext(project_id='mine')
         new_messages = []
@@ -57,7 +58,7 @@ class PageTest(base.TestCase):
                 'resource_uuid': (None, 'a', 'b', 'B')[number % 4],
                 'request_id': (None, 'req-1')[number % 2],
             }, created_at=created))
-        self.api.record(new_messages)
+        message.MessageList.record(self.db, new_messages)
         self.stored = self.api.get_all(self.context).objects
 
     def page(self, sort, marker=None, offset=0, limit=1000, **filters):
@@ -139,7 +140,8 @@ class PageTest(base.TestCase):
                 {'project_id': 'many', 'event_id': 'VOLUME_000002'},
                 created_at=created))
         for start in range(0, total, 1000):
-            self.api.record(new_messages[start:start + 1000])
+            message.MessageList.record(
+                self.db, new_messages[start:start + 1000])
         self.context = context.RequestContext(project_id='many')
         messages = self.page([('event_id', False)], limit=total)
         self.assertEqual(listing.MAX_SORTED, len(messages))
