@@ -19,7 +19,7 @@ OPTS = [
              f'change affects only messages that are recorded afterwards.')
       for level in ('info', 'warn', 'error')),
     cfg.IntOpt(
-        'max_per_project', default=0, min=0, max=1_000_000,
+        'max_per_project', default=100_000, min=0, max=1_000_000,
         help='Maximum number of messages that are kept for a project; 0 is '
              'no limit. The reaper removes the oldest messages over the '
              'limit, so that a project can have more until the next run. '
