@@ -19,6 +19,10 @@ from usermsg.outbox import event_types
 
 LOG = log.getLogger(__name__)
 
+#: Seconds. A database that removes a full batch in less time isn't busy, and
+#: the reaper removes the next batch at once.
+FAST_BATCH = 0.05
+
 
 class Reaper:
     """Remover of expired messages and source keys, and of evicted messages.
@@ -26,9 +30,12 @@ class Reaper:
     It is a Prometheus collector, too, of a value that only this process has.
 
     :param runtime: a :class:`usermsg.service.Runtime`
+    :param clock: function that returns the time in seconds, for the duration
+        of a batch
     """
 
-    def __init__(self, runtime):
+    def __init__(self, runtime, clock=time.monotonic):
+        self._clock = clock
         self._db = runtime.db
         self._options = runtime.conf.reaper
         self._limit = runtime.conf.messages.max_per_project
@@ -87,13 +94,16 @@ class Reaper:
         removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0}
         try:
             for kind, rows in self._removable(now, stop):
+                started_at = self._clock()
                 for number in removal.remove(
                         self._db, rows, self._options.batch_size,
                         self._lease.guard, self._recorders.get(kind)):
                     removed[kind] += number
                     getattr(self._metrics, kind).inc(number)
-                    if stop.wait(self._options.batch_delay):
+                    if stop.wait(self._delay(
+                            number, self._clock() - started_at)):
                         return removed
+                    started_at = self._clock()
         finally:
             if any(removed.values()):
                 LOG.info('Removed %(expired)d expired messages, %(evicted)d '
@@ -105,6 +115,16 @@ class Reaper:
         self._lease.renew(self._options.interval + self._options.lease_ttl)
         self._finished_at = time.time()
         return removed
+
+    def _delay(self, number, seconds):
+        """Return the seconds to wait after a batch.
+
+        :param number: of rows that the batch removed
+        :param seconds: duration of the batch
+        """
+        if number == self._options.batch_size and seconds < FAST_BATCH:
+            return 0
+        return self._options.batch_delay
 
     def _removable(self, now, stop):
         """Yield (kind, rows to remove)."""

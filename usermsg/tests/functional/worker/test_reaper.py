@@ -29,6 +29,18 @@ LONG = 120
 MANY = 1200
 
 
+class RecordingEvent(threading.Event):
+    """Event that isn't waited for, and records the timeouts."""
+
+    def __init__(self):
+        super().__init__()
+        self.timeouts = []
+
+    def wait(self, timeout=None):
+        self.timeouts.append(timeout)
+        return self.is_set()
+
+
 class TestCase(databases.TestCase):
 
     def setUp(self):
@@ -37,12 +49,12 @@ class TestCase(databases.TestCase):
             'usermsg', format='%(levelname)s %(message)s'))
         self.stop = threading.Event()
 
-    def reaper(self, tables=False, limit=0, **options):
+    def reaper(self, tables=False, limit=0, clock=time.monotonic, **options):
         """Return a reaper as on another host; sets ``self.service``."""
         self.service = self.runtime(
             tables=tables, reaper={'batch_delay': 0, **options},
             messages={'max_per_project': limit})
-        return reaper.Reaper(self.service)
+        return reaper.Reaper(self.service, clock)
 
     def start(self, reap):
         """Run a reaper in a thread until the test ends."""
@@ -124,6 +136,20 @@ class TestRun(TestCase):
             statement.startswith('DELETE') and seen.append(cursor.rowcount))
         reap.reap(self.stop)
         self.assertEqual([100, 100, 50], seen)
+
+    def test_delay_follows_slow_batches_and_partial_ones(self):
+        self.reaper(tables=True)
+        samples.insert(self.service.db, expiry.rows(
+            450, 31 * expiry.DAY))
+        # Two times for each batch: it starts, it ends. The last start is that
+        # of the search that finds no more rows.
+        times = [0, 0.049, 10, 10.051, 20, 20.001, 30, 30.001, 40, 40.001, 50]
+        stop = RecordingEvent()
+        reap = self.reaper(
+            batch_size=100, batch_delay=60,
+            clock=iter([*times, *[60] * 10]).__next__)
+        self.assertEqual(450, reap.reap(stop)['expired'])
+        self.assertEqual([0, 60, 0, 0, 60], stop.timeouts)
 
     def test_search_of_many_projects_writes_nothing(self):
         reap = self.reaper(tables=True, limit=1)
