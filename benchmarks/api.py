@@ -292,6 +292,8 @@ connection = {url}
 auth_strategy = noauth
 allow_insecure_noauth = true
 trust_host_header = true
+[messages]
+record_rate = 0
 ''')
 
 

@@ -48,6 +48,8 @@ connection = {url}
 auth_strategy = noauth
 allow_insecure_noauth = true
 trust_host_header = true
+[messages]
+record_rate = 0
 [oslo_messaging_notifications]
 driver = {driver}
 ''')

@@ -10,6 +10,7 @@
       DefinitionNotFound      the catalogue has no event with this id
       SourceConflict          source_id already used with different content
       SourceGone              source_id of a message that has been deleted
+      RateLimited             a project's messages exceed the rate
       Forbidden               the policy denies it
       ConfigurationError      invalid file of the operator; names file, line
       SourceDatabaseError     source database of an import can't be used
@@ -93,6 +94,22 @@ class SourceConflict(_SourceError):
 class SourceGone(_SourceError):
     code = 'message.source_gone'
     text = '{}: the message recorded with {} has been deleted.'
+
+
+class RateLimited(UsermsgError):
+    """The messages exceed the rate of recording; none was stored.
+
+    :param retry_after: seconds after which the same messages are within the
+        rate, a positive integer
+    """
+
+    code = 'rate_limited'
+    text = ('Too many messages were recorded for a project. None of this '
+            'request was stored; send it again in {} seconds.')
+
+    def __init__(self, retry_after):
+        super().__init__(retry_after)
+        self.retry_after = retry_after
 
 
 class Forbidden(UsermsgError):

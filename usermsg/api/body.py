@@ -13,10 +13,12 @@ from usermsg import exception
 from usermsg import validation
 
 
-def read(request, limit):
+def read(request, limit, check=lambda data: None):
     """Return the JSON object in the body.
 
     :param limit: bytes
+    :param check: called with the body before it is parsed, which takes long;
+        its exceptions are passed on
     :returns: a dict, to be validated with a schema: the value of a duplicate
         key is :data:`usermsg.validation.DUPLICATE`, which no schema permits
     :raises usermsg.api.errors.UnsupportedMediaType: its headers declare
@@ -25,7 +27,9 @@ def read(request, limit):
     :raises usermsg.exception.InvalidInput: it isn't valid JSON
     """
     _check_headers(request)
-    content = _parse(_receive(request, limit))
+    data = _receive(request, limit)
+    check(data)
+    content = _parse(data)
     if not isinstance(content, dict):
         raise exception.InvalidInput('body', 'must be a JSON object.')
     return content

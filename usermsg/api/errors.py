@@ -135,6 +135,7 @@ _STATUS = {
     exception.SourceConflict: 409,
     exception.SourceGone: 410,
     exception.Forbidden: 403,
+    exception.RateLimited: 429,
     exception.DatabaseUnavailable: 503,
 }
 
@@ -189,6 +190,8 @@ def with_headers(error, response):
     """Return the response after adding the headers that its status needs."""
     if isinstance(error, MethodNotAllowed):
         response.headers['Allow'] = error.allowed
+    elif isinstance(error, exception.RateLimited):
+        response.headers['Retry-After'] = str(error.retry_after)
     elif response.status_int == 503:
         response.headers['Retry-After'] = str(RETRY_AFTER)
     return response

@@ -37,6 +37,7 @@ _RESPONSES = {
     '411': 'The request has no Content-Length.',
     '413': 'The request body is too large.',
     '415': 'The request body is not JSON.',
+    '429': 'Too many requests; Retry-After is the number of seconds to wait.',
     '503': 'The service is temporarily unavailable.',
     'default': 'The request failed.',
 }
@@ -163,7 +164,7 @@ def _responses(route):
     if route.rule:
         statuses += ['401', '403']
     if route.body:
-        statuses += ['409', '410', '411', '413', '415']
+        statuses += ['409', '410', '411', '413', '415', '429']
     for status in sorted(set(statuses) - set(responses)):
         responses[status] = {'$ref': f'#/components/responses/error_{status}'}
     return responses

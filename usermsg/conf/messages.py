@@ -1,9 +1,45 @@
 # SPDX-License-Identifier: Apache-2.0
 """``[messages]``: recording and retention of messages."""
 
+import re
+
 from oslo_config import cfg
+from oslo_config import types
 
 GROUP = cfg.OptGroup('messages', title='Recording and retention of messages')
+
+
+class Rate(types.Float):
+    """Messages a second: 0, which is no limit, or a number in a range."""
+
+    MIN, MAX = 0.001, 1_000_000
+
+    def __init__(self):
+        super().__init__(min=0, max=self.MAX)
+
+    def __call__(self, value):
+        rate = super().__call__(value)
+        # None is an empty text. A comparison with NaN is always false.
+        if rate is None or not (rate == 0 or rate >= self.MIN):
+            raise ValueError(f'Should be 0, or a number from {self.MIN} to '
+                             f'{self.MAX}')
+        return rate
+
+
+class Rates(types.Dict):
+    """Project id -> rate."""
+
+    def __init__(self):
+        super().__init__(Rate())
+
+    def __call__(self, value):
+        rates = super().__call__(value)
+        for project_id in rates:
+            # "a,b:1" would be the rate of a project "a,b".
+            if not re.fullmatch(r'[!-+\--~]{1,64}', project_id):
+                raise ValueError(f'{project_id!r} is not a project id')
+        return rates
+
 
 OPTS = [
     cfg.IntOpt(
@@ -25,6 +61,22 @@ OPTS = [
              'limit, so that a project can have more until the next run. '
              'With a limit, the reaper counts all messages in an index once '
              'per [reaper] interval.'),
+    cfg.Opt(
+        'record_rate', type=Rate(), default=50.0,
+        help='Number of messages a second that a caller can record for a '
+             'project; 0 is no limit. Over HTTP the caller is the user of '
+             'the token, and a request over the rate gets status 429. In the '
+             'library the caller is the process, and a message over the rate '
+             'is counted but not stored. Each process counts by itself.'),
+    cfg.IntOpt(
+        'record_burst', default=5000, min=1000, max=1_000_000,
+        help='Number of messages that a caller can record at once for a '
+             'project before record_rate limits it. At least the largest '
+             'batch of a request, 1000.'),
+    cfg.Opt(
+        'record_rates', type=Rates(), default={},
+        help='Rates of single projects that replace record_rate: '
+             'PROJECT:RATE, separated by commas. 0 is no limit.'),
     cfg.FloatOpt(
         'record_timeout', default=5.0, min=0.1, max=300,
         help='Maximum number of seconds that a service which records a '

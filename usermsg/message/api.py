@@ -18,6 +18,7 @@ import datetime
 import hashlib
 import json
 import sys
+import time
 
 from oslo_log import log
 
@@ -26,6 +27,7 @@ from usermsg.concurrency import bounded_call
 from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception as errors
+from usermsg.message import rate_limit
 from usermsg.message import schemas
 from usermsg.objects import ids
 from usermsg.objects import removal
@@ -55,13 +57,15 @@ class API:
         configuration and logging of the calling service stay unchanged, and
         no connection to the database is opened before it is needed
     :param now: function that returns the current time, an aware datetime
+    :param clock: function that returns the time in seconds, for the rate of
+        recording
     :ivar follow_delay: age up to which lists for programs that follow new
         messages hold them back: ``[api] follow_delay``, a timedelta
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
         configuration can't be used
     """
 
-    def __init__(self, runtime=None, *, now=utc_now):
+    def __init__(self, runtime=None, *, now=utc_now, clock=time.monotonic):
         # Not imported with this module: versioned objects import
         # oslo.messaging, which selects the backend of oslo.service for the
         # whole process unless it is already selected.
@@ -80,6 +84,8 @@ class API:
         self.follow_delay = datetime.timedelta(
             seconds=runtime.conf.api.follow_delay)
         self._stamper = stamp.Stamper(now, self.follow_delay / 2)
+        self._rate_limit = rate_limit.RateLimit(runtime, 'library', clock)
+        self._refusals = rate_limit.RefusalLog(clock)
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -112,7 +118,8 @@ class API:
             with the same key returns the first message
         :returns: the stored :class:`usermsg.objects.message.Message`, or
             None if it couldn't be stored within ``[messages]
-            record_timeout`` seconds, which is logged and counted
+            record_timeout`` seconds, or exceeds ``[messages] record_rate``,
+            which is logged and counted
         :raises usermsg.exception.InvalidInput: a parameter is invalid, so
             that the same call would always fail; names the parameter
         """
@@ -133,6 +140,11 @@ class API:
             if error.field == 'message_level':
                 error = type(error)('level', error.reason)
             raise error from None
+        try:
+            self._rate_limit.take(None, [new_message.row.project_id])
+        except errors.RateLimited:
+            self._refusals.add(new_message.row)
+            return None
         try:
             [result] = self._deadline.run(
                 lambda: self._objects.MessageList.record(

@@ -43,6 +43,10 @@ class Metrics:
         self.not_recorded = self._counter(
             'usermsg_messages_not_recorded',
             'Messages that could not be stored.', labels=('prefix', 'level'))
+        self.rate_limited = self._counter(
+            'usermsg_messages_rate_limited',
+            'Messages that were refused because they exceeded [messages] '
+            'record_rate.', labels=('interface',))
         self.unknown_events = self._counter(
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '

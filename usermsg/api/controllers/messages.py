@@ -2,6 +2,7 @@
 """``/v3/messages``: messages of projects."""
 
 import datetime
+import re
 
 from usermsg.api import body
 from usermsg.api import errors
@@ -12,15 +13,21 @@ from usermsg.api import route
 from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
+from usermsg.message import rate_limit
 from usermsg.policies import messages as rules
 from usermsg import validation
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
+#: A project id in a body that isn't parsed. Only keys match: within a string,
+#: JSON has a backslash before each quote.
+_PROJECT_ID = re.compile(r'"project_id"\s*:\s*"([^"\\]*)"')
+
 
 class Messages:
     def __init__(self, runtime):
         self._api = message_api.API(runtime)
+        self._rate_limit = rate_limit.RateLimit(runtime, 'http')
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
         self._max_body = runtime.conf.api.max_request_body_size
@@ -71,10 +78,20 @@ class Messages:
         was used with different content, and 410 if the message recorded with
         it has been deleted. The status of the response is 201 if any message
         is new, else 200 if any was already recorded, else 409.
+
+        A caller that records too many messages for a project gets 429, and
+        nothing is recorded: Retry-After is the number of seconds to wait.
         """
         project_scope.refuse_other(request)
-        new_messages = self._parse(
-            request, body.read(request, self._max_body))
+        identity = request.identity
+        caller = identity.user_id or identity.project_id
+        content = body.read(
+            request, self._max_body,
+            lambda data: self._check_rate(caller, data))
+        new_messages = self._parse(request, content)
+        self._rate_limit.take(caller, [
+            new_message.row.project_id
+            for new_message in new_messages.values()])
 
         results = dict(zip(
             new_messages, self._api.record(list(new_messages.values()))))
@@ -85,6 +102,16 @@ class Messages:
         else:
             content = self._build_batch(request, response, results)
         return responses.localized_json(request, response, content)
+
+    def _check_rate(self, caller, data):
+        """Check the rate before the body is parsed and validated.
+
+        To parse the largest batch takes milliseconds, which a client that
+        ignores the refusals would cost with each request. Project ids with
+        escape sequences are not found here, so the tokens are taken later.
+        """
+        self._rate_limit.check(
+            caller, _PROJECT_ID.findall(data.decode('latin-1')))
 
     def _parse(self, request, content):
         """Return a dict: path of a message in the body -> NewMessage.

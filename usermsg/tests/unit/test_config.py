@@ -97,6 +97,20 @@ class InvalidConfigurationTest(base.TestCase):
             self.refused(options(**{group: {name: value}}),
                          f'[{group}] {name}', names_file=True)
 
+    def test_invalid_rate_of_recording_is_refused(self):
+        for name, value in (
+                *(('record_rate', value) for value in (
+                    'fast', '-1', 'nan', 'inf', '0.0001', '1e9')),
+                ('record_burst', 'much'), ('record_burst', 999),
+                ('record_burst', 10 ** 9),
+                *(('record_rates', value) for value in (
+                    'p', 'p:', 'p:fast', 'p:-1', 'p:nan', 'p:1,q:0.0001',
+                    'p:1 q:2', 'p:1,,q:2', 'p,q:2', ':1', 'p:1,q:2,p:3',
+                    'p:1, p:1'))):
+            self.refused(options(messages={name: value}),
+                         f'[messages] {name} is not valid: ', names_file=True)
+        self.refused(options(messages={'record_rates': 'red:1,red:2'}), 'red')
+
     def test_unknown_choice_is_refused(self):
         self.refused(options(api={'auth_strategy': 'magic'}),
                      '[api] auth_strategy', 'keystone', 'noauth',

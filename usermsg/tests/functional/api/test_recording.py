@@ -216,6 +216,28 @@ class ConcurrencyMixin:
         return by_key
 
 
+class TestRateLimit(TestCase):
+
+    def test_refused_request_does_not_use_the_database(self):
+        self.service = self.runtime(api=base.EXPOSED, messages={
+            'record_rate': 0.001, 'record_burst': schemas.MAX_BATCH})
+        self.app = app.make_app(self.service)
+        content = batch([None] * schemas.MAX_BATCH)
+        self.assertEqual(201, self.post(content)[0])
+        statements = []
+        sa.event.listen(
+            self.service.db.engine(), 'before_cursor_execute',
+            lambda connection, cursor, statement, *_:
+            statements.append(statement))
+        for content in (content, {'message': entry('a key')}):
+            self.assertEqual(429, self.post(content)[0])
+        self.assertEqual([], statements)
+        self.assertEqual(
+            schemas.MAX_BATCH + 1, samples.counted(
+                self.service, 'rate_limited'))
+        self.assertEqual(schemas.MAX_BATCH, len(self.stored()))
+
+
 class TestConcurrency(ConcurrencyMixin, TestCase):
 
     def test_1000_creates_with_100_keys_are_100_messages(self):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loader of the HTTP stories in gabbits/*.yaml, and their fixtures."""
 
+import json
 import os
 import sys
 
@@ -146,6 +147,27 @@ class Facades(_Service):
         self._set('VOLUME_3', message_api.API(runtime).create(
             None, 'VOLUME_000003', RED, level='INFO').id)
         self._set('BLUE_1', http_client.record(runtime, BLUE).id)
+
+
+class SmallRate(_Service):
+    """Service in which cinder can record two more messages for RED.
+
+    The rate is so low that no further message is permitted during a test.
+    """
+
+    groups = {'messages': {
+        'record_rate': 0.001, 'record_burst': 1000,
+        'record_rates': f'{BLUE}:0', 'record_timeout': 60}}
+
+    def record(self, runtime):
+        response = http_client.request(
+            _current['app'], '/v3/messages', 'POST',
+            {'X-Project-Id': 'services', 'X-User-Id': 'cinder',
+             'X-Roles': 'service', 'Content-Type': 'application/json'},
+            json.dumps({'messages': [
+                {'project_id': RED, 'event_id': 'VOLUME_000002'}
+            ] * 998}).encode())
+        assert response.status_int == 201
 
 
 class FacadeEndpoints(Facades):

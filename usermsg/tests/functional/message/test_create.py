@@ -13,6 +13,7 @@ from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
 from usermsg.message import defined_messages
+from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
 
@@ -273,6 +274,50 @@ class TestInput(TestCase):
         self.assertEqual(
             [], samples.stored(self.service.db, models.source_keys))
         self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
+
+
+class TestRateLimit(base.TestCase):
+
+    BURST = 1000
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
+        self.service = self.runtime(messages={
+            'record_rate': 10, 'record_burst': self.BURST})
+        self.now = 0
+        self.api = message_api.API(self.service, lambda: self.now)
+
+    def record(self, number, **values):
+        """Record messages; return the number of those that are stored."""
+        return sum(samples.record(self.api, **values) is not None
+                   for _ in range(number))
+
+    def test_messages_over_the_rate_are_counted_and_logged_once_a_minute(self):
+        self.assertEqual(self.BURST, self.record(self.BURST + 5))
+        self.assertEqual(self.BURST, len(samples.stored(self.service.db)))
+        self.assertEqual(5, self.service.metrics.registry.get_sample_value(
+            'usermsg_messages_rate_limited_total', {'interface': 'library'}))
+        self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
+        self.assertEqual(1, self.record(1, project_id=samples.OTHER_PROJECT))
+        [line] = self.log.output.splitlines()
+        self.assertIn(samples.REQUEST, line)
+        self.assertIn(f'more messages for project {samples.PROJECT} than '
+                      f'[messages] record_rate', line)
+        self.assertIn('last such warning: 1.', line)
+        self.assertRaises(errors.InvalidInput, samples.record, self.api,
+                          event_id='VOLUME_999999')
+        self.now += 60
+        self.assertEqual(600, self.record(601))
+        _first, line = self.log.output.splitlines()
+        self.assertIn('last such warning: 5.', line)
+
+    def test_record_is_not_limited(self):
+        values = {'project_id': samples.PROJECT, 'event_id': samples.EVENT}
+        for _ in range(2):
+            self.api.record([
+                self.api.new_message(values) for _ in range(self.BURST)])
+        self.assertEqual(2 * self.BURST, len(samples.stored(self.service.db)))
 
 
 class TestSourceId(databases.TestCase):

@@ -101,6 +101,20 @@ class ReadTest(testtools.TestCase):
         str(raised).encode()  # can be sent
         return str(raised)
 
+    def test_check_is_called_before_parsing(self):
+        checked = []
+
+        def check(data):
+            checked.append(data)
+            raise exception.RateLimited(7)
+
+        for data in (b'{}', b'{', b'\xff'):
+            self.assertRaises(exception.RateLimited, body.read,
+                              request(data), LIMIT, check)
+        self.assertEqual([b'{}', b'{', b'\xff'], checked)
+        self.assertRaises(errors.BodyTooLarge, body.read,
+                          request(b' ' * (LIMIT + 1)), LIMIT, check)
+
     @hypothesis.given(DATA)
     def test_any_bytes_are_strict_json_or_invalid_input(
             self, data):

@@ -279,9 +279,9 @@ class OptionsTest(testtools.TestCase):
         for group, option in self.options():
             value = (conf[group.name] if group else conf)[option.dest]
             if value is not None:
-                self.assertEqual(value, option.type(
-                    ','.join(value) if isinstance(value, list) else
-                    str(value)))
+                text = (','.join(value) if isinstance(value, (list, dict))
+                        else str(value))
+                self.assertEqual(value, option.type(text))
 
     def test_options_can_be_registered_twice(self):
         conf = cfg.ConfigOpts()

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+import collections
+import os
+import threading
+
+import fixtures
+import hypothesis
+from hypothesis import strategies
+
+from usermsg.db import models
+from usermsg import exception
+from usermsg.message import rate_limit
+from usermsg.tests import base
+from usermsg.tests.fixtures import samples
+
+BURST = 1000
+
+#: Seconds since the previous call, number of messages, project.
+CALLS = strategies.lists(strategies.tuples(
+    strategies.one_of(strategies.just(0), strategies.floats(0, 1000)),
+    strategies.integers(1, BURST),
+    strategies.sampled_from(('red', 'blue'))), max_size=40)
+
+
+class TestCase(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.now = 1e6
+
+    def clock(self):
+        return self.now
+
+    def limit(self, rate=10, burst=BURST, rates=''):
+        self.service = self.runtime(tables=False, messages={
+            'record_rate': rate, 'record_burst': burst,
+            'record_rates': rates})
+        return rate_limit.RateLimit(self.service, 'http', self.clock)
+
+    def wait(self, limit, number=1, project_id='red', caller='cinder'):
+        """Return the Retry-After of a refused call, or 0."""
+        try:
+            limit.take(caller, [project_id] * number)
+        except exception.RateLimited as error:
+            return error.retry_after
+        return 0
+
+
+class RateLimitTest(TestCase):
+
+    def test_call_within_the_burst_is_accepted(self):
+        limit = self.limit()
+        self.assertEqual([0, 0, 0], [
+            self.wait(limit, number) for number in (1, 998, 1)])
+        self.assertEqual(0, samples.counted(self.service, 'rate_limited'))
+
+    def test_call_over_the_burst_is_refused_and_counted(self):
+        limit = self.limit()
+        self.wait(limit, BURST)
+        self.assertEqual([1, 1, 2, 100], [
+            self.wait(limit, number) for number in (1, 10, 11, BURST)])
+        self.assertEqual(1022, self.service.metrics.registry.get_sample_value(
+            'usermsg_messages_rate_limited_total', {'interface': 'http'}))
+
+    def test_refused_call_takes_no_tokens(self):
+        limit = self.limit()
+        self.wait(limit, BURST - 1)
+        self.assertEqual(100, self.wait(limit, BURST))
+        self.assertEqual(0, self.wait(limit, 1))
+
+    def test_same_call_is_accepted_after_the_wait(self):
+        for rate in (0.001, 0.3, 7, 50, 1e6):
+            limit = self.limit(rate)
+            self.wait(limit, BURST)
+            for number in (1, 7, BURST):
+                self.now += self.wait(limit, number)
+                self.assertEqual(0, self.wait(limit, number), rate)
+
+    def test_bucket_holds_no_more_than_the_burst(self):
+        limit = self.limit()
+        self.wait(limit, BURST)
+        self.now += 1e9
+        self.assertEqual(0, self.wait(limit, BURST))
+        self.assertEqual(1, self.wait(limit))
+
+    def test_projects_and_callers_have_separate_buckets(self):
+        limit = self.limit()
+        self.wait(limit, BURST)
+        self.assertEqual(0, self.wait(limit, BURST, 'blue'))
+        self.assertEqual(0, self.wait(limit, BURST, caller='nova'))
+        self.assertEqual(0, self.wait(limit, BURST, caller=None))
+
+    def test_one_refused_project_refuses_the_call(self):
+        limit = self.limit()
+        self.wait(limit, BURST)
+        error = self.assertRaises(
+            exception.RateLimited, limit.take, 'cinder',
+            ['blue', 'red', 'blue'])
+        self.assertEqual(1, error.retry_after)
+        self.assertEqual(0, self.wait(limit, BURST, 'blue'))
+
+    def test_rate_of_single_project_replaces_the_general_one(self):
+        limit = self.limit(rates='red:100, blue:0')
+        for project_id, expected in (('red', 1), ('blue', 0), ('green', 10)):
+            self.wait(limit, BURST, project_id)
+            self.assertEqual(expected, self.wait(limit, 100, project_id))
+
+    def test_rate_of_zero_is_no_limit(self):
+        limit = self.limit(rate=0, rates='red:10')
+        self.assertEqual(0, self.wait(limit, 10 * BURST, 'blue'))
+        self.wait(limit, BURST, 'red')
+        self.assertEqual(1, self.wait(limit, 1, 'red'))
+
+    def test_check_takes_no_tokens(self):
+        limit = self.limit()
+        limit.check('cinder', ['red'] * BURST)
+        self.assertEqual({}, limit._process.get().full_at)
+        limit.take('cinder', ['red'] * BURST)
+        error = self.assertRaises(
+            exception.RateLimited, limit.check, 'cinder', ['red'] * 11)
+        self.assertEqual(2, error.retry_after)
+        self.assertEqual(11, samples.counted(self.service, 'rate_limited'))
+
+    def test_number_of_buckets_is_bounded(self):
+        limit = self.limit()
+        self.wait(limit, BURST, 'old')
+        for number in range(rate_limit.MAX_BUCKETS - 1):
+            self.wait(limit, 1, f'project {number}')
+        self.assertEqual(1, self.wait(limit, 1, 'old'))
+        self.wait(limit, 1, 'another')
+        self.assertEqual(0, self.wait(limit, 1, 'old'))
+        self.assertLessEqual(len(limit._process.get().full_at),
+                             rate_limit.MAX_BUCKETS)
+
+    def test_concurrent_calls_take_no_more_than_the_burst(self):
+        limit = self.limit()
+        accepted = collections.Counter()
+        barrier = threading.Barrier(8)
+
+        def work(name):
+            barrier.wait(60)
+            for _ in range(BURST):
+                accepted[name] += not self.wait(limit)
+
+        threads = [threading.Thread(target=work, args=(name,))
+                   for name in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(BURST, sum(accepted.values()))
+        self.assertEqual(7 * BURST,
+                         samples.counted(self.service, 'rate_limited'))
+
+    def test_forked_process_has_buckets_of_its_own(self):
+        limit = self.limit()
+        self.wait(limit, BURST)
+        with limit._process.get().lock:  # as of a thread of the parent
+            child = os.fork()
+            if child == 0:
+                os._exit(self.wait(limit, BURST))
+        _pid, status = os.waitpid(child, 0)
+        self.assertEqual(0, status)
+        self.assertEqual(1, self.wait(limit))
+
+    @hypothesis.settings(deadline=None, database=None, derandomize=True)
+    @hypothesis.given(calls=CALLS, rate=strategies.floats(0.001, 1e6))
+    def test_no_period_has_more_than_burst_and_rate(self, calls, rate):
+        limit = self.limit(repr(rate))
+        accepted = collections.defaultdict(list)
+        for seconds, number, project_id in calls:
+            self.now += seconds
+            if not self.wait(limit, number, project_id):
+                accepted[project_id].append((self.now, number))
+        for messages in accepted.values():
+            for first, (start, _number) in enumerate(messages):
+                total = 0
+                for end, number in messages[first:]:
+                    total += number
+                    # Rounding errors of the times are multiplied by the rate.
+                    self.assertLessEqual(
+                        total, (BURST + (end - start) * rate) * (1 + 1e-6)
+                        + 1e-8 * rate + 0.01)
+
+
+class RefusalLogTest(TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.log = self.useFixture(fixtures.FakeLogger())
+        self.refusals = rate_limit.RefusalLog(self.clock)
+        self.row = models.MessageRow(**samples.row())
+
+    def test_one_warning_a_minute_has_the_number_refused(self):
+        for seconds in (0, 1, 58.9, 0.2, 59, 1, 600):
+            self.now += seconds
+            self.refusals.add(self.row)
+        lines = self.log.output.splitlines()
+        self.assertEqual(['1.', '3.', '2.', '1.'],
+                         [line.rpartition(' ')[2] for line in lines])
+        self.assertIn(f'project {samples.PROJECT} than [messages] '
+                      f'record_rate', lines[0])
