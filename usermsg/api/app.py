@@ -20,7 +20,7 @@ from usermsg.api import request
 from usermsg import exception
 
 
-def make_app(runtime):
+def make_app(runtime, limiter=None):
     """Build the application: these layers, from the outermost inwards::
 
         request body      read to its end before the response is sent
@@ -39,13 +39,14 @@ def make_app(runtime):
     depends on the address of the real peer.
 
     :param runtime: a :class:`usermsg.service.Runtime`
+    :param limiter: see :class:`usermsg.api.controllers.root.Root`
     :raises usermsg.exception.ConfigurationError: an option of a layer is
         invalid
     """
     conf = runtime.conf
     for group in ('api', 'volume_facade', 'share_facade'):
         _check_endpoint(group, conf[group].public_endpoint)
-    controller = root.Root(runtime)
+    controller = root.Root(runtime, limiter)
     app = _Application(
         controller,
         hooks=[dialects.ErrorHook(), dialects.VersionHook()],

@@ -85,6 +85,14 @@ class UnsupportedMediaType(HTTPError):
     text = '{}: {}'
 
 
+class TooManyRequests(HTTPError):
+    status = 429
+    code = 'too_many_requests'
+    text = 'Too many expensive lists are in progress. Try again later.'
+    #: Seconds.
+    retry_after = 1
+
+
 class MalformedRequest(HTTPError):
     status = 400
     code = 'malformed_request'
@@ -190,7 +198,7 @@ def with_headers(error, response):
     """Return the response after adding the headers that its status needs."""
     if isinstance(error, MethodNotAllowed):
         response.headers['Allow'] = error.allowed
-    elif isinstance(error, exception.RateLimited):
+    elif isinstance(error, (TooManyRequests, exception.RateLimited)):
         response.headers['Retry-After'] = str(error.retry_after)
     elif response.status_int == 503:
         response.headers['Retry-After'] = str(RETRY_AFTER)

@@ -37,7 +37,7 @@ _RESPONSES = {
     '411': 'The request has no Content-Length.',
     '413': 'The request body is too large.',
     '415': 'The request body is not JSON.',
-    '429': 'Too many requests; Retry-After is the number of seconds to wait.',
+    '429': 'Too many requests. Retry-After contains the seconds to wait.',
     '503': 'The service is temporarily unavailable.',
     'default': 'The request failed.',
 }

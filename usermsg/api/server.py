@@ -11,6 +11,7 @@ from waitress import server as http_server
 
 from usermsg.api import app
 from usermsg.api import connection
+from usermsg.api import expensive_requests
 from usermsg.api.middleware import request_body
 from usermsg import exception
 
@@ -36,7 +37,8 @@ def make_server(runtime):
     if not _is_loopback(options.host):
         app.check_exposed(runtime.conf)
     server = _Server(
-        app.make_app(runtime), _sock=_listen(options.host, options.port),
+        app.make_app(runtime, expensive_requests.Limiter(options.threads)),
+        _sock=_listen(options.host, options.port),
         bind_socket=False, threads=options.threads, ident='usermsg',
         server_name=format_host(options.host),
         # The application has an option to trust these headers.

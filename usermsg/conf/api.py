@@ -62,7 +62,9 @@ OPTS = [
         help='TCP port on which usermsg-api listens; 0 selects a free port.'),
     cfg.IntOpt(
         'threads', default=8, min=1, max=256,
-        help='Number of requests that usermsg-api handles concurrently.'),
+        help='Number of requests that usermsg-api handles concurrently. '
+             'Expensive requests use at most half of the threads, but at '
+             'least two.'),
     cfg.IntOpt(
         'client_timeout', default=60, min=1, max=3600,
         help='Maximum number of seconds in which a client of usermsg-api '

@@ -43,6 +43,12 @@ OLDEST_FIRST = 'created_at:asc'
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
+#: Maximum number of messages that a list skips.
+MAX_OFFSET = 100_000
+
+#: Number of messages above which a list that skips them is expensive.
+CHEAP_OFFSET = 1000
+
 
 def utc_now():
     """Return the current time by the clock of this host, with its zone."""
@@ -274,7 +280,7 @@ class API:
         :param sort: ``created_at:desc`` or ``created_at:asc``
         :param all_projects: True for the messages of every project
         :param offset: number of messages to skip, after the marker if there
-            is one
+            is one; at most :data:`MAX_OFFSET`
         :param min_age: a timedelta; only older messages. With
             ``follow_delay`` and ``created_at:asc``, the last id of a page is
             a marker after which no message is missed
@@ -298,6 +304,7 @@ class API:
             raise errors.InvalidInput('limit', 'must be a positive integer.')
         if not isinstance(offset, int) or offset < 0:
             raise errors.InvalidInput('offset', 'must not be negative.')
+        check_offset(offset)
         if sort not in (NEWEST_FIRST, OLDEST_FIRST):
             raise errors.InvalidInput(
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
@@ -306,8 +313,19 @@ class API:
             before = newest if before is None else min(before, newest)
         return self._objects.MessageList.get_page(
             self._db, columns, since=since, before=before, marker=marker,
-            offset=min(offset, sys.maxsize), limit=min(limit, sys.maxsize),
+            offset=offset, limit=min(limit, sys.maxsize),
             ascending=sort == OLDEST_FIRST)
+
+    def is_expensive(self, filters, all_projects=False, offset=0):
+        """Return True if a page may require reading many rows.
+
+        The parameters are those of :meth:`get_all`.
+        """
+        columns = set(filters) - {'created_since', 'created_before'}
+        if not all_projects:
+            columns.add('project_id')
+        return (offset > CHEAP_OFFSET or
+                self._objects.has_unindexed_filter(columns))
 
     def _check_filters(self, filters):
         times = {name: validation.time(name, filters[name])
@@ -361,6 +379,13 @@ def ttl_by_level(options):
     return {level: datetime.timedelta(
         seconds=options.ttl if ttl is None else ttl)
         for level, ttl in ttls.items()}
+
+
+def check_offset(offset):
+    """:raises usermsg.exception.InvalidInput: it is too large"""
+    if offset > MAX_OFFSET:
+        raise errors.InvalidInput(
+            'offset', f'must not be larger than {MAX_OFFSET}; use marker.')
 
 
 def _labels(row):

@@ -468,3 +468,15 @@ def _index_for(filters):
     if 'prefix' in filters:
         return 'messages_project_prefix_id_idx', ('project_id', 'prefix')
     return 'messages_project_id_idx', ('project_id',)
+
+
+def has_unindexed_filter(columns):
+    """Return True if a page has a filter that no index serves.
+
+    :param columns: names of the filters, with ``project_id`` if the page is
+        of one project
+    """
+    if 'id' in columns:
+        return False
+    _index, prefix = _index_for(columns)
+    return not set(columns).issubset(_INDEXED if prefix else ())

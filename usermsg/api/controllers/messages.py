@@ -25,7 +25,8 @@ _PROJECT_ID = re.compile(r'"project_id"\s*:\s*"([^"\\]*)"')
 
 
 class Messages:
-    def __init__(self, runtime):
+    def __init__(self, runtime, limiter):
+        self._limiter = limiter
         self._api = message_api.API(runtime)
         self._rate_limit = rate_limit.RateLimit(runtime, 'http')
         self._catalogue = runtime.catalogue
@@ -33,7 +34,8 @@ class Messages:
         self._max_body = runtime.conf.api.max_request_body_size
 
     @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
-                  query=schemas.LIST_QUERY, responses={200: schemas.MESSAGES})
+                  query=schemas.LIST_QUERY,
+                  responses={200: schemas.MESSAGES, 429: schemas.ERROR})
     def list(self, request, response):
         """List messages.
 
@@ -49,13 +51,16 @@ class Messages:
         if project_id is not None:
             filters['project_id'] = project_id
 
-        page = self._api.get_all(
-            context, filters, marker=values.get('marker'),
-            # One more than the page shows that there is a next page.
-            limit=limit + 1,
-            sort=sort, all_projects=all_projects,
-            min_age=(self._api.follow_delay
-                     if sort == message_api.OLDEST_FIRST else None))
+        with self._limiter.admit(
+                context.project_id,
+                self._api.is_expensive(filters, all_projects)):
+            page = self._api.get_all(
+                context, filters, marker=values.get('marker'),
+                # One more than the page shows that there is a next page.
+                limit=limit + 1,
+                sort=sort, all_projects=all_projects,
+                min_age=(self._api.follow_delay
+                         if sort == message_api.OLDEST_FIRST else None))
 
         messages = page.objects[:limit]
         content = {'messages': self._build_views(request, messages)}

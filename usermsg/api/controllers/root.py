@@ -5,6 +5,7 @@ from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
 from usermsg.api.controllers import messages
 from usermsg.api import errors
+from usermsg.api import expensive_requests
 from usermsg.api.facades import share
 from usermsg.api.facades import volume
 from usermsg.api import microversion
@@ -17,17 +18,23 @@ from usermsg.api import schemas
 
 
 class Root:
-    """Root controller with the table of all routes."""
+    """Root controller with the table of all routes.
 
-    def __init__(self, runtime):
+    :param limiter: a :class:`usermsg.api.expensive_requests.Limiter`; None
+        for that of a WSGI server whose number of threads isn't known
+    """
+
+    def __init__(self, runtime, limiter=None):
+        limiter = limiter or expensive_requests.Limiter()
         self._runtime = runtime
-        native = [self, messages.Messages(runtime),
+        native = [self, messages.Messages(runtime, limiter),
                   defined_messages.DefinedMessages(runtime),
                   health.Health(runtime)]
         #: The routes of the native API, which the OpenAPI document describes.
         self.native_routes = route.Table(native).routes
         self.table = route.Table([
-            *native, volume.Volume(runtime), share.Share(runtime)])
+            *native, volume.Volume(runtime, limiter),
+            share.Share(runtime, limiter)])
         self._description = openapi.describe(self.native_routes)
 
     def find(self, request):

@@ -18,6 +18,7 @@ _FAULTS = {
     409: 'conflictingRequest',
     413: 'overLimit',
     415: 'badMediaType',
+    429: 'overLimit',
     501: 'notImplemented',
     503: 'serviceUnavailable',
 }

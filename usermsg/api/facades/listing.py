@@ -52,10 +52,14 @@ def parse_offset(values, parse):
     :raises usermsg.exception.InvalidInput: it isn't one, or is too large
     """
     number = query.number(values, 'offset', 0, parse)
-    if number > _MAX_NUMBER:
-        raise exception.InvalidInput(
-            'offset', f'must not be larger than {_MAX_NUMBER}.')
+    message_api.check_offset(number)
     return number
+
+
+def is_expensive(api, filters, *, sort, offset, all_projects):
+    """Return True if a page may require many rows; see :func:`get_page`."""
+    name, _descending = _effective_keys(sort)[0]
+    return name != 'id' or api.is_expensive(filters, all_projects, offset)
 
 
 def get_page(api, context, filters, *, sort, marker, offset, limit,

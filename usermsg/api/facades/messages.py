@@ -55,6 +55,7 @@ class Messages:
     :class:`usermsg.catalogue.catalogue.Description` as the service does.
 
     :param runtime: a :class:`usermsg.service.Runtime`
+    :param limiter: a :class:`usermsg.api.expensive_requests.Limiter`
     :cvar prefix: namespace of the events that the service records
     :cvar segment: first segment of the path
     :cvar major: second segment of the path, the major version
@@ -71,7 +72,8 @@ class Messages:
     #: Characters that a link contains unquoted.
     plain_in_links = ''
 
-    def __init__(self, runtime):
+    def __init__(self, runtime, limiter):
+        self._limiter = limiter
         self._api = message_api.API(runtime)
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
@@ -103,18 +105,25 @@ class Messages:
         context = self._authorize(request, rules.GET_ALL)
         values = query.read_any(request)
         parsed = self.parse_query(request, values)
-        messages = [] if parsed.filters is None else listing.get_page(
-            self._api, context, {**parsed.filters, 'prefix': self.prefix},
-            sort=parsed.sort, offset=parsed.offset, limit=parsed.limit,
-            marker=(None if parsed.marker is None else
-                    self._get(context, parsed.marker)),
-            all_projects=parsed.all_projects)
+        messages = ([] if parsed.filters is None else
+                    self._get_page(context, parsed))
         content = {'messages': self._build_views(request, messages)}
         if messages and parsed.linked and len(messages) >= parsed.limit:
             content['messages_links'] = [query.build_next_link(
                 self._collection_urls(request)[0], values, messages[-1].id,
                 self.plain_in_links)]
         return self._render(request, response, content)
+
+    def _get_page(self, context, parsed):
+        query = {'filters': {**parsed.filters, 'prefix': self.prefix},
+                 'sort': parsed.sort, 'offset': parsed.offset,
+                 'all_projects': parsed.all_projects}
+        marker = (None if parsed.marker is None else
+                  self._get(context, parsed.marker))
+        with self._limiter.admit(context.project_id,
+                                 listing.is_expensive(self._api, **query)):
+            return listing.get_page(self._api, context, marker=marker,
+                                    limit=parsed.limit, **query)
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
         """:param all_projects: policy rule for messages of other projects"""

@@ -11,6 +11,7 @@ import testtools
 from testtools import matchers
 
 from usermsg.api.controllers import messages
+from usermsg.api import expensive_requests
 from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import schemas as message_schemas
@@ -103,7 +104,8 @@ class AgreementTest(base.TestCase):
     def setUp(self):
         super().setUp()
         runtime = self.runtime(tables=False)
-        self.controller = messages.Messages(runtime)
+        self.controller = messages.Messages(
+            runtime, expensive_requests.Limiter())
         self.create = VALIDATOR(schemas.CREATE)
 
     def accept(self, content):

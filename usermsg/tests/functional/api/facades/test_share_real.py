@@ -81,7 +81,7 @@ class TestShareFacade(comparison.TestCase):
             'limit=2147483647', 'limit=x', 'limit=', 'limit', 'limit=1.5',
             'LIMIT=1', 'offset=0', 'offset=1', 'offset=4', 'offset=5',
             'offset=100', 'offset=-1', 'offset=x', 'offset=',
-            'offset=1.5', 'offset=2147483647', 'offset=2147483648',
+            'offset=1.5', 'offset=100000', 'offset=2147483648',
             'limit=2&offset=1', 'limit=0&offset=1',
             'limit=2&message_level=ERROR', 'limit=1&resource_type=SHARE',
             'limit=1&sort_dir=asc&sort_key=id',

@@ -104,7 +104,7 @@ class TestVolumeFacade(comparison.TestCase):
              'limit=1_0', 'limit=%D9%A1', 'LIMIT=1',
              'offset=0', 'offset=1', 'offset=4', 'offset=5', 'offset=100',
              'offset=-1', 'offset=x', 'offset=', 'offset=1.5',
-             'offset=2147483647', 'offset=2147483648',
+             'offset=100000', 'offset=2147483648',
              'offset=99999999999999999999', 'limit=2&offset=1',
              'limit=1&offset=1&marker={id4}', 'offset=%201', 'offset=1_0',
              'offset=%2B1',

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Limit on the expensive requests that a process handles at a time.
+
+Without it, a few clients of one project that read many rows would occupy all
+threads of the server, and all other projects would wait. The decision that a
+request is expensive belongs to the controllers, which know its query.
+"""
+
+import collections
+import contextlib
+import threading
+
+from usermsg.api import errors
+from usermsg.concurrency import per_process
+
+#: Threads that a process is assumed to have under WSGI servers, which don't
+#: disclose their number. It is the number in uwsgi.ini.
+ASSUMED_THREADS = 4
+
+#: Maximum expensive requests of one project that are handled at a time, and
+#: that wait.
+MAX_RUNNING = 2
+MAX_WAITING = 2
+
+
+class Limiter:
+    """Places for expensive requests. Thread-safe and fork-safe.
+
+    Every expensive request occupies a thread of the server, even if it waits,
+    so all of them together have half of the threads, but at least two. One
+    project is handled in at most half of these places. A waiting request
+    gives its place up to one of a project that has fewer, so one project
+    can't prevent the expensive requests of another.
+
+    :param threads: number of requests that this process handles at a time
+    :param timeout: seconds for which a request waits
+    """
+
+    def __init__(self, threads=ASSUMED_THREADS, timeout=1):
+        places = max(2, threads // 2)
+        self._places = per_process.PerProcess(
+            lambda: _Places(places, min(MAX_RUNNING, places // 2)))
+        self._timeout = timeout
+
+    @contextlib.contextmanager
+    def admit(self, project_id, expensive):
+        """Hold a place in the context, if the request is expensive.
+
+        :param project_id: project of the client's token
+        :raises usermsg.api.errors.TooManyRequests: there is no place
+        """
+        if not expensive:
+            yield
+            return
+        places = self._places.get()
+        places.enter(project_id, self._timeout)
+        try:
+            yield
+        finally:
+            places.leave(project_id)
+
+    def in_progress(self):
+        """Return project id -> (requests that are handled, that wait)."""
+        return self._places.get().in_progress()
+
+
+class _Waiting:
+    """Waiting request. ``decided`` is set when it is admitted or refused."""
+
+    def __init__(self):
+        self.decided = threading.Event()
+        self.admitted = False
+
+
+class _Project:
+    """Requests in progress of one project."""
+
+    def __init__(self):
+        self.running = 0
+        self.waiting = collections.deque()
+
+    def __len__(self):
+        return self.running + len(self.waiting)
+
+
+class _Places:
+    """Places of one process.
+
+    :param number: of requests, running or waiting
+    :param max_running: of one project
+    """
+
+    def __init__(self, number, max_running):
+        self._number = number
+        self._max_running = max_running
+        self._lock = threading.Lock()
+        #: Only projects with requests in progress.
+        self._projects = {}
+
+    def enter(self, project_id, timeout):
+        with self._lock:
+            waiting = self._take_place(project_id)
+        if waiting is None:
+            return
+        waiting.decided.wait(timeout)
+        with self._lock:
+            if waiting.admitted:
+                return
+            if not waiting.decided.is_set():
+                self._projects[project_id].waiting.remove(waiting)
+                self._forget_if_idle(project_id)
+        raise errors.TooManyRequests()
+
+    def leave(self, project_id):
+        with self._lock:
+            project = self._projects[project_id]
+            if project.waiting:
+                # It takes over the place, so "running" doesn't change.
+                waiting = project.waiting.popleft()
+                waiting.admitted = True
+                waiting.decided.set()
+            else:
+                project.running -= 1
+                self._forget_if_idle(project_id)
+
+    def in_progress(self):
+        with self._lock:
+            return {
+                project_id: (project.running, len(project.waiting))
+                for project_id, project in self._projects.items()}
+
+    def _take_place(self, project_id):
+        """Return None if the request is admitted, else a :class:`_Waiting`."""
+        project = self._projects.get(project_id) or _Project()
+        full = project.running >= self._max_running
+        if full and len(project.waiting) >= MAX_WAITING:
+            raise errors.TooManyRequests()
+        if sum(map(len, self._projects.values())) >= self._number:
+            self._free_place(len(project))
+        self._projects[project_id] = project
+        if not full:
+            project.running += 1
+            return None
+        waiting = _Waiting()
+        project.waiting.append(waiting)
+        return waiting
+
+    def _free_place(self, own):
+        """Refuse a waiting request of the project with the most requests.
+
+        :param own: number of requests of the project that needs the place;
+            with one more it must still have fewer than the other project
+        """
+        others = [project for project in self._projects.values()
+                  if project.waiting and len(project) > own + 1]
+        if not others:
+            raise errors.TooManyRequests()
+        max(others, key=len).waiting.pop().decided.set()
+
+    def _forget_if_idle(self, project_id):
+        if not self._projects[project_id]:
+            del self._projects[project_id]

@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+import contextlib
+import os
+import threading
+
+import testtools
+
+from usermsg.api import errors
+from usermsg.api import expensive_requests
+from usermsg.tests.fixtures import waiting
+
+#: Seconds that no test reaches unless it fails.
+_LONG = 120
+
+
+class _Requests:
+    """Expensive requests in threads, each until :meth:`finish`."""
+
+    def __init__(self, **options):
+        self.limiter = expensive_requests.Limiter(
+            **{'timeout': _LONG, **options})
+        self._requests = []
+
+    def start(self, project, state):
+        """Start a request, and wait for the state of its project.
+
+        :param state: (requests that are handled, that wait)
+        """
+        ends = threading.Event()
+        results = []
+        thread = threading.Thread(
+            target=self._run, args=(project, ends, results))
+        request = thread, ends, results
+        self._requests.append(request)
+        thread.start()
+        waiting.until(lambda: self.state(project) == state)
+        return request
+
+    def _run(self, project, ends, results):
+        try:
+            with self.limiter.admit(project, True):
+                results.append('admitted')
+                ends.wait(_LONG)
+        except errors.TooManyRequests:
+            results.append('refused')
+
+    def state(self, project):
+        return self.limiter.in_progress().get(project, (0, 0))
+
+    def finish(self, request):
+        """End a request; return its result."""
+        thread, ends, results = request
+        ends.set()
+        thread.join(_LONG)
+        [result] = results
+        return result
+
+    def finish_all(self):
+        for _thread, ends, _results in self._requests:
+            ends.set()
+        for thread, _ends, _results in self._requests:
+            thread.join(_LONG)
+
+
+class TestLimiter(testtools.TestCase):
+
+    def start(self, **options):
+        requests = _Requests(**options)
+        self.addCleanup(requests.finish_all)
+        return requests
+
+    def assert_refused(self, requests, project):
+        with testtools.ExpectedException(errors.TooManyRequests):
+            with requests.limiter.admit(project, True):
+                self.fail('the request was admitted')
+
+    def test_cheap_request_is_admitted_although_all_places_are_taken(self):
+        requests = self.start(threads=8)
+        for state in ((1, 0), (2, 0), (2, 1), (2, 2)):
+            requests.start('red', state)
+        for project in ('red', 'blue'):
+            with requests.limiter.admit(project, False):
+                pass
+
+    def test_third_request_of_a_project_is_admitted_when_one_ends(self):
+        requests = self.start(threads=8)
+        first = requests.start('red', (1, 0))
+        requests.start('red', (2, 0))
+        third = requests.start('red', (2, 1))
+        self.assertEqual([], third[2])
+        self.assertEqual('admitted', requests.finish(first))
+        waiting.until(lambda: third[2])
+        self.assertEqual((2, 0), requests.state('red'))
+        self.assertEqual('admitted', requests.finish(third))
+
+    def test_waiting_requests_are_admitted_in_their_order(self):
+        requests = self.start(threads=8)
+        running = requests.start('red', (1, 0))
+        requests.start('red', (2, 0))
+        older = requests.start('red', (2, 1))
+        newer = requests.start('red', (2, 2))
+        requests.finish(running)
+        waiting.until(lambda: older[2])
+        self.assertEqual([], newer[2])
+
+    def test_waiting_request_is_refused_after_the_timeout(self):
+        requests = self.start(threads=8, timeout=0.01)
+        requests.start('red', (1, 0))
+        requests.start('red', (2, 0))
+        self.assert_refused(requests, 'red')
+        self.assertEqual((2, 0), requests.state('red'))
+
+    def test_fifth_request_of_a_project_is_refused_without_waiting(self):
+        requests = self.start(threads=256)
+        for state in ((1, 0), (2, 0), (2, 1), (2, 2)):
+            requests.start('red', state)
+        self.assert_refused(requests, 'red')
+
+    def test_other_project_replaces_newest_waiting_request(self):
+        requests = self.start(threads=8)
+        started = [requests.start('red', state)
+                   for state in ((1, 0), (2, 0), (2, 1), (2, 2))]
+        requests.start('blue', (1, 0))
+        waiting.until(lambda: started[3][2])
+        self.assertEqual(['refused'], started[3][2])
+        self.assertEqual([], started[2][2])
+        requests.start('blue', (2, 0))
+        waiting.until(lambda: started[2][2])
+        self.assertEqual(['refused'], started[2][2])
+        self.assertEqual((2, 0), requests.state('red'))
+
+    def test_request_is_refused_if_no_place_becomes_free(self):
+        requests = self.start(threads=8)
+        for project in ('red', 'blue'):
+            requests.start(project, (1, 0))
+            requests.start(project, (2, 0))
+        for project in ('red', 'green'):
+            self.assert_refused(requests, project)
+
+    def test_project_is_handled_once_in_a_small_process(self):
+        for threads in (1, 4, 5):
+            requests = self.start(threads=threads)
+            requests.start('red', (1, 0))
+            requests.start('red', (1, 1))
+            requests.start('blue', (1, 0))
+            self.assertEqual((1, 0), requests.state('red'))
+            self.assert_refused(requests, 'green')
+
+    def test_failed_request_leaves_its_place(self):
+        limiter = expensive_requests.Limiter()
+        for _ in range(5):
+            with contextlib.suppress(ZeroDivisionError):
+                with limiter.admit('red', True):
+                    raise ZeroDivisionError()
+        self.assertEqual({}, limiter.in_progress())
+
+    def test_requests_of_the_parent_take_no_place_after_a_fork(self):
+        requests = self.start(timeout=0)
+        requests.start('red', (1, 0))
+        child = os.fork()
+        if child == 0:
+            status = 1
+            with contextlib.suppress(BaseException):
+                with requests.limiter.admit('red', True):
+                    if requests.limiter.in_progress() == {'red': (1, 0)}:
+                        status = 0
+            os._exit(status)
+        self.assertEqual(0, os.waitpid(child, 0)[1])
+        self.assertEqual((1, 0), requests.state('red'))
+
+    def test_many_threads_never_exceed_the_places(self):
+        limiter = expensive_requests.Limiter(threads=8, timeout=0.001)
+        begin = threading.Barrier(16)
+        exceeded = []
+
+        def send(project):
+            begin.wait(_LONG)
+            for _ in range(200):
+                with contextlib.suppress(errors.TooManyRequests):
+                    with limiter.admit(project, True):
+                        states = limiter.in_progress()
+                        if (sum(map(sum, states.values())) > 4 or
+                                states[project][0] > 2):
+                            exceeded.append(states)
+
+        threads = [threading.Thread(target=send, args=(f'project {n % 5}',))
+                   for n in range(16)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(_LONG)
+        self.assertEqual([], exceeded)
+        self.assertEqual({}, limiter.in_progress())
