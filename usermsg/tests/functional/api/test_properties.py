@@ -2,6 +2,7 @@
 """Property tests of lists of messages and of arbitrary requests."""
 
 import functools
+import itertools
 import json
 import string
 
@@ -19,10 +20,15 @@ SETTINGS = functools.partial(
     suppress_health_check=list(hypothesis.HealthCheck))
 
 READER = http_client.build_headers('red', 'member', 'reader')
-ADMIN = http_client.build_headers('red', 'admin')
+ADMIN = {**http_client.build_headers('red', 'admin'),
+         'X-OpenStack-Manila-API-Version': '2.52'}
 
 LEVELS = ('INFO', 'WARN', 'ERROR')
 RESOURCES = ('a', 'b', 'A')
+#: Event ids and levels.
+EVENTS = (*itertools.product(
+    ('VOLUME_000002', 'VOLUME_VOLUME_001_003', 'SHARE_SHARE_001_003'),
+    LEVELS),)
 
 MESSAGES = strategies.lists(
     strategies.tuples(strategies.sampled_from(('red', 'red', 'blue')),
@@ -128,6 +134,27 @@ class TestPages(base.TestCase):
             self.assertEqual(limit, len(page))
         if expected:
             self.assertNotEqual([], pages[-1])
+
+    @SETTINGS(max_examples=40)
+    @hypothesis.given(
+        events=strategies.lists(strategies.sampled_from(EVENTS), max_size=12),
+        limit=strategies.integers(1, 7), offset=strategies.integers(0, 7),
+        level=strategies.sampled_from(LEVELS), path=strategies.sampled_from(
+            ('/v3/messages?', '/volume/v3/messages?',
+             '/volume/v3/messages?sort=event_id:asc&',
+             '/share/v2/messages?', '/share/v2/messages?sort_key=detail_id&')))
+    def test_page_with_next_link_is_never_empty(
+            self, events, limit, offset, level, path):
+        self.delete_all()
+        for event, event_level in events:
+            http_client.record(self.service, 'red', event, level=event_level)
+        if path.startswith('/v3'):
+            path += f'limit={limit}&message_level={level}'
+        else:
+            path += f'limit={limit}&message_level={level}&offset={offset}'
+
+        for page in follow(self.app, path)[:-1]:
+            self.assertNotEqual([], page)
 
     def delete_all(self):
         for project in ('red', 'blue'):
