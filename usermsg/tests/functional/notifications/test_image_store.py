@@ -19,7 +19,7 @@ from usermsg.tests import base
 _EXAMPLE = base.ROOT / 'examples' / 'image_store.py'
 _DATA = b'0123456789abcdef' * 10_000
 
-_STORE_FULL = ('upload image data: The image store has no room left for the '
+_STORE_FULL = ('upload image data: The image store has no space left for the '
                'image data. (image ID)')
 
 
