@@ -79,7 +79,7 @@ _SEND_FIELDS = {
 
 _MESSAGE_FIELDS = {
     'id': 'UUID of the message; ids are in the order of creation.',
-    'prefix': 'Namespace of the catalogue, such as "VOLUME".',
+    'prefix': 'Namespace prefix of the event, such as "VOLUME".',
     'project_id': 'Id of the project that can read the message.',
     'user_id': 'Id of the user who started the operation.',
     'request_id': 'Id of the request that started the operation.',

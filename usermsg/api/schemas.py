@@ -79,7 +79,7 @@ LIST_QUERY = {
 DEFINITIONS_QUERY = {
     'prefix': schemas.described(
         schemas.FILTERS['prefix'],
-        'Prefix of one service, in upper or lower case, such as VOLUME.'),
+        'Namespace prefix, in upper or lower case, such as VOLUME.'),
     'resource_type': schemas.RESOURCE_TYPE,
     'user_fixable': {
         **_BOOLEAN,

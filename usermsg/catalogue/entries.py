@@ -108,7 +108,8 @@ KINDS = {'events': Event, 'actions': Action, 'details': Detail}
 class Namespace:
     """All entries of one prefix, validated on creation and then immutable.
 
-    :param prefix: upper case, without underscore: ``VOLUME``
+    :param prefix: namespace prefix in upper case, without underscore:
+        ``VOLUME``
     :param resource_types: names of the resource types of the actions
     :param events: :class:`Event` entries: a class that declares them, or
         an iterable

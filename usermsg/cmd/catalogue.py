@@ -15,7 +15,8 @@ class List(lister.Lister):
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         parser.add_argument('--prefix', metavar='PREFIX', type=str.upper,
-                            help='only entries with this prefix, e.g. VOLUME')
+                            help='only entries with this namespace prefix, '
+                                 'e.g. VOLUME')
         parser.add_argument('--language', metavar='TAG',
                             default=catalogue.ENGLISH,
                             help='language of the texts, e.g. de '

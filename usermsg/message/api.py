@@ -254,7 +254,7 @@ class API:
         """Return one message of the context's project.
 
         :param all_projects: True to find messages of any project
-        :param prefix: namespace of the message, if not None
+        :param prefix: namespace prefix of the message, if not None
         :param project_id: project of the message, if not None
         :returns: a :class:`usermsg.objects.message.Message`
         :raises usermsg.exception.MessageNotFound: there is no such message

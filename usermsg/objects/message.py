@@ -104,7 +104,7 @@ class Message(base.UsermsgObject):
         """Return the message with an id.
 
         :param project_id: the project that it must belong to; None for any
-        :param prefix: the namespace that it must belong to; None for any
+        :param prefix: the namespace prefix that it must have; None for any
         :raises usermsg.exception.MessageNotFound: there is no match
         """
         query = GET if project_id is None else GET_IN_PROJECT

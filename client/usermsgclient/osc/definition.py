@@ -22,7 +22,7 @@ class ListDefinitions(base.Localized, base.Lister):
         parser.add_argument(
             '--prefix',
             metavar='<prefix>',
-            help='Only messages of this namespace, such as VOLUME')
+            help='Only messages with this namespace prefix, such as VOLUME')
         parser.add_argument(
             '--resource-type',
             metavar='<resource-type>',

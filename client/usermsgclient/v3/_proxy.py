@@ -158,8 +158,8 @@ class Proxy(proxy.Proxy):
 
         Pages are fetched when they are needed.
 
-        :param prefix: only messages of this namespace, in any letter case:
-            ``VOLUME``
+        :param prefix: only messages with this namespace prefix, in any letter
+            case: ``VOLUME``
         :param resource_type: only messages about this type of resource
         :param user_fixable: only messages whose cause users can, or can't,
             remove themselves

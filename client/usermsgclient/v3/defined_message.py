@@ -15,7 +15,7 @@ class DefinedMessage(_resource.Resource):
     _query_mapping = resource.QueryParameters(
         'prefix', 'resource_type', 'user_fixable', 'retryable')
 
-    #: The namespace, usually of one service: VOLUME.
+    #: Namespace prefix, usually of one service: VOLUME.
     prefix = resource.Body('prefix')
     #: Type of resource the message is about; None if of any type.
     resource_type = resource.Body('resource_type')

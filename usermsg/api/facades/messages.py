@@ -56,7 +56,7 @@ class Messages:
 
     :param runtime: a :class:`usermsg.service.Runtime`
     :param limiter: a :class:`usermsg.api.expensive_requests.Limiter`
-    :cvar prefix: namespace of the events that the service records
+    :cvar prefix: namespace prefix of the events that the service records
     :cvar segment: first segment of the path
     :cvar major: second segment of the path, the major version
     :cvar dialect: a :class:`usermsg.api.facades.dialect.Dialect`
