@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``/v3/defined-messages``: the catalogue of permitted messages."""
+"""``/v3/defined-messages``: the catalogue of permitted messages.
+
+A defined message is the representation of a permitted message in the API.
+"""
 
 import bisect
 import hashlib
