@@ -87,7 +87,7 @@ class Metrics:
             'Notifications that became dead letters.', labels=('driver',))
         self.driver_unavailable = self._counter(
             'usermsg_driver_unavailable',
-            'Relay passes in which the driver could not deliver any '
+            'Shard passes in which the driver could not deliver any '
             'notification.', labels=('driver',))
 
     def _counter(self, name, help_text, labels=()):
