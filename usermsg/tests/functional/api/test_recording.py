@@ -149,17 +149,17 @@ class TestBatches(TestCase):
                                  for message in response['messages']})
         self.assertEqual(numbers, [row['resource_uuid']
                                    for row in self.stored()])
-        listed = http_client.request(
+        listed_messages = http_client.request(
             self.app, '/v3/messages',
             headers=http_client.build_headers('red', 'reader')
         ).json['messages']
         for message in response['messages']:
             del message['status']
-        self.assertEqual(response['messages'], listed[::-1])
+        self.assertEqual(response['messages'], listed_messages[::-1])
         self.assertEqual(schemas.MAX_BATCH, len(self.keys()))
 
-        again, repeated = self.post(content)
-        self.assertEqual(200, again)
+        repeated_status, repeated = self.post(content)
+        self.assertEqual(200, repeated_status)
         self.assertEqual({200}, {message.pop('status')
                                  for message in repeated['messages']})
         self.assertEqual(response, repeated)
@@ -196,9 +196,10 @@ class TestBatches(TestCase):
         self.assertEqual(410, status)
         with self.service.db.engine().begin() as connection:
             connection.execute(sa.delete(models.source_keys))
-        status, again = self.post({'message': entry('key')})
+        status, second_response = self.post({'message': entry('key')})
         self.assertEqual(201, status)
-        self.assertNotEqual(response['message']['id'], again['message']['id'])
+        self.assertNotEqual(response['message']['id'],
+                            second_response['message']['id'])
 
 
 class ConcurrencyMixin:

@@ -111,10 +111,11 @@ class TestPages(TestCase):
             limit=10 ** 30, sort=message_api.OLDEST_FIRST))
 
     def test_marker_is_a_position_also_without_its_message(self):
-        first, deleted, others, last = self.fill(
+        first, deleted, in_other_project, last = self.fill(
             {}, {}, {'project_id': samples.OTHER_PROJECT}, {})
         self.api.delete(samples.request(), deleted)
-        for marker in (deleted, others, others.upper()):
+        for marker in (deleted, in_other_project,
+                       in_other_project.upper()):
             self.assertEqual([first], self.query(marker=marker))
             self.assertEqual([last], self.query(
                 marker=marker, sort=message_api.OLDEST_FIRST))
@@ -151,8 +152,8 @@ class TestPages(TestCase):
         samples.insert(self.service.db, rows)
         for row in rows:
             self.assertEqual(
-                [one['id'] for one in rows
-                 if one['created_at'] >= row['created_at']],
+                [candidate['id'] for candidate in rows
+                 if candidate['created_at'] >= row['created_at']],
                 self.query({'created_since': row['created_at']},
                            sort=message_api.OLDEST_FIRST))
 
@@ -228,24 +229,29 @@ class TestFilters(TestCase):
                                sort=message_api.OLDEST_FIRST), filters)
 
     def test_all_projects_with_and_without_project_filter(self):
-        mine, others = self.fill({}, {'project_id': samples.OTHER_PROJECT})
-        self.assertEqual([mine], self.query())
-        self.assertEqual([mine], self.query({'project_id': samples.PROJECT}))
-        self.assertEqual([others, mine], self.query(all_projects=True))
-        self.assertEqual([others], self.query(
+        in_project, in_other_project = self.fill(
+            {}, {'project_id': samples.OTHER_PROJECT})
+        self.assertEqual([in_project], self.query())
+        self.assertEqual([in_project], self.query(
+            {'project_id': samples.PROJECT}))
+        self.assertEqual([in_other_project, in_project],
+                         self.query(all_projects=True))
+        self.assertEqual([in_other_project], self.query(
             {'project_id': samples.OTHER_PROJECT}, all_projects=True))
 
     def test_only_types_and_levels_are_case_insensitive(self):
-        exact, other = self.fill({'resource_uuid': 'Abc', 'request_id': 'Q'},
-                                 {'resource_uuid': 'abc', 'request_id': 'q'})
+        capitalized, lower_case = self.fill(
+            {'resource_uuid': 'Abc', 'request_id': 'Q'},
+            {'resource_uuid': 'abc', 'request_id': 'q'})
         for name, values in (('resource_uuid', ('Abc', 'abc')),
                              ('request_id', ('Q', 'q'))):
-            self.assertEqual([exact], self.query({name: values[0]}))
-            self.assertEqual([other], self.query({name: values[1]}))
+            self.assertEqual([capitalized], self.query({name: values[0]}))
+            self.assertEqual([lower_case], self.query({name: values[1]}))
         self.assertEqual([], self.query({'resource_uuid': 'ABC'}))
         for name, value in (('resource_type', 'Volume'),
                             ('message_level', 'error')):
-            self.assertEqual([other, exact], self.query({name: value}))
+            self.assertEqual([lower_case, capitalized],
+                             self.query({name: value}))
 
     def test_wildcards_match_literally(self):
         self.fill({'resource_uuid': 'a_c'}, {'resource_uuid': 'abc'})

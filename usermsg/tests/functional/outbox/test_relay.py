@@ -48,16 +48,16 @@ class Driver:
                 input()
 
 
-one = relay.Relay(runtime, 'one', Driver())
+driver_relay = relay.Relay(runtime, 'one', Driver())
 print('ready', flush=True)
 input()
 if sys.argv[3] == 'hold':
     try:
-        one.run_once(stop)
+        driver_relay.run_once(stop)
     except Exception as error:
         print(type(error).__name__)
 else:
-    thread = threading.Thread(target=one.run, args=(stop,))
+    thread = threading.Thread(target=driver_relay.run, args=(stop,))
     thread.start()
     input()
     stop.set()
@@ -144,13 +144,13 @@ class TestRelay(databases.TestCase):
         sent = self.delivered()
         self.assertEqual(3, len(sent))
         driver = drivers.Driver()
-        one = relay.Relay(self.service, 'one', driver)
+        driver_relay = relay.Relay(self.service, 'one', driver)
         # Not before the leases of the killed process have expired.
-        one.run_once(self.stop)
+        driver_relay.run_once(self.stop)
         self.assertLessEqual(
             set(sent), {row['id'] for row in self.undelivered()})
         drivers.end_leases(self.db)
-        one.run_once(self.stop)
+        driver_relay.run_once(self.stop)
         self.assertEqual([], self.undelivered())
         self.assertEqual(sorted(put), sorted(driver.ids()))
         self.assertLessEqual(set(sent), set(driver.ids()))
@@ -221,8 +221,8 @@ class TestRelay(databases.TestCase):
                 unavailable.set()
 
         driver = drivers.Driver(judge)
-        one = relay.Relay(self.service, 'one', driver)
-        thread = threading.Thread(target=one.run, args=(self.stop,))
+        driver_relay = relay.Relay(self.service, 'one', driver)
+        thread = threading.Thread(target=driver_relay.run, args=(self.stop,))
         thread.start()
         self.addCleanup(thread.join, LONG)
         self.addCleanup(self.stop.set)
@@ -241,10 +241,10 @@ class TestRelay(databases.TestCase):
                    errors.NotDelivered)('a\0\udcff\U0001f4a3' + 'é' * 300)
 
         self.put(4)
-        one = relay.Relay(self.service, 'one', drivers.Driver(judge))
-        one._delivery.delivered = 1  # so that failures are counted
+        driver_relay = relay.Relay(self.service, 'one', drivers.Driver(judge))
+        driver_relay._delivery.delivered = 1  # so that failures are counted
         with contextlib.suppress(relay.Unavailable):
-            one.run_once(self.stop)
+            driver_relay.run_once(self.stop)
         self.assertEqual(
             {'a  \U0001f4a3' + 'é' * 251},
             {row['reason'] for row in self.undelivered() if row['reason']})
@@ -257,19 +257,19 @@ class TestRelay(databases.TestCase):
             for number in range(3000)
             for values in ({'set_aside': 1}, {'driver': 'two'})]))
         self.put(4)
-        seen = []
+        statements = []
 
         def record(_connection, _cursor, statement, parameters, *_):
             if statement.startswith('SELECT outbox'):
-                seen.append((statement, parameters))
+                statements.append((statement, parameters))
 
         sa.event.listen(self.db.engine(), 'before_cursor_execute', record)
         list(entries.shards(self.db, 'one'))
         entries.pending(self.db, 'one', 1, 'a', 10, 'b')
         entries.backlog(self.db)
-        self.assertGreater(len(seen), 20)
+        self.assertGreater(len(statements), 20)
         with self.db.engine().connect() as connection:
-            for statement, parameters in seen:
+            for statement, parameters in statements:
                 plan = str(connection.exec_driver_sql(
                     ('EXPLAIN QUERY PLAN ' if self.db.dialect == 'sqlite'
                      else 'EXPLAIN ') + statement, parameters).all())

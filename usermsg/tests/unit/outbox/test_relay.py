@@ -56,7 +56,7 @@ class TestCase(base.TestCase):
             self.addCleanup(driver.close)
         return relay.Relay(self.service, name, driver)
 
-    def run_passes(self, one, number=1):
+    def run_passes(self, driver_relay, number=1):
         """Run shard passes, each after all delays.
 
         :returns: True if the last one could deliver
@@ -65,7 +65,7 @@ class TestCase(base.TestCase):
             drivers.clear_backoff(self.db)
             available = False
             with contextlib.suppress(relay.Unavailable):
-                one.run_once(self.stop)
+                driver_relay.run_once(self.stop)
                 available = True
         return available
 
@@ -99,11 +99,11 @@ class TestOrder(TestCase):
                            drivers.entry(1, subject='b'),
                            drivers.entry(2, subject='a'))
             driver = kind(failing(0))
-            one = self.relay(driver)
-            self.run_passes(one, 3)
+            driver_relay = self.relay(driver)
+            self.run_passes(driver_relay, 3)
             self.assertEqual([put[1]], driver.ids())
             driver.on_notify = failing()
-            self.run_passes(one)
+            self.run_passes(driver_relay)
             self.assertEqual([put[1], put[0], put[2]], driver.ids())
 
 
@@ -116,8 +116,8 @@ class TestFailure(TestCase):
         for number in range(2):
             self.put(drivers.entry(number),
                      drivers.entry(number, driver='two'))
-        for one in (self.relay(up), self.relay(down, 'two')):
-            self.run_passes(one, 3)
+        for driver_relay in (self.relay(up), self.relay(down, 'two')):
+            self.run_passes(driver_relay, 3)
         self.assertEqual([0, 1], [body['payload'] for body in up.delivered])
         self.assertEqual([('two', 0), ('two', 0)], [
             (entry.driver, entry.attempts) for entry in self.undelivered()])
@@ -138,13 +138,13 @@ class TestFailure(TestCase):
     def test_entry_that_closes_the_connection_is_isolated(self):
         driver = drivers.Window(failing(7))
         put = self.put(*(drivers.entry(number) for number in range(40)))
-        one = self.relay(driver)
+        driver_relay = self.relay(driver)
         for attempts in (1, 2):
-            self.run_passes(one)
+            self.run_passes(driver_relay)
             self.assertEqual([(put[7], attempts)], [
                 (entry.id, entry.attempts) for entry in self.undelivered()])
             put += self.put(drivers.entry(100 + attempts))
-        self.run_passes(one)
+        self.run_passes(driver_relay)
         self.assertEqual([put[7]], self.undelivered_ids(dead_letters=True))
         self.assertEqual([], self.undelivered(dead_letters=False))
         self.assertEqual(sorted(set(put) - {put[7]}), sorted(driver.ids()))
@@ -155,26 +155,26 @@ class TestFailure(TestCase):
 
     def fail_each_fifth(self, driver):
         self.use(max_attempts=2)
-        bad = range(0, 250, 5)
-        driver.on_notify = failing(*bad)
+        failing_numbers = range(0, 250, 5)
+        driver.on_notify = failing(*failing_numbers)
         put = self.put(*(drivers.entry(number) for number in range(250)))
-        bad_ids = put[::5]
-        good = set(put) - set(bad_ids)
-        one = self.relay(driver)
-        self.run_passes(one)
-        self.assertEqual(sorted(good), sorted(driver.ids()))
-        self.assertEqual(sorted(bad_ids),
+        failing_ids = put[::5]
+        deliverable_ids = set(put) - set(failing_ids)
+        driver_relay = self.relay(driver)
+        self.run_passes(driver_relay)
+        self.assertEqual(sorted(deliverable_ids), sorted(driver.ids()))
+        self.assertEqual(sorted(failing_ids),
                          self.undelivered_ids(dead_letters=False))
         # New entries don't wait meanwhile.
         for number in range(250, 500):
             new, = self.put(drivers.entry(number))
-            self.run_passes(one)
+            self.run_passes(driver_relay)
             self.assertEqual(new, driver.ids()[-1])
             if len(self.undelivered(dead_letters=True)) == 50:
                 break
-        self.assertEqual(sorted(bad_ids),
+        self.assertEqual(sorted(failing_ids),
                          self.undelivered_ids(dead_letters=True))
-        self.assertEqual(len(good) + number - 249,
+        self.assertEqual(len(deliverable_ids) + number - 249,
                          len(driver.delivered))
 
     def test_each_fifth_of_many_fails_one_by_one(self):
@@ -187,50 +187,51 @@ class TestFailure(TestCase):
         self.use(max_attempts=2)
         for kind in (drivers.Driver, drivers.Window):
             driver = kind(failing(*range(10)))
-            one = self.relay(driver)
-            bad = self.put(*(drivers.entry(number, shard=3)
-                             for number in range(10)))
-            good = self.put(*(drivers.entry(number, shard=20)
-                              for number in range(10, 20)))
-            self.run_passes(one, 3)
-            self.assertEqual(sorted(good), sorted(driver.ids()))
+            driver_relay = self.relay(driver)
+            failing_ids = self.put(*(
+                drivers.entry(number, shard=3) for number in range(10)))
+            deliverable_ids = self.put(*(
+                drivers.entry(number, shard=20) for number in range(10, 20)))
+            self.run_passes(driver_relay, 3)
+            self.assertEqual(sorted(deliverable_ids), sorted(driver.ids()))
             for number in range(20, 120):
                 self.put(drivers.entry(number, shard=1 + number % 30))
-                self.run_passes(one)
+                self.run_passes(driver_relay)
                 if not self.undelivered(dead_letters=False):
                     break
             self.assertLessEqual(
-                set(bad), set(self.undelivered_ids(dead_letters=True)))
-            self.assertFalse(set(bad) & set(driver.ids()))
+                set(failing_ids), set(self.undelivered_ids(dead_letters=True)))
+            self.assertFalse(set(failing_ids) & set(driver.ids()))
             self.assertEqual([], self.undelivered(dead_letters=False))
 
     def test_two_failing_shards_do_not_block_other_shards(self):
         driver = drivers.Driver(failing(0, 1))
         self.put(drivers.entry(0, shard=3), drivers.entry(1, shard=17))
-        good = self.put(drivers.entry(2, shard=10), drivers.entry(3, shard=9))
+        deliverable_ids = self.put(
+            drivers.entry(2, shard=10), drivers.entry(3, shard=9))
         self.run_passes(self.relay(driver), 4)
-        self.assertEqual(sorted(good), sorted(driver.ids()))
+        self.assertEqual(sorted(deliverable_ids), sorted(driver.ids()))
 
     def test_outage_counts_no_failed_attempts(self):
         for kind in (drivers.Driver, drivers.Window):
             driver = kind(failing(*range(60)))
             put = self.put(*(drivers.entry(number, shard=number % 20)
                              for number in range(60)))
-            one = self.relay(driver)
-            self.run_passes(one, 8)
+            driver_relay = self.relay(driver)
+            self.run_passes(driver_relay, 8)
             self.assertEqual([(ident, 0, 0) for ident in put], [
                 (entry.id, entry.set_aside, entry.attempts)
                 for entry in self.undelivered()])
             driver.on_notify = failing()
-            self.run_passes(one)
+            self.run_passes(driver_relay)
             self.assertEqual(sorted(put), sorted(driver.ids()))
 
     def test_unavailable_broker_gets_few_attempts(self):
         driver = drivers.Driver(failing(*range(900)))
         self.put(*(drivers.entry(number, shard=number % 30)
                    for number in range(900)))
-        one = self.relay(driver)
-        self.run_passes(one, 10)
+        driver_relay = self.relay(driver)
+        self.run_passes(driver_relay, 10)
         self.assertLess(len(driver.tried), 60)
 
     def test_repeated_outages_lose_no_notification(self):
@@ -246,17 +247,18 @@ class TestFailure(TestCase):
             driver = kind(judge)
             if kind is drivers.Window:
                 driver = kind(judge, together=False)
-            one = self.relay(driver)
+            driver_relay = self.relay(driver)
             put = self.put(*(drivers.entry(number) for number in range(100)))
             for _ in range(25):
                 accepted.clear()
-                self.run_passes(one)
+                self.run_passes(driver_relay)
             self.assertEqual(sorted(put), sorted(driver.ids()))
             self.assertEqual([], self.undelivered())
 
     def test_entry_over_max_age_is_dead_letter(self):
-        old = datetime.datetime.now() - datetime.timedelta(days=8)
-        put = self.put(drivers.entry(0, queued_at=old), drivers.entry(1))
+        over_max_age = datetime.datetime.now() - datetime.timedelta(days=8)
+        put = self.put(drivers.entry(0, queued_at=over_max_age),
+                       drivers.entry(1))
         driver = drivers.Driver()
         self.run_passes(self.relay(driver))
         self.assertEqual([put[1]], driver.ids())
@@ -290,15 +292,15 @@ class TestFailure(TestCase):
             driver = (drivers.Window(judge, together=False)
                       if kind is drivers.Window else kind(judge))
             put = self.put(*(drivers.entry(number) for number in range(3)))
-            one = self.relay(driver)
-            self.run_passes(one)
+            driver_relay = self.relay(driver)
+            self.run_passes(driver_relay)
             self.assertEqual(sorted([put[0], put[2]]), sorted(driver.ids()))
             self.assertEqual([('ZeroDivisionError', 1)], [
                 (entry.reason, entry.attempts)
                 for entry in self.undelivered(dead_letters=False)])
             for number in (10, 11):
                 self.put(drivers.entry(number))
-                self.run_passes(one)
+                self.run_passes(driver_relay)
             self.assertIn(put[1], self.undelivered_ids(dead_letters=True))
         self.assertNotIn('a secret', self.log.output)
         self.assertNotIn('Traceback', self.log.output)
@@ -367,8 +369,8 @@ class TestRun(TestCase):
 
     options = {'poll_interval': 0.05, 'max_backoff': 1}
 
-    def start(self, one):
-        thread = threading.Thread(target=one.run, args=(self.stop,))
+    def start(self, driver_relay):
+        thread = threading.Thread(target=driver_relay.run, args=(self.stop,))
         thread.start()
         self.addCleanup(thread.join, 60)
         self.addCleanup(self.stop.set)
@@ -409,9 +411,9 @@ class TestRun(TestCase):
             self.log.output.splitlines())
 
     def test_empty_pass_is_not_logged_as_recovery(self):
-        one = self.relay(drivers.Driver(failing(0)))
+        driver_relay = self.relay(drivers.Driver(failing(0)))
         self.put(drivers.entry(0))
-        one._back_off(relay.Unavailable('a reason'))
+        driver_relay._back_off(relay.Unavailable('a reason'))
         self.service.db.write(lambda connection: entries.postpone(
             connection, 'one', self.undelivered_ids(),
             datetime.datetime.now(datetime.timezone.utc) +
@@ -420,19 +422,19 @@ class TestRun(TestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'usermsg.outbox.relay.Relay.run_once',
             _after(relay.Relay.run_once, self.stop.set, ended)))
-        one.run(self.stop)
+        driver_relay.run(self.stop)
         self.assertTrue(ended.is_set())
         self.assertNotIn('delivers again', self.log.output)
 
     def test_failing_entry_does_not_delay_new_entries(self):
         driver = drivers.Driver(failing(0))
-        one = self.relay(driver)
+        driver_relay = self.relay(driver)
         stuck = self.put(drivers.entry(0))
-        self.assertRaises(relay.Unavailable, one.run_once, self.stop)
+        self.assertRaises(relay.Unavailable, driver_relay.run_once, self.stop)
         for number in (1, 2):
             self.put(drivers.entry(number))
             # The later passes don't raise Unavailable.
-            one.run_once(self.stop)
+            driver_relay.run_once(self.stop)
         self.assertEqual([1, 2], [body['payload']
                                   for body in driver.delivered])
         self.assertEqual([(stuck[0], 0, 0)], [
@@ -471,10 +473,10 @@ class TestRun(TestCase):
             def close(self):
                 raise ZeroDivisionError('a secret')
 
-        good = drivers.Window()
+        window = drivers.Window()
         loader.close({'broken': Broken(), 'plain': drivers.Driver(),
-                      'good': good})
-        self.assertFalse(good._thread.is_alive())
+                      'window': window})
+        self.assertFalse(window._thread.is_alive())
         self.assertEqual('ERROR The notification driver "broken" failed to '
                          'close: ZeroDivisionError\n', self.log.output)
 
@@ -482,21 +484,21 @@ class TestRun(TestCase):
         self.use(batch_size=2)
         self.put(*(drivers.entry(number) for number in
                    (1, 2, 3, 3596, 3597, 3598, 3599)))
-        one = self.relay(drivers.Driver())
+        driver_relay = self.relay(drivers.Driver())
         while self.undelivered():
-            self.assertTrue(one.run_once(self.stop))
-        self.assertFalse(one.run_once(self.stop))
+            self.assertTrue(driver_relay.run_once(self.stop))
+        self.assertFalse(driver_relay.run_once(self.stop))
 
     def test_large_shard_leaves_turns_to_other_shards(self):
         self.use(batch_size=1)
         self.put(*(drivers.entry(number, shard=1) for number in range(30)),
                  drivers.entry(99, shard=2))
         driver = drivers.Driver()
-        one = self.relay(driver)
-        self.assertTrue(one.run_once(self.stop))
+        driver_relay = self.relay(driver)
+        self.assertTrue(driver_relay.run_once(self.stop))
         self.assertIn(99, [body['payload'] for body in driver.delivered])
         self.assertEqual(11, len(driver.delivered))
-        while one.run_once(self.stop):
+        while driver_relay.run_once(self.stop):
             pass
         self.assertEqual([], self.undelivered())
 
