@@ -367,24 +367,25 @@ class TestDocumentation(TestCase):
         for block in self.blocks['console']:
             command, _, expected = self.with_ids(block).strip().partition(
                 '\n')
-            words = shlex.split(command)
-            self.assertEqual(['$', 'openstack'], words[:2])
-            used.add(' '.join(words[2:6]))
+            arguments = shlex.split(command)
+            self.assertEqual(['$', 'openstack'], arguments[:2])
+            used.add(' '.join(arguments[2:6]))
             user, status = (self.user, self.project), 0
-            if 'create' in words:
+            if 'create' in arguments:
                 user = RECORDER
-            elif '--project' in words:
+            elif '--project' in arguments:
                 user = ROOT
             elif 'HTTP 404' in expected:
                 status = 1
             self.assertEqual(
                 self.without_times(expected.strip()),
                 self.without_times(self.openstack(
-                    *words[2:], user=user, status=status).strip()), command)
+                    *arguments[2:], user=user, status=status).strip()),
+                command)
         for name in ('why', 'list', 'show', 'definition list',
                      'definition show', 'delete', 'create'):
             self.assertTrue(any(
-                words.startswith(f'user message {name}') for words in used),
+                prefix.startswith(f'user message {name}') for prefix in used),
                 name)
 
     def test_script_of_the_page_shows_message_and_remedy(self):

@@ -59,7 +59,7 @@ class TestManage(base.TestCase):
                 for row in (head, *rows)]
         self.assertEqual(
             [['Prefix', 'Kind', 'Id', 'Constant', 'Text'],
-             *(list(words[:5]) for words in loader.built_in().texts())],
+             *(list(columns[:5]) for columns in loader.built_in().texts())],
             [row[:5] for row in rows])
 
     def test_list_as_json_filters_by_prefix_and_language(self):
@@ -69,7 +69,7 @@ class TestManage(base.TestCase):
         german = list(loader.built_in().texts('de', 'VOLUME'))
         english = list(loader.built_in().texts('en', 'VOLUME'))
         self.assertNotEqual(english, german)
-        self.assertEqual([list(words) for words in german],
+        self.assertEqual([list(columns) for columns in german],
                          [list(entry.values())
                           for entry in json.loads(end.stdout)])
 

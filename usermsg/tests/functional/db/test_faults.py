@@ -212,19 +212,19 @@ class TestServer(Faults, databases.TestCase):
 
     def setUp(self):
         super().setUp()
-        self.running = servers.require(
+        self.database_server = servers.require(
             functools.partial(_start_server, self.factory))
-        url = self.running.create_database()
-        self.addCleanup(self.running.drop_database, url)
+        url = self.database_server.create_database()
+        self.addCleanup(self.database_server.drop_database, url)
         self.use(self.runtime(database={'connection': url}))
 
     @contextlib.contextmanager
     def frozen(self):
-        self.running.freeze()
+        self.database_server.freeze()
         try:
             yield
         finally:
-            self.running.thaw()
+            self.database_server.thaw()
 
     def wait_until_it_works(self):
         """Wait for the server, which is slow after it was frozen."""
@@ -246,29 +246,29 @@ class TestServer(Faults, databases.TestCase):
 
     def test_recording_works_after_server_restart(self):
         self.assertWorks()
-        self.running.kill()
+        self.database_server.kill()
         try:
             self.assertFails('The service cannot reach its database')
             self.assertUnavailable()
         finally:
-            self.running.start()
+            self.database_server.start()
         self.assertWorks()
 
     def test_open_reader_survives_server_kill(self):
         try:
             (status, output, errors), = processes.run_at_once(
                 _READ, [[str(self.home / 'usermsg.conf')]],
-                self.running.kill)
+                self.database_server.kill)
         finally:
-            self.running.kill()
-            self.running.start()
+            self.database_server.kill()
+            self.database_server.start()
         # The rows were read already. The next reader gets the error.
         self.assertEqual((0, '', ''), (status, output, errors))
 
     def test_restart_between_two_messages_loses_none(self):
         self.assertWorks()
-        self.running.kill()
-        self.running.start()
+        self.database_server.kill()
+        self.database_server.start()
         self.assertWorks()
 
     def test_call_times_out_if_server_freezes(self):
@@ -307,9 +307,9 @@ class TestServer(Faults, databases.TestCase):
         try:
             (status, output, errors), = processes.run_at_once(
                 _EXIT, [[str(self.home / 'usermsg.conf'), str(TIMEOUT)]],
-                before=self.running.freeze)
+                before=self.database_server.freeze)
         finally:
-            self.running.thaw()
+            self.database_server.thaw()
         self.assertEqual((0, 'None'), (status, output.strip()), errors)
         self.assertIn('no response within', errors)
         self.assertNothingPrivate(errors)
