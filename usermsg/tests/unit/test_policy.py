@@ -276,7 +276,7 @@ class FileTest(PolicyTestCase):
         return list(policy.unsupported_check_warnings(
             policy.read_files(self.conf())))
 
-    def test_upgrade_warns_of_checks_that_never_match(self):
+    def test_unsupported_check_warnings_name_checks_that_never_match(self):
         for rule, kind in (('rol:admin', 'rol'),
                            ('role:x or (not prject_id:%(project_id)s)',
                             'prject_id'),
@@ -287,7 +287,7 @@ class FileTest(PolicyTestCase):
             self.assertTrue(warning.startswith(
                 f'{self.path}:2: message:get: "{kind}:" '), warning)
 
-    def test_upgrade_does_not_warn_of_valid_checks(self):
+    def test_unsupported_check_warnings_are_empty_for_valid_checks(self):
         self.assertEqual([], self.warnings(
             'boss: role:boss\n'
             'message:get: rule:boss or project_id:%(project_id)s\n'

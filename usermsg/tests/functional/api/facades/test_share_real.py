@@ -314,7 +314,7 @@ class TestDifferences(comparison.TestCase):
             (self.get_list('sort_key=message_level'), '200 1 2 3 4 5',
              self.ALL)])
 
-    def test_urls_and_methods(self):
+    def test_trailing_slash_matches_and_other_url_or_method_returns_404(self):
         not_found = '404 itemNotFound'
         self.assert_different([
             (build('/v2/messages/'), '404', self.ALL),

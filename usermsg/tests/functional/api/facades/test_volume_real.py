@@ -396,7 +396,7 @@ class TestDifferences(comparison.TestCase):
         self.assert_different([
             (self.get_list('deleted=0'), self.ALL, '200')])
 
-    def test_urls_that_differ(self):
+    def test_trailing_slash_matches_and_unknown_url_returns_404(self):
         not_found = '404 itemNotFound'
         self.assert_different([
             (build('/v3/messages/'), '404', self.ALL),
@@ -412,7 +412,7 @@ class TestDifferences(comparison.TestCase):
             (build('/v3', None), '302', '200 versions'),
             (build('/v3/', None, 'anonymous'), '401 error', '200 versions')])
 
-    def test_methods_that_differ(self):
+    def test_unsupported_method_returns_404(self):
         self.assert_different([
             (build(method='OPTIONS'), '200', '404 itemNotFound'),
             (build(method='HEAD'), '404', '404'),
