@@ -24,12 +24,15 @@ class TestPersonas(base.TestCase):
         return runtime, app.make_app(runtime)
 
     def status(self, service, route, persona):
-        """Return the status of a route for a persona and a message of MINE."""
+        """Return the status of a route for a persona.
+
+        The message belongs to OWNING_PROJECT.
+        """
         runtime, application = service
         message = http_client.record(
-            runtime, personas.MINE, personas.choose_event(route))
+            runtime, personas.OWNING_PROJECT, personas.choose_event(route))
         method, address, headers, body = personas.build_request(
-            route, personas.MINE, message.id)
+            route, personas.OWNING_PROJECT, message.id)
         if personas.TABLE['personas'][persona] is not None:
             headers['X-Auth-Token'] = persona
         return http_client.request(

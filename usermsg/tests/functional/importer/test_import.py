@@ -478,14 +478,15 @@ class TestShare(ImportMixin, databases.TestCase):
 
 class StoreTestCase(databases.TestCase):
 
-    MADE = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
+    CREATED_AT = datetime.datetime(
+        2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 
     def setUp(self):
         super().setUp()
         self.db = self.runtime().db
 
     def new_message(self, number, source_id=None, **values):
-        row = {**samples.row(), 'id': ids.derive(self.MADE, str(number)),
+        row = {**samples.row(), 'id': ids.derive(self.CREATED_AT, str(number)),
                **values}
         return message.NewMessage(models.MessageRow(**row),
                                   source_id or f'import:volume:{number}',

@@ -11,7 +11,7 @@ from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 
-EACH = 50
+MESSAGES_PER_RECORDER = 50
 
 # Each of four processes records messages and prints their ids; the second
 # argument is their number. The processes share the imported modules, and no
@@ -140,32 +140,33 @@ class TestConcurrency(databases.TestCase):
 
     def test_threads_that_share_an_api_lose_no_message(self):
         ids = run_at_once(8, lambda _: [samples.record(self.api).id
-                                        for _ in range(EACH)])
+                                        for _ in range(MESSAGES_PER_RECORDER)])
         ids = sum(ids, [])
-        self.assertEqual(8 * EACH, len(ids))
+        self.assertEqual(8 * MESSAGES_PER_RECORDER, len(ids))
         self.assertStored(ids)
-        self.assertEqual(8 * EACH,
+        self.assertEqual(8 * MESSAGES_PER_RECORDER,
                          samples.counted(self.service, 'recorded'))
 
     def assertRecorded(self, count, code):
         (status, output, errors), = processes.run_at_once(
-            code, [[str(self.home / 'usermsg.conf'), str(EACH)]])
+            code, [[str(self.home / 'usermsg.conf'),
+                    str(MESSAGES_PER_RECORDER)]])
         self.assertEqual((0, ''), (status, errors))
         ids = output.split()
         self.assertEqual(count, len(ids))
         self.assertStored(ids)
 
     def test_separate_processes_lose_no_message(self):
-        self.assertRecorded(4 * EACH, _RECORD)
+        self.assertRecorded(4 * MESSAGES_PER_RECORDER, _RECORD)
 
     def test_forks_of_recording_process_lose_no_message(self):
-        self.assertRecorded(1 + 6 * EACH, _FORK)
+        self.assertRecorded(1 + 6 * MESSAGES_PER_RECORDER, _FORK)
 
     def test_fork_that_outlives_its_parent_loses_no_message(self):
         # SQLite cleans up when the last connection to the file is closed,
         # which must not be a connection of this process.
         self.service.db.dispose()
-        self.assertRecorded(2 + EACH, _ORPHAN)
+        self.assertRecorded(2 + MESSAGES_PER_RECORDER, _ORPHAN)
 
     def test_concurrent_records_with_one_key_store_one_message(self):
         for number in range(3):

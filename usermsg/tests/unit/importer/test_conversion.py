@@ -11,20 +11,20 @@ from usermsg.importer import conversion
 
 NOW = datetime.datetime(2026, 1, 31, 12, tzinfo=datetime.timezone.utc)
 DAY = datetime.timedelta(days=1)
-MADE = datetime.datetime(2026, 1, 31, 11, 59, 7)
-EXPIRES = MADE + 30 * DAY
+CREATED_AT = datetime.datetime(2026, 1, 31, 11, 59, 7)
+EXPIRES = CREATED_AT + 30 * DAY
 OLD_ID = 'ed00f4cb-87b9-4718-ab92-1f9737f957ce'
 TTL = {'INFO': DAY, 'WARN': DAY, 'ERROR': 2 * DAY}
 VOLUME = {
     'id': OLD_ID, 'project_id': 'red', 'request_id': 'req-1',
     'resource_type': 'VOLUME', 'resource_uuid': 'v',
     'event_id': 'VOLUME_VOLUME_002_021', 'message_level': 'ERROR',
-    'created_at': MADE, 'expires_at': EXPIRES, 'deleted': False}
+    'created_at': CREATED_AT, 'expires_at': EXPIRES, 'deleted': False}
 SHARE = {
     'id': OLD_ID, 'project_id': 'red', 'request_id': 'req-1',
     'resource_type': 'SHARE_REPLICA', 'resource_id': 's',
     'action_id': '002', 'detail_id': '003', 'message_level': 'ERROR',
-    'created_at': MADE, 'expires_at': EXPIRES, 'deleted': 'False'}
+    'created_at': CREATED_AT, 'expires_at': EXPIRES, 'deleted': 'False'}
 
 
 class TestCase(testtools.TestCase):
@@ -62,7 +62,7 @@ class VolumeTest(TestCase):
             user_id=None,
             request_id='req-1', resource_type='VOLUME', resource_uuid='v',
             event_id='VOLUME_VOLUME_002_021', action_id='002',
-            detail_id='021', message_level='ERROR', created_at=MADE,
+            detail_id='021', message_level='ERROR', created_at=CREATED_AT,
             expires_at=EXPIRES), new_message.row)
         self.assertEqual(('red', f'import:volume:{OLD_ID}'), new_message.key)
         self.assertEqual(new_message, self.new_message())
@@ -148,9 +148,10 @@ class VolumeTest(TestCase):
         for level, days in (('INFO', 1), ('ERROR', 2)):
             new_message = self.new_message(expires_at=None,
                                            message_level=level)
-            self.assertEqual(MADE + days * DAY, new_message.row.expires_at)
+            self.assertEqual(CREATED_AT + days * DAY,
+                             new_message.row.expires_at)
         self.assertIsNone(self.new_message(expires_at=None,
-                                           created_at=MADE - 2 * DAY))
+                                           created_at=CREATED_AT - 2 * DAY))
 
     def test_is_deleted_follows_the_deleted_column(self):
         for value in (0, False):
@@ -172,7 +173,7 @@ class ShareTest(TestCase):
             request_id='req-1', resource_type='SHARE_REPLICA',
             resource_uuid='s', event_id='SHARE_SHARE_REPLICA_002_003',
             action_id='002', detail_id='003', message_level='ERROR',
-            created_at=MADE, expires_at=EXPIRES), new_message.row)
+            created_at=CREATED_AT, expires_at=EXPIRES), new_message.row)
         self.assertEqual(('red', f'import:share:{OLD_ID}'), new_message.key)
 
     def test_row_without_resource_type_or_detail(self):

@@ -8,7 +8,7 @@ from usermsg.tests import base
 
 LIMIT = 100 * 1024
 LONGEST = request_body.MIN_EXCESS
-PART = 64 * 1024
+PART_SIZE = 64 * 1024
 
 
 class Endless:
@@ -65,7 +65,7 @@ class BodyConsumerTest(base.TestCase):
                 stream = Endless()
                 self.request(stream, limit=limit, **length)
                 self.assertLessEqual(longest, stream.sent)
-                self.assertLess(stream.sent, longest + PART)
+                self.assertLess(stream.sent, longest + PART_SIZE)
 
     def test_chunked_body_is_read_to_its_end(self):
         stream = io.BytesIO(b'x' * LIMIT)

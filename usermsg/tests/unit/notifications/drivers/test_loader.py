@@ -7,7 +7,7 @@ from usermsg.notifications.drivers import loader
 from usermsg.tests import base
 
 SECRET = 'S3C'
-OWN = '[oslo_messaging_notifications] transport_url: '
+TRANSPORT_URL_OPTION = '[oslo_messaging_notifications] transport_url: '
 
 
 class DriversTest(base.TestCase):
@@ -38,7 +38,8 @@ class DriversTest(base.TestCase):
             for driver in ('rabbit', 'messagingv2', 'logging'):
                 reason = self.refused(oslo_messaging_notifications={
                     'driver': driver, 'transport_url': url})
-                self.assertTrue(reason.startswith(OWN), (url, reason))
+                self.assertTrue(reason.startswith(TRANSPORT_URL_OPTION),
+                                (url, reason))
                 self.assertIn('/ and @ must be written as %2F and %40', reason)
 
     def test_default_transport_url_is_named_if_used(self):
@@ -51,8 +52,8 @@ class DriversTest(base.TestCase):
         reason = self.refused(oslo_messaging_notifications={
             'driver': 'messagingv2', 'transport_url': 'kafka://u:S3CRET@h'})
         self.assertEqual(
-            f'{OWN}its driver cannot be loaded: the module "confluent_kafka" '
-            'cannot be imported.', reason)
+            f'{TRANSPORT_URL_OPTION}its driver cannot be loaded: the module '
+            '"confluent_kafka" cannot be imported.', reason)
 
     def test_invalid_options_of_rabbit_are_named(self):
         for url, name in (

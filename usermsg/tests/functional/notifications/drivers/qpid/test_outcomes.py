@@ -11,7 +11,7 @@ from usermsg.tests.fixtures import qpid_peer
 from usermsg.tests.fixtures import servers
 
 ADDRESS = qpid_case.ADDRESS
-OTHER = 'notifications.error'
+ERROR_ADDRESS = 'notifications.error'
 
 
 class Case(qpid_case.QpidCase):
@@ -450,7 +450,7 @@ class FlowTest(Case):
         _ids, sent = self.submit(driver, 5)
         self.peer.wait_for(1, 'link', address=ADDRESS)
         self.send(driver, priority='ERROR')
-        self.assertEqual([OTHER], [
+        self.assertEqual([ERROR_ADDRESS], [
             message['address'] for message in self.peer.record('message')])
         self.peer.set_rule(ADDRESS, credit=3)
         for future in sent:
@@ -488,7 +488,7 @@ class FlowTest(Case):
         self.addCleanup(peer.stop)
         driver = self.driver(peer.url())
         for action in ('accept', 'detach', 'end', 'suspend'):
-            peer.set_rule(OTHER, do=action, times=1)
+            peer.set_rule(ERROR_ADDRESS, do=action, times=1)
             sent = [self.submit(driver, 20, priority)[1]
                     for priority in ('INFO', 'ERROR', 'WARN')]
             for future in sum(sent, []):
