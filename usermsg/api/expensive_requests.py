@@ -115,7 +115,7 @@ class _Places:
         with self._lock:
             project = self._projects[project_id]
             if project.waiting:
-                # It takes over the place, so "running" doesn't change.
+                # The waiting request takes the place: "running" stays equal.
                 waiting = project.waiting.popleft()
                 waiting.admitted = True
                 waiting.decided.set()
@@ -145,14 +145,14 @@ class _Places:
         project.waiting.append(waiting)
         return waiting
 
-    def _free_place(self, own):
+    def _free_place(self, size):
         """Refuse a waiting request of the project with the most requests.
 
-        :param own: number of requests of the project that needs the place;
+        :param size: number of requests of the project that needs the place;
             with one more it must still have fewer than the other project
         """
         others = [project for project in self._projects.values()
-                  if project.waiting and len(project) > own + 1]
+                  if project.waiting and len(project) > size + 1]
         if not others:
             raise errors.TooManyRequests()
         max(others, key=len).waiting.pop().decided.set()
