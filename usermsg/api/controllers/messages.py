@@ -2,6 +2,7 @@
 """``/v3/messages``: messages of projects."""
 
 import datetime
+import itertools
 import re
 
 from usermsg.api import body
@@ -114,9 +115,12 @@ class Messages:
         To parse the largest batch takes milliseconds, which a client that
         ignores the refusals would cost with each request. Project ids with
         escape sequences are not found here, so the tokens are taken later.
+        Of a batch that is too large no more than the largest one counts: it
+        is invalid, and no wait would make it fit.
         """
-        self._rate_limit.check(
-            caller, _PROJECT_ID.findall(data.decode('latin-1')))
+        found = _PROJECT_ID.finditer(data.decode('latin-1'))
+        self._rate_limit.check(caller, [
+            match[1] for match in itertools.islice(found, schemas.MAX_BATCH)])
 
     def _parse(self, request, content):
         """Return a dict: path of a message in the body -> NewMessage.

@@ -219,6 +219,14 @@ class ConcurrencyMixin:
 
 class TestRateLimit(TestCase):
 
+    def test_batch_larger_than_the_burst_is_invalid(self):
+        self.service = self.runtime(api=base.EXPOSED, messages={
+            'record_burst': schemas.MAX_BATCH})
+        self.app = app.make_app(self.service)
+        content = batch([None] * (schemas.MAX_BATCH + 100))
+        self.assertEqual(400, self.post(content)[0])
+        self.assertEqual(0, samples.counted(self.service, 'rate_limited'))
+
     def test_refused_request_does_not_use_the_database(self):
         self.service = self.runtime(api=base.EXPOSED, messages={
             'record_rate': 0.001, 'record_burst': schemas.MAX_BATCH})
