@@ -321,7 +321,7 @@ class API:
 
         The parameters are those of :meth:`get_all`.
         """
-        columns = set(filters) - {'created_since', 'created_before'}
+        columns = set(filters or ()) - {'created_since', 'created_before'}
         if not all_projects:
             columns.add('project_id')
         return (offset > CHEAP_OFFSET or

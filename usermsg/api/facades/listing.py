@@ -57,7 +57,10 @@ def parse_offset(values, parse):
 
 
 def is_expensive(api, filters, *, sort, offset, all_projects):
-    """Return True if a page may require many rows; see :func:`get_page`."""
+    """Return True if a page may require many rows; see :func:`get_page`.
+
+    :raises usermsg.exception.InvalidInput: a sort key isn't supported
+    """
     name, _descending = _effective_keys(sort)[0]
     return name != 'id' or api.is_expensive(filters, all_projects, offset)
 
@@ -77,13 +80,9 @@ def get_page(api, context, filters, *, sort, marker, offset, limit,
     :returns: a list of messages
     :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
-    for name, _descending in sort:
-        if name not in _KEYS:
-            raise exception.InvalidInput(
-                'sort', f'{text.printable(name)} is not a sort key.')
+    keys = _effective_keys(sort)
     if not limit:
         return []
-    keys = _effective_keys(sort)
     name, descending = keys[0]
     if name == 'id':
         return api.get_all(
@@ -113,7 +112,13 @@ def _effective_keys(sort):
 
     However many keys a request names, the result contains each attribute at
     most once.
+
+    :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
+    for name, _descending in sort:
+        if name not in _KEYS:
+            raise exception.InvalidInput(
+                'sort', f'{text.printable(name)} is not a sort key.')
     _name, descending = sort[0]
     keys = {}
     for name, key_descending in sort:
