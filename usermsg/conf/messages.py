@@ -66,8 +66,9 @@ OPTS = [
         help='Number of messages a second that a caller can record for a '
              'project; 0 is no limit. Over HTTP the caller is the user of '
              'the token, and a request over the rate gets status 429. In the '
-             'library the caller is the process, and a message over the rate '
-             'is counted but not stored. Each process counts by itself.'),
+             'library each API object is a caller, and a message over the '
+             'rate is counted but not stored. Each process counts '
+             'separately.'),
     cfg.IntOpt(
         'record_burst', default=5000, min=1000, max=1_000_000,
         help='Number of messages that a caller can record at once for a '

@@ -131,8 +131,8 @@ class RefusalLog:
             number, refusals.number = refusals.number, 0
             refusals.next_at = now + LOG_INTERVAL
         LOG.warning('[%s] The message %s for %s %s was not recorded, because '
-                    'this process records more messages for project %s than '
-                    '[messages] record_rate and record_burst permit. '
+                    'this API object records more messages for project %s '
+                    'than [messages] record_rate and record_burst permit. '
                     'Messages refused since the last such warning: %d.',
                     row.request_id, row.event_id, row.resource_type,
                     row.resource_uuid, row.project_id, number)
