@@ -63,8 +63,10 @@ class TestDatabaseUnavailable(
         self.server = servers.require(
             lambda: self.make_server(fast=True))
         self.addCleanup(self.server.stop)
+        # Repeated batches would exceed the rate limit.
         self.service = self.runtime(
-            database={'connection': self.server.create_database()})
+            database={'connection': self.server.create_database()},
+            messages={'record_rate': 0})
         self.message = http_client.record(self.service, 'red')
         self.app = app.make_app(self.service)
         self.port = self.server.port
