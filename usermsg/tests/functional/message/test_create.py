@@ -286,7 +286,7 @@ class TestRateLimit(base.TestCase):
         self.service = self.runtime(messages={
             'record_rate': 10, 'record_burst': self.BURST})
         self.now = 0
-        self.api = message_api.API(self.service, lambda: self.now)
+        self.api = message_api.API(self.service, clock=lambda: self.now)
 
     def record(self, number, **values):
         """Record messages; return the number of those that are stored."""
