@@ -232,7 +232,7 @@ class DocumentationTest(base.TestCase):
         routes = root.Root(self.runtime(tables=False)).native_routes
         extension = runpy.run_path(
             str(base.ROOT / 'doc' / 'source' / '_ext' / 'usermsg_api.py'))
-        text = '\n'.join(extension['generate_lines'](openapi.describe(routes)))
+        text = '\n'.join(extension['lines'](openapi.describe(routes)))
         common, *sections = re.split(r'^``([A-Z]+ /.*)``$\n-+$', text,
                                      flags=re.M)
         self.assertIn('``X-OpenStack-Request-ID``', common)
