@@ -118,9 +118,10 @@ class Messages:
         Of a batch that is too large no more than the largest one counts: it
         is invalid, and no wait would make it fit.
         """
-        found = _PROJECT_ID.finditer(data.decode('latin-1'))
+        matches = _PROJECT_ID.finditer(data.decode('latin-1'))
         self._rate_limit.check(caller, [
-            match[1] for match in itertools.islice(found, schemas.MAX_BATCH)])
+            match[1] for match in itertools.islice(
+                matches, schemas.MAX_BATCH)])
 
     def _parse(self, request, content):
         """Return a dict: path of a message in the body -> NewMessage.
