@@ -5,14 +5,17 @@
 
 One project has many messages, and sends one kind of expensive list to
 ``usermsg-api`` through 8 connections. One client of another project lists its
-10 newest messages, one request after the other. README.rst explains the
-results.
+10 newest messages, one request after the other. Phases with and without the
+expensive lists alternate, because other programs may use the machine at the
+same time. README.rst explains the results.
 """
 
 import argparse
 import collections
 import itertools
 import multiprocessing
+import os
+import statistics
 import sys
 import threading
 import time
@@ -28,6 +31,8 @@ OTHER_ROWS = 1000
 #: Maximum ratio of the 99th percentile to that without expensive lists.
 MAX_RATIO = 3
 WARM_UP = 50
+#: Seconds after which the expensive lists have started, or have ended.
+SETTLE = 1.5
 
 #: Name -> address. Only one message has the level. The first list isn't
 #: expensive, and isn't limited: it shows the effect of so many requests alone.
@@ -51,30 +56,75 @@ def fill(database, rows):
     data.analyze(database)
 
 
-def attack(port, address, connections, delay, started, stop, counts):
-    """Send requests until the event ``stop``; then put status -> number.
+class Attacker:
+    """Process that sends one kind of list through many connections.
 
-    :param delay: seconds after status 429
+    Use as a context manager. It sends nothing before :meth:`resume`.
+
+    :param delay: seconds for which a connection pauses after status 429
+    """
+
+    def __init__(self, port, address, connections, delay):
+        context = multiprocessing.get_context('spawn')
+        self._active, self._stop = context.Event(), context.Event()
+        self._counts = context.Queue()
+        self._process = context.Process(target=_attack, args=(
+            port, address, connections, delay, self._active, self._stop,
+            self._counts))
+
+    def __enter__(self):
+        self._process.start()
+        self._counts.get(timeout=60)  # the connections are open
+        return self
+
+    def __exit__(self, *exc_info):
+        self._stop.set()
+        self._active.set()
+        self._counts.get(timeout=120)
+        self._process.join()
+
+    def resume(self):
+        self._active.set()
+        time.sleep(SETTLE)
+
+    def pause(self):
+        """Stop sending; return a counter of the statuses since the start."""
+        self._active.clear()
+        time.sleep(SETTLE)
+        return self._counts.get(timeout=120)
+
+
+def _attack(port, address, connections, delay, active, stop, counts):
+    """Send requests while ``active`` is set.
+
+    Puts an empty counter into the queue when the connections are open, then
+    status -> number of responses since then, whenever ``active`` is cleared.
     """
     request = api.http('GET', address, data.PROJECT, 'reader')
     statuses = collections.Counter()
+    # The last connection to pause reports.
+    paused = threading.Barrier(
+        connections, lambda: counts.put(statuses.copy()))
 
     def send():
         with api.Client(port) as client:
             while not stop.is_set():
+                if not active.is_set():
+                    paused.wait()
+                    active.wait()
+                    continue
                 client.send(request)
                 status = client.status()
                 statuses[status] += 1
                 if status == 429 and delay:
-                    stop.wait(delay)
+                    time.sleep(delay)
+        paused.wait()
 
     threads = [threading.Thread(target=send) for _ in range(connections)]
     for thread in threads:
         thread.start()
-    started.set()
     for thread in threads:
         thread.join()
-    counts.put(dict(statuses))
 
 
 def measure(port, seconds):
@@ -96,41 +146,36 @@ def measure(port, seconds):
     return sorted(times)
 
 
-def measure_beside(port, address, arguments):
-    """Return the times, and the requests per second by status."""
-    context = multiprocessing.get_context('spawn')
-    started, stop, counts = context.Event(), context.Event(), context.Queue()
-    attacker = context.Process(target=attack, args=(
-        port, address, arguments.connections, arguments.delay, started, stop,
-        counts))
-    attacker.start()
-    try:
-        if not started.wait(60):
-            raise api.Mismatch('the expensive lists do not start')
-        start = time.perf_counter()
-        times = measure(port, arguments.seconds)
-        elapsed = time.perf_counter() - start
-    finally:
-        stop.set()
-    statuses = counts.get(timeout=120)
-    attacker.join()
-    return times, {status: number / elapsed
-                   for status, number in sorted(statuses.items())}
+def measure_kind(port, kind, arguments):
+    """Return the times of all quiet phases and of all others, and the rates.
+
+    :returns: two lists of sorted lists of times, in ms; status -> responses
+        per second
+    """
+    quiet, beside, active = [], [], 0
+    with Attacker(port, ATTACKS[kind], arguments.connections,
+                  arguments.delay) as attacker:
+        for _ in range(arguments.phases):
+            quiet.append(measure(port, arguments.seconds))
+            start = time.perf_counter()
+            attacker.resume()
+            beside.append(measure(port, arguments.seconds))
+            active += time.perf_counter() - start
+            statuses = attacker.pause()
+    return quiet, beside, {status: number / active
+                           for status, number in statuses.items()}
 
 
 def run(name, arguments):
     """Measure one database, print the results; return the highest ratio."""
+    ratios = []
     with data.DATABASES[name]() as url:
         server = standalone.UsermsgApi(database={'connection': url})
         try:
             fill(server.runtime.db, arguments.rows)
-            quiet = measure(server.port, arguments.seconds)
-            print_line(name, 'none', quiet, quiet)
-            ratios = []
             for kind in arguments.attack or ATTACKS:
-                times, rates = measure_beside(
-                    server.port, ATTACKS[kind], arguments)
-                ratio = print_line(name, kind, times, quiet, rates)
+                ratio = print_line(name, kind, *measure_kind(
+                    server.port, kind, arguments))
                 if kind != 'cheap':
                     ratios.append(ratio)
         finally:
@@ -139,17 +184,22 @@ def run(name, arguments):
     return max(ratios, default=0)
 
 
-def percentile(times, part):
-    return times[min(len(times) - 1, int(len(times) * part))]
+def median(phases, part):
+    """Return the median of the phases' percentiles."""
+    return statistics.median(
+        times[min(len(times) - 1, int(len(times) * part))]
+        for times in phases)
 
 
-def print_line(name, kind, times, quiet, rates=None):
+def print_line(name, kind, quiet, beside, rates):
     """Print one result; return the ratio of the 99th percentiles."""
-    ratio = percentile(times, 0.99) / percentile(quiet, 0.99)
-    rates = rates or {}
-    print(f'{name:<11}{kind:<8}{len(times):>6}{percentile(times, 0.5):>8.1f}'
-          f'{percentile(times, 0.99):>8.1f}{times[-1]:>8.1f}{ratio:>7.2f}'
-          f'{rates.get(200, 0):>8.1f}{rates.get(429, 0):>8.1f}', flush=True)
+    ratio = median(beside, 0.99) / median(quiet, 0.99)
+    print(f'{name:<11}{kind:<7}'
+          f'{median(quiet, 0.5):>6.1f}{median(quiet, 0.99):>7.1f}'
+          f'{median(beside, 0.5):>7.1f}{median(beside, 0.99):>7.1f}'
+          f'{max(times[-1] for times in beside):>7.0f}{ratio:>6.2f}'
+          f'{rates.get(200, 0):>7.1f}{rates.get(429, 0):>7.1f}'
+          f'{os.getloadavg()[0]:>5.1f}', flush=True)
     return ratio
 
 
@@ -169,11 +219,16 @@ def main():
                         help='seconds for which a connection of that project '
                         'pauses after status 429; Retry-After is 1 '
                         '(default: 0)')
-    parser.add_argument('--seconds', type=float, default=15,
-                        help='duration of each measurement (default: 15)')
+    parser.add_argument('--phases', type=int, default=5,
+                        help='number of phases with these lists, and as many '
+                        'without (default: 5)')
+    parser.add_argument('--seconds', type=float, default=5,
+                        help='duration of each phase (default: 5)')
     arguments = parser.parse_args()
-    print(f'{"database":<11}{"beside":<8}{"lists":>6}{"50 %":>8}{"99 %":>8}'
-          f'{"max":>8}{"ratio":>7}{"200/s":>8}{"429/s":>8}', flush=True)
+    print(f'{"":<18}{"quiet":^13}{"beside":^21}\n'
+          f'{"database":<11}{"kind":<7}{"50 %":>6}{"99 %":>7}{"50 %":>7}'
+          f'{"99 %":>7}{"max":>7}{"ratio":>6}{"200/s":>7}{"429/s":>7}'
+          f'{"load":>5}', flush=True)
     ratios = [run(name, arguments)
               for name in arguments.database or data.DATABASES]
     print(f'The highest ratio is {max(ratios):.2f}; the limit is '
