@@ -14,6 +14,7 @@ import time
 from waitress import buffers
 from waitress import channel
 from waitress import parser
+from waitress import task
 from waitress import utilities
 
 from usermsg.api.middleware import request_body
@@ -24,6 +25,12 @@ MAX_HEADERS = 32 * 1024
 #: Seconds that a connection may be open without a request: normally, and while
 #: other clients wait for a connection.
 _IDLE, _IDLE_WHEN_FULL = 30, 2
+
+
+#: Seconds from a request to its response with status 429. The response waits
+#: without a thread, so a client that ignores Retry-After and sends its next
+#: request at once doesn't keep the process busy with refusals.
+REFUSAL_DELAY = 1
 
 
 class _Body(buffers.OverflowableBuffer):
@@ -66,11 +73,32 @@ class _Parser(parser.HTTPRequestParser):
             self.body_rcv.buf = _Body(self.adj)
 
 
+class _Task(task.WSGITask):
+
+    def build_response_header(self):
+        # The header is the first data that waitress could send.
+        if self.status.startswith('429'):
+            self.channel.hold_response()
+        return super().build_response_header()
+
+
 class Channel(channel.HTTPChannel):
     """Channel that is closed if the client's next step takes too long."""
 
     parser_class = _Parser
+    task_class = _Task
     _step, _since = None, 0
+    _request_begin, _held_until = 0, 0
+
+    def hold_response(self):
+        """Send the response :data:`REFUSAL_DELAY` after the request."""
+        self._held_until = self._request_begin + REFUSAL_DELAY
+
+    @property
+    def is_held(self):
+        """True while a response is complete, but not sent yet."""
+        return bool(self.total_outbufs_len and
+                    time.monotonic() < self._held_until)
 
     @property
     def has_work(self):
@@ -89,6 +117,13 @@ class Channel(channel.HTTPChannel):
             return False
         return super().readable()
 
+    def writable(self):
+        return not self.is_held and super().writable()
+
+    def _flush_some(self, do_close=True):
+        # Threads write, too, as soon as there are data.
+        return not self.is_held and super()._flush_some(do_close)
+
     def _next_step(self):
         """Return an object that identifies the step, and its timeout.
 
@@ -97,6 +132,8 @@ class Channel(channel.HTTPChannel):
         seconds.
         """
         timeout = self.server.client_timeout
+        if self.is_held:
+            return None, math.inf
         if self.total_outbufs_len:
             return self.outbufs[0], timeout
         if self.requests:
@@ -108,6 +145,7 @@ class Channel(channel.HTTPChannel):
             timeout, _IDLE_WHEN_FULL if full else _IDLE)
 
     def service(self):
+        self._request_begin = time.monotonic()
         if len(self.requests) > 1:
             # The client may send more requests than it reads responses, and
             # a thread would wait until it reads them.

@@ -86,6 +86,10 @@ class _Server(http_server.TcpWSGIServer):
         self.pull_trigger()
 
     def _run_loop(self, seconds):
+        if any(channel.is_held for channel in self.active_channels.values()):
+            # Nothing else wakes the loop up when the time of the response has
+            # come.
+            seconds = min(seconds, 0.1)
         self.asyncore.loop(seconds, use_poll=True, map=self._map, count=1)
 
 

@@ -8,6 +8,7 @@ others waiting, and few file descriptors.
 import atexit
 import contextlib
 import functools
+import http.client
 import json
 import pathlib
 import socket
@@ -281,3 +282,55 @@ class TestIncompleteBody(ConnectionTestCase):
             len(self.MESSAGE) + self.MESSAGE)))
         self.assertEqual(before + 1,
                          len(samples.stored(self.server.runtime.db)))
+
+
+class TestRefusals(base.TestCase):
+    """Responses with status 429 of a server with a single thread."""
+
+    def setUp(self):
+        super().setUp()
+        self.server = standalone.UsermsgApi(
+            api={'threads': 1},
+            messages={'record_rate': 0.001, 'record_burst': 1000})
+        self.addCleanup(self.server.stop)
+        entry = {'event_id': 'VOLUME_000002', 'project_id': 'red'}
+        self.refused = json.dumps({'message': entry})
+        self.assertEqual(201, self.send(
+            'POST', json.dumps({'messages': [entry] * 1000})).status)
+
+    def connect(self):
+        client = http.client.HTTPConnection(
+            '127.0.0.1', self.server.port, timeout=60)
+        self.addCleanup(client.close)
+        return client
+
+    def send(self, method, content=None, client=None):
+        client = client or self.connect()
+        client.request(method, '/v3/messages', content,
+                       {'Content-Type': 'application/json'})
+        response = client.getresponse()
+        response.read()
+        return response
+
+    def test_refusal_is_sent_a_second_after_its_request(self):
+        client = self.connect()
+        for _ in range(2):
+            start = time.monotonic()
+            response = self.send('POST', self.refused, client)
+            self.assertGreaterEqual(time.monotonic() - start, 1)
+            self.assertEqual(429, response.status)
+            self.assertIn('Retry-After', response.headers)
+
+    def test_refusal_occupies_no_thread_before_it_is_sent(self):
+        # On a busy machine the other request may take longer by chance.
+        for _ in range(20):
+            start = time.monotonic()
+            client = self.connect()
+            client.request('POST', '/v3/messages', self.refused,
+                           {'Content-Type': 'application/json'})
+            self.assertEqual(200, self.send('GET').status)
+            elapsed = time.monotonic() - start
+            self.assertEqual(429, client.getresponse().status)
+            if elapsed < 1:
+                return
+        self.fail('each request waited for the refusal of another')
