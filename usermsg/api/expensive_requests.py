@@ -27,19 +27,20 @@ class Limiter:
     """Places for expensive requests. Thread-safe and fork-safe.
 
     Every expensive request occupies a thread of the server, even if it waits,
-    so all of them together have half of the threads, but at least two. One
-    project is handled in at most half of these places. A waiting request
-    gives its place up to one of a project that has fewer, so one project
-    can't prevent the expensive requests of another.
+    so all of them together have half of the threads, or three if that is
+    more, but never the last thread. One project is handled in at most two of
+    these places, and never in the last one. A waiting request gives its place
+    up to one of a project that has fewer, so one project can't prevent the
+    expensive requests of another.
 
     :param threads: number of requests that this process handles at a time
     :param timeout: seconds for which a request waits
     """
 
     def __init__(self, threads=ASSUMED_THREADS, timeout=1):
-        places = max(2, threads // 2)
+        places = max(1, min(max(3, threads // 2), threads - 1))
         self._places = per_process.PerProcess(
-            lambda: _Places(places, min(MAX_RUNNING, places // 2)))
+            lambda: _Places(places, max(1, min(MAX_RUNNING, places - 1))))
         self._timeout = timeout
 
     @contextlib.contextmanager
@@ -102,14 +103,23 @@ class _Places:
             waiting = self._take_place(project_id)
         if waiting is None:
             return
-        waiting.decided.wait(timeout)
+        try:
+            waiting.decided.wait(timeout)
+        except BaseException:
+            # The process is stopped, or a server ends a slow request.
+            if self._end_wait(project_id, waiting):
+                self.leave(project_id)
+            raise
+        if not self._end_wait(project_id, waiting):
+            raise errors.TooManyRequests()
+
+    def _end_wait(self, project_id, waiting):
+        """Return True if the request has been admitted."""
         with self._lock:
-            if waiting.admitted:
-                return
             if not waiting.decided.is_set():
                 self._projects[project_id].waiting.remove(waiting)
                 self._forget_if_idle(project_id)
-        raise errors.TooManyRequests()
+            return waiting.admitted
 
     def leave(self, project_id):
         with self._lock:

@@ -63,8 +63,8 @@ OPTS = [
     cfg.IntOpt(
         'threads', default=8, min=1, max=256,
         help='Number of requests that usermsg-api handles concurrently. '
-             'Expensive requests use at most half of the threads, but at '
-             'least two.'),
+             'Expensive requests use at most half of the threads, or three '
+             'if that is more, but never the last one.'),
     cfg.IntOpt(
         'client_timeout', default=60, min=1, max=3600,
         help='Maximum number of seconds in which a client of usermsg-api '

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import contextlib
 import os
+import signal
 import threading
 
 import testtools
@@ -137,17 +138,50 @@ class TestLimiter(testtools.TestCase):
         for project in ('red', 'green'):
             self.assert_refused(requests, project)
 
-    def test_project_is_handled_once_in_a_small_process(self):
-        for threads in (1, 4, 5):
+    def test_project_is_handled_twice_in_a_process_of_four_threads(self):
+        for threads in (4, 5, 7):
             requests = self.start(threads=threads)
             requests.start('red', (1, 0))
-            requests.start('red', (1, 1))
+            requests.start('red', (2, 0))
+            displaced = requests.start('red', (2, 1))
+            self.assert_refused(requests, 'red')
             requests.start('blue', (1, 0))
-            self.assertEqual((1, 0), requests.state('red'))
-            self.assert_refused(requests, 'green')
+            self.assertEqual('refused', requests.finish(displaced))
+            self.assertEqual((2, 0), requests.state('red'))
+            for project in ('red', 'blue', 'green'):
+                self.assert_refused(requests, project)
+
+    def test_last_thread_is_never_occupied(self):
+        for threads, states in ((2, [(1, 0)]), (3, [(1, 0), (1, 1)])):
+            requests = self.start(threads=threads)
+            for state in states:
+                requests.start('red', state)
+            self.assert_refused(requests, 'red')
+
+    def test_single_thread_handles_expensive_requests(self):
+        with expensive_requests.Limiter(threads=1).admit('red', True):
+            pass
+
+    def test_exception_in_a_waiting_request_leaves_its_place(self):
+        requests = self.start(threads=8)
+        requests.start('red', (1, 0))
+        requests.start('red', (2, 0))
+
+        def stop(*_args):
+            raise SystemExit()
+
+        self.addCleanup(signal.signal, signal.SIGALRM,
+                        signal.signal(signal.SIGALRM, stop))
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with testtools.ExpectedException(SystemExit):
+            with requests.limiter.admit('red', True):
+                self.fail('the request was admitted')
+        self.assertEqual((2, 0), requests.state('red'))
+        requests.finish_all()
+        self.assertEqual({}, requests.limiter.in_progress())
 
     def test_failed_request_leaves_its_place(self):
-        limiter = expensive_requests.Limiter()
+        limiter = expensive_requests.Limiter(timeout=0)
         for _ in range(5):
             with contextlib.suppress(ZeroDivisionError):
                 with limiter.admit('red', True):
