@@ -14,6 +14,7 @@ after any other failure, the service continues.
 
 import collections
 import collections.abc
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -49,10 +50,28 @@ MAX_OFFSET = 100_000
 #: Number of messages above which a list that skips them is expensive.
 CHEAP_OFFSET = 1000
 
+#: Number of messages, the newest ones, that a sort by anything but time
+#: considers at most.
+MAX_SORTED = 10_000
+
 
 def utc_now():
     """Return the current time by the clock of this host, with its zone."""
     return datetime.datetime.now(datetime.timezone.utc)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Validated list of messages that isn't read yet.
+
+    :param is_expensive: True if it may require reading many rows
+    :param read: function that returns an iterable of
+        :class:`usermsg.objects.message.Message`, or raises
+        :class:`usermsg.exception.DatabaseUnavailable`
+    """
+
+    is_expensive: bool
+    read: collections.abc.Callable
 
 
 class API:
@@ -289,45 +308,63 @@ class API:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
-        if not isinstance(filters or {}, collections.abc.Mapping):
-            raise errors.InvalidInput('filters', 'must be a mapping.')
-        columns, since, before = self._check_filters(filters or {})
-        scope = _scope(context, all_projects)
-        if scope is not None:
-            if columns.setdefault('project_id', scope) != scope:
-                raise errors.InvalidInput(
-                    'project_id', 'another project requires '
-                    'all_projects.')
+        return self.prepare_list(
+            context, filters, marker, limit, sort, all_projects, offset,
+            min_age).read()
+
+    def prepare_list(self, context, filters=None, marker=None, limit=1000,
+                     sort=NEWEST_FIRST, all_projects=False, offset=0,
+                     min_age=None):
+        """Validate a list without reading it; see :meth:`get_all`.
+
+        :returns: a :class:`Listing`
+        """
+        columns, since, before = self._check_filters(
+            context, filters, all_projects)
         if marker is not None:
             marker = validation.uuid('marker', marker)
-        if not isinstance(limit, int) or limit < 1:
-            raise errors.InvalidInput('limit', 'must be a positive integer.')
-        if not isinstance(offset, int) or offset < 0:
-            raise errors.InvalidInput('offset', 'must not be negative.')
-        check_offset(offset)
+        _check_numbers(limit, offset)
         if sort not in (NEWEST_FIRST, OLDEST_FIRST):
             raise errors.InvalidInput(
                 'sort', f'must be {NEWEST_FIRST} or {OLDEST_FIRST}.')
         if min_age is not None:
             newest = self.now() - min_age - _MICROSECOND
             before = newest if before is None else min(before, newest)
-        return self._objects.MessageList.get_page(
-            self._db, columns, since=since, before=before, marker=marker,
-            offset=offset, limit=min(limit, sys.maxsize),
-            ascending=sort == OLDEST_FIRST)
+        return Listing(
+            offset > CHEAP_OFFSET or
+            self._objects.has_unindexed_filter(columns),
+            lambda: self._objects.MessageList.get_page(
+                self._db, columns, since=since, before=before, marker=marker,
+                offset=offset, limit=min(limit, sys.maxsize),
+                ascending=sort == OLDEST_FIRST))
 
-    def is_expensive(self, filters, all_projects=False, offset=0):
-        """Return True if a page may require reading many rows.
+    def prepare_sorted_list(self, context, filters, keys, *, marker=None,
+                            limit=1000, all_projects=False, offset=0):
+        """Validate a list of the newest messages, sorted by any columns.
 
-        The parameters are those of :meth:`get_all`.
+        It considers the :data:`MAX_SORTED` newest messages. The parameters
+        are those of :meth:`get_all`, except:
+
+        :param keys: (column of a message, True if descending) pairs; the last
+            column is the id
+        :param marker: the last :class:`usermsg.objects.message.Message` of
+            the previous page
+        :returns: a :class:`Listing`
         """
-        columns = set(filters or ()) - {'created_since', 'created_before'}
-        if not all_projects:
-            columns.add('project_id')
-        return (offset > CHEAP_OFFSET or
-                self._objects.has_unindexed_filter(columns))
+        columns, since, before = self._check_filters(
+            context, filters, all_projects)
+        _check_numbers(limit, offset)
+        return Listing(
+            True,
+            lambda: self._objects.MessageList.get_sorted_page(
+                self._db, columns, keys, newest=MAX_SORTED, since=since,
+                before=before, marker=marker, offset=offset, limit=limit))
 
-    def _check_filters(self, filters):
+    def _check_filters(self, context, filters, all_projects):
+        """Return columns and their values, and the limits of the time."""
+        filters = filters or {}
+        if not isinstance(filters, collections.abc.Mapping):
+            raise errors.InvalidInput('filters', 'must be a mapping.')
         times = {name: validation.time(name, filters[name])
                  for name in ('created_since', 'created_before')
                  if name in filters}
@@ -340,6 +377,12 @@ class API:
         if 'event_id' in columns:
             columns['event_id'] = self._catalogue.expand_event_id(
                 columns['event_id'])
+        scope = _scope(context, all_projects)
+        if scope is not None:
+            if columns.setdefault('project_id', scope) != scope:
+                raise errors.InvalidInput(
+                    'project_id', 'another project requires '
+                    'all_projects.')
         return columns, times.get('created_since'), times.get('created_before')
 
     def delete(self, context, message_id, all_projects=False, prefix=None,
@@ -379,6 +422,14 @@ def ttl_by_level(options):
     return {level: datetime.timedelta(
         seconds=options.ttl if ttl is None else ttl)
         for level, ttl in ttls.items()}
+
+
+def _check_numbers(limit, offset):
+    if not isinstance(limit, int) or limit < 1:
+        raise errors.InvalidInput('limit', 'must be a positive integer.')
+    if not isinstance(offset, int) or offset < 0:
+        raise errors.InvalidInput('offset', 'must not be negative.')
+    check_offset(offset)
 
 
 def check_offset(offset):

@@ -15,6 +15,7 @@ from oslo_versionedobjects import fields
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from usermsg.db import clock
 from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.db import statement
@@ -223,6 +224,28 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         query, values = page_query(
             db.dialect, filters, since=since, before=before, marker=marker,
             offset=offset, limit=limit, ascending=ascending)
+        return cls._read(db, query, values)
+
+    @classmethod
+    def get_sorted_page(cls, db, filters, keys, *, newest, since=None,
+                        before=None, marker=None, offset=0, limit):
+        """Return a page of the newest messages, sorted by any columns.
+
+        NULL sorts like an empty text: before any other value.
+
+        :param keys: (column, True if descending) pairs; the last column is
+            the id
+        :param newest: number of messages that are sorted
+        :param marker: a :class:`Message`: the page begins after its position,
+            even if it isn't one of the messages that are sorted
+        """
+        query, values = sorted_page_query(
+            db.dialect, filters, keys, newest=newest, since=since,
+            before=before, marker=marker, offset=offset, limit=limit)
+        return cls._read(db, query, values)
+
+    @classmethod
+    def _read(cls, db, query, values):
         with db.reader() as connection:
             rows = query.rows(connection, values)
         page = cls()
@@ -385,8 +408,61 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
     return _page_select(dialect, frozenset(values), ascending), values
 
 
+def sorted_page_query(dialect, filters, keys, *, newest, since=None,
+                      before=None, marker=None, offset=0, limit):
+    """Return the SELECT of :meth:`MessageList.get_sorted_page`.
+
+    The database sorts: 10,000 objects of Python took 0.1 seconds, in which
+    all other threads waited.
+
+    :returns: a :class:`usermsg.db.statement.Select` and its values
+    """
+    _select, values = page_query(
+        dialect, filters, since=since, before=before, limit=newest)
+    select = _sorted_page_select(
+        dialect, frozenset(values), tuple(keys), marker is not None)
+    values |= {'page_limit': limit, 'page_offset': offset}
+    if marker is not None:
+        values |= {f'after_{name}': _sort_value(getattr(marker.row, name))
+                   for name, _descending in keys}
+    return select, values
+
+
+@functools.lru_cache(maxsize=256)
+def _sorted_page_select(dialect, names, keys, after_marker):
+    newest = _build_select(dialect, names, ascending=False).subquery('newest')
+    query = sa.select(newest)
+    order = []
+    after = sa.false()
+    # The least significant key comes first.
+    for name, descending in reversed(keys):
+        column = newest.c[name]
+        if _TABLE.c[name].nullable:
+            column = sa.func.coalesce(column, '')
+        value = sa.bindparam(f'after_{name}')
+        after = sa.or_(column < value if descending else column > value,
+                       sa.and_(column == value, after))
+        order.insert(0, column.desc() if descending else column)
+    if after_marker:
+        query = query.where(after)
+    return statement.Select(query.order_by(*order).limit(
+        sa.bindparam('page_limit', type_=sa.Integer)).offset(
+        sa.bindparam('page_offset', type_=sa.Integer)))
+
+
+def _sort_value(value):
+    """Return a value of a row as the database compares it, a string."""
+    if isinstance(value, datetime.datetime):
+        return clock.naive(value).isoformat(' ', 'microseconds')
+    return value or ''
+
+
 @functools.lru_cache(maxsize=256)
 def _page_select(dialect, names, ascending):
+    return statement.Select(_build_select(dialect, names, ascending))
+
+
+def _build_select(dialect, names, ascending):
     index, prefix = _index_for(names)
     columns = [_TABLE.c[name] for name in prefix]
     query = sa.select(_TABLE).where(*_range(dialect, columns, names))
@@ -404,7 +480,7 @@ def _page_select(dialect, names, ascending):
         sa.bindparam('limit', type_=sa.Integer))
     if 'offset' in names:
         query = query.offset(sa.bindparam('offset', type_=sa.Integer))
-    return statement.Select(query)
+    return query
 
 
 def _range(dialect, columns, names):

@@ -52,20 +52,19 @@ class Messages:
         if project_id is not None:
             filters['project_id'] = project_id
 
-        with self._limiter.admit(
-                context.project_id,
-                self._api.is_expensive(filters, all_projects)):
-            page = self._api.get_all(
-                context, filters, marker=values.get('marker'),
-                # One more than the page shows that there is a next page.
-                limit=limit + 1,
-                sort=sort, all_projects=all_projects,
-                min_age=(self._api.follow_delay
-                         if sort == message_api.OLDEST_FIRST else None))
+        page = self._api.prepare_list(
+            context, filters, marker=values.get('marker'),
+            # One more than the page shows that there is a next page.
+            limit=limit + 1,
+            sort=sort, all_projects=all_projects,
+            min_age=(self._api.follow_delay
+                     if sort == message_api.OLDEST_FIRST else None))
+        with self._limiter.admit(context.project_id, page.is_expensive):
+            stored = list(page.read())
 
-        messages = page.objects[:limit]
+        messages = stored[:limit]
         content = {'messages': self._build_views(request, messages)}
-        if len(page.objects) > limit:
+        if len(stored) > limit:
             content['messages_links'] = [
                 query.build_next_link(
                     request.address, values, messages[-1].id)]

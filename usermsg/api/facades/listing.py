@@ -6,10 +6,6 @@ from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg import text
 
-#: Number of messages, the newest ones, that a sort by anything but time
-#: considers at most.
-MAX_SORTED = 10000
-
 _MAX_NUMBER = 0x7FFFFFFF
 
 #: Sort keys that sort by time: ids are in the order of time, too.
@@ -56,18 +52,9 @@ def parse_offset(values, parse):
     return number
 
 
-def is_expensive(api, filters, *, sort, offset, all_projects):
-    """Return True if a page may require many rows; see :func:`get_page`.
-
-    :raises usermsg.exception.InvalidInput: a sort key isn't supported
-    """
-    name, _descending = _effective_keys(sort)[0]
-    return name != 'id' or api.is_expensive(filters, all_projects, offset)
-
-
-def get_page(api, context, filters, *, sort, marker, offset, limit,
-             all_projects):
-    """Return a page of messages, sorted by any supported keys.
+def prepare(api, context, filters, *, sort, marker, offset, limit,
+            all_projects):
+    """Validate a page of messages, sorted by any supported keys.
 
     :param api: a :class:`usermsg.message.api.API`
     :param filters: see :meth:`usermsg.message.api.API.get_all`
@@ -77,34 +64,22 @@ def get_page(api, context, filters, *, sort, marker, offset, limit,
         first page
     :param offset: number of messages to skip behind the marker
     :param limit: maximum number of messages
-    :returns: a list of messages
+    :returns: a :class:`usermsg.message.api.Listing`
     :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
     keys = _effective_keys(sort)
     if not limit:
-        return []
+        return message_api.Listing(is_expensive=False, read=list)
     name, descending = keys[0]
     if name == 'id':
-        return api.get_all(
+        return api.prepare_list(
             context, filters, marker=marker and marker.id, offset=offset,
             limit=limit, all_projects=all_projects,
             sort=(message_api.NEWEST_FIRST if descending else
-                  message_api.OLDEST_FIRST)).objects
-    messages = list(api.get_all(context, filters, limit=MAX_SORTED,
-                                all_projects=all_projects).objects)
-    if marker is not None and all(
-            message.id != marker.id for message in messages):
-        # The filters exclude the marker, but it still defines a position.
-        messages.append(marker)
-    # The least significant key comes first, as the sort is stable.
-    for name, descending in reversed(keys):
-        # NULL sorts before any other value, and no value is empty.
-        messages.sort(key=lambda message, name=name: (
-            getattr(message.row, name) or ''), reverse=descending)
-    if marker is not None:
-        ids = [message.id for message in messages]
-        offset += ids.index(marker.id) + 1
-    return messages[offset:offset + limit]
+                  message_api.OLDEST_FIRST))
+    return api.prepare_sorted_list(
+        context, filters, keys, marker=marker, offset=offset, limit=limit,
+        all_projects=all_projects)
 
 
 def _effective_keys(sort):

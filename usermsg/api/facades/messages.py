@@ -32,7 +32,7 @@ class ListQuery:
 
     :param filters: see :meth:`usermsg.message.api.API.get_all`; None if no
         message can match
-    :param sort: see :func:`usermsg.api.facades.listing.get_page`
+    :param sort: see :func:`usermsg.api.facades.listing.prepare`
     :param linked: True if the response may have a next link
     """
 
@@ -115,15 +115,14 @@ class Messages:
         return self._render(request, response, content)
 
     def _get_page(self, context, parsed):
-        query = {'filters': {**parsed.filters, 'prefix': self.prefix},
-                 'sort': parsed.sort, 'offset': parsed.offset,
-                 'all_projects': parsed.all_projects}
         marker = (None if parsed.marker is None else
                   self._get(context, parsed.marker))
-        with self._limiter.admit(context.project_id,
-                                 listing.is_expensive(self._api, **query)):
-            return listing.get_page(self._api, context, marker=marker,
-                                    limit=parsed.limit, **query)
+        page = listing.prepare(
+            self._api, context, {**parsed.filters, 'prefix': self.prefix},
+            sort=parsed.sort, marker=marker, offset=parsed.offset,
+            limit=parsed.limit, all_projects=parsed.all_projects)
+        with self._limiter.admit(context.project_id, page.is_expensive):
+            return list(page.read())
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
         """:param all_projects: policy rule for messages of other projects"""

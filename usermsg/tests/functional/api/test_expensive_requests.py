@@ -45,6 +45,21 @@ CHEAP = (
     '/share/v2/messages?resource_id=a&sort_key=id',
 )
 
+#: Lists that would be expensive, and their statuses.
+REJECTED = (
+    ('/v3/messages?message_level=INFO&created_since=yesterday', 400),
+    ('/v3/messages?message_level=INFO&marker=x', 400),
+    ('/v3/messages?message_level=INFO&event_id=', 400),
+    ('/v3/messages?message_level=INFO&limit=0', 400),
+    ('/volume/v3/messages?sort=event_id:asc,user_id:asc', 400),
+    ('/volume/v3/messages?sort=event_id:asc&limit=0', 200),
+    ('/volume/v3/messages?sort=event_id:asc&message_level=x', 200),
+    ('/volume/v3/messages?sort=event_id:asc'
+     '&marker=01a20000-0000-7000-8000-000000000000', 404),
+    ('/volume/v3/messages?offset=100001', 400),
+    ('/share/v2/messages?sort_key=user_id', 400),
+)
+
 
 class TestLists(databases.TestCase):
 
@@ -106,6 +121,12 @@ class TestLists(databases.TestCase):
         self.assertEqual({}, self.limiter.in_progress())
         for address in EXPENSIVE:
             self.assertEqual(200, self.request(address).status_int, address)
+
+    def test_rejected_lists_need_no_place(self):
+        self.occupy()
+        for address, status in REJECTED:
+            self.assertEqual(status, self.request(address).status_int,
+                             address)
 
     def test_cheap_lists_of_the_project_are_unaffected(self):
         self.occupy()

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sorted lists of each database, compared with sorted lists of Python."""
+
+import datetime
+import itertools
+import random
+
+from usermsg import context
+from usermsg.message import api as message_api
+from usermsg.objects import ids
+from usermsg.objects import message
+from usermsg.tests.fixtures import databases
+
+_START = datetime.datetime(2026, 1, 1, tzinfo=datetime.timezone.utc)
+
+#: Values that databases may order by different rules: empty, letter case,
+#: punctuation, digits, prefixes of each other.
+_TEXTS = (None, 'a', 'B', 'b', 'A', 'a b', 'a-b', 'a_b', 'ab', 'a!', '~', '10',
+          '9', '_')
+
+_KEYS = ('resource_uuid', 'request_id', 'resource_type', 'event_id',
+         'action_id', 'message_level', 'expires_at')
+
+
+class TestSortedLists(databases.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        runtime = self.runtime()
+        self.db = runtime.db
+        self.api = message_api.API(runtime)
+        self.context = context.RequestContext(project_id='red')
+        generator = random.Random(1)
+        choose = generator.choice
+        new_messages = [
+            self.api.new_message({
+                'project_id': 'red',
+                'resource_uuid': choose(_TEXTS),
+                'request_id': choose(_TEXTS),
+                'message_level': choose(('INFO', 'WARN', 'ERROR')),
+                **choose(({'event_id': 'VOLUME_000002'},
+                          {'event_id': 'VOLUME_000003'},
+                          {'action': '001', 'resource_type': 'VOLUME'}))},
+                created_at=_START + datetime.timedelta(seconds=number))
+            for number in range(60)]
+        message.MessageList.record(self.db, new_messages)
+        self.stored = list(self.api.get_all(self.context))
+        self.assertEqual(60, len(self.stored))
+
+    def sort(self, keys):
+        messages = list(self.stored)
+        for name, descending in reversed(keys):
+            messages.sort(reverse=descending, key=lambda message: (
+                getattr(message.row, name) is not None,
+                getattr(message.row, name)))
+        return messages
+
+    def read(self, keys, **options):
+        return _ids(self.api.prepare_sorted_list(
+            self.context, {}, keys, **options).read())
+
+    def test_list_sorted_by_a_column_has_the_order_of_bytes(self):
+        for name, *descending in itertools.product(
+                _KEYS, (False, True), (False, True)):
+            keys = list(zip((name, 'id'), descending))
+            self.assertEqual(_ids(self.sort(keys)), self.read(keys), keys)
+
+    def test_list_sorted_by_many_columns_continues_behind_the_marker(self):
+        generator = random.Random(2)
+        for _ in range(40):
+            names = generator.sample(_KEYS, generator.randint(1, 4))
+            keys = [(name, generator.random() < 0.5)
+                    for name in (*names, 'id')]
+            expected = self.sort(keys)
+            number, offset = generator.randrange(60), generator.choice((0, 3))
+            self.assertEqual(
+                _ids(expected[number + 1:][offset:offset + 10]),
+                self.read(keys, marker=expected[number], offset=offset,
+                          limit=10), (keys, number))
+
+    def test_sort_reads_the_newest_messages(self):
+        page = message.MessageList.get_sorted_page(
+            self.db, {'project_id': 'red'},
+            [('message_level', False), ('id', False)], newest=5, limit=60)
+        self.assertEqual(set(_ids(self.stored[:5])), set(_ids(page)))
+        self.assertGreater(min(_ids(page)), ids.lower_bound(
+            _START + datetime.timedelta(seconds=55)))
+
+
+def _ids(messages):
+    return [message.id for message in messages]
