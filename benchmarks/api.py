@@ -294,6 +294,7 @@ allow_insecure_noauth = true
 trust_host_header = true
 [messages]
 record_rate = 0
+record_rate_per_caller = 0
 ''')
 
 

@@ -10,7 +10,7 @@
       DefinitionNotFound      the catalogue has no event with this id
       SourceConflict          source_id already used with different content
       SourceGone              source_id of a message that has been deleted
-      RateLimited             a project's messages exceed the rate
+      RateLimited             the messages exceed the rate of recording
       Forbidden               the policy denies it
       ConfigurationError      invalid file of the operator; names file, line
       SourceDatabaseError     source database of an import can't be used
@@ -99,16 +99,21 @@ class SourceGone(_SourceError):
 class RateLimited(UsermsgError):
     """The messages exceed the rate of recording; none was stored.
 
+    :param limit: ``project``, for that of a caller and project, or
+        ``caller``, for that of a caller and all projects
     :param retry_after: seconds after which the same messages are within the
         rate, a positive integer
     """
 
     code = 'rate_limited'
-    text = ('Too many messages were recorded for a project. None of this '
-            'request was stored; send it again in {} seconds.')
+    text = ('Too many messages were recorded for {}. None of this request '
+            'was stored; send it again in {} seconds.')
 
-    def __init__(self, retry_after):
-        super().__init__(retry_after)
+    def __init__(self, limit, retry_after):
+        super().__init__({'project': 'a project',
+                          'caller': 'all projects together'}[limit],
+                         retry_after)
+        self.limit = limit
         self.retry_after = retry_after
 
 

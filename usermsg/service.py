@@ -11,6 +11,7 @@ from usermsg.catalogue import loader
 from usermsg import config
 from usermsg.db import engine
 from usermsg import exception
+from usermsg.message import rate_limit
 from usermsg.metrics import registry
 from usermsg.outbox import writer
 from usermsg import policy
@@ -28,6 +29,7 @@ class Runtime:
     catalogue: catalogue.Catalogue
     metrics: registry.Metrics
     outbox: writer.Outbox
+    rate_limit: rate_limit.RateLimit
     policy: policy.Policy | None
 
 
@@ -82,6 +84,7 @@ def make_runtime(conf, rules=None, counters=None):
                               on_unknown=counters.unknown_events.inc),
         metrics=counters,
         outbox=writer.Outbox(database, conf),
+        rate_limit=rate_limit.RateLimit(conf.messages, counters),
         policy=rules)
 
 

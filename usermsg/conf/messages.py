@@ -66,7 +66,7 @@ OPTS = [
         help='Number of messages a second that a caller can record for a '
              'project; 0 is no limit. Over HTTP the caller is the user of '
              'the token, and a request over the rate gets status 429. In the '
-             'library each API object is a caller, and a message over the '
+             'library the process is the caller, and a message over the '
              'rate is counted but not stored. Each process counts '
              'separately.'),
     cfg.IntOpt(
@@ -78,6 +78,17 @@ OPTS = [
         'record_rates', type=Rates(), default={},
         help='Rates of single projects that replace record_rate: '
              'PROJECT:RATE, separated by commas. 0 is no limit.'),
+    cfg.Opt(
+        'record_rate_per_caller', type=Rate(), default=1000.0,
+        help='Number of messages a second that a caller can record for all '
+             'projects together; 0 is no limit. With less than about ten '
+             'times record_rate, a few projects with many messages can use '
+             'it up. A request over HTTP that is refused counts as well: as '
+             'one message for each 1024 bytes of its body.'),
+    cfg.IntOpt(
+        'record_burst_per_caller', default=20_000, min=1000, max=10_000_000,
+        help='Number of messages that a caller can record at once for all '
+             'projects together before record_rate_per_caller limits it.'),
     cfg.FloatOpt(
         'record_timeout', default=5.0, min=0.1, max=300,
         help='Maximum number of seconds that a service which records a '

@@ -19,7 +19,6 @@ import datetime
 import hashlib
 import json
 import sys
-import time
 
 from oslo_log import log
 
@@ -28,7 +27,6 @@ from usermsg.concurrency import bounded_call
 from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception as errors
-from usermsg.message import rate_limit
 from usermsg.message import schemas
 from usermsg.objects import ids
 from usermsg.objects import removal
@@ -82,15 +80,13 @@ class API:
         configuration and logging of the calling service stay unchanged, and
         no connection to the database is opened before it is needed
     :param now: function that returns the current time, an aware datetime
-    :param clock: function that returns the time in seconds, for the rate of
-        recording
     :ivar follow_delay: age up to which lists for programs that follow new
         messages hold them back: ``[api] follow_delay``, a timedelta
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
         configuration can't be used
     """
 
-    def __init__(self, runtime=None, *, now=utc_now, clock=time.monotonic):
+    def __init__(self, runtime=None, *, now=utc_now):
         # Not imported with this module: versioned objects import
         # oslo.messaging, which selects the backend of oslo.service for the
         # whole process unless it is already selected.
@@ -109,8 +105,7 @@ class API:
         self.follow_delay = datetime.timedelta(
             seconds=runtime.conf.api.follow_delay)
         self._stamper = stamp.Stamper(now, self.follow_delay / 2)
-        self._rate_limit = rate_limit.RateLimit(runtime, 'library', clock)
-        self._refusals = rate_limit.RefusalLog(clock)
+        self._rate_limit = runtime.rate_limit
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
 
@@ -143,8 +138,8 @@ class API:
             with the same key returns the first message
         :returns: the stored :class:`usermsg.objects.message.Message`, or
             None if it couldn't be stored within ``[messages]
-            record_timeout`` seconds, or exceeds ``[messages] record_rate``,
-            which is logged and counted
+            record_timeout`` seconds, or exceeds ``[messages] record_rate``
+            or ``record_rate_per_caller``, which is logged and counted
         :raises usermsg.exception.InvalidInput: a parameter is invalid, so
             that the same call would always fail; names the parameter
         """
@@ -165,20 +160,16 @@ class API:
             if error.field == 'message_level':
                 error = type(error)('level', error.reason)
             raise error from None
+        row = new_message.row
         try:
-            self._rate_limit.take(None, [new_message.row.project_id])
-        except errors.RateLimited:
-            self._refusals.add(new_message.row)
-            return None
-        try:
-            [result] = self._deadline.run(
-                lambda: self._objects.MessageList.record(
-                    self._db, [new_message], self._created_recorder,
-                    self._stamper))
+            with self._rate_limit.hold(None, [row.project_id]) as stored:
+                [result] = self._record_in_time(new_message, stored)
             if result.error is not None:
                 raise result.error
+        except errors.RateLimited as error:
+            self._rate_limit.refusals.add(row, error.limit)
+            return None
         except Exception as error:
-            row = new_message.row
             self._metrics.not_recorded.inc(1, _labels(row))
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s', row.request_id, row.event_id,
@@ -187,6 +178,24 @@ class API:
             return None
         self._count([result])
         return result.message
+
+    def _record_in_time(self, new_message, stored):
+        """Return the results of :meth:`record` for one message.
+
+        :param stored: see :meth:`usermsg.message.rate_limit.RateLimit.hold`
+        :raises usermsg.concurrency.bounded_call.CallTimeout:
+        """
+        try:
+            results = self._deadline.run(
+                lambda: self._objects.MessageList.record(
+                    self._db, [new_message], self._created_recorder,
+                    self._stamper))
+        except bounded_call.CallTimeout:
+            # It may be stored later.
+            stored.append(new_message.row.project_id)
+            raise
+        stored += [result.row.project_id for result in results if result.new]
+        return results
 
     def new_message(self, values, *, exception=None, created_at=None,
                     place=''):

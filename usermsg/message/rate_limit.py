@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Limit of the rate at which a caller records messages for a project.
+"""Limits of the rate at which messages are recorded.
 
 Each process counts by itself: a count that the processes share would cost a
 transaction for each message.
 """
 
 import collections
+import contextlib
+import heapq
 import math
+import operator
 import threading
 import time
 
@@ -17,7 +20,7 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: Maximum number of pairs of caller and project that a process remembers.
+#: Maximum number of buckets of each kind that a process remembers.
 MAX_BUCKETS = 10_000
 
 #: Fraction of a message by which rounding errors may exceed the burst.
@@ -26,83 +29,168 @@ TOLERANCE = 0.001
 #: Seconds between two warnings about refused messages.
 LOG_INTERVAL = 60
 
+#: Bytes of a refused request that count as a message of its caller.
+REFUSED_BYTES = 1024
+
 
 class RateLimit:
-    """Token bucket for each caller and project. Thread-safe and fork-safe.
+    """Token buckets: of each caller, and of each caller and project.
 
-    A bucket is stored as the time at which it will be full again. A bucket
-    that is full, as all are at first, isn't stored. If there are too many,
-    those that were used least recently are dropped.
+    A project can use up neither what the caller records for other projects
+    nor what other callers record for it. Thread-safe and fork-safe.
 
-    :param runtime: a :class:`usermsg.service.Runtime`
-    :param interface: label of the metric of refused messages
+    :param options: ``[messages]``
+    :param metrics: a :class:`usermsg.metrics.registry.Metrics`
     :param clock: function that returns the time in seconds
+    :ivar refusals: the :class:`RefusalLog` of the library
     """
 
-    def __init__(self, runtime, interface, clock=time.monotonic):
-        options = runtime.conf.messages
+    def __init__(self, options, metrics, clock=time.monotonic):
         self._rate = options.record_rate
         self._rates = options.record_rates
-        self._burst = options.record_burst
-        self._count = runtime.metrics.rate_limited.inc
-        self._labels = (interface,)
+        self._caller_rate = options.record_rate_per_caller
+        self._count = metrics.rate_limited.inc
         self._clock = clock
-        self._process = per_process.PerProcess(_Buckets)
+        self._process = per_process.PerProcess(lambda: _State(options))
+        self.refusals = RefusalLog(clock)
 
-    def take(self, caller, project_ids):
-        """Take a token for each message, or none at all.
+    @contextlib.contextmanager
+    def hold(self, caller, project_ids):
+        """Hold a token for each message, or raise.
 
-        :param caller: a hashable value
+        Tokens of messages that were not stored are given back: they are not
+        needed for a repetition, nor while the database is unavailable.
+
+        :param caller: a hashable value; None is the library
         :param project_ids: a list, the project of each message
+        :returns: a context manager; add the project of each message that was
+            stored to its value, a list
         :raises usermsg.exception.RateLimited: a bucket has too few tokens
         """
-        buckets = self._process.get()
-        with buckets.lock:
-            buckets.update(self._compute(buckets, caller, project_ids))
+        state = self._process.get()
+        numbers = collections.Counter(project_ids)
+        with state.lock:
+            self._check(state, caller, numbers)
+            self._hold(state, caller, numbers, 1)
+        stored = []
+        try:
+            yield stored
+        finally:
+            with state.lock:
+                self._hold(state, caller, numbers, -1)
+                self._take(state, caller, collections.Counter(stored))
 
     def check(self, caller, project_ids):
-        """Check that :meth:`take` would succeed, without taking tokens."""
-        buckets = self._process.get()
-        with buckets.lock:
-            self._compute(buckets, caller, project_ids)
+        """Check that :meth:`hold` would succeed.
 
-    def _compute(self, buckets, caller, project_ids):
-        """Return the new values of the buckets, (caller, project id) -> time.
-
-        :raises usermsg.exception.RateLimited: a bucket has too few tokens
+        :param project_ids: an empty list if they aren't known yet: then the
+            caller needs a single token
         """
-        now = self._clock()
-        wait = 0
-        taken = {}
-        for project_id, number in collections.Counter(project_ids).items():
+        state = self._process.get()
+        with state.lock:
+            self._check(state, caller, collections.Counter(project_ids))
+
+    def charge(self, caller, size):
+        """Take tokens of the caller for a refused request.
+
+        Reading its body costs time. A caller that ignores the refusals soon
+        has no token, so that its next requests are refused unread.
+
+        :param size: bytes of the body; the maximum if it isn't known
+        """
+        if not self._caller_rate:
+            return
+        state = self._process.get()
+        with state.lock:
+            state.callers.take(caller, -(-size // REFUSED_BYTES),
+                               self._caller_rate, self._clock())
+
+    def _limits(self, state, caller, numbers):
+        """Yield (buckets, key, number of messages, rate) of the limits."""
+        if self._caller_rate:
+            yield state.callers, caller, numbers.total(), self._caller_rate
+        for project_id, number in numbers.items():
             rate = self._rates.get(project_id, self._rate)
-            if not rate:
-                continue
-            key = caller, project_id
-            full_at = max(now, buckets.full_at.get(key, now))
-            excess = (full_at - now) * rate + number - self._burst
-            if excess > TOLERANCE:
-                wait = max(wait, excess / rate)
-            taken[key] = full_at + number / rate
+            if rate:
+                yield state.pairs, (caller, project_id), number, rate
+
+    def _check(self, state, caller, numbers):
+        now = self._clock()
+        wait, name = 0, None
+        for buckets, key, number, rate in self._limits(
+                state, caller, numbers):
+            seconds = buckets.wait(key, max(1, number), rate, now)
+            if seconds > wait:
+                wait, name = seconds, buckets.name
         if wait:
-            self._count(len(project_ids), self._labels)
-            raise exception.RateLimited(math.ceil(wait))
-        return taken
+            self._count(max(1, numbers.total()), (
+                'library' if caller is None else 'http', name))
+            raise exception.RateLimited(name, math.ceil(wait))
+
+    def _hold(self, state, caller, numbers, sign):
+        for buckets, key, number, _rate in self._limits(
+                state, caller, numbers):
+            buckets.hold(key, sign * number)
+
+    def _take(self, state, caller, numbers):
+        now = self._clock()
+        for buckets, key, number, rate in self._limits(
+                state, caller, numbers):
+            buckets.take(key, number, rate, now)
+
+
+class _State:
+    """Buckets of a process.
+
+    Those of callers are separate, so that a caller with many projects can't
+    make the process forget its own.
+    """
+
+    def __init__(self, options):
+        self.lock = threading.Lock()
+        self.callers = _Buckets('caller', options.record_burst_per_caller)
+        self.pairs = _Buckets('project', options.record_burst)
 
 
 class _Buckets:
+    """Buckets with one burst, by key.
 
-    def __init__(self):
-        self.lock = threading.Lock()
-        #: (caller, project id) -> time, the least recently used first.
-        self.full_at = collections.OrderedDict()
+    A bucket is stored as the time at which it will be full again. One that
+    is full, as all are at first, needn't be stored. If there are too many,
+    those that will be full first are forgotten: a bucket can't be refilled
+    by recording a little for many other projects.
 
-    def update(self, full_at):
-        for key, value in full_at.items():
-            self.full_at[key] = value
-            self.full_at.move_to_end(key)
-        while len(self.full_at) > MAX_BUCKETS:
-            self.full_at.popitem(last=False)
+    :param name: label of metrics
+    """
+
+    def __init__(self, name, burst):
+        self.name = name
+        self.full_at = {}
+        #: Tokens of requests in progress.
+        self.held = collections.Counter()
+        self._burst = burst
+
+    def wait(self, key, number, rate, now):
+        """Return the seconds until there are tokens for messages, or 0."""
+        used = max(0, self.full_at.get(key, now) - now) * rate
+        excess = used + self.held[key] + number - self._burst
+        return excess / rate if excess > TOLERANCE else 0
+
+    def hold(self, key, number):
+        """:param number: negative to release"""
+        self.held[key] += number
+        if not self.held[key]:
+            del self.held[key]
+
+    def take(self, key, number, rate, now):
+        if not number:
+            return
+        self.full_at[key] = max(now, self.full_at.get(key, now)) + (
+            number / rate)
+        if len(self.full_at) > MAX_BUCKETS:
+            self.full_at = dict(heapq.nlargest(
+                MAX_BUCKETS // 2, self.full_at.items(),
+                operator.itemgetter(1)))
 
 
 class RefusalLog:
@@ -117,10 +205,11 @@ class RefusalLog:
         self._clock = clock
         self._process = per_process.PerProcess(_Refusals)
 
-    def add(self, row):
+    def add(self, row, limit):
         """Count a message, and log the number if a warning is due.
 
         :param row: of the message
+        :param limit: of the :class:`usermsg.exception.RateLimited`
         """
         refusals = self._process.get()
         with refusals.lock:
@@ -130,12 +219,14 @@ class RefusalLog:
                 return
             number, refusals.number = refusals.number, 0
             refusals.next_at = now + LOG_INTERVAL
-        LOG.warning('[%s] The message %s for %s %s was not recorded, because '
-                    'this API object records more messages for project %s '
-                    'than [messages] record_rate and record_burst permit. '
-                    'Messages refused since the last such warning: %d.',
+        option = {'project': 'record_rate',
+                  'caller': 'record_rate_per_caller'}[limit]
+        LOG.warning('[%s] The message %s for %s %s of project %s was not '
+                    'recorded, because this process records more messages '
+                    'than [messages] %s permits. Messages refused since the '
+                    'last such warning: %d.',
                     row.request_id, row.event_id, row.resource_type,
-                    row.resource_uuid, row.project_id, number)
+                    row.resource_uuid, row.project_id, option, number)
 
 
 class _Refusals:

@@ -46,7 +46,8 @@ class Metrics:
         self.rate_limited = self._counter(
             'usermsg_messages_rate_limited',
             'Messages that were refused because they exceeded [messages] '
-            'record_rate.', labels=('interface',))
+            'record_rate (limit "project") or record_rate_per_caller (limit '
+            '"caller").', labels=('interface', 'limit'))
         self.unknown_events = self._counter(
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '

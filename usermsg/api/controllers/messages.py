@@ -14,7 +14,6 @@ from usermsg.api import route
 from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
-from usermsg.message import rate_limit
 from usermsg.policies import messages as rules
 from usermsg import validation
 
@@ -29,7 +28,7 @@ class Messages:
     def __init__(self, runtime, limiter):
         self._limiter = limiter
         self._api = message_api.API(runtime)
-        self._rate_limit = rate_limit.RateLimit(runtime, 'http')
+        self._rate_limit = runtime.rate_limit
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
         self._max_body = runtime.conf.api.max_request_body_size
@@ -84,22 +83,20 @@ class Messages:
         it has been deleted. The status of the response is 201 if any message
         is new, else 200 if any was already recorded, else 409.
 
-        A caller that records too many messages for a project gets 429, and
-        nothing is recorded: Retry-After is the number of seconds to wait.
+        A caller that records too many messages, for a project or for all
+        projects together, gets 429, and nothing is recorded: Retry-After is
+        the number of seconds to wait.
         """
         project_scope.refuse_other(request)
         identity = request.identity
         caller = identity.user_id or identity.project_id
-        content = body.read(
-            request, self._max_body,
-            lambda data: self._check_rate(caller, data))
-        new_messages = self._parse(request, content)
-        self._rate_limit.take(caller, [
-            new_message.row.project_id
-            for new_message in new_messages.values()])
-
-        results = dict(zip(
-            new_messages, self._api.record(list(new_messages.values()))))
+        self._rate_limit.check(caller, [])
+        try:
+            results = self._record(request, caller)
+        except exception.RateLimited:
+            self._rate_limit.charge(
+                caller, request.content_length or self._max_body)
+            raise
 
         if 'message' in results:
             content = self._build_single(
@@ -108,12 +105,28 @@ class Messages:
             content = self._build_batch(request, response, results)
         return responses.localized_json(request, response, content)
 
+    def _record(self, request, caller):
+        """Return a dict: path of a message in the body -> its result.
+
+        :raises usermsg.exception.RateLimited:
+        """
+        new_messages = self._parse(request, body.read(
+            request, self._max_body,
+            lambda data: self._check_rate(caller, data)))
+        with self._rate_limit.hold(caller, [
+                new_message.row.project_id
+                for new_message in new_messages.values()]) as stored:
+            results = self._api.record(list(new_messages.values()))
+            stored += [result.row.project_id for result in results
+                       if result.new]
+        return dict(zip(new_messages, results))
+
     def _check_rate(self, caller, data):
         """Check the rate before the body is parsed and validated.
 
         To parse the largest batch takes milliseconds, which a client that
         ignores the refusals would cost with each request. Project ids with
-        escape sequences are not found here, so the tokens are taken later.
+        escape sequences are not found here, so the rate is checked again.
         Of a batch that is too large no more than the largest one counts: it
         is invalid, and no wait would make it fit.
         """

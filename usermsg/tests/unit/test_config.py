@@ -101,6 +101,10 @@ class InvalidConfigurationTest(base.TestCase):
         for name, value in (
                 *(('record_rate', value) for value in (
                     'fast', '-1', 'nan', 'inf', '0.0001', '1e9')),
+                *(('record_rate_per_caller', value) for value in (
+                    'fast', '-1', 'nan', '0.0001')),
+                ('record_burst_per_caller', 'much'),
+                ('record_burst_per_caller', 999),
                 ('record_burst', 'much'), ('record_burst', 999),
                 ('record_burst', 10 ** 9),
                 *(('record_rates', value) for value in (

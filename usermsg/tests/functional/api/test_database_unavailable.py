@@ -63,10 +63,8 @@ class TestDatabaseUnavailable(
         self.server = servers.require(
             lambda: self.make_server(fast=True))
         self.addCleanup(self.server.stop)
-        # Repeated batches would exceed the rate limit.
         self.service = self.runtime(
-            database={'connection': self.server.create_database()},
-            messages={'record_rate': 0})
+            database={'connection': self.server.create_database()})
         self.message = http_client.record(self.service, 'red')
         self.app = app.make_app(self.service)
         self.port = self.server.port
@@ -97,6 +95,14 @@ class TestDatabaseUnavailable(
         for path in (address, '/v3/messages'):
             self.assertEqual(200, self.request(path).status_int)
         self.assertEqual(204, self.request(address, 'DELETE').status_int)
+
+    def test_failed_batches_use_no_tokens_of_the_rate(self):
+        self.server.kill()
+        batch = [f'key {number}' for number in range(1000)]
+        for _time in range(6):  # more than record_burst
+            self.assert_unavailable(self.post(*batch))
+        self.server.start()
+        self.assertEqual(201, self.post(*batch).status_int)
 
     def test_retried_batch_after_restart_records_once(self):
         self.assertEqual(201, self.post('before').status_int)

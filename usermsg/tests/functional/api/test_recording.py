@@ -246,6 +246,48 @@ class TestRateLimit(TestCase):
                 self.service, 'rate_limited'))
         self.assertEqual(schemas.MAX_BATCH, len(self.stored()))
 
+    def limited_app(self, **options):
+        self.service = self.runtime(api=base.EXPOSED, messages=options)
+        self.app = app.make_app(self.service)
+
+    def test_repeated_batches_use_no_tokens(self):
+        self.limited_app(record_rate=0.001, record_burst=schemas.MAX_BATCH)
+        keys = [f'key {number}' for number in range(10)]
+        self.assertEqual(201, self.post(batch(keys))[0])
+        for _ in range(schemas.MAX_BATCH // 10):
+            self.assertEqual(200, self.post(batch(keys))[0])
+        self.assertEqual(201, self.post(
+            batch([None] * (schemas.MAX_BATCH - 10)))[0])
+        self.assertEqual(429, self.post(batch(keys))[0])
+
+    def test_refused_requests_are_refused_unread_after_a_while(self):
+        self.limited_app(
+            record_rate=0.001, record_burst=schemas.MAX_BATCH,
+            record_rate_per_caller=0.001, record_burst_per_caller=3000)
+        content = batch([None] * schemas.MAX_BATCH)
+        self.assertEqual(201, self.post(content)[0])
+        for _ in range(100):
+            status, response = self.post(content)
+            self.assertEqual(429, status)
+            if 'all projects' in str(response):
+                break
+        else:
+            self.fail('the requests are read again and again')
+        # The body is not even parsed.
+        self.assertEqual(429, http_client.request(
+            self.app, '/v3/messages', 'POST', SERVICE, b'{').status_int)
+        self.assertEqual(2, self.service.metrics.registry.get_sample_value(
+            'usermsg_messages_rate_limited_total',
+            {'interface': 'http', 'limit': 'caller'}))
+
+    def test_escaped_project_ids_are_limited(self):
+        self.limited_app(record_rate=0.001, record_burst=schemas.MAX_BATCH)
+        content = json.dumps(batch([None] * schemas.MAX_BATCH))
+        data = content.replace('project_id', 'project\\u005fid').encode()
+        self.assertEqual([201, 429], [http_client.request(
+            self.app, '/v3/messages', 'POST', SERVICE, data).status_int
+            for _ in range(2)])
+
 
 class TestConcurrency(ConcurrencyMixin, TestCase):
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recording messages."""
 
+import dataclasses
 import datetime
 import logging
 import types
@@ -8,11 +9,13 @@ import types
 import fixtures
 
 from usermsg.catalogue.catalogues import volume
+from usermsg.concurrency import bounded_call
 from usermsg import config
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
 from usermsg.message import defined_messages
+from usermsg.message import rate_limit
 from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
@@ -283,10 +286,16 @@ class TestRateLimit(base.TestCase):
     def setUp(self):
         super().setUp()
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.WARNING))
-        self.service = self.runtime(messages={
-            'record_rate': 10, 'record_burst': self.BURST})
+        configured = self.runtime(messages={
+            'record_rate': 10, 'record_burst': self.BURST,
+            'record_rate_per_caller': 100,
+            'record_burst_per_caller': 2 * self.BURST})
         self.now = 0
-        self.api = message_api.API(self.service, clock=lambda: self.now)
+        self.service = dataclasses.replace(
+            configured, rate_limit=rate_limit.RateLimit(
+                configured.conf.messages, configured.metrics,
+                lambda: self.now))
+        self.api = message_api.API(self.service)
 
     def record(self, number, **values):
         """Record messages; return the number of those that are stored."""
@@ -297,13 +306,14 @@ class TestRateLimit(base.TestCase):
         self.assertEqual(self.BURST, self.record(self.BURST + 5))
         self.assertEqual(self.BURST, len(samples.stored(self.service.db)))
         self.assertEqual(5, self.service.metrics.registry.get_sample_value(
-            'usermsg_messages_rate_limited_total', {'interface': 'library'}))
+            'usermsg_messages_rate_limited_total',
+            {'interface': 'library', 'limit': 'project'}))
         self.assertEqual(0, samples.counted(self.service, 'not_recorded'))
         self.assertEqual(1, self.record(1, project_id=samples.OTHER_PROJECT))
         [line] = self.log.output.splitlines()
         self.assertIn(samples.REQUEST, line)
-        self.assertIn(f'more messages for project {samples.PROJECT} than '
-                      f'[messages] record_rate', line)
+        self.assertIn(f' of project {samples.PROJECT} was not recorded', line)
+        self.assertIn('than [messages] record_rate permits', line)
         self.assertIn('last such warning: 1.', line)
         self.assertRaises(errors.InvalidInput, samples.record, self.api,
                           event_id='VOLUME_999999')
@@ -311,6 +321,49 @@ class TestRateLimit(base.TestCase):
         self.assertEqual(600, self.record(601))
         _first, line = self.log.output.splitlines()
         self.assertIn('last such warning: 5.', line)
+
+    def test_api_objects_of_one_runtime_share_the_limit(self):
+        self.assertEqual(self.BURST, self.record(self.BURST))
+        other = message_api.API(self.service)
+        self.assertIsNone(samples.record(other))
+
+    def test_process_is_limited_over_all_projects(self):
+        for project_id in ('red', 'blue'):
+            self.assertEqual(self.BURST, self.record(
+                self.BURST, project_id=project_id))
+        self.assertEqual(0, self.record(1, project_id='green'))
+        self.assertIn('record_rate_per_caller', self.log.output)
+
+    def test_repetition_uses_no_token_but_needs_one(self):
+        first = samples.record(self.api, source_id='a key')
+        self.assertEqual(self.BURST, self.record(
+            self.BURST, source_id='a key'))
+        self.assertEqual(self.BURST - 1, self.record(self.BURST))
+        self.assertIsNone(samples.record(self.api, source_id='a key'))
+        self.now += 0.1
+        for _ in range(3):
+            again = samples.record(self.api, source_id='a key')
+            self.assertEqual(first.id, again.id)
+
+    def test_failed_call_uses_no_token(self):
+        models.messages.drop(self.service.db.engine())
+        self.assertEqual(0, self.record(20))
+        models.metadata.create_all(self.service.db.engine())
+        self.assertEqual(self.BURST, self.record(self.BURST))
+
+    def test_call_without_result_in_time_uses_a_token(self):
+        # Its message may be stored later.
+        def run(call):
+            raise bounded_call.CallTimeout('frozen')
+
+        self.useFixture(fixtures.MockPatchObject(
+            self.api._deadline, 'run', run))
+        self.assertEqual(0, self.record(self.BURST))
+        self.assertEqual(0, self.service.metrics.registry.get_sample_value(
+            'usermsg_messages_rate_limited_total',
+            {'interface': 'library', 'limit': 'project'}) or 0)
+        self.record(1)
+        self.assertEqual(1, samples.counted(self.service, 'rate_limited'))
 
     def test_record_is_not_limited(self):
         values = {'project_id': samples.PROJECT, 'event_id': samples.EVENT}

@@ -106,7 +106,7 @@ class ReadTest(testtools.TestCase):
 
         def check(data):
             checked.append(data)
-            raise exception.RateLimited(7)
+            raise exception.RateLimited('project', 7)
 
         for data in (b'{}', b'{', b'\xff'):
             self.assertRaises(exception.RateLimited, body.read,

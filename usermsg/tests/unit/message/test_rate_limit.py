@@ -31,16 +31,20 @@ class TestCase(base.TestCase):
     def clock(self):
         return self.now
 
-    def limit(self, rate=10, burst=BURST, rates=''):
+    def limit(self, rate=10, burst=BURST, rates='', caller_rate=0,
+              caller_burst=BURST):
         self.service = self.runtime(tables=False, messages={
             'record_rate': rate, 'record_burst': burst,
-            'record_rates': rates})
-        return rate_limit.RateLimit(self.service, 'http', self.clock)
+            'record_rates': rates, 'record_rate_per_caller': caller_rate,
+            'record_burst_per_caller': caller_burst})
+        return rate_limit.RateLimit(
+            self.service.conf.messages, self.service.metrics, self.clock)
 
     def wait(self, limit, number=1, project_id='red', caller='cinder'):
-        """Return the Retry-After of a refused call, or 0."""
+        """Store messages; return the Retry-After of a refused call, or 0."""
         try:
-            limit.take(caller, [project_id] * number)
+            with limit.hold(caller, [project_id] * number) as stored:
+                stored += [project_id] * number
         except exception.RateLimited as error:
             return error.retry_after
         return 0
@@ -60,7 +64,8 @@ class RateLimitTest(TestCase):
         self.assertEqual([1, 1, 2, 100], [
             self.wait(limit, number) for number in (1, 10, 11, BURST)])
         self.assertEqual(1022, self.service.metrics.registry.get_sample_value(
-            'usermsg_messages_rate_limited_total', {'interface': 'http'}))
+            'usermsg_messages_rate_limited_total',
+            {'interface': 'http', 'limit': 'project'}))
 
     def test_refused_call_takes_no_tokens(self):
         limit = self.limit()
@@ -94,8 +99,8 @@ class RateLimitTest(TestCase):
         limit = self.limit()
         self.wait(limit, BURST)
         error = self.assertRaises(
-            exception.RateLimited, limit.take, 'cinder',
-            ['blue', 'red', 'blue'])
+            exception.RateLimited, limit.hold('cinder', [
+                'blue', 'red', 'blue']).__enter__)
         self.assertEqual(1, error.retry_after)
         self.assertEqual(0, self.wait(limit, BURST, 'blue'))
 
@@ -114,23 +119,111 @@ class RateLimitTest(TestCase):
     def test_check_takes_no_tokens(self):
         limit = self.limit()
         limit.check('cinder', ['red'] * BURST)
-        self.assertEqual({}, limit._process.get().full_at)
-        limit.take('cinder', ['red'] * BURST)
+        self.wait(limit, BURST)
         error = self.assertRaises(
             exception.RateLimited, limit.check, 'cinder', ['red'] * 11)
         self.assertEqual(2, error.retry_after)
         self.assertEqual(11, samples.counted(self.service, 'rate_limited'))
 
+    def test_tokens_of_messages_not_stored_are_given_back(self):
+        limit = self.limit(caller_rate=100)
+        for _ in range(3):
+            with limit.hold('cinder', ['red'] * BURST):
+                pass
+            self.assertRaises(ZeroDivisionError, self.fail_in, limit)
+        with limit.hold('cinder', ['red'] * 600 + ['blue'] * 400) as stored:
+            stored += ['red'] * 500
+        self.assertEqual(0, self.wait(limit, BURST - 500))
+        self.assertEqual(1, self.wait(limit))
+        self.assertEqual(1, self.wait(limit, project_id='blue'))
+        self.assertEqual({}, limit._process.get().pairs.held)
+        self.assertEqual({}, limit._process.get().callers.held)
+
+    def fail_in(self, limit):
+        with limit.hold('cinder', ['red'] * BURST):
+            1 / 0
+
+    def test_call_in_progress_holds_its_tokens(self):
+        limit = self.limit()
+        with limit.hold('cinder', ['red'] * 900):
+            self.assertEqual(0, self.wait(limit, 100))
+            self.assertEqual(1, self.wait(limit, 1))
+            # Held tokens aren't refilled.
+            self.now += 1000
+            self.assertEqual(0, self.wait(limit, 100))
+            self.assertEqual(1, self.wait(limit, 1))
+        self.assertEqual(0, self.wait(limit, 900))
+
+    def test_caller_is_limited_over_all_projects(self):
+        limit = self.limit(caller_rate=20, caller_burst=3 * BURST)
+        for project_id in ('red', 'blue', 'green'):
+            self.assertEqual(0, self.wait(limit, BURST, project_id))
+        error = self.assertRaises(
+            exception.RateLimited, limit.check, 'cinder', ['white'] * 30)
+        self.assertEqual(('caller', 2), (error.limit, error.retry_after))
+        self.assertIn('all projects together', str(error))
+        self.assertEqual(0, self.wait(limit, BURST, caller='nova'))
+        self.now += 2
+        self.assertEqual(0, self.wait(limit, 30, 'white'))
+        self.assertEqual(30, self.service.metrics.registry.get_sample_value(
+            'usermsg_messages_rate_limited_total',
+            {'interface': 'http', 'limit': 'caller'}))
+
+    def test_one_project_leaves_the_rate_of_others(self):
+        limit = self.limit(rate=50, caller_rate=1000, caller_burst=20 * BURST)
+        for _second in range(100):
+            while not self.wait(limit, 10):
+                pass
+            self.assertEqual(0, self.wait(limit, 900, f'p{_second}'))
+            self.now += 1
+
+    def test_project_without_limit_counts_for_the_caller(self):
+        limit = self.limit(rates='red:0', caller_rate=20)
+        self.assertEqual(0, self.wait(limit, BURST))
+        self.assertEqual(1, self.wait(limit))
+        self.assertEqual(1, self.wait(limit, project_id='blue'))
+
+    def test_check_without_projects_needs_one_token_of_the_caller(self):
+        limit = self.limit(rate=0, caller_rate=0.5)
+        self.wait(limit, BURST - 1)
+        limit.check('cinder', [])
+        self.wait(limit)
+        error = self.assertRaises(
+            exception.RateLimited, limit.check, 'cinder', [])
+        self.assertEqual(2, error.retry_after)
+        limit.check('nova', [])
+
+    def test_refused_requests_use_up_the_tokens_of_the_caller(self):
+        limit = self.limit(caller_rate=10)
+        limit.charge('cinder', 1)
+        limit.charge('cinder', 998 * 1024)
+        limit.check('cinder', [])
+        limit.charge('cinder', 1025)
+        error = self.assertRaises(
+            exception.RateLimited, limit.check, 'cinder', [])
+        self.assertEqual(1, error.retry_after)
+        limit.check('nova', [])
+
+    def test_charge_without_caller_limit_does_nothing(self):
+        limit = self.limit()
+        limit.charge('cinder', 10 ** 9)
+        self.assertEqual(0, self.wait(limit, BURST))
+
     def test_number_of_buckets_is_bounded(self):
+        limit = self.limit(caller_rate=1)
+        for number in range(rate_limit.MAX_BUCKETS + 10):
+            self.wait(limit, 1, f'project {number}', f'caller {number}')
+            state = limit._process.get()
+            for buckets in (state.pairs, state.callers):
+                self.assertLessEqual(len(buckets.full_at),
+                                     rate_limit.MAX_BUCKETS)
+
+    def test_emptiest_buckets_are_remembered(self):
         limit = self.limit()
         self.wait(limit, BURST, 'old')
-        for number in range(rate_limit.MAX_BUCKETS - 1):
-            self.wait(limit, 1, f'project {number}')
+        for number in range(3 * rate_limit.MAX_BUCKETS):
+            self.wait(limit, 2, f'project {number}', caller='nova')
         self.assertEqual(1, self.wait(limit, 1, 'old'))
-        self.wait(limit, 1, 'another')
-        self.assertEqual(0, self.wait(limit, 1, 'old'))
-        self.assertLessEqual(len(limit._process.get().full_at),
-                             rate_limit.MAX_BUCKETS)
 
     def test_concurrent_calls_take_no_more_than_the_burst(self):
         limit = self.limit()
@@ -194,9 +287,15 @@ class RefusalLogTest(TestCase):
     def test_one_warning_a_minute_has_the_number_refused(self):
         for seconds in (0, 1, 58.9, 0.2, 59, 1, 600):
             self.now += seconds
-            self.refusals.add(self.row)
+            self.refusals.add(self.row, 'project')
         lines = self.log.output.splitlines()
         self.assertEqual(['1.', '3.', '2.', '1.'],
                          [line.rpartition(' ')[2] for line in lines])
-        self.assertIn(f'project {samples.PROJECT} than [messages] '
-                      f'record_rate', lines[0])
+        self.assertIn(f' of project {samples.PROJECT} was not recorded',
+                      lines[0])
+        self.assertIn('than [messages] record_rate permits', lines[0])
+
+    def test_warning_names_the_option_of_the_caller(self):
+        self.refusals.add(self.row, 'caller')
+        self.assertIn('than [messages] record_rate_per_caller permits',
+                      self.log.output)
