@@ -106,6 +106,17 @@ class Checks(upgradecheck.UpgradeCommands):
             'shown with a general text. Check that this host has all '
             'plug-ins and overlays.')
 
+    def _endpoint(self):
+        options = self.conf.api
+        if options.public_endpoint or options.trust_host_header:
+            return _success('The address in links is configured.')
+        return _warning(
+            'Neither [api] public_endpoint nor trust_host_header is set: the '
+            'API does not start under a WSGI server, nor does usermsg-api on '
+            'an address that other machines can reach. Set public_endpoint '
+            'to the URL at which users reach the service. A host without the '
+            'API needs neither.')
+
     def _policy(self):
         policy.Policy(self.conf)
         upgrade_warnings = list(
@@ -176,6 +187,7 @@ class Checks(upgradecheck.UpgradeCommands):
     _upgrade_checks = (
         ('Database driver', (_check, {'check': _database_driver})),
         ('Schema', (_check, {'check': _schema})),
+        ('Endpoint', (_check, {'check': _endpoint})),
         ('Catalogue', (_check, {'check': _catalogue})),
         ('Policy', (_check, {'check': _policy})),
         ('Notification drivers', (_check, {'check': _notification_drivers})),

@@ -131,7 +131,8 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         return upgrade.run_check(self.config_file(**groups))
 
     def test_default_output_is_a_table(self):
-        end = commands.status('upgrade', 'check', config=self.config_file())
+        end = commands.status('upgrade', 'check', config=self.config_file(),
+                              **upgrade.ENVIRONMENT)
         self.assertEqual((0, ''), (end.returncode, end.stderr))
         for name in upgrade.CHECKS:
             self.assertRegex(end.stdout,
@@ -153,6 +154,21 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                            catalogue=upgrade.WARNING, outbox=upgrade.WARNING)
         self.assertIn('MySQLdb', result.details['Database driver'])
         self.assertNotIn(PASSWORD, result.process.stdout)
+
+    def test_api_without_address_for_links_warns(self):
+        for options, code in (
+                ({}, upgrade.WARNING),
+                ({'public_endpoint': 'https://message.example.org/'},
+                 upgrade.SUCCESS),
+                ({'trust_host_header': 'true'}, upgrade.SUCCESS)):
+            result = upgrade.CheckResult(commands.status(
+                'upgrade', 'check', '--json',
+                config=self.config_file(api=options)))
+            self.assertChecked(result, endpoint=code)
+        result = upgrade.CheckResult(commands.status(
+            'upgrade', 'check', '--json', config=self.config_file()))
+        self.assertIn('Neither [api] public_endpoint nor trust_host_header',
+                      result.details['Endpoint'])
 
     def test_invalid_overlay_is_reported_with_file_and_line(self):
         path = self.write('overlay/a.yaml', 'prefixes:\n  volume: 1\n')
@@ -273,8 +289,10 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         result = upgrade.CheckResult(subprocess.run(
             [sys.executable, '-m', 'usermsg.cmd.status', '--config-file', path,
              'upgrade', 'check', '--json'], text=True, capture_output=True,
-            timeout=120, env={**os.environ, 'PYTHONPATH': os.pathsep.join(
-                [str(self.home / 'plug'), *filter(None, sys.path)])}))
+            timeout=120, env={
+                **os.environ, **upgrade.ENVIRONMENT,
+                'PYTHONPATH': os.pathsep.join(
+                    [str(self.home / 'plug'), *filter(None, sys.path)])}))
         self.assertChecked(result, notification=upgrade.FAILURE)
         details = result.details['Notification drivers']
         self.assertIn('there is no driver "smoke".', details)
