@@ -1,20 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each change of a message stores exactly one notification."""
 
+import collections
 from concurrent import futures
 import datetime
 import threading
 
 import orjson
 
+from usermsg.api import app
 from usermsg.db import models
 from usermsg import exception
 from usermsg.importer import store
 from usermsg.message import api as message_api
+from usermsg.tests import base
 from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import expiry
+from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.worker import reaper
 
@@ -229,6 +233,26 @@ class TestRemoval(TestCase):
         reaper.Reaper(self.service).reap(threading.Event())
         self.assertEqual([(DELETE, ident) for ident in stored_ids[:7]],
                          sorted(self.stored(), key=lambda entry: entry[1]))
+
+    def test_outbox_is_bounded_by_the_rate_of_recording(self):
+        self.use(reaper={'batch_delay': 0}, api=base.EXPOSED, messages={
+            'max_per_project': 3, 'record_rate': 0.001, 'record_burst': 1000})
+        wsgi_app = app.make_app(self.service)
+        data = orjson.dumps({'messages': [
+            {'project_id': samples.PROJECT, 'event_id': samples.EVENT}
+        ] * 500})
+        statuses = [http_client.request(
+            wsgi_app, '/v3/messages', 'POST', {
+                **http_client.build_headers('services', 'service'),
+                'Content-Type': 'application/json'}, data).status_int
+            for _ in range(5)]
+        self.assertEqual([201, 201, 429, 429, 429], statuses)
+        self.assertEqual(1000, len(self.stored()))
+        for _ in range(2):
+            reaper.Reaper(self.service).reap(threading.Event())
+        self.assertEqual(
+            {CREATE: 1000, DELETE: 997},
+            collections.Counter(event for event, _ident in self.stored()))
 
     def test_purge_stores_one_notification_per_message(self):
         self.use(reaper={'batch_delay': 0, 'batch_size': 100})
