@@ -18,3 +18,15 @@ class TestPrograms(base.TestCase):
             self.assertTrue(process.stdout.endswith(f' {version}\n'),
                             process.stdout)
             self.assertEqual(1, process.stdout.count('\n'))
+
+    def test_invalid_rate_prevents_the_start(self):
+        for name, value in (
+                ('record_rate', 'fast'), ('record_rates', 'red:1,red:2'),
+                ('record_rate_per_caller', 'nan')):
+            config = self.config_file(messages={name: value})
+            for program in ('api', 'worker'):
+                process = commands.run(program, '--config-file', config)
+                self.assertEqual(1, process.returncode, process.stderr)
+                self.assertIn(f'[messages] {name} is not valid: ',
+                              process.stderr)
+                self.assertNotIn('Traceback', process.stderr)
