@@ -20,6 +20,10 @@ LOG = log.getLogger(__name__)
 #: Bytes of a request body or response in memory; a longer one is in a file.
 _IN_MEMORY = 512 * 1024
 
+#: Bytes of a read from a connection: with 8 KiB, waitress's default, a body of
+#: 1 MiB costs 4 ms instead of 1.5 ms.
+_RECEIVED = 64 * 1024
+
 #: See LimitNOFILE in usermsg-api.service.
 MAX_CONNECTIONS = 500
 
@@ -48,6 +52,7 @@ def make_server(runtime):
         max_request_header_size=connection.MAX_HEADERS,
         max_request_body_size=(
             request_body.MAX_EXCESS * options.max_request_body_size),
+        recv_bytes=_RECEIVED,
         inbuf_overflow=_IN_MEMORY, outbuf_overflow=_IN_MEMORY,
         # Socket errors are those of clients that lose their connection.
         log_socket_errors=False)
