@@ -11,10 +11,10 @@ from usermsg.catalogue import loader
 from usermsg import config
 from usermsg.db import engine
 from usermsg import exception
-from usermsg.message import rate_limit
 from usermsg.metrics import registry
 from usermsg.outbox import writer
 from usermsg import policy
+from usermsg import rate_limit
 
 
 @dataclasses.dataclass(frozen=True)

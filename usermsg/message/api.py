@@ -182,7 +182,7 @@ class API:
     def _record_in_time(self, new_message, stored):
         """Return the results of :meth:`record` for one message.
 
-        :param stored: see :meth:`usermsg.message.rate_limit.RateLimit.hold`
+        :param stored: see :meth:`usermsg.rate_limit.RateLimit.hold`
         :raises usermsg.concurrency.bounded_call.CallTimeout:
         """
         try:

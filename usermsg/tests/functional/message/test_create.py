@@ -15,7 +15,7 @@ from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
 from usermsg.message import defined_messages
-from usermsg.message import rate_limit
+from usermsg import rate_limit
 from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples

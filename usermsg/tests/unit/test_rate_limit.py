@@ -9,7 +9,7 @@ from hypothesis import strategies
 
 from usermsg.db import models
 from usermsg import exception
-from usermsg.message import rate_limit
+from usermsg import rate_limit
 from usermsg.tests import base
 from usermsg.tests.fixtures import samples
 
