@@ -76,7 +76,7 @@ class Catalogue:
     :param on_unknown: called without arguments each time an event that is
         not in the catalogue is described
     :raises usermsg.exception.ConfigurationError: two namespaces have the
-        same prefix, or share a resource type
+        same prefix, share a resource type, or have an event id in common
     """
 
     #: Number of unknown ids of which the catalogue remembers that they have
@@ -106,8 +106,16 @@ class Catalogue:
             (set(self._languages) | set(self._unknown_texts)) - {ENGLISH}))
         #: Event id -> :class:`ResolvedEvent` of all permitted messages,
         #: sorted by event id.
-        self.resolved_events = {event.event_id: event for event in sorted(
-            self._generate_events(), key=operator.attrgetter('event_id'))}
+        self.resolved_events = {}
+        for event in sorted(self._generate_events(),
+                            key=operator.attrgetter('event_id')):
+            other = self.resolved_events.setdefault(event.event_id, event)
+            # Prefixes and resource types may contain underscores: ACME with
+            # CORP_ROBOT and ACME_CORP with ROBOT have the same ids.
+            if other is not event:
+                raise errors.ConfigurationError(
+                    f'the event {event.event_id} belongs to both '
+                    f'{other.prefix} and {event.prefix}.')
         self._on_unknown = on_unknown
         self._described = {}
         self._log_once = functools.lru_cache(self.MAX_LOGGED_UNKNOWN)(

@@ -13,7 +13,8 @@ from usermsg import exception as errors
 #: Id of an event without its prefix.
 BARE_ID = re.compile(r'[0-9]{6}')
 
-_PREFIX = re.compile(r'[A-Z][A-Z0-9]{1,31}')
+# At most 32 characters, the length of its column.
+_PREFIX = re.compile(r'(?=.{2,32}\Z)[A-Z][A-Z0-9]*(_[A-Z0-9]+)*')
 RESOURCE_TYPE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 _CONSTANT = re.compile(r'[A-Z][A-Z0-9_]*')
 PART_ID = re.compile(r'[0-9]{3}')
@@ -108,8 +109,8 @@ KINDS = {'events': Event, 'actions': Action, 'details': Detail}
 class Namespace:
     """All entries of one prefix, validated on creation and then immutable.
 
-    :param prefix: namespace prefix in upper case, without underscore:
-        ``VOLUME``
+    :param prefix: namespace prefix in upper case: ``VOLUME``,
+        ``CONTAINER_INFRA``
     :param resource_types: names of the resource types of the actions
     :param events: :class:`Event` entries: a class that declares them, or
         an iterable

@@ -235,6 +235,20 @@ class Details:
         '038',
         'The operation took too long and was aborted.',
         exceptions=('builtins.TimeoutError',))
+    INTERNAL_ERROR = entries.Detail.temporary(
+        '039',
+        'The image service could not store the image data because of an '
+        'internal error.')
+    UPLOAD_REJECTED = entries.Detail(
+        '040',
+        'The image service rejected the image data while it was being '
+        'transferred.',
+        'Check the status of the image and your permissions, then start the '
+        'transfer again.',
+        retryable=True)
+    STORE_TIMED_OUT = entries.Detail.temporary(
+        '041',
+        'The image store did not respond in the time allowed.')
 
 
 NAMESPACE = entries.Namespace(

@@ -49,7 +49,9 @@ ENTRY_POINTS = {
     'oslo.config.opts.defaults': {'usermsg'},
     'oslo.policy.policies': {'usermsg'},
     'oslo.policy.enforcer': {'usermsg'},
-    'usermsg.catalogue': {'COMPUTE', 'IMAGE', 'SHARE', 'VOLUME'},
+    'usermsg.catalogue': {
+        'BAREMETAL', 'COMPUTE', 'CONTAINER_INFRA', 'DATABASE', 'DNS', 'IMAGE',
+        'NETWORK', 'ORCHESTRATION', 'SHARE', 'VOLUME'},
 }
 
 

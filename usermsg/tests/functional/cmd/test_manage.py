@@ -83,8 +83,10 @@ class TestManage(base.TestCase):
 
     def test_list_with_unknown_prefix_or_language_fails(self):
         self.assertFailedWithOneLine(
-            r'--prefix: must be one of COMPUTE, IMAGE, SHARE, VOLUME, not '
-            r'NOPE\.', self.manage('catalogue', 'list', '--prefix', 'nope'))
+            r'--prefix: must be one of BAREMETAL, COMPUTE, CONTAINER_INFRA, '
+            r'DATABASE, DNS, IMAGE, NETWORK, ORCHESTRATION, SHARE, VOLUME, '
+            r'not NOPE\.',
+            self.manage('catalogue', 'list', '--prefix', 'nope'))
         self.assertFailedWithOneLine(
             r'--language: must be one of de, en, ja, not xx\.',
             self.manage('catalogue', 'list', '--language', 'xx'))
@@ -94,7 +96,9 @@ class TestManage(base.TestCase):
         end = commands.manage('catalogue', 'validate')
         self.assertSucceeded(end)
         self.assertRegex(end.stdout, f'^The catalogue is valid: {number} .*'
-                         'COMPUTE, IMAGE, SHARE, VOLUME; languages en, .*\n$')
+                         'BAREMETAL, COMPUTE, CONTAINER_INFRA, DATABASE, DNS, '
+                         'IMAGE, NETWORK, ORCHESTRATION, SHARE, VOLUME; '
+                         'languages en, .*\n$')
         self.assertNotIn('overlay', end.stdout)
 
     def test_validate_with_valid_overlay_succeeds(self):

@@ -35,6 +35,8 @@ from usermsg.tests.fixtures import robots
 from usermsg import yamlfile
 
 VOLUME_CATALOGUE = base.DATA / 'volume_catalogue.yaml'
+PREFIXES = ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE', 'ORCHESTRATION',
+            'CONTAINER_INFRA', 'DATABASE', 'BAREMETAL', 'NETWORK', 'DNS')
 
 
 class Unmapped(Exception):
@@ -564,6 +566,16 @@ class CatalogueTest(testtools.TestCase):
         for name in ('ROBOT', 'ACME', 'OTHER'):
             self.assertIn(name, str(error))
 
+    def test_event_id_of_two_prefixes_is_refused(self):
+        error = self.assertRaises(
+            exception.ConfigurationError, catalogue.Catalogue,
+            [robots.acme(resource_types=['CORP_ROBOT']),
+             entries.Namespace('ACME_CORP', resource_types=['ROBOT'],
+                               actions=robots.RobotActions,
+                               details=robots.RobotDetails)])
+        self.assertIn('ACME_CORP_ROBOT_001_001 belongs to both ACME',
+                      str(error))
+
     def test_languages_begin_with_english(self):
         translated = catalogue.Catalogue(
             [robots.acme()], {'pt-BR': {}}, {'de': 'x'})
@@ -593,7 +605,7 @@ class BuiltInTest(base.TestCase):
         self.logger = self.useFixture(fixtures.FakeLogger())
 
     def entries(self):
-        for prefix in ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE'):
+        for prefix in PREFIXES:
             namespace = self.catalogue.namespaces[prefix]
             for kind in entries.KINDS:
                 for entry in getattr(namespace, kind).values():
@@ -636,7 +648,7 @@ class BuiltInTest(base.TestCase):
 
     def test_every_composed_event_is_described_in_every_language(self):
         composed = 0
-        for prefix in ('VOLUME', 'IMAGE', 'SHARE', 'COMPUTE'):
+        for prefix in PREFIXES:
             namespace = self.catalogue.namespaces[prefix]
             for resource, action, detail, language in itertools.product(
                     namespace.resource_types, namespace.actions,

@@ -39,9 +39,13 @@ class NamespaceTest(testtools.TestCase):
         self.assertEqual('dance', namespace.actions['007'].text)
 
     def test_invalid_prefix_is_refused(self):
-        for prefix in ('', 'acme', 'ACME_CORP', 'A', '1ACME', 'A' * 33,
-                       'ACME\n', '\xc4CME'):
+        for prefix in ('', 'acme', 'A', '1ACME', 'A' * 33, 'ACME\n',
+                       '\xc4CME', 'ACME_', '_ACME', 'ACME__CORP', 'A_' * 17):
             self.refused('not a valid prefix', prefix)
+
+    def test_prefix_may_contain_underscores(self):
+        for prefix in ('ACME_CORP', 'A_1', 'A' * 32, f'{"A" * 15}_{"B" * 16}'):
+            self.assertEqual(prefix, entries.Namespace(prefix).prefix)
 
     def test_invalid_resource_type_is_refused(self):
         for name in ('', 'robot', 'R', 'ROBOT-2', '_ROBOT', 'R' * 65,

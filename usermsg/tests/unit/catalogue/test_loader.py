@@ -28,6 +28,9 @@ prefixes:
               link: 'https://robots.example.org/', exceptions: [PowerFailure]}
 '''
 
+BUILT_IN = ['BAREMETAL', 'COMPUTE', 'CONTAINER_INFRA', 'DATABASE', 'DNS',
+            'IMAGE', 'NETWORK', 'ORCHESTRATION', 'SHARE', 'VOLUME']
+
 
 class OverlayTestCase(base.TestCase):
 
@@ -377,7 +380,7 @@ class DeclareErrorTest(RefusedTestCase):
                       resource_types='[ROBOT, ROBOT]')
 
     def test_invalid_prefix_is_refused(self):
-        for prefix in ('acme', 'ACME_CORP', 'A', '"\xc4CME"'):
+        for prefix in ('acme', 'ACME-CORP', 'A', '"\xc4CME"'):
             self.refused(2, 'not a valid prefix',
                          f'prefixes:\n  {prefix}:\n    events: {{}}\n')
 
@@ -515,14 +518,12 @@ class PlugInTest(base.TestCase):
 
     def test_valid_plug_in_is_loaded(self):
         prefixes, text = load_sites()['good']
-        self.assertEqual(['ACME', 'COMPUTE', 'IMAGE', 'SHARE', 'VOLUME'],
-                         sorted(prefixes))
+        self.assertEqual(['ACME', *BUILT_IN], sorted(prefixes))
         self.assertEqual('The robot is lost.', text)
 
     def test_without_plug_in_only_built_in_catalogues_are_loaded(self):
         prefixes, text = load_sites()['none']
-        self.assertEqual(['COMPUTE', 'IMAGE', 'SHARE', 'VOLUME'],
-                         sorted(prefixes))
+        self.assertEqual(BUILT_IN, sorted(prefixes))
         self.assertEqual(catalogue.UNKNOWN_EVENT, text)
 
     def test_plug_in_that_fails_to_import_is_refused(self):
