@@ -12,6 +12,7 @@ import sys
 import textwrap
 import uuid
 
+import fixtures
 import jsonschema
 from keystoneauth1 import loading
 from keystoneauth1 import noauth
@@ -78,11 +79,16 @@ class DocumentationTest(base.TestCase):
         names = {'self': Service, 'volume_id': 'some-volume',
                  'context': context.RequestContext(project_id='p')}
         exec('from usermsg.message import resource_types', names)
-        threads, first, second, _over_http, _plug_in = _blocks(
+        threads, first, second, shared, _over_http, _plug_in = _blocks(
             'doc/source/developer/recording.rst', 'python')
         exec(threads)
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
+        self.useFixture(fixtures.EnvironmentVariable(
+            config.CONFIG_FILES_VARIABLE, str(self.home / 'usermsg.conf')))
+        names['message_api'] = api
+        exec(shared, names)
+        self.addCleanup(names['runtime'].db.dispose)
 
         messages = recorder.get_all(names['context'])
         self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
@@ -90,7 +96,7 @@ class DocumentationTest(base.TestCase):
 
     def test_http_call_in_the_developer_guide_records_a_message(self):
         server = standalone.shared()
-        over_http = _blocks('doc/source/developer/recording.rst', 'python')[3]
+        over_http = _blocks('doc/source/developer/recording.rst', 'python')[4]
         project = uuid.uuid4().hex
         user = context.RequestContext(project_id=project, user_id='alice')
         names = {
