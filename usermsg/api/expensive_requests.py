@@ -8,6 +8,7 @@ request is expensive belongs to the controllers, which know its query.
 
 import collections
 import contextlib
+import os
 import threading
 
 from usermsg.api import errors
@@ -29,18 +30,24 @@ class Limiter:
     Every expensive request occupies a thread of the server, even if it waits,
     so all of them together have half of the threads, or three if that is
     more, but never the last thread. One project is handled in at most two of
-    these places, and never in the last one. A waiting request gives its place
+    these places, but never in the last one. A waiting request gives its place
     up to one of a project that has fewer, so one project can't prevent the
-    expensive requests of another.
+    expensive requests of another. One CPU core remains for other projects,
+    too: two requests that keep both cores of a machine busy made the lists of
+    others three times as slow as one.
 
     :param threads: number of requests that this process handles at a time
     :param timeout: seconds for which a request waits
+    :param cores: number of CPU cores; None for those of this process
     """
 
-    def __init__(self, threads=ASSUMED_THREADS, timeout=1):
+    def __init__(self, threads=ASSUMED_THREADS, timeout=1, cores=None):
+        if cores is None:
+            cores = len(os.sched_getaffinity(0))
         places = max(1, min(max(3, threads // 2), threads - 1))
         self._places = per_process.PerProcess(
-            lambda: _Places(places, max(1, min(MAX_RUNNING, places - 1))))
+            lambda: _Places(places, max(1, min(
+                MAX_RUNNING, places - 1, cores - 1))))
         self._timeout = timeout
 
     @contextlib.contextmanager

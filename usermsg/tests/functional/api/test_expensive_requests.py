@@ -66,7 +66,8 @@ class TestLists(databases.TestCase):
     def setUp(self):
         super().setUp()
         self.service = self.runtime()
-        self.limiter = expensive_requests.Limiter(threads=8, timeout=0.05)
+        self.limiter = expensive_requests.Limiter(
+            threads=8, timeout=0.05, cores=4)
         self.app = app.make_app(self.service, self.limiter)
         for project in ('red', 'blue'):
             http_client.record(self.service, project)

@@ -86,6 +86,20 @@ class TestSortedLists(databases.TestCase):
         self.assertGreater(min(_ids(page)), ids.lower_bound(
             _START + datetime.timedelta(seconds=55)))
 
+    def test_sort_scans_an_index_of_the_project(self):
+        explain = ('EXPLAIN QUERY PLAN ' if self.db.dialect == 'sqlite' else
+                   'EXPLAIN ')
+        for filters in ({}, {'prefix': 'VOLUME'}, {'resource_uuid': 'a'}):
+            query, values = message.sorted_page_query(
+                self.db.dialect, {'project_id': 'red', **filters},
+                [('event_id', False), ('id', False)], newest=10, limit=5)
+            with self.db.engine().connect() as connection:
+                text, parameters = query.prepare(connection.dialect, values)
+                plan = connection.exec_driver_sql(
+                    explain + text, parameters).all()
+            # Without statistics PostgreSQL may use any of them.
+            self.assertRegex(str(plan), r'messages_project_\w*idx')
+
 
 def _ids(messages):
     return [message.id for message in messages]

@@ -19,7 +19,7 @@ class _Requests:
 
     def __init__(self, **options):
         self.limiter = expensive_requests.Limiter(
-            **{'timeout': _LONG, **options})
+            **{'timeout': _LONG, 'cores': 4, **options})
         self._requests = []
 
     def start(self, project, state):
@@ -150,6 +150,13 @@ class TestLimiter(testtools.TestCase):
             self.assertEqual((2, 0), requests.state('red'))
             for project in ('red', 'blue', 'green'):
                 self.assert_refused(requests, project)
+
+    def test_project_is_handled_once_on_a_machine_of_two_cores(self):
+        for cores in (1, 2):
+            requests = self.start(threads=8, cores=cores)
+            requests.start('red', (1, 0))
+            requests.start('red', (1, 1))
+            requests.start('blue', (1, 0))
 
     def test_last_thread_is_never_occupied(self):
         for threads, states in ((2, [(1, 0)]), (3, [(1, 0), (1, 1)])):
