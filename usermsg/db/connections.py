@@ -26,7 +26,10 @@ _POOL_OPTIONS = ('max_pool_size', 'max_overflow', 'pool_timeout')
 _INDEX_SCANS = ('enable_seqscan=off', 'enable_bitmapscan=off',
                 'enable_sort=off',
                 'max_parallel_workers_per_gather=0',
-                'seq_page_cost=0', 'random_page_cost=0')
+                'seq_page_cost=0', 'random_page_cost=0',
+                # A sort that can't be avoided has such a cost here that
+                # PostgreSQL would compile the query each time.
+                'jit=off')
 
 #: For PostgreSQL, in milliseconds; unless the operator sets it in "options".
 _STATEMENT_TIMEOUT = 'statement_timeout=30000'
