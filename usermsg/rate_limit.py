@@ -97,13 +97,16 @@ class RateLimit:
         has no token, so that its next requests are refused unread.
 
         :param size: bytes of the body; the maximum if it isn't known
+        :returns: the seconds until these tokens are there again, an integer
         """
         if not self._caller_rate:
-            return
+            return 0
+        number = -(-size // REFUSED_BYTES)
         state = self._process.get()
         with state.lock:
-            state.callers.take(caller, -(-size // REFUSED_BYTES),
-                               self._caller_rate, self._clock())
+            state.callers.take(
+                caller, number, self._caller_rate, self._clock())
+        return math.ceil(number / self._caller_rate)
 
     def _limits(self, state, caller, numbers):
         """Yield (buckets, key, number of messages, rate) of the limits."""

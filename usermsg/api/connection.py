@@ -32,6 +32,10 @@ _IDLE, _IDLE_WHEN_FULL = 30, 2
 #: request at once doesn't keep the process busy with refusals.
 REFUSAL_DELAY = 1
 
+#: Maximum number of responses that wait at a time. Further ones are sent at
+#: once: each occupies one of the connections of the server.
+MAX_HELD = 50
+
 
 class _Body(buffers.OverflowableBuffer):
     """Buffer that stops growing beyond the application's body limit."""
@@ -91,8 +95,14 @@ class Channel(channel.HTTPChannel):
     _request_begin, _held_until = 0, 0
 
     def hold_response(self):
-        """Send the response :data:`REFUSAL_DELAY` after the request."""
-        self._held_until = self._request_begin + REFUSAL_DELAY
+        """Send the response :data:`REFUSAL_DELAY` after the request.
+
+        Unless :data:`MAX_HELD` responses wait already.
+        """
+        # A copy, because another thread adds and removes channels.
+        channels = list(self.server.active_channels.values())
+        if sum(channel.is_held for channel in channels) < MAX_HELD:
+            self._held_until = self._request_begin + REFUSAL_DELAY
 
     @property
     def is_held(self):

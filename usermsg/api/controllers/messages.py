@@ -93,10 +93,12 @@ class Messages:
         self._rate_limit.check(caller, [])
         try:
             results = self._record(request, caller)
-        except exception.RateLimited:
-            self._rate_limit.charge(
+        except exception.RateLimited as error:
+            # The same request needs the tokens of the refusal as well.
+            delay = self._rate_limit.charge(
                 caller, request.content_length or self._max_body)
-            raise
+            raise exception.RateLimited(
+                error.limit, error.retry_after + delay) from None
 
         if 'message' in results:
             content = self._build_single(

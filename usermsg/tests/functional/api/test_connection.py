@@ -14,7 +14,9 @@ import pathlib
 import socket
 import threading
 import time
+import types
 
+from usermsg.api import connection
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
@@ -334,3 +336,15 @@ class TestRefusals(base.TestCase):
             if elapsed < 1:
                 return
         self.fail('each request waited for the refusal of another')
+
+    def test_number_of_waiting_refusals_is_bounded(self):
+        for number, expected in ((connection.MAX_HELD - 1, True),
+                                 (connection.MAX_HELD, False)):
+            channel = connection.Channel.__new__(connection.Channel)
+            channel.server = types.SimpleNamespace(active_channels={
+                index: types.SimpleNamespace(is_held=True)
+                for index in range(number)})
+            channel._request_begin = time.monotonic() + 60
+            channel.total_outbufs_len = 1
+            channel.hold_response()
+            self.assertIs(expected, channel.is_held)

@@ -3,11 +3,13 @@
 
 import concurrent.futures
 import contextlib
+import dataclasses
 import http.client
 import itertools
 import json
 import random
 import threading
+import time
 
 import sqlalchemy as sa
 
@@ -15,6 +17,7 @@ from usermsg.api import app
 from usermsg.api import schemas
 from usermsg import config
 from usermsg.db import models
+from usermsg import rate_limit
 from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import http_client
@@ -246,8 +249,11 @@ class TestRateLimit(TestCase):
                 self.service, 'rate_limited'))
         self.assertEqual(schemas.MAX_BATCH, len(self.stored()))
 
-    def limited_app(self, **options):
+    def limited_app(self, clock=time.monotonic, **options):
         self.service = self.runtime(api=base.EXPOSED, messages=options)
+        self.service = dataclasses.replace(
+            self.service, rate_limit=rate_limit.RateLimit(
+                self.service.conf.messages, self.service.metrics, clock))
         self.app = app.make_app(self.service)
 
     def test_repeated_batches_use_no_tokens(self):
@@ -279,6 +285,27 @@ class TestRateLimit(TestCase):
         self.assertEqual(2, self.service.metrics.registry.get_sample_value(
             'usermsg_messages_rate_limited_total',
             {'interface': 'http', 'limit': 'caller'}))
+
+    def test_obedient_client_is_accepted(self):
+        now = 0
+        self.limited_app(
+            clock=lambda: now, record_rate=0, record_rate_per_caller=500,
+            record_burst_per_caller=schemas.MAX_BATCH)
+        # Reading a large request costs many tokens.
+        content = batch([None] * schemas.MAX_BATCH)
+        for message in content['messages']:
+            message['resource_uuid'] = 'x' * 250
+        self.assertEqual(201, self.post(content)[0])
+        for _ in range(5):
+            # The first request is refused unread: its time is for a message.
+            statuses = []
+            while 201 not in statuses and len(statuses) < 3:
+                response = http_client.request(
+                    self.app, '/v3/messages', 'POST', SERVICE,
+                    json.dumps(content).encode())
+                statuses.append(response.status_int)
+                now += int(response.headers.get('Retry-After', 0))
+            self.assertEqual([429, 429, 201], statuses)
 
     def test_escaped_project_ids_are_limited(self):
         self.limited_app(record_rate=0.001, record_burst=schemas.MAX_BATCH)
