@@ -178,6 +178,12 @@ class TestInterruption(TestCase):
         self.check(output.decode(), process.returncode)
 
 
+def _restore_sigint():
+    # A shell without job control starts background programs with the signal
+    # ignored, and their programs inherit that.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class TestFrozenDatabase(base.TestCase):
 
     def test_signal_ends_command_waiting_for_its_database(self):
@@ -192,7 +198,7 @@ class TestFrozenDatabase(base.TestCase):
                                      (signal.SIGTERM, {-signal.SIGTERM})):
                 process = subprocess.Popen(
                     [*PURGE, path, *arguments], stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE)
+                    stderr=subprocess.PIPE, preexec_fn=_restore_sigint)
                 self.addCleanup(process.communicate)
                 self.addCleanup(process.kill)
                 with server.accept()[0]:
