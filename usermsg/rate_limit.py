@@ -36,8 +36,9 @@ REFUSED_BYTES = 1024
 class RateLimit:
     """Token buckets: of each caller, and of each caller and project.
 
-    A project can use up neither what the caller records for other projects
-    nor what other callers record for it. Thread-safe and fork-safe.
+    The messages of a project can use up neither what the caller records for
+    other projects nor what other callers record for it; refused requests take
+    tokens of the caller, see :meth:`charge`. Thread-safe and fork-safe.
 
     :param options: ``[messages]``
     :param metrics: a :class:`usermsg.metrics.registry.Metrics`

@@ -29,12 +29,12 @@ class Limiter:
 
     Every expensive request occupies a thread of the server, even if it waits,
     so all of them together have half of the threads, or three if that is
-    more, but never the last thread. One project is handled in at most two of
-    these places, but never in the last one. A waiting request gives its place
-    up to one of a project that has fewer, so one project can't prevent the
-    expensive requests of another. One CPU core remains for other projects,
-    too: two requests that keep both cores of a machine busy made the lists of
-    others three times as slow as one.
+    more, but never the last thread of several. One project is handled in at
+    most two of these places, but never in the last one. A waiting request
+    gives its place up to one of a project that has fewer, so one project
+    can't prevent the expensive requests of another. One CPU core remains for
+    other projects, too: two requests that keep both cores of a machine busy
+    made the lists of others three times as slow as one.
 
     :param threads: number of requests that this process handles at a time
     :param timeout: seconds for which a request waits

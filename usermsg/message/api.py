@@ -183,7 +183,8 @@ class API:
         """Return the results of :meth:`record` for one message.
 
         :param stored: see :meth:`usermsg.rate_limit.RateLimit.hold`
-        :raises usermsg.concurrency.bounded_call.CallTimeout:
+        :raises usermsg.concurrency.bounded_call.CallTimeout: the message may
+            be stored later
         """
         try:
             results = self._deadline.run(

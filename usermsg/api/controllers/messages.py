@@ -110,7 +110,7 @@ class Messages:
     def _record(self, request, caller):
         """Return a dict: path of a message in the body -> its result.
 
-        :raises usermsg.exception.RateLimited:
+        :raises usermsg.exception.RateLimited: none was recorded
         """
         new_messages = self._parse(request, body.read(
             request, self._max_body,
