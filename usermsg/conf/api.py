@@ -64,7 +64,8 @@ OPTS = [
         'threads', default=8, min=1, max=256,
         help='Number of requests that usermsg-api handles concurrently. '
              'Expensive requests use at most half of the threads, or three '
-             'if that is more, but never the last one of several.'),
+             'if that is more, but never the last one of several. With one '
+             'thread they use it, too, and every other request waits.'),
     cfg.IntOpt(
         'client_timeout', default=60, min=1, max=3600,
         help='Maximum number of seconds in which a client of usermsg-api '
