@@ -10,6 +10,7 @@ import collections
 import contextlib
 import os
 import threading
+import time
 
 from usermsg.api import errors
 from usermsg.concurrency import per_process
@@ -23,6 +24,12 @@ ASSUMED_THREADS = 4
 MAX_RUNNING = 2
 MAX_WAITING = 2
 
+#: Rest of a project after an expensive request, as a multiple of the time that
+#: the request took, and its maximum in seconds. With a rest of nine times, a
+#: place is used for a tenth of the time.
+REST = 9
+MAX_REST = 1
+
 
 class Limiter:
     """Places for expensive requests. Thread-safe and fork-safe.
@@ -30,29 +37,42 @@ class Limiter:
     Every expensive request occupies a thread of the server, even if it waits,
     so all of them together have half of the threads, or three if that is
     more, but never the last thread of several. One project is handled in at
-    most two of these places, but never in the last one. A waiting request
-    gives its place up to one of a project that has fewer, so one project
-    can't prevent the expensive requests of another. One CPU core remains for
-    other projects, too: two requests that keep both cores of a machine busy
-    made the lists of others three times as slow as one.
+    most two of these places, but never in the last of several. A process with
+    one thread has one place, in that thread. A waiting request gives its place
+    up to one of a project that has fewer, so one project can't prevent the
+    expensive requests of another. One CPU core remains for other projects,
+    too: two requests that keep both cores of a machine busy made the lists of
+    others three times as slow as one.
+
+    A project rests after an expensive request: the next one waits, with its
+    place, see :data:`REST`. Otherwise lists of 20 ms, one after the other,
+    delayed more than one in a hundred lists of other projects. The only
+    thread of a process doesn't wait, since no other thread could use the time.
 
     :param threads: number of requests that this process handles at a time
-    :param timeout: seconds for which a request waits
+    :param timeout: seconds for which a request waits for a place
     :param cores: number of CPU cores; None for those of this process
+    :param clock: function that returns the time in seconds
+    :param sleep: function that waits for a number of seconds
     """
 
-    def __init__(self, threads=ASSUMED_THREADS, timeout=1, cores=None):
+    def __init__(self, threads=ASSUMED_THREADS, timeout=1, cores=None,
+                 clock=time.monotonic, sleep=time.sleep):
         if cores is None:
             cores = len(os.sched_getaffinity(0))
         places = max(1, min(max(3, threads // 2), threads - 1))
-        self._places = per_process.PerProcess(
-            lambda: _Places(places, max(1, min(
-                MAX_RUNNING, places - 1, cores - 1))))
+        max_running = max(1, min(MAX_RUNNING, places - 1, cores - 1))
+        max_rest = MAX_REST if threads > 1 else 0
+        self._process = per_process.PerProcess(
+            lambda: (_Places(places, max_running),
+                     _Rests(max_rest, clock, sleep)))
         self._timeout = timeout
 
     @contextlib.contextmanager
     def admit(self, project_id, expensive):
         """Hold a place in the context, if the request is expensive.
+
+        The context begins after the rest of the project.
 
         :param project_id: project of the client's token
         :raises usermsg.api.errors.TooManyRequests: there is no place
@@ -60,16 +80,53 @@ class Limiter:
         if not expensive:
             yield
             return
-        places = self._places.get()
+        places, rests = self._process.get()
         places.enter(project_id, self._timeout)
         try:
-            yield
+            with rests.separate(project_id):
+                yield
         finally:
             places.leave(project_id)
 
     def in_progress(self):
         """Return project id -> (requests that are handled, that wait)."""
-        return self._places.get().in_progress()
+        places, _rests = self._process.get()
+        return places.in_progress()
+
+
+class _Rests:
+    """Rests of the projects in one process, all places of a project together.
+
+    :param max_rest: seconds
+    """
+
+    def __init__(self, max_rest, clock, sleep):
+        self._max_rest = max_rest
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        #: Project id -> end of its rest.
+        self.ends = {}
+
+    @contextlib.contextmanager
+    def separate(self, project_id):
+        """Wait for the end of the rest; begin another after the context."""
+        begin = self._clock()
+        end = self.ends.get(project_id, begin)
+        if end > begin:
+            self._sleep(end - begin)
+            begin = self._clock()
+        try:
+            yield
+        finally:
+            now = self._clock()
+            end = now + min(self._max_rest, REST * (now - begin))
+            with self._lock:
+                # Only rests that aren't over, so that there are few.
+                ends = {project: other for project, other in self.ends.items()
+                        if other > now}
+                ends[project_id] = max(end, ends.get(project_id, end))
+                self.ends = ends
 
 
 class _Waiting:

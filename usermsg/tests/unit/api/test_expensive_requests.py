@@ -3,11 +3,13 @@ import contextlib
 import os
 import signal
 import threading
+import time
 
 import testtools
 
 from usermsg.api import errors
 from usermsg.api import expensive_requests
+from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import waiting
 
 #: Seconds that no test reaches unless it fails.
@@ -19,7 +21,8 @@ class _Requests:
 
     def __init__(self, **options):
         self.limiter = expensive_requests.Limiter(
-            **{'timeout': _LONG, 'cores': 4, **options})
+            **{'timeout': _LONG, 'cores': 4, 'sleep': lambda _seconds: None,
+               **options})
         self._requests = []
 
     def start(self, project, state):
@@ -232,3 +235,100 @@ class TestLimiter(testtools.TestCase):
             thread.join(_LONG)
         self.assertEqual([], exceeded)
         self.assertEqual({}, limiter.in_progress())
+
+
+class TestRest(testtools.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.clock = clocks.Manual(1000)
+        self.sleeps = []
+        self.limiter = self.make()
+
+    def make(self, **options):
+        return expensive_requests.Limiter(
+            clock=self.clock, sleep=self.sleep, timeout=0, **options)
+
+    def sleep(self, seconds):
+        self.assertEqual((1, 0), self.limiter.in_progress()['red'])
+        self.sleeps.append(round(seconds, 6))
+        self.clock.time += seconds
+
+    def request(self, seconds, project='red', expensive=True):
+        with self.limiter.admit(project, expensive):
+            self.clock.time += seconds
+
+    def test_next_request_begins_after_nine_times_the_duration(self):
+        for _ in range(3):
+            self.request(0.02)
+        self.assertEqual([0.18, 0.18], self.sleeps)
+
+    def test_rest_is_at_most_a_second(self):
+        self.request(5)
+        self.request(0)
+        self.request(0)
+        self.assertEqual([1], self.sleeps)
+
+    def test_request_after_the_rest_does_not_wait(self):
+        self.request(0.02)
+        self.clock.time += 0.1
+        self.request(0.001)
+        self.assertEqual([0.08], self.sleeps)
+        self.clock.time += 0.01
+        self.request(0.02)
+        self.assertEqual([0.08], self.sleeps)
+
+    def test_other_projects_and_cheap_requests_do_not_wait(self):
+        self.request(0.02)
+        self.request(0.02, 'blue')
+        self.request(0.02, expensive=False)
+        self.assertEqual([], self.sleeps)
+
+    def test_failed_request_is_followed_by_a_rest(self):
+        with testtools.ExpectedException(ZeroDivisionError):
+            with self.limiter.admit('red', True):
+                self.clock.time += 0.02
+                raise ZeroDivisionError()
+        self.request(0)
+        self.assertEqual([0.18], self.sleeps)
+
+    def test_longest_rest_of_concurrent_requests_applies(self):
+        self.limiter = self.make(threads=8, cores=4)
+        with self.limiter.admit('red', True):
+            self.clock.time += 0.05
+            with self.limiter.admit('red', True):
+                self.clock.time += 0.01
+        self.clock.time += 0.1
+        self.request(0)
+        self.assertEqual([0.44], self.sleeps)
+
+    def test_exception_during_the_rest_leaves_the_place(self):
+        def stop(_seconds):
+            raise SystemExit()
+
+        self.limiter = expensive_requests.Limiter(
+            clock=self.clock, sleep=stop)
+        self.request(0.02)
+        with testtools.ExpectedException(SystemExit):
+            self.request(0)
+        self.assertEqual({}, self.limiter.in_progress())
+
+    def test_rests_that_are_over_are_forgotten(self):
+        for number in range(1000):
+            self.request(0.001, f'project {number}')
+            _places, rests = self.limiter._process.get()
+            self.assertLessEqual(len(rests.ends), 10)
+
+    def test_rest_takes_real_time_by_default(self):
+        limiter = expensive_requests.Limiter()
+        with limiter.admit('red', True):
+            time.sleep(0.02)
+        end = time.monotonic()
+        with limiter.admit('red', True):
+            self.assertGreaterEqual(time.monotonic() - end, 0.17)
+
+    def test_only_thread_does_not_rest(self):
+        self.limiter = self.make(threads=1)
+        self.request(5)
+        self.request(5)
+        self.assertEqual([], self.sleeps)
