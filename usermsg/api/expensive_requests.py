@@ -69,15 +69,16 @@ class Limiter:
         self._timeout = timeout
 
     @contextlib.contextmanager
-    def admit(self, project_id, expensive):
+    def admit(self, project_id, cause):
         """Hold a place in the context, if the request is expensive.
 
         The context begins after the rest of the project.
 
         :param project_id: project of the client's token
+        :param cause: reason why the request is expensive; None if it isn't
         :raises usermsg.api.errors.TooManyRequests: there is no place
         """
-        if not expensive:
+        if cause is None:
             yield
             return
         places, rests = self._process.get()

@@ -45,8 +45,9 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 #: Maximum number of messages that a list skips.
 MAX_OFFSET = 100_000
 
-#: Number of messages above which a list that skips them is expensive.
-CHEAP_OFFSET = 1000
+#: Number of messages above which a list is expensive if it skips them, sorts
+#: them, or compares each of them to a filter.
+MAX_CHEAP = 1000
 
 #: Number of messages, the newest ones, that a sort by anything but time
 #: considers at most.
@@ -62,13 +63,16 @@ def utc_now():
 class Listing:
     """Validated list of messages that isn't read yet.
 
-    :param is_expensive: True if it may require reading many rows
+    :param find_cause: function that returns the reason why the list is
+        expensive, because it looks at more than :data:`MAX_CHEAP` messages:
+        ``filter``, ``sort`` or ``offset``; None if it isn't. It may read from
+        the database, and raises the same exceptions as ``read``
     :param read: function that returns an iterable of
         :class:`usermsg.objects.message.Message`, or raises
         :class:`usermsg.exception.DatabaseUnavailable`
     """
 
-    is_expensive: bool
+    find_cause: collections.abc.Callable
     read: collections.abc.Callable
 
 
@@ -340,13 +344,22 @@ class API:
         if min_age is not None:
             newest = self.now() - min_age - _MICROSECOND
             before = newest if before is None else min(before, newest)
+        position = {'since': since, 'before': before, 'marker': marker,
+                    'ascending': sort == OLDEST_FIRST}
+
+        def find_cause():
+            if offset > MAX_CHEAP:
+                return 'offset'
+            served = self._objects.select_served(columns)
+            if served != columns and self._objects.MessageList.has_more_than(
+                    self._db, served, MAX_CHEAP, **position):
+                return 'filter'
+
         return Listing(
-            offset > CHEAP_OFFSET or
-            self._objects.has_unindexed_filter(columns),
+            find_cause,
             lambda: self._objects.MessageList.get_page(
-                self._db, columns, since=since, before=before, marker=marker,
-                offset=offset, limit=min(limit, sys.maxsize),
-                ascending=sort == OLDEST_FIRST))
+                self._db, columns, offset=offset,
+                limit=min(limit, sys.maxsize), **position))
 
     def prepare_sorted_list(self, context, filters, keys, *, marker=None,
                             limit=1000, all_projects=False, offset=0):
@@ -364,8 +377,15 @@ class API:
         columns, since, before = self._check_filters(
             context, filters, all_projects)
         _check_numbers(limit, offset)
+
+        def find_cause():
+            if self._objects.MessageList.has_more_than(
+                    self._db, self._objects.select_served(columns), MAX_CHEAP,
+                    since=since, before=before):
+                return 'sort'
+
         return Listing(
-            True,
+            find_cause,
             lambda: self._objects.MessageList.get_sorted_page(
                 self._db, columns, keys, newest=MAX_SORTED, since=since,
                 before=before, marker=marker, offset=offset, limit=limit))

@@ -226,6 +226,22 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             offset=offset, limit=limit, ascending=ascending)
         return cls._read(db, query, values)
 
+    @staticmethod
+    def has_more_than(db, filters, number, *, since=None, before=None,
+                      marker=None, ascending=False):
+        """Return True if a list has more than a number of messages.
+
+        This reads no more of them than the number, and only from the index.
+
+        :param filters: column -> required value, all of them served by one
+            index, see :func:`select_served`
+        """
+        query, values = id_query(
+            db.dialect, filters, since=since, before=before, marker=marker,
+            offset=number, limit=1, ascending=ascending)
+        with db.reader() as connection:
+            return bool(query.rows(connection, values))
+
     @classmethod
     def get_sorted_page(cls, db, filters, keys, *, newest, since=None,
                         before=None, marker=None, offset=0, limit):
@@ -408,6 +424,13 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
     return _page_select(dialect, frozenset(values), ascending), values
 
 
+def id_query(dialect, filters, *, ascending=False, **position):
+    """Return the SELECT of the ids of a page; see :func:`page_query`."""
+    _select, values = page_query(
+        dialect, filters, ascending=ascending, **position)
+    return _id_select(dialect, frozenset(values), ascending), values
+
+
 def sorted_page_query(dialect, filters, keys, *, newest, since=None,
                       before=None, marker=None, offset=0, limit):
     """Return the SELECT of :meth:`MessageList.get_sorted_page`.
@@ -460,6 +483,12 @@ def _sort_value(value):
 @functools.lru_cache(maxsize=256)
 def _page_select(dialect, names, ascending):
     return statement.Select(_build_select(dialect, names, ascending))
+
+
+@functools.lru_cache(maxsize=256)
+def _id_select(dialect, names, ascending):
+    return statement.Select(_build_select(
+        dialect, names, ascending).with_only_columns(_TABLE.c.id))
 
 
 def _build_select(dialect, names, ascending):
@@ -546,13 +575,13 @@ def _index_for(filters):
     return 'messages_project_id_idx', ('project_id',)
 
 
-def has_unindexed_filter(columns):
-    """Return True if a page has a filter that no index serves.
+def select_served(filters):
+    """Return the filters of a page that its index serves.
 
-    :param columns: names of the filters, with ``project_id`` if the page is
-        of one project
+    The page looks at the messages that match these, one by one, until it has
+    enough that match the other filters, too.
     """
-    if 'id' in columns:
-        return False
-    _index, prefix = _index_for(columns)
-    return not set(columns).issubset(_INDEXED if prefix else ())
+    if 'id' in filters:
+        return {'id': filters['id']}
+    _index, columns = _index_for(filters)
+    return {name: filters[name] for name in columns}

@@ -69,7 +69,7 @@ def prepare(api, context, filters, *, sort, marker, offset, limit,
     """
     keys = _effective_keys(sort)
     if not limit:
-        return message_api.Listing(is_expensive=False, read=list)
+        return message_api.Listing(find_cause=lambda: None, read=list)
     name, descending = keys[0]
     if name == 'id':
         return api.prepare_list(

@@ -121,7 +121,7 @@ class Messages:
             self._api, context, {**parsed.filters, 'prefix': self.prefix},
             sort=parsed.sort, marker=marker, offset=parsed.offset,
             limit=parsed.limit, all_projects=parsed.all_projects)
-        with self._limiter.admit(context.project_id, page.is_expensive):
+        with self._limiter.admit(context.project_id, page.find_cause()):
             return list(page.read())
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):

@@ -1,48 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests that expensive requests of one project don't occupy the server."""
 
+import collections
 import concurrent.futures
+import contextlib
+import http.client
 import threading
 
 import fixtures
 
 from usermsg.api import app
 from usermsg.api import expensive_requests
+from usermsg.message import api as message_api
 from usermsg.objects import message
+from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import standalone
 from usermsg.tests.fixtures import waiting
 
 RED = http_client.build_headers('red', 'member', 'reader')
 BLUE = http_client.build_headers('blue', 'member', 'reader')
+GREEN = http_client.build_headers('green', 'member', 'reader')
 ADMIN = http_client.build_headers('red', 'admin')
 
+#: Lists that are expensive for a project with more than 1,000 messages: all
+#: of one resource and of one request, in each facade.
 EXPENSIVE = (
     '/v3/messages?resource_type=VOLUME',
     '/v3/messages?event_id=VOLUME_000002',
     '/v3/messages?message_level=INFO&resource_uuid=a',
+    '/v3/messages?resource_uuid=a&request_id=req-1',
+    '/v3/messages?resource_type=VOLUME&limit=1',
+    '/v3/messages?resource_type=VOLUME&sort=created_at:asc',
     '/volume/v3/messages?message_level=info',
     '/volume/v3/messages?event_id=VOLUME_000002',
+    '/volume/v3/messages?request_id=req-1',
+    '/volume/v3/messages?resource_uuid=a',
     '/volume/v3/messages?sort=event_id:asc',
     '/volume/v3/messages?sort=message_level:asc,created_at:asc',
-    '/volume/v3/messages?offset=1001',
     '/share/v2/messages?action_id=001',
     '/share/v2/messages?detail_id=001',
+    '/share/v2/messages?resource_id=a&sort_key=id',
     '/share/v2/messages?sort_key=resource_id',
+)
+
+#: Lists that are expensive for each project.
+DEEP = (
+    '/volume/v3/messages?offset=1001',
     '/share/v2/messages?offset=100000',
 )
 
 CHEAP = (
     '/v3/messages',
     '/v3/messages?sort=created_at:asc&created_since=2026-01-01',
-    '/v3/messages?resource_uuid=a&request_id=req-1',
-    '/volume/v3/messages?request_id=req-1',
+    '/v3/messages?resource_uuid=a',
+    '/v3/messages?request_id=req-1',
+    '/v3/messages?resource_uuid=b&request_id=req-2',
+    '/v3/messages?message_level=INFO&resource_uuid=b',
+    '/v3/messages?message_level=INFO&created_since=2100-01-01',
+    '/v3/messages?message_level=INFO&created_before=2000-01-01',
+    '/v3/messages?message_level=INFO'
+    '&marker=00000000-0000-7000-8000-000000000000',
+    '/volume/v3/messages?request_id=req-2',
+    '/volume/v3/messages?resource_uuid=b',
     '/volume/v3/messages?id=01a20000-0000-7000-8000-000000000000'
     '&message_level=INFO',
     '/volume/v3/messages?sort=created_at:asc,event_id:asc',
     '/volume/v3/messages?sort=updated_at',
     '/volume/v3/messages?offset=1000',
-    '/share/v2/messages?resource_id=a&sort_key=id',
+    '/share/v2/messages?resource_id=b&sort_key=id',
 )
 
 #: Lists that would be expensive, and their statuses.
@@ -69,10 +97,18 @@ class TestLists(databases.TestCase):
         self.limiter = expensive_requests.Limiter(
             threads=8, timeout=0.05, cores=4)
         self.app = app.make_app(self.service, self.limiter)
-        for project in ('red', 'blue'):
-            http_client.record(self.service, project)
+        self.insert('red', message_api.MAX_CHEAP + 1)
+        self.insert('blue', message_api.MAX_CHEAP + 1)
+        self.insert('green', message_api.MAX_CHEAP // 2)
         self.finish = threading.Event()
         self.addCleanup(self.finish.set)
+
+    def insert(self, project, number):
+        """Store a number of messages of each facade."""
+        samples.insert(self.service.db, [
+            samples.row(project_id=project, prefix=prefix, resource_uuid='a',
+                        request_id='req-1')
+            for prefix in ('VOLUME', 'SHARE') for _ in range(number)])
 
     def request(self, address, headers=RED):
         return http_client.request(self.app, address, headers={
@@ -86,7 +122,7 @@ class TestLists(databases.TestCase):
         get_page = message.MessageList.get_page
 
         def slow_get_page(database, filters, **options):
-            if filters.get('resource_uuid') == 'slow':
+            if filters.get('message_level') == 'WARN':
                 self.finish.wait(120)
             return get_page(database, filters, **options)
 
@@ -96,16 +132,15 @@ class TestLists(databases.TestCase):
         self.addCleanup(threads.shutdown)
         self.addCleanup(self.finish.set)  # runs before shutdown
         pending = [
-            threads.submit(self.request, f'{path}&resource_uuid=slow')
-            for path in ('/v3/messages?message_level=ERROR',
-                         '/volume/v3/messages?event_id=VOLUME_000002')]
+            threads.submit(self.request, f'{path}?message_level=warn')
+            for path in ('/v3/messages', '/volume/v3/messages')]
         waiting.until(
             lambda: self.limiter.in_progress() == {'red': (2, 0)})
         return pending
 
     def test_third_expensive_list_of_a_project_returns_429(self):
         pending = self.occupy()
-        for address in EXPENSIVE:
+        for address in (*EXPENSIVE, *DEEP):
             response = self.request(address)
             self.assertEqual(429, response.status_int, address)
             self.assertEqual('1', response.headers['Retry-After'])
@@ -120,7 +155,7 @@ class TestLists(databases.TestCase):
         self.assertEqual([200, 200],
                          [future.result().status_int for future in pending])
         self.assertEqual({}, self.limiter.in_progress())
-        for address in EXPENSIVE:
+        for address in (*EXPENSIVE, *DEEP):
             self.assertEqual(200, self.request(address).status_int, address)
 
     def test_rejected_lists_need_no_place(self):
@@ -133,6 +168,39 @@ class TestLists(databases.TestCase):
         self.occupy()
         for address in CHEAP:
             self.assertEqual(200, self.request(address).status_int, address)
+
+    def test_lists_of_at_most_1000_messages_need_no_place(self):
+        with contextlib.ExitStack() as places:
+            for _ in range(2):
+                places.enter_context(self.limiter.admit('green', 'filter'))
+            for address in (*EXPENSIVE, *CHEAP):
+                self.assertEqual(
+                    200, self.request(address, GREEN).status_int, address)
+            for address in DEEP:
+                self.assertEqual(
+                    429, self.request(address, GREEN).status_int, address)
+
+    def test_list_after_a_marker_counts_only_its_messages(self):
+        with contextlib.ExitStack() as places:
+            for _ in range(2):
+                places.enter_context(self.limiter.admit('red', 'filter'))
+            for sort in ('asc', 'desc'):
+                page = self.request(
+                    f'/v3/messages?sort=created_at:{sort}&limit=1000').json
+                # The list has 2,002 messages: 2,001 or 1,002 come after.
+                for number, status in ((0, 429), (999, 429)):
+                    self.check_after(page, number, sort, status)
+                page = self.request(
+                    f'/v3/messages?sort=created_at:{sort}&limit=1000&marker='
+                    + page['messages'][-1]['id']).json
+                for number, status in ((0, 429), (1, 200), (999, 200)):
+                    self.check_after(page, number, sort, status)
+
+    def check_after(self, page, number, sort, status):
+        marker = page['messages'][number]['id']
+        self.assertEqual(status, self.request(
+            f'/v3/messages?message_level=INFO&sort=created_at:{sort}'
+            f'&marker={marker}').status_int, (number, sort))
 
     def test_expensive_lists_of_another_project_are_unaffected(self):
         self.occupy()
@@ -147,6 +215,42 @@ class TestLists(databases.TestCase):
                 ('/v3/messages?all_projects=true&message_level=INFO', 429),
                 ('/v3/messages?project_id=blue&message_level=INFO', 429),
                 ('/volume/v3/messages?all_tenants=1', 429),
-                ('/volume/v3/messages?all_tenants=1&resource_uuid=a', 200)):
+                ('/volume/v3/messages?all_tenants=1&resource_uuid=a', 429),
+                ('/volume/v3/messages?all_tenants=1&resource_uuid=b', 200),
+                ('/v3/messages?all_projects=true&resource_uuid=a', 200),
+                ('/v3/messages?all_projects=true&resource_uuid=a'
+                 '&request_id=req-1', 429)):
             self.assertEqual(
                 status, self.request(address, ADMIN).status_int, address)
+
+
+class TestServer(base.TestCase):
+
+    def test_quick_lists_of_many_connections_are_not_refused(self):
+        server = standalone.UsermsgApi()
+        self.addCleanup(server.stop)
+        for _ in range(5):
+            http_client.record(server.runtime, 'red')
+        statuses = collections.Counter()
+        begin = threading.Barrier(16)
+
+        def send(address):
+            client = http.client.HTTPConnection(
+                '127.0.0.1', server.port, timeout=60)
+            with contextlib.closing(client):
+                for _ in range(5):
+                    begin.wait(60)
+                    client.request('GET', address, headers=RED)
+                    response = client.getresponse()
+                    response.read()
+                    statuses[response.status] += 1
+
+        for address in ('/volume/v3/messages?resource_uuid=a',
+                        '/v3/messages?message_level=INFO'):
+            threads = [threading.Thread(target=send, args=(address,))
+                       for _ in range(16)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual({200: 160}, statuses)

@@ -78,6 +78,10 @@ def _queries(dialect, positions, variant):
                 yield filters, _index(filters), message.page_query(
                     dialect, filters, limit=LIMIT, ascending=ascending,
                     **position)
+                if message.select_served(filters) == filters:
+                    yield filters, _index(filters), message.id_query(
+                        dialect, filters, limit=1, offset=LIMIT,
+                        ascending=ascending, **position)
         # Further queries of the facades.
         scope = {'prefix': _VALUES['prefix'][variant]}
         if project:

@@ -42,7 +42,7 @@ class _Requests:
 
     def _run(self, project, ends, results):
         try:
-            with self.limiter.admit(project, True):
+            with self.limiter.admit(project, 'filter'):
                 results.append('admitted')
                 ends.wait(_LONG)
         except errors.TooManyRequests:
@@ -75,7 +75,7 @@ class TestLimiter(testtools.TestCase):
 
     def assert_refused(self, requests, project):
         with testtools.ExpectedException(errors.TooManyRequests):
-            with requests.limiter.admit(project, True):
+            with requests.limiter.admit(project, 'filter'):
                 self.fail('the request was admitted')
 
     def test_cheap_request_is_admitted_although_all_places_are_taken(self):
@@ -83,7 +83,7 @@ class TestLimiter(testtools.TestCase):
         for state in ((1, 0), (2, 0), (2, 1), (2, 2)):
             requests.start('red', state)
         for project in ('red', 'blue'):
-            with requests.limiter.admit(project, False):
+            with requests.limiter.admit(project, None):
                 pass
 
     def test_third_request_of_a_project_is_admitted_when_one_ends(self):
@@ -169,7 +169,7 @@ class TestLimiter(testtools.TestCase):
             self.assert_refused(requests, 'red')
 
     def test_single_thread_handles_expensive_requests(self):
-        with expensive_requests.Limiter(threads=1).admit('red', True):
+        with expensive_requests.Limiter(threads=1).admit('red', 'filter'):
             pass
 
     def test_exception_in_a_waiting_request_leaves_its_place(self):
@@ -184,7 +184,7 @@ class TestLimiter(testtools.TestCase):
                         signal.signal(signal.SIGALRM, stop))
         signal.setitimer(signal.ITIMER_REAL, 0.2)
         with testtools.ExpectedException(SystemExit):
-            with requests.limiter.admit('red', True):
+            with requests.limiter.admit('red', 'filter'):
                 self.fail('the request was admitted')
         self.assertEqual((2, 0), requests.state('red'))
         requests.finish_all()
@@ -194,7 +194,7 @@ class TestLimiter(testtools.TestCase):
         limiter = expensive_requests.Limiter(timeout=0)
         for _ in range(5):
             with contextlib.suppress(ZeroDivisionError):
-                with limiter.admit('red', True):
+                with limiter.admit('red', 'filter'):
                     raise ZeroDivisionError()
         self.assertEqual({}, limiter.in_progress())
 
@@ -205,7 +205,7 @@ class TestLimiter(testtools.TestCase):
         if child == 0:
             status = 1
             with contextlib.suppress(BaseException):
-                with requests.limiter.admit('red', True):
+                with requests.limiter.admit('red', 'filter'):
                     if requests.limiter.in_progress() == {'red': (1, 0)}:
                         status = 0
             os._exit(status)
@@ -221,7 +221,7 @@ class TestLimiter(testtools.TestCase):
             begin.wait(_LONG)
             for _ in range(200):
                 with contextlib.suppress(errors.TooManyRequests):
-                    with limiter.admit(project, True):
+                    with limiter.admit(project, 'filter'):
                         states = limiter.in_progress()
                         if (sum(map(sum, states.values())) > 4 or
                                 states[project][0] > 2):
@@ -254,8 +254,8 @@ class TestRest(testtools.TestCase):
         self.sleeps.append(round(seconds, 6))
         self.clock.time += seconds
 
-    def request(self, seconds, project='red', expensive=True):
-        with self.limiter.admit(project, expensive):
+    def request(self, seconds, project='red', cause='filter'):
+        with self.limiter.admit(project, cause):
             self.clock.time += seconds
 
     def test_next_request_begins_after_nine_times_the_duration(self):
@@ -281,12 +281,12 @@ class TestRest(testtools.TestCase):
     def test_other_projects_and_cheap_requests_do_not_wait(self):
         self.request(0.02)
         self.request(0.02, 'blue')
-        self.request(0.02, expensive=False)
+        self.request(0.02, cause=None)
         self.assertEqual([], self.sleeps)
 
     def test_failed_request_is_followed_by_a_rest(self):
         with testtools.ExpectedException(ZeroDivisionError):
-            with self.limiter.admit('red', True):
+            with self.limiter.admit('red', 'filter'):
                 self.clock.time += 0.02
                 raise ZeroDivisionError()
         self.request(0)
@@ -294,9 +294,9 @@ class TestRest(testtools.TestCase):
 
     def test_longest_rest_of_concurrent_requests_applies(self):
         self.limiter = self.make(threads=8, cores=4)
-        with self.limiter.admit('red', True):
+        with self.limiter.admit('red', 'filter'):
             self.clock.time += 0.05
-            with self.limiter.admit('red', True):
+            with self.limiter.admit('red', 'filter'):
                 self.clock.time += 0.01
         self.clock.time += 0.1
         self.request(0)
@@ -321,10 +321,10 @@ class TestRest(testtools.TestCase):
 
     def test_rest_takes_real_time_by_default(self):
         limiter = expensive_requests.Limiter()
-        with limiter.admit('red', True):
+        with limiter.admit('red', 'filter'):
             time.sleep(0.02)
         end = time.monotonic()
-        with limiter.admit('red', True):
+        with limiter.admit('red', 'filter'):
             self.assertGreaterEqual(time.monotonic() - end, 0.17)
 
     def test_only_thread_does_not_rest(self):
