@@ -49,6 +49,7 @@ class Limiter:
     delayed more than one in a hundred lists of other projects. The only
     thread of a process doesn't wait, since no other thread could use the time.
 
+    :param metrics: a :class:`usermsg.metrics.registry.Metrics`
     :param threads: number of requests that this process handles at a time
     :param timeout: seconds for which a request waits for a place
     :param cores: number of CPU cores; None for those of this process
@@ -56,8 +57,8 @@ class Limiter:
     :param sleep: function that waits for a number of seconds
     """
 
-    def __init__(self, threads=ASSUMED_THREADS, timeout=1, cores=None,
-                 clock=time.monotonic, sleep=time.sleep):
+    def __init__(self, metrics, threads=ASSUMED_THREADS, timeout=1,
+                 cores=None, clock=time.monotonic, sleep=time.sleep):
         if cores is None:
             cores = len(os.sched_getaffinity(0))
         places = max(1, min(max(3, threads // 2), threads - 1))
@@ -67,6 +68,7 @@ class Limiter:
             lambda: (_Places(places, max_running),
                      _Rests(max_rest, clock, sleep)))
         self._timeout = timeout
+        self._count = metrics.lists_refused.inc
 
     @contextlib.contextmanager
     def admit(self, project_id, cause):
@@ -75,14 +77,19 @@ class Limiter:
         The context begins after the rest of the project.
 
         :param project_id: project of the client's token
-        :param cause: reason why the request is expensive; None if it isn't
+        :param cause: reason why the request is expensive, the label of a
+            metric; None if it isn't
         :raises usermsg.api.errors.TooManyRequests: there is no place
         """
         if cause is None:
             yield
             return
         places, rests = self._process.get()
-        places.enter(project_id, self._timeout)
+        try:
+            places.enter(project_id, self._timeout)
+        except errors.TooManyRequests:
+            self._count(1, (cause,))
+            raise
         try:
             with rests.separate(project_id):
                 yield

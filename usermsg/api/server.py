@@ -41,7 +41,8 @@ def make_server(runtime):
     if not _is_loopback(options.host):
         app.check_exposed(runtime.conf)
     server = _Server(
-        app.make_app(runtime, expensive_requests.Limiter(options.threads)),
+        app.make_app(runtime, expensive_requests.Limiter(
+            runtime.metrics, options.threads)),
         _sock=_listen(options.host, options.port),
         bind_socket=False, threads=options.threads, ident='usermsg',
         server_name=format_host(options.host),

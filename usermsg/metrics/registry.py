@@ -48,6 +48,10 @@ class Metrics:
             'Messages that were refused because they exceeded [messages] '
             'record_rate (limit "project") or record_rate_per_caller (limit '
             '"caller").', labels=('interface', 'limit'))
+        self.lists_refused = self._counter(
+            'usermsg_lists_refused',
+            'Expensive lists that were refused because too many were in '
+            'progress.', labels=('cause',))
         self.unknown_events = self._counter(
             'usermsg_unknown_events',
             'Messages shown with a general text, because their event is not '

@@ -25,7 +25,7 @@ class Root:
     """
 
     def __init__(self, runtime, limiter=None):
-        limiter = limiter or expensive_requests.Limiter()
+        limiter = limiter or expensive_requests.Limiter(runtime.metrics)
         self._runtime = runtime
         native = [self, messages.Messages(runtime, limiter),
                   defined_messages.DefinedMessages(runtime),

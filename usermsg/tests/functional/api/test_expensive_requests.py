@@ -6,6 +6,8 @@ import concurrent.futures
 import contextlib
 import http.client
 import threading
+import time
+import urllib.request
 
 import fixtures
 
@@ -17,6 +19,8 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
+from usermsg.tests.fixtures import scrape
+from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import standalone
 from usermsg.tests.fixtures import waiting
 
@@ -95,7 +99,7 @@ class TestLists(databases.TestCase):
         super().setUp()
         self.service = self.runtime()
         self.limiter = expensive_requests.Limiter(
-            threads=8, timeout=0.05, cores=4)
+            self.service.metrics, threads=8, timeout=0.05, cores=4)
         self.app = app.make_app(self.service, self.limiter)
         self.insert('red', message_api.MAX_CHEAP + 1)
         self.insert('blue', message_api.MAX_CHEAP + 1)
@@ -226,12 +230,47 @@ class TestLists(databases.TestCase):
 
 class TestServer(base.TestCase):
 
+    def test_refused_lists_are_counted_by_cause(self):
+        port = servers.free_port()
+        server = standalone.UsermsgApi(metrics={'port': port})
+        self.addCleanup(server.stop)
+        samples.insert(server.runtime.db, [
+            samples.row(project_id='red')
+            for _ in range(message_api.MAX_CHEAP + 1)])
+        refused = []
+        end = time.monotonic() + 300
+
+        def send(cause, query):
+            client = http.client.HTTPConnection(
+                '127.0.0.1', server.port, timeout=60)
+            with contextlib.closing(client):
+                while cause not in refused and time.monotonic() < end:
+                    client.request('GET', f'/volume/v3/messages?{query}',
+                                   headers=RED)
+                    response = client.getresponse()
+                    response.read()
+                    if response.status == 429:
+                        refused.append(cause)
+
+        for cause, query in (('filter', 'message_level=info'),
+                             ('sort', 'sort=event_id:asc'),
+                             ('offset', 'offset=1001')):
+            with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                list(pool.map(send, [cause] * 8, [query] * 8))
+            self.assertIn(cause, refused)
+        with urllib.request.urlopen(  # nosec
+                f'http://127.0.0.1:{port}/metrics', timeout=30) as response:
+            metrics = scrape.parse(response.read().decode())
+        self.assertEqual(
+            collections.Counter((cause,) for cause in refused),
+            metrics['usermsg_lists_refused_total'])
+
     def test_quick_lists_of_many_connections_are_not_refused(self):
         server = standalone.UsermsgApi()
         self.addCleanup(server.stop)
         for _ in range(5):
             http_client.record(server.runtime, 'red')
-        statuses = collections.Counter()
+        statuses = []
         begin = threading.Barrier(16)
 
         def send(address):
@@ -243,7 +282,7 @@ class TestServer(base.TestCase):
                     client.request('GET', address, headers=RED)
                     response = client.getresponse()
                     response.read()
-                    statuses[response.status] += 1
+                    statuses.append(response.status)
 
         for address in ('/volume/v3/messages?resource_uuid=a',
                         '/v3/messages?message_level=INFO'):
@@ -253,4 +292,4 @@ class TestServer(base.TestCase):
                 thread.start()
             for thread in threads:
                 thread.join()
-        self.assertEqual({200: 160}, statuses)
+        self.assertEqual([200] * 160, statuses)

@@ -9,6 +9,7 @@ import testtools
 
 from usermsg.api import errors
 from usermsg.api import expensive_requests
+from usermsg.metrics import registry
 from usermsg.tests.fixtures import clocks
 from usermsg.tests.fixtures import waiting
 
@@ -21,8 +22,9 @@ class _Requests:
 
     def __init__(self, **options):
         self.limiter = expensive_requests.Limiter(
-            **{'timeout': _LONG, 'cores': 4, 'sleep': lambda _seconds: None,
-               **options})
+            registry.Metrics(), **{
+                'timeout': _LONG, 'cores': 4, 'sleep': lambda _seconds: None,
+                **options})
         self._requests = []
 
     def start(self, project, state):
@@ -169,7 +171,8 @@ class TestLimiter(testtools.TestCase):
             self.assert_refused(requests, 'red')
 
     def test_single_thread_handles_expensive_requests(self):
-        with expensive_requests.Limiter(threads=1).admit('red', 'filter'):
+        with expensive_requests.Limiter(
+                registry.Metrics(), threads=1).admit('red', 'filter'):
             pass
 
     def test_exception_in_a_waiting_request_leaves_its_place(self):
@@ -191,7 +194,7 @@ class TestLimiter(testtools.TestCase):
         self.assertEqual({}, requests.limiter.in_progress())
 
     def test_failed_request_leaves_its_place(self):
-        limiter = expensive_requests.Limiter(timeout=0)
+        limiter = expensive_requests.Limiter(registry.Metrics(), timeout=0)
         for _ in range(5):
             with contextlib.suppress(ZeroDivisionError):
                 with limiter.admit('red', 'filter'):
@@ -213,7 +216,8 @@ class TestLimiter(testtools.TestCase):
         self.assertEqual((1, 0), requests.state('red'))
 
     def test_many_threads_never_exceed_the_places(self):
-        limiter = expensive_requests.Limiter(threads=8, timeout=0.001)
+        limiter = expensive_requests.Limiter(
+            registry.Metrics(), threads=8, timeout=0.001)
         begin = threading.Barrier(16)
         exceeded = []
 
@@ -247,7 +251,8 @@ class TestRest(testtools.TestCase):
 
     def make(self, **options):
         return expensive_requests.Limiter(
-            clock=self.clock, sleep=self.sleep, timeout=0, **options)
+            registry.Metrics(), clock=self.clock, sleep=self.sleep, timeout=0,
+            **options)
 
     def sleep(self, seconds):
         self.assertEqual((1, 0), self.limiter.in_progress()['red'])
@@ -307,7 +312,7 @@ class TestRest(testtools.TestCase):
             raise SystemExit()
 
         self.limiter = expensive_requests.Limiter(
-            clock=self.clock, sleep=stop)
+            registry.Metrics(), clock=self.clock, sleep=stop)
         self.request(0.02)
         with testtools.ExpectedException(SystemExit):
             self.request(0)
@@ -320,7 +325,7 @@ class TestRest(testtools.TestCase):
             self.assertLessEqual(len(rests.ends), 10)
 
     def test_rest_takes_real_time_by_default(self):
-        limiter = expensive_requests.Limiter()
+        limiter = expensive_requests.Limiter(registry.Metrics())
         with limiter.admit('red', 'filter'):
             time.sleep(0.02)
         end = time.monotonic()

@@ -105,7 +105,7 @@ class AgreementTest(base.TestCase):
         super().setUp()
         runtime = self.runtime(tables=False)
         self.controller = messages.Messages(
-            runtime, expensive_requests.Limiter())
+            runtime, expensive_requests.Limiter(runtime.metrics))
         self.create = VALIDATOR(schemas.CREATE)
 
     def accept(self, content):
