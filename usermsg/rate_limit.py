@@ -29,8 +29,10 @@ TOLERANCE = 0.001
 #: Seconds between two warnings about refused messages.
 LOG_INTERVAL = 60
 
-#: Bytes of a refused request that count as a message of its caller.
-REFUSED_BYTES = 1024
+#: Bytes of a refused request that count as a message of its caller. The
+#: refusals that usermsg-api holds back for a second, with the largest bodies,
+#: are fewer than record_rate_per_caller permits: 50 * 16 of 1,000.
+REFUSED_BYTES = 64 * 1024
 
 
 class RateLimit:
@@ -94,11 +96,15 @@ class RateLimit:
     def charge(self, caller, size):
         """Take tokens of the caller for a refused request.
 
-        Reading its body costs time. A caller that ignores the refusals soon
-        has no token, so that its next requests are refused unread.
+        Reading its body costs time. A caller that sends more such requests
+        than its rate permits soon has no token, so that the next ones are
+        refused unread, and take none. This bounds requests that are refused
+        at once; those that wait for their response stay within the rate, so
+        that a client for one project leaves the tokens of other projects.
 
         :param size: bytes of the body; the maximum if it isn't known
-        :returns: the seconds until these tokens are there again, an integer
+        :returns: the seconds until these tokens are there again, an integer,
+            which the same request needs in addition
         """
         if not self._caller_rate:
             return 0

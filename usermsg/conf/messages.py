@@ -84,7 +84,7 @@ OPTS = [
              'projects together; 0 is no limit. With less than about ten '
              'times record_rate, a few projects with many messages can use '
              'it up. A request over HTTP that is refused counts as well: as '
-             'one message for each 1024 bytes of its body.'),
+             'one message for each 64 KiB of its body.'),
     cfg.IntOpt(
         'record_burst_per_caller', default=20_000, min=1000, max=10_000_000,
         help='Number of messages that a caller can record at once for all '

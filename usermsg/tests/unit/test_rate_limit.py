@@ -7,6 +7,7 @@ import fixtures
 import hypothesis
 from hypothesis import strategies
 
+from usermsg.api import connection
 from usermsg.db import models
 from usermsg import exception
 from usermsg import rate_limit
@@ -195,14 +196,54 @@ class RateLimitTest(TestCase):
 
     def test_refused_requests_use_up_the_tokens_of_the_caller(self):
         limit = self.limit(caller_rate=10)
+        size = rate_limit.REFUSED_BYTES
         limit.charge('cinder', 1)
-        limit.charge('cinder', 998 * 1024)
+        limit.charge('cinder', 998 * size)
         limit.check('cinder', [])
-        limit.charge('cinder', 1025)
+        limit.charge('cinder', size + 1)
         error = self.assertRaises(
             exception.RateLimited, limit.check, 'cinder', [])
         self.assertEqual(1, error.retry_after)
         limit.check('nova', [])
+
+    def refuse(self, limit, size):
+        """Send a batch for a project without tokens, as over HTTP.
+
+        :param size: of the body, in bytes
+        :returns: True if the body is read
+        """
+        try:
+            limit.check('cinder', [])
+        except exception.RateLimited:
+            return False
+        if self.wait(limit, BURST):
+            limit.charge('cinder', size)
+        return True
+
+    def default_limit(self):
+        return self.limit(rate=50, burst=5000, caller_rate=1000,
+                          caller_burst=20_000)
+
+    def test_held_refusals_leave_the_tokens_of_other_projects(self):
+        # Each connection sends its next request when the response to the
+        # previous one arrives, a second after that request.
+        for size in (300_000, 1024 * 1024):
+            limit = self.default_limit()
+            for _second in range(60):
+                for _connection in range(connection.MAX_HELD):
+                    self.assertTrue(self.refuse(limit, size))
+                for project_id in ('blue', 'green'):
+                    self.assertEqual(0, self.wait(limit, 50, project_id))
+                self.now += connection.REFUSAL_DELAY
+
+    def test_flood_of_large_bodies_is_soon_refused_unread(self):
+        limit = self.default_limit()
+        read = 0
+        while self.refuse(limit, 1_000_000):
+            read += 1
+        # Each body costs about 2 ms.
+        self.assertLess(read, 1500)
+        self.assertEqual(0, self.wait(limit, caller='nova'))
 
     def test_charge_without_caller_limit_does_nothing(self):
         limit = self.limit()

@@ -269,7 +269,8 @@ class TestRateLimit(TestCase):
     def test_refused_requests_are_refused_unread_after_a_while(self):
         self.limited_app(
             record_rate=0.001, record_burst=schemas.MAX_BATCH,
-            record_rate_per_caller=0.001, record_burst_per_caller=3000)
+            record_rate_per_caller=0.001,
+            record_burst_per_caller=schemas.MAX_BATCH + 10)
         content = batch([None] * schemas.MAX_BATCH)
         self.assertEqual(201, self.post(content)[0])
         for _ in range(100):
