@@ -13,6 +13,7 @@ from oslo_log import log
 from oslo_policy import opts as policy_opts
 
 from usermsg import conf as usermsg_conf
+from usermsg.conf import messages
 from usermsg.conf import values
 from usermsg import exception
 from usermsg import version
@@ -33,6 +34,16 @@ class _ConfigOpts(cfg.ConfigOpts):
         without naming the file, even the process of another service that
         uses the library.
         """
+
+    def _convert_value(self, value, opt):
+        """Convert a value of an option.
+
+        oslo.config passes the text of an environment variable even if the
+        option has a list of values, and would convert each character.
+        """
+        if opt.multi and isinstance(value, str):
+            value = [value]
+        return super()._convert_value(value, opt)
 
 
 def load_config(argv=None, library=False, register=lambda conf: None):
@@ -83,6 +94,11 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     for name, group in conf.items():
         if isinstance(group, conf.GroupAttr):
             values.check(conf, name, group, use_env=not library)
+    try:
+        messages.merge_rates(conf.messages.record_rates)
+    except ValueError as error:
+        raise values.build_error(conf, 'messages', 'record_rates', error,
+                                 use_env=not library) from None
     return conf
 
 

@@ -16,6 +16,7 @@ import time
 from oslo_log import log
 
 from usermsg.concurrency import per_process
+from usermsg.conf import messages
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -50,7 +51,7 @@ class RateLimit:
 
     def __init__(self, options, metrics, clock=time.monotonic):
         self._rate = options.record_rate
-        self._rates = options.record_rates
+        self._rates = messages.merge_rates(options.record_rates)
         self._caller_rate = options.record_rate_per_caller
         self._count = metrics.rate_limited.inc
         self._clock = clock

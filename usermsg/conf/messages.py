@@ -41,6 +41,22 @@ class Rates(types.Dict):
         return rates
 
 
+def merge_rates(maps):
+    """Return the rates of all lines of an option as one dict.
+
+    :param maps: dicts of :class:`Rates`, or None
+    :raises ValueError: a project has more than one rate
+    """
+    merged = {}
+    for rates in maps or ():
+        for project_id, rate in rates.items():
+            if project_id in merged:
+                raise ValueError(f'the project {project_id!r} has more than '
+                                 f'one rate')
+            merged[project_id] = rate
+    return merged
+
+
 OPTS = [
     cfg.IntOpt(
         'ttl', default=30 * 24 * 3600, min=60, max=10 * 366 * 24 * 3600,
@@ -74,10 +90,12 @@ OPTS = [
         help='Number of messages that a caller can record at once for a '
              'project before record_rate limits it. At least the largest '
              'batch of a request, 1000.'),
-    cfg.Opt(
-        'record_rates', type=Rates(), default={},
+    cfg.MultiOpt(
+        'record_rates', item_type=Rates(),
         help='Rates of single projects that replace record_rate: '
-             'PROJECT:RATE, separated by commas. 0 is no limit.'),
+             'PROJECT:RATE, separated by commas. 0 is no limit. The option '
+             'can be repeated, also in several files; each project must have '
+             'one rate.'),
     cfg.Opt(
         'record_rate_per_caller', type=Rate(), default=1000.0,
         help='Number of messages a second that a caller can record for all '

@@ -38,9 +38,8 @@ def check(conf, group, names, use_env=True):
         except cfg.ConfigSourceValueError as error:
             # Its context is the error of the option's type, which has the
             # reason but not the location.
-            raise exception.ConfigurationError(
-                f'[{group}] {name} is not valid: {error.__context__}',
-                _source(conf, group, name, use_env)) from None
+            raise build_error(conf, group, name, error.__context__,
+                              use_env) from None
         except (cfg.NoSuchOptError, cfg.NoSuchGroupError,
                 cfg.TemplateSubstitutionError):
             # The error omits the name after the "$", which may be part of a
@@ -49,6 +48,13 @@ def check(conf, group, names, use_env=True):
                 f'[{group}] {name}: a "$" refers to another option, but no '
                 f'option has that name; write "$$" for a literal "$".',
                 _source(conf, group, name, use_env)) from None
+
+
+def build_error(conf, group, name, reason, use_env=True):
+    """Return the ConfigurationError of an invalid value; see :func:`check`."""
+    return exception.ConfigurationError(
+        f'[{group}] {name} is not valid: {reason}',
+        _source(conf, group, name, use_env))
 
 
 def _source(conf, group, name, use_env):

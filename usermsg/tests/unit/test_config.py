@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import fixtures
 
+from usermsg.conf import messages
 from usermsg import config
 from usermsg import exception
 from usermsg import service
@@ -114,6 +115,45 @@ class InvalidConfigurationTest(base.TestCase):
             self.refused(options(messages={name: value}),
                          f'[messages] {name} is not valid: ', names_file=True)
         self.refused(options(messages={'record_rates': 'red:1,red:2'}), 'red')
+
+    def test_project_with_rates_on_two_lines_is_refused(self):
+        for first, second in (('red:1', 'red:2'), ('red:1', 'red:1'),
+                              ('green:0, red:1', 'blue:3,red:2')):
+            self.refused(
+                f'[messages]\nrecord_rates = {first}\n'
+                f'record_rates = {second}\n',
+                "[messages] record_rates is not valid: the project 'red' has "
+                'more than one rate', names_file=True)
+
+    def test_project_with_rates_in_two_files_is_refused(self):
+        paths = [self.write(f'{name}.conf',
+                            options(messages={'record_rates': value}))
+                 for name, value in (('first', 'red:1'), ('second', 'red:2'))]
+        error = self.assertRaises(
+            exception.ConfigurationError, config.load_config,
+            [f'--config-file={path}' for path in paths])
+        self.assertIn(f'{paths[1]}: [messages] record_rates is not valid: ',
+                      str(error))
+
+    def test_rates_of_all_lines_and_files_are_used(self):
+        paths = [self.write(name, f'[messages]\n{lines}') for name, lines in (
+            ('first.conf', 'record_rates = red:1, blue:0\n'
+                           'record_rates = green:2.5\n'),
+            ('second.conf', 'record_rates = white:3\n'))]
+        conf = config.load_config([f'--config-file={path}' for path in paths])
+        self.assertEqual(
+            {'red': 1, 'blue': 0, 'green': 2.5, 'white': 3},
+            messages.merge_rates(conf.messages.record_rates))
+
+    def test_rates_in_the_environment_replace_those_of_files(self):
+        path = self.write('usermsg.conf', options(
+            messages={'record_rates': 'red:1'}))
+        with fixtures.EnvironmentVariable(
+                'OS_MESSAGES__RECORD_RATES', 'red:2,blue:3'):
+            conf = config.load_config([f'--config-file={path}'])
+            self.assertEqual(
+                {'red': 2, 'blue': 3},
+                messages.merge_rates(conf.messages.record_rates))
 
     def test_unknown_choice_is_refused(self):
         self.refused(options(api={'auth_strategy': 'magic'}),

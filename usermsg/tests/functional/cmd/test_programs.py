@@ -22,6 +22,7 @@ class TestPrograms(base.TestCase):
     def test_invalid_rate_prevents_the_start(self):
         for name, value in (
                 ('record_rate', 'fast'), ('record_rates', 'red:1,red:2'),
+                ('record_rates', 'red:1\nrecord_rates = red:2'),
                 ('record_rate_per_caller', 'nan')):
             config = self.config_file(messages={name: value})
             for program in ('api', 'worker'):
