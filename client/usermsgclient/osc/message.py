@@ -68,8 +68,11 @@ class ListMessages(base.Localized, base.Lister):
             '--sort',
             metavar='<key>[:<direction>]',
             type=options.sort_order,
-            help='Sort by created_at, direction asc (default) or desc '
-                 '(default: created_at:desc)')
+            help='created_at:desc (default): newest first; or created_at:asc, '
+                 'for programs that follow new messages: oldest first, '
+                 'without the messages of the last seconds, whose order is '
+                 'not final. Continue with the ID of the last message as '
+                 '--marker to miss none. created_at alone is created_at:asc')
         options.add_pages(parser, 'messages')
         parser.add_argument(
             '--long',

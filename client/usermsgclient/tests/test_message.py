@@ -106,6 +106,15 @@ class TestList(base.CommandTestCase):
             self.assertIn('502', error)
             self.assertNotIn('Traceback', error)
 
+    def test_help_explains_both_orders(self):
+        text = ' '.join(message.ListMessages(None, None).get_parser(
+            'list').format_help().split())
+        for part in ('created_at:desc (default): newest first',
+                     'created_at:asc, for programs that follow',
+                     'without the messages of the last seconds',
+                     'as --marker to miss none'):
+            self.assertIn(part, text)
+
     def test_list_requests_texts_in_the_chosen_language(self):
         self.serve()
         self.list_rows('--language', 'de')

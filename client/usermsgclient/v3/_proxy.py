@@ -54,7 +54,10 @@ class Proxy(proxy.Proxy):
         :param created_since: a datetime or ISO 8601, inclusive; UTC unless it
             has an offset
         :param created_before: likewise
-        :param sort: ``created_at:desc`` or ``created_at:asc``
+        :param sort: ``created_at:desc``, the default; or ``created_at:asc``,
+            for programs that follow new messages: oldest first, without the
+            messages of the last seconds. Continue with the id of the last
+            message as ``marker`` to miss none.
         :param all_projects: list messages of all projects; for administrators
         :param project_id: list messages of this project; only administrators
             may request another project than the token's
