@@ -21,6 +21,7 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import standalone
+from usermsg.tests.fixtures import waiting
 
 #: Seconds; a timeout that doesn't expire during a test.
 LONG = 3600
@@ -295,6 +296,7 @@ class TestRefusals(base.TestCase):
             api={'threads': 1},
             messages={'record_rate': 0.001, 'record_burst': 1000})
         self.addCleanup(self.server.stop)
+        self.clients = []
         entry = {'event_id': 'VOLUME_000002', 'project_id': 'red'}
         self.refused = json.dumps({'message': entry})
         self.assertEqual(201, self.send(
@@ -304,6 +306,7 @@ class TestRefusals(base.TestCase):
         client = http.client.HTTPConnection(
             '127.0.0.1', self.server.port, timeout=60)
         self.addCleanup(client.close)
+        self.clients.append(client)
         return client
 
     def send(self, method, content=None, client=None):
@@ -336,6 +339,81 @@ class TestRefusals(base.TestCase):
             if elapsed < 1:
                 return
         self.fail('each request waited for the refusal of another')
+
+    def hold(self, number):
+        """Send requests whose refusals wait; return their connections."""
+        clients = [self.connect() for _ in range(number)]
+        for client in clients:
+            client.request('POST', '/v3/messages', self.refused,
+                           {'Content-Type': 'application/json'})
+        # The thread handles requests in their order.
+        self.assertEqual(200, self.send('GET').status)
+        return clients
+
+    def test_disconnected_clients_leave_places_for_other_refusals(self):
+        before = self.server.open_files()
+        for client in self.hold(connection.MAX_HELD):
+            client.close()
+        self.assertEqual(200, self.send('GET').status)
+        for client in self.clients:
+            client.close()
+        waiting.until(lambda: self.server.open_files() <= before)
+        start = time.monotonic()
+        self.assertEqual(429, self.send('POST', self.refused).status)
+        self.assertGreaterEqual(time.monotonic() - start, 1)
+        self.assertNotIn('Traceback', self.server.log())
+
+    def test_stop_sends_waiting_refusals(self):
+        clients = self.hold(10)
+        self.assertEqual(0, self.server.end())
+        for client in clients:
+            response = client.getresponse()
+            self.assertEqual(429, response.status)
+            self.assertIn('errors', json.loads(response.read()))
+        self.assertNotIn('Traceback', self.server.log())
+
+    def test_stop_does_not_wait_for_disconnected_clients(self):
+        for client in self.hold(10):
+            client.close()
+        self.assertEqual(0, self.server.end())
+        self.assertNotIn('Traceback', self.server.log())
+
+    def test_requests_sent_while_a_refusal_waits_follow_it(self):
+        [client] = self.hold(1)
+        client.sock.sendall(HEAD.replace(b'GET', b'HEAD') + b'\r\n')
+        # The server closes the connection after requests that it reads
+        # together.
+        received = b''
+        while received.count(b'HTTP/1.1 ') < 2:
+            data = client.sock.recv(65536)
+            self.assertTrue(data, received)
+            received += data
+        client.sock.sendall(HEAD + b'Connection: close\r\n\r\n')
+        while data := client.sock.recv(65536):
+            received += data
+        responses = [response.partition(b'\r\n\r\n')
+                     for response in received.split(b'HTTP/1.1 ')[1:]]
+        self.assertEqual(
+            [429, self.send('HEAD').status, 200],
+            [int(head.split()[0]) for head, _, _body in responses])
+        refused, head, listed = (body for _, _, body in responses)
+        self.assertIn('errors', json.loads(refused))
+        self.assertEqual(b'', head)
+        self.assertIn('messages', json.loads(listed))
+
+    def test_refusal_of_pipelined_requests_closes_the_connection(self):
+        # As each response to requests that are read together.
+        body = self.refused.encode()
+        post = POST + b'Content-Length: %d\r\n\r\n' % len(body) + body
+        sock = socket.create_connection(('127.0.0.1', self.server.port), 60)
+        self.addCleanup(sock.close)
+        sock.sendall(post + HEAD + b'\r\n' + post)
+        response = http.client.HTTPResponse(sock)
+        response.begin()
+        self.assertEqual((429, 'close'), (
+            response.status, response.headers['Connection']))
+        self.assertIn('errors', json.loads(response.read()))
+        self.assertEqual(b'', sock.recv(1))
 
     def test_number_of_waiting_refusals_is_bounded(self):
         for number, expected in ((connection.MAX_HELD - 1, True),
