@@ -2,13 +2,12 @@
 """Base class of drivers that wait for the confirmation of the broker."""
 
 from concurrent import futures
-import ctypes
-import os
 import time
 import weakref
 
 from oslo_messaging.notify import notifier
 
+from usermsg.concurrency import per_process
 from usermsg.notifications.drivers import delivery
 from usermsg.notifications import errors
 
@@ -90,19 +89,14 @@ class ConfirmingDriver(notifier.Driver):
 class ProcessClients:
     """Clients of a driver, one for each process.
 
-    A forked child can use neither the connection of its parent nor its locks,
-    which another thread may have held at the moment of the fork.
-
     :param name: name of the driver, for errors
     :param make: a function without arguments that returns a client
     """
 
     def __init__(self, name, make):
         self._name = name
-        self._make = make
+        self._clients = per_process.PerProcess(make)
         self._closed = False
-        # By process id. Without a lock, which a fork could copy locked.
-        self._clients = {}
 
     def client(self):
         """Return the client of this process; create it at the first call.
@@ -110,30 +104,16 @@ class ProcessClients:
         :raises usermsg.notifications.errors.NotDelivered: after
             :meth:`close`
         """
-        pid = os.getpid()
-        if pid not in self._clients:
-            self._abandon_others()
-            self._clients.setdefault(pid, self._make())
+        client = self._clients.get()
         # Checked last, so that a client that another thread closes meanwhile
         # isn't used.
         if self._closed:
             raise errors.NotDelivered(f'{self._name}: the driver is closed.')
-        return self._clients[pid]
+        return client
 
     def close(self, timeout):
         """Close the client of this process, and refuse to create another."""
         self._closed = True
-        self._abandon_others()
-        client = self._clients.get(os.getpid())
+        client = self._clients.peek()
         if client is not None:
             client.close(timeout)
-
-    def _abandon_others(self):
-        """Keep clients copied by a fork from ever being freed.
-
-        The thread of such a client does not exist in this process, and may
-        have been in the middle of an operation.
-        """
-        for pid in list(self._clients):
-            if pid != os.getpid() and (other := self._clients.pop(pid, None)):
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(other))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import threading
+import weakref
 
 import testtools
 
@@ -30,6 +31,18 @@ class PerProcessTest(testtools.TestCase):
         _pid, status = os.waitpid(child, 0)
         self.assertEqual(0, status)
         self.assertIs(created, self.objects.get())
+
+    def test_object_of_a_parent_is_never_freed_in_a_child(self):
+        for method in ('get', 'peek'):
+            objects = per_process.PerProcess(set)
+            reference = weakref.ref(objects.get())
+            child = os.fork()
+            if child == 0:
+                getattr(objects, method)()
+                del objects
+                os._exit(0 if reference() is not None else 1)
+            _pid, status = os.waitpid(child, 0)
+            self.assertEqual(0, status)
 
     def test_concurrent_first_uses_return_one_object(self):
         both_create = threading.Barrier(2)
