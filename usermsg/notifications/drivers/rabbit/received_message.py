@@ -6,8 +6,17 @@ import json
 import lzma
 import zlib
 
+import orjson
+
 #: Maximum size of a message in bytes; more than most brokers accept.
 MAX_SIZE = 16 * 1024 * 1024
+
+#: Maximum depth of nested objects and arrays.
+MAX_DEPTH = 100
+
+#: Attributes of a notification.
+ATTRIBUTES = ('message_id', 'publisher_id', 'event_type', 'priority',
+              'timestamp', 'payload')
 
 #: Priorities of oslo.messaging, the last part of a routing key.
 PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')
@@ -15,7 +24,7 @@ PRIORITIES = ('audit', 'debug', 'info', 'warn', 'error', 'critical', 'sample')
 # Prefix of a text that is the value of an AMQP 1.0 message, and the size of
 # its length field by type code: one byte or four.
 _VALUE = b'\x00\x53\x77'
-_LENGTHS = {0xa1: 1, 0xb1: 4}
+_LENGTHS = {b'\xa1': 1, b'\xb1': 4}
 
 # By the names of kombu. Only these decompressors support a size limit.
 _DECOMPRESSORS = {'application/x-gzip': zlib.decompressobj,
@@ -25,6 +34,13 @@ _DECOMPRESSORS = {'application/x-gzip': zlib.decompressobj,
 
 class ConnectionLost(Exception):
     """There is no connection; its text is the reason."""
+
+
+class Malformed(ValueError):
+    """Message that isn't a notification.
+
+    Its text is the reason, a sentence without any content of the message.
+    """
 
 
 def parse_notification(body, compression=None):
@@ -38,23 +54,87 @@ def parse_notification(body, compression=None):
         is too long
     """
     try:
-        if compression:
-            body = _DECOMPRESSORS[compression]().decompress(
-                body, MAX_SIZE + 1)
-        if len(body) > MAX_SIZE:
-            return None
-        if body[:3] == _VALUE:
-            # From a sender of AMQP 1.0, as RabbitMQ delivers it to consumers
-            # of AMQP 0-9-1.
-            body = body[4 + _LENGTHS[body[3]]:]
-        content = json.loads(body)
-        if 'request' in content:
-            content = content['request']
-        if 'oslo.message' in content:
-            content = json.loads(content['oslo.message'])
-        return {name: content[name] for name in (
-            'message_id', 'publisher_id', 'event_type', 'priority',
-            'timestamp', 'payload')}
-    except Exception:
-        # A sender may send any data, in any compression.
+        content, _context = unwrap(body, compression)
+        return {name: content[name] for name in ATTRIBUTES}
+    except (Malformed, KeyError):
         return None
+
+
+def unwrap(body, compression=None, max_size=MAX_SIZE):
+    """Return the content of the envelopes of a message.
+
+    :param body: bytes or text
+    :param compression: kombu's name of the compression, if any
+    :param max_size: maximum number of bytes or characters, decompressed
+    :returns: the innermost JSON object, and the request context if that is
+        in an envelope; both are dicts
+    :raises Malformed: it isn't a notification
+    """
+    if compression is not None:
+        body = _decompress(body, compression, max_size)
+    if not isinstance(body, (bytes, str)):
+        raise Malformed('The body has no content.')
+    if len(body) > max_size:
+        raise Malformed(f'The body is longer than {max_size} bytes.')
+    if body[:3] == _VALUE:
+        # From a sender of AMQP 1.0, as RabbitMQ delivers it to consumers of
+        # AMQP 0-9-1.
+        if body[3:4] not in _LENGTHS:
+            raise Malformed('The body is a value of AMQP 1.0 but no text.')
+        body = body[4 + _LENGTHS[body[3:4]]:]
+    content = _parse_object(body)
+    context = {}
+    if 'request' in content:
+        context = content.get('context')
+        content = _check_object(content['request'])
+    if 'oslo.message' in content:
+        if not str(content.get('oslo.version')).startswith('2.'):
+            raise Malformed('The version of the envelope is not 2.')
+        content = _parse_object(content['oslo.message'])
+    return content, context if isinstance(context, dict) else {}
+
+
+def _decompress(body, compression, max_size):
+    if not isinstance(compression, str) or compression not in _DECOMPRESSORS:
+        raise Malformed('The compression is not supported.')
+    try:
+        return _DECOMPRESSORS[compression]().decompress(body, max_size + 1)
+    except Exception:
+        # The errors of the libraries have no common base.
+        raise Malformed('The body cannot be decompressed.') from None
+
+
+def _parse_object(text):
+    if not isinstance(text, (bytes, str)):
+        raise Malformed('The envelope contains no text.')
+    try:
+        content = orjson.loads(text)
+    except ValueError:
+        # Senders that use Python's json can send NaN and lone surrogates,
+        # which orjson rejects.
+        try:
+            content = json.loads(text)
+        except (ValueError, RecursionError):
+            raise Malformed('The content is not JSON.') from None
+    brackets = (b'{', b'[') if isinstance(text, bytes) else ('{', '[')
+    if sum(map(text.count, brackets)) > MAX_DEPTH:
+        _check_depth(content)
+    return _check_object(content)
+
+
+def _check_depth(content):
+    level = [content]
+    for _depth in range(MAX_DEPTH):
+        level = [value for container in level for value in (
+            container.values() if isinstance(container, dict) else container)
+            if isinstance(value, (dict, list))]
+        if not level:
+            return
+    raise Malformed(f'The content is nested more than {MAX_DEPTH} levels '
+                    f'deep.')
+
+
+def _check_object(content):
+    if not isinstance(content, dict):
+        raise Malformed('The content is not a JSON object.')
+    return content
