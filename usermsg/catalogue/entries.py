@@ -177,6 +177,14 @@ class Namespace:
             constants.add(entry.constant)
         return types.MappingProxyType(by_id)
 
+    def find_detail_by_name(self, name):
+        """Return the detail of an exception class, or None.
+
+        :param name: of the class, with or without its module
+        """
+        return self._exceptions.get(name) or self._exceptions.get(
+            name.rpartition('.')[2])
+
     def find_detail(self, exception):
         """Return the detail of an exception or its class, or None.
 
