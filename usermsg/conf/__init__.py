@@ -12,6 +12,7 @@ from oslo_db import options as db_options
 from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import facades
+from usermsg.conf import listener
 from usermsg.conf import messages
 from usermsg.conf import metrics
 from usermsg.conf import notifications
@@ -23,8 +24,8 @@ from usermsg.conf import worker
 
 _GROUPS = (
     *((module.GROUP, module.OPTS) for module in (
-        api, catalogue, messages, metrics, notifications, qpid, rabbit,
-        reaper, relay)),
+        api, catalogue, listener, messages, metrics, notifications, qpid,
+        rabbit, reaper, relay)),
     *facades.GROUPS)
 
 
