@@ -41,13 +41,13 @@ class Path:
         self.expression = expression
         try:
             self._node = jmespath.compile(expression).parsed
+            _check(self._node)
         except exceptions.JMESPathError as error:
             # Only the first line: the others repeat the expression.
             reason = str(error).partition('\n')[0].rstrip(':. ')
             raise ValueError(f'not valid JMESPath: {reason}') from None
         except RecursionError:
             raise ValueError('not valid JMESPath: nested too deeply') from None
-        _check(self._node)
         self._fields = _fields(self._node)
         self._interpreter = visitor.TreeInterpreter()
 

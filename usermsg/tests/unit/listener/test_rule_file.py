@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 import textwrap
 
+import hypothesis
+from hypothesis import strategies
+import yaml
+
 from usermsg.catalogue import loader
 from usermsg import exception
 from usermsg.listener import rule_file
+from usermsg.listener import rule_schema
 from usermsg.listener import rule_set
 from usermsg.tests import base
 
@@ -136,6 +141,19 @@ REGEX_ERRORS = (
     ('must not be longer than 1000', 1001 * 'a'),
 )
 
+_VALUES = strategies.recursive(
+    strategies.sampled_from([
+        None, True, 3, 0.5, '', 'a', 'x.*', 'payload.a', 'payload[', 'ERROR',
+        'VOLUME', 'EXTEND_VOLUME', 'QUOTA_EXCEED', 'VOLUME_000002', 'cause',
+        'state', 'project', '(?P<resource>.*)', '(?=', 490 * '!' + 'payload',
+        490 * '(', 'payload' + 240 * '.a']),
+    lambda children: strategies.lists(children, max_size=2) |
+    strategies.dictionaries(strategies.sampled_from([
+        *rule_schema.RULE['properties'], *rule_schema.OBSERVE['properties'],
+        *rule_schema.MAPPED_CONDITION['properties'],
+        *rule_schema.PATTERN['properties'], 'payload.a', 'payload.',
+        'x']), children, max_size=4), max_leaves=8)
+
 
 class ErrorsTest(base.TestCase):
 
@@ -187,6 +205,28 @@ class ErrorsTest(base.TestCase):
                 f"  regex: '{regex}'\n"
                 f'  detail: QUOTA_EXCEED\n', '      '))
             for reason, regex in REGEX_ERRORS))
+
+    @hypothesis.given(replacements=strategies.dictionaries(
+        strategies.sampled_from([
+            ('where',), ('event_type',), ('project',), ('message',),
+            ('message', 'action'), ('message', 'patterns'), ('observe',),
+            ('priority',), ('message', 'once'), ('where', 'payload.status'),
+            ('message', 'exception'), ('forget',), ('message', 'detail')]),
+        _VALUES, min_size=1, max_size=3))
+    def test_any_values_raise_only_configuration_errors(self, replacements):
+        content = yaml.safe_load(VALID)
+        for keys, value in replacements.items():
+            mapping = content['rules'][0]
+            for key in keys[:-1]:
+                mapping = mapping[key]
+                if not isinstance(mapping, dict):
+                    return
+            mapping[keys[-1]] = value
+        path = self.write('rules/a.yaml', yaml.safe_dump(content))
+        try:
+            rule_file.RuleFile(path, self.catalogue)
+        except exception.ConfigurationError as error:
+            self.assertRegex(str(error), f'^{path}:[0-9]+: .*[.]$')
 
     def test_pattern_without_detail_and_group_is_refused(self):
         self.refused((

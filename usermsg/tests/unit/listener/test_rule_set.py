@@ -523,7 +523,6 @@ class HostileTest(RuleSetCase):
                                 'unusable', 'unmatched'})
                 del payload, context, value
 
-    @hypothesis.settings(deadline=None)
     @hypothesis.given(payload=strategies.recursive(
         strategies.none() | strategies.booleans() | strategies.integers() |
         strategies.floats() | strategies.text(max_size=5) |
