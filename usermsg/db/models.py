@@ -126,3 +126,25 @@ outbox = sa.Table(
     **_TABLE)
 
 OutboxRow = _row_of('OutboxRow', outbox)
+
+# Messages of a broker that are not notifications, or that failed rules.
+dead_letters = sa.Table(
+    'dead_letters', metadata,
+    sa.Column('id', ascii_string(36), primary_key=True),
+    # SHA-256 of the received body, in hexadecimal: a redelivered message is
+    # stored once.
+    sa.Column('digest', ascii_string(64), nullable=False),
+    # Name of the transport in [listener] transports.
+    sa.Column('transport', ascii_string(64), nullable=False),
+    # Of the notification; null if the message could not be parsed.
+    sa.Column('publisher_id', ascii_string(255), nullable=True),
+    sa.Column('event_type', ascii_string(255), nullable=True),
+    sa.Column('reason', sa.String(255), nullable=False),
+    sa.Column('body', long_text(), nullable=False),
+    sa.Column('received_at', utc_microseconds(), nullable=False),
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    sa.UniqueConstraint('digest'),
+    sa.Index('dead_letters_expires_at_idx', 'expires_at'),
+    **_TABLE)
+
+DeadLetterRow = _row_of('DeadLetterRow', dead_letters)

@@ -26,7 +26,7 @@ from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 
-_TABLES = "('messages', 'source_keys', 'leases')"
+_TABLES = "('messages', 'source_keys', 'leases', 'dead_letters')"
 
 # The full definition of the tables, including parts that alembic doesn't
 # compare.
@@ -85,7 +85,13 @@ _ROWS = {'0001': {
          'occurred_at': samples.START.replace(tzinfo=None),
          'content': '{"name": "\u00e9"}' + ' ' * 70000,
          'queued_at': samples.START.replace(tzinfo=None), 'attempts': 0,
-         'due_at': None, 'reason': None}]}}
+         'due_at': None, 'reason': None}]},
+    '0005': {'dead_letters': [
+        {'id': '0' * 36, 'digest': '0' * 64, 'transport': 'default',
+         'publisher_id': None, 'event_type': 'image.create',
+         'reason': 'The content is not JSON.', 'body': '\u00e9' * 70000,
+         'received_at': samples.START.replace(tzinfo=None),
+         'expires_at': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys
@@ -100,6 +106,8 @@ print(*migration.sync(database))
 '''
 
 PASSWORD = 'hunter2'
+
+HEAD = migration.head()
 
 
 def _upgrade(database, revision):
@@ -187,9 +195,9 @@ class TestSchema(databases.TestCase):
                               rows)
 
     def test_sync_keeps_rows(self):
-        self.assertEqual((None, '0004'), migration.sync(self.db))
+        self.assertEqual((None, HEAD), migration.sync(self.db))
         samples.insert(self.db, [samples.row()])
-        self.assertEqual(('0004', '0004'), migration.sync(self.db))
+        self.assertEqual((HEAD, HEAD), migration.sync(self.db))
         self.assertEqual(1, len(samples.stored(self.db)))
 
     def test_concurrent_syncs_succeed(self):
@@ -203,9 +211,9 @@ class TestSchema(databases.TestCase):
                 samples.insert(self.db, [samples.row() for _ in range(5000)])
             ends = processes.run_at_once(_SYNC, [[config]] * 2)
             self.assertEqual([0] * 2, [status for status, _, _ in ends], ends)
-            self.assertEqual(sorted(['0004 0004', f'{before} 0004']),
+            self.assertEqual(sorted([f'{HEAD} {HEAD}', f'{before} {HEAD}']),
                              sorted(output.strip() for _, output, _ in ends))
-        self.assertEqual('0004', migration.version(self.db))
+        self.assertEqual(HEAD, migration.version(self.db))
 
 
 class TestLocks(databases.TestCase):
@@ -228,7 +236,7 @@ class TestLocks(databases.TestCase):
             migration._LOCKS[self.db.dialect](other, 1)
             self.assertIn('another process is upgrading it', self.sync())
             other.invalidate()
-        self.assertEqual((None, '0004'), migration.sync(self.db))
+        self.assertEqual((None, HEAD), migration.sync(self.db))
 
     def test_locked_table_times_out(self):
         migration.sync(self.db)
@@ -272,7 +280,7 @@ class TestSlow(databases.TestCase):
 
     def assertUpToDate(self, end):
         self.assertEqual(
-            (0, 'The database is already at 0004.\n', ''),
+            (0, f'The database is already at {HEAD}.\n', ''),
             (end.result().returncode, end.result().stdout,
              end.result().stderr))
 
@@ -316,7 +324,7 @@ class Indexes(databases.TestCase):
         return self.NAMES & {index['name'] for index in indexes}
 
     def assertUpgraded(self):
-        self.assertEqual('0004', migration.version(self.db))
+        self.assertEqual(HEAD, migration.version(self.db))
         self.assertEqual(self.NAMES, self.indexes())
         [newest] = message.MessageList.get_page(
             self.db, {'project_id': samples.PROJECT,
@@ -342,7 +350,7 @@ class TestIndexes(Indexes):
         with futures.ThreadPoolExecutor(1) as threads:
             written = threads.submit(work)
             try:
-                self.assertEqual(('0003', '0004'), migration.sync(self.db))
+                self.assertEqual(('0003', HEAD), migration.sync(self.db))
             finally:
                 done.set()
             written = written.result()
@@ -359,7 +367,7 @@ class TestIndexes(Indexes):
         lines = [f'Building the index {name} of messages.'
                  for name in sorted(self.NAMES, reverse=True)]
         self.assertEqual(
-            [*lines, 'The database was upgraded from 0003 to 0004.'],
+            [*lines, f'The database was upgraded from 0003 to {HEAD}.'],
             end.stdout.splitlines(), end)
 
     def test_query_before_upgrade_reports_missing_index(self):
@@ -385,7 +393,7 @@ class TestIndexes(Indexes):
                 connection.execute(sa.text(
                     'CREATE INDEX messages_project_resource_idx ON messages '
                     '(project_id, resource_uuid, id)'))
-        self.assertEqual(('0003', '0004'), migration.sync(self.db))
+        self.assertEqual(('0003', HEAD), migration.sync(self.db))
         self.assertUpgraded()
 
 
@@ -443,7 +451,7 @@ class TestBlockedIndexes(Indexes):
         process = self.start(self.LIMITS[self.db.dialect])
         time.sleep(self.LIMIT + 0.5)
         self.other.rollback()
-        self.assertIn('The database was upgraded from 0003 to 0004.\n',
+        self.assertIn(f'The database was upgraded from 0003 to {HEAD}.\n',
                       process.communicate()[0])
         self.assertUpgraded()
 
@@ -456,7 +464,7 @@ class TestBlockedIndexes(Indexes):
         self.assertEqual('0003', migration.version(self.db))
         self.assertLess(self.indexes(), self.NAMES)
         self.other.rollback()
-        self.assertEqual(('0003', '0004'), migration.sync(self.db))
+        self.assertEqual(('0003', HEAD), migration.sync(self.db))
         self.assertUpgraded()
         if self.db.dialect == 'postgresql':
             self.assertEqual(0, self.observer.scalar(sa.text(
@@ -480,7 +488,7 @@ class TestCommands(Commands, databases.TestCase):
 
     def test_sync_creates_tables(self):
         self.manage('sync', 0, 'The tables were created; the database is at '
-                    '0004.', self.url)
+                    f'{HEAD}.', self.url)
 
     def test_wrong_password_is_not_logged(self):
         url = sa.make_url(self.url).set(password=PASSWORD)
@@ -496,12 +504,12 @@ class TestSqliteCommands(Commands, base.TestCase):
     def test_check_before_and_after_sync(self):
         for command, status, pattern in (
                 ('check', 1, 'The database has no tables yet, this release '
-                 'needs 0004. Run "usermsg-manage db sync".'),
+                 f'needs {HEAD}. Run "usermsg-manage db sync".'),
                 ('sync', 0, 'The tables were created; the database is at '
-                 '0004.'),
-                ('sync', 0, 'The database is already at 0004.'),
-                ('version', 0, '0004'),
-                ('check', 0, 'The database is up to date: 0004.')):
+                 f'{HEAD}.'),
+                ('sync', 0, f'The database is already at {HEAD}.'),
+                ('version', 0, HEAD),
+                ('check', 0, f'The database is up to date: {HEAD}.')):
             self.manage(command, status, pattern, self.sqlite_url())
 
     def test_schema_of_newer_release_is_reported(self):
