@@ -1,88 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tests with other services, with default options, on the same broker."""
 
-import queue
-import uuid
-
-from oslo_config import cfg
-import oslo_messaging
-from oslo_messaging import conffixture
-
 from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.rabbit import inspection
 from usermsg.notifications.drivers.rabbit import settings
+from usermsg.tests.fixtures import other_service
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import sending
 
 _REFUSED = 'PRECONDITION_FAILED'
 
 
-class _Endpoint:
-    """Endpoint of a listener and of an RPC server."""
-
-    def __init__(self):
-        self.received = queue.Queue()
-
-    def info(self, ctxt, publisher_id, event_type, payload, metadata):
-        self.received.put(metadata['message_id'])
-
-    def double(self, ctxt, number):
-        return 2 * number
-
-
-class OtherService:
-    """Publisher, listener and RPC server of oslo.messaging, by default."""
-
-    def __init__(self, test, url):
-        self._test = test
-        self._url = url
-        self._conf = cfg.ConfigOpts()
-        self._conf([], project='other', default_config_files=[])
-        # Registers all options without setting any.
-        test.useFixture(conffixture.ConfFixture(self._conf))
-
-    def _transport(self, make):
-        transport = make(self._conf, self._url)
-        self._test.addCleanup(transport.cleanup)
-        return transport
-
-    def _start(self, server):
-        server.start()
-        self._test.addCleanup(server.wait)
-        self._test.addCleanup(server.stop)
-
-    def publish(self):
-        """Send a notification; return the id in its payload."""
-        ident = uuid.uuid4().hex
-        oslo_messaging.Notifier(
-            self._transport(oslo_messaging.get_notification_transport),
-            'other', driver='messagingv2', topics=['notifications'],
-            retry=1).info({}, 'other.event', {'id': ident})
-        return ident
-
-    def listen(self):
-        endpoint = _Endpoint()
-        self._start(oslo_messaging.get_notification_listener(
-            self._transport(oslo_messaging.get_notification_transport),
-            [oslo_messaging.Target(topic='notifications')], [endpoint]))
-        return endpoint.received
-
-    def call(self):
-        """Call an RPC server on the same exchange, which doubles a number."""
-        transport = self._transport(oslo_messaging.get_rpc_transport)
-        self._start(oslo_messaging.get_rpc_server(
-            transport, oslo_messaging.Target(topic='other', server='host'),
-            [_Endpoint()]))
-        return oslo_messaging.get_rpc_client(
-            transport, oslo_messaging.Target(topic='other'),
-            timeout=30).call({}, 'double', number=21)
-
-
 class TestDefaults(sending.BrokerTestCase):
 
     def setUp(self):
         super().setUp()
-        self.other = OtherService(self, self.url)
+        self.other = other_service.OtherService(self, self.url)
         runtime = self.runtime(oslo_messaging_notifications={
             'driver': 'rabbit', 'transport_url': self.url})
         drivers = loader.load(runtime.conf)
