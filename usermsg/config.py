@@ -13,6 +13,7 @@ from oslo_log import log
 from oslo_policy import opts as policy_opts
 
 from usermsg import conf as usermsg_conf
+from usermsg.conf import listener
 from usermsg.conf import messages
 from usermsg.conf import values
 from usermsg import exception
@@ -91,6 +92,8 @@ def load_config(argv=None, library=False, register=lambda conf: None):
              prog='usermsg' if argv is None else None,
              use_env=not library, **_config_files())
     values.check(conf, 'DEFAULT', conf, use_env=not library)
+    values.check(conf, 'listener', ['transports'], use_env=not library)
+    listener.register_transports(conf)
     for name, group in conf.items():
         if isinstance(group, conf.GroupAttr):
             values.check(conf, name, group, use_env=not library)

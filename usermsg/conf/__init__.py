@@ -26,6 +26,7 @@ _GROUPS = (
     *((module.GROUP, module.OPTS) for module in (
         api, catalogue, listener, messages, metrics, notifications, qpid,
         rabbit, reaper, relay)),
+    (listener.TRANSPORT_GROUP, listener.TRANSPORT_OPTS),
     *facades.GROUPS)
 
 

@@ -6,6 +6,9 @@ from oslo_config import cfg
 GROUP = cfg.OptGroup('reaper', title='Removal of expired and evicted messages')
 
 OPTS = [
+    cfg.BoolOpt(
+        'enabled', default=True,
+        help='usermsg-worker runs the reaper.'),
     cfg.IntOpt(
         'interval', default=300, min=1, max=7 * 24 * 3600,
         help='Number of seconds that usermsg-worker waits between two runs '

@@ -6,6 +6,9 @@ from oslo_config import cfg
 GROUP = cfg.OptGroup('relay', title='Delivery from the outbox to the brokers')
 
 OPTS = [
+    cfg.BoolOpt(
+        'enabled', default=True,
+        help='usermsg-worker runs a relay for each driver.'),
     cfg.FloatOpt(
         'poll_interval', default=1, min=0.05, max=60,
         help='Number of seconds before usermsg-worker checks the outbox '

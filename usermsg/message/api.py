@@ -203,7 +203,7 @@ class API:
         return results
 
     def new_message(self, values, *, exception=None, created_at=None,
-                    place=''):
+                    place='', reserved_source_id=None):
         """Validate a new message for :meth:`record`, without the database.
 
         :param values: attributes of a new message, as in
@@ -214,6 +214,8 @@ class API:
             :meth:`record` replaces a time that is in the future, or older
             than half of ``[api] follow_delay``
         :param place: path of the message in the request, for errors
+        :param reserved_source_id: idempotency key with a prefix that only
+            usermsg itself uses, instead of a ``source_id``
         :returns: a :class:`usermsg.objects.message.NewMessage`
         :raises usermsg.exception.InvalidInput: names the attribute
         """
@@ -247,7 +249,8 @@ class API:
             message_level=level,
             created_at=naive_created_at,
             expires_at=naive_created_at + self._ttl[level])
-        source_id = get('source_id')
+        source_id = get('source_id') or validation.optional_identifier(
+            'source_id', reserved_source_id, validation.SOURCE_ID)
         if source_id is None:
             return self._objects.NewMessage(row)
         return self._objects.NewMessage(row, source_id, _digest(

@@ -94,6 +94,36 @@ class Metrics:
             'usermsg_driver_unavailable',
             'Shard passes in which the driver could not deliver any '
             'notification.', labels=('driver',))
+        self.listener_received = self._counter(
+            'usermsg_listener_received',
+            'Messages of brokers that the listener received.',
+            labels=('transport',))
+        self.listener_matched = self._counter(
+            'usermsg_listener_matched',
+            'Decisions of rules to report, observe or forget.',
+            labels=('rule',))
+        self.listener_ignored = self._counter(
+            'usermsg_listener_ignored',
+            'Notifications, or decisions of rules, that were ignored.',
+            labels=('reason',))
+        self.listener_written = self._counter(
+            'usermsg_listener_written',
+            'Messages that the listener stored.', labels=('rule',))
+        self.listener_already_reported = self._counter(
+            'usermsg_listener_already_reported',
+            'Messages that were stored before, for another notification of '
+            'the same failure or a repeated delivery.', labels=('rule',))
+        self.listener_dead_lettered = self._counter(
+            'usermsg_listener_dead_lettered',
+            'Messages of brokers that became dead letters.',
+            labels=('transport',))
+        self.listener_dead_letters_dropped = self._counter(
+            'usermsg_listener_dead_letters_dropped',
+            'Dead letters that were not stored because of [listener] '
+            'dead_letter_limit.')
+        self.expired_dead_letters = self._counter(
+            'usermsg_listener_dead_letters_expired',
+            'Dead letters that were removed because they had expired.')
 
     def _counter(self, name, help_text, labels=()):
         return self._add(collectors.Counter(

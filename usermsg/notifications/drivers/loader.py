@@ -63,32 +63,37 @@ def timeout(driver):
     return driver.timeout if hasattr(driver, 'timeout_option') else 0
 
 
-def get_transport(conf):
+def get_transport(conf, url=None, group=None):
     """Return the configured transport of oslo.messaging, unconnected.
 
+    :param url: instead of the configured one
+    :param group: with ``url``: the group of the option that contains it
     :raises usermsg.exception.ConfigurationError: transport_url can't be used
     """
     try:
-        return oslo_messaging.get_notification_transport(conf)
+        return oslo_messaging.get_notification_transport(conf, url)
     except ImportError as error:
         raise _unusable(
-            conf, f'its driver cannot be loaded: {_reason(error)}.') from None
+            conf, url and group,
+            f'its driver cannot be loaded: {_reason(error)}.') from None
     except Exception:
         # Any error of parsing the URL, or of a driver that reads the query
         # after the "?". Without its text, which may contain a part of the
         # password.
         raise _unusable(
-            conf, 'is not a URL that oslo.messaging accepts, such as '
+            conf, url and group,
+            'is not a URL that oslo.messaging accepts, such as '
             'rabbit://USER:PASSWORD@HOST:5672/. In the password, / and @ must '
             'be written as %2F and %40, and other reserved characters '
             'likewise; the query after a ? may contain only options of the '
             'driver, with valid values.') from None
 
 
-def _unusable(conf, reason):
+def _unusable(conf, group, reason):
     # Without a transport_url for notifications, that of [DEFAULT] is used.
-    group = ('oslo_messaging_notifications'
-             if conf.oslo_messaging_notifications.transport_url else 'DEFAULT')
+    group = group or (
+        'oslo_messaging_notifications'
+        if conf.oslo_messaging_notifications.transport_url else 'DEFAULT')
     return exception.ConfigurationError(f'[{group}] transport_url: {reason}')
 
 

@@ -117,6 +117,11 @@ class Reads:
         """Return the groups that an expression may be."""
         if isinstance(node, ast.Name):
             return names.get(node.id, set())
+        if isinstance(node, ast.JoinedStr):
+            # "conf[f'group_{name}']": one group for each name.
+            prefix = getattr(node.values[0], 'value', None)
+            return {f"'{group}'" for group in self._groups
+                    if group == f'{prefix}NAME'}
         if isinstance(node, ast.Subscript) and _is_conf(node.value):
             return {name.strip("'") for name in
                     self._value(node.slice, names, owner)}

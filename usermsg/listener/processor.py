@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Storage of the decisions about a batch of notifications.
+
+Storing is safe to repeat: messages, observations and dead letters have keys,
+so that a batch that is delivered again changes nothing.
+"""
+
+import collections
+import dataclasses
+import datetime
+import time
+
+from oslo_log import log
+
+from usermsg import exception
+from usermsg.listener import dead_letters
+from usermsg.listener import decisions
+from usermsg.listener import envelope
+from usermsg.listener import notification as notifications
+from usermsg.message import rate_limit
+from usermsg.notifications.drivers.rabbit import received_message
+from usermsg.objects import dead_letter
+from usermsg import validation
+
+LOG = log.getLogger(__name__)
+
+#: Prefix of the source ids of messages; clients can't use it.
+KEY_PREFIX = 'notification:'
+
+#: Texts that services send where they have no id.
+_NO_ID = ('None', 'null')
+
+#: Seconds between two log lines about dead letters.
+_LOG_INTERVAL = 60
+
+
+@dataclasses.dataclass(slots=True)
+class Handled:
+    """A message of the broker, and all that is to be stored for it.
+
+    :param received: a :class:`usermsg.listener.source.Received`
+    :param notification: None if it isn't one
+    :param messages: (name of the rule, new message) pairs
+    :param observations: :class:`usermsg.listener.decisions.Observation`
+        objects
+    :param forgets: :class:`usermsg.listener.decisions.Forget` objects
+    :param dead_letter: a :class:`usermsg.db.models.DeadLetterRow`, or None
+    """
+
+    received: object
+    notification: notifications.Notification | None = None
+    messages: list = dataclasses.field(default_factory=list)
+    observations: list = dataclasses.field(default_factory=list)
+    forgets: list = dataclasses.field(default_factory=list)
+    dead_letter: object = None
+
+
+class Processor:
+    """Handler of batches. Thread-safe.
+
+    :param runtime: a :class:`usermsg.service.Runtime`
+    :param api: a :class:`usermsg.message.api.API`
+    :param rules: its ``evaluate(notification, now)`` returns a list of
+        :mod:`usermsg.listener.decisions`
+    :param store_observations: called with the database and a list of
+        observations; must be safe to repeat
+    :param forget: called with the database and a
+        :class:`usermsg.listener.decisions.Forget`; must be safe to repeat
+    :param clock: function that returns the time in seconds
+    """
+
+    def __init__(self, runtime, api, rules, store_observations, forget,
+                 clock=time.monotonic):
+        self._db = runtime.db
+        self._metrics = runtime.metrics
+        self._options = options = runtime.conf.listener
+        self._max_age = datetime.timedelta(seconds=options.max_age)
+        self._api = api
+        self._rules = rules
+        self._store_observations = store_observations
+        self._forget = forget
+        self._rate_limit = rate_limit.RateLimit(runtime, 'listener', clock)
+        self._clock = clock
+        self._next_log_at = clock()
+
+    def prepare(self, batch):
+        """Parse notifications and apply the rules, without the database.
+
+        :param batch: a list of :class:`usermsg.listener.source.Received`
+        :returns: a list of :class:`Handled`, in the same order
+        """
+        now = self._api.now()
+        return [self._handle(received, now) for received in batch]
+
+    def _handle(self, received, now):
+        self._metrics.listener_received.inc(1, (received.transport,))
+        handled = Handled(received)
+        try:
+            handled.notification = envelope.parse(
+                received.body, received.compression)
+        except received_message.Malformed as error:
+            self._give_up(handled, str(error), now)
+            return handled
+        except Exception as error:
+            self._give_up(handled, _describe('parsing', error), now)
+            return handled
+        return self.evaluate(handled, now)
+
+    def evaluate(self, handled, now):
+        """Apply the rules to a notification.
+
+        :param handled: a :class:`Handled`, whose lists are extended
+        :param now: current time, an aware datetime
+        :returns: ``handled``
+        """
+        if now - handled.notification.timestamp > self._max_age:
+            self._ignore('too_old')
+            return handled
+        try:
+            for decision in self._rules.evaluate(handled.notification, now):
+                self._add(handled, decision, now)
+        except Exception as error:
+            self._give_up(handled, _describe('evaluation', error), now)
+        return handled
+
+    def _add(self, handled, decision, now):
+        match decision:
+            case decisions.Ignored():
+                self._ignore(decision.reason)
+                return
+            case decisions.Failure():
+                new_message = self._new_message(decision, now)
+                if new_message:
+                    handled.messages.append((decision.rule, new_message))
+            case decisions.Observation():
+                handled.observations.append(decision)
+            case decisions.Forget():
+                if handled.received.trusted:
+                    handled.forgets.append(decision)
+                else:
+                    self._ignore('untrusted')
+            case _:
+                raise TypeError(type(decision).__name__)
+        self._metrics.listener_matched.inc(1, (decision.rule,))
+
+    def _new_message(self, failure, now):
+        """Return a new message, or None if it can't be recorded."""
+        try:
+            if failure.project_id in _NO_ID or (
+                    failure.resource_uuid in _NO_ID):
+                raise exception.InvalidInput('project_id', 'is required.')
+            new_message = self._api.new_message({
+                'project_id': failure.project_id,
+                'event_id': failure.event.event_id,
+                'resource_type': failure.resource_type,
+                'resource_uuid': failure.resource_uuid,
+                'message_level': failure.level,
+                'user_id': _storable_or_none(
+                    failure.user_id, validation.USER_ID),
+                'request_id': _storable_or_none(
+                    failure.request_id, validation.REQUEST_ID)},
+                created_at=min(failure.occurred_at, now),
+                reserved_source_id=KEY_PREFIX + failure.key)
+        except exception.InvalidInput:
+            self._ignore('unusable')
+            return None
+        try:
+            # Before the message is stored, and once for each delivery.
+            self._rate_limit.take('listener', [failure.project_id])
+        except exception.RateLimited:
+            self._ignore('rate_limited')
+            return None
+        return new_message
+
+    def _ignore(self, reason):
+        self._metrics.listener_ignored.inc(1, (reason,))
+
+    def _give_up(self, handled, reason, now):
+        """Make a dead letter of a message, and of nothing else."""
+        handled.messages.clear()
+        handled.observations.clear()
+        handled.forgets.clear()
+        try:
+            handled.dead_letter = dead_letters.build(
+                handled.received, handled.notification, reason, now,
+                self._options.dead_letter_ttl)
+        except Exception as error:
+            # The payload is the sender's. Without it the reason is kept.
+            handled.dead_letter = dead_letters.build(
+                dataclasses.replace(handled.received, body=b''), None,
+                f'{reason} {_describe("redaction", error)}', now,
+                self._options.dead_letter_ttl)
+        self._metrics.listener_dead_lettered.inc(
+            1, (handled.received.transport,))
+        if self._clock() >= self._next_log_at:
+            self._next_log_at = self._clock() + _LOG_INTERVAL
+            LOG.warning(
+                'A message of the transport %s became a dead letter: %s '
+                'Further ones are not logged for a minute; "usermsg-manage '
+                'listener dead-letter list" lists them.',
+                handled.received.transport, reason)
+
+    def store(self, batch):
+        """Store a batch. It can be repeated after any error.
+
+        :param batch: result of :meth:`prepare`
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable; a part may have been stored
+        """
+        try:
+            self._store(batch)
+        except exception.DatabaseUnavailable:
+            raise
+        except Exception as error:
+            if len(batch) > 1:
+                # One of them is the cause; the others must be stored.
+                for handled in batch:
+                    self.store([handled])
+            elif batch[0].dead_letter is None:
+                LOG.error('A notification of the transport %s could not be '
+                          'stored: %s', batch[0].received.transport,
+                          exception.log_text(error))
+                self._give_up(batch[0], _describe('storing', error),
+                              self._api.now())
+                self.store(batch)
+            else:
+                # Never stored, even as a dead letter: it would be delivered
+                # again and again.
+                self._metrics.listener_dead_letters_dropped.inc()
+                LOG.error('A dead letter of the transport %s could not be '
+                          'stored: %s', batch[0].received.transport,
+                          exception.log_text(error))
+
+    def _store(self, batch):
+        observations = [observation for handled in batch
+                        for observation in handled.observations]
+        if observations:
+            self._store_observations(self._db, observations)
+        messages = [pair for handled in batch for pair in handled.messages]
+        if messages:
+            results = self._api.record([message for _rule, message
+                                        in messages])
+            self._count(zip((rule for rule, _message in messages), results))
+        for handled in batch:
+            for forget in handled.forgets:
+                self._forget(self._db, forget)
+        rows = [handled.dead_letter for handled in batch
+                if handled.dead_letter is not None]
+        if rows:
+            dropped = dead_letter.store(
+                self._db, rows, self._options.dead_letter_limit)
+            self._metrics.listener_dead_letters_dropped.inc(dropped)
+
+    def _count(self, results):
+        # A conflict is the same failure with another cause or level, and a
+        # message that was deleted isn't stored again: both were reported.
+        numbers = collections.Counter(
+            (result.new, rule) for rule, result in results)
+        for (new, rule), number in numbers.items():
+            (self._metrics.listener_written if new else
+             self._metrics.listener_already_reported).inc(number, (rule,))
+
+
+def _describe(step, error):
+    # Without the text of the error, which may repeat the payload.
+    return f'Its {step} failed: {type(error).__name__}.'
+
+
+def _storable_or_none(value, max_length):
+    try:
+        return validation.optional_identifier('id', value, max_length)
+    except exception.InvalidInput:
+        return None
