@@ -28,11 +28,36 @@ _DATABASE_DELAY = 5
 _MAX_DELAY = 30
 
 
+class Collector:
+    """Prometheus collector of values that only this process has.
+
+    :param consumers: a list of :class:`Consumer`
+    """
+
+    def __init__(self, consumers):
+        self._consumers = consumers
+
+    def collect(self):
+        connected = core.GaugeMetricFamily(
+            'usermsg_listener_connected',
+            '1 while the listener is connected to the broker.',
+            labels=('transport',))
+        lag = core.GaugeMetricFamily(
+            'usermsg_listener_lag_seconds',
+            'Age of the newest notification of the last batch when it was '
+            'stored.', labels=('transport',))
+        for each in self._consumers:
+            connected.add_metric((each.name,), int(each.is_connected))
+            lag.add_metric((each.name,), each.lag)
+        return [connected, lag]
+
+
 class Consumer:
     """Consumer of one source, in a thread of its own.
 
-    It is a Prometheus collector, too, of values that only this process has.
-
+    :ivar is_connected: True while it is connected to the broker
+    :ivar lag: age in seconds of the newest notification of the last batch
+        when it was stored
     :param db: a :class:`usermsg.db.engine.Database`
     :param source: a :class:`usermsg.listener.source.Source`
     :param processor: a :class:`usermsg.listener.processor.Processor`
@@ -45,21 +70,8 @@ class Consumer:
         self._source = source
         self._processor = processor
         self._clock = clock
-        self._connected = False
-        self._lag = 0.0
-
-    def collect(self):
-        for name, help_text, value in (
-                ('usermsg_listener_connected',
-                 '1 while the listener is connected to the broker.',
-                 int(self._connected)),
-                ('usermsg_listener_lag_seconds',
-                 'Age of the newest notification of the last batch when it '
-                 'was stored.', self._lag)):
-            family = core.GaugeMetricFamily(
-                name, help_text, labels=('transport',))
-            family.add_metric((self.name,), value)
-            yield family
+        self.is_connected = False
+        self.lag = 0.0
 
     def run(self, stop):
         """Consume until an event is set; then finish the current batch."""
@@ -70,7 +82,7 @@ class Consumer:
                 address = self._source.open(stop)
                 LOG.info('The listener receives notifications of the '
                          'transport %s from %s', self.name, address)
-                self._connected = True
+                self.is_connected = True
                 failures = 0
                 self._consume(stop)
             except received_message.ConnectionLost as error:
@@ -84,7 +96,7 @@ class Consumer:
                 LOG.error('The listener has no connection to the transport '
                           '%s, and tries to connect until it has one: %s',
                           self.name, reason)
-            self._connected = False
+            self.is_connected = False
             # Unacknowledged notifications go back to the queue.
             self._source.close()
             failures += 1
@@ -121,7 +133,7 @@ class Consumer:
         times = [entry.notification.timestamp.timestamp()
                  for entry in handled if entry.notification]
         if times:
-            self._lag = max(0.0, self._clock() - max(times))
+            self.lag = max(0.0, self._clock() - max(times))
         return True
 
     def _wait_for_database(self, stop):

@@ -63,14 +63,16 @@ class Processor:
     :param rules: its ``evaluate(notification, now)`` returns a list of
         :mod:`usermsg.listener.decisions`
     :param store_observations: called with the database and a list of
-        observations; must be safe to repeat
+        observations; must be safe to repeat. Without it observations are
+        ignored
     :param forget: called with the database and a
-        :class:`usermsg.listener.decisions.Forget`; must be safe to repeat
+        :class:`usermsg.listener.decisions.Forget`; must be safe to repeat.
+        Without it these decisions are ignored
     :param clock: function that returns the time in seconds
     """
 
-    def __init__(self, runtime, api, rules, store_observations, forget,
-                 clock=time.monotonic):
+    def __init__(self, runtime, api, rules, store_observations=None,
+                 forget=None, clock=time.monotonic):
         self._db = runtime.db
         self._metrics = runtime.metrics
         self._options = options = runtime.conf.listener
@@ -133,12 +135,16 @@ class Processor:
                 if new_message:
                     handled.messages.append((decision.rule, new_message))
             case decisions.Observation():
+                if self._store_observations is None:
+                    self._ignore('unsupported')
+                    return
                 handled.observations.append(decision)
             case decisions.Forget():
-                if handled.received.trusted:
-                    handled.forgets.append(decision)
-                else:
-                    self._ignore('untrusted')
+                if not handled.received.trusted or self._forget is None:
+                    self._ignore('unsupported' if handled.received.trusted
+                                 else 'untrusted')
+                    return
+                handled.forgets.append(decision)
             case _:
                 raise TypeError(type(decision).__name__)
         self._metrics.listener_matched.inc(1, (decision.rule,))
@@ -146,21 +152,7 @@ class Processor:
     def _new_message(self, failure, now):
         """Return a new message, or None if it can't be recorded."""
         try:
-            if failure.project_id in _NO_ID or (
-                    failure.resource_uuid in _NO_ID):
-                raise exception.InvalidInput('project_id', 'is required.')
-            new_message = self._api.new_message({
-                'project_id': failure.project_id,
-                'event_id': failure.event.event_id,
-                'resource_type': failure.resource_type,
-                'resource_uuid': failure.resource_uuid,
-                'message_level': failure.level,
-                'user_id': _storable_or_none(
-                    failure.user_id, validation.USER_ID),
-                'request_id': _storable_or_none(
-                    failure.request_id, validation.REQUEST_ID)},
-                created_at=min(failure.occurred_at, now),
-                reserved_source_id=KEY_PREFIX + failure.key)
+            new_message = build_message(self._api, failure, now)
         except exception.InvalidInput:
             self._ignore('unusable')
             return None
@@ -259,6 +251,30 @@ class Processor:
         for (new, rule), number in numbers.items():
             (self._metrics.listener_written if new else
              self._metrics.listener_already_reported).inc(number, (rule,))
+
+
+def build_message(api, failure, now):
+    """Return the :class:`usermsg.objects.message.NewMessage` of a failure.
+
+    :param api: a :class:`usermsg.message.api.API`
+    :param failure: a :class:`usermsg.listener.decisions.Failure`
+    :param now: current time, an aware datetime; the message isn't later
+    :raises usermsg.exception.InvalidInput: a value can't be stored
+    """
+    for field in ('project_id', 'resource_uuid'):
+        if getattr(failure, field) in _NO_ID:
+            raise exception.InvalidInput(field, 'is required.')
+    return api.new_message({
+        'project_id': failure.project_id,
+        'event_id': failure.event.event_id,
+        'resource_type': failure.resource_type,
+        'resource_uuid': failure.resource_uuid,
+        'message_level': failure.level,
+        'user_id': _storable_or_none(failure.user_id, validation.USER_ID),
+        'request_id': _storable_or_none(
+            failure.request_id, validation.REQUEST_ID)},
+        created_at=min(failure.occurred_at, now),
+        reserved_source_id=KEY_PREFIX + failure.key)
 
 
 def _describe(step, error):

@@ -51,6 +51,10 @@ class RuleWatch:
                 self._lock.release()
         return self._rules
 
+    def evaluate(self, notification, now):
+        """Return the decisions of the rules in force."""
+        return self.current().evaluate(notification, now)
+
     def _check(self):
         try:
             # Before the files are read, so that a later change is noticed.

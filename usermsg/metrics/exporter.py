@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """HTTP server for metrics alone, in the process that collects them."""
 
+import json
 import socket
+import socketserver
+import threading
+from wsgiref import simple_server
 
 import prometheus_client
 
@@ -24,10 +28,13 @@ def check(host, port):
         raise _listen_error(host, port, error) from None
 
 
-def serve(runtime, port):
+def serve(runtime, port, unresponsive=None):
     """Serve metrics in a thread that ends with the process.
 
     :param port: 0 to serve none
+    :param unresponsive: function that returns the names of threads that
+        hang; if it is passed, ``/healthcheck`` responds with 200, or with
+        503 and the names
     :raises usermsg.exception.ConfigurationError: the address can't be bound
     """
     if not port:
@@ -35,10 +42,49 @@ def serve(runtime, port):
     host = runtime.conf.metrics.host
     registry = runtime.metrics.registry
     prometheus_client.ProcessCollector(registry=registry)
+    application = prometheus_client.make_wsgi_app(registry)
+    if unresponsive:
+        application = _add_health_check(application, unresponsive)
     try:
-        prometheus_client.start_http_server(port, host, registry)
+        server = _make_server(host, port, application)
     except OSError as error:
         raise _listen_error(host, port, error) from None
+    threading.Thread(target=server.serve_forever, name='metrics',
+                     daemon=True).start()
+
+
+def _add_health_check(application, unresponsive):
+    def respond(environ, start_response):
+        if environ.get('PATH_INFO') != '/healthcheck':
+            return application(environ, start_response)
+        names = unresponsive()
+        start_response(
+            '503 Service Unavailable' if names else '200 OK',
+            [('Content-Type', 'application/json')])
+        return [json.dumps(
+            {'status': 'unavailable', 'threads': names} if names else
+            {'status': 'available'}).encode()]
+    return respond
+
+
+class _Handler(simple_server.WSGIRequestHandler):
+
+    #: Seconds for a request, so that idle clients don't hold threads.
+    timeout = 10
+
+    def log_message(self, *args):
+        pass
+
+
+def _make_server(host, port, application):
+    family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+
+    class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
+        daemon_threads = True
+        address_family = family
+
+    return simple_server.make_server(host, port, application, Server,
+                                     _Handler)
 
 
 def _listen_error(host, port, error):

@@ -222,6 +222,9 @@ def run_all(runtime, stop):
         for name in runtime.outbox.drivers if name in drivers]
     for thread in threads:
         thread.start()
+    # Not only the joins: a thread that waits for the event is known to be
+    # responsive.
+    stop.wait()
     for thread in threads:
         thread.join()
     loader.close(drivers)

@@ -13,6 +13,7 @@ from prometheus_client import core
 from usermsg.db import clock
 from usermsg.db import lease
 from usermsg import exception
+from usermsg.objects import dead_letter
 from usermsg.objects import removal
 from usermsg.objects import statistics
 from usermsg.outbox import event_types
@@ -25,7 +26,9 @@ FAST_BATCH = 0.05
 
 
 class Reaper:
-    """Remover of expired messages and source keys, and of evicted messages.
+    """Remover of expired messages, source keys and dead letters.
+
+    It also removes messages over the limit of their project.
 
     It is a Prometheus collector, too, of a value that only this process has.
 
@@ -78,8 +81,9 @@ class Reaper:
         """Run once, unless another process holds the lease.
 
         :param stop: an event; once it is set, the run ends after a batch
-        :returns: the numbers of removed expired messages, evicted messages
-            and expired source keys, a dict; None without the lease
+        :returns: the numbers of removed expired messages, evicted messages,
+            expired source keys and expired dead letters, a dict; None
+            without the lease
         :raises usermsg.db.lease.LeaseLost: this process froze for longer than
             its lease; rows that it removed before stay removed
         :raises usermsg.exception.DatabaseUnavailable: the database is
@@ -91,7 +95,8 @@ class Reaper:
         if not self._has_lease:
             return None
         now = clock.read(self._db)
-        removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0}
+        removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0,
+                   'expired_dead_letters': 0}
         try:
             for kind, rows in self._removable(now, stop):
                 started_at = self._clock()
@@ -107,8 +112,9 @@ class Reaper:
         finally:
             if any(removed.values()):
                 LOG.info('Removed %(expired)d expired messages, %(evicted)d '
-                         'messages over max_per_project and '
-                         '%(expired_source_keys)d expired source keys',
+                         'messages over max_per_project, '
+                         '%(expired_source_keys)d expired source keys and '
+                         '%(expired_dead_letters)d expired dead letters',
                          removed)
         # The lease is kept until after the next run: the other processes must
         # not repeat this one.
@@ -130,6 +136,7 @@ class Reaper:
         """Yield (kind, rows to remove)."""
         yield 'expired', removal.expired(now)
         yield 'expired_source_keys', removal.expired_keys(now)
+        yield 'expired_dead_letters', dead_letter.expired(now)
         if not self._limit:
             return
         renewed = time.monotonic()

@@ -10,21 +10,26 @@ from oslo_service import service as os_service
 
 from usermsg import config
 from usermsg import exception
+from usermsg.listener import assembly
+from usermsg.listener import consumer
 from usermsg.metrics import exporter
 from usermsg.outbox import metrics
 from usermsg.outbox import relay
 from usermsg import service
+from usermsg.worker import liveness
 from usermsg.worker import reaper
+from usermsg.worker import watchdog
 
 LOG = log.getLogger(__name__)
 
 
 class Worker(os_service.ServiceBase):
-    """Reaper and relays, in a process that oslo.service's launcher forks.
+    """Listener, reaper and relays, in a process forked by the launcher.
 
-    SIGHUP ends the forked process, and a new one is forked. The launcher's
-    process remains, and reads the configuration for all of them: it keeps the
-    last valid one when the configuration becomes invalid.
+    The launcher is that of oslo.service. SIGHUP ends the forked process, and
+    a new one is forked. The launcher's process remains, and reads the
+    configuration for all of them: it keeps the last valid one when the
+    configuration becomes invalid.
 
     :param argv: the command line, see :func:`usermsg.service.prepare`
     :ivar runtime: the :class:`usermsg.service.Runtime` in force
@@ -35,15 +40,16 @@ class Worker(os_service.ServiceBase):
     def __init__(self, argv):
         self._argv = argv
         self.runtime = None
-        self.runtime = self._read()
-        self._stop = threading.Event()
+        self.runtime, self._listener_files = self._read()
+        self._stop = liveness.StopEvent()
         self._threads = []
+        self._watchdog = watchdog.Watchdog()
 
     def reload(self):
         """Reload the configuration, in the launcher's process."""
         reason = None
         try:
-            self.runtime = self._read()
+            self.runtime, self._listener_files = self._read()
         except exception.ConfigurationError as error:
             reason = str(error)
         # Outside the except clause: oslo.log would add the exception to the
@@ -64,7 +70,8 @@ class Worker(os_service.ServiceBase):
         if options.worker_port and not (
                 in_use and options.host == previous.host):
             exporter.check(options.host, 0 if in_use else options.worker_port)
-        return runtime
+        return runtime, (assembly.read_files(runtime)
+                         if runtime.conf.listener.enabled else None)
 
     def _set_up_logging(self):
         # A valid configuration may refer to a file that has become unusable.
@@ -75,24 +82,36 @@ class Worker(os_service.ServiceBase):
         # In the forked process: log handlers may have threads, which a fork
         # doesn't copy. The same is true of the metrics' collectors.
         self._set_up_logging()
+        conf = self.runtime.conf
+        # A delivery may take a third of the lease.
+        self._stop.timeout = max(liveness.TIMEOUT, conf.relay.lease_ttl)
         registry = self.runtime.metrics.registry
         registry.register(metrics.BacklogCollector(
             self.runtime.db, self.runtime.outbox.drivers))
-        message_reaper = reaper.Reaper(self.runtime)
-        registry.register(message_reaper)
-        try:
-            exporter.serve(self.runtime,
-                           self.runtime.conf.metrics.worker_port)
-        except exception.ConfigurationError as error:
-            LOG.error('The metrics are not served: %s', error)
-        loops = {'reaper': message_reaper.run}
-        if self.runtime.outbox.drivers:
+        loops = {'watchdog': self._watchdog.run}
+        if conf.reaper.enabled:
+            message_reaper = reaper.Reaper(self.runtime)
+            registry.register(message_reaper)
+            loops['reaper'] = message_reaper.run
+        if conf.relay.enabled and self.runtime.outbox.drivers:
             loops['relays'] = functools.partial(
                 relay.run_all, self.runtime)
+        if conf.listener.enabled:
+            consumers = assembly.build_consumers(
+                self.runtime, self._listener_files)
+            registry.register(consumer.Collector(consumers))
+            loops.update({f'listener-{each.name}': each.run
+                          for each in consumers})
+        try:
+            exporter.serve(self.runtime, conf.metrics.worker_port,
+                           self._stop.unresponsive)
+        except exception.ConfigurationError as error:
+            LOG.error('The metrics are not served: %s', error)
         for name, run in loops.items():
             thread = threading.Thread(
                 target=run, args=(self._stop,), name=name)
             thread.start()
+            self._stop.require(thread)
             self._threads.append(thread)
 
     def stop(self):

@@ -92,7 +92,8 @@ class TestRun(TestCase):
             expiry.key('old', now - expiry.SECOND),
             expiry.key('new', now + expiry.DAY)], models.source_keys)
         self.assertEqual({'expired': MANY, 'evicted': 0,
-                          'expired_source_keys': 1}, reap.reap(self.stop))
+                          'expired_source_keys': 1,
+                          'expired_dead_letters': 0}, reap.reap(self.stop))
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(['new'], [row['source_id'] for row in samples.stored(
             self.service.db, models.source_keys)])
