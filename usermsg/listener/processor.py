@@ -17,6 +17,7 @@ from usermsg.listener import dead_letters
 from usermsg.listener import decisions
 from usermsg.listener import envelope
 from usermsg.listener import notification as notifications
+from usermsg.listener import source
 from usermsg.message import rate_limit
 from usermsg.notifications.drivers.rabbit import received_message
 from usermsg.objects import dead_letter
@@ -124,6 +125,28 @@ class Processor:
         except Exception as error:
             self._give_up(handled, _describe('evaluation', error), now)
         return handled
+
+    def retry(self, transport, trusted, notification):
+        """Handle the notification of a dead letter again.
+
+        :param transport: name of the transport
+        :param trusted: see ``[listener_transport_NAME] trusted``
+        :returns: the reason if it fails again, otherwise None
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
+        """
+        handled = self.evaluate(
+            Handled(source.Received(b'', None, transport, trusted),
+                    notification), self._api.now())
+        if handled.dead_letter is None:
+            try:
+                self._store([handled])
+            except exception.DatabaseUnavailable:
+                raise
+            except Exception as error:
+                return _describe('storing', error)
+            return None
+        return handled.dead_letter.reason
 
     def _add(self, handled, decision, now):
         match decision:
