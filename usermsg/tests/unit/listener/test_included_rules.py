@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decisions of the included rules about notifications that services made."""
+
+import dataclasses
+import datetime
+import itertools
+import json
+import re
+
+from usermsg.catalogue import loader
+from usermsg.listener import decisions
+from usermsg.listener import notification
+from usermsg.tests import base
+from usermsg.tests.fixtures import recorded_notifications as recorded
+
+#: Words of the texts that the notifications contain and no user may see.
+FORBIDDEN = ('Traceback', 'secret_driver', 'hunter2', 'OSError', 'Errno',
+             'script', '10.20.30.40', 'rabbit://', '/var/lib', '/opt/')
+
+#: Operations of Trove's notifications, of which a few are recorded.
+TROVE_OPERATIONS = (
+    'instance_create', 'instance_delete', 'instance_restart',
+    'instance_reboot', 'instance_resize_volume', 'instance_resize_instance',
+    'instance_promote', 'instance_eject', 'instance_detach',
+    'instance_reset_status', 'instance_attach_configuration',
+    'instance_detach_configuration', 'upgrade', 'migrate', 'database_create',
+    'database_delete', 'user_create', 'user_delete', 'user_update_attributes',
+    'user_grant', 'user_revoke', 'user_change_password', 'cluster_create',
+    'cluster_delete', 'cluster_restart', 'cluster_upgrade',
+    'cluster_reset_status', 'cluster_add_shard', 'cluster_grow',
+    'cluster_shrink', 'cluster_attach_configuration',
+    'cluster_detach_configuration', 'backup_create', 'backup_delete',
+    'configuration_create', 'configuration_delete', 'configuration_update',
+    'configuration_edit')
+
+NOVA_REPORTS = ('compute.instance.create.error', 'instance.create.error',
+                'compute_task.build_instances',
+                'compute_task.build_instances.error')
+
+
+class RecordedTest(base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.rules = recorded.load_rules()
+
+    def decide(self, **values):
+        """Return the only decision about a notification.
+
+        :param values: attributes of the notification
+        """
+        decided, = self.rules.evaluate(notification.Notification(**{
+            'message_id': 'b0f2d4f0-2f53-4b8e-a7d8-2d0a6b3d7c11',
+            'publisher_id': 'service.host', 'priority': 'ERROR',
+            'timestamp': recorded.NOW - datetime.timedelta(days=1),
+            'payload': {}, 'context': {}, **values}), recorded.NOW)
+        return decided
+
+    def test_recorded_notifications_give_the_expected_messages(self):
+        self.assertEqual(11, len(recorded.SERVICES))
+        for service in recorded.SERVICES:
+            self.assertEqual(recorded.read_expected(service),
+                             recorded.evaluate(self.rules, service), service)
+
+    def test_recorded_notifications_contain_forbidden_words(self):
+        # Otherwise the next test could not fail.
+        for service in set(recorded.SERVICES) - {'keystone'}:
+            path = recorded.DIRECTORY / f'{service}.jsonl'
+            self.assertIn('hunter2', path.read_text(), service)
+
+    def test_decisions_contain_no_text_of_a_notification(self):
+        for service in recorded.SERVICES:
+            for item in recorded.read(service):
+                for decision in self.rules.evaluate(item, recorded.NOW):
+                    text = json.dumps(dataclasses.asdict(decision),
+                                      default=str)
+                    for word in FORBIDDEN:
+                        self.assertNotIn(word, text, item.event_type)
+
+    def test_every_rule_is_used_by_a_recorded_notification(self):
+        used = {decision.rule for service in recorded.SERVICES
+                for item in recorded.read(service)
+                for decision in self.rules.evaluate(item, recorded.NOW)}
+        # Glance's other notifications are those of captures.
+        expected = {rule.name for rule in self.rules.rules} - {
+            'glance-import-failed', 'glance-image-state',
+            'glance-download-truncated', 'glance-task-failure',
+            'nova-live-migration'}
+        self.assertEqual(set(), expected - used)
+
+    def test_included_rules_give_no_warnings(self):
+        self.assertEqual([], list(self.rules.warnings()))
+
+    def test_reports_of_one_nova_failure_have_one_key(self):
+        keys = {}
+        for item in recorded.read('nova'):
+            for decision in self.rules.evaluate(item, recorded.NOW):
+                if isinstance(decision, decisions.Observation):
+                    keys.setdefault(decision.failure.key, []).append(
+                        item.event_type)
+        self.assertIn(sorted(NOVA_REPORTS),
+                      [sorted(types) for types in keys.values()])
+        # Both formats of nova-compute.
+        self.assertIn(['compute.instance.resize.error',
+                       'instance.resize.error'], keys.values())
+
+    def test_every_operation_of_trove_has_an_action(self):
+        for operation in TROVE_OPERATIONS:
+            decided = self.decide(
+                event_type=f'dbaas.{operation}.error', priority='INFO',
+                payload={'tenant_id': 'p', 'exception': []})
+            self.assertIsInstance(decided, decisions.Failure, operation)
+            update = loader.built_in().find(
+                'DATABASE_DATABASE_CONFIGURATION_026_001').action_id
+            if operation not in ('configuration_update',
+                                 'configuration_edit'):
+                self.assertNotEqual(update, decided.event.action_id,
+                                    operation)
+
+    def test_live_migration_of_nova_is_no_resize(self):
+        for name, action in (('MigrationPreCheckError', 'LIVE_MIGRATE'),
+                             ('NoValidHost', 'RESIZE')):
+            decided = self.decide(
+                event_type='compute_task.migrate_server', payload={
+                    'instance_id': 'i',
+                    'instance_properties': {'project_id': 'p'},
+                    'reason': f"{{'message': 'x', 'class': '{name}'}}"})
+            namespace = loader.built_in().namespaces['COMPUTE']
+            self.assertEqual(action, namespace.actions[
+                decided.failure.event.action_id].constant)
+
+    def test_nova_exception_is_taken_from_the_end_of_its_representation(self):
+        text = "{'message': \"'class': 'NoValidHost'} {'class': 'x'}\", " \
+               "'class': 'PortInUse'}"
+        for exception in (text, 'PortInUse(\'NoValidHost\')'):
+            decided = self.decide(
+                event_type='compute.instance.create.error', payload={
+                    'tenant_id': 'p', 'exception': exception})
+            self.assertEqual('COMPUTE_INSTANCE_001_023',
+                             decided.failure.event.event_id)
+
+    def test_exception_of_any_nova_method_is_suppressed(self):
+        payload = {'exception': 'x', 'args': {}}
+        decided = self.decide(event_type='reboot_instance', payload=payload,
+                              publisher_id='compute.host')
+        self.assertEqual(decisions.Ignored('nova-exception', 'suppressed'),
+                         decided)
+        decided = self.decide(event_type='reboot_robot', payload=payload,
+                              publisher_id='robots.host')
+        self.assertEqual(decisions.Ignored(None, 'unmatched'), decided)
+
+    def test_truncated_download_is_reported_to_the_receiver(self):
+        decided = self.decide(event_type='image.send', payload={
+            'bytes_sent': 1, 'image_id': 'i', 'owner_id': 'owner',
+            'receiver_tenant_id': 'receiver', 'receiver_user_id': 'user'})
+        self.assertEqual(('receiver', 'user', 'i', 'IMAGE_IMAGE_004_022'),
+                         (decided.project_id, decided.user_id,
+                          decided.resource_uuid, decided.event.event_id))
+
+    def test_successful_download_is_not_reported(self):
+        decided = self.decide(event_type='image.send', priority='INFO',
+                              payload={'receiver_tenant_id': 'receiver'})
+        self.assertEqual('unmatched', decided.reason)
+
+    def test_failed_import_requires_three_properties(self):
+        names = ('os_glance_import_task', 'os_glance_failed_import',
+                 'os_glance_importing_to_stores')
+        for values in itertools.product(('', 'x'), repeat=3):
+            decided = self.decide(event_type='image.update', priority='INFO',
+                                  payload={
+                                      'id': 'i', 'owner': 'p',
+                                      'status': 'queued',
+                                      'properties': dict(zip(names, values))})
+            self.assertEqual(
+                'failure' if values == ('x', 'x', '') else 'state',
+                decided.kind, values)
+
+    def test_both_formats_of_a_deleted_project_are_forgotten(self):
+        for payload in ({'resource_info': 'p'}, {'target': {'id': 'p'}}):
+            decided = self.decide(event_type='identity.project.deleted',
+                                  priority='INFO', payload=payload)
+            self.assertEqual(decisions.Forget(
+                'keystone-project-deleted', project_id='p'), decided)
+
+    def test_bare_metal_provision_states_select_a_detail(self):
+        details = loader.built_in().namespaces['BAREMETAL'].details
+        for state, constant in (
+                ('deploying', 'DEPLOY_FAILED'),
+                ('wait call-back', 'DEPLOY_FAILED'),
+                ('clean wait', 'CLEANING_FAILED'),
+                ('inspect wait', 'INSPECTION_FAILED'),
+                ('rescue wait', 'RESCUE_FAILED'),
+                ('unrescuing', 'UNRESCUE_FAILED'),
+                ('verifying', 'VERIFICATION_FAILED'),
+                ('adopting', 'ADOPTION_FAILED'),
+                ('service wait', 'SERVICING_FAILED'),
+                (None, 'UNKNOWN_ERROR')):
+            decided = self.decide(
+                event_type='baremetal.node.provision_set.error', payload={
+                    'ironic_object.data': {
+                        'owner': 'p', 'uuid': 'n',
+                        'previous_provision_state': state}})
+            self.assertEqual(
+                constant, details[decided.event.detail_id].constant)
+
+    def test_names_of_rules_begin_with_the_service(self):
+        for rule in self.rules.rules:
+            self.assertTrue(re.match(
+                rule.path.rpartition('/')[2].removesuffix('.yaml') + '-',
+                rule.name), rule.name)
