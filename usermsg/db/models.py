@@ -148,3 +148,51 @@ dead_letters = sa.Table(
     **_TABLE)
 
 DeadLetterRow = _row_of('DeadLetterRow', dead_letters)
+
+# What the listener has read from notifications that describe a failure only
+# together with others.
+observations = sa.Table(
+    'observations', metadata,
+    sa.Column('ident', ascii_string(64), primary_key=True),
+    sa.Column('shard', sa.SmallInteger(), nullable=False),
+    sa.Column('kind', ascii_string(16), nullable=False),
+    sa.Column('correlation', ascii_string(64), nullable=False),
+    sa.Column('rule', ascii_string(128), nullable=False),
+    # Of the sender, whose clock observed_at is of.
+    sa.Column('publisher_id', ascii_string(255), nullable=False),
+    sa.Column('resource', ascii_string(validation.RESOURCE_UUID),
+              nullable=True),
+    # To delete what belongs to a project.
+    sa.Column('project_id', ascii_string(validation.PROJECT_ID),
+              nullable=True),
+    sa.Column('observed_at', utc_microseconds(), nullable=False),
+    # By the clock of the database.
+    sa.Column('arrived_at', utc_microseconds(), nullable=False),
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    # 1: a cause that an earlier failure has claimed.
+    sa.Column('claimed', sa.SmallInteger(), nullable=False),
+    # JSON: ids and constants, no text of another service.
+    sa.Column('content', sa.Text(), nullable=False),
+    sa.Index('observations_correlator_idx', 'shard', 'kind', 'observed_at'),
+    sa.Index('observations_expires_at_idx', 'expires_at'),
+    **_TABLE)
+
+ObservationRow = _row_of('ObservationRow', observations)
+
+# Last observed states of resources of other services.
+resource_states = sa.Table(
+    'resource_states', metadata,
+    sa.Column('correlation', ascii_string(64), primary_key=True),
+    # Empty where the state doesn't depend on the publisher.
+    sa.Column('publisher_id', ascii_string(255), primary_key=True),
+    sa.Column('resource', ascii_string(validation.RESOURCE_UUID),
+              primary_key=True),
+    # One of those that the correlation lists, or empty for any other.
+    sa.Column('status', ascii_string(64), nullable=False),
+    sa.Column('since', utc_microseconds(), nullable=False),
+    sa.Column('observed_at', utc_microseconds(), nullable=False),
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    sa.Index('resource_states_expires_at_idx', 'expires_at'),
+    **_TABLE)
+
+ResourceStateRow = _row_of('ResourceStateRow', resource_states)

@@ -78,6 +78,22 @@ class Metrics:
         self.expired_source_keys = self._counter(
             'usermsg_source_keys_expired',
             'Source keys that were removed because they had expired.')
+        self.expired_observations = self._counter(
+            'usermsg_listener_observations_expired',
+            'Observations that were removed without a decision.')
+        self.expired_resource_states = self._counter(
+            'usermsg_listener_resource_states_expired',
+            'Last states of resources that were removed.')
+        self.observations_dropped = self._counter(
+            'usermsg_listener_observations_dropped',
+            'Observations that were not stored, because there were too many '
+            '(full), or because they were invalid.', labels=('reason',))
+        self.correlations = self._counter(
+            'usermsg_listener_correlations',
+            'Failures whose cause another notification contained '
+            '(correlated) or could be one of several (ambiguous), and '
+            'transitions and errors that prove no failure (unproven).',
+            labels=('correlation', 'result'))
         self.notifications_delivered = self._counter(
             'usermsg_notifications_delivered',
             'Notifications from the outbox that a driver has delivered.',

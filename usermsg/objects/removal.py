@@ -30,15 +30,30 @@ def expired_keys(now, project_id=None):
     return _expired(_KEYS, _KEYS.c.source_id, 'PRIMARY', now, project_id)
 
 
+def expired_observations(now):
+    """Return the observations that expired before an aware datetime."""
+    return _expired_in_all(models.observations, clock.naive(now))
+
+
+def expired_resource_states(now):
+    """Return the states that expired before an aware datetime."""
+    return _expired_in_all(models.resource_states, clock.naive(now))
+
+
 def _expired(table, column, project_index, now, project_id):
     expires_at = table.c.expires_at
     now = clock.naive(now)
     if project_id is None:
-        return index_scan.Rows(expires_at, f'{table.name}_expires_at_idx',
-                               (expires_at < now,))
+        return _expired_in_all(table, now)
     return index_scan.Rows(
         column, project_index, (table.c.project_id == project_id,),
         (expires_at < now,))
+
+
+def _expired_in_all(table, now):
+    expires_at = table.c.expires_at
+    return index_scan.Rows(expires_at, f'{table.name}_expires_at_idx',
+                           (expires_at < now,))
 
 
 def older_than(time, project_id=None):

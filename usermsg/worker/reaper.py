@@ -81,9 +81,8 @@ class Reaper:
         """Run once, unless another process holds the lease.
 
         :param stop: an event; once it is set, the run ends after a batch
-        :returns: the numbers of removed expired messages, evicted messages,
-            expired source keys and expired dead letters, a dict; None
-            without the lease
+        :returns: the numbers of removed rows by kind, a dict; None without
+            the lease
         :raises usermsg.db.lease.LeaseLost: this process froze for longer than
             its lease; rows that it removed before stay removed
         :raises usermsg.exception.DatabaseUnavailable: the database is
@@ -96,7 +95,8 @@ class Reaper:
             return None
         now = clock.read(self._db)
         removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0,
-                   'expired_dead_letters': 0}
+                   'expired_dead_letters': 0, 'expired_observations': 0,
+                   'expired_resource_states': 0}
         try:
             for kind, rows in self._removable(now, stop):
                 started_at = self._clock()
@@ -113,8 +113,10 @@ class Reaper:
             if any(removed.values()):
                 LOG.info('Removed %(expired)d expired messages, %(evicted)d '
                          'messages over max_per_project, '
-                         '%(expired_source_keys)d expired source keys and '
-                         '%(expired_dead_letters)d expired dead letters',
+                         '%(expired_source_keys)d expired source keys, '
+                         '%(expired_dead_letters)d dead letters, '
+                         '%(expired_observations)d observations and '
+                         '%(expired_resource_states)d states of resources',
                          removed)
         # The lease is kept until after the next run: the other processes must
         # not repeat this one.
@@ -137,6 +139,8 @@ class Reaper:
         yield 'expired', removal.expired(now)
         yield 'expired_source_keys', removal.expired_keys(now)
         yield 'expired_dead_letters', dead_letter.expired(now)
+        yield 'expired_observations', removal.expired_observations(now)
+        yield 'expired_resource_states', removal.expired_resource_states(now)
         if not self._limit:
             return
         renewed = time.monotonic()

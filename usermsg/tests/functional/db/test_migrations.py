@@ -26,7 +26,12 @@ from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 
-_TABLES = "('messages', 'source_keys', 'leases', 'dead_letters')"
+_TABLES = ("('messages', 'source_keys', 'leases', 'dead_letters', "
+           "'observations', 'resource_states')")
+
+# Columns of these tables.
+_TIMES = ('arrived_at', 'created_at', 'expires_at', 'observed_at',
+          'received_at', 'until')
 
 # The full definition of the tables, including parts that alembic doesn't
 # compare.
@@ -91,7 +96,23 @@ _ROWS = {'0001': {
          'publisher_id': None, 'event_type': 'image.create',
          'reason': 'The content is not JSON.', 'body': '\u00e9' * 70000,
          'received_at': samples.START.replace(tzinfo=None),
-         'expires_at': samples.START.replace(tzinfo=None)}]}}
+         'expires_at': samples.START.replace(tzinfo=None)}]},
+    '0006': {
+        'observations': [
+            {'ident': 'an ident', 'shard': 31, 'kind': 'cause',
+             'correlation': 'image-upload', 'rule': 'a-rule',
+             'publisher_id': 'image.host', 'resource': None,
+             'project_id': None,
+             'observed_at': samples.START.replace(tzinfo=None),
+             'arrived_at': samples.START.replace(tzinfo=None),
+             'expires_at': samples.START.replace(tzinfo=None),
+             'claimed': 1, 'content': '{}'}],
+        'resource_states': [
+            {'correlation': 'image-upload', 'publisher_id': '',
+             'resource': 'an image', 'status': '',
+             'since': samples.START.replace(tzinfo=None),
+             'observed_at': samples.START.replace(tzinfo=None),
+             'expires_at': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys
@@ -156,12 +177,10 @@ class TestSchema(databases.TestCase):
                  if str(row[1]).endswith('_at') or row[1] == 'until'}
         if self.db.dialect == 'mysql':
             self.assertEqual(
-                dict.fromkeys(('created_at', 'expires_at', 'until'),
-                              'datetime(6)'), types)
+                dict.fromkeys(_TIMES, 'datetime(6)'), types)
         elif self.db.dialect == 'postgresql':
             self.assertEqual(
-                dict.fromkeys(('created_at', 'expires_at', 'until'),
-                              'timestamp without time zone'), types)
+                dict.fromkeys(_TIMES, 'timestamp without time zone'), types)
 
     def test_nullable_columns_match_models(self):
         migration.sync(self.db)

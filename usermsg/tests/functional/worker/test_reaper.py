@@ -93,7 +93,10 @@ class TestRun(TestCase):
             expiry.key('new', now + expiry.DAY)], models.source_keys)
         self.assertEqual({'expired': MANY, 'evicted': 0,
                           'expired_source_keys': 1,
-                          'expired_dead_letters': 0}, reap.reap(self.stop))
+                          'expired_dead_letters': 0,
+                          'expired_observations': 0,
+                          'expired_resource_states': 0},
+                         reap.reap(self.stop))
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(['new'], [row['source_id'] for row in samples.stored(
             self.service.db, models.source_keys)])
@@ -102,7 +105,8 @@ class TestRun(TestCase):
                            self.counted('messages_evicted'),
                            self.counted('source_keys_expired')))
         self.assertIn(f'INFO Removed {MANY} expired messages, 0 messages '
-                      f'over max_per_project and 1 expired source keys',
+                      'over max_per_project, 1 expired source keys, 0 dead '
+                      'letters, 0 observations and 0 states of resources',
                       self.log.output)
 
     def test_metric_has_time_of_last_finished_run(self):

@@ -65,7 +65,8 @@ class MetricsTest(base.TestCase):
         metrics = registry.Metrics()
         expected = {(f'usermsg_{name}_total',): 0 for name in (
             'unknown_events', 'messages_expired', 'messages_evicted',
-            'source_keys_expired')}
+            'source_keys_expired', 'listener_observations_expired',
+            'listener_resource_states_expired')}
         self.assertEqual(expected, read_samples(metrics.registry))
         metrics.unknown_events.inc()
         expected['usermsg_unknown_events_total',] = 1
