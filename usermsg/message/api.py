@@ -256,10 +256,11 @@ class API:
         return self._objects.NewMessage(row, source_id, _digest(
             row.event_id, row.resource_type, row.resource_uuid, level))
 
-    def record(self, new_messages):
+    def record(self, new_messages, work=None):
         """Store messages in one transaction.
 
         :param new_messages: results of :meth:`new_message`
+        :param work: see :meth:`usermsg.objects.message.MessageList.record`
         :returns: a list of :class:`usermsg.objects.message.Recorded`, in the
             order of ``new_messages``. The result of a message has an error
             if its ``source_id`` was used before for different content, or
@@ -271,7 +272,7 @@ class API:
         try:
             results = self._objects.MessageList.record(
                 self._db, new_messages, self._created_recorder,
-                self._stamper)
+                self._stamper, work)
         except errors.DatabaseUnavailable:
             for new_message in new_messages:
                 self._metrics.not_recorded.inc(1, _labels(new_message.row))

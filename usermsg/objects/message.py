@@ -156,7 +156,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     }
 
     @staticmethod
-    def record(db, new_messages, recorder=None, stamper=None):
+    def record(db, new_messages, recorder=None, stamper=None, work=None):
         """Store new messages in one transaction, each source id once.
 
         :param new_messages: :class:`NewMessage` objects
@@ -165,6 +165,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param stamper: a :class:`usermsg.objects.stamp.Stamper`, which gives
             messages new ids and times if the present ones are too old; None
             keeps them
+        :param work: called with the connection first in the transaction,
+            also if all messages are stored already; None for nothing else
         :returns: a list of :class:`Recorded`, in the order of the messages
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable; nothing was stored
@@ -179,13 +181,13 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             results = build_results(new_messages, stored)
             to_store = [message for message, result
                         in zip(new_messages, results) if result.new]
-            if not to_store:
+            if not to_store and work is None:
                 return results
             if attempts == _ATTEMPTS or time.monotonic() > deadline:
                 break
             try:
                 db.write(lambda connection: _insert_current(
-                    connection, to_store, recorder, stamper))
+                    connection, to_store, recorder, stamper, work))
                 return results
             except stamp.StaleStamp:
                 attempts += 1
@@ -287,8 +289,11 @@ def insert(connection, new_messages, recorder=None):
         recorder(connection, rows)
 
 
-def _insert_current(connection, new_messages, recorder, stamper):
-    insert(connection, new_messages, recorder)
+def _insert_current(connection, new_messages, recorder, stamper, work):
+    if work is not None:
+        work(connection)
+    if new_messages:
+        insert(connection, new_messages, recorder)
     if stamper is not None:
         # The statements may have waited for locks.
         stamper.check(new_messages)
