@@ -62,6 +62,18 @@ OPTS = [
         help='Ids of projects whose resources cause no messages, such as the '
              'project of the services.'),
     cfg.IntOpt(
+        'correlation_delay', default=10, min=1, max=600,
+        help='Number of seconds after the arrival of an observation in which '
+             'others that belong to it can arrive. Then the correlator '
+             'decides, and later ones have no effect. Messages about these '
+             'failures are late by this time.'),
+    cfg.FloatOpt(
+        'correlation_window', default=2, min=0.1, max=3600,
+        help='Number of seconds by which the cause of a failure can be older '
+             'than the state that proves the failure, by the clock of the '
+             'service that sends both. A correlation can declare another '
+             'window.'),
+    cfg.IntOpt(
         'dead_letter_ttl', default=7 * 24 * 3600, min=60,
         max=366 * 24 * 3600,
         help='Number of seconds for which a dead letter is kept: a message '

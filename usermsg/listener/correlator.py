@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Decisions about the observations of all listeners.
+
+Any number of processes on any number of hosts can run a correlator: one of
+them at a time holds the lease of a shard, and decides for all. Messages and
+the removal of the observations that they are made of are one transaction, so
+a correlator that is killed changes nothing, and the next one decides the
+same.
+"""
+
+import contextlib
+import datetime
+
+from oslo_log import log
+
+from usermsg.db import clock
+from usermsg.db import lease
+from usermsg import exception
+from usermsg.listener import correlation
+from usermsg.objects import observation as observations
+from usermsg.objects import resource_state
+
+LOG = log.getLogger(__name__)
+
+#: Seconds between two passes over the shards.
+INTERVAL = 1
+
+#: Seconds after which another process may take over a shard.
+LEASE_TTL = 60
+
+#: Maximum number of states and failures that are decided in one transaction.
+PAGE = 500
+
+#: Number of pages that are read for it: later states and failures may share
+#: causes with those of the first page, or report the same failures.
+_LOOKAHEAD = 4
+
+#: Maximum number of full pages of a shard, after which other shards have
+#: their turn.
+_PAGES_PER_PASS = 10
+
+
+def build_correlations(declarations, runtime):
+    """Return the correlations of rules.
+
+    :param declarations: an iterable of
+        :class:`usermsg.listener.correlation.Correlation`
+    :param runtime: a :class:`usermsg.service.Runtime`
+    :returns: a :class:`usermsg.listener.correlation.Correlations`
+    """
+    return correlation.Correlations(
+        declarations, runtime.catalogue, datetime.timedelta(
+            seconds=runtime.conf.listener.correlation_window))
+
+
+class Correlator:
+    """Correlator of all shards.
+
+    :param runtime: a :class:`usermsg.service.Runtime`
+    :param api: a :class:`usermsg.message.api.API`
+    :param get_correlations: function that returns the
+        :class:`usermsg.listener.correlation.Correlations` in force
+    :param build_message: function of a
+        :class:`usermsg.listener.decisions.Failure` and the current time. It
+        returns a :class:`usermsg.objects.message.NewMessage` with a source
+        id; None if the failure can't be recorded
+    :param page_size: maximum number of states and failures that are decided
+        in one transaction
+    """
+
+    def __init__(self, runtime, api, get_correlations, build_message,
+                 page_size=PAGE):
+        self._db = runtime.db
+        self._metrics = runtime.metrics
+        self._delay = datetime.timedelta(
+            seconds=runtime.conf.listener.correlation_delay)
+        self._api = api
+        self._get_correlations = get_correlations
+        self._build_message = build_message
+        self._page_size = page_size
+
+    def run(self, stop):
+        """Decide until an event is set; then return after the current page.
+
+        Any error is logged, and the next pass tries again.
+        """
+        while not stop.is_set():
+            try:
+                self.decide_due(stop)
+            except exception.DatabaseUnavailable:
+                pass  # has been logged already
+            except Exception as error:
+                # Without a traceback, which may contain values.
+                LOG.error('A pass of the correlator failed: %s',
+                          exception.log_text(error))
+            stop.wait(INTERVAL)
+
+    def decide_due(self, stop):
+        """Decide about what is due, except in shards of other processes.
+
+        :param stop: an event; once it is set, the pass ends after a page
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
+        """
+        correlations = self._get_correlations()
+        now = clock.read(self._db)
+        for number in observations.due_shards(
+                self._db, now - self._delay, now - 2 * self._delay,
+                correlations.names):
+            if stop.is_set():
+                return
+            shard_lease = lease.Lease(
+                self._db, f'correlator-{number}', LEASE_TTL)
+            if not shard_lease.acquire():
+                continue
+            try:
+                for _page in range(_PAGES_PER_PASS):
+                    if (not self._decide_page(correlations, number,
+                                              shard_lease) or
+                            stop.is_set()):
+                        break
+            except lease.LeaseLost as error:
+                LOG.warning('The pass of the correlator over the shard %d '
+                            'ended early: %s.', number, error)
+            finally:
+                # Without a database the lease expires later.
+                with contextlib.suppress(exception.DatabaseUnavailable):
+                    shard_lease.release()
+
+    def _decide_page(self, correlations, number, shard_lease):
+        """Decide about the oldest observations of a shard.
+
+        :returns: True if there may be more that are due
+        """
+        now = clock.read(self._db)
+        page = observations.undecided(
+            self._db, number, correlations.names,
+            _LOOKAHEAD * self._page_size)
+        due = {stored.observation.ident for stored in page[:self._page_size]
+               if stored.arrived_at <= now - self._delay}
+        result = self._decide(correlations, number, page, due)
+        # A cause is kept for observations that aren't decided yet. Those that
+        # were not read are not older than the last one that was.
+        has_more = len(page) == _LOOKAHEAD * self._page_size
+        oldest = min(
+            (stored.observation.observed_at for index, stored
+             in enumerate(page, 1)
+             if stored.observation.ident not in result.decided or
+             has_more and index == len(page)), default=None)
+        unneeded = observations.removable_causes(
+            self._db, number, now - 2 * self._delay,
+            oldest and oldest - correlations.max_window)
+        if not (result.decided or result.states or unneeded):
+            return False
+        self._store(correlations, shard_lease, result, unneeded)
+        for (name, outcome), count in result.counts.items():
+            self._metrics.correlations.inc(count, (name, outcome))
+        return bool(result.decided and len(page) > self._page_size or
+                    len(unneeded) == observations.BATCH)
+
+    def _decide(self, correlations, number, page, due):
+        if not due:
+            return correlation.Result()
+        items = [stored.observation for stored in page]
+        causes = observations.causes(
+            self._db, number, correlations.names,
+            items[0].observed_at - correlations.max_window,
+            items[-1].observed_at)
+        states = resource_state.read(self._db, {
+            correlations.state_key(item) for item in items
+            if item.kind == correlation.STATE})
+        return correlations.decide(
+            [*items, *(stored.observation for stored in causes)], states,
+            [stored.observation.ident for stored in causes
+             if stored.is_claimed],
+            lambda observation: observation.ident in due)
+
+    def _store(self, correlations, shard_lease, result, unneeded):
+        """Store a result in one transaction, under the lease."""
+        now = self._api.now()
+        new_messages = [message for message in (
+            self._build_message(failure, now) for failure in result.failures)
+            if message is not None]
+
+        def store(connection):
+            shard_lease.guard(connection)
+            resource_state.replace(
+                connection, result.states, now,
+                lambda key, state: correlations[key.correlation].is_lasting(
+                    state.status))
+            observations.claim(connection, result.claimed)
+            observations.delete(connection, result.decided)
+            observations.delete(connection, unneeded)
+
+        self._api.record(new_messages, store)
