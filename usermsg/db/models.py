@@ -99,6 +99,16 @@ leases = sa.Table(
     sa.Column('until', utc_microseconds(), nullable=False),
     **_TABLE)
 
+forget_requests = sa.Table(
+    'forget_requests', metadata,
+    # "project" or "user".
+    sa.Column('kind', ascii_string(16), primary_key=True),
+    sa.Column('id', ascii_string(validation.PROJECT_ID), primary_key=True),
+    # By the clock of the database.
+    sa.Column('requested_at', utc_microseconds(), nullable=False),
+    sa.Column('carried_out_at', utc_microseconds(), nullable=True),
+    **_TABLE)
+
 # Notifications that a driver has not delivered yet: a row for each driver, so
 # that one whose broker is unavailable neither delays nor repeats the others.
 outbox = sa.Table(

@@ -94,6 +94,10 @@ class Metrics:
             '(correlated) or could be one of several (ambiguous), and '
             'transitions and errors that prove no failure (unproven).',
             labels=('correlation', 'result'))
+        self.forgotten = self._counter(
+            'usermsg_rows_forgotten',
+            'Messages and source keys that were removed, and messages whose '
+            'user id was removed, because the project or user was deleted.')
         self.notifications_delivered = self._counter(
             'usermsg_notifications_delivered',
             'Notifications from the outbox that a driver has delivered.',

@@ -64,6 +64,16 @@ def older_than(time, project_id=None):
     return _in_project(project_id, before)
 
 
+def of_project(project_id):
+    """Yield all source keys, and all messages, of a project.
+
+    Keys first: without the message, they would refuse a repetition.
+    """
+    yield index_scan.Rows(_KEYS.c.source_id, 'PRIMARY',
+                          (_KEYS.c.project_id == project_id,))
+    yield _in_project(project_id)
+
+
 def _in_project(project_id, *conditions):
     return index_scan.Rows(
         _MESSAGES.c.id, 'messages_project_id_idx',

@@ -14,6 +14,7 @@ from usermsg.db import clock
 from usermsg.db import lease
 from usermsg import exception
 from usermsg.objects import dead_letter
+from usermsg.objects import forget_request
 from usermsg.objects import removal
 from usermsg.objects import statistics
 from usermsg.outbox import event_types
@@ -23,6 +24,17 @@ LOG = log.getLogger(__name__)
 #: Seconds. A database that removes a full batch in less time isn't busy, and
 #: the reaper removes the next batch at once.
 FAST_BATCH = 0.05
+
+#: Kind of removed rows, which is the name of its metric -> text of the log.
+_KINDS = {
+    'expired': 'expired messages',
+    'evicted': 'messages over max_per_project',
+    'expired_source_keys': 'expired source keys',
+    'expired_dead_letters': 'expired dead letters',
+    'expired_observations': 'expired observations',
+    'expired_resource_states': 'expired states of resources',
+    'forgotten': 'rows of deleted projects and users',
+}
 
 
 class Reaper:
@@ -45,7 +57,8 @@ class Reaper:
         self._metrics = runtime.metrics
         self._recorders = {
             'expired': runtime.outbox.recorder(event_types.MESSAGE_EXPIRE),
-            'evicted': runtime.outbox.recorder(event_types.MESSAGE_DELETE)}
+            'evicted': runtime.outbox.recorder(event_types.MESSAGE_DELETE),
+            'forgotten': runtime.outbox.recorder(event_types.MESSAGE_DELETE)}
         self._lease = lease.Lease(
             runtime.db, 'reaper', self._options.lease_ttl)
         self._has_lease = False
@@ -81,7 +94,7 @@ class Reaper:
         """Run once, unless another process holds the lease.
 
         :param stop: an event; once it is set, the run ends after a batch
-        :returns: the numbers of removed rows by kind, a dict; None without
+        :returns: the numbers of removed rows by reason, a dict; None without
             the lease
         :raises usermsg.db.lease.LeaseLost: this process froze for longer than
             its lease; rows that it removed before stay removed
@@ -94,15 +107,11 @@ class Reaper:
         if not self._has_lease:
             return None
         now = clock.read(self._db)
-        removed = {'expired': 0, 'evicted': 0, 'expired_source_keys': 0,
-                   'expired_dead_letters': 0, 'expired_observations': 0,
-                   'expired_resource_states': 0}
+        removed = dict.fromkeys(_KINDS, 0)
         try:
-            for kind, rows in self._removable(now, stop):
+            for kind, batches in self._removals(now, stop):
                 started_at = self._clock()
-                for number in removal.remove(
-                        self._db, rows, self._options.batch_size,
-                        self._lease.guard, self._recorders.get(kind)):
+                for number in batches:
                     removed[kind] += number
                     getattr(self._metrics, kind).inc(number)
                     if stop.wait(self._delay(
@@ -111,13 +120,9 @@ class Reaper:
                     started_at = self._clock()
         finally:
             if any(removed.values()):
-                LOG.info('Removed %(expired)d expired messages, %(evicted)d '
-                         'messages over max_per_project, '
-                         '%(expired_source_keys)d expired source keys, '
-                         '%(expired_dead_letters)d dead letters, '
-                         '%(expired_observations)d observations and '
-                         '%(expired_resource_states)d states of resources',
-                         removed)
+                LOG.info('Removed %s', ', '.join(
+                    f'{number} {_KINDS[kind]}'
+                    for kind, number in removed.items() if number))
         # The lease is kept until after the next run: the other processes must
         # not repeat this one.
         self._lease.renew(self._options.interval + self._options.lease_ttl)
@@ -134,13 +139,41 @@ class Reaper:
             return 0
         return self._options.batch_delay
 
-    def _removable(self, now, stop):
-        """Yield (kind, rows to remove)."""
-        yield 'expired', removal.expired(now)
-        yield 'expired_source_keys', removal.expired_keys(now)
-        yield 'expired_dead_letters', dead_letter.expired(now)
-        yield 'expired_observations', removal.expired_observations(now)
-        yield 'expired_resource_states', removal.expired_resource_states(now)
+    def _removals(self, now, stop):
+        """Yield (reason, iterator of the numbers of removed rows)."""
+        yield from self._forget(now)
+        for kind, rows in (
+                ('expired', removal.expired(now)),
+                ('expired_source_keys', removal.expired_keys(now)),
+                ('expired_dead_letters', dead_letter.expired(now)),
+                ('expired_observations', removal.expired_observations(now)),
+                ('expired_resource_states',
+                 removal.expired_resource_states(now))):
+            yield kind, self._remove(kind, rows)
+        for rows in self._over_limit(stop):
+            yield 'evicted', self._remove('evicted', rows)
+
+    def _remove(self, kind, rows):
+        return removal.remove(
+            self._db, rows, self._options.batch_size, self._lease.guard,
+            self._recorders.get(kind))
+
+    def _forget(self, now):
+        """Yield as :meth:`_removals`, for deleted projects and users."""
+        guard = self._lease.guard
+        projects = forget_request.pending(self._db, forget_request.PROJECT)
+        for project in projects:
+            for rows in removal.of_project(project.id):
+                yield 'forgotten', self._remove('forgotten', rows)
+        forget_request.finish(self._db, projects, now, guard)
+        users = forget_request.pending(self._db, forget_request.USER)
+        if users:
+            yield 'forgotten', forget_request.clear_users(
+                self._db, users, guard)
+        forget_request.finish(self._db, users, now, guard)
+
+    def _over_limit(self, stop):
+        """Yield the messages to remove from each project with too many."""
         if not self._limit:
             return
         renewed = time.monotonic()
@@ -155,4 +188,4 @@ class Reaper:
             if number is None or number > self._limit:
                 rows = removal.over_limit(self._db, project_id, self._limit)
                 if rows is not None:
-                    yield 'evicted', rows
+                    yield rows

@@ -27,11 +27,11 @@ from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 
 _TABLES = ("('messages', 'source_keys', 'leases', 'dead_letters', "
-           "'observations', 'resource_states')")
+           "'observations', 'resource_states', 'forget_requests')")
 
 # Columns of these tables.
-_TIMES = ('arrived_at', 'created_at', 'expires_at', 'observed_at',
-          'received_at', 'until')
+_TIMES = ('arrived_at', 'carried_out_at', 'created_at', 'expires_at',
+          'observed_at', 'received_at', 'requested_at', 'until')
 
 # The full definition of the tables, including parts that alembic doesn't
 # compare.
@@ -112,7 +112,10 @@ _ROWS = {'0001': {
              'resource': 'an image', 'status': '',
              'since': samples.START.replace(tzinfo=None),
              'observed_at': samples.START.replace(tzinfo=None),
-             'expires_at': samples.START.replace(tzinfo=None)}]}}
+             'expires_at': samples.START.replace(tzinfo=None)}]},
+    '0007': {'forget_requests': [
+        {'kind': 'project', 'id': samples.PROJECT, 'carried_out_at': None,
+         'requested_at': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys
