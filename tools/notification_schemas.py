@@ -13,6 +13,8 @@ from usermsg.concurrency import backend
 backend.use_threads()
 
 from usermsg.db import models  # noqa: E402
+from usermsg.message import bus  # noqa: E402
+from usermsg.message import schemas  # noqa: E402
 from usermsg.notifications import image  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
 from usermsg.objects import fields  # noqa: E402
@@ -42,6 +44,8 @@ TYPES = {
                                 'because its project had too many.',
     event_types.MESSAGE_EXPIRE: 'A message was removed because it had '
                                 'expired.',
+    bus.EVENT_TYPE: 'A service reports a message, which the listener of '
+                    'usermsg records.',
 }
 
 _IMAGE_FIELDS = {
@@ -133,6 +137,9 @@ def describe(event_type):
     if family == 'message':
         properties['payload'] = _message(event_type)
         return schema
+    if event_type == bus.EVENT_TYPE:
+        properties['payload'] = _without_annotations(schemas.REPORT)
+        return schema
     properties['priority']['enum'] = [
         notification.INFO, notification.WARN, notification.ERROR]
     if event_type == image.SEND:
@@ -150,15 +157,16 @@ def describe(event_type):
 
 
 _VERSIONS = {'image': image_object.Image.VERSION,
-             'message': message_payload.MessagePayload.VERSION}
+             'message': message_payload.MessagePayload.VERSION,
+             'usermsg': '1.0'}
 
 
 def _send():
     default = {'type': ['string', 'null'], 'maxLength': fields.LENGTH}
-    schemas = {'image_id': fields.Uuid().get_schema(),
+    special = {'image_id': fields.Uuid().get_schema(),
                'bytes_sent': {'type': 'integer', 'minimum': 0}}
     return {name: _simplify({'description': description,
-                             **schemas.get(name, default)})
+                             **special.get(name, default)})
             for name, description in _SEND_FIELDS.items()}
 
 
@@ -179,16 +187,16 @@ def _message(event_type):
 
 def _fields(cls, descriptions):
     """Return a dict of name -> schema for a versioned object."""
-    schemas = {}
+    properties = {}
     for name, field in cls.fields.items():
         schema = field.get_schema()
         del schema['readonly']
         if type(field).__name__ == 'DateTimeField':
             # Validators ignore "format" by default, unlike "pattern".
             schema['pattern'] = r'^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$'
-        schemas[name] = _simplify(
+        properties[name] = _simplify(
             {'description': descriptions[name], **schema})
-    return schemas
+    return properties
 
 
 def _simplify(schema):
@@ -200,6 +208,17 @@ def _simplify(schema):
         if isinstance(schema.get(name), dict):
             schema[name].pop('readonly', None)
             _simplify(schema[name])
+    return schema
+
+
+def _without_annotations(schema):
+    """Return a schema without the keywords of :mod:`usermsg.validation`."""
+    if isinstance(schema, list):
+        return [_without_annotations(part) for part in schema]
+    if isinstance(schema, dict):
+        return {name: _without_annotations(part)
+                for name, part in schema.items()
+                if not name.startswith('x-')}
     return schema
 
 

@@ -103,6 +103,22 @@ NEW_MESSAGE = {
                         'event_id': {'type': 'null'}}},
     ]}
 
+#: Attributes of a message that is reported over the bus, all of them: the
+#: sender has resolved its action and detail.
+_REPORTED = ('project_id', 'event_id', 'resource_type', 'resource_uuid',
+             'message_level', 'user_id', 'request_id', 'source_id')
+
+#: Payload of the notification "usermsg.report".
+REPORT = {
+    'type': 'object',
+    'additionalProperties': False,
+    'required': list(_REPORTED),
+    'properties': {
+        **{name: _NEW_MESSAGE['properties'][name] for name in _REPORTED},
+        'event_id': {**EVENT_ID, 'x-catalogue': 'events', 'description':
+                     'Event id of a whole or composed message.'}},
+}
+
 
 @functools.cache
 def new_message():
@@ -112,6 +128,12 @@ def new_message():
     name the attribute.
     """
     return validation.Schema(_NEW_MESSAGE)
+
+
+@functools.cache
+def report():
+    """Return the :class:`usermsg.validation.Schema` of a report's payload."""
+    return validation.Schema(REPORT)
 
 
 @functools.cache

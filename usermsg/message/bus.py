@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recording over the bus, for hosts without an account in the database.
+
+Each message is sent as a notification, which the listener checks and records.
+"""
+
+from usermsg.db import clock
+from usermsg import exception
+from usermsg import host
+from usermsg.message import schemas
+from usermsg.notifications.drivers import loader
+from usermsg.notifications import notification
+
+EVENT_TYPE = 'usermsg.report'
+
+#: Topic of the reports. RabbitMQ keeps them in one queue, which exists from
+#: the first report on, until a listener receives them.
+TOPIC = 'usermsg_report'
+
+
+class Bus:
+    """Sender of messages to record. Thread-safe and fork-safe.
+
+    It connects on first use.
+
+    :param conf: the configuration; ``[oslo_messaging_notifications]
+        transport_url`` or that of ``[DEFAULT]`` is used
+    :raises usermsg.exception.ConfigurationError: the transport isn't for
+        RabbitMQ, or its options can't be used
+    """
+
+    def __init__(self, conf):
+        # Imported here, because it imports large libraries that a service
+        # with an account in the database doesn't need.
+        from usermsg.notifications.drivers.rabbit import driver
+        self._driver = driver.RabbitDriver(
+            conf, [TOPIC], loader.get_transport(conf))
+        if loader.lacks_transport_url(conf, self._driver):
+            raise exception.ConfigurationError(
+                '[oslo_messaging_notifications] transport_url is not set; '
+                'recording over the bus needs the URL of RabbitMQ, such as '
+                'rabbit://USER:PASSWORD@HOST:5672/.')
+
+    def send(self, new_message):
+        """Send a message, and wait until the broker has confirmed it.
+
+        :param new_message: a :class:`usermsg.objects.message.NewMessage`
+        :raises usermsg.notifications.errors.NotDelivered: it was not
+            confirmed; it may arrive nevertheless
+        """
+        report = notification.Notification(
+            EVENT_TYPE, build_payload(new_message),
+            publisher_id=host.name(),
+            timestamp=clock.aware(new_message.row.created_at))
+        self._driver.notify({}, report.body(), report.priority, 0)
+
+
+def build_payload(new_message):
+    """Return the payload of a report, see :data:`schemas.REPORT`."""
+    payload = {name: getattr(new_message.row, name, None)
+               for name in schemas.REPORT['properties']}
+    return {**payload, 'source_id': new_message.source_id}
