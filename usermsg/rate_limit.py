@@ -46,13 +46,18 @@ class RateLimit:
     :param options: ``[messages]``
     :param metrics: a :class:`usermsg.metrics.registry.Metrics`
     :param clock: function that returns the time in seconds
+    :param interface: label of metrics; None for that of the caller. With a
+        label there is no limit of a caller over all projects
     :ivar refusals: the :class:`RefusalLog` of the library
     """
 
-    def __init__(self, options, metrics, clock=time.monotonic):
+    def __init__(self, options, metrics, clock=time.monotonic,
+                 interface=None):
+        self._interface = interface
         self._rate = options.record_rate
         self._rates = messages.merge_rates(options.record_rates)
-        self._caller_rate = options.record_rate_per_caller
+        self._caller_rate = (0 if interface else
+                             options.record_rate_per_caller)
         self._count = metrics.rate_limited.inc
         self._clock = clock
         self._process = per_process.PerProcess(lambda: _State(options))
@@ -135,7 +140,8 @@ class RateLimit:
                 wait, name = seconds, buckets.name
         if wait:
             self._count(max(1, numbers.total()), (
-                'library' if caller is None else 'http', name))
+                self._interface or
+                ('library' if caller is None else 'http'), name))
             raise exception.RateLimited(name, math.ceil(wait))
 
     def _hold(self, state, caller, numbers, sign):

@@ -161,8 +161,8 @@ class Retry(_Change):
         from usermsg import service
         conf = self.app.conf
         runtime = service.make_runtime(conf)
-        processor = assembly.build_processor(
-            runtime, assembly.read_files(runtime).rules)
+        processor = assembly.Listener(
+            runtime, assembly.read_files(runtime).rules).build_processor()
         for rows in _pages(database, parsed_args):
             for row in rows:
                 reason = self._retry(processor, conf, row)

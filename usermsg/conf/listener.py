@@ -24,6 +24,17 @@ OPTS = [
         'enabled', default=False,
         help='usermsg-worker receives notifications of other services and '
              'turns failures into user messages.'),
+    cfg.BoolOpt(
+        'correlator_enabled', default=True,
+        help='usermsg-worker decides about failures that several '
+             'notifications describe, if the listener is enabled. At least '
+             'one worker must do so.'),
+    cfg.BoolOpt(
+        'forget', default=True,
+        help='When Keystone notifies of the deletion of a project, its '
+             'messages are removed, and when it notifies of the deletion of '
+             'a user, the id of the user is removed from messages. Only from '
+             'trusted transports.'),
     cfg.ListOpt(
         'transports', default=['default'],
         item_type=types.String(regex=r'\A[a-z0-9_]{1,32}\Z'),

@@ -5,11 +5,14 @@ import dataclasses
 import functools
 
 from usermsg.listener import consumer
+from usermsg.listener import correlator
+from usermsg.listener import failure_recorder
 from usermsg.listener import processor
 from usermsg.listener import rule_set
 from usermsg.listener import rule_watch
 from usermsg.listener import source
 from usermsg.message import api
+from usermsg.objects import observation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,24 +42,39 @@ def read_files(runtime):
                  source.load(runtime.conf))
 
 
-def build_processor(runtime, rules):
-    """Return a :class:`usermsg.listener.processor.Processor`.
+class Listener:
+    """Parts of the listener that share rules and limits.
 
+    :param runtime: a :class:`usermsg.service.Runtime`
     :param rules: a :class:`usermsg.listener.rule_set.RuleSet`, in force until
         the files of the rules change
     """
-    load = functools.partial(
-        rule_set.load, runtime.conf, runtime.catalogue)
-    return processor.Processor(
-        runtime, api.API(runtime), rule_watch.RuleWatch(
-            rules, load, rule_set.directories(runtime.conf)))
 
+    def __init__(self, runtime, rules):
+        self._runtime = runtime
+        self._api = api.API(runtime)
+        self._recorder = failure_recorder.FailureRecorder(runtime, self._api)
+        self._watch = rule_watch.RuleWatch(
+            rules, functools.partial(
+                rule_set.load, runtime.conf, runtime.catalogue),
+            rule_set.directories(runtime.conf))
 
-def build_consumers(runtime, files):
-    """Return a :class:`usermsg.listener.consumer.Consumer` per transport.
+    def _correlations(self):
+        return self._watch.current().correlations
 
-    :param files: a :class:`Files`
-    """
-    shared = build_processor(runtime, files.rules)
-    return [consumer.Consumer(runtime.db, each, shared)
-            for each in files.sources]
+    def build_processor(self):
+        """Return a :class:`usermsg.listener.processor.Processor`."""
+        return processor.Processor(
+            self._runtime, self._api, self._recorder, self._watch,
+            observation.Writer(self._correlations, self._runtime.metrics))
+
+    def build_consumers(self, sources):
+        """Return a :class:`usermsg.listener.consumer.Consumer` per source."""
+        shared = self.build_processor()
+        return [consumer.Consumer(self._runtime.db, each, shared)
+                for each in sources]
+
+    def build_correlator(self):
+        """Return a :class:`usermsg.listener.correlator.Correlator`."""
+        return correlator.Correlator(
+            self._runtime, self._api, self._correlations, self._recorder)

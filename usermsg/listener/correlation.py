@@ -29,37 +29,36 @@ OTHER = ''
 #: Constant of the detail of an unknown cause.
 _UNKNOWN = 'UNKNOWN_ERROR'
 
-_NAME = {'type': 'string', 'pattern': '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$'}
+_NAME = {'type': 'string', 'pattern': '^[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?$',
+         'x-form': 'a-z, 0-9 and hyphens, at most 64 characters'}
+_CONSTANT = {'type': 'string', 'pattern': '^[A-Z][A-Z0-9_]*$',
+             'x-form': 'a constant of the catalogue'}
 _STATUSES = {
     'type': 'array', 'minItems': 1, 'maxItems': 20, 'uniqueItems': True,
-    'items': {'type': 'string', 'pattern': '^[A-Za-z0-9_. -]{1,64}$'}}
+    'items': {'type': 'string', 'pattern': '^[A-Za-z0-9_. -]{1,64}$',
+              'x-form': 'letters, digits, blanks and _.-, at most 64 '
+                        'characters'}}
 
-#: JSON schema of the list ``correlations`` of a file of rules.
+#: JSON schema of an item of ``correlations`` in a file of rules.
 SCHEMA = {
-    'type': 'array', 'maxItems': 100, 'items': {
-        'type': 'object', 'required': ['name', 'kind'],
-        'additionalProperties': False,
-        'properties': {
-            'name': _NAME,
-            'kind': {'type': 'string', 'enum': ['transition', 'failure']},
-            'transitions': {
-                'type': 'array', 'minItems': 1, 'maxItems': 20, 'items': {
-                    'type': 'object', 'required': ['to'],
-                    'additionalProperties': False,
-                    'properties': {
-                        'from': _STATUSES, 'to': _STATUSES,
-                        'action': {'type': 'string',
-                                   'pattern': '^[A-Z][A-Z0-9_]*$'},
-                        'cause': {'type': 'string',
-                                  'enum': [REQUIRED, NONE]}}}},
-            'cause': {'type': 'string', 'enum': [OPTIONAL, NONE]},
-            'causes_of': _NAME,
-            'window': {'type': 'number', 'exclusiveMinimum': 0,
-                       'maximum': 3600},
-            'succeeded': _STATUSES,
-            'general': {
-                'type': 'array', 'minItems': 1, 'maxItems': 100, 'items': {
-                    'type': 'string', 'pattern': '^[A-Z][A-Z0-9_]*$'}}}}}
+    'type': 'object', 'required': ['name', 'kind'],
+    'additionalProperties': False,
+    'properties': {
+        'name': _NAME,
+        'kind': {'type': 'string', 'enum': ['transition', 'failure']},
+        'transitions': {
+            'type': 'array', 'minItems': 1, 'maxItems': 20, 'items': {
+                'type': 'object', 'required': ['to'],
+                'additionalProperties': False,
+                'properties': {
+                    'from': _STATUSES, 'to': _STATUSES, 'action': _CONSTANT,
+                    'cause': {'type': 'string', 'enum': [REQUIRED, NONE]}}}},
+        'cause': {'type': 'string', 'enum': [OPTIONAL, NONE]},
+        'causes_of': _NAME,
+        'window': {'type': 'number', 'minimum': 0.001, 'maximum': 3600},
+        'succeeded': _STATUSES,
+        'general': {'type': 'array', 'minItems': 1, 'maxItems': 100,
+                    'items': _CONSTANT}}}
 
 _KEYS_OF_KIND = {
     'transition': {'transitions'},
@@ -114,7 +113,7 @@ class Correlation:
 
     @classmethod
     def from_mapping(cls, mapping):
-        """Return the correlation of an item that :data:`SCHEMA` accepts.
+        """Return the correlation of a mapping that :data:`SCHEMA` accepts.
 
         :raises usermsg.exception.InvalidInput: names the key that isn't
             valid for the kind, or is missing

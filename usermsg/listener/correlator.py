@@ -40,19 +40,6 @@ _LOOKAHEAD = 4
 _PAGES_PER_PASS = 10
 
 
-def build_correlations(declarations, runtime):
-    """Return the correlations of rules.
-
-    :param declarations: an iterable of
-        :class:`usermsg.listener.correlation.Correlation`
-    :param runtime: a :class:`usermsg.service.Runtime`
-    :returns: a :class:`usermsg.listener.correlation.Correlations`
-    """
-    return correlation.Correlations(
-        declarations, runtime.catalogue, datetime.timedelta(
-            seconds=runtime.conf.listener.correlation_window))
-
-
 class Correlator:
     """Correlator of all shards.
 
@@ -60,15 +47,13 @@ class Correlator:
     :param api: a :class:`usermsg.message.api.API`
     :param get_correlations: function that returns the
         :class:`usermsg.listener.correlation.Correlations` in force
-    :param build_message: function of a
-        :class:`usermsg.listener.decisions.Failure` and the current time. It
-        returns a :class:`usermsg.objects.message.NewMessage` with a source
-        id; None if the failure can't be recorded
+    :param recorder: a
+        :class:`usermsg.listener.failure_recorder.FailureRecorder`
     :param page_size: maximum number of states and failures that are decided
         in one transaction
     """
 
-    def __init__(self, runtime, api, get_correlations, build_message,
+    def __init__(self, runtime, api, get_correlations, recorder,
                  page_size=PAGE):
         self._db = runtime.db
         self._metrics = runtime.metrics
@@ -76,7 +61,7 @@ class Correlator:
             seconds=runtime.conf.listener.correlation_delay)
         self._api = api
         self._get_correlations = get_correlations
-        self._build_message = build_message
+        self._recorder = recorder
         self._page_size = page_size
 
     def run(self, stop):
@@ -178,9 +163,9 @@ class Correlator:
     def _store(self, correlations, shard_lease, result, unneeded):
         """Store a result in one transaction, under the lease."""
         now = self._api.now()
-        new_messages = [message for message in (
-            self._build_message(failure, now) for failure in result.failures)
-            if message is not None]
+        messages = [(rule, message) for rule, message in (
+            (failure.rule, self._recorder.build(failure, now))
+            for failure in result.failures) if message is not None]
 
         def store(connection):
             shard_lease.guard(connection)
@@ -192,4 +177,4 @@ class Correlator:
             observations.delete(connection, result.decided)
             observations.delete(connection, unneeded)
 
-        self._api.record(new_messages, store)
+        self._recorder.record(messages, store)

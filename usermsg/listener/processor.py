@@ -5,7 +5,6 @@ Storing is safe to repeat: messages, observations and dead letters have keys,
 so that a batch that is delivered again changes nothing.
 """
 
-import collections
 import dataclasses
 import datetime
 import time
@@ -17,19 +16,13 @@ from usermsg.listener import dead_letters
 from usermsg.listener import decisions
 from usermsg.listener import envelope
 from usermsg.listener import notification as notifications
+from usermsg.listener import report
 from usermsg.listener import source
-from usermsg.message import rate_limit
 from usermsg.notifications.drivers.rabbit import received_message
 from usermsg.objects import dead_letter
-from usermsg import validation
+from usermsg.objects import forget_request
 
 LOG = log.getLogger(__name__)
-
-#: Prefix of the source ids of messages; clients can't use it.
-KEY_PREFIX = 'notification:'
-
-#: Texts that services send where they have no id.
-_NO_ID = ('None', 'null')
 
 #: Seconds between two log lines about dead letters.
 _LOG_INTERVAL = 60
@@ -61,28 +54,24 @@ class Processor:
 
     :param runtime: a :class:`usermsg.service.Runtime`
     :param api: a :class:`usermsg.message.api.API`
+    :param recorder: a
+        :class:`usermsg.listener.failure_recorder.FailureRecorder`
     :param rules: its ``evaluate(notification, now)`` returns a list of
         :mod:`usermsg.listener.decisions`
-    :param store_observations: called with the database and a list of
-        observations; must be safe to repeat. Without it observations are
-        ignored
-    :param forget: called with the database and a
-        :class:`usermsg.listener.decisions.Forget`; must be safe to repeat.
-        Without it these decisions are ignored
+    :param writer: a :class:`usermsg.objects.observation.Writer`
     :param clock: function that returns the time in seconds
     """
 
-    def __init__(self, runtime, api, rules, store_observations=None,
-                 forget=None, clock=time.monotonic):
+    def __init__(self, runtime, api, recorder, rules, writer,
+                 clock=time.monotonic):
         self._db = runtime.db
         self._metrics = runtime.metrics
         self._options = options = runtime.conf.listener
         self._max_age = datetime.timedelta(seconds=options.max_age)
         self._api = api
+        self._recorder = recorder
         self._rules = rules
-        self._store_observations = store_observations
-        self._forget = forget
-        self._rate_limit = rate_limit.RateLimit(runtime, 'listener', clock)
+        self._writer = writer
         self._clock = clock
         self._next_log_at = clock()
 
@@ -119,11 +108,26 @@ class Processor:
         if now - handled.notification.timestamp > self._max_age:
             self._ignore('too_old')
             return handled
+        if report.is_report(handled.notification):
+            return self._handle_report(handled, now)
         try:
             for decision in self._rules.evaluate(handled.notification, now):
                 self._add(handled, decision, now)
         except Exception as error:
             self._give_up(handled, _describe('evaluation', error), now)
+        return handled
+
+    def _handle_report(self, handled, now):
+        if not handled.received.trusted:
+            self._ignore('untrusted')
+            return handled
+        try:
+            handled.messages.append((report.RULE, report.build_message(
+                self._api, handled.notification, now)))
+        except exception.InvalidInput as error:
+            # The text names the attribute, and may repeat its value.
+            self._give_up(handled, f'The report is invalid: {error.field}.',
+                          now)
         return handled
 
     def retry(self, transport, trusted, notification):
@@ -154,38 +158,22 @@ class Processor:
                 self._ignore(decision.reason)
                 return
             case decisions.Failure():
-                new_message = self._new_message(decision, now)
+                new_message = self._recorder.build(decision, now)
                 if new_message:
                     handled.messages.append((decision.rule, new_message))
             case decisions.Observation():
-                if self._store_observations is None:
-                    self._ignore('unsupported')
-                    return
                 handled.observations.append(decision)
             case decisions.Forget():
-                if not handled.received.trusted or self._forget is None:
-                    self._ignore('unsupported' if handled.received.trusted
-                                 else 'untrusted')
+                if not self._options.forget:
+                    self._ignore('suppressed')
+                    return
+                if not handled.received.trusted:
+                    self._ignore('untrusted')
                     return
                 handled.forgets.append(decision)
             case _:
                 raise TypeError(type(decision).__name__)
         self._metrics.listener_matched.inc(1, (decision.rule,))
-
-    def _new_message(self, failure, now):
-        """Return a new message, or None if it can't be recorded."""
-        try:
-            new_message = build_message(self._api, failure, now)
-        except exception.InvalidInput:
-            self._ignore('unusable')
-            return None
-        try:
-            # Before the message is stored, and once for each delivery.
-            self._rate_limit.take('listener', [failure.project_id])
-        except exception.RateLimited:
-            self._ignore('rate_limited')
-            return None
-        return new_message
 
     def _ignore(self, reason):
         self._metrics.listener_ignored.inc(1, (reason,))
@@ -250,15 +238,17 @@ class Processor:
         observations = [observation for handled in batch
                         for observation in handled.observations]
         if observations:
-            self._store_observations(self._db, observations)
+            self._writer.store(self._db, observations)
         messages = [pair for handled in batch for pair in handled.messages]
         if messages:
-            results = self._api.record([message for _rule, message
-                                        in messages])
-            self._count(zip((rule for rule, _message in messages), results))
+            self._recorder.record(messages)
         for handled in batch:
             for forget in handled.forgets:
-                self._forget(self._db, forget)
+                forget_request.add(
+                    self._db,
+                    forget_request.USER if forget.project_id is None
+                    else forget_request.PROJECT,
+                    forget.project_id or forget.user_id)
         rows = [handled.dead_letter for handled in batch
                 if handled.dead_letter is not None]
         if rows:
@@ -266,47 +256,7 @@ class Processor:
                 self._db, rows, self._options.dead_letter_limit)
             self._metrics.listener_dead_letters_dropped.inc(dropped)
 
-    def _count(self, results):
-        # A conflict is the same failure with another cause or level, and a
-        # message that was deleted isn't stored again: both were reported.
-        numbers = collections.Counter(
-            (result.new, rule) for rule, result in results)
-        for (new, rule), number in numbers.items():
-            (self._metrics.listener_written if new else
-             self._metrics.listener_already_reported).inc(number, (rule,))
-
-
-def build_message(api, failure, now):
-    """Return the :class:`usermsg.objects.message.NewMessage` of a failure.
-
-    :param api: a :class:`usermsg.message.api.API`
-    :param failure: a :class:`usermsg.listener.decisions.Failure`
-    :param now: current time, an aware datetime; the message isn't later
-    :raises usermsg.exception.InvalidInput: a value can't be stored
-    """
-    for field in ('project_id', 'resource_uuid'):
-        if getattr(failure, field) in _NO_ID:
-            raise exception.InvalidInput(field, 'is required.')
-    return api.new_message({
-        'project_id': failure.project_id,
-        'event_id': failure.event.event_id,
-        'resource_type': failure.resource_type,
-        'resource_uuid': failure.resource_uuid,
-        'message_level': failure.level,
-        'user_id': _storable_or_none(failure.user_id, validation.USER_ID),
-        'request_id': _storable_or_none(
-            failure.request_id, validation.REQUEST_ID)},
-        created_at=min(failure.occurred_at, now),
-        reserved_source_id=KEY_PREFIX + failure.key)
-
 
 def _describe(step, error):
     # Without the text of the error, which may repeat the payload.
     return f'Its {step} failed: {type(error).__name__}.'
-
-
-def _storable_or_none(value, max_length):
-    try:
-        return validation.optional_identifier('id', value, max_length)
-    except exception.InvalidInput:
-        return None

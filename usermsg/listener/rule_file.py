@@ -7,6 +7,7 @@ import fastjsonschema
 
 from usermsg import exception
 from usermsg.listener import condition
+from usermsg.listener import correlation
 from usermsg.listener import glob
 from usermsg.listener import path as paths
 from usermsg.listener import regex
@@ -35,6 +36,7 @@ _VALIDATE = {
     name: fastjsonschema.compile(schema, use_default=False)
     for name, schema in (
         ('file', rule_schema.FILE), ('rule', rule_schema.RULE),
+        ('correlation', correlation.SCHEMA),
         ('condition', rule_schema.CONDITION),
         ('mapped condition', rule_schema.MAPPED_CONDITION),
         ('negated condition', rule_schema.NEGATED_CONDITION),
@@ -51,7 +53,8 @@ class RuleFile:
     :raises usermsg.exception.ConfigurationError: names the file, the line
         and the reason
     :ivar rules: list of :class:`usermsg.listener.rule.Rule`
-    :ivar correlations: list of mappings, :class:`.yamlfile.Mapping`
+    :ivar correlations: list of
+        :class:`usermsg.listener.correlation.Correlation`
     :ivar path: of the file
     """
 
@@ -61,21 +64,33 @@ class RuleFile:
         self._ignored_projects = ignored_projects
         content = yamlfile.load(path)
         self._validate('file', content, content)
-        self.correlations = content.get('correlations', [])
+        self._declaring = content.get('correlations', [])
+        self.correlations = [self._build_correlation(mapping)
+                             for mapping in self._declaring]
         self._observing = []
         self.rules = [self._build_rule(mapping)
                       for mapping in content.get('rules', ())]
 
     def check_correlations(self, names):
-        """Check that the correlations of all rules are declared.
+        """Check that all correlations are declared that others refer to.
 
         :param names: container of the names in all files
         """
-        for mapping in self._observing:
-            name = mapping['correlation']
-            if name not in names:
-                raise self._error(mapping, 'correlation',
-                                  f'the correlation {name} is not declared')
+        for key, mappings in (('correlation', self._observing),
+                              ('causes_of', self._declaring)):
+            for mapping in mappings:
+                if key in mapping and mapping[key] not in names:
+                    raise self._error(
+                        mapping, key, f'the correlation {mapping[key]} is '
+                        'not declared')
+
+    def _build_correlation(self, mapping):
+        self._validate('correlation', mapping, mapping)
+        try:
+            return correlation.Correlation.from_mapping(mapping)
+        except exception.InvalidInput as error:
+            raise self._error(mapping, error.field,
+                              error.reason.rstrip('.')) from None
 
     # -- errors -----------------------------------------------------------
 
@@ -379,5 +394,9 @@ def _reason(error):
         return f'must not have more than {schema["maxItems"]} items'
     if error.rule == 'pattern':
         return f'must be {schema["x-form"]}'
+    if error.rule in ('minimum', 'maximum'):
+        return f'must be {schema["minimum"]} to {schema["maximum"]}'
+    if error.rule == 'uniqueItems':
+        return 'must not have an item twice'
     # minLength, minItems or minProperties
     return 'must not be empty'

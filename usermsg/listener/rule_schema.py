@@ -40,7 +40,7 @@ def _object(properties, required=()):
 
 
 FILE = _object({'rules': {'type': 'array', 'items': {'type': 'object'}},
-                'correlations': {'type': 'array',
+                'correlations': {'type': 'array', 'maxItems': 100,
                                  'items': {'type': 'object'}}})
 
 RULE = _object({

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """All rules: decisions about notifications."""
 
+import datetime
 import functools
 import itertools
 import pathlib
 
 from usermsg import exception
+from usermsg.listener import correlation
 from usermsg.listener import decisions
 from usermsg.listener import rule_file
 
@@ -20,13 +22,13 @@ class RuleSet:
     """Rules in the order of their evaluation. Immutable, so thread-safe.
 
     :param rules: iterable of :class:`usermsg.listener.rule.Rule`
-    :param correlations: iterable of (path of the file, mapping) of the
-        declarations in all files
+    :param correlations: a
+        :class:`usermsg.listener.correlation.Correlations`
     """
 
-    def __init__(self, rules, correlations=()):
+    def __init__(self, rules, correlations):
         self.rules = tuple(rules)
-        self.correlations = tuple(correlations)
+        self.correlations = correlations
         self._by_event_type, self._by_glob = {}, []
         for position, rule in enumerate(self.rules):
             for pattern in rule.event_types:
@@ -100,13 +102,15 @@ class RuleSet:
                            f'matches any text: {pattern.regex.pattern}')
 
 
-def load_directories(directories, catalogue, ignored_projects=frozenset()):
+def load_directories(directories, catalogue, ignored_projects=frozenset(),
+                     window=datetime.timedelta(seconds=2)):
     """Load the rules of directories.
 
-    :param directories: in the order of evaluation; a rule replaces that of
-        the same name in a later directory
+    :param directories: in the order of evaluation; a rule or correlation
+        replaces that of the same name in a later directory
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
     :param ignored_projects: container of ids of projects without messages
+    :param window: maximum age of a cause, a timedelta
     :returns: a :class:`RuleSet`
     :raises usermsg.exception.ConfigurationError: names the file, the line
         and the reason
@@ -124,14 +128,14 @@ def load_directories(directories, catalogue, ignored_projects=frozenset()):
                         f'name: {rule.name} is also the name of the rule at '
                         f'{other.path}:{other.line}.', rule.path, rule.line)
                 names[rule.name] = rule
-            for mapping in document.correlations:
-                correlations.setdefault(
-                    mapping.get('name'), (document.path, mapping))
+            for item in document.correlations:
+                correlations.setdefault(item.name, item)
         for name, rule in names.items():
             rules.setdefault(name, rule)
     for document in documents:
         document.check_correlations(correlations)
-    return RuleSet(rules.values(), correlations.values())
+    return RuleSet(rules.values(), correlation.Correlations(
+        correlations.values(), catalogue, window))
 
 
 def directories(conf):
@@ -148,5 +152,7 @@ def load(conf, catalogue):
     :raises usermsg.exception.ConfigurationError: names the file, the line
         and the reason
     """
-    return load_directories(directories(conf), catalogue,
-                            frozenset(conf.listener.ignored_projects))
+    options = conf.listener
+    return load_directories(
+        directories(conf), catalogue, frozenset(options.ignored_projects),
+        datetime.timedelta(seconds=options.correlation_window))

@@ -97,9 +97,12 @@ class Worker(os_service.ServiceBase):
             loops['relays'] = functools.partial(
                 relay.run_all, self.runtime)
         if conf.listener.enabled:
-            consumers = assembly.build_consumers(
-                self.runtime, self._listener_files)
+            listener = assembly.Listener(
+                self.runtime, self._listener_files.rules)
+            consumers = listener.build_consumers(self._listener_files.sources)
             registry.register(consumer.Collector(consumers))
+            if conf.listener.correlator_enabled:
+                loops['correlator'] = listener.build_correlator().run
             loops.update({f'listener-{each.name}': each.run
                           for each in consumers})
         try:

@@ -284,10 +284,10 @@ class ErrorsTest(base.TestCase):
             [directory], self.catalogue)
         self.assertEqual(f'{path}:5: correlation: the correlation c is not '
                          f'declared.', str(error))
-        self.write('rules/b.yaml', 'correlations: [{name: c}]\n')
+        self.write('rules/b.yaml',
+                   'correlations: [{name: c, kind: failure}]\n')
         rules = rule_set.load_directories([directory], self.catalogue)
-        self.assertEqual([{'name': 'c'}], [
-            mapping for _path, mapping in rules.correlations])
+        self.assertEqual(['c'], rules.correlations.names)
 
     def test_duplicate_name_in_a_directory_is_refused(self):
         first = self.write('rules/a.yaml', VALID)

@@ -424,7 +424,7 @@ class KeyTest(RuleSetCase):
 class OtherResultsTest(RuleSetCase):
 
     def test_state_is_observed_with_its_failure(self):
-        text = 'correlations: [{name: c}]\n' + RULE.replace(
+        text = 'correlations: [{name: c, kind: failure}]\n' + RULE.replace(
             'message:', 'observe:\n      correlation: c\n'
             '      kind: state\n      status: payload.status')
         payload = {'project': PROJECT, 'resource': RESOURCE,
@@ -450,7 +450,7 @@ class OtherResultsTest(RuleSetCase):
 
     def test_cause_is_observed_without_an_owner(self):
         text = textwrap.dedent('''\
-            correlations: [{name: c}]
+            correlations: [{name: c, kind: failure}]
             rules:
               - name: a
                 event_type: x.y

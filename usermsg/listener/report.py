@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages that services report over the bus, see :mod:`usermsg.message.bus`.
+
+The sender has validated them with its own catalogue, but the listener trusts
+neither its version nor its network.
+"""
+
+from usermsg import exception
+from usermsg.listener import failure_recorder
+from usermsg.message import bus
+from usermsg.message import schemas
+
+#: Label of metrics, in place of a rule.
+RULE = 'report'
+
+
+def is_report(notification):
+    return notification.event_type == bus.EVENT_TYPE
+
+
+def build_message(api, notification, now):
+    """Return the :class:`usermsg.objects.message.NewMessage` of a report.
+
+    A repeated delivery is recorded once: without a key of the service, the id
+    of the notification is the key.
+
+    :param api: a :class:`usermsg.message.api.API`
+    :param notification: a
+        :class:`usermsg.listener.notification.Notification`
+    :param now: current time, an aware datetime; the message isn't later
+    :raises usermsg.exception.InvalidInput: names the invalid attribute
+    """
+    if not isinstance(notification.payload, dict):
+        raise exception.InvalidInput('payload', 'must be an object.')
+    values = dict(schemas.report().check(notification.payload, 'payload'))
+    key = None
+    if values['source_id'] is None:
+        key = failure_recorder.KEY_PREFIX + notification.message_id
+    return api.new_message(
+        values, created_at=min(notification.timestamp, now),
+        reserved_source_id=key)
