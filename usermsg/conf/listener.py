@@ -6,9 +6,9 @@ from oslo_config import types
 
 GROUP = cfg.OptGroup('listener', title='Notifications of other services')
 
-#: Group of one transport; the name of the transport replaces NAME.
+#: Group of one transport, whose name replaces "name".
 TRANSPORT_GROUP = cfg.OptGroup(
-    'listener_transport_NAME', title='Transport of the listener',
+    'listener_transport_name', title='Transport of the listener',
     dynamic_group_owner='listener.transports')
 
 #: Values of ``control_exchange`` in unmodified services. That of Cinder,

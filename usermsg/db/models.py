@@ -149,7 +149,7 @@ dead_letters = sa.Table(
     # Of the notification; null if the message could not be parsed.
     sa.Column('publisher_id', ascii_string(255), nullable=True),
     sa.Column('event_type', ascii_string(255), nullable=True),
-    sa.Column('reason', sa.String(255), nullable=False),
+    sa.Column('reason', ascii_string(255), nullable=False),
     sa.Column('body', long_text(), nullable=False),
     sa.Column('received_at', utc_microseconds(), nullable=False),
     sa.Column('expires_at', utc_microseconds(), nullable=False),

@@ -48,7 +48,8 @@ def build(received, notification, reason, now, ttl):
         transport=received.transport,
         publisher_id=notification and notification.publisher_id,
         event_type=notification and notification.event_type,
-        reason=text.line(reason, 255),
+        # The name of a class need not be ASCII.
+        reason=text.line(ascii(reason)[1:-1], 255),
         body=(_dump(notification) if notification else
               _redact_text(received.body))[:MAX_LENGTH],
         received_at=naive,

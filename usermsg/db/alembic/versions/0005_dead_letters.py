@@ -39,7 +39,7 @@ def upgrade():
         sa.Column('transport', _ascii(64), nullable=False),
         sa.Column('publisher_id', _ascii(255), nullable=True),
         sa.Column('event_type', _ascii(255), nullable=True),
-        sa.Column('reason', sa.String(255), nullable=False),
+        sa.Column('reason', _ascii(255), nullable=False),
         sa.Column('body', _long_text(), nullable=False),
         sa.Column('received_at', _time(), nullable=False),
         sa.Column('expires_at', _time(), nullable=False),

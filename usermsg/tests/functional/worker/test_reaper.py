@@ -91,21 +91,32 @@ class TestRun(TestCase):
         samples.insert(self.service.db, [
             expiry.key('old', now - expiry.SECOND),
             expiry.key('new', now + expiry.DAY)], models.source_keys)
+        samples.insert(self.service.db, [
+            {'id': str(number), 'digest': str(number), 'reason': 'A reason.',
+             'transport': 'default', 'body': '{}',
+             'received_at': expires_at.replace(tzinfo=None),
+             'expires_at': expires_at.replace(tzinfo=None)}
+            for number, expires_at in enumerate(
+                (now - expiry.SECOND, now + expiry.DAY))],
+            models.dead_letters)
         self.assertEqual({'expired': MANY, 'evicted': 0,
                           'expired_source_keys': 1,
-                          'expired_dead_letters': 0,
+                          'expired_dead_letters': 1,
                           'expired_observations': 0,
                           'expired_resource_states': 0, 'forgotten': 0},
                          reap.reap(self.stop))
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(['new'], [row['source_id'] for row in samples.stored(
             self.service.db, models.source_keys)])
+        self.assertEqual(['1'], [row['id'] for row in samples.stored(
+            self.service.db, models.dead_letters)])
         self.assertEqual(
             (MANY, 0, 1), (self.counted('messages_expired'),
                            self.counted('messages_evicted'),
                            self.counted('source_keys_expired')))
         self.assertIn(f'INFO Removed {MANY} expired messages, 1 expired '
-                      'source keys\n', self.log.output)
+                      'source keys, 1 expired dead letters\n',
+                      self.log.output)
 
     def test_metric_has_time_of_last_finished_run(self):
         other, reap = self.reaper(tables=True), self.reaper(batch_size=100)

@@ -121,7 +121,7 @@ class Reads:
             # "conf[f'group_{name}']": one group for each name.
             prefix = getattr(node.values[0], 'value', None)
             return {f"'{group}'" for group in self._groups
-                    if group == f'{prefix}NAME'}
+                    if group == f'{prefix}name'}
         if isinstance(node, ast.Subscript) and _is_conf(node.value):
             return {name.strip("'") for name in
                     self._value(node.slice, names, owner)}

@@ -64,9 +64,11 @@ class MetricsTest(base.TestCase):
     def test_counters_without_labels_begin_with_zero(self):
         metrics = registry.Metrics()
         expected = {(f'usermsg_{name}_total',): 0 for name in (
-            'unknown_events', 'messages_expired', 'messages_evicted',
-            'source_keys_expired', 'listener_observations_expired',
-            'listener_resource_states_expired')}
+            'listener_dead_letters_dropped',
+            'listener_dead_letters_expired', 'listener_observations_expired',
+            'listener_resource_states_expired', 'messages_evicted',
+            'messages_expired', 'rows_forgotten', 'source_keys_expired',
+            'unknown_events')}
         self.assertEqual(expected, read_samples(metrics.registry))
         metrics.unknown_events.inc()
         expected['usermsg_unknown_events_total',] = 1
