@@ -21,11 +21,12 @@ from usermsg import rate_limit
 class Runtime:
     """Configured dependencies. One process can hold several runtimes.
 
+    :param db: None in a process without an account in the database
     :param policy: None in the library, which authorizes nothing
     """
 
     conf: cfg.ConfigOpts
-    db: engine.Database
+    db: engine.Database | None
     catalogue: catalogue.Catalogue
     metrics: registry.Metrics
     outbox: writer.Outbox
@@ -58,15 +59,18 @@ def prepare(argv=None, multiprocess=False):
     return runtime
 
 
-def prepare_library():
+def prepare_library(has_database=True):
     """Build the runtime of the library inside another service.
 
     It has no command line, and leaves the logging of the service unchanged.
+
+    :param has_database: False without an account in the database
     """
-    return make_runtime(config.load_config(library=True))
+    return make_runtime(config.load_config(library=True),
+                        has_database=has_database)
 
 
-def make_runtime(conf, rules=None, counters=None):
+def make_runtime(conf, rules=None, counters=None, has_database=True):
     """Build a runtime from a loaded configuration.
 
     :param conf: result of :func:`usermsg.config.load_config`
@@ -74,9 +78,10 @@ def make_runtime(conf, rules=None, counters=None):
         authorizes nothing
     :param counters: a :class:`usermsg.metrics.registry.Metrics`; if None,
         the runtime has metrics that are not shared
+    :param has_database: see :func:`prepare_library`
     """
     counters = counters or registry.Metrics()
-    database = engine.Database(conf)
+    database = engine.Database(conf) if has_database else None
     return Runtime(
         conf=conf,
         db=database,

@@ -22,7 +22,8 @@ class Test(lister.Lister):
     """Show the messages that rules would write for recorded notifications.
 
     Nothing is written. The file has a JSON object in each line: a delivery
-    with its body, or only a notification. With --verbose all notifications
+    with its body, or only a notification. Failures that several of them
+    describe are decided by their own times. With --verbose all notifications
     are listed, with the rule that each matched.
     """
 
@@ -50,13 +51,15 @@ class Test(lister.Lister):
                     [(number, notification.event_type, notification.priority,
                       _describe(decision), *_row(decision))
                      for number, notification, decision in evaluated])
-        # The correlator adds the failures that it derives from the
-        # observations here.
+        made = [decision for _number, _notification, decision in evaluated]
+        result = rules.correlations.decide(
+            decision for decision in made
+            if isinstance(decision, decisions.Observation))
         failures = {}
-        for _number, _notification, decision in evaluated:
-            if isinstance(decision, decisions.Failure):
-                failures.setdefault(
-                    (decision.project_id, decision.key), decision)
+        for failure in (*(decision for decision in made
+                          if isinstance(decision, decisions.Failure)),
+                        *result.failures):
+            failures.setdefault((failure.project_id, failure.key), failure)
         return COLUMNS, [_row(failure) for failure in failures.values()]
 
     def _warn(self, line):

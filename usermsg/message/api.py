@@ -28,6 +28,7 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import schemas
+from usermsg.notifications import errors as notification_errors
 from usermsg.objects import ids
 from usermsg.objects import removal
 from usermsg.objects import stamp
@@ -36,6 +37,9 @@ from usermsg import service
 from usermsg import validation
 
 LOG = log.getLogger(__name__)
+
+#: Transports of recorded messages.
+DATABASE, BUS = 'database', 'bus'
 
 NEWEST_FIRST = 'created_at:desc'
 OLDEST_FIRST = 'created_at:asc'
@@ -83,21 +87,33 @@ class API:
         built from usermsg's configuration files alone: the command line,
         configuration and logging of the calling service stay unchanged, and
         no connection to the database is opened before it is needed
+    :param transport: :data:`DATABASE`, or :data:`BUS` for a process without
+        an account in the database: the listener records its messages, and
+        only :meth:`create` works
     :param now: function that returns the current time, an aware datetime
     :ivar follow_delay: age up to which lists for programs that follow new
         messages hold them back: ``[api] follow_delay``, a timedelta
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
-        configuration can't be used
+        configuration can't be used; with :data:`BUS`, if transport_url can't
+    :raises usermsg.exception.InvalidInput: the transport doesn't exist
     """
 
-    def __init__(self, runtime=None, *, now=utc_now):
+    def __init__(self, runtime=None, *, transport=DATABASE, now=utc_now):
+        if transport not in (DATABASE, BUS):
+            raise errors.InvalidInput(
+                'transport', f'must be "{DATABASE}" or "{BUS}".')
         # Not imported with this module: versioned objects import
         # oslo.messaging, which selects the backend of oslo.service for the
         # whole process unless it is already selected.
         from usermsg.objects import message
         self._objects = message
-        runtime = runtime or service.prepare_library()
-        self._db = runtime.db
+        runtime = runtime or service.prepare_library(transport == DATABASE)
+        self._database = runtime.db
+        self._bus = None
+        if transport == BUS:
+            # Imported here, because it imports large libraries.
+            from usermsg.message import bus
+            self._bus = bus.Bus(runtime.conf)
         self._catalogue = runtime.catalogue
         self._metrics = runtime.metrics
         outbox = runtime.outbox
@@ -112,6 +128,14 @@ class API:
         self._rate_limit = runtime.rate_limit
         self._deadline = bounded_call.Deadline(
             runtime.conf.messages.record_timeout)
+
+    @property
+    def _db(self):
+        if self._bus is not None:
+            raise errors.ConfigurationError(
+                'API(transport="bus") can only record messages, because it '
+                'has no database.')
+        return self._database
 
     def create(self, context, event_id=None, project_id=None,
                resource_type=None, resource_uuid=None, level='ERROR', *,
@@ -143,7 +167,8 @@ class API:
         :returns: the stored :class:`usermsg.objects.message.Message`, or
             None if it couldn't be stored within ``[messages]
             record_timeout`` seconds, or exceeds ``[messages] record_rate``
-            or ``record_rate_per_caller``, which is logged and counted
+            or ``record_rate_per_caller``, which is logged and counted; with
+            :data:`BUS` always None, also if it was sent
         :raises usermsg.exception.InvalidInput: a parameter is invalid, so
             that the same call would always fail; names the parameter
         """
@@ -167,6 +192,10 @@ class API:
         row = new_message.row
         try:
             with self._rate_limit.hold(None, [row.project_id]) as stored:
+                if self._bus is not None:
+                    stored.append(row.project_id)
+                    self._deadline.run(lambda: self._bus.send(new_message))
+                    return None
                 [result] = self._record_in_time(new_message, stored)
             if result.error is not None:
                 raise result.error
@@ -178,7 +207,9 @@ class API:
             LOG.error('[%s] The message %s for %s %s could not be recorded: '
                       '%s', row.request_id, row.event_id,
                       row.resource_type, row.resource_uuid,
-                      errors.log_text(error, (bounded_call.CallTimeout,)))
+                      errors.log_text(error, (
+                          bounded_call.CallTimeout,
+                          notification_errors.NotDelivered)))
             return None
         self._count([result])
         return result.message

@@ -6,9 +6,9 @@ Each message is sent as a notification, which the listener checks and records.
 
 from usermsg.db import clock
 from usermsg import exception
-from usermsg import host
 from usermsg.message import schemas
 from usermsg.notifications.drivers import loader
+from usermsg.notifications.drivers.rabbit import driver
 from usermsg.notifications import notification
 
 EVENT_TYPE = 'usermsg.report'
@@ -30,9 +30,6 @@ class Bus:
     """
 
     def __init__(self, conf):
-        # Imported here, because it imports large libraries that a service
-        # with an account in the database doesn't need.
-        from usermsg.notifications.drivers.rabbit import driver
         self._driver = driver.RabbitDriver(
             conf, [TOPIC], loader.get_transport(conf))
         if loader.lacks_transport_url(conf, self._driver):
@@ -48,15 +45,17 @@ class Bus:
         :raises usermsg.notifications.errors.NotDelivered: it was not
             confirmed; it may arrive nevertheless
         """
-        report = notification.Notification(
-            EVENT_TYPE, build_payload(new_message),
-            publisher_id=host.name(),
-            timestamp=clock.aware(new_message.row.created_at))
+        report = build_report(new_message)
         self._driver.notify({}, report.body(), report.priority, 0)
 
 
-def build_payload(new_message):
-    """Return the payload of a report, see :data:`schemas.REPORT`."""
+def build_report(new_message):
+    """Return the notification that reports a message.
+
+    :data:`schemas.REPORT` is the schema of its payload.
+    """
     payload = {name: getattr(new_message.row, name, None)
                for name in schemas.REPORT['properties']}
-    return {**payload, 'source_id': new_message.source_id}
+    return notification.Notification(
+        EVENT_TYPE, {**payload, 'source_id': new_message.source_id},
+        timestamp=clock.aware(new_message.row.created_at))

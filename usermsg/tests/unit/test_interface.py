@@ -105,7 +105,7 @@ class InterfaceTest(base.TestCase):
             {*(f'image.{name}' for name in (
                 'activate', 'create', 'delete', 'prepare', 'send', 'update',
                 'upload')), 'message.create', 'message.delete',
-             'message.expire'},
+             'message.expire', 'usermsg.report'},
             {path.stem for path in schemas.glob('*.json')})
 
     def test_entry_points_can_be_loaded(self):

@@ -133,7 +133,7 @@ PASSWORD = 'hunter2'
 
 HEAD = migration.head()
 
-#: Columns of the tables in _TABLES.
+
 def _upgrade(database, revision):
     with database.engine().connect() as connection:
         alembic.command.upgrade(migration._config(connection), revision)

@@ -8,6 +8,7 @@ import uuid
 import fixtures
 
 from usermsg.db import models
+from usermsg.objects import forget_request
 from usermsg.tests import base
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import listening
@@ -277,21 +278,20 @@ class TestConsumer(ListenerMixin, base.TestCase):
         [message] = self.messages()
         self.assertLess(message['created_at'].year, 2199)
 
-    def test_observations_and_trusted_requests_are_passed_on(self):
+    def test_observations_and_trusted_requests_are_stored(self):
         self.prepare(transport={'trusted': 'true'})
         self.declare()
-        observed, forgotten = [], []
-        self.start_bound(
-            store_observations=lambda _db, batch: observed.extend(batch),
-            forget=lambda _db, decision: forgotten.append(decision))
+        writer = listening.Writer()
+        self.start_bound(writer=writer)
         self.publish(
             failure(event_type='image.update',
                     payload={'id': 'i', 'status': 'queued'}),
             failure(event_type='identity.project.deleted',
                     payload={'id': 'p'}), key='notifications.info')
-        listening.wait_for(lambda: observed and forgotten)
-        self.assertEqual('queued', observed[0].status)
-        self.assertEqual('p', forgotten[0].project_id)
+        [request] = listening.wait_for(lambda: forget_request.pending(
+            self.usermsg.db, forget_request.PROJECT))
+        self.assertEqual('p', request.id)
+        self.assertEqual('queued', writer.observations[0].status)
 
     def test_untrusted_request_to_forget_is_ignored(self):
         self.prepare()
@@ -305,12 +305,11 @@ class TestConsumer(ListenerMixin, base.TestCase):
         self.prepare()
         self.declare()
 
-        def store(_db, observations):
-            for observation in observations:
-                if observation.resource_uuid == 'poison':
-                    raise ValueError(SECRET)
+        def check(observation):
+            if observation.resource_uuid == 'poison':
+                raise ValueError(SECRET)
 
-        self.start_bound(store_observations=store)
+        self.start_bound(writer=listening.Writer(check))
         self.publish(
             failure(), failure(event_type='image.update', payload={
                 'id': 'poison', 'status': 'queued'}), failure())

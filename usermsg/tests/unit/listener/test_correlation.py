@@ -15,7 +15,7 @@ from usermsg.tests.fixtures import image_observations as images
 
 START = datetime.datetime(2026, 11, 21, tzinfo=datetime.timezone.utc)
 PROJECT, OTHER = 'a' * 32, 'b' * 32
-NAMES = sorted(path.stem for path in images.CAPTURES.glob('*.jsonl'))
+NAMES = sorted(path.stem for path in images.CAPTURES.glob('*-image-*.jsonl'))
 
 PROPERTY = hypothesis.settings(
     deadline=None, database=None, derandomize=True, max_examples=200)
@@ -330,14 +330,15 @@ class TestDeclaration(base.TestCase):
 
     def test_declarations_of_images_match_schema(self):
         validate = fastjsonschema.compile(correlation.SCHEMA)
-        validate(images.CORRELATIONS)
+        for declaration in images.CORRELATIONS:
+            validate(declaration)
         for values in ({'kind': 'other'}, {'more': 1}, {'name': 'A name'},
                        {'window': 0}, {'transitions': []},
                        {'transitions': [{'from': ['x']}]}):
             self.assertRaises(
                 fastjsonschema.JsonSchemaValueException, validate,
-                [{'name': 'x', 'kind': 'transition',
-                  'transitions': [{'to': ['x']}], **values}])
+                {'name': 'x', 'kind': 'transition',
+                 'transitions': [{'to': ['x']}], **values})
 
     def test_key_of_another_kind_raises(self):
         for field, values in (

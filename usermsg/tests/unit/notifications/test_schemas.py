@@ -9,6 +9,8 @@ import runpy
 import jsonschema
 
 import usermsg
+from usermsg.db import models
+from usermsg.message import bus
 from usermsg.notifications import image
 from usermsg.notifications import notification
 from usermsg.objects import image_payload as image_object
@@ -88,6 +90,9 @@ class SchemaTest(images.TestCase):
                     event_type, notification_body.build_message_payload(
                         event_type, message.Message.from_row(row),
                         self.configured.catalogue), row[0]))
+        for row in rows:
+            self.sink.send(bus.build_report(message.NewMessage(
+                models.MessageRow._make(row))))
         # In the form in which they arrive.
         return [json.loads(json.dumps(sent.body()))
                 for sent in self.sink.sent]
@@ -102,14 +107,14 @@ class SchemaTest(images.TestCase):
             'run tools/notification_schemas.py')
 
     def test_schemas_are_valid_json_schemas(self):
-        self.assertEqual(10, len(self.schemas))
+        self.assertEqual(11, len(self.schemas))
         for event_type, schema in self.schemas.items():
             jsonschema.Draft202012Validator.check_schema(schema)
             self.assertEqual(event_type, schema['title'])
 
     def test_schemas_have_all_fields_of_their_objects(self):
         for event_type, schema in self.schemas.items():
-            if event_type in (image.SEND, image.DELETE):
+            if event_type in (image.SEND, image.DELETE, bus.EVENT_TYPE):
                 continue
             family = event_type.partition('.')[0]
             if family == 'image':
@@ -144,7 +149,7 @@ class SchemaTest(images.TestCase):
         bodies = self.bodies()
         for body in bodies:
             event_type = body['event_type']
-            if event_type.startswith('message'):
+            if event_type.startswith(('message', 'usermsg')):
                 others = ('WARN', 'ERROR', 'CRITICAL')
             elif event_type == image.SEND:
                 others = ('CRITICAL', 'info')
