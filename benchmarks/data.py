@@ -115,14 +115,15 @@ def create_databases():
 
 
 @contextlib.contextmanager
-def open_database(url):
+def open_database(url, options=''):
     """Create the tables of an empty database, and a runtime for it.
 
+    :param options: further lines of the configuration file
     :returns: the database's name, the runtime and the path of the
         configuration file
     """
     with tempfile.NamedTemporaryFile('w', suffix='.conf') as file:
-        file.write(f'[database]\nconnection = {url}\n')
+        file.write(f'[database]\nconnection = {url}\n{options}')
         file.flush()
         runtime = service.make_runtime(
             config.load_config(['--config-file', file.name]))
@@ -131,11 +132,11 @@ def open_database(url):
             if connection.execute(sa.select(models.messages).limit(1)).first():
                 sys.exit(f'The table messages of {runtime.db.dialect} is not '
                          'empty; --url must be the URL of an empty database.')
-        yield _NAMES[runtime.db.dialect], runtime, file.name
+        yield NAMES[runtime.db.dialect], runtime, file.name
         runtime.db.dispose()
 
 
-_NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}
+NAMES = {'mysql': 'MariaDB', 'postgresql': 'PostgreSQL', 'sqlite': 'SQLite'}
 
 
 def compare(run, description, header, rounds):
