@@ -89,6 +89,14 @@ class RateLimit:
                 self._hold(state, caller, numbers, -1)
                 self._take(state, caller, collections.Counter(stored))
 
+    def take(self, caller, project_id):
+        """Take a token for one message, or raise; see :meth:`hold`."""
+        state = self._process.get()
+        numbers = collections.Counter((project_id,))
+        with state.lock:
+            self._check(state, caller, numbers)
+            self._take(state, caller, numbers)
+
     def check(self, caller, project_ids):
         """Check that :meth:`hold` would succeed.
 

@@ -46,8 +46,7 @@ class FailureRecorder:
             return None
         try:
             # Before the message is stored, and once for each delivery.
-            with self._rate_limit.hold(None, [failure.project_id]) as stored:
-                stored.append(failure.project_id)
+            self._rate_limit.take(None, failure.project_id)
         except exception.RateLimited:
             self._metrics.listener_ignored.inc(1, ('rate_limited',))
             return None

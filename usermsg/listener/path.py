@@ -35,7 +35,7 @@ class Path:
         is a reason without a full stop
     """
 
-    __slots__ = ('_fields', '_interpreter', '_node', 'expression')
+    __slots__ = ('_alternatives', '_interpreter', '_node', 'expression')
 
     def __init__(self, expression):
         self.expression = expression
@@ -48,7 +48,7 @@ class Path:
             raise ValueError(f'not valid JMESPath: {reason}') from None
         except RecursionError:
             raise ValueError('not valid JMESPath: nested too deeply') from None
-        self._fields = _fields(self._node)
+        self._alternatives = _alternatives(self._node)
         self._interpreter = visitor.TreeInterpreter()
 
     def evaluate(self, document):
@@ -58,15 +58,19 @@ class Path:
         :raises Exception: of any class, if values have unsuitable types or
             are nested too deeply
         """
-        if self._fields is None:
+        if self._alternatives is None:
             return self._interpreter.visit(self._node, document)
-        # Most paths are names only; the interpreter takes several times as
-        # long for them.
-        value = document
-        for name in self._fields:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(name)
+        # Most paths are names, or alternatives of names; the interpreter
+        # takes several times as long for them.
+        for names in self._alternatives:
+            value = document
+            for name in names:
+                if not isinstance(value, dict):
+                    value = None
+                    break
+                value = value.get(name)
+            if not _is_false(value):
+                break
         return value
 
 
@@ -119,3 +123,21 @@ def _fields(node):
         if None not in parts:
             return tuple(name for part in parts for name in part)
     return None
+
+
+def _alternatives(node):
+    """Return the names of each side of ``||``, else None.
+
+    A path without ``||`` has one side.
+    """
+    if node['type'] == 'or_expression':
+        parts = [_alternatives(child) for child in node['children']]
+        return None if None in parts else parts[0] + parts[1]
+    fields = _fields(node)
+    return None if fields is None else (fields,)
+
+
+def _is_false(value):
+    """Return True if ``||`` skips a value: not for 0, unlike Python."""
+    return (value is None or value is False or
+            (isinstance(value, (str, list, dict)) and not value))

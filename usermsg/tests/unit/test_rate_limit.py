@@ -53,6 +53,17 @@ class TestCase(base.TestCase):
 
 class RateLimitTest(TestCase):
 
+    def test_single_messages_use_the_tokens_of_the_project(self):
+        limit = self.limit()
+        for _ in range(BURST):
+            limit.take('cinder', 'red')
+        self.assertRaises(exception.RateLimited, limit.take, 'cinder', 'red')
+        self.assertEqual(1, self.wait(limit))
+        limit.take('cinder', 'blue')
+        self.now += 0.1
+        limit.take('cinder', 'red')
+        self.assertRaises(exception.RateLimited, limit.take, 'cinder', 'red')
+
     def test_call_within_the_burst_is_accepted(self):
         limit = self.limit()
         self.assertEqual([0, 0, 0], [
