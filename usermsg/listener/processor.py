@@ -237,9 +237,13 @@ class Processor:
     def _store(self, batch):
         observations = [observation for handled in batch
                         for observation in handled.observations]
+        messages = [pair for handled in batch for pair in handled.messages]
+        if observations and messages and self._writer.store_together(
+                self._db, observations,
+                lambda work: self._recorder.record(messages, work)):
+            observations = messages = ()
         if observations:
             self._writer.store(self._db, observations)
-        messages = [pair for handled in batch for pair in handled.messages]
         if messages:
             self._recorder.record(messages)
         for handled in batch:

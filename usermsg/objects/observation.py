@@ -49,13 +49,13 @@ BATCH = 500
 #: observations.
 _ATTEMPTS = 5
 
-_FAILURE_FIELDS, _EVENT_FIELDS = (
-    tuple(field.name for field in dataclasses.fields(each))
-    for each in (decisions.Failure, catalogue.ResolvedEvent))
-
 _UNDECIDED = _TABLE.c.kind.in_([correlation.STATE, correlation.FAILURE])
 
 _CAUSES = _TABLE.c.kind == correlation.CAUSE
+
+
+class _StoredAlready(Exception):
+    """An observation of a transaction is stored already."""
 
 
 class Writer:
@@ -90,6 +90,40 @@ class Writer:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable; a part may have been stored
         """
+        rows = self._to_rows(observations)
+        for first in range(0, len(rows), BATCH):
+            self._store_batch(db, rows[first:first + BATCH])
+
+    def store_together(self, db, observations, record):
+        """Store observations in the transaction of another function.
+
+        One transaction takes half the time of two.
+
+        :param record: function of work, which it calls with a connection
+            first in its transaction
+        :returns: False if one of the observations is stored already; then
+            nothing was stored
+        :raises usermsg.exception.DatabaseUnavailable: see :meth:`store`;
+            nothing was stored
+        """
+        rows, kept = self._to_rows(observations), []
+        self._update_numbers(db)
+
+        def work(connection):
+            try:
+                kept[:] = self._insert(connection, db.dialect, rows)
+            except db_exception.DBDuplicateEntry as error:
+                # Distinguishes them from duplicates of the other function.
+                raise _StoredAlready() from error
+
+        try:
+            record(work)
+        except _StoredAlready:
+            return False
+        self._count(rows, kept)
+        return True
+
+    def _to_rows(self, observations):
         correlations = self._get_correlations()
         rows = {}
         for observation in observations:
@@ -100,41 +134,48 @@ class Writer:
             else:
                 rows[row.ident] = row
         # Always in the same order, so that two batches can't deadlock.
-        rows = sorted(rows.values())
-        for first in range(0, len(rows), BATCH):
-            self._store_batch(db, rows[first:first + BATCH])
+        return sorted(rows.values())
 
     def _store_batch(self, db, rows):
+        self._update_numbers(db)
+        new = rows
         for attempt in range(_ATTEMPTS):
-            # In a transaction of its own: it sees what other processes have
-            # stored in the meantime.
+            try:
+                kept = db.write(lambda connection: self._insert(
+                    connection, db.dialect, new)) if new else []
+            except db_exception.DBDuplicateEntry:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+            else:
+                self._count(new, kept)
+                return
+            # Only now, because few are delivered again. In a transaction of
+            # its own: it sees what other processes have stored meanwhile.
             with db.reader() as connection:
-                now = connection.scalar(sa.select(db_clock.now(db.dialect)))
                 stored = set(connection.scalars(
                     sa.select(_TABLE.c.ident).where(
                         _TABLE.c.ident.in_([row.ident for row in rows]))))
-            new = [row._replace(arrived_at=now, expires_at=now + LIFETIME)
-                   for row in rows if row.ident not in stored]
-            kept = self._within_limits(db, new)
-            try:
-                if kept:
-                    db.write(lambda connection: _INSERT.execute(
-                        connection, kept))
-            except db_exception.DBDuplicateEntry:
-                if attempt < _ATTEMPTS - 1:
-                    continue
-                raise
-            with self._lock:
-                self._numbers.update(row.shard for row in kept)
-            self._drop(len(new) - len(kept), 'full')
-            return
+            new = [row for row in rows if row.ident not in stored]
 
-    def _within_limits(self, db, rows):
+    def _insert(self, connection, dialect, rows):
+        """Insert those rows that are within the limits; return them."""
+        kept = self._within_limits(rows)
+        if kept:
+            now = connection.scalar(sa.select(db_clock.now(dialect)))
+            _INSERT.execute(connection, [
+                row._replace(arrived_at=now, expires_at=now + LIFETIME)
+                for row in kept])
+        return kept
+
+    def _update_numbers(self, db):
         with self._lock:
             if (self._counted_at is None or
                     self._clock() - self._counted_at >= LIMIT_TTL):
                 self._numbers = count_by_shard(db)
                 self._counted_at = self._clock()
+
+    def _within_limits(self, rows):
+        with self._lock:
             numbers = self._numbers.copy()
         kept, total = [], numbers.total()
         for row in rows:
@@ -144,6 +185,11 @@ class Writer:
                 numbers[row.shard] += 1
                 total += 1
         return kept
+
+    def _count(self, rows, kept):
+        with self._lock:
+            self._numbers.update(row.shard for row in kept)
+        self._drop(len(rows) - len(kept), 'full')
 
     def _drop(self, number, reason):
         if number:
@@ -210,6 +256,11 @@ def _check(observation):
                 ('resource_uuid', failure.resource_uuid,
                  validation.RESOURCE_UUID)):
             validation.optional_identifier(name, value, length)
+
+
+_FAILURE_FIELDS, _EVENT_FIELDS = (
+    tuple(field.name for field in dataclasses.fields(each))
+    for each in (decisions.Failure, catalogue.ResolvedEvent))
 
 
 def _dump_failure(failure):

@@ -19,6 +19,7 @@ from usermsg.objects import removal
 from usermsg.tests.fixtures import correlating
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import image_observations as images
+from usermsg.tests.fixtures import samples as message_samples
 from usermsg.tests.unit.listener import test_correlation as samples
 
 at, error, report = samples.at, samples.error, samples.report
@@ -95,6 +96,31 @@ class TestWriter(TestCase):
             self.service.store(batch)
         self.assertEqual(sorted(item.ident for item in items),
                          self.service.idents())
+
+    def test_observations_are_stored_in_a_transaction_of_others(self):
+        items = upload('an-image', 1) + [error('STORE_FULL', 1)]
+        row = message_samples.row()
+
+        def record(work):
+            self.service.db.write(lambda connection: (
+                work(connection), connection.execute(
+                    models.messages.insert(), row)))
+
+        def fail(work):
+            self.service.db.write(lambda connection: (
+                work(connection), 1 / 0))
+
+        together = self.service.writer.store_together
+        self.assertRaises(
+            ZeroDivisionError, together, self.service.db, items, fail)
+        self.assertEqual([], self.service.idents())
+        self.assertTrue(together(self.service.db, items[:1], record))
+        self.assertEqual([items[0].ident], self.service.idents())
+        # A batch that is delivered again, in part.
+        row = message_samples.row()
+        self.assertFalse(together(self.service.db, items, record))
+        self.assertEqual([items[0].ident], self.service.idents())
+        self.assertEqual(1, len(self.service.rows(models.messages)))
 
     def test_concurrent_writers_store_each_observation_once(self):
         items = [state(f'image-{number}', 'saving', number)
