@@ -100,6 +100,7 @@ class Source:
                 self._connection = connections.connect(
                     self._broker, host, _TIMEOUT,
                     heartbeat=self._broker.heartbeat or _HEARTBEAT)
+                self._connection.buffer_reads()
                 self._consume()
                 return host.address
             except Exception as error:

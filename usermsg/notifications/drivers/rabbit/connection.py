@@ -22,6 +22,10 @@ MIN_TIMEOUT = 0.05
 # Number of buffered bytes from which a write is worthwhile.
 _WRITE_SIZE = 64 * 1024
 
+# Number of bytes that are read at once. py-amqp copies the rest of its buffer
+# after each part of a frame.
+_READ_SIZE = 16 * 1024
+
 
 class Connection(amqp.Connection):
     """Connection whose waits have a deadline, regardless of other frames.
@@ -38,6 +42,7 @@ class Connection(amqp.Connection):
         self._deadline = 0.0
         self._frames = bytearray()
         self._buffering = False
+        self._buffers_reads = False
         self._poll = select.poll()
         self._tick_at = 0.0
 
@@ -61,6 +66,17 @@ class Connection(amqp.Connection):
         return super().blocking_read(
             self._remaining() if timeout is None else timeout)
 
+    def buffer_reads(self):
+        """Read whatever has arrived at once, for many received messages.
+
+        py-amqp reads each of the three parts of a frame separately. It keeps
+        what it reads beyond them.
+        """
+        receive = self.transport._quick_recv
+        self.transport._quick_recv = lambda size: receive(
+            max(size, _READ_SIZE))
+        self._buffers_reads = True
+
     def read_all(self):
         """Handle the frames that have arrived, without waiting for more."""
         self._deadline = time.monotonic() + self.connect_timeout
@@ -73,7 +89,10 @@ class Connection(amqp.Connection):
             self.on_inbound_frame(frame)
 
     def _has_pending(self):
-        """Return True if TLS has buffered data that poll() can't detect."""
+        """Return True if there is buffered data that poll() can't detect."""
+        if self._buffers_reads and self.transport._read_buffer:
+            return True
+        # TLS has a buffer of its own.
         return getattr(self.sock, 'pending', int)()
 
     def tick(self):

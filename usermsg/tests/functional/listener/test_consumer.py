@@ -41,15 +41,18 @@ class ListenerMixin:
 
     broker_factory = rabbitmq.shared
 
-    def prepare(self, listener=(), transport=(), **groups):
+    def prepare(self, listener=(), transport=(), tls=False, **groups):
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         self.addCleanup(self.check_log)
         self.broker = servers.require(type(self).broker_factory)
         self.vhost = self.broker.create_vhost()
         self.addCleanup(self.vhost.delete)
+        if tls:
+            groups['oslo_messaging_rabbit'] = {
+                'ssl': 'true', 'ssl_ca_file': self.broker.ca}
         self.usermsg = self.runtime(
             oslo_messaging_notifications={
-                'transport_url': self.vhost.url('rabbit')},
+                'transport_url': self.vhost.url('rabbit', tls=tls)},
             listener={'max_age': 366 * 24 * 3600, **dict(listener)},
             listener_transport_default={
                 'exchanges': 'openstack,glance', **dict(transport)},
@@ -292,6 +295,19 @@ class TestConsumer(ListenerMixin, base.TestCase):
             self.usermsg.db, forget_request.PROJECT))
         self.assertEqual('p', request.id)
         self.assertEqual('queued', writer.observations[0].status)
+
+    def test_large_notifications_arrive_over_tls(self):
+        self.prepare(tls=True)
+        self.declare()
+        self.start_bound()
+        sizes = (1, 16 * 1024, 500_000, 100, 130_000, 0)
+        self.publish(*[failure(payload={
+            'project_id': samples.PROJECT, 'volume_id': f'volume-{size}',
+            'text': 'x' * size}) for size in sizes])
+        self.wait_for_messages(len(sizes))
+        self.assertEqual(
+            [f'volume-{size}' for size in sizes],
+            [message['resource_uuid'] for message in self.messages()])
 
     def test_untrusted_request_to_forget_is_ignored(self):
         self.prepare()
