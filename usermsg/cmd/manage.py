@@ -44,6 +44,8 @@ class Manage(app.App):
         # Both log each step, and the commands print the results.
         logging.getLogger('alembic').setLevel(logging.WARNING)
         logging.getLogger('usermsg.db').setLevel(logging.CRITICAL)
+        # With --verbose a line for each plug-in would precede the results.
+        logging.getLogger('stevedore').setLevel(logging.WARNING)
 
     @functools.cached_property
     def conf(self):

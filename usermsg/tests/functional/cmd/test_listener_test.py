@@ -50,12 +50,34 @@ class ListenerTestTest(base.TestCase):
         return json.loads(result.stdout or 'null'), result.stderr
 
     def test_example_of_the_documentation_works(self):
-        [console] = read_blocks('console')
+        console = read_blocks('console')[0]
         rows, errors = self.run_test(
             [json.dumps(self.notification)], '--rules-dir', self.rules_dir)
         self.assertEqual(
             json.loads(console.partition('\n')[2]), rows)
         self.assertEqual('', errors)
+
+    def test_example_with_recorded_notifications_works(self):
+        lines = [json.dumps(json.loads(block))
+                 for block in read_blocks('json')[1:]]
+        self.assertEqual(2, len(lines))
+        path = self.write('leases.jsonl', '\n'.join(lines) + '\n')
+        catalogue, rules = read_blocks('yaml')[2:4]
+        empty, steps = self.write('empty/none.yaml', 'rules: []\n'), []
+        self.write('catalogue/reservation.yaml', catalogue)
+        rules = self.write('leases/reservation.yaml', rules)
+        for console, file in zip(read_blocks('console')[1:], (empty, rules)):
+            command, _, output = console.partition('\n')
+            arguments = command.removeprefix('$ usermsg-manage ').split()
+            self.assertEqual('leases.jsonl', arguments[2])
+            arguments[2] = path
+            result = commands.manage(
+                *arguments, '--rules-dir', file.rpartition('/')[0],
+                config=self.config)
+            self.assertEqual(output.strip(), result.stdout.strip())
+            self.assertEqual('', result.stderr)
+            steps.append(command)
+        self.assertEqual(2, len(steps))
 
     def test_recorded_deliveries_are_evaluated(self):
         self.config = self.config_file(
