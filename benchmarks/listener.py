@@ -14,6 +14,7 @@ import contextlib
 import datetime
 import itertools
 import json
+import math
 import os
 import pathlib
 import statistics
@@ -210,6 +211,9 @@ def compare(case, runtime, vhost, rounds, number):
                      runtime.db.engine(), vhost.url('amqp'), QUEUE, BATCH)}
     turns = {name: [] for name in consumers}
     order = list(consumers)
+    # Whole batches, and as many of each notification in all turns.
+    step = math.lcm(BATCH, len(CASES[case]))
+    number = math.ceil(number / step) * step
     # The first round isn't counted: statements and rules are compiled.
     for measured in range(rounds + 1):
         counts = {}
@@ -393,8 +397,8 @@ def main():
                         help='default: all')
     parser.add_argument('--rounds', type=int, default=9,
                         help='number of turns of each consumer (default: 9)')
-    parser.add_argument('--number', type=int, default=2000,
-                        help='notifications of a turn (default: 2000)')
+    parser.add_argument('--number', type=int, default=1200,
+                        help='notifications of a turn (default: 1200)')
     parser.add_argument('--memory', type=int, metavar='NUMBER',
                         help='print the memory of a worker instead, while '
                         'it receives as many notifications')

@@ -4,38 +4,57 @@
 # Install usermsg from a fresh clone, record a message and read it over HTTP.
 # Requires Python 3.11 or later and access to a package index.
 #
-#   tools/quickstart.sh          serve until Ctrl-C
-#   tools/quickstart.sh --once   exit after showing the message
+#   tools/quickstart.sh            serve until Ctrl-C
+#   tools/quickstart.sh --listen   show messages about failures that other
+#                                  services notified of, through RabbitMQ
+#   with --once as well            exit after showing the messages
 
 set -eu
 cd "$(dirname "$0")/.."
 
 once=false
+listen=false
 for argument in "$@"; do
     case $argument in
         --once) once=true ;;
+        --listen) listen=true ;;
         *) sed -n 's/^#   //p' "$0" >&2; exit 2 ;;
     esac
 done
 
 . tools/python.sh
 python=$(find_python) || exit 1
+if $listen; then
+    . tools/rabbitmq.sh
+    require_rabbitmq || exit 1
+fi
 make_venv "$python" .venv || exit 1
+
+# install DIRECTORY PACKAGE PROGRAM MARK: install the package of a directory into
+# .venv, unless its program is there and the file MARK is of the same sources.
+#
 # The installation is editable: only its dependencies can be out of date.
-digest=$({ pwd; .venv/bin/python -VV
-            cat pyproject.toml requirements.txt setup.cfg setup.py \
-                upper-constraints.txt; } | cksum)
-if [ "$(cat .venv/made-of 2>/dev/null)" != "$digest" ] ||
-        [ ! -x .venv/bin/usermsg-api ]; then
-    echo "Installing usermsg into .venv ..."
-    rm -f .venv/made-of
+install() {
+    digest=$({ pwd; .venv/bin/python -VV
+                cat pyproject.toml "$1/requirements.txt" "$1/setup.cfg" \
+                    "$1/setup.py" upper-constraints.txt; } | cksum)
+    if [ "$(cat "$4" 2>/dev/null)" = "$digest" ] &&
+            [ -x ".venv/bin/$3" ]; then
+        return
+    fi
+    echo "Installing $2 into .venv ..."
+    rm -f "$4"
     # pip before 25.2 uses the first variable for build dependencies too, later
     # versions use the second.
     PIP_CONSTRAINT=upper-constraints.txt \
         PIP_BUILD_CONSTRAINT=upper-constraints.txt \
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -e .
-    echo "$digest" > .venv/made-of
-fi
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+        -e "$1"
+    echo "$digest" > "$4"
+}
+
+install . usermsg usermsg-api .venv/made-of
+! $listen || install client python-usermsgclient openstack .venv/client-made-of
 
 # The variable would refer to the configuration of another installation.
 unset OS_USERMSG_CONFIG_FILES
@@ -49,8 +68,24 @@ except OSError:
     print(0)  # in use, perhaps by an earlier quickstart: use any free port
 EOF
 )
+if $listen; then
+    # Three free ports and a password.
+    read -r broker_port epmd_port node_port password <<EOF
+$(.venv/bin/python -c '
+import secrets
+import socket
+servers = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
+print(*(server.getsockname()[1] for server in servers), secrets.token_hex(16))
+')
+EOF
+fi
 run=.quickstart/$$
 mkdir -p "$run"
+database=.quickstart/usermsg.sqlite
+if $listen; then
+    # Of this run: a notification that was stored before changes nothing.
+    database=$run/usermsg.sqlite
+fi
 cat > "$run/usermsg.conf" <<EOF
 [DEFAULT]
 log_file = $PWD/$run/usermsg.log
@@ -62,15 +97,29 @@ host = 127.0.0.1
 port = $port
 
 [database]
-connection = sqlite:///$PWD/.quickstart/usermsg.sqlite
+connection = sqlite:///$PWD/$database
 EOF
+if $listen; then
+    cat >> "$run/usermsg.conf" <<EOF
+
+[oslo_messaging_notifications]
+transport_url = rabbit://quickstart:$password@127.0.0.1:$broker_port/
+
+[listener]
+enabled = true
+# Decide soon: all notifications of a failure come at once.
+correlation_delay = 2
+EOF
+fi
 
 api=
+worker=
 finish() {
-    if [ -n "$api" ]; then
-        kill "$api" 2>/dev/null || true
-        wait "$api" 2>/dev/null || true
-    fi
+    for process in $worker $api; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
+    ! $listen || stop_rabbitmq
     rm -rf "$run"
 }
 trap finish EXIT
@@ -93,6 +142,11 @@ until url=$(sed -n 's#^usermsg-api serves \(.*\)/$#\1#p' "$run/out") &&
     fi
     sleep 0.1
 done
+
+if $listen; then
+    . tools/quickstart_listen.sh
+    exit
+fi
 
 echo
 echo "A service records why creating a volume failed (examples/record.py):"

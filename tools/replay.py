@@ -5,8 +5,8 @@
 
 Each line of a file is a JSON object with the keys exchange, routing_key,
 properties, headers and body. The exchanges are declared as services with
-default options declare them. The times of a file keep their distances; the last
-file ends now, and the others end before the next one begins, because one
+default options declare them. The times of a file keep their distances; the
+last file ends now, and the others end before the next one begins, because one
 service reports one story after the other.
 
 With --project ID everything happens to that project, and each resource,

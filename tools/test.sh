@@ -12,6 +12,7 @@ set -u
 cd "$(dirname "$0")/.."
 
 . tools/python.sh
+. tools/rabbitmq.sh
 python=$(find_python) || exit 1
 make_venv "$python" .venv-test || exit 1
 constraints=${TOX_CONSTRAINTS_FILE:-upper-constraints.txt}
@@ -95,6 +96,18 @@ for time in first second; do
         failed="$failed quickstart"
     fi
 done
+# The volume of two projects.
+if has_rabbitmq; then
+    if ./tools/quickstart.sh --listen --once > "$output" 2>&1 &&
+            [ "$(grep -c 'No storage system can fulfill' "$output")" = 2 ]; then
+        echo "--listen: passed"
+    else
+        cat "$output"
+        failed="$failed quickstart--listen"
+    fi
+else
+    echo "--listen: skipped, because RabbitMQ is not installed"
+fi
 
 echo
 if [ -n "$skipped" ]; then
