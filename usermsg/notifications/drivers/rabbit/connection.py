@@ -67,7 +67,7 @@ class Connection(amqp.Connection):
             self._remaining() if timeout is None else timeout)
 
     def buffer_reads(self):
-        """Read whatever has arrived at once, for many received messages.
+        """Read all that has arrived at once, for many received messages.
 
         py-amqp reads each of the three parts of a frame separately. It keeps
         what it reads beyond them.
