@@ -302,9 +302,10 @@ class Worker:
         self.process.stop()
 
     def _children(self):
-        pid = self.process._popen.pid
-        text = pathlib.Path(f'/proc/{pid}/task/{pid}/children').read_text()
-        return [int(child) for child in text.split()]
+        # A child belongs to the thread that has forked it.
+        tasks = pathlib.Path(f'/proc/{self.process._popen.pid}/task')
+        return [int(child) for path in tasks.glob('*/children')
+                for child in path.read_text().split()]
 
     def memory(self):
         """Return the resident memory of the forked process, in MiB."""

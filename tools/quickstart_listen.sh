@@ -48,7 +48,7 @@ import time
 import urllib.request
 
 url, expected = sys.argv[1], int(sys.argv[2])
-end = time.monotonic() + 60
+end = time.monotonic() + 120
 number = 0
 while number < expected and time.monotonic() < end:
     time.sleep(0.2)
@@ -81,7 +81,7 @@ Three things to try next, in this directory:
    .venv/bin/python tools/replay.py $broker --project 3ba6d4ce0e7b4ac5a0e3f1b5c1d2a7f8 $captures/21-volume-create-no-backend.jsonl
    $client user message list --all-projects
 
-3. Listen to the services of your own cloud: doc/source/admin/listener.rst
+3. Listen to the services of your own cloud: doc/source/admin/listener-setup.rst
 
 Serving $url/v3/messages; press Ctrl-C to stop.
 END

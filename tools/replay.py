@@ -29,7 +29,7 @@ import kombu
 GAP = 30
 
 #: Seconds until each notification must have reached a queue.
-TIMEOUT = 60
+TIMEOUT = 120
 
 _UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 
