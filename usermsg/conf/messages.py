@@ -110,7 +110,8 @@ OPTS = [
     cfg.FloatOpt(
         'record_timeout', default=5.0, min=0.1, max=300,
         help='Maximum number of seconds that a service which records a '
-             'message through the library waits for the database. After '
+             'message through the library waits for the database, or over '
+             'the bus for RabbitMQ. After '
              'that, the failure is logged and counted, and the service '
              'continues without the message.'),
 ]

@@ -96,18 +96,16 @@ class Processor:
         except Exception as error:
             self._give_up(handled, _describe('parsing', error), now)
             return handled
-        return self.evaluate(handled, now)
-
-    def evaluate(self, handled, now):
-        """Apply the rules to a notification.
-
-        :param handled: a :class:`Handled`, whose lists are extended
-        :param now: current time, an aware datetime
-        :returns: ``handled``
-        """
-        if now - handled.notification.timestamp > self._max_age:
+        # A report can wait for days until there is a listener, and must not
+        # be lost.
+        if (now - handled.notification.timestamp > self._max_age and
+                not report.is_report(handled.notification)):
             self._ignore('too_old')
             return handled
+        return self._evaluate(handled, now)
+
+    def _evaluate(self, handled, now):
+        """Apply the rules to a notification; return ``handled``."""
         if report.is_report(handled.notification):
             return self._handle_report(handled, now)
         try:
@@ -125,13 +123,13 @@ class Processor:
             handled.messages.append((report.RULE, report.build_message(
                 self._api, handled.notification, now)))
         except exception.InvalidInput as error:
-            # The text names the attribute, and may repeat its value.
+            # The text may repeat the value of the attribute.
             self._give_up(handled, f'The report is invalid: {error.field}.',
                           now)
         return handled
 
     def retry(self, transport, trusted, notification):
-        """Handle the notification of a dead letter again.
+        """Handle the notification of a dead letter again, however old.
 
         :param transport: name of the transport
         :param trusted: see ``[listener_transport_NAME] trusted``
@@ -139,7 +137,7 @@ class Processor:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
-        handled = self.evaluate(
+        handled = self._evaluate(
             Handled(source.Received(b'', None, transport, trusted),
                     notification), self._api.now())
         if handled.dead_letter is None:

@@ -6,6 +6,7 @@ neither its version nor its network.
 """
 
 from usermsg import exception
+from usermsg.listener import failure_key
 from usermsg.listener import failure_recorder
 from usermsg.message import bus
 from usermsg.message import schemas
@@ -32,10 +33,16 @@ def build_message(api, notification, now):
     """
     if not isinstance(notification.payload, dict):
         raise exception.InvalidInput('payload', 'must be an object.')
+    if not notification.payload.keys() <= schemas.REPORT['properties'].keys():
+        # An error of the schema would repeat the name, a text of the sender.
+        raise exception.InvalidInput('payload', 'has unknown attributes.')
     values = dict(schemas.report().check(notification.payload, 'payload'))
     key = None
     if values['source_id'] is None:
-        key = failure_recorder.KEY_PREFIX + notification.message_id
+        # Not the id itself, which the sender could choose to be the key of
+        # another failure.
+        key = failure_recorder.KEY_PREFIX + failure_key.notification_key(
+            RULE, notification.message_id)
     return api.new_message(
         values, created_at=min(notification.timestamp, now),
         reserved_source_id=key)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Queue of the listener on one broker.
+"""Queues of the listener on one broker.
 
 The exchanges belong to the services, which declare them with options of their
 own: the listener never declares one, as another declaration would make theirs
-fail. Only the queue is the listener's.
+fail. Only the queues are the listener's: its own, and on trusted transports
+that of reports, which their senders bind to their exchange.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import amqp
 from oslo_log import log
 
 from usermsg.listener import envelope
+from usermsg.message import report_queue
 from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import received_message
@@ -60,7 +62,7 @@ class Received:
 
 
 class Source:
-    """Queue on one broker. Used by one thread, which reconnects.
+    """Queues on one broker. Used by one thread, which reconnects.
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
@@ -111,19 +113,6 @@ class Source:
 
     def _consume(self):
         self._extend_deadline()
-        self._declare_queue()
-        for exchange in self._exchanges:
-            exchange.due_at = self._clock()
-            exchange.delay = _MIN_DELAY
-        self._bind()
-        self._extend_deadline()
-        self._channel = self._connection.channel()
-        # Twice a batch: the next one arrives while one is handled.
-        self._channel.basic_qos(0, 2 * self._batch_size, False)
-        self._channel.basic_consume(
-            self.queue, callback=self._add, on_cancel=self._on_cancel)
-
-    def _declare_queue(self):
         arguments = {}
         if self._quorum:
             arguments['x-queue-type'] = 'quorum'
@@ -133,14 +122,33 @@ class Source:
             version = str(self._connection.server_properties.get('version'))
             if not version.startswith(('2.', '3.')):
                 arguments['x-delivery-limit'] = -1
+        self._declare_queue(self.queue, {
+            'durable': True, 'auto_delete': False, 'arguments': arguments})
+        queues = [self.queue]
+        if self._trusted:
+            self._declare_queue(report_queue.NAME,
+                                report_queue.options(self._broker))
+            queues.append(report_queue.NAME)
+        for exchange in self._exchanges:
+            exchange.due_at = self._clock()
+            exchange.delay = _MIN_DELAY
+        self._bind()
+        self._extend_deadline()
+        self._channel = self._connection.channel()
+        # Twice a batch: the next one arrives while one is handled.
+        self._channel.basic_qos(0, 2 * self._batch_size, False)
+        for queue in queues:
+            self._channel.basic_consume(
+                queue, callback=self._add, on_cancel=self._on_cancel)
+
+    def _declare_queue(self, name, options):
         refusal = connections.try_declare(
-            self._connection, lambda channel: channel.queue_declare(
-                self.queue, durable=True, auto_delete=False,
-                arguments=arguments))
+            self._connection,
+            lambda channel: channel.queue_declare(name, **options))
         if refusal:
             # It must exist then, or consuming fails.
             LOG.warning('The queue %s is used although it could not be '
-                        'declared as configured: %s', self.queue, refusal)
+                        'declared as configured: %s', name, refusal)
 
     def _bind(self):
         """Bind the queue to the exchanges for which this is due."""

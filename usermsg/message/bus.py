@@ -6,6 +6,7 @@ Each message is sent as a notification, which the listener checks and records.
 
 from usermsg.db import clock
 from usermsg import exception
+from usermsg.message import report_queue
 from usermsg.message import schemas
 from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers.rabbit import driver
@@ -13,9 +14,10 @@ from usermsg.notifications import notification
 
 EVENT_TYPE = 'usermsg.report'
 
-#: Topic of the reports. RabbitMQ keeps them in one queue, which exists from
-#: the first report on, until a listener receives them.
-TOPIC = 'usermsg_report'
+#: Fraction of ``[messages] record_timeout`` that the broker has, at most: the
+#: rest is for the reason of a failure, which the driver may report a little
+#: later.
+_SHARE = 0.8
 
 
 class Bus:
@@ -31,7 +33,9 @@ class Bus:
 
     def __init__(self, conf):
         self._driver = driver.RabbitDriver(
-            conf, [TOPIC], loader.get_transport(conf))
+            conf, [report_queue.TOPIC], loader.get_transport(conf),
+            max_timeout=_SHARE * conf.messages.record_timeout,
+            queue_options=report_queue.options)
         if loader.lacks_transport_url(conf, self._driver):
             raise exception.ConfigurationError(
                 '[oslo_messaging_notifications] transport_url is not set; '

@@ -6,6 +6,8 @@ envelope, version 2.0, are those of its driver ``messagingv2``.
 """
 
 import functools
+import math
+import operator
 import time
 import uuid
 
@@ -39,6 +41,11 @@ class RabbitDriver(confirming.ConfirmingDriver):
     A notification that is too large, or that JSON can't represent, is
     ``Rejected``.
 
+    :param max_timeout: seconds that a delivery takes at most, if
+        ``delivery_timeout`` is longer
+    :param queue_options: function of a
+        :class:`usermsg.notifications.drivers.rabbit.settings.Broker` that
+        returns the options of the queues, a dict
     :raises usermsg.exception.ConfigurationError: the transport or an option
         can't be used; names it
     """
@@ -46,15 +53,17 @@ class RabbitDriver(confirming.ConfirmingDriver):
     name = 'rabbit'
     timeout_option = f'[{rabbit_conf.GROUP.name}] delivery_timeout'
 
-    def __init__(self, conf, topics, transport):
+    def __init__(self, conf, topics, transport, max_timeout=math.inf,
+                 queue_options=operator.attrgetter('queue_options')):
         super().__init__(conf, topics, transport)
         values.register(conf, rabbit_conf.GROUP, rabbit_conf.OPTS)
         options = conf.oslo_messaging_rabbit_notify
         self._broker = settings.Broker(transport)
+        timeout = min(options.delivery_timeout, max_timeout)
         self.use(functools.partial(
-            publisher.Publisher, self._broker, options.max_pending),
-            options.delivery_timeout,
-            drain_timeout=options.delivery_timeout)
+            publisher.Publisher, self._broker, options.max_pending,
+            queue_options(self._broker)),
+            timeout, drain_timeout=timeout)
 
     def upgrade_warnings(self):
         """Return warnings for the operator about existing queues."""

@@ -53,11 +53,13 @@ class Publisher(io_thread.ThreadedClient):
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
     :param max_pending: maximum number of pending messages
+    :param queue_options: of the queues that it declares, a dict
     """
 
-    def __init__(self, broker, max_pending):
+    def __init__(self, broker, max_pending, queue_options):
         super().__init__('rabbit', max_pending)
         self._broker = broker
+        self._queue_options = queue_options
         # The following attributes are used by the I/O thread only.
         self._hosts = collections.deque(broker.hosts)
         # Shuffled here, in the process that connects, so that processes don't
@@ -215,15 +217,13 @@ class Publisher(io_thread.ThreadedClient):
                     broker.exchange, 'topic', False, broker.durable,
                     broker.auto_delete),
                 lambda channel: channel.queue_declare(
-                    key, durable=broker.durable,
-                    auto_delete=broker.auto_delete,
-                    arguments=broker.arguments),
+                    key, **self._queue_options),
                 lambda channel: channel.queue_bind(
                     key, broker.exchange, key)):
             refusal = connections.try_declare(self._connection, step)
             if refusal:
                 self._warn(f'{refusal}; the existing one is used')
-        if not broker.durable:
+        if not self._queue_options['durable']:
             self._warn(
                 f'queue {key} and its messages are lost when RabbitMQ '
                 'restarts, unless the queue was durable before; see '

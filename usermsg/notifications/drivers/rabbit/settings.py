@@ -62,6 +62,12 @@ class Broker:
         self.compression = options.kombu_compression
         self.heartbeat = options.heartbeat_timeout_threshold
 
+    @property
+    def queue_options(self):
+        """Options of a queue as oslo.messaging declares it, a dict."""
+        return {'durable': self.durable, 'auto_delete': self.auto_delete,
+                'arguments': self.arguments}
+
 
 def _tls(options):
     """Return the TLS options of py-amqp.
