@@ -96,20 +96,24 @@ class Processor:
         except Exception as error:
             self._give_up(handled, _describe('parsing', error), now)
             return handled
-        # A report can wait for days until there is a listener, and must not
-        # be lost.
-        if (now - handled.notification.timestamp > self._max_age and
-                not report.is_report(handled.notification)):
-            self._ignore('too_old')
-            return handled
-        return self._evaluate(handled, now)
+        return self._evaluate(
+            handled, now,
+            now - handled.notification.timestamp > self._max_age)
 
-    def _evaluate(self, handled, now):
-        """Apply the rules to a notification; return ``handled``."""
+    def _evaluate(self, handled, now, is_too_old=False):
+        """Apply the rules to a notification; return ``handled``.
+
+        :param is_too_old: True for requests to forget and reports only:
+            those that have waited for a listener must have their effect,
+            however old they are
+        """
         if report.is_report(handled.notification):
             return self._handle_report(handled, now)
         try:
             for decision in self._rules.evaluate(handled.notification, now):
+                if is_too_old and not isinstance(decision, decisions.Forget):
+                    self._ignore('too_old')
+                    continue
                 self._add(handled, decision, now)
         except Exception as error:
             self._give_up(handled, _describe('evaluation', error), now)

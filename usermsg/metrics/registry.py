@@ -96,8 +96,9 @@ class Metrics:
             labels=('correlation', 'result'))
         self.forgotten = self._counter(
             'usermsg_rows_forgotten',
-            'Messages and source keys that were removed, and messages whose '
-            'user id was removed, because the project or user was deleted.')
+            'Messages, source keys and observations that were removed, and '
+            'messages whose user id was removed, because the project or user '
+            'was deleted.')
         self.notifications_delivered = self._counter(
             'usermsg_notifications_delivered',
             'Notifications from the outbox that a driver has delivered.',

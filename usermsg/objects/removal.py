@@ -74,6 +74,18 @@ def of_project(project_id):
     yield _in_project(project_id)
 
 
+def observations_of_projects(project_ids):
+    """Return the observations of projects.
+
+    No index has the project, since it would cost time for each observation
+    that arrives, while most of them exist for seconds. So this reads all
+    observations, and once for any number of projects.
+    """
+    return index_scan.Rows(
+        models.observations.c.ident, 'PRIMARY', (),
+        (models.observations.c.project_id.in_(project_ids),))
+
+
 def _in_project(project_id, *conditions):
     return index_scan.Rows(
         _MESSAGES.c.id, 'messages_project_id_idx',

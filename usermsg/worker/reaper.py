@@ -165,6 +165,10 @@ class Reaper:
         for project in projects:
             for rows in removal.of_project(project.id):
                 yield 'forgotten', self._remove('forgotten', rows)
+        if projects:
+            yield 'forgotten', self._remove(
+                'forgotten', removal.observations_of_projects(
+                    [project.id for project in projects]))
         forget_request.finish(self._db, projects, now, guard)
         users = forget_request.pending(self._db, forget_request.USER)
         if users:

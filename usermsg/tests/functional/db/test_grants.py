@@ -20,17 +20,26 @@ from usermsg.objects import forget_request
 from usermsg.objects import outbox
 from usermsg.objects import removal
 from usermsg.tests import base
+from usermsg.tests.fixtures import correlating
+from usermsg.tests.fixtures import expiry
+from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
+from usermsg.tests.fixtures import wire
+from usermsg.tests.unit.listener import test_correlation as correlation_samples
 from usermsg.worker import reaper
 
 PAGES = base.ROOT / 'doc/source/admin'
+
+#: End of the comment in a block of statements.
+LISTENER = ', with [listener] enabled'
 
 
 def read_grants(database, page='database.rst'):
     """Return the GRANT statements of a page for a database."""
     blocks = re.findall(
-        rf'^\.\. code-block:: sql\n\n +-- {database}\n((?: +\S.*\n)+)',
+        r'^\.\. code-block:: sql\n\n +-- '
+        rf'{re.escape(database)}\n((?: +\S.*\n)+)',
         (PAGES / page).read_text(encoding='utf-8'), re.M)
     return [statement.strip() for block in blocks
             for statement in block.split(';') if statement.strip()]
@@ -98,6 +107,14 @@ class TestGrants(base.TestCase):
         samples.insert(owner_db, [samples.row(old) for _ in range(3)])
         forget_request.add(owner_db, 'project', samples.OTHER_PROJECT)
         forget_request.add(owner_db, 'user', 'a user')
+        samples.insert(owner_db, [expiry.dead_letter(old)],
+                       models.dead_letters)
+        samples.insert(owner_db, [
+            expiry.observation('expired', None, old),
+            expiry.observation('of the project', samples.OTHER_PROJECT)],
+            models.observations)
+        samples.insert(owner_db, [expiry.resource_state(old)],
+                       models.resource_states)
         service = self.runtime(tables=False, database={
             'connection': account.render_as_string(False)},
             messages={'max_per_project': 1},
@@ -106,6 +123,9 @@ class TestGrants(base.TestCase):
         for expected in (3, 0):
             self.assertEqual(
                 expected, reap.reap(threading.Event())['expired'])
+        for table in (models.dead_letters, models.observations,
+                      models.resource_states):
+            self.assertEqual([], self.stored(owner, table))
         self.assertEqual(
             1, sum(removal.remove(service.db, removal.older_than(
                 clock.read(service.db)))))
@@ -118,13 +138,67 @@ class TestGrants(base.TestCase):
             service.db, everything, samples.START)))
         self.assertEqual(entries, sum(outbox.drop(service.db, everything)))
         self.assertEqual({}, outbox.backlog(service.db))
-        for forbidden in (
-                models.messages.update().values(project_id='another'),
-                models.leases.delete(), 'DROP TABLE leases'):
+        self.assertForbidden(
+            account, models.messages.update().values(project_id='another'),
+            models.leases.delete(), 'DROP TABLE leases',
+            *(f'INSERT INTO {table.name} SELECT * FROM {table.name}'
+              for table in (
+                  models.messages, models.source_keys, models.dead_letters,
+                  models.forget_requests, models.observations,
+                  models.resource_states)))
+
+    def assertForbidden(self, account, *statements):
+        for statement in statements:
             error = self.assertRaises(
-                sa_exception.DBAPIError, self.execute, account, forbidden)
+                sa_exception.DBAPIError, self.execute, account, statement)
             self.assertRegex(
-                str(error.orig), 'denied|must be owner', forbidden)
+                str(error.orig), 'denied|must be owner', statement)
+
+    def assertEnoughToListen(self, owner, account):
+        """Run listener and correlator as the account, and check its limits.
+
+        The account has the grants of the reaper, too.
+        """
+        self.execute(owner, models.messages.delete())
+        service = self.runtime(tables=False, database={
+            'connection': account.render_as_string(False)},
+            listener={'correlation_delay': 1, 'max_age': 366 * 24 * 3600},
+            oslo_messaging_notifications={'driver': 'logging'})
+        parts = correlating.Correlating(service)
+        handler = listening.build_processor(service, writer=parts.writer)
+        bodies = [wire.body(
+            message_id=str(uuid.uuid4()), event_type=event_type,
+            priority='ERROR', timestamp=str(datetime.datetime.now(
+                datetime.timezone.utc)), payload=payload)
+            for event_type, payload in (
+                ('volume.create', {'project_id': samples.PROJECT,
+                                   'volume_id': samples.VOLUME}),
+                ('identity.project.deleted', {'id': 'p'}),
+                ('bug', {}))]
+        for _repetition in range(2):
+            handler.store(handler.prepare([
+                listening.source.Received(body, None, 'default', True)
+                for body in bodies]))
+        # The cause is claimed, and the states of the image are stored.
+        parts.store([*correlation_samples.upload('an-image', 1),
+                     correlation_samples.error('STORE_FULL', 1, 'an-image')])
+        correlating.Correlating(self.runtime(tables=False, database={
+            'connection': owner.render_as_string(False)})).set_age(
+                correlating.DUE)
+        parts.decide()
+        self.assertEqual([
+            ('IMAGE', 'an-image'), ('VOLUME', samples.VOLUME)], sorted(
+                (row['prefix'], row['resource_uuid'])
+                for row in self.stored(owner, models.messages)))
+        self.assertEqual(1, len(self.stored(owner, models.dead_letters)))
+        self.assertEqual(1, len(self.stored(owner, models.resource_states)))
+        self.assertIn('p', [
+            row['id'] for row in self.stored(owner, models.forget_requests)])
+        self.assertForbidden(
+            account, models.observations.update().values(rule='another'),
+            models.dead_letters.update().values(reason='another'),
+            models.resource_states.update().values(status='another'),
+            models.source_keys.update().values(message_id='another'))
 
     def assertNotEnoughToImport(self, owner, account, name):
         """Check that SELECT on the messages alone needs --any-revision.
@@ -180,13 +254,20 @@ class TestGrants(base.TestCase):
         self.assertEnough(owner, owner.set(username='cinder'))
 
         statements = read_grants('MariaDB', 'expired-messages.rst')
-        self.assertEqual(5, len(statements), statements)
+        self.assertEqual(8, len(statements), statements)
         self.execute(
             owner.set(username='admin'),
             f"CREATE USER 'reaper'@'%' IDENTIFIED BY '{owner.password}'",
             *(statement.replace('usermsg.', f'{owner.database}.')
               for statement in statements))
         self.assertEnoughToReap(owner, owner.set(username='reaper'))
+        statements = read_grants(f'MariaDB{LISTENER}', 'expired-messages.rst')
+        self.assertEqual(6, len(statements), statements)
+        self.execute(
+            owner.set(username='admin'),
+            *(statement.replace('usermsg.', f'{owner.database}.')
+              for statement in statements))
+        self.assertEnoughToListen(owner, owner.set(username='reaper'))
 
         self.execute(owner.set(username='admin'), 'CREATE DATABASE source',
                      f"CREATE USER 'importer'@'%' IDENTIFIED BY "
@@ -202,9 +283,11 @@ class TestGrants(base.TestCase):
         owner = self.database(server)
         self.assertEnough(
             owner, self.create_account(owner, 'cinder', 'database.rst'))
-        self.assertEnoughToReap(
-            owner,
-            self.create_account(owner, 'reaper', 'expired-messages.rst'))
+        account = self.create_account(
+            owner, 'reaper', 'expired-messages.rst')
+        self.assertEnoughToReap(owner, account)
+        self.grant(owner, account, 'reaper', 'expired-messages.rst', LISTENER)
+        self.assertEnoughToListen(owner, account)
         source_url = sa.make_url(server.create_database())
         self.addCleanup(server.drop_database, source_url)
         importer = self.role(source_url, 'importer')
@@ -226,10 +309,16 @@ class TestGrants(base.TestCase):
     def create_account(self, owner, name, page):
         """Return a new PostgreSQL account with the grants of a page."""
         account = self.role(owner, name)
-        role = account.username
-        admin = owner.set(username='postgres')
-        statements = read_grants('PostgreSQL', page)
-        self.assertIn(len(statements), (2, 5), statements)
-        self.execute(admin, *(re.sub(rf'\b{name}\b', role, statement)
-                              for statement in statements))
+        self.grant(owner, account, name, page)
         return account
+
+    def grant(self, owner, account, name, page, part=''):
+        """Execute the statements of a page for an account.
+
+        :param name: of the account in the statements
+        """
+        statements = read_grants(f'PostgreSQL{part}', page)
+        self.assertIn(len(statements), (2, 3, 6), statements)
+        self.execute(owner.set(username='postgres'), *(
+            re.sub(rf'\b{name}\b', account.username, statement)
+            for statement in statements))

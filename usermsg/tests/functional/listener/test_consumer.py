@@ -41,7 +41,8 @@ class ListenerMixin:
 
     broker_factory = rabbitmq.shared
 
-    def prepare(self, listener=(), transport=(), tls=False, **groups):
+    def prepare(self, listener=(), transport=(), notifications=(), tls=False,
+                **groups):
         self.log = self.useFixture(fixtures.FakeLogger(level=logging.INFO))
         self.addCleanup(self.check_log)
         self.broker = servers.require(type(self).broker_factory)
@@ -52,7 +53,8 @@ class ListenerMixin:
                 'ssl': 'true', 'ssl_ca_file': self.broker.ca}
         self.usermsg = self.runtime(
             oslo_messaging_notifications={
-                'transport_url': self.vhost.url('rabbit', tls=tls)},
+                'transport_url': self.vhost.url('rabbit', tls=tls),
+                **dict(notifications)},
             listener={'max_age': 366 * 24 * 3600, **dict(listener)},
             listener_transport_default={
                 'exchanges': 'openstack,glance', **dict(transport)},
