@@ -122,8 +122,10 @@ class Watch(command.Command):
                         f'shown.')
                 delay = _RECONNECT_DELAY
 
-    def _print(self, notifications):
-        for notification in notifications:
+    def _print(self, messages):
+        for message in messages:
+            notification = received_message.parse_notification(
+                message.body, (message.headers or {}).get('compression'))
             if notification is None:
                 self._print_hint(
                     'Ignored a message that is not a notification, or is '
@@ -158,7 +160,7 @@ def _subscription(conf, parsed_args):
                           conf.oslo_messaging_notifications.topics)
             for priority in parsed_args.priority or '*']
     return subscription.Subscription(
-        broker, parsed_args.exchange or broker.exchange, keys)
+        broker, [parsed_args.exchange or broker.exchange], keys)
 
 
 def _driver(conf):

@@ -28,6 +28,17 @@ MAX_LENGTH = 64 * 1024
 CONTEXT = ('request_id', 'global_request_id', 'project_id', 'tenant',
            'tenant_id', 'user_id', 'user', 'user_identity')
 
+# Secrets in texts that strutils doesn't recognize: in URLs before the host and
+# in the query, in options of commands, and in headers. Repetitions are
+# bounded, so that the time is linear.
+_SECRETS = re.compile(
+    r'(://)[^\s@"\'<>]{1,300}(?=@)|'
+    r'([?&;][\w.-]{0,40}(?:sig|token|password|secret|key|credential)'
+    r'[\w.-]{0,20}=)[^&\s"\'<>]+|'
+    r'(--[\w-]{0,40}(?:password|passwd|secret|token)[=\s]{1,5})[^\s"\'<>]+|'
+    r'(\b(?:bearer|basic)\s{1,5}|\bx-[a-z-]{0,30}token\W{1,5})'
+    r'[\w+/=.~-]{8,}', re.IGNORECASE | re.ASCII)
+
 # A context in any envelope, escaped or not.
 _CONTEXT_BEGIN = re.compile(r'_context_|\\*"context\\*"')
 
@@ -51,7 +62,7 @@ def build(received, notification, reason, now, ttl):
         # The name of a class need not be ASCII.
         reason=text.line(ascii(reason)[1:-1], 255),
         body=(_dump(notification) if notification else
-              _redact_text(received.body))[:MAX_LENGTH],
+              redact_text(received.body))[:MAX_LENGTH],
         received_at=naive,
         expires_at=naive + datetime.timedelta(seconds=ttl))
 
@@ -81,36 +92,55 @@ def _dump(notification):
         'priority': notification.priority,
         'timestamp': notification.timestamp.isoformat(),
         'payload': mask(notification.payload),
-        'context': {name: value for name, value
-                    in notification.context.items()
-                    if name in CONTEXT and isinstance(value, str)}})
+        'context': keep_ids(notification.context)})
+
+
+def keep_ids(context):
+    """Return the attributes of a request context that are no secrets."""
+    return {name: value for name, value in context.items()
+            if name in CONTEXT and isinstance(value, str)}
 
 
 def mask(value):
-    """Return a JSON value with passwords and tokens replaced."""
+    """Return a JSON value with passwords, tokens and the like replaced.
+
+    :param value: nested at most
+        :data:`usermsg.notifications.drivers.rabbit.received_message.MAX_DEPTH`
+        levels deep
+    """
     if isinstance(value, dict):
         return {name: '***' if _is_secret(name) else mask(content)
                 for name, content in value.items()}
     if isinstance(value, list):
         return [mask(content) for content in value]
-    return strutils.mask_password(value) if isinstance(value, str) else value
+    return _mask_text(value) if isinstance(value, str) else value
+
+
+def _mask_text(value):
+    return _SECRETS.sub(
+        lambda match: f'{match[match.lastindex]}***',
+        strutils.mask_password(value))
 
 
 def _is_secret(name):
     name = name.lower()
     return any(part in name for part in (
         'password', 'passwd', 'admin_pass', 'adminpass', 'secret', 'token',
-        'credential', 'private_key', 'user_data'))
+        'credential', 'creds', 'passphrase', 'private_key', 'user_data'))
 
 
-def _redact_text(body):
+def redact_text(body):
+    """Return a body that is no notification as ASCII text, cut.
+
+    :param body: bytes or text
+    """
     if isinstance(body, bytes):
         body = body[:2 * MAX_LENGTH].decode('ascii', 'backslashreplace')
     body = ascii(body[:2 * MAX_LENGTH])[1:-1]
     context = _CONTEXT_BEGIN.search(body)
     if context:
         body = body[:context.start()]
-    return strutils.mask_password(body[:MAX_LENGTH])
+    return _mask_text(body[:MAX_LENGTH])
 
 
 def _digest(body):

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Subscription to copies of the messages of an exchange of RabbitMQ."""
+"""Subscription to copies of the messages of exchanges of RabbitMQ."""
 
 import contextlib
 
 from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import received_message
 
-#: Maximum number of messages in the queue of a slow reader; RabbitMQ drops the
-#: oldest beyond that.
+#: Maximum number of messages, and of their bytes, in the queue of a slow
+#: reader; RabbitMQ drops the oldest beyond that.
 _MAX_QUEUED = 10_000
+_MAX_QUEUED_BYTES = 256 * 1024 * 1024
 _PREFETCH_COUNT = 100
 
 #: In seconds: the requested heartbeat, and the timeout of connecting.
@@ -24,14 +25,19 @@ class Subscription:
 
     :param broker: a
         :class:`usermsg.notifications.drivers.rabbit.settings.Broker`
-    :param exchange: name of the exchange
+    :param exchanges: names of the exchanges
     :param keys: routing keys of the messages to copy; ``*`` is any word
+    :param declare: declare the exchanges as senders do, if none has done so
+        yet; otherwise those that don't exist are omitted
+    :ivar missing: names of the exchanges that were omitted, a list
     """
 
-    def __init__(self, broker, exchange, keys):
+    def __init__(self, broker, exchanges, keys, declare=True):
         self._broker = broker
-        self._exchange = exchange
+        self._exchanges = exchanges
         self._keys = keys
+        self._declare = declare
+        self.missing = []
         self._received = []
         self._connection = self._channel = None
 
@@ -49,7 +55,8 @@ class Subscription:
                 self._connection = connections.connect(
                     self._broker, host, _TIMEOUT, heartbeat=_HEARTBEAT)
                 self._subscribe()
-                return (f'{host.address}, exchange {self._exchange}, '
+                return (f'{host.address}, exchange '
+                        f'{", ".join(self._exchanges)}, '
                         f'{", ".join(self._keys)}')
             except Exception as error:
                 self.close()
@@ -58,27 +65,32 @@ class Subscription:
         raise received_message.ConnectionLost('; '.join(reasons))
 
     def _subscribe(self):
-        # Declared as senders declare it, if none has done so yet.
-        connections.try_declare(
-            self._connection, lambda channel: channel.exchange_declare(
-                self._exchange, 'topic', False, self._broker.durable,
-                self._broker.auto_delete))
+        self.missing = [
+            exchange for exchange in self._exchanges
+            if connections.try_declare(
+                self._connection, lambda channel: channel.exchange_declare(
+                    exchange, 'topic', not self._declare,
+                    self._broker.durable, self._broker.auto_delete)) and
+            not self._declare]
         self._channel = channel = self._connection.channel()
         queue = channel.queue_declare(
             exclusive=True, auto_delete=True, arguments={
-                'x-max-length': _MAX_QUEUED, 'x-overflow': 'drop-head'}).queue
-        for key in self._keys:
-            channel.queue_bind(queue, self._exchange, key)
+                'x-max-length': _MAX_QUEUED,
+                'x-max-length-bytes': _MAX_QUEUED_BYTES,
+                'x-overflow': 'drop-head'}).queue
+        for exchange in self._exchanges:
+            if exchange not in self.missing:
+                for key in self._keys:
+                    channel.queue_bind(queue, exchange, key)
         channel.basic_qos(0, _PREFETCH_COUNT, False)
         channel.basic_consume(queue, callback=self._received.append,
                               exclusive=True)
 
     def read(self, seconds):
-        """Return the received notifications; wait for the next if necessary.
+        """Return the received messages; wait for the next if necessary.
 
         :param seconds: timeout of the wait
-        :returns: a list of dicts with the six attributes; None for a message
-            that isn't a notification
+        :returns: a list of amqp.Message objects
         :raises received_message.ConnectionLost: the connection was lost
         """
         try:
@@ -92,9 +104,7 @@ class Subscription:
             self.close()
             raise received_message.ConnectionLost(
                 connections.describe_error(error)) from None
-        return [received_message.parse_notification(
-            message.body, (message.headers or {}).get('compression'))
-            for message in messages]
+        return messages
 
     def close(self):
         if self._connection is not None:
