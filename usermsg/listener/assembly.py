@@ -7,6 +7,8 @@ import functools
 from usermsg.listener import consumer
 from usermsg.listener import correlator
 from usermsg.listener import failure_recorder
+from usermsg.listener import frequent_names
+from usermsg.listener import metrics
 from usermsg.listener import processor
 from usermsg.listener import rule_set
 from usermsg.listener import rule_watch
@@ -53,6 +55,7 @@ class Listener:
     def __init__(self, runtime, rules):
         self._runtime = runtime
         self._api = api.API(runtime)
+        self._unmatched_errors = frequent_names.FrequentNames()
         self._recorder = failure_recorder.FailureRecorder(runtime, self._api)
         self._watch = rule_watch.RuleWatch(
             rules, functools.partial(
@@ -66,13 +69,23 @@ class Listener:
         """Return a :class:`usermsg.listener.processor.Processor`."""
         return processor.Processor(
             self._runtime, self._api, self._recorder, self._watch,
-            observation.Writer(self._correlations, self._runtime.metrics))
+            observation.Writer(self._correlations, self._runtime.metrics),
+            self._unmatched_errors)
 
     def build_consumers(self, sources):
         """Return a :class:`usermsg.listener.consumer.Consumer` per source."""
         shared = self.build_processor()
         return [consumer.Consumer(self._runtime.db, each, shared)
                 for each in sources]
+
+    def build_collectors(self, consumers):
+        """Return Prometheus collectors, a list.
+
+        :param consumers: result of :meth:`build_consumers`
+        """
+        return [consumer.Collector(consumers),
+                metrics.RowsCollector(self._runtime.db),
+                metrics.UnmatchedErrorsCollector(self._unmatched_errors)]
 
     def build_correlator(self):
         """Return a :class:`usermsg.listener.correlator.Correlator`."""

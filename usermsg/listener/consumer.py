@@ -44,8 +44,8 @@ class Collector:
             labels=('transport',))
         lag = core.GaugeMetricFamily(
             'usermsg_listener_lag_seconds',
-            'Age of the newest notification of the last batch when it was '
-            'stored.', labels=('transport',))
+            'Age of the newest notification of the current batch; 0 while '
+            'none waits.', labels=('transport',))
         for each in self._consumers:
             connected.add_metric((each.name,), int(each.is_connected))
             lag.add_metric((each.name,), each.lag)
@@ -56,8 +56,6 @@ class Consumer:
     """Consumer of one source, in a thread of its own.
 
     :ivar is_connected: True while it is connected to the broker
-    :ivar lag: age in seconds of the newest notification of the last batch
-        when it was stored
     :param db: a :class:`usermsg.db.engine.Database`
     :param source: a :class:`usermsg.listener.source.Source`
     :param processor: a :class:`usermsg.listener.processor.Processor`
@@ -71,7 +69,17 @@ class Consumer:
         self._processor = processor
         self._clock = clock
         self.is_connected = False
-        self.lag = 0.0
+        # Seconds since 1970, None while no notification waits.
+        self._newest = None
+
+    @property
+    def lag(self):
+        """Age in seconds of the newest notification of the current batch.
+
+        0 while none waits.
+        """
+        newest = self._newest
+        return 0.0 if newest is None else max(0.0, self._clock() - newest)
 
     def run(self, stop):
         """Consume until an event is set; then finish the current batch."""
@@ -109,7 +117,9 @@ class Consumer:
     def _consume(self, stop):
         while not stop.is_set():
             batch = self._source.read(_POLL_INTERVAL)
-            if batch and self._store(batch, stop):
+            if not batch:
+                self._newest = None
+            elif self._store(batch, stop):
                 self._source.acknowledge(batch)
 
     def _store(self, batch, stop):
@@ -120,6 +130,9 @@ class Consumer:
             meanwhile; the broker delivers the batch again
         """
         handled = self._processor.prepare(batch)
+        self._newest = max((
+            entry.notification.timestamp.timestamp() for entry in handled
+            if entry.notification), default=self._newest)
         while True:
             try:
                 self._processor.store(handled)
@@ -130,10 +143,6 @@ class Consumer:
                       'database', len(batch), self.name)
             if not self._wait_for_database(stop):
                 return False
-        times = [entry.notification.timestamp.timestamp()
-                 for entry in handled if entry.notification]
-        if times:
-            self.lag = max(0.0, self._clock() - max(times))
         return True
 
     def _wait_for_database(self, stop):

@@ -7,6 +7,7 @@ so that a batch that is delivered again changes nothing.
 
 import dataclasses
 import datetime
+import re
 import time
 
 from oslo_log import log
@@ -23,6 +24,12 @@ from usermsg.objects import dead_letter
 from usermsg.objects import forget_request
 
 LOG = log.getLogger(__name__)
+
+#: End of the types of events that are failures, whatever their priority.
+_FAILURE = re.compile(r'[._](error|fail|failed|failure|fault|exception)\Z')
+
+#: Priorities of failures.
+_FAILURE_PRIORITIES = ('ERROR', 'CRITICAL')
 
 #: Seconds between two log lines about dead letters.
 _LOG_INTERVAL = 60
@@ -59,11 +66,14 @@ class Processor:
     :param rules: its ``evaluate(notification, now)`` returns a list of
         :mod:`usermsg.listener.decisions`
     :param writer: a :class:`usermsg.objects.observation.Writer`
+    :param unmatched_errors: a
+        :class:`usermsg.listener.frequent_names.FrequentNames`, of the types
+        of notifications about failures that no rule matched
     :param clock: function that returns the time in seconds
     """
 
     def __init__(self, runtime, api, recorder, rules, writer,
-                 clock=time.monotonic):
+                 unmatched_errors, clock=time.monotonic):
         self._db = runtime.db
         self._metrics = runtime.metrics
         self._options = options = runtime.conf.listener
@@ -72,6 +82,7 @@ class Processor:
         self._recorder = recorder
         self._rules = rules
         self._writer = writer
+        self._unmatched_errors = unmatched_errors
         self._clock = clock
         self._next_log_at = clock()
 
@@ -158,6 +169,10 @@ class Processor:
         match decision:
             case decisions.Ignored():
                 self._ignore(decision.reason)
+                if (decision.reason == 'unmatched' and
+                        _is_failure(handled.notification)):
+                    self._unmatched_errors.add(
+                        handled.notification.event_type)
                 return
             case decisions.Failure():
                 new_message = self._recorder.build(decision, now)
@@ -261,6 +276,11 @@ class Processor:
             dropped = dead_letter.store(
                 self._db, rows, self._options.dead_letter_limit)
             self._metrics.listener_dead_letters_dropped.inc(dropped)
+
+
+def _is_failure(notification):
+    return (notification.priority in _FAILURE_PRIORITIES or
+            _FAILURE.search(notification.event_type))
 
 
 def _describe(step, error):

@@ -60,6 +60,13 @@ def _store_batch(db, rows, limit):
         return len(new) - len(kept)
 
 
+def count(db):
+    """Return the number of dead letters."""
+    with db.reader() as connection:
+        return connection.scalar(
+            sa.select(sa.func.count()).select_from(_TABLE))
+
+
 def expired(now):
     """Return the dead letters that expired before an aware datetime.
 

@@ -11,7 +11,6 @@ from oslo_service import service as os_service
 from usermsg import config
 from usermsg import exception
 from usermsg.listener import assembly
-from usermsg.listener import consumer
 from usermsg.metrics import exporter
 from usermsg.outbox import metrics
 from usermsg.outbox import relay
@@ -100,7 +99,8 @@ class Worker(os_service.ServiceBase):
             listener = assembly.Listener(
                 self.runtime, self._listener_files.rules)
             consumers = listener.build_consumers(self._listener_files.sources)
-            registry.register(consumer.Collector(consumers))
+            for collector in listener.build_collectors(consumers):
+                registry.register(collector)
             if conf.listener.correlator_enabled:
                 loops['correlator'] = listener.build_correlator().run
             loops.update({f'listener-{each.name}': each.run
