@@ -151,6 +151,13 @@ class TestRecord(test_consumer.ListenerMixin, base.TestCase):
     def test_time_ends_the_record(self):
         self.prepare()
         self.declare()
+        # The documented permissions are sufficient.
+        names = r'amq\.gen.*'
+        self.assertIn(f'``configure`` and ``write`` for ``{names}``', (
+            base.ROOT / 'doc/source/admin/listener.rst').read_text('utf-8'))
+        self.config_file(oslo_messaging_notifications={
+            'transport_url': self.vhost.url(
+                'rabbit', login=self.vhost.create_user(names, names))})
         result = self.manage(self.path, '--seconds', '0.5', status=0)
         self.assertEqual('0 notifications have been recorded.\n',
                          result.stdout)

@@ -23,6 +23,11 @@ from usermsg.tests.fixtures import samples
 from usermsg.tests.functional.listener import test_consumer
 from usermsg.tests.functional.worker import test_listener
 
+PAGE = base.ROOT / 'doc/source/admin/listener.rst'
+
+#: Pattern of the permissions of the listener's account.
+LISTENER = 'usermsg[._].*'
+
 #: Attributes of a message that its report determines.
 ATTRIBUTES = ('project_id', 'user_id', 'request_id', 'resource_type',
               'resource_uuid', 'event_id', 'message_level')
@@ -31,7 +36,7 @@ ATTRIBUTES = ('project_id', 'user_id', 'request_id', 'resource_type',
 class HostMixin:
     """A host that has a configuration of the bus alone."""
 
-    def host_api(self, messages=(), **options):
+    def host_api(self, messages=(), url=None, **options):
         """Return the API of a service on such a host.
 
         :param messages: options of ``[messages]``, a dict
@@ -40,7 +45,7 @@ class HostMixin:
         messages = {'record_timeout': 60, **dict(messages)}
         path = self.write('host.conf', '\n'.join((
             '[oslo_messaging_notifications]',
-            f'transport_url = {self.vhost.url("rabbit")}',
+            f'transport_url = {url or self.vhost.url("rabbit")}',
             '[messages]',
             *(f'{name} = {value}' for name, value in messages.items()),
             '[oslo_messaging_rabbit]',
@@ -233,6 +238,30 @@ class TestReports(HostMixin, test_consumer.ListenerMixin, databases.TestCase):
         for _number in range(1002):
             self.assertIsNone(samples.record(api))
         self.assertEqual(1000, self.vhost.count(report_queue.NAME))
+
+    def test_documented_permissions_are_sufficient(self):
+        self.prepare()
+        text = ' '.join(PAGE.read_text(encoding='utf-8').split())
+        self.assertIn(f'for ``{LISTENER}``, ``read`` for ``.*``', text)
+        self.assertIn(r'``configure`` for ``usermsg_report\.info`` and for '
+                      'its exchange, ``write`` for both, and ``read`` for '
+                      'the exchange.', text)
+        reported = r'usermsg_report\.info|openstack'
+        sender = self.vhost.create_user(
+            configure=reported, write=reported, read='openstack')
+        self.assertIsNone(samples.record(self.host_api(
+            url=self.vhost.url('rabbit', login=sender))))
+        self.usermsg = self.runtime(
+            tables=False, oslo_messaging_notifications={
+                'transport_url': self.vhost.url(
+                    'rabbit', login=self.vhost.create_user(
+                        configure=LISTENER, write=LISTENER))},
+            listener_transport_default={'trusted': 'true',
+                                        'exchanges': 'openstack'})
+        self.start_bound()
+        self.publish(test_consumer.failure())
+        self.wait_for_messages(2)
+        self.assertNotIn('could not be declared', self.log.output)
 
     def test_queues_exist_in_every_form(self):
         for number, options in enumerate((
