@@ -15,6 +15,7 @@ from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import report_queue
 from usermsg.tests import base
+from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import processes
@@ -22,6 +23,13 @@ from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import samples
 from usermsg.tests.functional.listener import test_consumer
 from usermsg.tests.functional.worker import test_listener
+
+OVERLAY = '''
+prefixes:
+  ACME:
+    events:
+      '000001': {constant: OUT_OF_OIL, text: The robot is out of oil.}
+'''
 
 PAGE = base.ROOT / 'doc/source/admin/listener.rst'
 
@@ -36,7 +44,7 @@ ATTRIBUTES = ('project_id', 'user_id', 'request_id', 'resource_type',
 class HostMixin:
     """A host that has a configuration of the bus alone."""
 
-    def host_api(self, messages=(), url=None, **options):
+    def host_api(self, messages=(), url=None, overlay_dir='', **options):
         """Return the API of a service on such a host.
 
         :param messages: options of ``[messages]``, a dict
@@ -46,7 +54,8 @@ class HostMixin:
         path = self.write('host.conf', '\n'.join((
             '[oslo_messaging_notifications]',
             f'transport_url = {url or self.vhost.url("rabbit")}',
-            '[messages]',
+            *([f'[catalogue]\noverlay_dir = {overlay_dir}']
+              if overlay_dir else []), '[messages]',
             *(f'{name} = {value}' for name, value in messages.items()),
             '[oslo_messaging_rabbit]',
             *(f'{name} = {value}' for name, value in options.items()), '')))
@@ -130,16 +139,29 @@ class TestReports(HostMixin, test_consumer.ListenerMixin, databases.TestCase):
             connection.execute(models.messages.delete())
             connection.execute(models.source_keys.delete())
 
-    def test_unknown_event_becomes_a_dead_letter(self):
+    def test_unknown_event_is_recorded_after_the_upgrade(self):
         self.prepare()
         self.start_bound()
-        api = self.host_api()
-        # Of the catalogue of a newer version.
-        self.send(api, self.build_report(event_id='VOLUME_000099'))
+        self.write('overlay/acme.yaml', OVERLAY)
+        api = self.host_api(overlay_dir=self.home / 'overlay')
+        samples.record(api, event_id='ACME_000001', resource_type=None)
         [letter] = listening.wait_for(self.dead_letters)
         self.assertEqual('The report is invalid: event_id.', letter['reason'])
         samples.record(api)
         self.wait_for_messages(1)
+        groups = {'database': {'connection': self.url},
+                  'listener_transport_default': {'trusted': 'true'},
+                  'oslo_messaging_notifications': {
+                      'transport_url': self.vhost.url('rabbit')}}
+        for overlay, expected in (('absent', 1), ('overlay', 2)):
+            (self.home / overlay).mkdir(exist_ok=True)
+            result = commands.manage(
+                'listener', 'dead-letter', 'retry', '--all',
+                config=self.config_file(**groups, catalogue={
+                    'overlay_dir': self.home / overlay}))
+            self.assertEqual(0, result.returncode, result.stderr)
+            self.assertEqual(expected, len(self.messages()))
+        self.assertEqual([], self.dead_letters())
 
     def build_report(self, **payload):
         return json.loads(test_consumer.failure(
