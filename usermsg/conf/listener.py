@@ -61,7 +61,9 @@ OPTS = [
     cfg.IntOpt(
         'max_age', default=24 * 3600, min=60, max=366 * 24 * 3600,
         help='Number of seconds after which a notification is too old to be '
-             'reported; the default is one day. It is counted and ignored.'),
+             'reported; the default is one day. It is counted and ignored, '
+             'except for the deletion of a project or user, and for a '
+             'message that a service reports over the bus.'),
     cfg.StrOpt(
         'rules_dir',
         help='Directory of YAML files with rules that are evaluated before '
@@ -119,7 +121,8 @@ TRANSPORT_OPTS = [
         'trusted', default=False,
         help='Every client that can publish to the exchanges is a service '
              'of the cloud. Only then can a notification have messages '
-             'deleted.'),
+             'deleted, and are messages recorded that services report over '
+             'the bus.'),
 ]
 
 

@@ -32,11 +32,12 @@ CONTEXT = ('request_id', 'global_request_id', 'project_id', 'tenant',
 # in the query, in options of commands, and in headers. Repetitions are
 # bounded, so that the time is linear.
 _SECRETS = re.compile(
-    r'(://)[^\s@"\'<>]{1,300}(?=@)|'
+    r'(://)(?:(?!://)[^\s@"\'<>]){1,300}(?=@)|'
     r'([?&;][\w.-]{0,40}(?:sig|token|password|secret|key|credential)'
     r'[\w.-]{0,20}=)[^&\s"\'<>]+|'
-    r'(--[\w-]{0,40}(?:password|passwd|secret|token)[=\s]{1,5})[^\s"\'<>]+|'
-    r'(\b(?:bearer|basic)\s{1,5}|\bx-[a-z-]{0,30}token\W{1,5})'
+    r'((?<![\w-])--[\w-]{0,40}(?:password|passwd|secret|token)[=\s]{1,5})'
+    r'[^\s"\'<>]+|'
+    r'(\b(?:bearer|basic)\s{1,5}|\bx-(?:[a-z]{1,15}-){0,3}token\W{1,5})'
     r'[\w+/=.~-]{8,}', re.IGNORECASE | re.ASCII)
 
 # A context in any envelope, escaped or not.
