@@ -31,6 +31,7 @@ from usermsg import conf as usermsg_conf
 from usermsg import config
 from usermsg import context
 from usermsg.db import migration
+from usermsg import exception
 from usermsg.message import api
 from usermsg.message import schemas as message_schemas
 from usermsg.notifications.drivers import loader as driver_loader
@@ -79,8 +80,8 @@ class DocumentationTest(base.TestCase):
         names = {'self': Service, 'volume_id': 'some-volume',
                  'context': context.RequestContext(project_id='p')}
         exec('from usermsg.message import resource_types', names)
-        threads, first, second, shared, _over_http, _plug_in = _blocks(
-            'doc/source/developer/recording.rst', 'python')
+        (threads, first, second, shared, over_the_bus, _over_http,
+         _plug_in) = _blocks('doc/source/developer/recording.rst', 'python')
         exec(threads)
         exec(first, names)
         exec('try:\n    raise ValueError\n' + second, names)
@@ -94,9 +95,15 @@ class DocumentationTest(base.TestCase):
         self.assertEqual(['VOLUME_VOLUME_001_001', 'VOLUME_VOLUME_002_021'],
                          [message.event_id for message in messages])
 
+        self.config_file(oslo_messaging_notifications={
+            'transport_url': 'rabbit://user:password@127.0.0.1:1/'})
+        exec(over_the_bus, names)
+        self.assertRaises(exception.ConfigurationError,
+                          Service.message_api.get_all, names['context'])
+
     def test_http_call_in_the_developer_guide_records_a_message(self):
         server = standalone.shared()
-        over_http = _blocks('doc/source/developer/recording.rst', 'python')[4]
+        over_http = _blocks('doc/source/developer/recording.rst', 'python')[5]
         project = uuid.uuid4().hex
         user = context.RequestContext(project_id=project, user_id='alice')
         names = {
