@@ -85,7 +85,7 @@ class RecordedTest(base.TestCase):
         expected = {rule.name for rule in self.rules.rules} - {
             'glance-import-failed', 'glance-image-state',
             'glance-download-truncated', 'glance-task-failure',
-            'nova-live-migration'}
+            'manila-scheduler-create', 'nova-live-migration'}
         self.assertEqual(set(), expected - used)
 
     def test_included_rules_give_no_warnings(self):
@@ -116,6 +116,17 @@ class RecordedTest(base.TestCase):
                                  'configuration_edit'):
                 self.assertNotEqual(update, decided.event.action_id,
                                     operation)
+
+    def test_manila_without_hosts_has_the_action_of_its_own_message(self):
+        for reason, event in (
+                ("WillNotSchedule('There are no hosts')", '002_028'),
+                ("InvalidParameterValue('a share type')", '002_001'),
+                ("NoValidHost('WillNotSchedule(')", '001_002')):
+            decided = self.decide(
+                event_type='scheduler.create_share', payload={
+                    'share_id': 's', 'reason': reason,
+                    'share_properties': {'project_id': 'p'}})
+            self.assertEqual(f'SHARE_SHARE_{event}', decided.event.event_id)
 
     def test_live_migration_of_nova_is_no_resize(self):
         for name, action in (('MigrationPreCheckError', 'LIVE_MIGRATE'),
