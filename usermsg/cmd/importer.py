@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Command ``usermsg-manage import``."""
 
-import collections
-import contextlib
-
 from oslo_config import cfg
 
 from usermsg.catalogue import loader
@@ -17,77 +14,10 @@ from usermsg.db import url as urls
 from usermsg import exception
 from usermsg.importer import conversion
 from usermsg.importer import source
-from usermsg.importer import store
-from usermsg.message import api as message_api
-from usermsg import text
+from usermsg.importer import transfer
 
 #: Default number of rows in a batch.
 BATCH_SIZE = 500
-
-_CLASH = 'id: another row of the same time has the same new id.'
-
-#: Ids that are listed for each reason, and events, at most.
-MAX_NAMES = 5
-
-
-class Report:
-    """Summary of an import.
-
-    :ivar numbers: number of rows that were ``new``, ``imported_before``,
-        ``deleted_here``, ``deleted_there``, ``deleted`` or ``expired``: each
-        row is counted as one of these, or as skipped; and of those whose
-        event was ``unknown``
-    """
-
-    def __init__(self):
-        self.numbers = collections.Counter()
-        self._skipped = collections.Counter()
-        self._names = collections.defaultdict(list)
-
-    def skip(self, old_id, reason):
-        """Count a row that can't be imported."""
-        self._skipped[reason] += 1
-        self._add_name(reason, text.printable(old_id))
-
-    def add_unknown(self, event_id):
-        """Count a row whose event isn't in the catalogue."""
-        self.numbers['unknown'] += 1
-        self._add_name('unknown', event_id)
-
-    def _add_name(self, reason, name):
-        names = self._names[reason]
-        # One name more than is listed shows that there are more.
-        if len(names) <= MAX_NAMES and name not in names:
-            names.append(name)
-
-    def _join_names(self, reason):
-        *names, last = self._names[reason]
-        return ', '.join([*names, '...' if len(names) == MAX_NAMES else last])
-
-    def lines(self, dry_run=False):
-        """Yield the lines of the report, for the operator."""
-        verb = 'would be' if dry_run else 'have been'
-        numbers = self.numbers
-        yield f'{numbers["new"]:,} messages {verb} imported.'
-        for name, result in (
-                ('imported_before', 'messages were imported before.'),
-                ('deleted_here', 'messages were imported before, and deleted '
-                                 'here since.'),
-                ('deleted_there', f'messages {verb} deleted here, because '
-                                  f'their rows have been deleted.'),
-                ('deleted', 'rows were ignored, because they are deleted.'),
-                ('expired', 'rows were ignored, because they have expired.'),
-        ):
-            if numbers[name]:
-                yield f'{numbers[name]:,} {result}'
-        if numbers['unknown']:
-            yield (f'{numbers["unknown"]:,} messages have an event that is '
-                   f'not in the catalogue, and are shown with a general text: '
-                   f'{self._join_names("unknown")}')
-        if self._skipped:
-            yield f'{self._skipped.total():,} rows were skipped:'
-        for reason, number in self._skipped.most_common():
-            yield f'  {number:,}: {reason} Ids: {self._join_names(reason)}'
 
 
 class _Import(progress.Command):
@@ -122,64 +52,30 @@ class _Import(progress.Command):
                if parsed_args.url is None else
                urls.parse_url(parsed_args.url, '--from'))
         conf = self.app.conf
-        self._db = engine.Database(conf, no_statement_timeout=True)
-        catalogue = loader.load(conf.catalogue.overlay_dir)
-        self._event_ids = catalogue.resolved_events
-        self._converter = self.converter_class(
-            catalogue, message_api.ttl_by_level(conf.messages),
-            clock.read(self._db))
-        self._report = Report()
+        db = engine.Database(conf, no_statement_timeout=True)
+        current = transfer.Transfer(
+            db, conf, loader.load(conf.catalogue.overlay_dir),
+            self.converter_class, clock.read(db), parsed_args.dry_run)
         try:
             with source.connect(url, self.converter_class,
                                 parsed_args.any_revision) as table:
-                self._import(table, parsed_args)
+                self._import(table, current, parsed_args)
         except exception.SourceDatabaseError as error:
             raise RuntimeError(
                 f'The database of {self.converter_class.title} cannot be '
                 f'used: {error}') from None
 
-    def _import(self, table, parsed_args):
+    def _import(self, table, current, parsed_args):
         total = table.count()
         self.say(f'{total:,} rows, revision {table.revision or "unknown"}.')
         try:
             self.run_steps(
-                (self._import_batch(rows, parsed_args.dry_run)
-                 for rows in table.batches(parsed_args.batch_size)),
+                map(current.import_batch,
+                    table.batches(parsed_args.batch_size)),
                 total, 'rows')
         finally:
-            for line in self._report.lines(parsed_args.dry_run):
+            for line in current.report.lines(parsed_args.dry_run):
                 self.say(line)
-
-    def _import_batch(self, rows, dry_run):
-        """Import a batch of rows; return their number."""
-        new_messages, deleted = {}, []
-        numbers = self._report.numbers
-        for row in rows:
-            if self._converter.is_deleted(row):
-                numbers['deleted'] += 1
-                with contextlib.suppress(exception.InvalidInput):
-                    deleted.append(self._converter.build_identity(row))
-                continue
-            try:
-                new_message = self._converter.convert(row)
-            except exception.InvalidInput as error:
-                self._report.skip(row.id, str(error))
-                continue
-            if new_message is None:
-                numbers['expired'] += 1
-            else:
-                new_messages[new_message] = row.id
-        results, clashes = store.store(
-            self._db, list(new_messages), deleted, dry_run)
-        numbers.update(results)
-        # These rows have been counted as deleted too.
-        numbers['deleted'] -= results['deleted_there']
-        for new_message in clashes:
-            self._report.skip(new_messages.pop(new_message), _CLASH)
-        for new_message in new_messages:
-            if new_message.row.event_id not in self._event_ids:
-                self._report.add_unknown(new_message.row.event_id)
-        return len(rows)
 
 
 _DESCRIPTION = """Import the messages of {title} from its database.

@@ -82,7 +82,8 @@ source_keys = sa.Table(
     sa.Column('source_id', ascii_string(validation.SOURCE_ID),
               primary_key=True),
     sa.Column('message_id', ascii_string(36), nullable=False),
-    # SHA-256 of the recorded content, in hexadecimal.
+    # SHA-256 of the recorded content, in hexadecimal; "imported" for the key
+    # of a failure that another service's own message is about.
     sa.Column('digest', ascii_string(64), nullable=False),
     sa.Column('expires_at', utc_microseconds(), nullable=False),
     sa.Index('source_keys_expires_at_idx', 'expires_at'),

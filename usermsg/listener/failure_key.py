@@ -10,6 +10,9 @@ import json
 
 from usermsg import validation
 
+#: Prefix of the source ids of messages about failures; clients can't use it.
+PREFIX = 'notification:'
+
 #: Number of hexadecimal digits of a key, 160 bits.
 _LENGTH = 40
 
@@ -17,9 +20,10 @@ _LENGTH = 40
 def operation_key(event, resource_uuid, request_id):
     """Return the key of a failed operation on a resource.
 
-    :param event: a :class:`usermsg.catalogue.catalogue.ResolvedEvent`; its
-        detail has no effect, because two notifications of a failure may
-        describe the cause differently
+    :param event: a :class:`usermsg.catalogue.catalogue.ResolvedEvent`, or a
+        :class:`usermsg.db.models.MessageRow`; its detail has no effect,
+        because two notifications of a failure may describe the cause
+        differently
     :param resource_uuid: None if the failure concerns no single resource
     :param request_id: of the request that failed
     """

@@ -5,11 +5,9 @@ import collections
 import time
 
 from usermsg import exception
+from usermsg.listener import failure_key
 from usermsg import rate_limit
 from usermsg import validation
-
-#: Prefix of the source ids of messages; clients can't use it.
-KEY_PREFIX = 'notification:'
 
 #: Texts that services send where they have no id.
 _NO_ID = ('None', 'null')
@@ -67,7 +65,7 @@ class FailureRecorder:
             'request_id': _storable_or_none(
                 failure.request_id, validation.REQUEST_ID)},
             created_at=min(failure.occurred_at, now),
-            reserved_source_id=KEY_PREFIX + failure.key)
+            reserved_source_id=failure_key.PREFIX + failure.key)
 
     def record(self, messages, work=None):
         """Store messages in one transaction, and count them by rule.

@@ -7,7 +7,6 @@ neither its version nor its network.
 
 from usermsg import exception
 from usermsg.listener import failure_key
-from usermsg.listener import failure_recorder
 from usermsg.message import bus
 from usermsg.message import schemas
 
@@ -41,7 +40,7 @@ def build_message(api, notification, now):
     if values['source_id'] is None:
         # Not the id itself, which the sender could choose to be the key of
         # another failure.
-        key = failure_recorder.KEY_PREFIX + failure_key.notification_key(
+        key = failure_key.PREFIX + failure_key.notification_key(
             RULE, notification.message_id)
     return api.new_message(
         values, created_at=min(notification.timestamp, now),

@@ -271,20 +271,22 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return page
 
 
-def insert(connection, new_messages, recorder=None):
+def insert(connection, new_messages, recorder=None, extra_keys=()):
     """Insert new messages and their source keys.
 
     :param recorder: see :meth:`MessageList.record`
+    :param extra_keys: further :class:`usermsg.db.models.SourceKeyRow` objects
     :raises oslo_db.exception.DBDuplicateEntry: one is stored already
     """
     # Always in the same order, so that two batches can't deadlock.
-    keys = [message.key_row() for message in
-            sorted((message for message in new_messages if message.key),
-                   key=lambda message: message.key)]
+    keys = sorted(
+        (*(message.key_row() for message in new_messages if message.key),
+         *extra_keys), key=lambda row: (row.project_id, row.source_id))
     if keys:
         _INSERT_KEYS.execute(connection, keys)
     rows = [message.row for message in new_messages]
-    _INSERT.execute(connection, rows)
+    if rows:
+        _INSERT.execute(connection, rows)
     if recorder is not None:
         recorder(connection, rows)
 

@@ -506,14 +506,14 @@ class TestOtherWriters(StoreTestCase):
             return self.db.write(work)
 
         database.write = write
-        return store.store(database, new_messages, [])
+        return store.store(database, new_messages, [], ())
 
     def test_id_stored_by_another_writer_is_a_clash(self):
         new_messages = [self.new_message(number) for number in range(5)]
         other = self.new_message(3, 'another', project_id='blue')
         self.assertEqual(
-            ({'new': 4, 'imported_before': 0, 'deleted_here': 0,
-              'deleted_there': 0},
+            ({'new': 4, 'imported_before': 0, 'merged': 0,
+              'deleted_here': 0, 'deleted_there': 0},
              [new_messages[3]]), self.store(new_messages, [other]))
         self.assertEqual(
             {new_message.row.id for new_message in new_messages},
@@ -522,8 +522,8 @@ class TestOtherWriters(StoreTestCase):
     def test_message_stored_by_another_import_is_not_new(self):
         new_messages = [self.new_message(number) for number in range(5)]
         self.assertEqual(
-            ({'new': 3, 'imported_before': 2, 'deleted_here': 0,
-              'deleted_there': 0},
+            ({'new': 3, 'imported_before': 2, 'merged': 0,
+              'deleted_here': 0, 'deleted_there': 0},
              []), self.store(new_messages, new_messages[2:4]))
         self.assertEqual(5, len(samples.stored(self.db)))
 
@@ -539,7 +539,7 @@ class TestTakenIds(StoreTestCase):
                 "RAISE(ABORT, 'UNIQUE constraint failed: messages.id'); END")
         new_messages = [self.new_message(number) for number in range(2)]
         error = self.assertRaises(exception.IdsInUse, store.store, self.db,
-                                  new_messages, [])
+                                  new_messages, [], ())
         for new_message in new_messages:
             self.assertIn(new_message.row.id, str(error))
         self.assertEqual([], samples.stored(self.db, models.source_keys))
