@@ -12,6 +12,7 @@ from oslo_db import options as db_options
 from usermsg.conf import api
 from usermsg.conf import catalogue
 from usermsg.conf import facades
+from usermsg.conf import importer
 from usermsg.conf import listener
 from usermsg.conf import messages
 from usermsg.conf import metrics
@@ -27,7 +28,7 @@ _GROUPS = (
         api, catalogue, listener, messages, metrics, notifications, qpid,
         rabbit, reaper, relay)),
     (listener.TRANSPORT_GROUP, listener.TRANSPORT_OPTS),
-    *facades.GROUPS)
+    *facades.GROUPS, *importer.GROUPS)
 
 
 def register_opts(conf):

@@ -110,6 +110,14 @@ forget_requests = sa.Table(
     sa.Column('carried_out_at', utc_microseconds(), nullable=True),
     **_TABLE)
 
+import_positions = sa.Table(
+    'import_positions', metadata,
+    # Name of a source database, with a digest of its address.
+    sa.Column('source', ascii_string(64), primary_key=True),
+    # By the clock of this database.
+    sa.Column('read_until', utc_microseconds(), nullable=False),
+    **_TABLE)
+
 # Notifications that a driver has not delivered yet: a row for each driver, so
 # that one whose broker is unavailable neither delays nor repeats the others.
 outbox = sa.Table(

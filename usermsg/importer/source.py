@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 from sqlalchemy import pool
 
+from usermsg.db import clock
 from usermsg.db import engine as database
 from usermsg.db import url as urls
 from usermsg import exception
@@ -30,6 +31,9 @@ _DENIED = re.compile(r'\(1142,|InsufficientPrivilege')
 #: Encoding of texts in SQLite, and the error handler that preserves other
 #: bytes.
 _ENCODING = ('utf-8', 'surrogateescape')
+
+#: Seconds that a statement may take.
+_TIMEOUT = 30
 
 #: Seconds to wait while the service that owns an SQLite file has locked it,
 #: unless the URL sets another timeout.
@@ -84,13 +88,15 @@ class SourceDatabase:
                 f'Its revision is unknown: its table "alembic_version" is '
                 f'missing or empty, or this account may not read it. If the '
                 f'database belongs to an older release of '
-                f'{self._converter_class.title}, use --any-revision.')
+                f'{self._converter_class.title}, use --any-revision, or '
+                f'any_revision in the configuration of the worker.')
         if self.revision not in self._converter_class.revisions:
             raise exception.SourceDatabaseError(
                 f'Its revision {self.revision} is not a revision of '
                 f'{self._converter_class.title} that this release supports. '
                 f'A newer release of usermsg may support it. As the table '
-                f'"{TABLE}" has the supported columns, --any-revision imports '
+                f'"{TABLE}" has the supported columns, --any-revision, or '
+                f'any_revision in the configuration of the worker, imports '
                 f'it nevertheless.')
 
     def _check_columns(self, inspector):
@@ -128,10 +134,21 @@ class SourceDatabase:
         return self._connection.scalar(
             sa.select(sa.func.count()).select_from(self._table))
 
-    def batches(self, size):
-        """Yield all rows, each once, in lists of at most ``size``."""
+    def batches(self, size, since=None):
+        """Yield rows, each once, in lists of at most ``size``.
+
+        :param since: an aware datetime; only rows that were created or
+            deleted then or later, None for all. No index of the services has
+            these times, but all batches together read each row once, in the
+            order of the primary key.
+        """
         key = self._table.c.id
         query = sa.select(self._table).order_by(key).limit(size)
+        if since is not None:
+            time = sa.literal(clock.naive(since), sa.DateTime)
+            query = query.where(sa.or_(*(
+                sa.column(name) >= time
+                for name in ('created_at', 'deleted_at'))))
         rows = self._connection.execute(query).all()
         while rows:
             yield rows
@@ -160,6 +177,10 @@ def connect(url, converter_class, any_revision=False):
             raise exception.SourceDatabaseError(
                 f'{database.driver_message(error)}.') from None
         with connection, connection.begin():
+            if url.get_backend_name() == 'postgresql':
+                # MariaDB's driver has a timeout for reading a response.
+                connection.execute(sa.text(
+                    f"SET LOCAL statement_timeout = '{_TIMEOUT}s'"))
             yield SourceDatabase(connection, converter_class, any_revision)
     except sa_exception.DBAPIError as error:
         raise exception.SourceDatabaseError(

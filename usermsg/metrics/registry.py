@@ -142,6 +142,16 @@ class Metrics:
             'usermsg_listener_dead_letters_dropped',
             'Dead letters that were not stored because of [listener] '
             'dead_letter_limit.')
+        self.imported_rows = self._counter(
+            'usermsg_import_rows',
+            'Rows of other services that periodic imports have imported, '
+            'merged with messages of the listener, deleted or skipped. A row '
+            'is counted as skipped by each import that reads it.',
+            labels=('source', 'result'))
+        self.import_failures = self._counter(
+            'usermsg_import_failures',
+            'Periodic imports that failed because of the source database.',
+            labels=('source',))
         self.expired_dead_letters = self._counter(
             'usermsg_listener_dead_letters_expired',
             'Dead letters that were removed because they had expired.')

@@ -15,6 +15,7 @@ from usermsg.metrics import exporter
 from usermsg.outbox import metrics
 from usermsg.outbox import relay
 from usermsg import service
+from usermsg.worker import importer
 from usermsg.worker import liveness
 from usermsg.worker import reaper
 from usermsg.worker import watchdog
@@ -23,12 +24,12 @@ LOG = log.getLogger(__name__)
 
 
 class Worker(os_service.ServiceBase):
-    """Listener, reaper and relays, in a process forked by the launcher.
+    """Listener, importers, reaper and relays, in a forked process.
 
-    The launcher is that of oslo.service. SIGHUP ends the forked process, and
-    a new one is forked. The launcher's process remains, and reads the
-    configuration for all of them: it keeps the last valid one when the
-    configuration becomes invalid.
+    The launcher, which forks it, is that of oslo.service. SIGHUP ends the
+    forked process, and a new one is forked. The launcher's process remains,
+    and reads the configuration for all of them: it keeps the last valid one
+    when the configuration becomes invalid.
 
     :param argv: the command line, see :func:`usermsg.service.prepare`
     :ivar runtime: the :class:`usermsg.service.Runtime` in force
@@ -60,6 +61,7 @@ class Worker(os_service.ServiceBase):
 
     def _read(self):
         runtime = service.prepare(self._argv)
+        importer.load(runtime)  # to check the URLs
         options = runtime.conf.metrics
         previous = self.runtime and self.runtime.conf.metrics
         # The port is checked in the launcher's process: it would replace a
@@ -95,6 +97,10 @@ class Worker(os_service.ServiceBase):
         if conf.relay.enabled and self.runtime.outbox.drivers:
             loops['relays'] = functools.partial(
                 relay.run_all, self.runtime)
+        importers = importer.load(self.runtime)
+        registry.register(importer.Collector(importers))
+        loops.update({f'importer-{each.name}': each.run
+                      for each in importers})
         if conf.listener.enabled:
             listener = assembly.Listener(
                 self.runtime, self._listener_files.rules)

@@ -27,11 +27,12 @@ from usermsg.tests.fixtures import processes
 from usermsg.tests.fixtures import samples
 
 _TABLES = ("('messages', 'source_keys', 'leases', 'dead_letters', "
-           "'observations', 'resource_states', 'forget_requests')")
+           "'observations', 'resource_states', 'forget_requests', "
+           "'import_positions')")
 
 # Columns of these tables.
 _TIMES = ('arrived_at', 'carried_out_at', 'created_at', 'expires_at',
-          'observed_at', 'received_at', 'requested_at', 'until')
+          'observed_at', 'read_until', 'received_at', 'requested_at', 'until')
 
 # The full definition of the tables, including parts that alembic doesn't
 # compare.
@@ -115,7 +116,10 @@ _ROWS = {'0001': {
              'expires_at': samples.START.replace(tzinfo=None)}]},
     '0007': {'forget_requests': [
         {'kind': 'project', 'id': samples.PROJECT, 'carried_out_at': None,
-         'requested_at': samples.START.replace(tzinfo=None)}]}}
+         'requested_at': samples.START.replace(tzinfo=None)}]},
+    '0008': {'import_positions': [
+        {'source': 'volume:0123456789abcdef',
+         'read_until': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys
@@ -177,7 +181,7 @@ class TestSchema(databases.TestCase):
     def test_times_have_microseconds(self):
         migration.sync(self.db)
         types = {row[1]: row[3] for row in self.catalogue()
-                 if str(row[1]).endswith('_at') or row[1] == 'until'}
+                 if str(row[1]).endswith(('_at', 'until'))}
         if self.db.dialect == 'mysql':
             self.assertEqual(
                 dict.fromkeys(_TIMES, 'datetime(6)'), types)

@@ -887,6 +887,14 @@ class TestSourceDatabase(ImportMixin, base.TestCase):
             connection.execute(table.insert(), [
                 import_sources.volume_row(deleted=number % 4 == 0)
                 for number in range(20)])
+        with self.open(url, any_revision=True) as opened:
+            self.assertEqual('30s', opened._connection.scalar(
+                sa.text('SHOW statement_timeout')))
+            now = datetime.datetime.now(datetime.timezone.utc)
+            for minutes, number in (10, 20), (1, 0):
+                since = now - datetime.timedelta(minutes=minutes)
+                self.assertEqual(number, sum(
+                    map(len, opened.batches(3, since))))
         path = self.write('cinder.conf', f'[database]\nconnection = {url}\n')
         end = commands.manage(
             'import', 'volume', '--from-config', path, '--batch-size', '3',
