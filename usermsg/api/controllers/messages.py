@@ -58,7 +58,9 @@ class Messages:
             sort=sort, all_projects=all_projects,
             min_age=(self._api.follow_delay
                      if sort == message_api.OLDEST_FIRST else None))
-        with self._limiter.admit(context.project_id, page.find_cause()):
+        with self._limiter.admit(
+                context.project_id, page.find_cause(),
+                request.environ['wsgi.multithread']):
             stored = list(page.read())
 
         messages = stored[:limit]

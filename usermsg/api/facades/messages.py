@@ -106,7 +106,7 @@ class Messages:
         values = query.read_any(request)
         parsed = self.parse_query(request, values)
         messages = ([] if parsed.filters is None else
-                    self._get_page(context, parsed))
+                    self._get_page(request, context, parsed))
         content = {'messages': self._build_views(request, messages)}
         if messages and parsed.linked and len(messages) >= parsed.limit:
             content['messages_links'] = [query.build_next_link(
@@ -114,14 +114,16 @@ class Messages:
                 self.plain_in_links)]
         return self._render(request, response, content)
 
-    def _get_page(self, context, parsed):
+    def _get_page(self, request, context, parsed):
         marker = (None if parsed.marker is None else
                   self._get(context, parsed.marker))
         page = listing.prepare(
             self._api, context, {**parsed.filters, 'prefix': self.prefix},
             sort=parsed.sort, marker=marker, offset=parsed.offset,
             limit=parsed.limit, all_projects=parsed.all_projects)
-        with self._limiter.admit(context.project_id, page.find_cause()):
+        with self._limiter.admit(
+                context.project_id, page.find_cause(),
+                request.environ['wsgi.multithread']):
             return list(page.read())
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):

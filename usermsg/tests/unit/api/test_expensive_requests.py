@@ -23,8 +23,7 @@ class _Requests:
     def __init__(self, **options):
         self.limiter = expensive_requests.Limiter(
             registry.Metrics(), **{
-                'timeout': _LONG, 'cores': 4, 'sleep': lambda _seconds: None,
-                **options})
+                'timeout': _LONG, 'cores': 4, **options})
         self._requests = []
 
     def start(self, project, state):
@@ -241,99 +240,137 @@ class TestLimiter(testtools.TestCase):
         self.assertEqual({}, limiter.in_progress())
 
 
-class TestRest(testtools.TestCase):
+class TestShare(testtools.TestCase):
 
     def setUp(self):
         super().setUp()
         self.clock = clocks.Manual(1000)
-        self.sleeps = []
         self.limiter = self.make()
 
     def make(self, **options):
         return expensive_requests.Limiter(
-            registry.Metrics(), clock=self.clock, sleep=self.sleep, timeout=0,
-            **options)
-
-    def sleep(self, seconds):
-        self.assertEqual((1, 0), self.limiter.in_progress()['red'])
-        self.sleeps.append(round(seconds, 6))
-        self.clock.time += seconds
+            registry.Metrics(), clock=self.clock, timeout=0, **options)
 
     def request(self, seconds, project='red', cause='filter'):
         with self.limiter.admit(project, cause):
             self.clock.time += seconds
 
-    def test_next_request_begins_after_nine_times_the_duration(self):
-        for _ in range(3):
-            self.request(0.02)
-        self.assertEqual([0.18, 0.18], self.sleeps)
+    def assert_refused(self, project='red'):
+        with testtools.ExpectedException(errors.TooManyRequests):
+            self.request(0, project)
+
+    def use_burst(self, project='red'):
+        # A little more, because the clock goes on meanwhile.
+        for _ in range(10):
+            self.request(expensive_requests.BURST / 10 * 1.2, project)
+
+    def test_project_uses_its_burst_without_a_rest(self):
+        for _ in range(5):
+            self.request(expensive_requests.BURST / 5)
+        self.request(0)
+
+    def test_project_then_uses_its_share_of_the_time(self):
+        self.use_burst()
+        self.assert_refused()
+        begin, used = self.clock.time, 0
+        while self.clock.time < begin + 100:
+            try:
+                self.request(0.02)
+                used += 0.02
+            except errors.TooManyRequests:
+                self.clock.time += 0.01
+        self.assertAlmostEqual(
+            expensive_requests.SHARE, used / (self.clock.time - begin), 2)
 
     def test_rest_is_at_most_a_second(self):
-        self.request(5)
+        self.request(30)
+        self.assert_refused()
+        self.clock.time += expensive_requests.MAX_REST + 0.001
         self.request(0)
-        self.request(0)
-        self.assertEqual([1], self.sleeps)
 
-    def test_request_after_the_rest_does_not_wait(self):
-        self.request(0.02)
-        self.clock.time += 0.1
-        self.request(0.001)
-        self.assertEqual([0.08], self.sleeps)
-        self.clock.time += 0.01
-        self.request(0.02)
-        self.assertEqual([0.08], self.sleeps)
+    def test_burst_is_there_again_after_a_while(self):
+        self.use_burst()
+        self.clock.time += (expensive_requests.BURST /
+                            expensive_requests.SHARE +
+                            expensive_requests.MAX_REST)
+        self.test_project_uses_its_burst_without_a_rest()
 
-    def test_other_projects_and_cheap_requests_do_not_wait(self):
-        self.request(0.02)
-        self.request(0.02, 'blue')
-        self.request(0.02, cause=None)
-        self.assertEqual([], self.sleeps)
+    def test_other_projects_and_cheap_requests_do_not_rest(self):
+        self.request(30)
+        self.request(0, 'blue')
+        self.request(0, cause=None)
 
-    def test_failed_request_is_followed_by_a_rest(self):
+    def test_failed_request_counts(self):
         with testtools.ExpectedException(ZeroDivisionError):
             with self.limiter.admit('red', 'filter'):
-                self.clock.time += 0.02
+                self.clock.time += 30
                 raise ZeroDivisionError()
-        self.request(0)
-        self.assertEqual([0.18], self.sleeps)
-
-    def test_longest_rest_of_concurrent_requests_applies(self):
-        self.limiter = self.make(threads=8, cores=4)
-        with self.limiter.admit('red', 'filter'):
-            self.clock.time += 0.05
-            with self.limiter.admit('red', 'filter'):
-                self.clock.time += 0.01
-        self.clock.time += 0.1
-        self.request(0)
-        self.assertEqual([0.44], self.sleeps)
-
-    def test_exception_during_the_rest_leaves_the_place(self):
-        def stop(_seconds):
-            raise SystemExit()
-
-        self.limiter = expensive_requests.Limiter(
-            registry.Metrics(), clock=self.clock, sleep=stop)
-        self.request(0.02)
-        with testtools.ExpectedException(SystemExit):
-            self.request(0)
+        self.assert_refused()
         self.assertEqual({}, self.limiter.in_progress())
 
-    def test_rests_that_are_over_are_forgotten(self):
+    def test_concurrent_requests_count_together(self):
+        self.limiter = self.make(threads=8, cores=4)
+        with self.limiter.admit('red', 'filter'):
+            self.request(expensive_requests.BURST * 0.6)
+        self.assert_refused()
+
+    def test_times_of_idle_projects_are_forgotten(self):
         for number in range(1000):
-            self.request(0.001, f'project {number}')
-            _places, rests = self.limiter._process.get()
-            self.assertLessEqual(len(rests.ends), 10)
+            self.request(0.01, f'project {number}')
+            places = self.limiter._process.get()
+            self.assertLessEqual(len(places.full_at), 20)
 
-    def test_rest_takes_real_time_by_default(self):
-        limiter = expensive_requests.Limiter(registry.Metrics())
-        with limiter.admit('red', 'filter'):
-            time.sleep(0.02)
-        end = time.monotonic()
-        with limiter.admit('red', 'filter'):
-            self.assertGreaterEqual(time.monotonic() - end, 0.17)
 
-    def test_only_thread_does_not_rest(self):
-        self.limiter = self.make(threads=1)
-        self.request(5)
-        self.request(5)
-        self.assertEqual([], self.sleeps)
+class TestRest(testtools.TestCase):
+    """Waiting requests of projects that have used their share."""
+
+    def start(self, **options):
+        requests = _Requests(**options)
+        self.addCleanup(requests.finish_all)
+        return requests
+
+    def rest(self, limiter, project):
+        """Let a project rest for a second from now."""
+        begin = time.monotonic()
+        limiter._process.get().full_at[project] = (
+            begin + expensive_requests.BURST / expensive_requests.SHARE +
+            expensive_requests.MAX_REST)
+        return begin + expensive_requests.MAX_REST
+
+    def test_request_begins_after_the_rest(self):
+        limiter = expensive_requests.Limiter(
+            registry.Metrics(), timeout=_LONG)
+        end = self.rest(limiter, 'red')
+        with limiter.admit('red', 'filter'):
+            self.assertGreaterEqual(time.monotonic(), end)
+
+    def test_project_that_rests_gives_its_only_place_up(self):
+        requests = self.start(threads=2)
+        requests.limiter._process.get().full_at['red'] = (
+            time.monotonic() + _LONG)
+        resting = requests.start('red', (0, 1))
+        requests.start('blue', (1, 0))
+        self.assertEqual('refused', requests.finish(resting))
+        self.assertEqual((0, 0), requests.state('red'))
+
+    def test_project_that_rests_takes_no_place_of_another(self):
+        requests = self.start(threads=2)
+        for project in ('red', 'blue'):
+            requests.limiter._process.get().full_at[project] = (
+                time.monotonic() + _LONG)
+        requests.start('red', (0, 1))
+        with testtools.ExpectedException(errors.TooManyRequests):
+            with requests.limiter.admit('blue', 'filter'):
+                self.fail('the request was admitted')
+
+    def test_request_that_can_not_wait_is_refused(self):
+        requests = self.start(threads=1)
+        with requests.limiter.admit('red', 'filter', False):
+            with testtools.ExpectedException(errors.TooManyRequests):
+                with requests.limiter.admit('red', 'filter', False):
+                    self.fail('the request was admitted')
+        self.rest(requests.limiter, 'red')
+        with testtools.ExpectedException(errors.TooManyRequests):
+            with requests.limiter.admit('red', 'filter', False):
+                self.fail('the request was admitted')
+        self.assertEqual({}, requests.limiter.in_progress())
