@@ -10,6 +10,7 @@ import fixtures
 from usermsg.db import models
 from usermsg.objects import forget_request
 from usermsg.tests import base
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import other_service
@@ -123,10 +124,7 @@ class TestDatabases(ListenerMixin, databases.TestCase):
         self.declare()
         self.start_bound()
         for _repetition in range(2):
-            for notification in listening.read_capture(CAPTURE):
-                self.publish(notification['body'],
-                             exchange=notification['exchange'],
-                             key=notification['routing_key'])
+            captures.publish(self.vhost, captures.read(CAPTURE))
         self.publish(failure())
         self.wait_for_messages(2)
         message = self.messages()[0]

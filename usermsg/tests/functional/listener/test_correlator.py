@@ -16,6 +16,7 @@ from usermsg.db import models
 from usermsg.listener import correlation
 from usermsg.objects import observation
 from usermsg.objects import removal
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import correlating
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import image_observations as images
@@ -32,7 +33,6 @@ OPTIONS = {'listener': {'correlation_delay': correlating.DELAY}}
 #: Text that a service could send where it should send an id or a constant.
 RAW = '/var/lib/glance/secret'
 
-NAMES = sorted(path.stem for path in images.CAPTURES.glob('*.jsonl'))
 
 #: Program that is killed between the decision and the transaction.
 _KILLED = '''
@@ -41,6 +41,7 @@ import signal
 import sys
 from usermsg import config
 from usermsg import service
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import correlating
 runtime = service.make_runtime(
     config.load_config(['--config-file', sys.argv[1]]))
@@ -212,7 +213,7 @@ class TestDecisions(TestCase):
 
     def test_captures_give_expected_messages(self):
         expected = []
-        for name in NAMES:
+        for name in captures.NAMES:
             self.service.store_due(images.read(name))
             self.service.decide()
             expected += [
