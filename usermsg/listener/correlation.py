@@ -17,6 +17,11 @@ from usermsg import exception
 #: Kinds of observations.
 STATE, CAUSE, FAILURE = 'state', 'cause', 'failure'
 
+#: Kinds of observations that wait for a failure of the same key: the resource
+#: and its owner, and the statement that there is nothing to report.
+SUBJECT, CANCEL = 'subject', 'cancel'
+WAITING = (SUBJECT, CANCEL)
+
 #: Causes of a transition or failure.
 REQUIRED, OPTIONAL, NONE = 'required', 'optional', 'none'
 
@@ -57,12 +62,13 @@ SCHEMA = {
         'causes_of': _NAME,
         'window': {'type': 'number', 'minimum': 0.001, 'maximum': 3600},
         'succeeded': _STATUSES,
+        'subject': {'type': 'string', 'enum': [REQUIRED]},
         'general': {'type': 'array', 'minItems': 1, 'maxItems': 100,
                     'items': _CONSTANT}}}
 
 _KEYS_OF_KIND = {
     'transition': {'transitions'},
-    'failure': {'cause', 'succeeded', 'general'}}
+    'failure': {'cause', 'succeeded', 'general', 'subject'}}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ class Correlation:
     :param window: maximum age of a cause, a timedelta; None for the default
     :param succeeded: statuses with which a failure is reported as INFO
     :param general: constants of details that others replace
+    :param needs_subject: True if a failure without a resource is reported
+        only with that of a subject
     """
 
     name: str
@@ -110,6 +118,7 @@ class Correlation:
     window: datetime.timedelta | None = None
     succeeded: frozenset = frozenset()
     general: frozenset = frozenset()
+    needs_subject: bool = False
 
     @classmethod
     def from_mapping(cls, mapping):
@@ -138,7 +147,8 @@ class Correlation:
             mapping.get('cause', NONE),
             None if window is None else datetime.timedelta(seconds=window),
             frozenset(mapping.get('succeeded', ())),
-            frozenset(mapping.get('general', ())))
+            frozenset(mapping.get('general', ())),
+            mapping.get('subject') == REQUIRED)
 
     @property
     def uses_causes(self):
@@ -295,8 +305,9 @@ class Correlations:
         """Decide about observations. The result depends on no order.
 
         An observation of a state is decided when it and all older ones of the
-        resource are due; reports of a failure when one of them is due.
-        Observations that aren't due are taken into account as well.
+        resource are due; reports of a failure when one of them is due, except
+        for those that wait for a proof. Observations that aren't due are taken
+        into account as well.
 
         :param observations: an iterable of
             :class:`usermsg.listener.decisions.Observation`
@@ -309,9 +320,11 @@ class Correlations:
         result = Result()
         causes, resources, reports = (
             collections.defaultdict(list) for _number in range(3))
-        by_ident = {item.ident: item for item in observations}
-        for item in sorted(by_ident.values(), key=operator.attrgetter(
+        by_ident = {}
+        for item in sorted(observations, key=operator.attrgetter(
                 'observed_at', 'ident')):
+            by_ident.setdefault(item.ident, item)
+        for item in by_ident.values():
             if item.kind == CAUSE:
                 causes[item.correlation, item.publisher_id].append(item)
             elif item.kind == STATE:
@@ -321,8 +334,8 @@ class Correlations:
         proofs = [proof for key, items in resources.items()
                   for proof in self._follow(key, items, states or {}, is_due,
                                             result)]
-        proofs += [self._merge(items, is_due, result)
-                   for items in reports.values()]
+        proofs += [proof for items in reports.values()
+                   for proof in self._merge(items, is_due, result)]
         claimed = set(claimed)
         for proof in sorted(proofs, key=operator.attrgetter('order')):
             self._conclude(proof, causes[
@@ -360,19 +373,31 @@ class Correlations:
                     transition.cause, before and before.since, due)
 
     def _merge(self, observations, is_due, result):
-        """Return the proof in all reports of one failure."""
-        first = observations[0]
-        correlation = self._by_name[first.correlation]
-        due = any(is_due(item) for item in observations)
+        """Yield the proof in all reports of one failure, if there is one."""
+        kinds = collections.defaultdict(list)
+        for item in observations:
+            kinds[item.kind].append(item)
+        correlation = self._by_name[observations[0].correlation]
+        reports = kinds[FAILURE]
+        due = any(is_due(item) for item in reports)
         if due:
             result.decided.update(item.ident for item in observations)
-        failure = min((item.failure for item in observations),
-                      key=lambda failure: self._specificity(
-                          correlation, failure))
+        complete = [item for item in reports if not correlation.needs_subject
+                    or item.resource_uuid is not None]
+        reports = complete or reports
+        failures = [item.failure for item in complete] or [
+            dataclasses.replace(item.failure, rule=report.rule)
+            for item in kinds[SUBJECT] for report in reports[:1]]
+        if not failures or kinds[CANCEL]:
+            if due:
+                result.counts[correlation.name, UNPROVEN] += 1
+            return
+        failure = min(failures, key=lambda failure: self._specificity(
+            correlation, failure))
         if any(item.status in correlation.succeeded for item in observations):
             failure = dataclasses.replace(failure, level='INFO')
-        return _Proof(correlation, first, failure, correlation.cause, None,
-                      due)
+        yield _Proof(correlation, reports[0], failure, correlation.cause, None,
+                     due)
 
     def _specificity(self, correlation, failure):
         """Return the sort key of a report; the most specific one is first.

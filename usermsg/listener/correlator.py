@@ -151,11 +151,15 @@ class Correlator:
             self._db, number, correlations.names,
             items[0].observed_at - correlations.max_window,
             items[-1].observed_at)
+        waiting = observations.waiting(self._db, [
+            item for item in items if item.kind == correlation.FAILURE and
+            correlations[item.correlation].needs_subject])
         states = resource_state.read(self._db, {
             correlations.state_key(item) for item in items
             if item.kind == correlation.STATE})
         return correlations.decide(
-            [*items, *(stored.observation for stored in causes)], states,
+            [*items, *(stored.observation for stored in (
+                *causes, *waiting))], states,
             [stored.observation.ident for stored in causes
              if stored.is_claimed],
             lambda observation: observation.ident in due)

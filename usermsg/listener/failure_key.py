@@ -51,6 +51,17 @@ def observation_ident(rule, message_id):
     return _digest('observation', rule, message_id)
 
 
+def waiting_ident(kind, correlation, key):
+    """Return the identity of an observation that waits for a proof.
+
+    All those of a failure have one identity for each kind, so that only one is
+    stored.
+
+    :param key: of the failure
+    """
+    return _digest('waiting', kind, correlation, key)
+
+
 def _operation(event, resource_uuid):
     if resource_uuid is not None and validation.UUID_OF_ANY_CASE.fullmatch(
             resource_uuid):

@@ -7,6 +7,7 @@ decision. Texts are examined, and never kept.
 
 import dataclasses
 
+from usermsg.listener import correlation
 from usermsg.listener import decisions
 from usermsg.listener import exception_names
 from usermsg.listener import failure_key
@@ -111,6 +112,8 @@ class Message:
     :param project: path, as ``user``, ``request`` and ``resource``, of which
         ``user`` and ``resource`` may be None
     :param once: :data:`OPERATION`, :data:`NOTIFICATION` or a path
+    :param is_shared: True if the value of ``once`` identifies the failure
+        without the resource, which other notifications don't contain
     :param ignored_projects: container of ids of projects without messages
     """
 
@@ -125,6 +128,7 @@ class Message:
     resource: object
     level: str
     once: object
+    is_shared: bool
     ignored_projects: frozenset
 
     def decide(self, rule, notification, document, now):
@@ -171,7 +175,8 @@ class Message:
             value = self.once.evaluate(document)
             if value not in identifier.ABSENT and isinstance(
                     value, (str, int, float)):
-                return failure_key.value_key(event, resource, value)
+                return failure_key.value_key(
+                    event, None if self.is_shared else resource, value)
         return failure_key.notification_key(rule, notification.message_id)
 
 
@@ -210,8 +215,11 @@ class Observe:
             rule=rule,
             correlation=self.correlation,
             kind=self.kind,
-            ident=failure_key.observation_ident(
-                rule, notification.message_id),
+            ident=(failure_key.waiting_ident(
+                self.kind, self.correlation, failure.key)
+                if self.kind in correlation.WAITING else
+                failure_key.observation_ident(
+                    rule, notification.message_id)),
             publisher_id=notification.publisher_id,
             # Not limited to the current time: all observations of a
             # publisher with a fast clock would be at one time.

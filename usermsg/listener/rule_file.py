@@ -71,18 +71,24 @@ class RuleFile:
         self.rules = [self._build_rule(mapping)
                       for mapping in content.get('rules', ())]
 
-    def check_correlations(self, names):
+    def check_correlations(self, correlations):
         """Check that all correlations are declared that others refer to.
 
-        :param names: container of the names in all files
+        :param correlations: all that are declared, by name
         """
         for key, mappings in (('correlation', self._observing),
                               ('causes_of', self._declaring)):
             for mapping in mappings:
-                if key in mapping and mapping[key] not in names:
+                if key in mapping and mapping[key] not in correlations:
                     raise self._error(
                         mapping, key, f'the correlation {mapping[key]} is '
                         'not declared')
+        for mapping in self._observing:
+            if (mapping['kind'] in correlation.WAITING and not
+                    correlations[mapping['correlation']].needs_subject):
+                raise self._error(
+                    mapping, 'kind', f'{mapping["kind"]} requires "subject: '
+                    f'required" in the correlation {mapping["correlation"]}')
 
     def _build_correlation(self, mapping):
         self._validate('correlation', mapping, mapping)
@@ -210,6 +216,8 @@ class RuleFile:
         else:
             if kind == 'state':
                 self._require(observe, 'status')
+            elif kind in correlation.WAITING:
+                self._require(observe, 'once')
             message = self._build_template(mapping, observe)
             cause = message.cause
         return result.Observe(
@@ -248,6 +256,7 @@ class RuleFile:
             level=message.get('level', 'ERROR'),
             once=once if once in (result.OPERATION, result.NOTIFICATION)
             else self._path(message, 'once'),
+            is_shared='kind' in message,
             ignored_projects=self._ignored_projects)
 
     # -- entries of the catalogue -----------------------------------------

@@ -94,7 +94,8 @@ MESSAGE = _object(_MESSAGE, required=('resource_type',))
 OBSERVE = _object({
     **_MESSAGE,
     'correlation': _NAME,
-    'kind': {'type': 'string', 'enum': ['state', 'cause', 'failure']},
+    'kind': {'type': 'string', 'enum': [
+        'state', 'cause', 'failure', 'subject', 'cancel']},
     'status': _PATH}, required=(
         'resource_type', 'correlation', 'kind'))
 

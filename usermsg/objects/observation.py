@@ -23,6 +23,7 @@ from usermsg.db import statement
 from usermsg import exception
 from usermsg.listener import correlation
 from usermsg.listener import decisions
+from usermsg.listener import failure_key
 from usermsg import validation
 
 _TABLE = models.observations
@@ -132,7 +133,7 @@ class Writer:
             except exception.InvalidInput:
                 self._drop(1, 'invalid')
             else:
-                rows[row.ident] = row
+                rows.setdefault(row.ident, row)
         # Always in the same order, so that two batches can't deadlock.
         return sorted(rows.values())
 
@@ -243,7 +244,8 @@ def _check(observation):
     if observation.kind == correlation.STATE:
         validation.identifier('resource_uuid', observation.resource_uuid,
                               validation.RESOURCE_UUID)
-    if observation.kind == correlation.FAILURE and failure is None:
+    if failure is None and observation.kind not in (
+            correlation.STATE, correlation.CAUSE):
         raise exception.InvalidInput('failure', 'is required.')
     if failure is not None:
         for name, value, length in (
@@ -358,6 +360,26 @@ def causes(db, shard, names, since, until):
             _TABLE.c.observed_at > time,
             sa.and_(_TABLE.c.observed_at == time,
                     _TABLE.c.ident > last.ident))
+
+
+def waiting(db, failures):
+    """Return the observations that wait for failures.
+
+    :param failures: :class:`usermsg.listener.decisions.Observation` objects
+        of that kind
+    :returns: a list of :class:`Stored`
+    """
+    idents = sorted({
+        failure_key.waiting_ident(kind, item.correlation, item.failure.key)
+        for item in failures for kind in correlation.WAITING})
+    stored = []
+    for first in range(0, len(idents), BATCH):
+        with db.reader() as connection:
+            stored += [
+                Stored.from_row(models.ObservationRow._make(row))
+                for row in connection.execute(sa.select(_TABLE).where(
+                    _TABLE.c.ident.in_(idents[first:first + BATCH])))]
+    return stored
 
 
 def removable_causes(db, shard, arrived_before, observed_before):

@@ -25,6 +25,7 @@ from usermsg.tests.unit.listener import test_correlation as samples
 
 at, error, report = samples.at, samples.error, samples.report
 state, upload = samples.state, samples.upload
+task, waiting = samples.task, samples.waiting
 
 FULL = 'IMAGE_IMAGE_003_002'
 
@@ -221,6 +222,29 @@ class TestDecisions(TestCase):
                  item['event_id'], item['message_level'])
                 for item in images.read_expected(name)]
         self.assertEqual(sorted(expected), self.service.messages())
+
+    def test_subject_waits_for_failure_without_resource(self):
+        subject = waiting('subject', 'a-key', 1)
+        self.service.store_due([subject])
+        self.service.decide()
+        # A second one is not stored.
+        self.service.store_due([dataclasses.replace(
+            subject, observed_at=at(2), status='active')])
+        self.service.decide()
+        self.assertEqual([subject.ident], self.service.idents())
+        self.service.store_due([task('a-key', 3600)])
+        self.service.decide()
+        self.assertMessages(subject, task('a-key', 3600))
+        self.assertEqual([], self.service.idents())
+
+    def test_cancelled_failure_gives_no_message(self):
+        self.service.store_due([
+            waiting('subject', 'a-key', 1), waiting('cancel', 'a-key', 2)])
+        self.service.decide()
+        self.service.store_due([task('a-key', 3)])
+        self.service.decide()
+        self.assertEqual([], self.service.messages())
+        self.assertEqual([], self.service.idents())
 
     def test_observations_wait_for_delay(self):
         items = [*upload('an-image', 1), error('STORE_FULL', 1),

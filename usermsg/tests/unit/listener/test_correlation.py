@@ -10,6 +10,7 @@ from hypothesis import strategies
 
 from usermsg import exception
 from usermsg.listener import correlation
+from usermsg.listener import failure_key
 from usermsg.tests import base
 from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import image_observations as images
@@ -55,6 +56,20 @@ def report(key, seconds, detail=None, name='reports', status=None,
         publisher, resource_uuid=resource, status=status,
         failure=images.failure(
             'IMPORT', PROJECT, resource, key, at(seconds), detail))
+
+
+def waiting(kind, key, seconds, resource='an-image', status='importing'):
+    """Return a subject, or its cancellation, of a failed import."""
+    return images.observation(
+        kind, 'image-import', failure_key.waiting_ident(
+            kind, 'image-import', key), at(seconds), resource_uuid=resource,
+        status=status, failure=images.failure(
+            'IMPORT', OTHER, resource, key, at(seconds)))
+
+
+def task(key, seconds):
+    """Return the report of a failed import that names no image."""
+    return report(key, seconds, name='image-import', resource=None)
 
 
 def describe(failures):
@@ -105,12 +120,12 @@ def move(observations, project=None, skew=0, publisher=None):
 class TestCaptures(base.TestCase):
 
     def test_captures_give_expected_messages(self):
-        self.assertEqual(10, len(NAMES))
+        self.assertEqual(20, len(NAMES))
         for name in NAMES:
             self.assertEqual(
-                [(item['project_id'], item['resource_uuid'],
-                  item['event_id'], item['message_level'])
-                 for item in images.read_expected(name)],
+                sorted((item['project_id'], item['resource_uuid'],
+                        item['event_id'], item['message_level'])
+                       for item in images.read_expected(name)),
                 describe(decide(*images.read(name)).failures), name)
 
     @PROPERTY
@@ -299,6 +314,60 @@ class TestReports(base.TestCase):
         [item] = decide(
             report('task', 1, name='image-import', status='importing'),
             report('task', 2, name='image-import', status='active')).failures
+        self.assertEqual('INFO', item.level)
+
+    def test_report_without_resource_has_that_of_its_subject(self):
+        [item] = decide(waiting('subject', 'task', 1), task('task', 900),
+                        error('STORE_FULL', 899.9)).failures
+        self.assertEqual(
+            (OTHER, 'an-image', 'ERROR', 'IMAGE_IMAGE_002_002', at(900)),
+            (item.project_id, item.resource_uuid, item.level,
+             item.event.event_id, item.occurred_at))
+
+    def test_report_without_resource_and_subject_gives_no_message(self):
+        for others in ([], [waiting('subject', 'other', 1)]):
+            result = decide(task('task', 2), *others)
+            self.assertEqual([], result.failures)
+            self.assertEqual({('image-import', 'unproven'): 1},
+                             result.counts)
+
+    def test_subject_without_report_waits(self):
+        for kind in correlation.WAITING:
+            result = decide(waiting(kind, 'task', 1))
+            self.assertEqual(([], set(), {}), (
+                result.failures, result.decided, result.counts))
+
+    def test_subject_is_decided_with_its_report(self):
+        subject, failed = waiting('subject', 'task', 1), task('task', 2)
+        for other in (failed, report('task', 2, name='image-import')):
+            result = decide(subject, other,
+                            is_due=lambda item: item is not subject)
+            self.assertEqual({subject.ident, other.ident}, result.decided)
+            self.assertEqual(1, len(result.failures))
+        self.assertEqual(set(), decide(
+            subject, failed, is_due=lambda item: item is subject).decided)
+
+    def test_report_with_resource_takes_precedence_over_subject(self):
+        observations = [
+            waiting('subject', 'task', 0), task('task', 1),
+            report('task', 2, name='image-import', resource='another')]
+        for order in itertools.permutations(observations):
+            [item] = decide(*order).failures
+            self.assertEqual('another', item.resource_uuid)
+
+    def test_cancelled_report_gives_no_message(self):
+        observations = [
+            waiting('subject', 'task', 0), task('task', 2),
+            waiting('cancel', 'task', 1)]
+        for order in itertools.permutations(observations):
+            result = decide(*order)
+            self.assertEqual([], result.failures)
+            self.assertEqual({item.ident for item in observations},
+                             result.decided)
+
+    def test_subject_of_active_image_is_info(self):
+        [item] = decide(waiting('subject', 'task', 1, status='active'),
+                        task('task', 2)).failures
         self.assertEqual('INFO', item.level)
 
     def test_import_has_cause_beside_it(self):

@@ -38,6 +38,33 @@ NOVA_REPORTS = ('compute.instance.create.error', 'instance.create.error',
                 'compute_task.build_instances.error')
 
 
+IMAGE = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
+
+#: Texts of exceptions of Glance 33, its libraries and WSGI servers.
+UPLOAD_ERRORS = (
+    ('Configuration for store failed. Adding images to this store is '
+     'disabled.', 'STORE_READ_ONLY'),
+    ("[Errno 30] Read-only file system: '/srv/images/x'", 'STORE_READ_ONLY'),
+    (f'Image /srv/images/{IMAGE} already exists', 'ALREADY_IN_STORE'),
+    ('error during read(65536) on wsgi.input', 'TRANSFER_INTERRUPTED'),
+    ('timeout during read(65536) on wsgi.input', 'TRANSFER_INTERRUPTED'),
+    ('Apache/mod_wsgi request data read error: Partial results are valid but '
+     'processing incomplete.', 'TRANSFER_INTERRUPTED'),
+    ('The client disconnected while sending the body (65536 more bytes were '
+     'expected)', 'TRANSFER_INTERRUPTED'),
+    ('Image disk_format qcow2 does not match stream data raw',
+     'FORMAT_MISMATCH'),
+    ("Content does not match expected format 'qcow2'", 'FORMAT_MISMATCH'),
+    ('Multiple formats detected: iso,qcow2', 'FORMAT_MISMATCH'),
+    ('Image failed safety checks', 'UNSAFE_CONTENT'),
+    ('Signature verification for the image failed: Unable to retrieve '
+     f'certificate with ID: {IMAGE}.', 'SIGNING_CERTIFICATE_UNUSABLE'),
+    ('Signature verification for the image failed: Invalid signature hash '
+     'method: MD5.', 'SIGNATURE_VERIFICATION_FAILED'),
+    ('Signature verification failed', 'SIGNATURE_VERIFICATION_FAILED'),
+    ('The image data of x already exists in y', 'INTERNAL_ERROR'))
+
+
 class RecordedTest(base.TestCase):
 
     def setUp(self):
@@ -49,12 +76,16 @@ class RecordedTest(base.TestCase):
 
         :param values: attributes of the notification
         """
-        decided, = self.rules.evaluate(notification.Notification(**{
+        decided, = self.decide_all(**values)
+        return decided
+
+    def decide_all(self, **values):
+        """Return all decisions about a notification."""
+        return self.rules.evaluate(notification.Notification(**{
             'message_id': 'b0f2d4f0-2f53-4b8e-a7d8-2d0a6b3d7c11',
             'publisher_id': 'service.host', 'priority': 'ERROR',
             'timestamp': recorded.NOW - datetime.timedelta(days=1),
             'payload': {}, 'context': {}, **values}), recorded.NOW)
-        return decided
 
     def test_recorded_notifications_give_the_expected_messages(self):
         self.assertEqual(11, len(recorded.SERVICES))
@@ -84,6 +115,8 @@ class RecordedTest(base.TestCase):
         # Glance's other notifications are those of captures.
         expected = {rule.name for rule in self.rules.rules} - {
             'glance-import-failed', 'glance-image-state',
+            'glance-import-image', 'glance-import-image-deleted',
+            'glance-import-task-failed', 'glance-task-import-failed',
             'glance-download-truncated', 'glance-task-failure',
             'manila-scheduler-create', 'nova-live-migration'}
         self.assertEqual(set(), expected - used)
@@ -177,14 +210,44 @@ class RecordedTest(base.TestCase):
         names = ('os_glance_import_task', 'os_glance_failed_import',
                  'os_glance_importing_to_stores')
         for values in itertools.product(('', 'x'), repeat=3):
-            decided = self.decide(event_type='image.update', priority='INFO',
-                                  payload={
-                                      'id': 'i', 'owner': 'p',
-                                      'status': 'queued',
-                                      'properties': dict(zip(names, values))})
+            decided = self.decide_all(
+                event_type='image.update', priority='INFO', payload={
+                    'id': 'i', 'owner': 'p', 'status': 'queued',
+                    'properties': dict(zip(names, values))})
             self.assertEqual(
-                'failure' if values == ('x', 'x', '') else 'state',
-                decided.kind, values)
+                (['subject'] if values[0] else []) +
+                ['failure' if values == ('x', 'x', '') else 'state'],
+                [item.kind for item in decided], values)
+
+    def test_parts_of_a_failed_import_have_one_key(self):
+        image = {'id': 'i', 'owner': 'p', 'status': 'importing',
+                 'properties': {'os_glance_import_task': 't',
+                                'os_glance_failed_import': 's'}}
+        decided = [item for event_type, payload in (
+            ('image.update', image), ('image.delete', image),
+            ('task.failure', {'id': 't', 'owner': 'q',
+                              'type': 'api_image_import'}))
+            for item in self.decide_all(
+                event_type=event_type, priority='INFO', payload=payload)
+            if item.correlation == 'image-import']
+        self.assertEqual(['subject', 'failure', 'cancel', 'failure'],
+                         [item.kind for item in decided])
+        self.assertEqual(1, len({item.failure.key for item in decided}))
+
+    def test_task_that_is_no_import_is_suppressed(self):
+        decided = self.decide(event_type='task.failure', priority='INFO',
+                              payload={'id': 't', 'owner': 'p',
+                                       'type': 'clone'})
+        self.assertEqual('suppressed', decided.reason)
+
+    def test_upload_error_with_internal_error_selects_a_detail(self):
+        prefix = (f'Failed to upload image data for image {IMAGE} due to '
+                  'internal error: ')
+        for text, detail in UPLOAD_ERRORS:
+            decided = self.decide(event_type='image.upload',
+                                  payload=f'{prefix}{text}')
+            self.assertEqual((IMAGE, detail),
+                             (decided.resource_uuid, decided.cause), text)
 
     def test_both_formats_of_a_deleted_project_are_forgotten(self):
         for payload in ({'resource_info': 'p'}, {'target': {'id': 'p'}}):

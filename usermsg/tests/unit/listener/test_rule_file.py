@@ -263,7 +263,11 @@ class ErrorsTest(base.TestCase):
                 (4, 'status: is required',
                  'observe: {correlation: c, kind: state, '
                  'resource_type: VOLUME, action: EXTEND_VOLUME}'),
-                (4, 'kind: must be one of state, cause, failure',
+                (4, 'once: is required',
+                 'observe: {correlation: c, kind: subject, '
+                 'resource_type: VOLUME, action: EXTEND_VOLUME}'),
+                (4, 'kind: must be one of state, cause, failure, subject, '
+                    'cancel',
                  'observe: {correlation: c, kind: effect, '
                  'resource_type: VOLUME}'))))
 
@@ -288,6 +292,28 @@ class ErrorsTest(base.TestCase):
                    'correlations: [{name: c, kind: failure}]\n')
         rules = rule_set.load_directories([directory], self.catalogue)
         self.assertEqual(['c'], rules.correlations.names)
+
+    def test_subject_requires_a_correlation_with_subjects(self):
+        path = self.write('rules/a.yaml', textwrap.dedent('''\
+            correlations: [{name: c, kind: failure}]
+            rules:
+              - name: a
+                event_type: b
+                project: payload.project
+                observe:
+                  correlation: c
+                  kind: subject
+                  resource_type: VOLUME
+                  action: EXTEND_VOLUME
+                  once: payload.task
+            '''))
+        directory = path.rpartition('/')[0]
+        error = self.assertRaises(
+            exception.ConfigurationError, rule_set.load_directories,
+            [directory], self.catalogue)
+        self.assertEqual(
+            f'{path}:8: kind: subject requires "subject: required" in the '
+            f'correlation c.', str(error))
 
     def test_duplicate_name_in_a_directory_is_refused(self):
         first = self.write('rules/a.yaml', VALID)
