@@ -87,7 +87,12 @@ class Listener:
                 metrics.RowsCollector(self._runtime.db),
                 metrics.UnmatchedErrorsCollector(self._unmatched_errors)]
 
-    def build_correlator(self):
-        """Return a :class:`usermsg.listener.correlator.Correlator`."""
+    def build_correlator(self, consumers):
+        """Return a :class:`usermsg.listener.correlator.Correlator`.
+
+        :param consumers: result of :meth:`build_consumers`
+        """
         return correlator.Correlator(
-            self._runtime, self._api, self._correlations, self._recorder)
+            self._runtime, self._api, self._correlations, self._recorder,
+            is_steady=lambda seconds: all(
+                each.is_steady(seconds) for each in consumers))

@@ -27,6 +27,10 @@ _DATABASE_DELAY = 5
 #: Maximum of the seconds between two attempts to connect.
 _MAX_DELAY = 30
 
+#: Maximum of the seconds for which one pass of the loop takes, unless it was
+#: interrupted.
+_MAX_PASS = 2 * _POLL_INTERVAL
+
 
 class Collector:
     """Prometheus collector of values that only this process has.
@@ -60,14 +64,19 @@ class Consumer:
     :param source: a :class:`usermsg.listener.source.Source`
     :param processor: a :class:`usermsg.listener.processor.Processor`
     :param clock: function that returns seconds since 1970
+    :param monotonic: function that returns the time in seconds
     """
 
-    def __init__(self, db, source, processor, clock=time.time):
+    def __init__(self, db, source, processor, clock=time.time,
+                 monotonic=time.monotonic):
         self.name = source.name
         self._db = db
         self._source = source
         self._processor = processor
         self._clock = clock
+        self._monotonic = monotonic
+        # Of the last pass, and of the first one after an interruption.
+        self._passed_at = self._steady_since = None
         self.is_connected = False
         # Seconds since 1970, None while no notification waits.
         self._newest = None
@@ -114,8 +123,26 @@ class Consumer:
         delay = min(2 ** min(failures - 1, 10), _MAX_DELAY)
         return delay * (0.5 + random.random() / 2)  # nosec B311
 
+    def is_steady(self, seconds):
+        """Return True if it wasn't interrupted for so many seconds.
+
+        Neither the broker nor the database was unavailable, or slow. So what
+        was sent at about the same time has arrived at about the same time.
+        """
+        now = self._monotonic()
+        return (self._passed_at is not None and
+                now - self._passed_at <= _MAX_PASS and
+                now - self._steady_since >= seconds)
+
+    def _note_pass(self):
+        now = self._monotonic()
+        if self._passed_at is None or now - self._passed_at > _MAX_PASS:
+            self._steady_since = now
+        self._passed_at = now
+
     def _consume(self, stop):
         while not stop.is_set():
+            self._note_pass()
             batch = self._source.read(_POLL_INTERVAL)
             if not batch:
                 self._newest = None

@@ -10,6 +10,7 @@ same.
 
 import contextlib
 import datetime
+import time
 
 from oslo_log import log
 
@@ -40,8 +41,18 @@ _LOOKAHEAD = 4
 _PAGES_PER_PASS = 10
 
 
+#: Seconds, more than the delay, after which the correlator decides although
+#: a consumer is interrupted: a broker may be unavailable for long, and the
+#: failures that others have announced must not wait for it.
+MAX_HOLD = 60
+
+
 class Correlator:
     """Correlator of all shards.
+
+    After an interruption of the consumers, also after the start of the
+    worker, it decides nothing for the delay: older observations have arrived
+    long ago, whereas others that belong to them are still in the queue.
 
     :param runtime: a :class:`usermsg.service.Runtime`
     :param api: a :class:`usermsg.message.api.API`
@@ -51,10 +62,14 @@ class Correlator:
         :class:`usermsg.listener.failure_recorder.FailureRecorder`
     :param page_size: maximum number of states and failures that are decided
         in one transaction
+    :param is_steady: function of a number of seconds: True if no consumer of
+        this process was interrupted for so long
+    :param monotonic: function that returns the time in seconds
     """
 
     def __init__(self, runtime, api, get_correlations, recorder,
-                 page_size=PAGE):
+                 page_size=PAGE, is_steady=lambda seconds: True,
+                 monotonic=time.monotonic):
         self._db = runtime.db
         self._metrics = runtime.metrics
         self._delay = datetime.timedelta(
@@ -63,6 +78,9 @@ class Correlator:
         self._get_correlations = get_correlations
         self._recorder = recorder
         self._page_size = page_size
+        self._is_steady = is_steady
+        self._monotonic = monotonic
+        self._held_since = None
 
     def run(self, stop):
         """Decide until an event is set; then return after the current page.
@@ -87,10 +105,12 @@ class Correlator:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
+        if self._is_held():
+            return
         correlations = self._get_correlations()
         now = clock.read(self._db)
         for number in observations.due_shards(
-                self._db, now - self._delay, now - 2 * self._delay,
+                self._db, now - self._delay, now - self._cause_lifetime,
                 correlations.names):
             if stop.is_set():
                 return
@@ -111,6 +131,23 @@ class Correlator:
                 # Without a database the lease expires later.
                 with contextlib.suppress(exception.DatabaseUnavailable):
                     shard_lease.release()
+
+    def _is_held(self):
+        """Return True if it must wait, because consumers were interrupted."""
+        if self._is_steady(self._delay.total_seconds()):
+            self._held_since = None
+            return False
+        now = self._monotonic()
+        if self._held_since is None:
+            self._held_since = now
+        return now - self._held_since < (
+            self._delay.total_seconds() + MAX_HOLD)
+
+    @property
+    def _cause_lifetime(self):
+        # The states that follow a cause may arrive after an interruption.
+        return (2 * self._delay if self._held_since is None else
+                observations.LIFETIME)
 
     def _decide_page(self, correlations, number, shard_lease):
         """Decide about the oldest observations of a shard.
@@ -133,7 +170,7 @@ class Correlator:
              if stored.observation.ident not in result.decided or
              has_more and index == len(page)), default=None)
         unneeded = observations.removable_causes(
-            self._db, number, now - 2 * self._delay,
+            self._db, number, now - self._cause_lifetime,
             oldest and oldest - correlations.max_window)
         if not (result.decided or result.states or unneeded):
             return False

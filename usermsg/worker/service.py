@@ -108,7 +108,8 @@ class Worker(os_service.ServiceBase):
             for collector in listener.build_collectors(consumers):
                 registry.register(collector)
             if conf.listener.correlator_enabled:
-                loops['correlator'] = listener.build_correlator().run
+                loops['correlator'] = listener.build_correlator(
+                    consumers).run
             loops.update({f'listener-{each.name}': each.run
                           for each in consumers})
         try:

@@ -14,6 +14,7 @@ import fixtures
 from usermsg.db import lease
 from usermsg.db import models
 from usermsg.listener import correlation
+from usermsg.listener import correlator
 from usermsg.objects import observation
 from usermsg.objects import removal
 from usermsg.tests.fixtures import captures
@@ -310,6 +311,37 @@ class TestDecisions(TestCase):
             self.service.set_age(age)
             self.service.decide()
             self.assertEqual(number, len(self.service.idents()))
+
+    def test_interrupted_consumers_delay_decisions(self):
+        now, is_steady = 0, False
+        process = self.correlating(hold={
+            'is_steady': lambda seconds: is_steady,
+            'monotonic': lambda: now})
+        items = [*upload('an-image', 1), error('STORE_FULL', 1)]
+        process.store_due(items)
+        process.decide()
+        now = correlating.DELAY + correlator.MAX_HOLD - 1
+        process.decide()
+        self.assertEqual([], process.messages())
+        is_steady = True
+        process.decide()
+        self.assertMessages(*items)
+
+    def test_long_interruption_delays_no_decision_for_ever(self):
+        now = 0
+        process = self.correlating(hold={
+            'is_steady': lambda seconds: False, 'monotonic': lambda: now})
+        items = [*upload('an-image', 1), error('STORE_FULL', 1)]
+        later = error('STORE_FULL', 100)
+        process.store([*items, later])
+        process.set_age(3 * correlating.DELAY)
+        process.decide()
+        self.assertEqual([], process.messages())
+        now = correlating.DELAY + correlator.MAX_HOLD
+        process.decide()
+        self.assertMessages(*items)
+        # Its states may be in the queue of the broker that is unavailable.
+        self.assertIn(later.ident, process.idents())
 
     def test_cause_is_kept_for_undecided_state(self):
         cause = error('STORE_FULL', 1)
