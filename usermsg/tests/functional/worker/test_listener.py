@@ -40,10 +40,11 @@ class TestCase(test_consumer.ListenerMixin, databases.TestCase):
         super().setUp()
         self.port = servers.free_port()
 
-    def prepare(self, rules=RULES, **groups):
+    def prepare(self, rules=RULES, listener=(), **groups):
         self.write('rules/test.yaml', rules)
         super().prepare(
-            listener={'enabled': 'true', 'rules_dir': self.home / 'rules'},
+            listener={'enabled': 'true', 'rules_dir': self.home / 'rules',
+                      **dict(listener)},
             metrics={'worker_port': self.port}, **groups)
 
     def check_log(self):
