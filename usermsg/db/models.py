@@ -193,6 +193,7 @@ observations = sa.Table(
     # JSON: ids and constants, no text of another service.
     sa.Column('content', sa.Text(), nullable=False),
     sa.Index('observations_correlator_idx', 'shard', 'kind', 'observed_at'),
+    sa.Index('observations_arrived_at_idx', 'shard', 'kind', 'arrived_at'),
     sa.Index('observations_expires_at_idx', 'expires_at'),
     **_TABLE)
 

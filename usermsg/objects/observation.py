@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from usermsg.catalogue import catalogue
 from usermsg.db import clock as db_clock
+from usermsg.db import index_scan
 from usermsg.db import models
 from usermsg.db import statement
 from usermsg import exception
@@ -50,9 +51,13 @@ BATCH = 500
 #: observations.
 _ATTEMPTS = 5
 
-_UNDECIDED = _TABLE.c.kind.in_([correlation.STATE, correlation.FAILURE])
+#: Indexes that begin with shard and kind.
+_BY_OBSERVED_AT = 'observations_correlator_idx'
+_BY_ARRIVED_AT = 'observations_arrived_at_idx'
 
-_CAUSES = _TABLE.c.kind == correlation.CAUSE
+_SHARDS = sa.union_all(*(
+    sa.select(sa.literal_column(str(number), sa.SmallInteger()).label('shard'))
+    for number in range(SHARDS))).subquery('shards')
 
 
 class _StoredAlready(Exception):
@@ -323,14 +328,23 @@ def due_shards(db, due_before, removed_before, names):
     :param removed_before: the same of causes that can be removed
     :param names: of the correlations
     """
+    due_before, removed_before = map(
+        db_clock.naive, (due_before, removed_before))
     with db.reader() as connection:
         return sorted(connection.scalars(
-            sa.select(_TABLE.c.shard).distinct().where(
-                _TABLE.c.correlation.in_(names),
-                sa.or_(sa.and_(_UNDECIDED, _TABLE.c.arrived_at <=
-                               db_clock.naive(due_before)),
-                       sa.and_(_CAUSES, _TABLE.c.arrived_at <=
-                               db_clock.naive(removed_before))))))
+            sa.select(_SHARDS.c.shard).where(sa.or_(
+                _first_arrival(correlation.STATE, names) <= due_before,
+                _first_arrival(correlation.FAILURE, names) <= due_before,
+                _first_arrival(correlation.CAUSE, names) <= removed_before))))
+
+
+def _first_arrival(kind, names):
+    """Return a subquery: it reads one row of each shard, not the table."""
+    return index_scan.force_index(
+        sa.select(_TABLE.c.arrived_at), _TABLE, _BY_ARRIVED_AT).where(
+        _TABLE.c.shard == _SHARDS.c.shard, _TABLE.c.kind == kind,
+        _TABLE.c.correlation.in_(names)).order_by(
+        _TABLE.c.arrived_at).limit(1).scalar_subquery()
 
 
 def undecided(db, shard, names, limit):
@@ -339,8 +353,13 @@ def undecided(db, shard, names, limit):
     :param names: of the correlations
     :returns: a list of :class:`Stored`
     """
-    return _read(db, _TABLE.c.shard == shard, _UNDECIDED,
-                 _TABLE.c.correlation.in_(names), limit=limit)
+    # For each kind in the order of the index. For both, a backlog would be
+    # read and sorted again for each page.
+    return sorted(
+        (stored for kind in (correlation.STATE, correlation.FAILURE)
+         for stored in _read(db, shard, kind, names, limit=limit)),
+        key=lambda stored: (stored.observation.observed_at,
+                            stored.observation.ident))[:limit]
 
 
 def causes(db, shard, names, since, until):
@@ -348,18 +367,18 @@ def causes(db, shard, names, since, until):
     stored, after = [], _TABLE.c.observed_at >= db_clock.naive(since)
     while True:
         page = _read(
-            db, _TABLE.c.shard == shard, _CAUSES,
-            _TABLE.c.correlation.in_(names),
+            db, shard, correlation.CAUSE, names,
             _TABLE.c.observed_at <= db_clock.naive(until), after, limit=BATCH)
         stored += page
         if len(page) < BATCH:
             return stored
         last = page[-1].observation
         time = db_clock.naive(last.observed_at)
-        after = sa.or_(
-            _TABLE.c.observed_at > time,
-            sa.and_(_TABLE.c.observed_at == time,
-                    _TABLE.c.ident > last.ident))
+        # The first condition is that of the index.
+        after = sa.and_(
+            _TABLE.c.observed_at >= time,
+            sa.or_(_TABLE.c.observed_at > time,
+                   _TABLE.c.ident > last.ident))
 
 
 def waiting(db, failures):
@@ -395,16 +414,21 @@ def removable_causes(db, shard, arrived_before, observed_before):
             _TABLE.c.observed_at < db_clock.naive(observed_before))
     with db.reader() as connection:
         return connection.scalars(
-            sa.select(_TABLE.c.ident).where(
-                _TABLE.c.shard == shard, _CAUSES, *conditions)
-            .order_by(_TABLE.c.observed_at).limit(BATCH)).all()
+            index_scan.force_index(
+                sa.select(_TABLE.c.ident), _TABLE, _BY_ARRIVED_AT).where(
+                _TABLE.c.shard == shard, _TABLE.c.kind == correlation.CAUSE,
+                *conditions)
+            .order_by(_TABLE.c.arrived_at).limit(BATCH)).all()
 
 
-def _read(db, *conditions, limit):
+def _read(db, shard, kind, names, *conditions, limit):
     with db.reader() as connection:
         return [Stored.from_row(models.ObservationRow._make(row))
                 for row in connection.execute(
-                    sa.select(_TABLE).where(*conditions)
+                    index_scan.force_index(
+                        sa.select(_TABLE), _TABLE, _BY_OBSERVED_AT).where(
+                        _TABLE.c.shard == shard, _TABLE.c.kind == kind,
+                        _TABLE.c.correlation.in_(names), *conditions)
                     .order_by(_TABLE.c.observed_at, _TABLE.c.ident)
                     .limit(limit))]
 

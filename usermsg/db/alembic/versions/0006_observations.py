@@ -47,6 +47,8 @@ def upgrade():
         mysql_engine='InnoDB', mysql_charset='utf8mb4')
     op.create_index('observations_correlator_idx', 'observations',
                     ['shard', 'kind', 'observed_at'])
+    op.create_index('observations_arrived_at_idx', 'observations',
+                    ['shard', 'kind', 'arrived_at'])
     op.create_index('observations_expires_at_idx', 'observations',
                     ['expires_at'])
     op.create_table(

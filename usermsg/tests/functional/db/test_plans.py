@@ -11,8 +11,11 @@ from sqlalchemy import event
 from usermsg.db import engine
 from usermsg.db import models
 from usermsg import exception
+from usermsg.listener import correlation
 from usermsg.objects import message
+from usermsg.objects import observation
 from usermsg.objects import removal
+from usermsg.objects import resource_state
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
 
@@ -512,3 +515,139 @@ class TestLargeDatabase(TestCase):
                 scan = explained['Plan']['Plans'][0]
                 self.assertEqual('source_keys_pkey', scan['Index Name'])
                 self.assertEqual(0, scan.get('Rows Removed by Filter', 0))
+
+
+class TestObservations(TestCase):
+    """Queries of the listener and the correlator, with stale statistics.
+
+    The tables are small most of the time, and large after an outage.
+    """
+
+    NUMBER = 20_000
+    NAMES = ['image-import', 'image-upload']
+
+    def setUp(self):
+        super().setUp()
+        rows = [self.observation(number) for number in range(self.NUMBER)]
+        states = [self.state(number) for number in range(self.NUMBER)]
+        for part in slice(10), slice(10, None):
+            samples.insert(self.db, rows[part], models.observations)
+            samples.insert(self.db, states[part], models.resource_states)
+            if part.start is None:
+                self.analyze('observations', 'resource_states')
+        self.statements = []
+        event.listen(self.db.engine(), 'before_cursor_execute',
+                     lambda connection, cursor, statement, parameters, *_:
+                     self.statements.append((statement, parameters)))
+
+    def observation(self, number):
+        time = self.time(number).replace(tzinfo=None)
+        return {'ident': f'ident-{number:06}',
+                'shard': number % observation.SHARDS,
+                'kind': (correlation.STATE, correlation.CAUSE,
+                         correlation.FAILURE)[
+                             number // observation.SHARDS % 3],
+                'correlation': self.NAMES[number % 2], 'rule': 'a-rule',
+                'publisher_id': 'image.host', 'resource': f'r-{number}',
+                'project_id': samples.PROJECT, 'observed_at': time,
+                'arrived_at': time, 'expires_at': time, 'claimed': 0,
+                'content': '{"status": "", "cause": null, "failure": null}'}
+
+    def state(self, number):
+        time = self.time(number).replace(tzinfo=None)
+        return {'correlation': self.NAMES[1], 'publisher_id': 'image.host',
+                'resource': f'r-{number:06}', 'status': '', 'since': time,
+                'observed_at': time, 'expires_at': time}
+
+    def time(self, number):
+        return samples.START + datetime.timedelta(seconds=number)
+
+    def check(self, index, work):
+        """Check that the statements of a function search an index.
+
+        :param index: pattern of its name in SQLite, MariaDB or PostgreSQL
+        """
+        self.statements.clear()
+        work()
+        statements = [item for item in self.statements if re.match(
+            'SELECT|UPDATE|DELETE', item[0])]
+        self.assertNotEqual([], statements)
+        with self.db.engine().connect() as connection:
+            for text, parameters in statements:
+                rows = connection.exec_driver_sql(
+                    {'sqlite': 'EXPLAIN QUERY PLAN ',
+                     'mysql': 'EXPLAIN ', 'postgresql': 'EXPLAIN '}[
+                         self.db.dialect] + text, parameters).all()
+                accesses, sorts = getattr(
+                    self, f'_{self.db.dialect}_accesses')(rows)
+                self.assertNotEqual([], accesses, rows)
+                for access in accesses:
+                    self.assertRegex(access, f'^search .*({index})$', rows)
+                self.assertFalse(sorts, rows)
+
+    def _sqlite_accesses(self, rows):
+        lines = [row[3] for row in rows]
+        return ([re.sub(r'SEARCH (\w+) USING .*INDEX (\w+) .*',
+                        r'search \1 by \2', line) for line in lines
+                 if re.match(r'\w+ (observations|resource_states)', line)],
+                any('TEMP B-TREE FOR ORDER' in line for line in lines))
+
+    def _mysql_accesses(self, rows):
+        rows = [row._mapping for row in rows]
+        return ([f'{row["type"] if row["type"] in ("ALL", "index") else ""}'
+                 f'search {row["table"]} by {row["key"]}' for row in rows
+                 if row['table'] in ('observations', 'resource_states')],
+                any('filesort' in (row['Extra'] or '') for row in rows))
+
+    def _postgresql_accesses(self, rows):
+        lines = [row[0].strip() for row in rows]
+        accesses = []
+        for line, following in zip(lines, lines[1:] + ['']):
+            scan = re.search(r'Scan (?:Backward )?(?:using )?(\w+)', line)
+            if scan and not line.startswith('SubPlan'):
+                accesses.append(
+                    ('search' if following.startswith('Index Cond') else
+                     'scan') + f' by {scan.group(1)}')
+        # An incremental sort has only rows of one time to sort.
+        return accesses, any(re.match(r'(-> *)?Sort  \(', line)
+                             for line in lines)
+
+    def test_queries_search_an_index(self):
+        observed = 'observations_correlator_idx'
+        arrived = 'observations_arrived_at_idx'
+        key = 'PRIMARY|_pkey|sqlite_autoindex_observations_1'
+        state_key = 'PRIMARY|_pkey|sqlite_autoindex_resource_states_1'
+        later = self.time(self.NUMBER)
+        self.check(arrived, lambda: self.assertEqual(
+            list(range(observation.SHARDS)), observation.due_shards(
+                self.db, self.time(200), self.time(0), self.NAMES)))
+        self.check(arrived, lambda: self.assertEqual([], (
+            observation.due_shards(
+                self.db, self.time(-1), self.time(-1), self.NAMES))))
+        self.check(observed, lambda: self.assertEqual(
+            100, len(observation.undecided(self.db, 3, self.NAMES, 100))))
+        self.check(observed, lambda: self.assertEqual(
+            1, len(observation.causes(self.db, 3, self.NAMES, self.time(
+                35), self.time(36)))))
+        self.check(observed, lambda: observation.causes(
+            self.db, 3, self.NAMES, self.time(0), later))
+        for observed_before in None, self.time(50):
+            self.check(arrived, lambda: self.assertEqual(
+                ['ident-000035'], observation.removable_causes(
+                    self.db, 3, self.time(100), observed_before)))
+        keys = {correlation.StateKey(
+            self.NAMES[1], 'image.host', f'r-{number:06}'):
+            correlation.State('', later, later) for number in range(100)}
+        self.check(state_key, lambda: self.assertEqual(
+            100, len(resource_state.read(self.db, keys))))
+        self.check(state_key, lambda: self.db.write(
+            lambda connection: resource_state.replace(
+                connection, keys, later, lambda key, state: True)))
+        idents = [f'ident-{number:06}' for number in range(600)]
+        for change in observation.claim, observation.delete:
+            self.check(key, lambda: self.db.write(
+                lambda connection: change(connection, idents)))
+        for rows in (removal.expired_observations(later),
+                     removal.expired_resource_states(later)):
+            self.check(f'{key}|{state_key}|{rows.index}', lambda: (
+                self.assertEqual(500, next(removal.remove(self.db, rows)))))
