@@ -356,33 +356,64 @@ class TestConsumer(ListenerMixin, base.TestCase):
 class TestOtherServices(ListenerMixin, base.TestCase):
     """Services with default options, in every order of start."""
 
+    #: Notifications of a topic, once all have started.
+    NUMBER = 20
+
     def prepare(self, **options):
         super().prepare(**options)
         self.other = other_service.OtherService(
             self, self.vhost.url('rabbit'))
+        self.before = 0
+        # Other tests share the broker, and have errors on purpose.
+        self.previous_log = len(self.broker.log())
+
+    def publish_before(self):
+        """Send a notification before all have started."""
+        self.other.publish()
+        self.before += 1
 
     def assert_all_work(self, arrivals=None):
+        """Check that nothing is lost on the way to any queue.
+
+        :param arrivals: of the listener of another service; None to start
+            one that consumes the queue of the publishers
+        """
         self.wait_for_queue()
-        self.other.publish(topic='versioned_notifications')
-        self.other.publish()
-        self.assertEqual(42, self.other.call())
-        arrivals = arrivals or self.other.listen()
-        arrivals.get(timeout=60)
-        listening.wait_for(lambda: self.count('received') >= 2)
+        # usermsg may have received some of those before.
         self.wait_until_acknowledged()
+        received = self.count('received')
+        self.assertEqual(42, self.other.call())
+        for _ in range(self.NUMBER):
+            self.other.publish()
+            self.other.publish(topic='versioned_notifications')
+        if arrivals is None:
+            arrivals = self.other.listen()
+        number = self.before + self.NUMBER
+        self.assertEqual(number, len({
+            arrivals.get(timeout=60) for _ in range(number)}))
+        listening.wait_for(
+            lambda: self.count('received') >= received + 2 * self.NUMBER)
+        self.wait_until_acknowledged()
+        self.assertEqual(received + 2 * self.NUMBER, self.count('received'))
+        self.assertTrue(arrivals.empty())
+        # A queue that nobody consumes is not consumed by usermsg either.
+        self.assertEqual(self.NUMBER, self.vhost.count(
+            'versioned_notifications.info'))
         self.assertNotIn('PRECONDITION_FAILED', self.log.output)
+        self.assertNotIn('PRECONDITION_FAILED',
+                         self.broker.log()[self.previous_log:])
         self.assertIn('openstack\tfalse', self.broker.control(
             '-q', 'list_exchanges', '-p', self.vhost.name, 'name', 'durable'))
 
     def test_listener_of_usermsg_first_keeps_services_working(self):
         self.prepare()
         self.start()
-        self.other.publish()
+        self.publish_before()
         self.assert_all_work()
 
     def test_publisher_first_keeps_all_working(self):
         self.prepare()
-        self.other.publish()
+        self.publish_before()
         self.start()
         self.assert_all_work()
 
@@ -390,12 +421,22 @@ class TestOtherServices(ListenerMixin, base.TestCase):
         self.prepare()
         arrivals = self.other.listen()
         self.start()
+        self.publish_before()
         self.assert_all_work(arrivals)
+
+    def test_other_listener_with_pool_first_keeps_all_working(self):
+        self.prepare()
+        arrivals = self.other.listen(pool='ceilometer')
+        self.start()
+        self.assert_all_work(arrivals)
+        # The queue of the publishers has no consumer.
+        self.assertEqual(self.NUMBER, self.vhost.count('notifications.info'))
 
     def test_rpc_server_first_keeps_all_working(self):
         self.prepare()
         self.other.call()
         self.start()
+        self.publish_before()
         self.assert_all_work()
 
 
