@@ -16,6 +16,7 @@ from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
+from usermsg.tests.functional.listener import test_consumer
 from usermsg.tests.functional.worker import test_listener
 
 COLUMNS = ('project_id', 'user_id', 'resource_type', 'resource_uuid',
@@ -123,12 +124,12 @@ class TestCase(test_listener.TestCase):
         self.port = 0  # for any number of workers
         self.workers = []
 
-    def prepare(self, **listener):
+    def prepare(self, groups=(), **listener):
         super().prepare(
             rules='rules: []\n',
             listener={'correlation_delay': self.DELAY, **listener},
             transport={'exchanges': 'openstack,glance,keystone',
-                       'trusted': 'true'})
+                       'trusted': 'true'}, **dict(groups))
         captures.declare(self.vhost)
 
     def start_worker(self):
@@ -168,7 +169,7 @@ class TestCase(test_listener.TestCase):
         kept = [repr(samples.stored(self.db, table))
                 for table in models.metadata.sorted_tables]
         kept += [worker.log() for worker in self.workers]
-        self.assertIn('IMAGE_IMAGE_003_002', ''.join(kept))
+        self.assertIn('VOLUME_VOLUME_001_003', ''.join(kept))
         for text in captures.raw_texts():
             for place in kept:
                 self.assertNotIn(text, place)
@@ -264,3 +265,65 @@ class TestBroker(TestCase):
         listening.wait_for(lambda: 'has no connection' in worker.log())
         self.broker.start()
         self.check(expected)
+
+
+class TestFlood(TestCase):
+
+    # The rate doesn't depend on the database.
+    scenarios = databases.SCENARIOS[:1]
+
+    #: Messages of a project, and failures of the project that exceed them.
+    BURST, VOLUMES, IMAGES = 1000, 2500, 100
+
+    #: Failures of each kind of another project, fewer than its burst.
+    OTHERS = 10
+
+    NAMES = ('21-volume-create-no-backend', '15-image-upload-store-readonly')
+
+    def failures(self, name, number, project):
+        """Return failures of one project, and the expected messages."""
+        deliveries, expected = [], []
+        age = captures.seconds_until_now(captures.read(name))
+        for each in range(number):
+            tag = f'{project} {each}'
+            other = captures.rename(captures.PROJECT, tag)
+            renamed = captures.rename(captures.PROJECT, project)
+            deliveries += [item.rename(tag).replace(other, renamed).move(age)
+                           for item in captures.read(name)]
+            expected += [{**message, 'project_id': renamed} for message
+                         in captures.read_expected(name, tag=tag)]
+        return deliveries, expected
+
+    def test_flood_of_one_project_drops_no_failure_of_another(self):
+        self.port = servers.free_port()
+        self.prepare({'messages': {'record_rate': 0.001,
+                                   'record_burst': self.BURST}})
+        flood = [item for name, number in zip(self.NAMES, (
+            self.VOLUMES, self.IMAGES)) for item in self.failures(
+                name, number, 'flood')[0]]
+        others, expected = [], []
+        for name in self.NAMES:
+            deliveries, messages = self.failures(name, self.OTHERS, 'other')
+            others += deliveries
+            expected += messages
+        self.start_worker()
+        # In the middle, and each resource in the order of its notifications.
+        half = len(flood) // 2
+        deliveries = [*flood[:half], *others, *flood[half:]]
+        self.publish(deliveries)
+        self.wait_until_acknowledged()
+        dropped = 'ignored_total{reason="rate_limited"}'
+        listening.wait_for(lambda: self.count(dropped) == (
+            self.VOLUMES + self.IMAGES - self.BURST))
+        listening.wait_for(
+            lambda: len(self.messages()) == self.BURST + len(expected))
+        project = captures.rename(captures.PROJECT, 'flood')
+        self.assertEqual(
+            sorted(map(repr, map(row, expected))),
+            sorted(repr(row(message)) for message in self.messages()
+                   if message['project_id'] != project))
+        # Each notification was delivered once: none was requeued.
+        self.assertEqual(len(deliveries), self.count('received_total'))
+        self.assertEqual(0, self.vhost.count(test_consumer.QUEUE))
+        self.assertEqual([], self.dead_letters())
+        self.check_texts()
