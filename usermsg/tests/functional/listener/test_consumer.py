@@ -396,7 +396,7 @@ class TestOtherServices(ListenerMixin, base.TestCase):
         self.wait_until_acknowledged()
         self.assertEqual(received + 2 * self.NUMBER, self.count('received'))
         self.assertTrue(arrivals.empty())
-        # A queue that nobody consumes is not consumed by usermsg either.
+        # usermsg consumes no queue but its own.
         self.assertEqual(self.NUMBER, self.vhost.count(
             'versioned_notifications.info'))
         self.assertNotIn('PRECONDITION_FAILED', self.log.output)
