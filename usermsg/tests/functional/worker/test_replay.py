@@ -260,6 +260,9 @@ class TestBroker(TestCase):
         deliveries, expected = build(shuffled, interleaved, recorded)
         self.prepare(batch_size=5)
         worker = self.start_worker()
+        # A broker that is killed can lose a queue that was declared in the
+        # last seconds: Mnesia's log is written with a delay.
+        time.sleep(5)
         self.publish(deliveries)
         self.wait_for_middle()
         self.broker.kill()
