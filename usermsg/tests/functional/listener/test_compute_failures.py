@@ -52,7 +52,7 @@ class TestCase(databases.TestCase):
         listener = assembly.Listener(
             service, rule_set.load(service.conf, service.catalogue))
         self.processor = listener.build_processor()
-        self.correlator = listener.build_correlator()
+        self.correlator = listener.build_correlator([])
 
     def receive(self, *bodies):
         for body in bodies:
