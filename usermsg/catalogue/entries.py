@@ -189,15 +189,44 @@ class Namespace:
         """Return the detail of an exception or its class, or None.
 
         Classes are mapped by name, because the catalogue can't import those
-        of every service. The first in the method resolution order wins.
+        of every service. The first of :func:`class_names` wins.
         """
-        if not isinstance(exception, type):
-            exception = type(exception)
-        for cls in exception.__mro__:
-            for name in (f'{cls.__module__}.{cls.__name__}', cls.__name__):
-                if name in self._exceptions:
-                    return self._exceptions[name]
-        return None
+        return next((self._exceptions[name] for name in class_names(exception)
+                     if name in self._exceptions), None)
+
+
+#: Maximum number of exceptions of a chain of causes.
+_MAX_CAUSES = 10
+
+#: Suffix of a class, and of its module, that oslo.messaging makes for an
+#: exception of another process.
+_REMOTE = '_Remote'
+
+
+def class_names(exception):
+    """Yield the names of an exception's classes, the most specific one first.
+
+    With and without the module: of its class and the base classes, in the
+    method resolution order; then those of the exceptions that are its causes
+    (``raise ... from ...``). The class that a ``RemoteError`` of
+    oslo.messaging only names precedes its own. No text of an exception is
+    read.
+
+    :param exception: an exception or a class of exceptions
+    """
+    for _number in range(_MAX_CAUSES):
+        if exception is None:
+            return
+        cls = exception if isinstance(exception, type) else type(exception)
+        if cls.__name__ == 'RemoteError':
+            name = getattr(exception, 'exc_type', None)
+            if isinstance(name, str):
+                yield name.removesuffix(_REMOTE)
+        for base in cls.__mro__:
+            name = base.__name__.removesuffix(_REMOTE)
+            yield f'{base.__module__.removesuffix(_REMOTE)}.{name}'
+            yield name
+        exception = getattr(exception, '__cause__', None)
 
 
 def value_problem(attribute, value):

@@ -13,6 +13,7 @@ import fixtures
 import hypothesis
 from hypothesis import strategies
 import oslo_db.exception
+from oslo_messaging.rpc import client as rpc_client
 import psycopg2
 import pymysql.err
 import sqlalchemy.exc
@@ -255,6 +256,37 @@ class ExceptionTest(base.TestCase):
                             issubclass(error, Exception) and
                             not issubclass(error, TimeoutError)):
                         self.assertIsNone(namespace.find_detail(error), error)
+
+    def test_exception_of_another_process_is_found_by_its_class(self):
+        namespace = loader.built_in().namespaces['VOLUME']
+        local = exception_of('cinder.exception', 'NoValidBackend')
+        detail = namespace.find_detail(local)
+        self.assertIsNotNone(detail)
+        remote = type('NoValidBackend_Remote', (Exception,), {
+            '__module__': 'cinder.exception_Remote'})
+        for error in (
+                remote, remote(),
+                rpc_client.RemoteError('NoValidBackend', 'a text'),
+                rpc_client.RemoteError('NoValidBackend_Remote')):
+            self.assertEqual(detail, namespace.find_detail(error), error)
+        for name in (None, 5, 'Unmapped'):
+            self.assertIsNone(
+                namespace.find_detail(rpc_client.RemoteError(name)), name)
+
+    def test_exception_without_a_detail_has_that_of_its_cause(self):
+        namespace = loader.built_in().namespaces['VOLUME']
+        local = exception_of('cinder.exception', 'NoValidBackend')
+        inner, outer, last = local(), ValueError(), OSError()
+        outer.__cause__, last.__cause__ = inner, outer
+        detail = namespace.find_detail(local)
+        self.assertEqual(detail, namespace.find_detail(last))
+        # An exception that was only handled meanwhile isn't the cause.
+        handled = ValueError()
+        handled.__context__ = inner
+        self.assertIsNone(namespace.find_detail(handled))
+        cycle, other = ValueError(), ValueError()
+        cycle.__cause__, other.__cause__ = other, cycle
+        self.assertIsNone(namespace.find_detail(cycle))
 
     def test_value_that_is_no_exception_is_refused(self):
         for value in (5, 'TimeoutError', (ValueError,)):
