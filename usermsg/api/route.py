@@ -79,6 +79,12 @@ class Table:
                     self.routes.append(route)
                     methods.setdefault(route.path, {})[route.method] = (
                         route, handler)
+        for path, by_method in methods.items():
+            if 'GET' in by_method:
+                # WebOb sends no body.
+                by_method.setdefault('HEAD', by_method['GET'])
+            by_method['OPTIONS'] = (
+                Route('OPTIONS', path), _allow([*by_method, 'OPTIONS']))
         # Fixed segments are matched before variable ones, so "messages" is
         # never a project id.
         self._methods = [
@@ -102,6 +108,15 @@ class Table:
                     raise errors.MethodNotAllowed(by_method)
                 return *by_method[method], match.groupdict()
         raise errors.NotFound()
+
+
+def _allow(methods):
+    """Return a handler that lists the methods of a path."""
+    def options(request, response):
+        response.status = 204
+        response.headers['Allow'] = ', '.join(sorted(methods))
+        return response
+    return options
 
 
 def _compile(path):

@@ -31,12 +31,6 @@ class Health:
         response.status = 503 if state.failure else 200
         return responses.json(response, content)
 
-    @route.handle('HEAD', '/healthcheck', query={},
-                  responses={200: None, 503: None})
-    def head(self, request, response):
-        """Show the availability of the service by the status alone."""
-        return self.show(request, response)
-
     def _view(self, state):
         return {
             'name': 'database',

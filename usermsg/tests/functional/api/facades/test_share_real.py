@@ -324,7 +324,7 @@ class TestDifferences(comparison.TestCase):
             (build('/v2/nope'), '404', not_found),
             (build('/v2', None), '302', '200 versions'),
             (build('/v2/', None, 'anonymous'), '401 error', '200 versions'),
-            (build(method='OPTIONS'), '200', not_found),
+            (build(method='OPTIONS'), '200', '204'),
             (build(method='POST'), '400 badRequest', not_found),
             (build(method='PUT'), '404', not_found),
             (build('/', None, method='POST'), '300 versions', not_found)])

@@ -412,10 +412,10 @@ class TestDifferences(comparison.TestCase):
             (build('/v3', None), '302', '200 versions'),
             (build('/v3/', None, 'anonymous'), '401 error', '200 versions')])
 
-    def test_unsupported_method_returns_404(self):
+    def test_head_and_options_succeed_and_other_methods_return_404(self):
         self.assert_different([
-            (build(method='OPTIONS'), '200', '404 itemNotFound'),
-            (build(method='HEAD'), '404', '404'),
+            (build(method='OPTIONS'), '200', '204'),
+            (build(method='HEAD'), '404', '200'),
             (build(method='PUT'), '404', '404 itemNotFound'),
             (build(method='PUT', user='anonymous'), '401 error',
              '404 itemNotFound'),

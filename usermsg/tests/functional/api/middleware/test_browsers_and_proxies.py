@@ -43,7 +43,7 @@ class TestBrowsers(ServiceTestCase):
         self.serve()
         for response in (self.preflight(), self.request(Origin=DASHBOARD)):
             self.assertNotIn('Access-Control-Allow-Origin', response.headers)
-        self.assertEqual(405, self.preflight().status_int)
+        self.assertEqual(204, self.preflight().status_int)
 
     def test_request_from_allowed_origin_has_cors_headers(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
@@ -60,7 +60,7 @@ class TestBrowsers(ServiceTestCase):
         response = self.preflight(Access_Control_Request_Headers=(
             'x-auth-token, openstack-api-version, if-none-match, '
             'x-openstack-request-id, content-type, accept-language'))
-        self.assertEqual(200, response.status_int)
+        self.assertEqual(204, response.status_int)
         self.assertEqual(b'', response.body)
         self.assertEqual(DASHBOARD,
                          response.headers['Access-Control-Allow-Origin'])
@@ -80,9 +80,9 @@ class TestBrowsers(ServiceTestCase):
         self.serve(cors={'allowed_origin': DASHBOARD})
         for origin in ('https://evil.example.org', DASHBOARD + '.evil', 'null',
                        DASHBOARD.upper(), '\xff', ''):
-            for response in (self.preflight(Origin=origin),
-                             self.request(Origin=origin)):
-                self.assertEqual(200, response.status_int)
+            for response, status in ((self.preflight(Origin=origin), 204),
+                                     (self.request(Origin=origin), 200)):
+                self.assertEqual(status, response.status_int)
                 self.assertNotIn('Access-Control-Allow-Origin',
                                  response.headers)
 
