@@ -287,6 +287,7 @@ class Bare:
         from_column = self._database.from_column
         return [{
             'id': message_id,
+            'project_id': project_id,
             'event_id': event_id,
             'user_message': texts[event_id],
             'message_level': level,
@@ -296,7 +297,7 @@ class Bare:
             'guaranteed_until': from_column(expires_at),
             'request_id': request_id,
             'links': [{'rel': 'self', 'href': f'{address}/{message_id}'}],
-        } for (message_id, _prefix, _project, _user, request_id,
+        } for (message_id, _prefix, project_id, _user, request_id,
                resource_type, resource_uuid, event_id, _action, _detail,
                level, created_at, expires_at) in rows]
 

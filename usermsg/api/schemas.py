@@ -123,6 +123,7 @@ def new_messages():
 
 _MESSAGE_VIEW = {
     'id': _UUID,
+    'project_id': _TEXT,
     'event_id': _TEXT,
     'user_message': _TEXT,
     'message_level': _LEVEL,

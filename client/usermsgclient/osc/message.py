@@ -18,9 +18,9 @@ _COLUMNS = ('ID', 'Message Level', 'Resource Type', 'Resource UUID',
             'User Message', 'Created At')
 _MORE_COLUMNS = ('Event ID', 'Request ID', 'Guaranteed Until')
 
-_ATTRIBUTES = ('id', 'event_id', 'user_message', 'message_level',
-               'resource_type', 'resource_uuid', 'created_at',
-               'guaranteed_until', 'request_id')
+_ATTRIBUTES = ('id', 'project_id', 'event_id', 'user_message',
+               'message_level', 'resource_type', 'resource_uuid',
+               'created_at', 'guaranteed_until', 'request_id')
 
 
 class ListMessages(base.Localized, base.Lister):
@@ -99,6 +99,8 @@ class ListMessages(base.Localized, base.Lister):
             max_items=parsed_args.limit,
             **project_scope(self.app.client_manager, parsed_args))
         columns = _COLUMNS
+        if parsed_args.all_projects or parsed_args.long:
+            columns = (columns[0], 'Project ID', *columns[1:])
         if parsed_args.long:
             columns += _MORE_COLUMNS
         return columns, (utils.get_item_properties(message, columns)

@@ -28,6 +28,7 @@ def message(number=1, **values):
     ident = f'01a20023-4e6b-74b8-8e8c-{number:012x}'
     return {
         'id': ident,
+        'project_id': PROJECT,
         'event_id': 'VOLUME_000002',
         'user_message': 'No storage could be allocated.',
         'message_level': 'ERROR',

@@ -32,6 +32,11 @@ class TestList(base.CommandTestCase):
         del expected['links']
         self.assertEqual(set(expected.values()), set(row.values()))
 
+    def test_list_of_all_projects_shows_whose_messages_they_are(self):
+        self.serve(base.message(project_id='p2'))
+        [row] = json.loads(self.list_rows('-f', 'json', '--all-projects'))
+        self.assertEqual('p2', row['Project ID'])
+
     def test_list_writes_one_line_per_message(self):
         self.serve(base.message(2), base.message(1))
         rows = list(csv.reader(io.StringIO(

@@ -17,6 +17,8 @@ class Message(_resource.Resource):
         'message_level', 'created_since', 'created_before', 'sort',
         'all_projects', 'project_id')
 
+    #: Id of the project whose users can read the message.
+    project_id = resource.Body('project_id')
     #: Id of the event in the catalogue: VOLUME_000002.
     event_id = resource.Body('event_id')
     #: The text, in the requested language.
@@ -37,8 +39,6 @@ class Message(_resource.Resource):
     # Responses don't contain the following attributes: they are only sent when
     # a message is recorded.
 
-    #: Id of the project whose users can read the message.
-    project_id = resource.Body('project_id')
     #: Id of the user who started the operation.
     user_id = resource.Body('user_id')
     #: Action that was performed; instead of ``event_id``.

@@ -230,6 +230,7 @@ class Messages:
             row = message.row
             views.append({
                 'id': row.id,
+                'project_id': row.project_id,
                 'event_id': row.event_id,
                 'user_message': describe(row.event_id, language).user_message,
                 'message_level': row.message_level,
