@@ -24,7 +24,8 @@ import os
 
 def application(environ, start_response):
     start_response(os.environ.get('STATUS', '200 OK'),
-                   [('Content-Type', 'application/json')])
+                   [('Content-Type', 'application/json'),
+                    ('Strict-Transport-Security', 'max-age=1')])
     return [json.dumps({'server': os.environ['SERVER'], **{
         key: value for key, value in environ.items()
         if isinstance(value, str)}}).encode()]
@@ -151,6 +152,13 @@ class TestPaths(base.TestCase):
                          '/messages/1?a=b.json'):
                 self.assertForwarded('usermsg', base_path + path,
                                      f'/{facade}/{version}{path}')
+
+    def test_transport_security_of_usermsg_is_not_that_of_the_service(self):
+        for path, expected in (('/v3/messages', None),
+                               ('/v3/volumes', 'max-age=1')):
+            response, _content = self.front.request(path)
+            self.assertEqual(
+                expected, response.headers['Strict-Transport-Security'], path)
 
     def test_json_extension_is_removed(self):
         for path in ('messages', f'{PROJECT}/messages',
