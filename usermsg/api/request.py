@@ -2,6 +2,7 @@
 """Request object for the handlers."""
 
 import functools
+import re
 import urllib.parse
 
 import pecan
@@ -113,7 +114,12 @@ class Request(pecan.Request):
         return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
 
 
+#: A locale name, as ``$LANG`` contains it: de_DE.UTF-8.
+_LOCALE = re.compile(r'([A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{1,8})*)[.@][\w.@-]+')
+
+
 @functools.lru_cache(maxsize=256)
 def _choose_language(header, languages):
-    parsed = acceptparse.create_accept_language_header(header)
+    parsed = acceptparse.create_accept_language_header(
+        _LOCALE.sub(r'\1', header).replace('_', '-'))
     return parsed.lookup(list(languages), default=catalogue.ENGLISH)

@@ -13,7 +13,9 @@ _UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days',
           'w': 'weeks'}
 _AGE = re.compile(f'([0-9]+)([{"".join(_UNITS)}])')
 
-_LANGUAGE = re.compile('[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*')
+# A language tag, or the value of $LANG: de_DE.UTF-8, C.UTF-8.
+_LANGUAGE = re.compile('([A-Za-z]{1,8}(?:[_-][A-Za-z0-9]{1,8})*)'
+                       '(?:[.@][A-Za-z0-9_.@-]+)?')
 
 _SORT_ORDERS = {'created_at': 'created_at:asc',
                 'created_at:asc': 'created_at:asc',
@@ -27,7 +29,8 @@ def add_language(parser):
         type=language,
         default=utils.env('OS_USER_MESSAGE_LANGUAGE', default=None),
         help='Show texts in this language where there is a translation, '
-             'such as de (default: English; Env: OS_USER_MESSAGE_LANGUAGE)')
+             'such as de; the name of a locale is accepted, too (default: '
+             'English; Env: OS_USER_MESSAGE_LANGUAGE)')
 
 
 def add_pages(parser, items):
@@ -95,10 +98,12 @@ def level(text):
 
 
 def language(text):
-    if not _LANGUAGE.fullmatch(text):
+    match = _LANGUAGE.fullmatch(text)
+    if not match:
         raise argparse.ArgumentTypeError(
             f'{text!r} is not a language tag, such as de or pt-BR')
-    return text
+    tag = match[1].replace('_', '-')
+    return 'en' if tag in ('C', 'POSIX') else tag
 
 
 def sort_order(text):

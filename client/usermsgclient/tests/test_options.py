@@ -76,11 +76,17 @@ class TestValues(testtools.TestCase):
             self.assertIn('is not a positive number',
                           self.error_of(options.positive, text))
 
+    def test_language_accepts_names_of_locales(self):
+        for text, expected in (
+                ('de_DE.UTF-8', 'de-DE'), ('ca_ES@valencia', 'ca-ES'),
+                ('C.UTF-8', 'en'), ('POSIX', 'en')):
+            self.assertEqual(expected, options.language(text))
+
     def test_language_accepts_language_tags_alone(self):
         for text in ('de', 'pt-BR', 'zh-Hant-TW'):
             self.assertEqual(text, options.language(text))
-        for text in ('', 'de_DE', 'de\r\nX-Roles: admin', 'de,en', '*', 'd-',
-                     'ä', 'of-ninecharacters'):
+        for text in ('', 'de_', 'de\r\nX-Roles: admin', 'de.\nx', 'de,en',
+                     '*', 'd-', 'ä', 'of-ninecharacters'):
             self.assertIn('is not a language tag',
                           self.error_of(options.language, text))
 
