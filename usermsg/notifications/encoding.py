@@ -2,6 +2,7 @@
 """Encoding of notifications and of their request contexts."""
 
 from collections import abc
+import re
 
 from oslo_serialization import jsonutils
 
@@ -9,6 +10,12 @@ from usermsg.notifications import errors
 
 # Attributes of a context that no consumer needs.
 _SECRETS = ('auth_token', 'service_token')
+
+#: Maximum depth of nested objects and arrays. Python's own limit depends on
+#: the depth of the call, and differs between the steps of the drivers.
+MAX_DEPTH = 100
+
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
 def to_json(content, driver):
@@ -19,14 +26,34 @@ def to_json(content, driver):
 
     :param driver: name of the driver, for the error
     :raises usermsg.notifications.errors.Rejected: JSON can't represent the
-        content
+        content, or it is nested more than :data:`MAX_DEPTH` levels deep
     """
     try:
-        return jsonutils.dumps(content, allow_nan=False)
+        text = jsonutils.dumps(content, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
         # Without the original text, which may repeat the payload.
         raise errors.Rejected(
             f'{driver}: the notification cannot be encoded as JSON') from None
+    # Few notifications have so many brackets that the depth must be counted.
+    if text.count('{') + text.count('[') > MAX_DEPTH and (
+            _depth(text) > MAX_DEPTH):
+        raise errors.Rejected(
+            f'{driver}: the notification is nested more than {MAX_DEPTH} '
+            f'levels deep')
+    return text
+
+
+def _depth(text):
+    """Return the depth of nested objects and arrays in valid JSON."""
+    depth = deepest = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        token = match[0]
+        if token in '[{':
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token in ']}':
+            depth -= 1
+    return deepest
 
 
 def redact_context(ctxt):

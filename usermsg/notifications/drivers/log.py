@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Driver ``logging``: notifications as lines in the log of the process."""
 
+import json
 import logging
 import sys
 
@@ -37,11 +38,10 @@ class LoggingDriver(notifier.Driver):
         :raises usermsg.notifications.errors.NotDelivered: a handler could
             not write it, or no handler accepts it
         """
-        try:
-            masked = strutils.mask_dict_password(msg)
-        except RecursionError:
-            raise errors.Rejected(
-                'logging: the notification contains itself') from None
+        # As the other drivers encode it; mask_dict_password() would convert
+        # some values differently.
+        masked = strutils.mask_dict_password(
+            json.loads(encoding.to_json(msg, 'logging')))
         logger = logging.getLogger(LOGGER)
         # A priority without a level of that name, such as SAMPLE, is logged
         # as INFO.
@@ -52,7 +52,7 @@ class LoggingDriver(notifier.Driver):
         # notification always is.
         record = logger.makeRecord(
             LOGGER, level, '(notification)', 0,
-            encoding.to_json(masked, 'logging'), (), None)
+            json.dumps(masked), (), None)
         handlers = _handlers(logger) if logger.filter(record) else ()
         results = [_write(handler, record) for handler in handlers
                    if level >= handler.level]
