@@ -6,6 +6,13 @@ from oslo_config import types
 
 GROUP = cfg.OptGroup('notifications', title='The content of notifications')
 
+#: Types of notifications, and the wildcards for several of them.
+EVENT_TYPES = (
+    'image.create', 'image.prepare', 'image.upload', 'image.activate',
+    'image.send', 'image.update', 'image.delete', 'message.create',
+    'message.delete', 'message.expire')
+WILDCARDS = ('image.*', 'message.*')
+
 OPTS = [
     cfg.StrOpt(
         # oslo.config searches for the pattern: without anchors, a matching
@@ -22,4 +29,12 @@ OPTS = [
              'other properties are left out, because they may be '
              'confidential; by default, none is included. This applies to '
              'services that emit image notifications through this library.'),
+    cfg.ListOpt(
+        'disabled',
+        item_type=types.String(choices=[*EVENT_TYPES, *WILDCARDS]),
+        default=[],
+        help='Types of notifications that are not sent, such as image.send, '
+             'message.*; by default, all are sent. The types are '
+             f'{", ".join(EVENT_TYPES)}; the wildcards are '
+             f'{" and ".join(WILDCARDS)}.'),
 ]

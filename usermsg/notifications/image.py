@@ -77,6 +77,7 @@ class ImageNotifier:
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, the
         source of the texts
     :param properties: names of the properties that notifications may contain
+    :param disabled: types that are not sent, ``image.*`` for all
     :param publisher_id: name of the publisher; by default that of this host
     :param messages: a :class:`usermsg.message.api.API`; if given, the owner
         of an image gets a message when its upload fails
@@ -84,8 +85,8 @@ class ImageNotifier:
         the notifications that could not be sent; by default a new one
     """
 
-    def __init__(self, sink, catalogue, *, properties=(), publisher_id=None,
-                 messages=None, metrics=None):
+    def __init__(self, sink, catalogue, *, properties=(), disabled=(),
+                 publisher_id=None, messages=None, metrics=None):
         # Not when this module is imported, for the reason given in
         # usermsg.message.api.
         from usermsg.objects import image_payload
@@ -93,6 +94,7 @@ class ImageNotifier:
         self._sink = sink
         self._catalogue = catalogue
         self._properties = tuple(properties)
+        self._disabled = tuple(disabled)
         self._messages = messages
         self._metrics = metrics or registry.Metrics()
         self._publisher = {} if publisher_id is None else {
@@ -109,6 +111,7 @@ class ImageNotifier:
         options = runtime.conf.notifications
         return cls(sink, runtime.catalogue,
                    properties=options.image_properties,
+                   disabled=options.disabled,
                    publisher_id=options.publisher_id or None,
                    messages=messages, metrics=runtime.metrics)
 
@@ -258,6 +261,8 @@ class ImageNotifier:
 
     def _send(self, event_type, image, make_payload,
               priority=notification.INFO):
+        if notification.is_disabled(event_type, self._disabled):
+            return
         image_id = None
         try:
             image_id = _mapping(image).get('id')

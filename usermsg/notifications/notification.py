@@ -3,6 +3,7 @@
 
 import dataclasses
 import datetime
+import fnmatch
 import json
 
 from usermsg import exception
@@ -17,6 +18,15 @@ PRIORITIES = (WARN, INFO, ERROR)
 
 def _now():
     return datetime.datetime.now(datetime.timezone.utc)
+
+
+def is_disabled(event_type, disabled):
+    """Return True if notifications of a type are not to be sent.
+
+    :param disabled: values of ``[notifications] disabled``
+    """
+    return any(fnmatch.fnmatchcase(event_type, pattern)
+               for pattern in disabled)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,6 +17,7 @@ from usermsg.db import clock
 from usermsg.db import models
 from usermsg import exception
 from usermsg import host
+from usermsg.notifications import notification as notifications
 from usermsg.objects import ids
 from usermsg.objects import outbox as entries
 from usermsg.outbox import event_types
@@ -48,6 +49,7 @@ class Outbox:
         self._deadline = bounded_call.Deadline(conf.messages.record_timeout,
                                                name='usermsg-outbox')
         self._publisher_id = publisher_id(conf)
+        self._disabled = conf.notifications.disabled
 
     def send(self, notification):
         """Store a :class:`usermsg.notifications.notification.Notification`.
@@ -94,10 +96,13 @@ class Outbox:
 
         :param event_type: of :mod:`usermsg.outbox.event_types`
         :returns: a function of the connection, whose transaction changes the
-            messages, and of the messages' rows; None without a driver
+            messages, and of the messages' rows; None without a driver, and
+            for a type that is disabled
         """
-        return functools.partial(
-            self._record, event_type) if self.drivers else None
+        if not self.drivers or notifications.is_disabled(
+                event_type, self._disabled):
+            return None
+        return functools.partial(self._record, event_type)
 
     def _record(self, event_type, connection, rows):
         """Store one notification per message and driver.

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+from usermsg.conf import notifications
 from usermsg.tests import base
 
 PAGE = base.ROOT / 'doc' / 'source' / 'developer' / 'python-api.rst'
@@ -98,6 +99,12 @@ class InterfaceTest(base.TestCase):
                     path.read_text(encoding='utf-8')):
                 if package.partition('.')[0] == 'usermsg':
                     self.assertIn(f'{package}.{name}', NAMES, path)
+
+    def test_every_event_type_can_be_disabled(self):
+        schemas = base.ROOT / 'usermsg' / 'notifications' / 'schemas'
+        # A report is the request of a service.
+        self.assertEqual({path.stem for path in schemas.glob('*.json')},
+                         {*notifications.EVENT_TYPES, 'usermsg.report'})
 
     def test_every_event_type_has_a_notification_schema(self):
         schemas = base.ROOT / 'usermsg' / 'notifications' / 'schemas'

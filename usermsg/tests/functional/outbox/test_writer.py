@@ -60,6 +60,20 @@ class TestCase(databases.TestCase):
         return [row['id'] for row in rows]
 
 
+class TestDisabled(TestCase):
+
+    def test_disabled_types_are_not_stored(self):
+        for disabled, expected in (('message.create', [DELETE]),
+                                   ('message.delete, image.*', [CREATE]),
+                                   ('message.*', [])):
+            self.use(notifications={'disabled': disabled})
+            self.clear()
+            message = samples.record(self.api)
+            self.api.delete(samples.request(), message.id)
+            self.assertEqual(expected, [
+                event_type for event_type, _subject in self.stored()])
+
+
 class TestCreate(TestCase):
 
     def test_create_stores_one_notification_per_message(self):

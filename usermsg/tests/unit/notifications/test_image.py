@@ -56,6 +56,21 @@ class LifecycleTest(images.TestCase):
         properties['os_distro'] = 'other'
         self.assertEqual(images.PAYLOAD, self.sink.sent[0].payload)
 
+    def test_disabled_types_are_not_sent(self):
+        for disabled, expected in (
+                ('image.send, image.delete', [(image.CREATE, 'INFO')]),
+                ('image.*', []),
+                ('message.*', [(image.CREATE, 'INFO'), (image.SEND, 'INFO'),
+                               (image.DELETE, 'INFO')])):
+            sink = images.Sink()
+            notifier = image.ImageNotifier.from_runtime(
+                self.runtime(notifications={'disabled': disabled}), sink)
+            notifier.create(images.METADATA)
+            notifier.sent(images.METADATA, None, 1)
+            notifier.delete(images.ID)
+            self.assertEqual(expected, [
+                (sent.event_type, sent.priority) for sent in sink.sent])
+
     def test_delete_sends_only_the_id(self):
         self.notifier.delete(images.ID)
         [sent] = self.sink.sent

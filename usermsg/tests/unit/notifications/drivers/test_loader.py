@@ -42,6 +42,14 @@ class DriversTest(base.TestCase):
                                 (url, reason))
                 self.assertIn('/ and @ must be written as %2F and %40', reason)
 
+    def test_routing_driver_is_refused(self):
+        reason = self.refused(oslo_messaging_notifications={
+            'driver': 'routing'})
+        self.assertTrue(reason.startswith(
+            '[oslo_messaging_notifications] driver: the driver "routing" '
+            'cannot be used'), reason)
+        self.assertIn('[notifications] disabled', reason)
+
     def test_default_transport_url_is_named_if_used(self):
         reason = self.refused(
             DEFAULT={'transport_url': 'rabbit://u:S3C/RET@h/'},
