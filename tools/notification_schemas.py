@@ -18,6 +18,7 @@ from usermsg.message import schemas  # noqa: E402
 from usermsg.notifications import image  # noqa: E402
 from usermsg.notifications import notification  # noqa: E402
 from usermsg.objects import fields  # noqa: E402
+from usermsg.objects import image_member_payload as member_object  # noqa: E402
 from usermsg.objects import image_payload as image_object  # noqa: E402
 from usermsg.objects import message_payload  # noqa: E402
 from usermsg.outbox import body  # noqa: E402
@@ -39,6 +40,9 @@ TYPES = {
     image.SEND: 'The data of an image was sent to a client.',
     image.UPDATE: 'The record of an image was changed.',
     image.DELETE: 'An image was deleted.',
+    image.MEMBER_CREATE: 'A project became a member of an image.',
+    image.MEMBER_UPDATE: 'The status of a member of an image was changed.',
+    image.MEMBER_DELETE: 'A project is no longer a member of an image.',
     event_types.MESSAGE_CREATE: 'A message was recorded.',
     event_types.MESSAGE_DELETE: 'A message was deleted by a user, or evicted '
                                 'because its project had too many.',
@@ -69,6 +73,15 @@ _IMAGE_FIELDS = {
     'properties': 'Properties that the operator permits in notifications.',
     'tags': f'Tags in alphabetical order, at most {image_object.MAX_TAGS}.',
     'deleted': 'True if the image is deleted.',
+    'deleted_at': 'Time of deletion, in UTC; null if not deleted.',
+}
+
+_MEMBER_FIELDS = {
+    'image_id': 'UUID of the image.',
+    'member_id': 'Id of the project that the image is shared with.',
+    'status': 'Status, such as "pending", "accepted" or "rejected".',
+    'created_at': 'Time of creation of the member, in UTC.',
+    'updated_at': 'Time of the last change of the member, in UTC.',
     'deleted_at': 'Time of deletion, in UTC; null if not deleted.',
 }
 
@@ -103,7 +116,7 @@ _MESSAGE_FIELDS = {
 
 def describe(event_type):
     """Return the schema of the notifications of one type."""
-    family = event_type.partition('.')[0]
+    family = event_type.rpartition('.')[0]
     schema = {
         '$schema': 'https://json-schema.org/draft/2020-12/schema',
         '$id': f'urn:usermsg:notification:{event_type}:{_VERSIONS[family]}',
@@ -140,6 +153,10 @@ def describe(event_type):
     if event_type == bus.EVENT_TYPE:
         properties['payload'] = _without_annotations(schemas.REPORT)
         return schema
+    if family == 'image.member':
+        properties['payload'] = _object(
+            _fields(member_object.ImageMember, _MEMBER_FIELDS))
+        return schema
     properties['priority']['enum'] = [
         notification.INFO, notification.WARN, notification.ERROR]
     if event_type == image.SEND:
@@ -157,6 +174,7 @@ def describe(event_type):
 
 
 _VERSIONS = {'image': image_object.Image.VERSION,
+             'image.member': member_object.ImageMember.VERSION,
              'message': message_payload.MessagePayload.VERSION,
              'usermsg': '1.0'}
 

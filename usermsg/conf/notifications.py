@@ -9,9 +9,10 @@ GROUP = cfg.OptGroup('notifications', title='The content of notifications')
 #: Types of notifications, and the wildcards for several of them.
 EVENT_TYPES = (
     'image.create', 'image.prepare', 'image.upload', 'image.activate',
-    'image.send', 'image.update', 'image.delete', 'message.create',
+    'image.send', 'image.update', 'image.delete', 'image.member.create',
+    'image.member.update', 'image.member.delete', 'message.create',
     'message.delete', 'message.expire')
-WILDCARDS = ('image.*', 'message.*')
+WILDCARDS = ('image.*', 'image.member.*', 'message.*')
 
 OPTS = [
     cfg.StrOpt(
@@ -36,5 +37,5 @@ OPTS = [
         help='Types of notifications that are not sent, such as image.send, '
              'message.*; by default, all are sent. The types are '
              f'{", ".join(EVENT_TYPES)}; the wildcards are '
-             f'{" and ".join(WILDCARDS)}.'),
+             f'{", ".join(WILDCARDS)}.'),
 ]

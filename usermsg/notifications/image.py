@@ -50,6 +50,13 @@ UPDATE = 'image.update'
 #: An image was deleted.
 DELETE = 'image.delete'
 
+#: A project became a member of an image, which is shared with it.
+MEMBER_CREATE = 'image.member.create'
+#: The status of a member was changed: it has accepted the image, for example.
+MEMBER_UPDATE = 'image.member.update'
+#: A project is no longer a member of an image.
+MEMBER_DELETE = 'image.member.delete'
+
 #: Event type -> action in the text of a failure; without ``SEND``, whose
 #: payload contains its result.
 ACTIONS = {
@@ -89,8 +96,10 @@ class ImageNotifier:
                  publisher_id=None, messages=None, metrics=None):
         # Not when this module is imported, for the reason given in
         # usermsg.message.api.
+        from usermsg.objects import image_member_payload
         from usermsg.objects import image_payload
-        self._objects = image_payload
+        self._image_class = image_payload.Image
+        self._member_class = image_member_payload.ImageMember
         self._sink = sink
         self._catalogue = catalogue
         self._properties = tuple(properties)
@@ -138,6 +147,25 @@ class ImageNotifier:
     def delete(self, image_id):
         """Notify that it was deleted."""
         self._send(DELETE, {'id': image_id}, lambda: image_id)
+
+    def member_created(self, member):
+        """Notify that a project became a member of an image.
+
+        :param member: a mapping of ``image_id``, ``member_id``, the id of the
+            project, ``status``, ``created_at`` and ``updated_at``
+        """
+        self._notify_member(MEMBER_CREATE, member)
+
+    def member_updated(self, member):
+        """Notify that the status of a member was changed."""
+        self._notify_member(MEMBER_UPDATE, member)
+
+    def member_deleted(self, member):
+        """Notify that a project is no longer a member.
+
+        :param member: as for :meth:`member_created`, and ``deleted_at``
+        """
+        self._notify_member(MEMBER_DELETE, member)
 
     def failed(self, event_type, image_id, *, detail=None, exception=None,
                priority=notification.ERROR):
@@ -256,17 +284,29 @@ class ImageNotifier:
 
     def _notify(self, event_type, image):
         self._send(event_type, image, lambda: (
-            self._objects.Image.from_mapping(
+            self._image_class.from_mapping(
                 image, self._properties).payload()))
 
-    def _send(self, event_type, image, make_payload,
-              priority=notification.INFO):
+    def _notify_member(self, event_type, member):
+        self._send(
+            event_type, member,
+            lambda: self._member_class.from_mapping(member).payload(),
+            id_name='image_id')
+
+    def _send(self, event_type, attributes, make_payload,
+              priority=notification.INFO, id_name='id'):
+        """Send a notification whose subject is an image.
+
+        :param attributes: a mapping
+        :param make_payload: function without arguments
+        :param id_name: name of the attribute with the id of the image
+        """
         if notification.is_disabled(event_type, self._disabled):
             return
         image_id = None
         try:
-            image_id = _mapping(image).get('id')
-            validation.uuid('id', image_id)
+            image_id = _mapping(attributes).get(id_name)
+            validation.uuid(id_name, image_id)
             self._sink.send(notification.Notification(
                 event_type, make_payload(), image_id, priority,
                 **self._publisher))
@@ -291,10 +331,10 @@ class ImageNotifier:
         return None if value is None else text.cleaned(str(value))
 
 
-def _mapping(image):
-    if not hasattr(image, 'get'):
-        raise errors.InvalidInput('image', 'must be a mapping.')
-    return image
+def _mapping(attributes):
+    if not hasattr(attributes, 'get'):
+        raise errors.InvalidInput('attributes', 'must be a mapping.')
+    return attributes
 
 
 class Upload:

@@ -4,9 +4,8 @@
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 
-from usermsg import exception
-from usermsg.objects import base
 from usermsg.objects import fields as field_types
+from usermsg.objects import payload
 from usermsg import validation
 
 #: Maximum number of tags.
@@ -14,7 +13,7 @@ MAX_TAGS = 128
 
 
 @vo_base.VersionedObjectRegistry.register
-class Image(base.UsermsgObject):
+class Image(payload.Payload):
     """Metadata of an image in notifications.
 
     Names and types are those of the image service, whose consumers read them.
@@ -80,21 +79,6 @@ class Image(base.UsermsgObject):
             if name not in ('tags', 'properties'):
                 image._set(name, values)
         return image
-
-    def _set(self, name, values, convert=lambda value: value):
-        try:
-            setattr(self, name, convert(values[name]))
-        except (TypeError, ValueError, OverflowError):
-            # Without the text of the error, which repeats the value.
-            raise exception.InvalidInput(
-                name, 'is missing.' if values[name] is None else
-                'is not a valid value of this attribute.') from None
-
-    def payload(self):
-        """Return the payload of a notification: a dict for JSON."""
-        # The data of obj_to_primitive, without the tracking of changes.
-        return {name: field.to_primitive(self, name, getattr(self, name))
-                for name, field in self.fields.items()}
 
 
 _DEFAULTS = {'min_disk': 0, 'min_ram': 0, 'protected': False,

@@ -110,7 +110,8 @@ class InterfaceTest(base.TestCase):
         schemas = base.ROOT / 'usermsg' / 'notifications' / 'schemas'
         self.assertEqual(
             {*(f'image.{name}' for name in (
-                'activate', 'create', 'delete', 'prepare', 'send', 'update',
+                'activate', 'create', 'delete', 'member.create',
+                'member.delete', 'member.update', 'prepare', 'send', 'update',
                 'upload')), 'message.create', 'message.delete',
              'message.expire', 'usermsg.report'},
             {path.stem for path in schemas.glob('*.json')})

@@ -16,6 +16,10 @@ from usermsg.tests import base
 from usermsg.tests.fixtures import images
 
 
+MEMBER_TYPES = (image.MEMBER_CREATE, image.MEMBER_UPDATE,
+                image.MEMBER_DELETE)
+
+
 class StorageFull(Exception):
     """Exception class that the catalogue maps to a detail."""
 
@@ -35,6 +39,32 @@ class LifecycleTest(images.TestCase):
                 sent.event_type, sent.priority, sent.subject))
             self.assertEqual(images.PAYLOAD, sent.payload)
             self.assertEqual(list(images.PAYLOAD), list(sent.payload))
+
+    def test_member_has_its_attributes_and_no_others(self):
+        for event_type, notify in (
+                (image.MEMBER_CREATE, self.notifier.member_created),
+                (image.MEMBER_UPDATE, self.notifier.member_updated),
+                (image.MEMBER_DELETE, self.notifier.member_deleted)):
+            notify(images.MEMBER)
+            sent = self.sink.sent.pop()
+            self.assertEqual((event_type, 'INFO', images.ID), (
+                sent.event_type, sent.priority, sent.subject))
+            self.assertEqual(images.MEMBER_PAYLOAD, sent.payload)
+            self.assertEqual(list(images.MEMBER_PAYLOAD), list(sent.payload))
+        self.notifier.member_deleted(
+            {**images.MEMBER, 'deleted_at': images.TIME})
+        self.assertEqual('2026-11-21T20:08:58Z',
+                         self.sink.sent.pop().payload['deleted_at'])
+
+    def test_invalid_member_is_dropped_and_counted(self):
+        for number, member in enumerate((
+                {}, None, {**images.MEMBER, 'image_id': 'x'},
+                {**images.MEMBER, 'status': None},
+                {**images.MEMBER, 'created_at': 'today'}), 1):
+            self.notifier.member_created(member)
+            self.assertEqual({(image.MEMBER_CREATE, 'INFO'): number},
+                             self.dropped())
+        self.assertEqual([], self.sink.sent)
 
     def test_metadata_equals_that_of_the_versioned_object(self):
         versioned = image_object.Image.from_mapping(
@@ -262,8 +292,8 @@ class FaultTest(images.TestCase):
             (image.UPDATE, 'ERROR'): 6, (image.UPLOAD, 'ERROR'): 6,
             (image.SEND, 'INFO'): 12, (image.SEND, 'ERROR'): 6},
             self.dropped())
-        self.assertIn('could not be sent: InvalidInput: image: must be a '
-                      'mapping.', self.log.output)
+        self.assertIn('could not be sent: InvalidInput: attributes: must be '
+                      'a mapping.', self.log.output)
         self.assertNotIn('s3cr3t', self.log.output)
 
     def test_invalid_image_id_sends_no_notification(self):
@@ -542,8 +572,8 @@ class ImageServiceTest(images.TestCase):
 
 class EventTypesTest(images.TestCase):
 
-    def test_module_defines_seven_event_types(self):
+    def test_module_defines_ten_event_types(self):
         types = {value for name, value in inspect.getmembers(image)
                  if isinstance(value, str) and value.startswith('image.')}
-        self.assertEqual({*image.ACTIONS, image.SEND}, types)
-        self.assertEqual(7, len(types))
+        self.assertEqual({*image.ACTIONS, image.SEND, *MEMBER_TYPES}, types)
+        self.assertEqual(10, len(types))

@@ -27,6 +27,7 @@ _DEVELOPERS = _PAGES / 'developer' / 'image-notifications.rst'
 
 IMAGE = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
 PROJECT = '81617689350b460aa78c857f82de9d11'
+MEMBER = '6c430ede9476412888388d3929ced223'
 USER = 'af57084ab0054d0b85924b8e09547108'
 CREATED = '2026-11-21T20:08:58Z'
 
@@ -76,6 +77,10 @@ class UsersPageTest(base.TestCase):
                     project_id=PROJECT, user_id=USER),
                 '192.0.2.7') as download:
             download.add(32768)
+        notifier.member_updated({
+            'image_id': IMAGE, 'member_id': MEMBER, 'status': 'accepted',
+            'created_at': '2026-11-21T20:10:00Z',
+            'updated_at': '2026-11-21T20:11:30Z'})
         created = message.Message.from_row((
             '01a20023-4e6b-74b8-8e8c-e1c6aa724b8f', 'IMAGE', PROJECT, USER,
             'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70', 'IMAGE', IMAGE,
@@ -159,12 +164,14 @@ class DevelopersPageTest(base.TestCase):
                 table.c.event_type, table.c.priority, table.c.subject,
                 table.c.content).order_by(table.c.id)).all()
         self.assertEqual([
-            ('image.create', 'INFO', IMAGE), ('image.prepare', 'INFO', IMAGE),
-            ('image.upload', 'INFO', IMAGE), ('image.activate', 'INFO', IMAGE),
+            ('image.create', 'INFO', IMAGE),
+            ('image.member.create', 'INFO', IMAGE),
+            ('image.prepare', 'INFO', IMAGE), ('image.upload', 'INFO', IMAGE),
+            ('image.activate', 'INFO', IMAGE),
             ('image.delete', 'ERROR', IMAGE), ('image.send', 'INFO', IMAGE)],
             [tuple(row[:3]) for row in rows])
         self.assertEqual({'os_distro': 'cirros'},
                          json.loads(rows[0].content)['properties'])
         self.assertEqual(('active', 6), tuple(
-            json.loads(rows[3].content)[name] for name in ('status', 'size')))
-        self.assertIn('in use', rows[4].content)
+            json.loads(rows[4].content)[name] for name in ('status', 'size')))
+        self.assertIn('in use', rows[5].content)

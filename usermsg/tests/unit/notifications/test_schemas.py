@@ -13,6 +13,7 @@ from usermsg.db import models
 from usermsg.message import bus
 from usermsg.notifications import image
 from usermsg.notifications import notification
+from usermsg.objects import image_member_payload as member_object
 from usermsg.objects import image_payload as image_object
 from usermsg.objects import message
 from usermsg.objects import message_payload
@@ -71,6 +72,11 @@ class SchemaTest(images.TestCase):
                 pass
             self.notifier.update(metadata)
         self.notifier.delete(images.ID)
+        for member in (images.MEMBER,
+                       {**images.MEMBER, 'deleted_at': images.TIME}):
+            self.notifier.member_created(member)
+            self.notifier.member_updated(member)
+            self.notifier.member_deleted(member)
         for event_type in image.ACTIONS:
             for priority in ('WARN', 'ERROR'):
                 self.notifier.failed(event_type, images.ID,
@@ -107,7 +113,7 @@ class SchemaTest(images.TestCase):
             'run tools/notification_schemas.py')
 
     def test_schemas_are_valid_json_schemas(self):
-        self.assertEqual(11, len(self.schemas))
+        self.assertEqual(14, len(self.schemas))
         for event_type, schema in self.schemas.items():
             jsonschema.Draft202012Validator.check_schema(schema)
             self.assertEqual(event_type, schema['title'])
@@ -116,8 +122,11 @@ class SchemaTest(images.TestCase):
         for event_type, schema in self.schemas.items():
             if event_type in (image.SEND, image.DELETE, bus.EVENT_TYPE):
                 continue
-            family = event_type.partition('.')[0]
-            if family == 'image':
+            family = event_type.rpartition('.')[0]
+            if family == 'image.member':
+                cls = member_object.ImageMember
+                payload = schema['properties']['payload']
+            elif family == 'image':
                 cls = image_object.Image
                 payload = schema['then']['properties']['payload']
             else:
@@ -138,7 +147,8 @@ class SchemaTest(images.TestCase):
         self.assertEqual(
             {(event_type, priority) for event_type in self.schemas
              for priority in _ALL
-             if event_type.startswith('image') or priority == 'INFO'},
+             if priority == 'INFO' or event_type.rpartition('.')[0] ==
+             'image'},
             {(body['event_type'], body['priority']) for body in bodies})
 
     def test_attributes_added_by_transports_are_valid(self):
@@ -149,7 +159,8 @@ class SchemaTest(images.TestCase):
         bodies = self.bodies()
         for body in bodies:
             event_type = body['event_type']
-            if event_type.startswith(('message', 'usermsg')):
+            if event_type.startswith(
+                    ('message', 'image.member', 'usermsg')):
                 others = ('WARN', 'ERROR', 'CRITICAL')
             elif event_type == image.SEND:
                 others = ('CRITICAL', 'info')

@@ -22,6 +22,7 @@ from usermsg.tests.fixtures import message_rows
 # A change requires a new VERSION: other hosts may run the older code.
 FINGERPRINTS = {
     'Image': '1.0-9d70ac8bf9770690bb6f525f20b8b5b6',
+    'ImageMember': '1.0-21c368e852037dbc40b630c4fc4d9ff4',
     'Message': '1.0-86048e013637ed116f5bc6b6de439cfe',
     'MessageList': '1.0-15ecf022a68ddbb8c2a6739cfc9f8f5e',
     'MessagePayload': '1.0-16e86336f402701091036eb6735f8955',
