@@ -19,7 +19,30 @@ class Command(command.Command):
 
 
 class Lister(Command, command.Lister):
-    pass
+
+    def columns(self, parsed_args, usual, additional):
+        """Return the columns of the list.
+
+        :param usual: columns without ``--long``
+        :param additional: others; one that is requested by name is included
+        :raises osc_lib.exceptions.CommandError: a column that is requested
+            doesn't exist; cliff would leave it out
+        """
+        requested = {_normalize(name): name for name in (
+            *parsed_args.columns, *parsed_args.sort_columns)}
+        existing = {_normalize(name) for name in (*usual, *additional)}
+        for name in requested.keys() - existing:
+            raise exceptions.CommandError(
+                f'There is no column {requested[name]}. The columns are '
+                f'{", ".join((*usual, *additional))}.')
+        return (*usual, *(
+            name for name in additional
+            if parsed_args.long or _normalize(name) in requested))
+
+
+def _normalize(column):
+    # As cliff does.
+    return column.lower().replace(' ', '_')
 
 
 class ShowOne(Command, command.ShowOne):

@@ -54,9 +54,7 @@ class ListDefinitions(base.Localized, base.Lister):
             retryable=parsed_args.retryable,
             marker=parsed_args.marker,
             max_items=parsed_args.limit)
-        columns = _COLUMNS
-        if parsed_args.long:
-            columns += _MORE_COLUMNS
+        columns = self.columns(parsed_args, _COLUMNS, _MORE_COLUMNS)
         return columns, (utils.get_item_properties(definition, columns)
                          for definition in definitions)
 

@@ -16,6 +16,7 @@ LOG = logging.getLogger(__name__)
 
 _COLUMNS = ('ID', 'Message Level', 'Resource Type', 'Resource UUID',
             'User Message', 'Created At')
+_PROJECT = 'Project ID'
 _MORE_COLUMNS = ('Event ID', 'Request ID', 'Guaranteed Until')
 
 _ATTRIBUTES = ('id', 'project_id', 'event_id', 'user_message',
@@ -98,11 +99,12 @@ class ListMessages(base.Localized, base.Lister):
             marker=parsed_args.marker,
             max_items=parsed_args.limit,
             **project_scope(self.app.client_manager, parsed_args))
-        columns = _COLUMNS
-        if parsed_args.all_projects or parsed_args.long:
-            columns = (columns[0], 'Project ID', *columns[1:])
-        if parsed_args.long:
-            columns += _MORE_COLUMNS
+        usual, additional = _COLUMNS, _MORE_COLUMNS
+        if parsed_args.all_projects:
+            usual = (usual[0], _PROJECT, *usual[1:])
+        else:
+            additional = (_PROJECT, *additional)
+        columns = self.columns(parsed_args, usual, additional)
         return columns, (utils.get_item_properties(message, columns)
                          for message in messages)
 

@@ -32,6 +32,20 @@ class TestList(base.CommandTestCase):
         del expected['links']
         self.assertEqual(set(expected.values()), set(row.values()))
 
+    def test_list_shows_an_additional_column_that_is_requested(self):
+        self.serve(base.message())
+        for name in ('Event ID', 'event_id', 'Project ID'):
+            [row] = json.loads(self.list_rows('-f', 'json', '-c', name))
+            self.assertEqual([base.message()[name.lower().replace(' ', '_')]],
+                             list(row.values()))
+        self.list_rows('--sort-column', 'Event ID')
+
+    def test_list_with_unknown_column_is_an_error(self):
+        self.serve(base.message())
+        self.assertIn(
+            'There is no column Event. The columns are ID, ',
+            self.run_failing(message.ListMessages, '-c', 'ID', '-c', 'Event'))
+
     def test_list_of_all_projects_shows_whose_messages_they_are(self):
         self.serve(base.message(project_id='p2'))
         [row] = json.loads(self.list_rows('-f', 'json', '--all-projects'))
