@@ -14,6 +14,7 @@ from usermsgclient.osc import options
 _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'resource_type', 'resource_uuid', 'created_at',
                    'request_id', 'id')
+_LATER_FIELDS = ('user_message', 'message_level', 'created_at')
 _DEFINITION_FIELDS = ('remedy', 'user_fixable', 'retryable', 'link')
 
 
@@ -21,7 +22,8 @@ class Why(base.Localized, base.ShowOne):
     _description = (
         'Display why an operation on a resource failed, and the remedy. The '
         'cause is the newest error message of the resource or, if it has '
-        'none, its newest message.')
+        'none, its newest message. A later message of another level, such as '
+        'that of a success, is displayed too.')
 
     # The namespace contains the usual formatters and TextFormatter; it is
     # separate, so that no other command offers TextFormatter.
@@ -40,14 +42,17 @@ class Why(base.Localized, base.ShowOne):
 
     def take_action(self, parsed_args):
         client = self.client(parsed_args)
-        cause = client.find_cause(
-            parsed_args.resource,
-            **message.project_scope(self.app.client_manager, parsed_args))
-        if cause is None:
+        scope = message.project_scope(self.app.client_manager, parsed_args)
+        newest = next(client.messages(resource_uuid=parsed_args.resource,
+                                      max_items=1, **scope), None)
+        if newest is None:
             raise exceptions.CommandError(
                 f'No message about {parsed_args.resource} was found. Give the '
                 'ID of the resource, not its name; and note that messages '
                 'expire.')
+        cause = newest
+        if newest.message_level != 'ERROR':
+            cause = client.find_cause(parsed_args.resource, **scope) or newest
         try:
             definition = client.find_defined_message(cause.event_id)
         except sdk_exceptions.ForbiddenException:
@@ -56,18 +61,31 @@ class Why(base.Localized, base.ShowOne):
         values = {name: getattr(cause, name) for name in _MESSAGE_FIELDS}
         values |= {name: getattr(definition, name, None)
                    for name in _DEFINITION_FIELDS}
+        later = None if newest.id == cause.id else newest
+        values |= {f'later_{name}': getattr(later, name, None)
+                   for name in _LATER_FIELDS}
         return tuple(values), tuple(values.values())
 
 
 class TextFormatter(formatters.SingleFormatter):
-    """Formatter that writes a line of cause and remedy and one of context."""
+    """Formatter of a line of cause and remedy, and one of its context.
+
+    A line about a later message precedes them.
+    """
 
     def add_argument_group(self, parser):
         pass
 
     def emit_one(self, column_names, data, stdout, parsed_args):
         values = dict(zip(column_names, data))
-        for line in (_advice(values), _context(values)):
+        advice = _advice(values)
+        later = ' '.join(part for part in (
+            values.get('later_user_message'), _context({
+                name: values.get(f'later_{name}') for name in _LATER_FIELDS}))
+            if part)
+        if later and advice:
+            advice = f'Before that: {advice}'
+        for line in (later, advice, _context(values)):
             if line:
                 stdout.write(f'{line}\n')
 

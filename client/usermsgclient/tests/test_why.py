@@ -67,6 +67,8 @@ class TestWhy(base.CommandTestCase):
             self.assertEqual(base.message()[name], fields.pop(name))
         for name in ('remedy', 'user_fixable', 'retryable', 'link'):
             self.assertEqual(base.definition()[name], fields.pop(name))
+        for name in ('user_message', 'message_level', 'created_at'):
+            self.assertIsNone(fields.pop(f'later_{name}'))
         self.assertEqual({}, fields)
         for name in ('shell', 'table', 'value', 'yaml'):
             self.assertIn('Ask for a smaller volume.',
@@ -75,6 +77,31 @@ class TestWhy(base.CommandTestCase):
     def test_text_format_with_columns_shows_those_alone(self):
         self.assertEqual('Ask for a smaller volume.\n',
                          self.output('-c', 'remedy'))
+
+    def test_later_success_is_shown_first(self):
+        later = base.message(
+            2, user_message='It works.', message_level='INFO',
+            created_at='2026-11-22T01:00:00+00:00')
+        self.cloud.get(f'{base.SERVICE}/messages', [
+            {'json': {'messages': [later]}},
+            {'json': {'messages': [base.message()]}}] * 2)
+        self.assertEqual(
+            'It works. (INFO, 2026-11-22 01:00:00 UTC)\n'
+            'Before that: No storage could be allocated. Ask for a smaller '
+            'volume.\n'
+            f'(ERROR, VOLUME {base.VOLUME}, 2026-11-21 22:04:03 UTC, request '
+            'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70)\n', self.output())
+        fields = json.loads(self.output('-f', 'json'))
+        self.assertEqual(base.message()['id'], fields['id'])
+        self.assertEqual('It works.', fields['later_user_message'])
+
+    def test_newest_message_without_an_error_is_shown_alone(self):
+        newest = base.message(user_message='It works.', message_level='INFO')
+        self.cloud.get(f'{base.SERVICE}/messages', [
+            {'json': {'messages': [newest]}}, {'json': {'messages': []}},
+            {'json': {'messages': [newest]}}])
+        self.assertEqual('It works. Ask for a smaller volume.',
+                         self.output().splitlines()[0])
 
     def test_resource_without_message_is_an_error(self):
         self.serve()
