@@ -47,6 +47,7 @@ class Database:
             lambda: connections.create_engine(
                 self._url, conf.database, no_statement_timeout))
         self._forks = fork.Gate(self._release_for_fork)
+        self._is_failing = False
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
@@ -81,7 +82,7 @@ class Database:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
-        with _translate_errors(), self._connection() as connection:
+        with self._report_errors(), self._connection() as connection:
             try:
                 yield connection
             except connection.dialect.loaded_dbapi.Error as error:
@@ -125,7 +126,7 @@ class Database:
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
-        with _translate_errors():
+        with self._report_errors():
             return self._write(work, transaction)
 
     def _write_once(self, work, transaction):
@@ -143,28 +144,32 @@ class Database:
         if self.dialect == 'sqlite':
             self.dispose()
 
+    @contextlib.contextmanager
+    def _report_errors(self):
+        """Log that the database fails, and that it works again."""
+        try:
+            yield
+        except (db_exception.DBDuplicateEntry, db_exception.DBDataError,
+                db_exception.DBConstraintError,
+                db_exception.DBReferenceError):
+            raise  # errors of the data, not of the database
+        except (db_exception.DBError, db_exception.CantStartEngineError,
+                sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
+            self._is_failing = True
+            message = driver_message(error)
+            LOG.error('The database cannot be used: %s.%s', message,
+                      ' Run "usermsg-manage db sync".'
+                      if _MISSING.search(message) else '')
+            raise exception.DatabaseUnavailable() from error
+        if self._is_failing:
+            self._is_failing = False
+            LOG.warning('The database can be used again.')
+
     def dispose(self):
         """Close the connections that are not in use."""
         engine = self._engines.peek()
         if engine is not None:
             engine.dispose()
-
-
-@contextlib.contextmanager
-def _translate_errors():
-    try:
-        yield
-    except (db_exception.DBDuplicateEntry, db_exception.DBDataError,
-            db_exception.DBConstraintError,
-            db_exception.DBReferenceError):
-        raise  # errors of the data, not of the database
-    except (db_exception.DBError, db_exception.CantStartEngineError,
-            sa_exception.TimeoutError, sa_exception.DBAPIError) as error:
-        message = driver_message(error)
-        LOG.error('The database cannot be used: %s.%s', message,
-                  ' Run "usermsg-manage db sync".'
-                  if _MISSING.search(message) else '')
-        raise exception.DatabaseUnavailable() from error
 
 
 def driver_message(error):

@@ -111,6 +111,24 @@ def _start_server(factory):
     return server
 
 
+class TestRecovery(databases.TestCase):
+
+    def test_database_that_works_again_is_logged_once(self):
+        runtime = self.runtime(tables=False)
+        log = self.useFixture(fixtures.FakeLogger())
+        api = message_api.API(runtime)
+        for _call in range(2):
+            self.assertRaises(exception.DatabaseUnavailable, api.get_all,
+                              samples.request())
+        self.assertNotIn('again', log.output)
+        models.metadata.create_all(runtime.db.engine())
+        for _call in range(2):
+            api.get_all(samples.request())
+            samples.record(api)
+        self.assertEqual(
+            1, log.output.count('The database can be used again.'))
+
+
 class TestUrl(testscenarios.WithScenarios, base.TestCase):
     """URL parameters that only the driver can validate."""
 
