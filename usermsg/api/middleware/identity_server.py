@@ -13,6 +13,8 @@ from keystoneauth1 import exceptions
 from keystonemiddleware import auth_token
 from oslo_log import log
 
+from usermsg.api.middleware import bounded_log
+
 LOG = log.getLogger(__name__)
 
 # Longer than any token that Keystone issues, and within the header limit of
@@ -41,6 +43,7 @@ class IdentityServer:
     def __init__(self, server, clock=time.monotonic):
         self._server = server
         self._clock = clock
+        self._log = bounded_log.BoundedLog(LOG)
         self._timed_out = False
         self._retry_lock = threading.Lock()
 
@@ -82,8 +85,9 @@ class IdentityServer:
                 # Repeat the discovery of Keystone, with a new service token:
                 # the present one may be the cause.
                 self._server.invalidate()
-            LOG.error('Keystone could not validate a token: %s%s',
-                      type(error).__name__, f': {error}' if loggable else '')
+            self._log.error(
+                'Keystone could not validate a token: %s%s',
+                type(error).__name__, f': {error}' if loggable else '')
             raise Unavailable() from error
         finally:
             self._timed_out = timed_out

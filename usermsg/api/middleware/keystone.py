@@ -21,6 +21,7 @@ from keystoneauth1 import loading
 from keystonemiddleware import auth_token
 from oslo_log import log
 
+from usermsg.api.middleware import bounded_log
 from usermsg.api.middleware import identity
 from usermsg.api.middleware import identity_server
 from usermsg.api.middleware import token_cache
@@ -55,6 +56,16 @@ def protect(app, conf):
 
 class _Protocol(auth_token.AuthProtocol):
 
+    @property
+    def log(self):
+        return self._bounded_log
+
+    @log.setter
+    def log(self, logger):
+        # keystonemiddleware logs a line for each invalid token, and several
+        # for each request while Keystone is unavailable.
+        self._bounded_log = bounded_log.BoundedLog(logger)
+
     def __call__(self, environ, start_response):
         _remove_identity(environ)
         cached = self._token_cache.identity(environ)
@@ -73,8 +84,9 @@ class _Protocol(auth_token.AuthProtocol):
                 # The libraries can raise anything for a response that isn't
                 # Keystone's. The error's text may contain that response, so
                 # it is not logged.
-                LOG.error('Keystone could not validate a token: its response '
-                          'is not usable: %s', type(error).__name__)
+                self.log.error(
+                    'Keystone could not validate a token: its response '
+                    'is not usable: %s', type(error).__name__)
                 for token in (request.user_token, request.service_token):
                     self._token_cache.discard(token)
             _remove_identity(request.environ)
