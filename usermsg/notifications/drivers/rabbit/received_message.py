@@ -4,6 +4,7 @@
 import bz2
 import json
 import lzma
+import math
 import zlib
 
 import orjson
@@ -113,13 +114,20 @@ def _parse_object(text):
         # Senders that use Python's json can send NaN and lone surrogates,
         # which orjson rejects.
         try:
-            content = json.loads(text)
+            content = json.loads(text, parse_constant=_finite_or_none,
+                                 parse_float=_finite_or_none)
         except (ValueError, RecursionError):
             raise Malformed('The content is not JSON.') from None
     brackets = (b'{', b'[') if isinstance(text, bytes) else ('{', '[')
     if sum(map(text.count, brackets)) > MAX_DEPTH:
         _check_depth(content)
     return _check_object(content)
+
+
+def _finite_or_none(text):
+    """Return a number; None for NaN and infinity, which JSON doesn't have."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 def _check_depth(content):

@@ -26,6 +26,13 @@ class TestParseNotification(base.TestCase):
                 self.assertEqual(
                     self.body, received_message.parse_notification(body))
 
+    def test_parsed_notification_is_valid_json(self):
+        for text in ('NaN', 'Infinity', '-Infinity', '1e999', '"\\udcff"'):
+            parsed = received_message.parse_notification(
+                self.text.replace('{"a": "\\u00fc"}', f'[{text}]'))
+            json.dumps(parsed, allow_nan=False)
+            self.assertEqual(1, len(parsed['payload']))
+
     def test_parse_supports_messages_of_amqp_1_0_senders(self):
         for size in (1, 1000):
             self.body['payload'] = 'x' * size
