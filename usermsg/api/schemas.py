@@ -54,6 +54,9 @@ FILTERS = {
         **_TIME, 'description': 'Recorded at this time or earlier.'},
 }
 
+#: Sort key; without a direction the order is descending.
+SORT_KEY = 'created_at'
+
 LIST_QUERY = {
     **FILTERS,
     **_PAGE,
@@ -64,7 +67,8 @@ LIST_QUERY = {
                        'message may have been deleted.'},
     'sort': {
         'type': 'string',
-        'enum': [message_api.NEWEST_FIRST, message_api.OLDEST_FIRST],
+        'enum': [SORT_KEY, message_api.NEWEST_FIRST,
+                 message_api.OLDEST_FIRST],
         'default': message_api.NEWEST_FIRST},
     'all_projects': {
         **_BOOLEAN,

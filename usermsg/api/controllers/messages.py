@@ -44,7 +44,9 @@ class Messages:
         """
         context, values = request.identity, request.query
         limit = query.limit(values, self._max_limit)
-        sort = values.get('sort', message_api.NEWEST_FIRST)
+        sort = values.get('sort', schemas.SORT_KEY)
+        if sort == schemas.SORT_KEY:
+            sort = message_api.NEWEST_FIRST
         filters = {name: values[name]
                    for name in schemas.FILTERS.keys() & values.keys()}
         all_projects, project_id = _select_projects(request)
