@@ -64,6 +64,26 @@ def limit(values, maximum, parse=digits, minimum=1):
     return min(number(values, 'limit', maximum, parse, minimum), maximum)
 
 
+#: An operator of the guidelines for filters, before the values.
+_OPERATOR = re.compile('(in|nin|neq|gt|gte|lt|lte):')
+
+
+def filter_value(values, name):
+    """Return the value of a filter; a list for ``in:`` and several values.
+
+    :raises usermsg.exception.InvalidInput: the operator isn't supported
+    """
+    value = values[name]
+    match = _OPERATOR.match(value)
+    if not match:
+        return value
+    if match[1] != 'in':
+        raise exception.InvalidInput(
+            name, f'the operator {match[0]} is not supported; use in: or '
+            f'none.')
+    return value[match.end():].split(',')
+
+
 def number(values, name, default, parse, minimum=0):
     """Return an integer parameter of a query.
 

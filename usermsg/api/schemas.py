@@ -43,11 +43,32 @@ _PAGE = {
                        'If there are more entries, the response has a link '
                        'to the next page.'}}
 
+
+def _or_list(schema, value):
+    """Return the schema of one value, or of several after ``in:``.
+
+    :param value: regular expression for a value in a list
+    """
+    schema = dict(schema)
+    description = schema.pop('description', '')
+    return {
+        'type': 'string',
+        'anyOf': [schema, {
+            'pattern':
+            f'^in:{value}(,{value}){{0,{schemas.MAX_LIST - 1}}}$'}],
+        'description': f'{description} Several values are separated by '
+                       f'commas and follow in:.'.strip()}
+
+
+_NAME = '[A-Za-z0-9_]{1,64}'
+
 #: Query parameters of a list that filter by a column.
 FILTERS = {
-    **{name: schemas.FILTERS[name] for name in (
-        'resource_type', 'resource_uuid', 'event_id', 'request_id',
-        'message_level')},
+    **{name: _or_list(schemas.FILTERS[name], value) for name, value in (
+        ('resource_type', _NAME), ('resource_uuid', '[A-Za-z0-9_-]{1,255}'),
+        ('event_id', _NAME),
+        ('message_level', f'({"|".join(validation.LEVELS)})'))},
+    'request_id': schemas.FILTERS['request_id'],
     'created_since': {
         **_TIME, 'description': 'Recorded at this time or later.'},
     'created_before': {

@@ -342,7 +342,9 @@ class API:
             ``resource_uuid``, ``event_id``, ``action_id``, ``detail_id``,
             ``request_id``, ``message_level``, ``prefix``, ``created_since``,
             ``created_before`` (ISO 8601 or datetime, inclusive); with
-            ``all_projects`` also ``project_id``
+            ``all_projects`` also ``project_id``. The value of
+            ``resource_type``, ``resource_uuid``, ``event_id`` or
+            ``message_level`` may be a list of up to 100 values
         :param marker: id of the last message of the previous page
         :param limit: maximum number of messages
         :param sort: ``created_at:desc`` or ``created_at:asc``
@@ -433,15 +435,13 @@ class API:
         times = {name: validation.time(name, filters[name])
                  for name in ('created_since', 'created_before')
                  if name in filters}
-        columns = schemas.filters().check({
+        lists = {name: value for name, value in filters.items()
+                 if isinstance(value, (list, tuple))}
+        columns = self._check_values({
             name: value for name, value in filters.items()
-            if name not in times})
-        for name in ('resource_type', 'message_level'):
-            if name in columns:
-                columns[name] = columns[name].upper()
-        if 'event_id' in columns:
-            columns['event_id'] = self._catalogue.expand_event_id(
-                columns['event_id'])
+            if name not in times and name not in lists})
+        for name, value in lists.items():
+            columns[name] = self._check_list(name, value)
         scope = _scope(context, all_projects)
         if scope is not None:
             if columns.setdefault('project_id', scope) != scope:
@@ -449,6 +449,27 @@ class API:
                     'project_id', 'another project requires '
                     'all_projects.')
         return columns, times.get('created_since'), times.get('created_before')
+
+    def _check_values(self, filters):
+        columns = schemas.filters().check(filters)
+        for name in ('resource_type', 'message_level'):
+            if name in columns:
+                columns[name] = columns[name].upper()
+        if 'event_id' in columns:
+            columns['event_id'] = self._catalogue.expand_event_id(
+                columns['event_id'])
+        return columns
+
+    def _check_list(self, name, values):
+        """Return a tuple of different values, or a single value."""
+        if name not in schemas.LISTS:
+            raise errors.InvalidInput(name, 'must be a single value.')
+        if not 1 <= len(values) <= schemas.MAX_LIST:
+            raise errors.InvalidInput(
+                name, f'must have 1 to {schemas.MAX_LIST} values.')
+        checked = tuple(sorted({
+            self._check_values({name: value})[name] for value in values}))
+        return checked if len(checked) > 1 else checked[0]
 
     def delete(self, context, message_id, all_projects=False, prefix=None,
                project_id=None):

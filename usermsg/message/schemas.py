@@ -44,6 +44,10 @@ FILTERS = {
     'detail_id': validation.identifier_schema(64),
 }
 
+#: Columns that a list can filter by several values, and their maximum number.
+LISTS = ('resource_type', 'resource_uuid', 'event_id', 'message_level')
+MAX_LIST = 100
+
 _NEW_MESSAGE = {
     'type': 'object',
     'additionalProperties': False,

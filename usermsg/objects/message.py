@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages: recording, lookup, pages and deletion."""
 
+import collections
 import dataclasses
 import datetime
 import functools
@@ -215,7 +216,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
                  offset=0, limit, ascending=False):
         """Return a page of messages in the order of their ids.
 
-        :param filters: column -> required value
+        :param filters: column -> required value, or tuple of such values
         :param since: aware datetime; only messages created then or later
         :param before: aware datetime; only messages created then or earlier
         :param marker: any UUID: the page begins after this position
@@ -410,7 +411,16 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
     :param dialect: see :attr:`usermsg.db.engine.Database.dialect`
     :returns: a :class:`usermsg.db.statement.Select` and its values
     """
-    values = {**filters, 'limit': limit}
+    values = {'limit': limit}
+    for name, value in filters.items():
+        if isinstance(value, tuple):
+            # The number of parameters is a power of two, so that there are
+            # few different statements.
+            number = 1 << (len(value) - 1).bit_length()
+            values |= {f'{_IN}{name}_{index}': value[min(
+                index, len(value) - 1)] for index in range(number)}
+        else:
+            values[name] = value
     # created_at and the id are of the same clock reading, so a time is a
     # position among the ids, and needs no separate index. No message has such
     # a position as its id, so bounds can be exclusive.
@@ -502,13 +512,15 @@ def _build_select(dialect, names, ascending):
     index, prefix = _index_for(names)
     columns = [_TABLE.c[name] for name in prefix]
     query = sa.select(_TABLE).where(*_range(dialect, columns, names))
+    lists = collections.defaultdict(list)
     for name in sorted(names - {*prefix, *_NO_COLUMNS}):
-        column = _TABLE.c[name]
-        if name in _INDEXED:
-            # This hides the column from the planner: PostgreSQL might scan
-            # another index for its second column, and SQLite a whole project.
-            column = sa.func.coalesce(column, '')
-        query = query.where(column == sa.bindparam(name))
+        if name.startswith(_IN):
+            column_name = name.removeprefix(_IN).rpartition('_')[0]
+            lists[column_name].append(sa.bindparam(name))
+        else:
+            query = query.where(_hidden(name) == sa.bindparam(name))
+    for column_name, parameters in lists.items():
+        query = query.where(_hidden(column_name).in_(parameters))
     query = index_scan.force_index(query, _TABLE, index)
     query = query.order_by(*(
         column if ascending else column.desc()
@@ -517,6 +529,16 @@ def _build_select(dialect, names, ascending):
     if 'offset' in names:
         query = query.offset(sa.bindparam('offset', type_=sa.Integer))
     return query
+
+
+def _hidden(name):
+    """Return a column as an expression that no index serves.
+
+    PostgreSQL might scan another index for its second column, and SQLite a
+    whole project.
+    """
+    column = _TABLE.c[name]
+    return sa.func.coalesce(column, '') if name in _INDEXED else column
 
 
 def _range(dialect, columns, names):
@@ -551,6 +573,9 @@ def _range(dialect, columns, names):
 
 
 _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
+
+#: Prefix of the names of the parameters of a column with several values.
+_IN = 'in_'
 
 #: Parameters of a page that aren't compared to the column of their name.
 _NO_COLUMNS = ('above', 'below', 'limit', 'offset')
@@ -590,5 +615,7 @@ def select_served(filters):
     """
     if 'id' in filters:
         return {'id': filters['id']}
-    _index, columns = _index_for(filters)
+    _index, columns = _index_for({
+        name for name, value in filters.items()
+        if not isinstance(value, tuple)})
     return {name: filters[name] for name in columns}

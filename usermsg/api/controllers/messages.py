@@ -47,7 +47,7 @@ class Messages:
         sort = values.get('sort', schemas.SORT_KEY)
         if sort == schemas.SORT_KEY:
             sort = message_api.NEWEST_FIRST
-        filters = {name: values[name]
+        filters = {name: query.filter_value(values, name)
                    for name in schemas.FILTERS.keys() & values.keys()}
         all_projects, project_id = _select_projects(request)
         if project_id is not None:

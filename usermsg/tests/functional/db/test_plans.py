@@ -12,6 +12,7 @@ from usermsg.db import engine
 from usermsg.db import models
 from usermsg import exception
 from usermsg.listener import correlation
+from usermsg.message import schemas
 from usermsg.objects import message
 from usermsg.objects import observation
 from usermsg.objects import removal
@@ -85,6 +86,12 @@ def _queries(dialect, positions, variant):
                     yield filters, _index(filters), message.id_query(
                         dialect, filters, limit=1, offset=LIMIT,
                         ascending=ascending, **position)
+        # Several values of a column, for which no index is used.
+        scope = {'project_id': project} if project else {}
+        for name in schemas.LISTS:
+            filters = {**scope, name: _VALUES[name]}
+            yield filters, _index(scope), message.page_query(
+                dialect, filters, limit=LIMIT)
         # Further queries of the facades.
         scope = {'prefix': _VALUES['prefix'][variant]}
         if project:

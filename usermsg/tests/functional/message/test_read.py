@@ -37,6 +37,40 @@ class TestCase(databases.TestCase):
             samples.request(project), filters, **options).objects]
 
 
+class TestLists(TestCase):
+
+    def test_list_of_values_matches_any_of_them(self):
+        levels = ['INFO', 'WARN', 'ERROR']
+        ids = self.fill(*({
+            'message_level': levels[number % 3],
+            'resource_uuid': f'resource-{number}' if number % 7 else None}
+            for number in range(150)))[::-1]
+        numbers = range(149, -1, -1)
+        for filters, expected in (
+                ({'message_level': ['info', 'ERROR', 'INFO']},
+                 lambda number: number % 3 != 1),
+                ({'message_level': ('WARN',)},
+                 lambda number: number % 3 == 1),
+                ({'resource_uuid': [f'resource-{number}'
+                                    for number in range(100)]},
+                 lambda number: number < 100 and number % 7),
+                ({'resource_uuid': ['resource-1', 'resource-2', 'missing'],
+                  'message_level': ['WARN', 'INFO'], 'resource_type':
+                  ['volume', 'IMAGE']}, lambda number: number == 1)):
+            self.assertEqual(
+                [ident for number, ident in zip(numbers, ids)
+                 if expected(number)], self.query(filters), filters)
+
+    def test_invalid_list_is_refused(self):
+        for name, value in (
+                ('message_level', []), ('message_level', ['INFO', 'x']),
+                ('message_level', ['INFO'] * 101), ('request_id', ['a']),
+                ('resource_uuid', ['a', 7]), ('resource_uuid', ['a', ''])):
+            error = self.assertRaises(
+                errors.InvalidInput, self.query, {name: value})
+            self.assertEqual(name, error.field)
+
+
 class TestGetAndDelete(TestCase):
 
     def test_get_returns_every_column(self):
