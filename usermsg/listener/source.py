@@ -40,7 +40,7 @@ _BINDING_INTERVAL = 30
 
 #: Minimum and maximum of the seconds until a missing exchange is looked for
 #: again. RabbitMQ logs each time.
-_MIN_DELAY, _MAX_DELAY = 1, 60
+_MIN_DELAY, _MAX_DELAY = 1, 300
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
