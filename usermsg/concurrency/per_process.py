@@ -11,8 +11,8 @@ class PerProcess:
     In a forked child the parent's object is unusable: its locks may be held
     by a thread that the fork left behind, its threads exist in the parent
     only, and its connections belong to the parent. Using or even closing them
-    would end them there, so the child never frees the parent's object, not
-    even when it exits. There is no lock, which a fork could copy locked.
+    would end them there, so the child never frees the parent's object once it
+    has asked for its own. There is no lock, which a fork could copy locked.
 
     :param make: function that returns a new object. If two threads need one
         at once both may call it, and both get the same object.

@@ -387,8 +387,8 @@ class API:
         def find_cause():
             if offset > MAX_CHEAP:
                 return 'offset'
-            served = self._objects.select_served(columns)
-            if served != columns and self._objects.MessageList.has_more_than(
+            served, is_exact = self._objects.select_served(columns)
+            if not is_exact and self._objects.MessageList.has_more_than(
                     self._db, served, MAX_CHEAP, **position):
                 return 'filter'
 
@@ -416,9 +416,9 @@ class API:
         _check_numbers(limit, offset)
 
         def find_cause():
+            served, _is_exact = self._objects.select_served(columns)
             if self._objects.MessageList.has_more_than(
-                    self._db, self._objects.select_served(columns), MAX_CHEAP,
-                    since=since, before=before):
+                    self._db, served, MAX_CHEAP, since=since, before=before):
                 return 'sort'
 
         return Listing(

@@ -504,8 +504,11 @@ def _page_select(dialect, names, ascending):
 
 @functools.lru_cache(maxsize=256)
 def _id_select(dialect, names, ascending):
-    return statement.Select(_build_select(
-        dialect, names, ascending).with_only_columns(_TABLE.c.id))
+    query = _build_select(
+        dialect, names, ascending).with_only_columns(_TABLE.c.id)
+    if _index_for(names)[0] == _UNORDERED:
+        query = query.order_by(None)
+    return statement.Select(query)
 
 
 def _build_select(dialect, names, ascending):
@@ -583,6 +586,11 @@ _NO_COLUMNS = ('above', 'below', 'limit', 'offset')
 _INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id')
 
 
+#: An index without the id, for lists of all projects: all of its rows for a
+#: value are sorted, except on MariaDB.
+_UNORDERED = 'messages_request_id_idx'
+
+
 def _index_for(filters):
     """Return the most selective index, and its leading columns.
 
@@ -593,7 +601,7 @@ def _index_for(filters):
         return 'PRIMARY', ()
     if 'project_id' not in filters:
         if 'request_id' in filters:
-            return 'messages_request_id_idx', ('request_id',)
+            return _UNORDERED, ('request_id',)
         if 'resource_uuid' in filters:
             return 'messages_resource_uuid_id_idx', ('resource_uuid',)
         return 'PRIMARY', ()
@@ -611,11 +619,15 @@ def select_served(filters):
     """Return the filters of a page that its index serves.
 
     The page looks at the messages that match these, one by one, until it has
-    enough that match the other filters, too.
+    enough that match the other filters, too; or at all of them, if it sorts
+    them.
+
+    :returns: a dict, and True if the page looks at no more than its messages
     """
     if 'id' in filters:
-        return {'id': filters['id']}
-    _index, columns = _index_for({
+        return {'id': filters['id']}, True
+    index, columns = _index_for({
         name for name, value in filters.items()
         if not isinstance(value, tuple)})
-    return {name: filters[name] for name in columns}
+    served = {name: filters[name] for name in columns}
+    return served, served == filters and index != _UNORDERED

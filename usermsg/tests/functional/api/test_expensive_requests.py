@@ -222,6 +222,9 @@ class TestLists(databases.TestCase):
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=a', 429),
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=b', 200),
                 ('/v3/messages?all_projects=true&resource_uuid=a', 200),
+                # They are sorted.
+                ('/v3/messages?all_projects=true&request_id=req-1', 429),
+                ('/v3/messages?all_projects=true&request_id=req-2', 200),
                 ('/v3/messages?all_projects=true&resource_uuid=a'
                  '&request_id=req-1', 429)):
             self.assertEqual(

@@ -82,8 +82,9 @@ def _queries(dialect, positions, variant):
                 yield filters, _index(filters), message.page_query(
                     dialect, filters, limit=LIMIT, ascending=ascending,
                     **position)
-                if message.select_served(filters) == filters:
-                    yield filters, _index(filters), message.id_query(
+                if message.select_served(filters)[0] == filters:
+                    index = f'{_index(filters)} alone'
+                    yield filters, index, message.id_query(
                         dialect, filters, limit=1, offset=LIMIT,
                         ascending=ascending, **position)
         # Several values of a column, for which no index is used.
@@ -196,11 +197,12 @@ class TestCase(databases.TestCase):
             for filters, index, query in _queries(self.db.dialect,
                                                   *arguments):
                 query, values = query
-                # One request has few messages, so lists of all projects may
-                # sort them: that index doesn't contain the id.
+                # Lists of all projects may sort the messages of a request:
+                # that index doesn't contain the id. Counting doesn't sort.
                 problem = self.problem(
                     connection, *query.prepare(connection.dialect, values),
-                    index, may_sort=index == 'messages_request_id_idx')
+                    index.removesuffix(' alone'),
+                    may_sort=index == 'messages_request_id_idx')
                 if problem:
                     problems.append((filters, problem))
         self.assertEqual([], problems[:3], f'{len(problems)} bad plans')
