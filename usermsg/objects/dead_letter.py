@@ -15,7 +15,7 @@ _INSERT = statement.Insert(_TABLE)
 
 #: Maximum number of rows that one statement inserts, reads or deletes. The
 #: rows can be long.
-BATCH = 50
+BATCH = 10
 
 #: Attempts to store a batch while other processes store the same messages.
 _ATTEMPTS = 5
