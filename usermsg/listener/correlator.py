@@ -88,14 +88,17 @@ class Correlator:
         Any error is logged, and the next pass tries again.
         """
         while not stop.is_set():
+            reason = None
             try:
                 self.decide_due(stop)
             except exception.DatabaseUnavailable:
                 pass  # has been logged already
             except Exception as error:
-                # Without a traceback, which may contain values.
-                LOG.error('A pass of the correlator failed: %s',
-                          exception.log_text(error))
+                reason = exception.log_text(error)
+            # Outside the except clause: oslo.log would add the exception,
+            # whose text may contain values.
+            if reason:
+                LOG.error('A pass of the correlator failed: %s', reason)
             stop.wait(INTERVAL)
 
     def decide_due(self, stop):

@@ -25,7 +25,7 @@ from usermsg.objects import forget_request
 
 LOG = log.getLogger(__name__)
 
-#: End of the types of events that are failures, whatever their priority.
+#: End of the types of events that are failures, of any priority.
 _FAILURE = re.compile(r'[._](error|fail|failed|failure|fault|exception)\Z')
 
 #: Priorities of failures.
@@ -98,15 +98,16 @@ class Processor:
     def _handle(self, received, now):
         self._metrics.listener_received.inc(1, (received.transport,))
         handled = Handled(received)
+        reason = None
         try:
             handled.notification = envelope.parse(
                 received.body, received.compression)
         except received_message.Malformed as error:
-            self._give_up(handled, str(error), now)
-            return handled
+            reason = str(error)
         except Exception as error:
-            self._give_up(handled, _describe('parsing', error), now)
-            return handled
+            reason = _describe('parsing', error)
+        if reason:
+            return self._give_up(handled, reason, now)
         return self._evaluate(
             handled, now,
             now - handled.notification.timestamp > self._max_age)
@@ -120,6 +121,7 @@ class Processor:
         """
         if report.is_report(handled.notification):
             return self._handle_report(handled, now)
+        reason = None
         try:
             for decision in self._rules.evaluate(handled.notification, now):
                 if is_too_old and not isinstance(decision, decisions.Forget):
@@ -127,21 +129,21 @@ class Processor:
                     continue
                 self._add(handled, decision, now)
         except Exception as error:
-            self._give_up(handled, _describe('evaluation', error), now)
-        return handled
+            reason = _describe('evaluation', error)
+        return self._give_up(handled, reason, now) if reason else handled
 
     def _handle_report(self, handled, now):
         if not handled.received.trusted:
             self._ignore('untrusted')
             return handled
+        reason = None
         try:
             handled.messages.append((report.RULE, report.build_message(
                 self._api, handled.notification, now)))
         except exception.InvalidInput as error:
             # The text may repeat the value of the attribute.
-            self._give_up(handled, f'The report is invalid: {error.field}.',
-                          now)
-        return handled
+            reason = f'The report is invalid: {error.field}.'
+        return self._give_up(handled, reason, now) if reason else handled
 
     def retry(self, transport, trusted, notification):
         """Handle the notification of a dead letter again, however old.
@@ -196,7 +198,13 @@ class Processor:
         self._metrics.listener_ignored.inc(1, (reason,))
 
     def _give_up(self, handled, reason, now):
-        """Make a dead letter of a message, and of nothing else."""
+        """Make a dead letter of a message, and of nothing else.
+
+        Not called in an except clause: oslo.log would add the exception, whose
+        text may contain values of the notification, to the line.
+
+        :returns: ``handled``
+        """
         handled.messages.clear()
         handled.observations.clear()
         handled.forgets.clear()
@@ -219,6 +227,7 @@ class Processor:
                 'Further ones are not logged for a minute; "usermsg-manage '
                 'listener dead-letter list" lists them.',
                 handled.received.transport, reason)
+        return handled
 
     def store(self, batch):
         """Store a batch. It can be repeated after any error.
@@ -229,27 +238,28 @@ class Processor:
         """
         try:
             self._store(batch)
+            return
         except exception.DatabaseUnavailable:
             raise
         except Exception as error:
-            if len(batch) > 1:
-                # One of them is the cause; the others must be stored.
-                for handled in batch:
-                    self.store([handled])
-            elif batch[0].dead_letter is None:
-                LOG.error('A notification of the transport %s could not be '
-                          'stored: %s', batch[0].received.transport,
-                          exception.log_text(error))
-                self._give_up(batch[0], _describe('storing', error),
-                              self._api.now())
-                self.store(batch)
-            else:
-                # Never stored, even as a dead letter: it would be delivered
-                # again and again.
-                self._metrics.listener_dead_letters_dropped.inc()
-                LOG.error('A dead letter of the transport %s could not be '
-                          'stored: %s', batch[0].received.transport,
-                          exception.log_text(error))
+            log_text = exception.log_text(error)
+            reason = _describe('storing', error)
+        # Outside the except clause, see _give_up().
+        if len(batch) > 1:
+            # One of them is the cause; the others must be stored.
+            for handled in batch:
+                self.store([handled])
+        elif batch[0].dead_letter is None:
+            LOG.error('A notification of the transport %s could not be '
+                      'stored: %s', batch[0].received.transport, log_text)
+            self._give_up(batch[0], reason, self._api.now())
+            self.store(batch)
+        else:
+            # Never stored, even as a dead letter: it would be delivered again
+            # and again.
+            self._metrics.listener_dead_letters_dropped.inc()
+            LOG.error('A dead letter of the transport %s could not be '
+                      'stored: %s', batch[0].received.transport, log_text)
 
     def _store(self, batch):
         observations = [observation for handled in batch

@@ -14,6 +14,7 @@ import time
 import amqp
 from oslo_log import log
 
+from usermsg import exception
 from usermsg.listener import envelope
 from usermsg.message import report_queue
 from usermsg.notifications.drivers import loader
@@ -286,8 +287,12 @@ def load(conf):
 
     :raises usermsg.exception.ConfigurationError: names the option
     """
+    names = conf.listener.transports
+    if not names or len(set(names)) < len(names):
+        raise exception.ConfigurationError(
+            '[listener] transports: must be different names, at least one.')
     sources = []
-    for name in conf.listener.transports:
+    for name in names:
         options = conf[f'listener_transport_{name}']
         transport = loader.get_transport(
             conf, options.transport_url, f'listener_transport_{name}')

@@ -112,6 +112,7 @@ class Importer:
         Any error is logged, and the next import tries again.
         """
         while not stop.is_set():
+            reason = None
             try:
                 self.import_new(stop)
             except exception.DatabaseUnavailable:
@@ -120,10 +121,12 @@ class Importer:
                 LOG.warning('The import from %s ended early: %s.',
                             self._converter_class.title, error)
             except Exception as error:
-                # Without a traceback, which may contain values of rows.
+                reason = exception.log_text(error)
+            # Outside the except clause: oslo.log would add the exception,
+            # whose text may contain values of rows.
+            if reason:
                 LOG.error('The import from %s failed: %s',
-                          self._converter_class.title,
-                          exception.log_text(error))
+                          self._converter_class.title, reason)
             stop.wait(self._options.interval)
         try:
             self._lease.release()

@@ -16,6 +16,7 @@ from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import samples
 from usermsg.tests.fixtures import servers
+from usermsg.tests.fixtures import wire
 from usermsg.tests.functional.listener import test_consumer
 
 COMMAND = (sys.executable, '-m', 'usermsg.cmd.worker', '--config-file')
@@ -136,6 +137,21 @@ class TestProcess(TestCase):
             self.assertEqual(b'WATCHDOG=1', sock.recv(100))
         self.assertNotIn('reaper lease', worker.log())
 
+    def test_dead_letter_is_logged_without_its_content(self):
+        self.prepare(transport={'trusted': 'true'})
+        self.declare()
+        worker = self.worker()
+        self.wait_until_bound(worker)
+        self.publish(wire.body(event_type='usermsg.report', payload={
+            'project_id': samples.PROJECT, 'event_id': 'raw text',
+            'resource_type': 'VOLUME', 'resource_uuid': ' raw text',
+            'message_level': 'ERROR', 'user_id': None, 'request_id': None,
+            'source_id': None}))
+        listening.wait_for(self.dead_letters)
+        listening.wait_for(lambda: 'became a dead letter' in worker.log())
+        self.assertNotIn('raw text', worker.log())
+        self.assertNotIn('InvalidInput', worker.log())
+
     def test_changed_rules_apply_after_reload(self):
         self.prepare(rules='rules: []\n')
         self.declare()
@@ -164,6 +180,11 @@ class TestProcess(TestCase):
     def test_start_with_invalid_rules_names_file_and_line(self):
         self.prepare(rules=RULES.replace('[volume.create]', '7'))
         self.assert_rejected('rules/test.yaml:3: ')
+
+    def test_start_without_or_with_repeated_transports_is_refused(self):
+        for names in ('', 'default,default'):
+            self.prepare(listener={'transports': names})
+            self.assert_rejected('[listener] transports: must be different')
 
     def test_start_with_invalid_transport_names_the_group(self):
         self.prepare(transport={'transport_url': 'rabbit://a:hunter2/@x:y/'})
