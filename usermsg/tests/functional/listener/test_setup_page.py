@@ -67,7 +67,7 @@ class SetupPageTest(base.TestCase):
             self.broker.control, '-q', 'delete_user', 'usermsg-listener')
         self.control(policy)
         worker = self.start_worker()
-        # The queues of Cinder, which nobody reads, and the exchange.
+        # The queue of Cinder, without a consumer, and the exchange.
         self.vhost.declare('notifications.error', 'openstack',
                            'notifications.error', durable=False)
         listening.wait_for(
