@@ -356,6 +356,16 @@ class TestDecisions(TestCase):
         self.assertMessages(cause, *items)
         self.assertEqual([], self.service.idents())
 
+    def test_staging_ends_with_import_by_another_host(self):
+        for status, seconds, publisher in (
+                ('uploading', 1, 'image.b'), ('importing', 20, 'image.a'),
+                ('queued', 100, 'image.b')):
+            self.service.store_due([state(
+                'an-image', status, seconds, name='image-staging',
+                publisher=publisher)])
+            self.service.decide()
+        self.assertEqual([], self.service.messages())
+
     def test_results_are_counted(self):
         self.service.store_due([*upload('an-image', 1),
                                 error('STORE_FULL', 1),

@@ -207,8 +207,8 @@ class TestTransitions(base.TestCase):
             *upload('one', 10, start=9), error('STORE_FULL', 7.9)).failures)
 
     def test_failed_staging_needs_no_error_and_uses_none(self):
-        result = decide(state('one', 'uploading', 0), state('one', 'queued',
-                                                            1),
+        result = decide(state('one', 'uploading', 0, name='image-staging'),
+                        state('one', 'queued', 1, name='image-staging'),
                         *upload('two', 1), error('STORE_FULL', 0.9))
         self.assertEqual(
             [(PROJECT, 'one', 'IMAGE_IMAGE_009_001', 'ERROR'),

@@ -40,6 +40,13 @@ NOVA_REPORTS = ('compute.instance.create.error', 'instance.create.error',
 
 IMAGE = 'a281631a-a6aa-4b8e-9ecf-21e7940c5cdd'
 
+#: Properties of an image during an import, and after it failed.
+IMPORT = {'os_glance_import_task': 'a-task',
+          'os_glance_importing_to_stores': 'a',
+          'os_glance_failed_import': ''}
+FAILED = {**IMPORT, 'os_glance_importing_to_stores': '',
+          'os_glance_failed_import': 'a'}
+
 #: Texts of exceptions of Glance 33, its libraries and WSGI servers.
 UPLOAD_ERRORS = (
     ('Configuration for store failed. Adding images to this store is '
@@ -114,8 +121,9 @@ class RecordedTest(base.TestCase):
                 for decision in self.rules.evaluate(item, recorded.NOW)}
         # Glance's other notifications are those of captures.
         expected = {rule.name for rule in self.rules.rules} - {
-            'glance-import-failed', 'glance-image-state',
-            'glance-import-image', 'glance-import-image-deleted',
+            'glance-import-failed', 'glance-image-staging',
+            'glance-image-state', 'glance-import-image',
+            'glance-import-image-deleted',
             'glance-import-task-failed', 'glance-task-import-failed',
             'glance-download-truncated', 'glance-task-failure',
             'manila-scheduler-create', 'nova-live-migration'}
@@ -216,7 +224,8 @@ class RecordedTest(base.TestCase):
                     'properties': dict(zip(names, values))})
             self.assertEqual(
                 (['subject'] if values[0] else []) +
-                ['failure' if values == ('x', 'x', '') else 'state'],
+                (['failure'] if values == ('x', 'x', '') else
+                 ['state', 'state']),
                 [item.kind for item in decided], values)
 
     def test_parts_of_a_failed_import_have_one_key(self):
@@ -282,3 +291,51 @@ class RecordedTest(base.TestCase):
             self.assertTrue(re.match(
                 rule.path.rpartition('/')[2].removesuffix('.yaml') + '-',
                 rule.name), rule.name)
+
+    def image_events(self, *updates):
+        """Return the ids of the events of an image's messages, by time.
+
+        Each update is decided alone, with the states of earlier ones.
+
+        :param updates: (publisher, seconds, status, properties) tuples
+        """
+        states, events = {}, []
+        for number, (publisher, seconds, status, properties) in enumerate(
+                updates):
+            made = self.decide_all(
+                message_id=f'b0f2d4f0-2f53-4b8e-a7d8-{number:012}',
+                event_type='image.update', priority='INFO',
+                publisher_id=publisher,
+                timestamp=recorded.NOW - datetime.timedelta(
+                    seconds=1000 - seconds),
+                payload={'id': IMAGE, 'owner': 'p', 'status': status,
+                         'properties': properties})
+            result = self.rules.correlations.decide(
+                (item for item in made
+                 if isinstance(item, decisions.Observation)), states)
+            states.update(result.states)
+            events += [item.event.event_id for item in result.failures]
+        return events
+
+    def test_import_by_another_host_that_fails_is_no_failed_staging(self):
+        for first, second in itertools.permutations(('image.a', 'image.b')):
+            self.assertEqual(['IMAGE_IMAGE_002_001'], self.image_events(
+                (first, 0, 'queued', {}), (first, 1, 'uploading', {}),
+                (second, 20, 'importing', IMPORT),
+                (second, 40, 'queued', FAILED),
+                (first, 100, 'queued', {'os_glance_failed_import': 'a'})))
+
+    def test_import_by_another_host_and_failed_staging_give_messages(self):
+        self.assertEqual(
+            ['IMAGE_IMAGE_002_001', 'IMAGE_IMAGE_009_001'], self.image_events(
+                ('image.a', 1, 'uploading', {}),
+                ('image.b', 20, 'importing', IMPORT),
+                ('image.b', 40, 'queued', FAILED),
+                ('image.b', 60, 'uploading', {}),
+                ('image.b', 61, 'queued', {}),
+                ('image.a', 100, 'queued', {})))
+
+    def test_failed_import_of_staged_image_is_no_failed_staging(self):
+        self.assertEqual(['IMAGE_IMAGE_002_001'], self.image_events(
+            ('image.a', 1, 'uploading', {}),
+            ('image.a', 40, 'queued', FAILED)))
