@@ -86,7 +86,7 @@ class Ignored:
 
     :param rule: None if no rule matched
     :param reason: ``suppressed``, ``unmatched``, or ``unusable`` if the
-        project or resource can't be stored
+        project or resource can't be stored, or the time of a state is wrong
     """
 
     rule: str | None

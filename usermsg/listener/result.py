@@ -6,6 +6,7 @@ decision. Texts are examined, and never kept.
 """
 
 import dataclasses
+import datetime
 
 from usermsg.listener import correlation
 from usermsg.listener import decisions
@@ -19,6 +20,10 @@ OPERATION, NOTIFICATION = 'operation', 'notification'
 
 #: Maximum length of the status of an observation.
 STATUS = 64
+
+#: Maximum time from now to a state. One of a publisher with a wrong clock is
+#: stored, and would make all states of the resource late until then.
+MAX_AHEAD = datetime.timedelta(hours=1)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -198,6 +203,9 @@ class Observe:
     resource: object
 
     def decide(self, rule, notification, document, now):
+        if (self.kind == correlation.STATE and
+                notification.timestamp - now > MAX_AHEAD):
+            raise identifier.Unusable()
         if self.message is not None:
             failure, detail = self.message.describe(
                 rule, notification, document, now)

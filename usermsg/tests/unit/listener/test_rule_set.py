@@ -448,6 +448,19 @@ class OtherResultsTest(RuleSetCase):
                 [decisions.Ignored('a', 'unusable')],
                 self.evaluate(text, {**payload, 'status': status}))
 
+    def test_state_more_than_an_hour_ahead_is_unusable(self):
+        time = NOW + datetime.timedelta(hours=1, seconds=1)
+        payload = {'project': PROJECT, 'status': 'queued'}
+        for kind, expected in (('state', decisions.Ignored),
+                               ('failure', decisions.Observation)):
+            text = 'correlations: [{name: c, kind: failure}]\n' + RULE.replace(
+                'message:', 'observe:\n      correlation: c\n'
+                f'      kind: {kind}\n      status: payload.status')
+            [decision] = self.evaluate(text, payload, timestamp=time)
+            self.assertIsInstance(decision, expected)
+            if kind == 'state':
+                self.assertEqual('unusable', decision.reason)
+
     def test_cause_is_observed_without_an_owner(self):
         text = textwrap.dedent('''\
             correlations: [{name: c, kind: failure}]
