@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from usermsg.tests import base
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import samples
@@ -63,10 +64,10 @@ class TestRecord(test_consumer.ListenerMixin, base.TestCase):
         self.declare()
         process = self.start_recording('--count', '4')
         self.assertIn('The exchange glance does not exist', self.errors[0])
-        capture = listening.read_capture(test_consumer.CAPTURE)
-        failed = next(line for line in capture
-                      if line['routing_key'] == 'notifications.error')
-        self.publish(failed['body'])
+        failed = next(delivery for delivery
+                      in captures.read(test_consumer.CAPTURE)
+                      if delivery.routing_key == 'notifications.error')
+        self.publish(failed.body)
         self.publish(wire.body(
             payload=SECRETS, _context_auth_token=SECRET,
             _context_request_id='req-1', _context_password=SECRET,
@@ -85,8 +86,8 @@ class TestRecord(test_consumer.ListenerMixin, base.TestCase):
              {'content_encoding': 'utf-8', 'delivery_mode': 2}),
             (first['exchange'], first['routing_key'], first['properties']))
         original, recorded = (
-            json.loads(json.loads(line['body'])['oslo.message'])
-            for line in (failed, first))
+            json.loads(json.loads(body)['oslo.message'])
+            for body in (failed.body, first['body']))
         self.assertEqual(original['payload'], recorded['payload'])
         content = json.loads(json.loads(second['body'])['oslo.message'])
         self.assertEqual(

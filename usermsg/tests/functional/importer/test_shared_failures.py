@@ -15,16 +15,16 @@ from usermsg.listener import envelope
 from usermsg.listener import rule_set
 from usermsg.listener import source as bus_source
 from usermsg.message import api as message_api
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import import_sources
-from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import recorded_notifications
 from usermsg.tests.fixtures import samples
 
 YEAR = 366 * 24 * 3600
 
 #: A real failure to create a volume: a notification, and its values.
-[CAPTURE] = [line['body'] for line in listening.read_capture(
+[CAPTURE] = [delivery.body for delivery in captures.read(
     '21-volume-create-no-backend')]
 PROJECT = '81617689350b460aa78c857f82de9d11'
 VOLUME = 'fdc9d8a8-b3d0-403c-ae64-b38a4aa164d1'
