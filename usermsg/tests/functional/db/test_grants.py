@@ -217,7 +217,7 @@ class TestGrants(base.TestCase):
                                                      conversion.Volume)))
         self.assertIn('or this account may not read it. If the database '
                       'belongs to an older release of block storage, use '
-                      '--any-revision.', str(error))
+                      '--any-revision, or any_revision', str(error))
         with source.connect(account, conversion.Volume, True) as table:
             self.assertEqual((None, 0), (table.revision, table.count()))
 
