@@ -147,7 +147,8 @@ class TestMalformedRequests(base.TestCase):
                        '__class__', 'GET\r\n'):
             response = self.request('/v3/messages', method)
             self.assert_error(response, 405, 'method_not_allowed')
-            self.assertEqual('GET, POST', response.headers['Allow'])
+            self.assertEqual('GET, HEAD, OPTIONS, POST',
+                             response.headers['Allow'])
 
     def test_head_response_has_no_body(self):
         for address, status in (('/v3/messages', 200), ('/v3/none', 404)):

@@ -247,11 +247,14 @@ class TestCommands(TestCase):
                     event_id='VOLUME_000003')
         self.record(resource_type='VOLUME', resource_uuid=VOLUME,
                     event_id='VOLUME_000004', level='INFO')
-        newest = self.cloud.service.runtime.catalogue.describe(
-            'VOLUME_000003', 'de')
+        later, newest = (
+            self.cloud.service.runtime.catalogue.describe(event_id, 'de')
+            for event_id in ('VOLUME_000004', 'VOLUME_000003'))
+        lines = self.message('why', VOLUME, '--language', 'de').splitlines()
+        self.assertTrue(lines[0].startswith(
+            f'{later.user_message} (INFO, '), lines)
         self.assertEqual(
-            f'{newest.user_message} {newest.remedy}',
-            self.message('why', VOLUME, '--language', 'de').splitlines()[0])
+            f'Before that: {newest.user_message} {newest.remedy}', lines[1])
 
     def test_why_without_a_message_is_an_error(self):
         self.assertIn('No message about nothing was found. Give the ID',
