@@ -185,7 +185,7 @@ class TestDatabases(ListenerMixin, databases.TestCase):
         self.assertEqual(3, len(letters))
         for row in letters:
             self.assertNotIn(SECRET, str(row))
-            self.assertNotIn('_context_', row['body'])
+            self.assertNotIn('auth_token', row['body'])
             self.assertLessEqual(len(row['body']), 65536)
 
     def test_batch_waits_while_database_is_unavailable(self):

@@ -8,6 +8,7 @@ import sys
 import textwrap
 
 from usermsg.tests import base
+from usermsg.tests.fixtures import captures
 from usermsg.tests.fixtures import listening
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import samples
@@ -73,7 +74,7 @@ class SetupPageTest(base.TestCase):
         listening.wait_for(
             lambda: 'notifications of the exchange openstack' in worker.log())
         replay = runpy.run_path(str(_ROOT / 'tools' / 'replay.py'))['replay']
-        failure = [listening.CAPTURES / '21-volume-create-no-backend.jsonl']
+        failure = [captures.DIRECTORY / '21-volume-create-no-backend.jsonl']
         replay(self.vhost.url('amqp'), failure)
         database = self.runtime(tables=False).db
         [message] = listening.wait_for(lambda: samples.stored(database))
