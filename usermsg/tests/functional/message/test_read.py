@@ -230,7 +230,7 @@ class TestPages(TestCase):
                   for field in ('resource_type', 'resource_uuid', 'event_id',
                                 'request_id', 'message_level', 'prefix')
                   for value in ('', 'a\x00', 'caf\xe9', ' a', 'x' * 256,
-                                None, 7, ['a']))):
+                                None, 7, [], ['']))):
             error = self.assertRaises(errors.InvalidInput, self.query,
                                       **options)
             self.assertEqual(name, error.field, options)
