@@ -58,15 +58,14 @@ class TestServing(base.TestCase):
                 ('/v3/messages?resource_uuid=%c3%a4', 'GET', 400),
                 ('/v3/messages/%00', 'GET', 404),
                 ('/v3//messages', 'GET', 400),
-                ('/v3/messages', 'BREW', 405),
-                ('/v3/messages', 'OPTIONS', 405)):
+                ('/v3/messages', 'BREW', 405)):
             response, content = self.request(address, method)
             self.assertEqual(status, response.status, address)
             self.assertEqual('application/json',
                              response.headers['Content-Type'])
             self.assertEqual(status >= 400, 'errors' in content)
         response, _content = self.request('/v3/messages', 'HEAD')
-        self.assertEqual(405, response.status)
+        self.assertEqual(200, response.status)
         response, content = self.request(
             '/v3/messages', body=b'{"limit": 0}',
             headers={'Content-Type': 'text/plain'})
