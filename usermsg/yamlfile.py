@@ -136,3 +136,17 @@ def _reason(error):
     if error.problem == 'but found another document':
         return f'{error.context} {error.problem}'
     return error.problem or error.context
+
+
+def files(directory):
+    """Return the paths of the YAML files in a directory, sorted.
+
+    :raises usermsg.exception.ConfigurationError: it can't be read
+    """
+    try:
+        return sorted(path for path in pathlib.Path(directory).iterdir()
+                      if path.suffix in ('.yaml', '.yml'))
+    except OSError as error:
+        raise exception.ConfigurationError(
+            f'the directory cannot be read: {error.strerror}.',
+            directory) from None

@@ -59,7 +59,8 @@ def load(overlay_dir=None, on_unknown=None):
         builder.add(document)
     if overlay_dir:
         # English files first: a translation requires its entry.
-        documents = [_Document(path) for path in _yaml_files(overlay_dir)]
+        documents = [_Document(path)
+                     for path in yamlfile.files(overlay_dir)]
         documents.sort(
             key=lambda document: document.language != catalogue.ENGLISH)
         for document in documents:
@@ -82,7 +83,7 @@ def _read_translations():
     Cached, because reading them takes most of the time of loading a
     catalogue.
     """
-    return [_Document(path) for path in _yaml_files(
+    return [_Document(path) for path in yamlfile.files(
         pathlib.Path(__file__).with_name('languages'))]
 
 
@@ -111,16 +112,6 @@ def _load_plug_ins():
                 f'{plug_in.entry_point_target}.')
         namespaces[plug_in.name] = namespace
     return namespaces
-
-
-def _yaml_files(directory):
-    try:
-        return sorted(path for path in pathlib.Path(directory).iterdir()
-                      if path.suffix in ('.yaml', '.yml'))
-    except OSError as error:
-        raise exception.ConfigurationError(
-            f'the directory cannot be read: {error.strerror}.',
-            directory) from None
 
 
 class _Document:

@@ -9,7 +9,7 @@ from cliff import show
 from usermsg.cmd import db as db_command
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
-from usermsg.db import clock
+from usermsg.cmd import timestamp
 from usermsg.db import engine
 from usermsg import exception
 from usermsg.listener import dead_letters
@@ -25,8 +25,8 @@ def _describe(row, empty):
     """Return the values of the columns of a dead letter."""
     return (row.id, row.transport, row.event_type or empty,
             row.publisher_id or empty, row.reason,
-            *(clock.aware(time).isoformat(timespec='seconds')
-              for time in (row.received_at, row.expires_at)))
+            timestamp.format(row.received_at),
+            timestamp.format(row.expires_at))
 
 
 def _add_filter_options(parser):
@@ -93,53 +93,29 @@ class Show(db_command.Command, show.ShowOne):
                 (*_describe(rows[0], None), rows[0].body))
 
 
-class _Change(progress.Command):
+class _Change(progress.Change):
     """Change of the selected dead letters."""
 
-    #: The result, and the expected result of a dry run.
-    done = would = None
+    items, filters = 'dead letters', ('id', 'event_type', 'transport')
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
         _add_filter_options(parser)
-        parser.add_argument('--all', action='store_true',
-                            help='all dead letters; excludes other filters')
+        self.add_all_option(parser)
         return parser
 
     def take_action(self, parsed_args):
-        options = [f'--{name.replace("_", "-")}' for name in (
-            'id', 'event_type', 'transport') if getattr(parsed_args, name)]
-        if parsed_args.all == bool(options):
-            raise exception.InvalidInput(
-                '--all', f'cannot be used with {options[0]}.' if options else
-                'is required to select all dead letters; otherwise use the '
-                'filters that --help lists.')
+        self.check_selection(parsed_args)
         database = engine.Database(self.app.conf)
         number = self.count(
             len(rows) for rows in _pages(database, parsed_args))
         self.change(self.steps(database, parsed_args), number,
-                    'dead letters', self.done, self.would,
+                    self.items, self.done, self.would,
                     parsed_args.dry_run)
 
 
-class Drop(_Change):
+class Drop(progress.Drop, _Change):
     """Remove dead letters for good."""
-
-    done, would = 'have been dropped', 'would be dropped'
-
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument('--yes', action='store_true',
-                            help='confirm the removal; required without '
-                                 '--dry-run')
-        return parser
-
-    def take_action(self, parsed_args):
-        if not (parsed_args.yes or parsed_args.dry_run):
-            raise exception.InvalidInput(
-                '--yes', 'is required, as dropped dead letters cannot be '
-                'restored; --dry-run shows which would be dropped.')
-        super().take_action(parsed_args)
 
     def steps(self, database, parsed_args):
         for rows in _pages(database, parsed_args):

@@ -110,38 +110,25 @@ class List(db_command.Command, lister.Lister):
                 [(row.id, row.driver, row.event_type, row.priority,
                   row.subject,
                   'dead letter' if row.set_aside else 'pending',
-                  row.attempts, format_time(row.queued_at),
-                  empty if row.due_at is None else format_time(row.due_at),
+                  row.attempts, timestamp.format(row.queued_at),
+                  empty if row.due_at is None else timestamp.format(
+                      row.due_at),
                   row.reason or empty) for row in rows[:limit]])
 
 
-def format_time(time):
-    """Return the ISO 8601 text of a row's time."""
-    return clock.aware(time).isoformat(timespec='seconds')
-
-
-class _Change(progress.Command):
+class _Change(progress.Change):
     """Change of the selected notifications."""
 
-    #: The result, and the expected result of a dry run.
-    done = would = None
+    items, filters = 'notifications', _OPTIONS
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        group = add_filter_options(parser)
-        group.add_argument('--all', action='store_true',
-                           help='all notifications; excludes other filters')
+        self.add_all_option(add_filter_options(parser))
         return parser
 
     def take_action(self, parsed_args):
         """Change the notifications; return the names of their drivers."""
-        options = [f'--{name.replace("_", "-")}' for name in _OPTIONS
-                   if getattr(parsed_args, name)]
-        if parsed_args.all == bool(options):
-            raise exception.InvalidInput(
-                '--all', f'cannot be used with {options[0]}.' if options else
-                'is required to select all notifications; otherwise use the '
-                'filters that --help lists.')
+        self.check_selection(parsed_args)
         database = engine.Database(self.app.conf)
         now = clock.read(database)
         entry_filter = build_filter(parsed_args, now)
@@ -151,7 +138,7 @@ class _Change(progress.Command):
             for (driver, event_type), number in sorted(counts.items()):
                 self.say(f'{number:,} {event_type} for {driver}')
         self.change(self._steps(database, entry_filter, now), counts.total(),
-                    'notifications', self.done, self.would,
+                    self.items, self.done, self.would,
                     parsed_args.dry_run)
         return {driver for driver, _type in counts}
 
@@ -179,7 +166,7 @@ class Retry(_Change):
                 f'stay in the outbox.\n')
 
 
-class Drop(_Change):
+class Drop(progress.Drop, _Change):
     """Remove notifications without delivering them.
 
     The consumers never receive them. The command uses small transactions with
@@ -187,22 +174,6 @@ class Drop(_Change):
     transaction, and the same command continues from there; the exit status is
     then 130.
     """
-
-    done, would = 'have been dropped', 'would be dropped'
-
-    def get_parser(self, prog_name):
-        parser = super().get_parser(prog_name)
-        parser.add_argument('--yes', action='store_true',
-                            help='confirm the removal; required without '
-                                 '--dry-run')
-        return parser
-
-    def take_action(self, parsed_args):
-        if not (parsed_args.yes or parsed_args.dry_run):
-            raise exception.InvalidInput(
-                '--yes', 'is required, as dropped notifications cannot be '
-                'restored; --dry-run shows which would be dropped.')
-        super().take_action(parsed_args)
 
     def _steps(self, database, entry_filter, now):
         return outbox.drop(database, entry_filter)

@@ -8,6 +8,7 @@ import time
 
 from usermsg.cmd import db as db_command
 from usermsg.cmd import signals
+from usermsg import exception
 
 #: Seconds between two progress lines without a terminal, and between two
 #: updates of the bar on a terminal.
@@ -149,3 +150,50 @@ class Command(db_command.Command):
             total = self.run_steps(steps, total, items,
                                    self.app.conf.reaper.batch_delay)
         self.say(f'{total:,} {items} {would if dry_run else done}.')
+
+
+class Change(Command):
+    """Change of items that options select, or ``--all``.
+
+    :cvar items: their plural
+    :cvar filters: attributes of the options that select
+    :cvar done: the result
+    :cvar would: the expected result of a dry run
+    """
+
+    items = done = would = None
+    filters = ()
+
+    def add_all_option(self, parser):
+        parser.add_argument('--all', action='store_true',
+                            help=f'all {self.items}; excludes other filters')
+
+    def check_selection(self, parsed_args):
+        """:raises usermsg.exception.InvalidInput: nothing is selected"""
+        options = [f'--{name.replace("_", "-")}' for name in self.filters
+                   if getattr(parsed_args, name)]
+        if parsed_args.all == bool(options):
+            raise exception.InvalidInput(
+                '--all', f'cannot be used with {options[0]}.' if options else
+                f'is required to select all {self.items}; otherwise use the '
+                f'filters that --help lists.')
+
+
+class Drop:
+    """Mixin of a :class:`Change` that removes items for good."""
+
+    done, would = 'have been dropped', 'would be dropped'
+
+    def get_parser(self, prog_name):
+        parser = super().get_parser(prog_name)
+        parser.add_argument('--yes', action='store_true',
+                            help='confirm the removal; required without '
+                                 '--dry-run')
+        return parser
+
+    def take_action(self, parsed_args):
+        if not (parsed_args.yes or parsed_args.dry_run):
+            raise exception.InvalidInput(
+                '--yes', f'is required, as dropped {self.items} cannot be '
+                f'restored; --dry-run shows which would be dropped.')
+        super().take_action(parsed_args)

@@ -5,6 +5,7 @@ import argparse
 import datetime
 import re
 
+from usermsg.db import clock
 from usermsg import exception
 from usermsg import validation
 
@@ -14,6 +15,11 @@ _UNITS = {'s': 'seconds', 'm': 'minutes', 'h': 'hours', 'd': 'days',
 #: The formats that :func:`parse` accepts, for help texts.
 FORMATS = 'an age (90s, 45m, 12h, 30d, 8w) or a time in ISO 8601 (UTC ' \
           'without a zone)'
+
+
+def format(time):
+    """Return a time of a row in ISO 8601."""
+    return clock.aware(time).isoformat(timespec='seconds')
 
 
 def parse(text):

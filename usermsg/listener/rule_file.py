@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loading of files with rules."""
 
-import pathlib
 
 import fastjsonschema
 
@@ -340,20 +339,6 @@ class RuleFile:
             raise self._error(mapping, 'detail', 'is required, unless regex '
                               'has a named group')
         return result.Pattern(self._path(mapping, 'path'), expression, detail)
-
-
-def files(directory):
-    """Return the files with rules in a directory, sorted.
-
-    :raises usermsg.exception.ConfigurationError: it can't be read
-    """
-    try:
-        return sorted(path for path in pathlib.Path(directory).iterdir()
-                      if path.suffix in ('.yaml', '.yml'))
-    except OSError as error:
-        raise exception.ConfigurationError(
-            f'the directory cannot be read: {error.strerror}.',
-            directory) from None
 
 
 def _globs(value):

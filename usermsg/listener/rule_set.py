@@ -10,6 +10,7 @@ from usermsg import exception
 from usermsg.listener import correlation
 from usermsg.listener import decisions
 from usermsg.listener import rule_file
+from usermsg import yamlfile
 
 #: Directory of the rules that are part of usermsg.
 INCLUDED = pathlib.Path(__file__).with_name('rules')
@@ -118,7 +119,7 @@ def load_directories(directories, catalogue, ignored_projects=frozenset(),
     rules, correlations, documents = {}, {}, []
     for directory in directories:
         names = {}
-        for path in rule_file.files(directory):
+        for path in yamlfile.files(directory):
             document = rule_file.RuleFile(path, catalogue, ignored_projects)
             documents.append(document)
             for rule in document.rules:

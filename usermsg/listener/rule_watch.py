@@ -7,7 +7,7 @@ import time
 from oslo_log import log
 
 from usermsg import exception
-from usermsg.listener import rule_file
+from usermsg import yamlfile
 
 LOG = log.getLogger(__name__)
 
@@ -83,7 +83,7 @@ def _state(directories):
     """Return the names, times and sizes of all files, a tuple."""
     state = []
     for directory in directories:
-        for path in rule_file.files(directory):
+        for path in yamlfile.files(directory):
             try:
                 status = path.stat()
                 state.append((str(path), status.st_mtime_ns, status.st_size,

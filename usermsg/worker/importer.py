@@ -149,19 +149,20 @@ class Importer:
         current = transfer.Transfer(
             self._db, self._runtime.conf, self._runtime.catalogue,
             self._converter_class, now)
+        is_complete, reason = False, None
         try:
             is_complete = self._import(current, stop)
         except exception.SourceDatabaseError as error:
-            is_complete = False
+            reason = str(error)
             self._metrics.import_failures.inc(1, (self.name,))
-            if not self._is_unavailable:
-                self._is_unavailable = True
-                LOG.error('The database of %s, [import_%s] connection, '
-                          'cannot be imported, and is tried again every %d '
-                          'seconds: %s', self._converter_class.title,
-                          self.name, self._options.interval, error)
         finally:
             self._count(current.report)
+        if reason and not self._is_unavailable:
+            self._is_unavailable = True
+            LOG.error('The database of %s, [import_%s] connection, cannot be '
+                      'imported, and is tried again every %d seconds: %s',
+                      self._converter_class.title, self.name,
+                      self._options.interval, reason)
         if is_complete:
             import_position.store(self._db, self._position, now)
             self.finished_at = time.time()
