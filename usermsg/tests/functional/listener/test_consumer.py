@@ -188,9 +188,13 @@ class TestDatabases(ListenerMixin, databases.TestCase):
             self.assertNotIn('auth_token', row['body'])
             self.assertLessEqual(len(row['body']), 65536)
 
+
+class TestDatabaseServers(ListenerMixin, databases.TestCase):
+
+    #: SQLite is no server.
+    scenarios = databases.SCENARIOS[1:]
+
     def test_batch_waits_while_database_is_unavailable(self):
-        if self.server is None:
-            self.skipTest('SQLite is no server')
         # A server of this test alone, since it is killed.
         server = servers.require(type(servers.require(self.server)))
         self.addCleanup(server.stop)

@@ -169,10 +169,10 @@ class TestCreate(TestCase):
         self.use()
         new_messages = [self.new_messages(1, source_id=f'import {number}')[0]
                         for number in range(3)]
-        numbers, _clashes = store.store(self.db, new_messages, [])
+        numbers, _clashes = store.store(self.db, new_messages, [], ())
         self.assertEqual(3, numbers['new'])
         numbers, _clashes = store.store(
-            self.db, [], [(new_messages[0].row.id, new_messages[0].key)])
+            self.db, [], [new_messages[0].key], ())
         self.assertEqual(1, numbers['deleted_there'])
         self.assertEqual([], self.stored())
 
