@@ -26,6 +26,10 @@ LOG = log.getLogger(__name__)
 #: Seconds between two passes over the shards.
 INTERVAL = 1
 
+#: Seconds after a failed pass: a fault that lasts, such as a missing table,
+#: must not fill the log.
+RETRY_INTERVAL = 10
+
 #: Seconds after which another process may take over a shard.
 LEASE_TTL = 60
 
@@ -99,7 +103,7 @@ class Correlator:
             # whose text may contain values.
             if reason:
                 LOG.error('A pass of the correlator failed: %s', reason)
-            stop.wait(INTERVAL)
+            stop.wait(RETRY_INTERVAL if reason else INTERVAL)
 
     def decide_due(self, stop):
         """Decide about what is due, except in shards of other processes.

@@ -379,6 +379,18 @@ class TestDecisions(TestCase):
                                   'result': result}))
 
 
+class Stop(threading.Event):
+    """Event that is set by the first wait.
+
+    :ivar waited: seconds
+    """
+
+    def wait(self, timeout=None):
+        self.waited = timeout
+        self.set()
+        return True
+
+
 class TestProcesses(TestCase):
 
     def items(self):
@@ -458,13 +470,13 @@ class TestProcesses(TestCase):
     def test_failed_pass_is_logged_without_content(self):
         items = [*upload('an-image', 1), error('STORE_FULL', 1)]
         self.service.store_due(items)
-        stop = threading.Event()
+        stop = Stop()
 
         def fail(failure):
-            stop.set()
             raise ValueError(RAW)
 
         self.correlating(before_commit=fail).correlator.run(stop)
+        self.assertEqual(10, stop.waited)
         self.assertIn('ValueError', self.log.output)
         self.assertNotIn(RAW, self.log.output)
         self.service.decide()
