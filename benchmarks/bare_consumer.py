@@ -28,12 +28,14 @@ _FAILURES = {
         payload['tenant_id'], None, payload['instance_id'])),
 }
 
+# Event type -> kind, number of observations, and where their parts are in the
+# payload. Two correlations depend on the status of an image.
 _OBSERVED = {
-    'compute.instance.create.error': ('failure', lambda payload: (
+    'compute.instance.create.error': ('failure', 1, lambda payload: (
         payload['tenant_id'], payload['instance_id'], payload['state'])),
-    'image.update': ('state', lambda payload: (
+    'image.update': ('state', 2, lambda payload: (
         payload['owner'], payload['id'], payload['status'])),
-    'image.upload': ('cause', lambda payload: (None, None, None)),
+    'image.upload': ('cause', 1, lambda payload: (None, None, None)),
 }
 
 _LIFETIME = datetime.timedelta(days=30)
@@ -113,11 +115,12 @@ class Consumer:
                 project_id, content['message_id'], ident,
                 2 * content['message_id'].replace('-', ''), end))
         elif event_type in _OBSERVED:
-            kind, parts = _OBSERVED[event_type]
+            kind, number, parts = _OBSERVED[event_type]
             project_id, resource_id, status = parts(payload)
             now = datetime.datetime.utcnow()
             time, end = self._to_time(now), self._to_time(now + _LIFETIME)
-            observations.append((
-                content['message_id'], 0, kind, 'bare', 'bare',
-                content['publisher_id'], resource_id, project_id, time, time,
-                end, 0, orjson.dumps(status).decode()))
+            values = orjson.dumps(status).decode()
+            observations.extend(
+                (f'{index}{content["message_id"]}', 0, kind, 'bare', 'bare',
+                 content['publisher_id'], resource_id, project_id, time, time,
+                 end, 0, values) for index in range(number))

@@ -91,13 +91,13 @@ class Template:
         content['timestamp'] = '@time'
         self._text = json.dumps(content)
         self._ids = {parsed.message_id: lambda number: str(uuid.uuid4())}
-        [decision] = rules.evaluate(parsed, parsed.timestamp)
-        failure = getattr(decision, 'failure', decision)
-        if isinstance(failure, decisions.Failure):
-            self._ids[failure.project_id] = _project_id
-            for value in (failure.resource_uuid, failure.request_id):
-                if value:
-                    self._ids[value] = lambda number: f'{uuid.uuid4()}'
+        for decision in rules.evaluate(parsed, parsed.timestamp):
+            failure = getattr(decision, 'failure', decision)
+            if isinstance(failure, decisions.Failure):
+                self._ids[failure.project_id] = _project_id
+                for value in (failure.resource_uuid, failure.request_id):
+                    if value:
+                        self._ids[value] = lambda number: f'{uuid.uuid4()}'
         self._publisher = json.dumps(parsed.publisher_id)
 
     def body(self, number):
