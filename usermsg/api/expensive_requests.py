@@ -26,7 +26,7 @@ MAX_WAITING = 2
 
 #: Part of the time of one thread that the expensive requests of a project may
 #: use, and the seconds of work beyond it that it may use at once.
-SHARE = 0.1
+SHARE = 0.05
 BURST = 0.5
 
 #: Maximum of the seconds that a project waits for its share.
