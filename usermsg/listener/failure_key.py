@@ -6,7 +6,6 @@ it in a table that is imported. Each of them yields the same key.
 """
 
 import hashlib
-import json
 
 from usermsg import validation
 
@@ -72,6 +71,7 @@ def _operation(event, resource_uuid):
 
 
 def _digest(*values):
-    # JSON separates the values unambiguously, and encodes any string.
+    # The representation separates the values unambiguously, and is ASCII for
+    # any string.
     return hashlib.sha256(
-        json.dumps(values).encode('ascii')).hexdigest()[:_LENGTH]
+        ascii(values).encode('ascii')).hexdigest()[:_LENGTH]

@@ -8,11 +8,11 @@ lists: no other text of a notification is stored.
 import collections
 import dataclasses
 import datetime
-import json
 import threading
 import time
 import zlib
 
+import orjson
 from oslo_db import exception as db_exception
 import sqlalchemy as sa
 
@@ -232,9 +232,9 @@ def _to_row(observation, correlations):
         arrived_at=None,
         expires_at=None,
         claimed=0,
-        content=json.dumps({
+        content=orjson.dumps({
             'status': status, 'cause': observation.cause,
-            'failure': failure and _dump_failure(failure)}))
+            'failure': failure}).decode())
 
 
 def _check(observation):
@@ -265,21 +265,6 @@ def _check(observation):
             validation.optional_identifier(name, value, length)
 
 
-_FAILURE_FIELDS, _EVENT_FIELDS = (
-    tuple(field.name for field in dataclasses.fields(each))
-    for each in (decisions.Failure, catalogue.ResolvedEvent))
-
-
-def _dump_failure(failure):
-    # dataclasses.asdict() copies each value, which takes longer than all
-    # other work on an observation.
-    values = {name: getattr(failure, name) for name in _FAILURE_FIELDS}
-    values['occurred_at'] = failure.occurred_at.isoformat()
-    values['event'] = {name: getattr(failure.event, name)
-                       for name in _EVENT_FIELDS}
-    return values
-
-
 def _load_failure(values):
     return decisions.Failure(**{
         **values, 'event': catalogue.ResolvedEvent(**values['event']),
@@ -300,7 +285,7 @@ class Stored:
 
     @classmethod
     def from_row(cls, row):
-        content = json.loads(row.content)
+        content = orjson.loads(row.content)
         return cls(
             decisions.Observation(
                 rule=row.rule, correlation=row.correlation, kind=row.kind,

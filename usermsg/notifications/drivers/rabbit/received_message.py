@@ -83,15 +83,20 @@ def unwrap(body, compression=None, max_size=MAX_SIZE):
         if body[3:4] not in _LENGTHS:
             raise Malformed('The body is a value of AMQP 1.0 but no text.')
         body = body[4 + _LENGTHS[body[3:4]]:]
-    content = _parse_object(body)
-    context = {}
+    text, context = body, {}
+    content = _parse_object(text)
     if 'request' in content:
+        _check_depth(text, content)
         context = content.get('context')
         content = _check_object(content['request'])
     if 'oslo.message' in content:
         if not str(content.get('oslo.version')).startswith('2.'):
             raise Malformed('The version of the envelope is not 2.')
-        content = _parse_object(content['oslo.message'])
+        text = content['oslo.message']
+        content = _parse_object(text)
+    # Nothing else of an envelope is used, and the brackets of its text are
+    # those of its content.
+    _check_depth(text, content)
     return content, context if isinstance(context, dict) else {}
 
 
@@ -118,9 +123,6 @@ def _parse_object(text):
                                  parse_float=_finite_or_none)
         except (ValueError, RecursionError):
             raise Malformed('The content is not JSON.') from None
-    brackets = (b'{', b'[') if isinstance(text, bytes) else ('{', '[')
-    if sum(map(text.count, brackets)) > MAX_DEPTH:
-        _check_depth(content)
     return _check_object(content)
 
 
@@ -130,7 +132,11 @@ def _finite_or_none(text):
     return number if math.isfinite(number) else None
 
 
-def _check_depth(content):
+def _check_depth(text, content):
+    """Raise Malformed if the content of a JSON text is nested too deeply."""
+    brackets = (b'{', b'[') if isinstance(text, bytes) else ('{', '[')
+    if sum(map(text.count, brackets)) <= MAX_DEPTH:
+        return
     level = [content]
     for _depth in range(MAX_DEPTH):
         level = [value for container in level for value in (
