@@ -6,6 +6,7 @@ from oslo_config import cfg
 from usermsg.catalogue import loader
 from usermsg.cmd import option_types
 from usermsg.cmd import progress
+from usermsg.cmd import signals
 from usermsg.conf import values
 from usermsg import config
 from usermsg.db import clock
@@ -20,9 +21,23 @@ from usermsg.importer import transfer
 BATCH_SIZE = 500
 
 
+_DESCRIPTION = f"""
+The source database is only read. Messages that were imported before, or have
+been deleted here since, are not imported again, and messages whose rows have
+been deleted since are deleted here; so the command can be run at any time, and
+repeated. Rows that are deleted or have expired are ignored.
+
+The import consists of small transactions; Ctrl-C ends it after the current
+one, with exit status {signals.INTERRUPTED}.
+"""
+
+
 class _Import(progress.Command):
 
     converter_class = None
+
+    def get_description(self):
+        return f'{super().get_description()}\n{_DESCRIPTION}'
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -78,26 +93,15 @@ class _Import(progress.Command):
                 self.say(line)
 
 
-_DESCRIPTION = """Import the messages of {title} from its database.
-
-    The source database is only read. Messages that were imported before, or
-    have been deleted here since, are not imported again, and messages whose
-    rows have been deleted since are deleted here; so the command can be run
-    at any time, and repeated. Rows that are deleted or have expired are
-    ignored. The import consists of small transactions; Ctrl-C ends it after
-    the current one, with exit status 130.
-    """
-
-
 class Volume(_Import):
+    """Import messages of block storage (cinder) from its database."""
 
-    __doc__ = _DESCRIPTION.format(title='block storage (cinder)')
     converter_class = conversion.Volume
 
 
 class Share(_Import):
+    """Import messages of shared file systems (manila) from its database."""
 
-    __doc__ = _DESCRIPTION.format(title='shared file systems (manila)')
     converter_class = conversion.Share
 
 

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Start of ``usermsg-manage``."""
+
+from importlib import metadata
+import json
+import re
+
+from usermsg.tests import base
+from usermsg.tests.fixtures import processes
+
+#: Libraries whose import takes long, and modules of commands.
+_HEAVY = ('alembic', 'eventlet', 'futurist', 'keystonemiddleware', 'kombu',
+          'oslo_messaging', 'oslo_service', 'sqlalchemy', 'usermsg.db')
+
+_CODE = '''
+import contextlib, io, json, sys
+from usermsg.cmd import manage
+with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO())) as output:
+    try:
+        manage.main(json.loads(sys.argv[1]))
+    except SystemExit:
+        pass
+    output.seek(0)
+    text = output.read()
+print(json.dumps([text, list(sys.modules)]))
+'''
+
+
+def run(*arguments):
+    """Run a command in a new process.
+
+    :returns: (output, names of the imported modules)
+    """
+    end = processes.run(_CODE, json.dumps(arguments))
+    return json.loads(end.stdout)
+
+
+class TestHelp(base.TestCase):
+
+    def test_help_lists_all_commands_with_their_summaries(self):
+        output, _modules = run('--help')
+        for entry_point in metadata.entry_points(group='usermsg.manage'):
+            description = entry_point.load()(None, None).get_description()
+            summary = description.split('\n')[0].rstrip('.')
+            name = entry_point.name.replace('_', ' ')
+            self.assertRegex(
+                output, rf'(?m)^  {name}  +{re.escape(summary)}$')
+
+    def test_help_without_arguments_is_the_same(self):
+        self.assertEqual(run('--help')[0], run()[0])
+
+    def test_help_imports_no_command_and_no_large_library(self):
+        _output, modules = run('--help')
+        self.assertEqual([], [name for name in modules if name in _HEAVY])
+        self.assertEqual(
+            {'usermsg.cmd', 'usermsg.cmd.manage'},
+            {name for name in modules if name.startswith('usermsg.cmd')})
+
+    def test_command_imports_no_other_command(self):
+        output, modules = run('catalogue', 'list', '--prefix', 'DNS')
+        self.assertIn('DNS', output)
+        self.assertIn('usermsg.cmd.catalogue', modules)
+        self.assertNotIn('usermsg.cmd.importer', modules)
