@@ -21,6 +21,9 @@ from usermsg.importer import transfer
 BATCH_SIZE = 500
 
 
+#: Exit status of an import that has skipped rows.
+SKIPPED = 3
+
 _DESCRIPTION = f"""
 The source database is only read. Messages that were imported before, or have
 been deleted here since, are not imported again, and messages whose rows have
@@ -28,7 +31,9 @@ been deleted since are deleted here; so the command can be run at any time, and
 repeated. Rows that are deleted or have expired are ignored.
 
 The import consists of small transactions; Ctrl-C ends it after the current
-one, with exit status {signals.INTERRUPTED}.
+one, with exit status {signals.INTERRUPTED}. The exit status is {SKIPPED} if
+all rows were read, but some were skipped, because a value in them cannot be
+stored; the command prints the reasons.
 """
 
 
@@ -79,6 +84,7 @@ class _Import(progress.Command):
             raise RuntimeError(
                 f'The database of {self.converter_class.title} cannot be '
                 f'used: {error}') from None
+        return SKIPPED if current.report.number_skipped else 0
 
     def _import(self, table, current, parsed_args):
         total = table.count()

@@ -58,19 +58,21 @@ def number_of(line):
 class ImportMixin:
     """Mixin of tests with ``self.service``: runs the command in-process."""
 
-    def import_from(self, source, *arguments, kind='volume', status=0):
+    def import_from(self, source, *arguments, kind='volume'):
         """Run an import; return the lines of its output.
 
-        Checks that each row is counted in one category of the report.
+        Checks that each row is counted in one category of the report, and
+        that the exit status shows whether rows were skipped.
         """
         output = io.StringIO()
         command = {'volume': importer.Volume, 'share': importer.Share}[
             kind](types.SimpleNamespace(conf=self.service.conf,
                                         stdout=output), None)
-        self.assertEqual(status, command.run(
-            command.get_parser('import').parse_args(
-                ['--from', source.url, *arguments])))
+        status = command.run(command.get_parser('import').parse_args(
+            ['--from', source.url, *arguments]))
         lines = output.getvalue().splitlines()
+        skipped = any('rows were skipped' in line for line in lines)
+        self.assertEqual(importer.SKIPPED if skipped else 0, status)
         self.assertEqual(number_of(lines[0]), sum(
             number_of(line) for line in lines[1:]
             if not line.startswith('  ') and 'an event that' not in line),
@@ -389,6 +391,15 @@ class TestVolumeOnSqlite(TestCase):
              for one in self.messages()})
         self.assertTrue(self.service.catalogue.describe(
             'VOLUME_VOLUME_777_888').text.startswith('The result'))
+
+    def test_exit_status_shows_skipped_rows(self):
+        source = self.cinder_database()
+        source.insert(import_sources.volume_row(project_id=''))
+        for arguments in (), ('--dry-run',):
+            end = commands.manage('import', 'volume', '--from', source.url,
+                                  *arguments, config=self.config)
+            self.assertEqual((3, ''), (end.returncode, end.stderr))
+            self.assertIn('1 rows were skipped:', end.stdout)
 
     def test_invalid_rows_are_skipped_and_listed(self):
         source = self.cinder_database()
