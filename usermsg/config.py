@@ -129,10 +129,14 @@ def named_errors(conf, argv=()):
             ', '.join(error.config_files)) from None
     except cfg.Error as error:
         raise exception.ConfigurationError(str(error)) from None
-    except UnicodeDecodeError:
+    except UnicodeDecodeError as error:
+        encoding = error.encoding.upper()
+        advice = '' if encoding == 'UTF-8' else (
+            ', the encoding of the locale: set LC_ALL=C.UTF-8, for example')
         raise exception.ConfigurationError(
-            'a configuration file is not UTF-8.', _find_undecodable(
-                [*argv, *conf.default_config_files])) from None
+            f'a configuration file is not {encoding}{advice}.',
+            _find_undecodable([*argv, *conf.default_config_files],
+                              encoding)) from None
     except OSError as error:
         raise exception.ConfigurationError(
             f'cannot be read: {error.strerror}.', error.filename) from None
@@ -174,13 +178,13 @@ def _config_files():
             'default_config_dirs': []}
 
 
-def _find_undecodable(names):
-    """Return the path of the first file that isn't UTF-8, or None."""
+def _find_undecodable(names, encoding):
+    """Return the path of the first file without this encoding, or None."""
     for name in names:
         path = pathlib.Path(name.rpartition('=')[2])
         try:
             if path.is_file():
-                path.read_text('utf-8')
+                path.read_text(encoding)
         except UnicodeDecodeError:
             return path
     return None

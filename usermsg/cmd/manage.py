@@ -11,6 +11,7 @@ import sys
 from cliff import app
 from cliff import commandmanager
 
+from usermsg.cmd import streams
 from usermsg.concurrency import backend
 from usermsg import config
 from usermsg import version
@@ -100,6 +101,7 @@ class Manage(app.App):
 
 
 def main(argv=None):
+    streams.escape_unencodable(sys.stdout, sys.stderr)
     arguments = sys.argv[1:] if argv is None else argv
     # Without a command cliff would start an interactive shell.
     return Manage().run(arguments or ['--help'])

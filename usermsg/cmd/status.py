@@ -18,6 +18,7 @@ from oslo_upgradecheck import upgradecheck  # noqa: E402
 
 from usermsg.catalogue import loader  # noqa: E402
 from usermsg.cmd import db as db_command  # noqa: E402
+from usermsg.cmd import streams  # noqa: E402
 from usermsg import config  # noqa: E402
 from usermsg.db import clock  # noqa: E402
 from usermsg.db import engine  # noqa: E402
@@ -199,6 +200,7 @@ def main(argv=None):
     # The results contain the errors; the libraries would log tracebacks of
     # them.
     logging.disable()
+    streams.escape_unencodable(sys.stdout, sys.stderr)
     checks = Checks()
     try:
         checks.conf = config.load_config(

@@ -2,6 +2,7 @@
 """Base classes of the commands."""
 
 import contextlib
+import io
 
 from openstack import exceptions as sdk_exceptions
 from osc_lib.command import command
@@ -14,6 +15,10 @@ class Command(command.Command):
     """Command that reports the errors of the service."""
 
     def run(self, parsed_args):
+        if isinstance(self.app.stdout, io.TextIOWrapper):
+            # The locale may have an encoding without the characters of a
+            # text: escapes can be read.
+            self.app.stdout.reconfigure(errors='backslashreplace')
         with command_errors():
             return super().run(parsed_args)
 

@@ -125,14 +125,19 @@ class CommandTestCase(TestCase):
                 project_id='current', project_name='current',
                 user_id='current', username='current'))
 
-    def run_command(self, command, *arguments):
-        """Run a command; return its standard output."""
+    def run_command(self, command, *arguments, encoding='utf-8'):
+        """Run a command; return its standard output.
+
+        :param encoding: of the standard output
+        """
+        output = io.BytesIO()
         app = types.SimpleNamespace(
-            client_manager=self.manager, stdout=io.StringIO(),
+            client_manager=self.manager,
+            stdout=io.TextIOWrapper(output, encoding, write_through=True),
             command_manager=types.SimpleNamespace(namespace='openstack.cli'))
         command = command(app, None)
         command.run(command.get_parser('openstack').parse_args(arguments))
-        return app.stdout.getvalue()
+        return output.getvalue().decode(encoding)
 
     def run_failing(self, command, *arguments):
         """Run a command that fails; return the error text."""

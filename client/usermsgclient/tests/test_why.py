@@ -29,6 +29,12 @@ class TestWhy(base.CommandTestCase):
             f'(ERROR, VOLUME {base.VOLUME}, 2026-11-21 22:04:03 UTC, request '
             'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70)\n', self.output())
 
+    def test_text_is_escaped_if_the_locale_lacks_its_characters(self):
+        self.serve(base.message(user_message='Zone gel\xf6scht'))
+        self.assertTrue(self.run_command(
+            why.Why, base.VOLUME, encoding='ascii').startswith(
+                'Zone gel\\xf6scht Ask for a smaller volume.'))
+
     def test_text_format_omits_missing_fields(self):
         self.serve(base.message(resource_type=None, request_id=None,
                                 resource_uuid='a'))

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """``usermsg-manage catalogue``, and errors of ``usermsg-manage``."""
 
+import csv
 import json
+import os
 import re
+import subprocess
+import sys
 
 from usermsg.catalogue import loader
 from usermsg.tests import base
@@ -152,6 +156,35 @@ class TestManage(base.TestCase):
                     commands.manage('db', 'check')):
             self.assertFailedWithOneLine(
                 r'\[database\] connection is not set; for example: .*', end)
+
+
+class TestAsciiLocale(base.TestCase):
+
+    def manage(self, *arguments):
+        # Python chooses its encodings only at its start.
+        return subprocess.run(
+            [sys.executable, '-m', 'usermsg.cmd.manage', *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
+            env={**os.environ, 'LC_ALL': 'C', 'PYTHONUTF8': '0',
+                 'PYTHONCOERCECLOCALE': '0'})
+
+    def test_texts_are_escaped(self):
+        end = self.manage('catalogue', 'list', '--language', 'ja',
+                          '--prefix', 'DNS', '-f', 'csv')
+        self.assertEqual((0, b''), (end.returncode, end.stderr))
+        _head, *rows = csv.reader(
+            end.stdout.decode('unicode_escape').splitlines())
+        self.assertEqual(
+            [[text or '' for text in columns]
+             for columns in loader.built_in().texts('ja', 'DNS')], rows)
+
+    def test_file_that_is_not_ascii_is_named(self):
+        path = self.write('usermsg.conf', '# gr\xfcn\n')
+        end = self.manage('--config-file', path, 'catalogue', 'list')
+        self.assertEqual((1, b''), (end.returncode, end.stdout))
+        self.assertEqual(
+            f'{path}: a configuration file is not ASCII, the encoding of the '
+            'locale: set LC_ALL=C.UTF-8, for example.\n', end.stderr.decode())
 
 
 class TestUnreachable(databases.TestCase):

@@ -53,7 +53,7 @@ class TestHelp(base.TestCase):
         _output, modules = run('--help')
         self.assertEqual([], [name for name in modules if name in _HEAVY])
         self.assertEqual(
-            {'usermsg.cmd', 'usermsg.cmd.manage'},
+            {'usermsg.cmd', 'usermsg.cmd.manage', 'usermsg.cmd.streams'},
             {name for name in modules if name.startswith('usermsg.cmd')})
 
     def test_command_imports_no_other_command(self):
