@@ -106,13 +106,16 @@ class TestBehindNginx(TestCase):
         self.assertError(413, self.request(
             f'/v3/{self.project}/messages?a=b', method='POST',
             body=b'x' * 2 * 1024 * 1024))
+        self.assertEqual(404, self.request(f'/{self.project}')[0].status)
+        self.assertEqual(404, self.request(f'/{self.project}?a=b')[0].status)
         # The line is written after the response.
         end = time.monotonic() + 60
-        last = f'"POST /v3/{self.project}/messages" 413 '
+        last = f'"GET /{self.project}" 404 '
         log = ''
-        while last not in log and time.monotonic() < end:
+        while log.count(last) < 2 and time.monotonic() < end:
             log = pathlib.Path(self.front.path('access')).read_text()
-        self.assertIn(last, log)
+        self.assertEqual(2, log.count(last), log)
+        self.assertIn(f'"POST /v3/{self.project}/messages" 413 ', log)
         line, = (line for line in log.splitlines() if request_id in line)
         self.assertIn('"GET /v3/messages" 200 ', line)
         self.assertNotIn('?', log)
