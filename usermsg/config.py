@@ -105,6 +105,26 @@ def load_config(argv=None, library=False, register=lambda conf: None):
     return conf
 
 
+def changed_options(previous, current):
+    """Return the names of options whose values differ, such as "[api] host".
+
+    Options that only one of the ConfigOpts has are not compared.
+    """
+    previous, current = dict(_values(previous)), dict(_values(current))
+    return [name for name, value in current.items()
+            if name in previous and previous[name] != value]
+
+
+def _values(conf):
+    """Yield (name with group, value) of all options."""
+    for name, value in conf.items():
+        if isinstance(value, conf.GroupAttr):
+            for option, option_value in value.items():
+                yield f'[{name}] {option}', option_value
+        else:
+            yield f'[DEFAULT] {name}', value
+
+
 @contextlib.contextmanager
 def named_errors(conf, argv=()):
     """Raise errors that name the unreadable file and the reason.

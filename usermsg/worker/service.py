@@ -48,6 +48,7 @@ class Worker(os_service.ServiceBase):
     def reload(self):
         """Reload the configuration, in the launcher's process."""
         reason = None
+        previous = self.runtime.conf
         try:
             self.runtime, self._listener_files = self._read()
         except exception.ConfigurationError as error:
@@ -58,6 +59,16 @@ class Worker(os_service.ServiceBase):
             self._set_up_logging()
             LOG.error('Reloading the configuration failed, so the previous '
                       'one stays in force: %s', reason)
+            return
+        # Without their values, which may be secret.
+        LOG.info('Reloaded the configuration; changed options: %s', ', '.join(
+            config.changed_options(previous, self.runtime.conf)) or 'none')
+        LOG.info('Reloaded the catalogue: %d entries',
+                 len(list(self.runtime.catalogue.texts())))
+        if self._listener_files:
+            LOG.info('Reloaded the rules of the listener: %d rules',
+                     len(self._listener_files.rules.rules))
+        LOG.info('A new process replaces the running one')
 
     def _read(self):
         runtime = service.prepare(self._argv)
@@ -117,6 +128,7 @@ class Worker(os_service.ServiceBase):
                            self._stop.unresponsive)
         except exception.ConfigurationError as error:
             LOG.error('The metrics are not served: %s', error)
+        LOG.info('The worker process runs %s', ', '.join(loops))
         for name, run in loops.items():
             thread = threading.Thread(
                 target=run, args=(self._stop,), name=name)

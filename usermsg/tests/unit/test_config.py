@@ -310,3 +310,21 @@ class InvalidConfigurationTest(base.TestCase):
             self.assertTrue(str(error).startswith(
                 f'[DEFAULT] {option}: {path} cannot be written: '),
                 str(error))
+
+
+class ChangedOptionsTest(base.TestCase):
+
+    def load(self, text):
+        return config.load_config(
+            ['--config-file', self.write('usermsg.conf', text)])
+
+    def test_names_of_changed_options_are_returned(self):
+        previous = self.load(options(messages={'ttl': 100}))
+        current = self.load('[DEFAULT]\ndebug = true\n' + options(
+            messages={'ttl': 100, 'max_per_project': 7},
+            database={'connection': f'sqlite:///{PASSWORD}'}))
+        self.assertEqual([], config.changed_options(previous, previous))
+        self.assertEqual(
+            {'[DEFAULT] debug', '[database] connection',
+             '[messages] max_per_project'},
+            set(config.changed_options(previous, current)))

@@ -165,6 +165,8 @@ class TestProcess(TestCase):
         worker._popen.send_signal(signal.SIGHUP)
         listening.wait_for(lambda: 'of the exchange openstack' in
                            worker.log()[before:])
+        self.assertRegex(worker.log()[before:],
+                         'Reloaded the rules of the listener: [0-9]+ rules\n')
         self.publish(test_consumer.failure())
         self.wait_for_messages(1)
 

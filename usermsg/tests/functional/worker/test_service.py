@@ -88,6 +88,12 @@ class TestWorker(databases.TestCase):
             self.wait_for(
                 lambda: expected in worker.log()[len(before):], worker)
             self.wait_for_reaper(worker)
+        self.assertRegex(
+            worker.log()[len(before):],
+            r'(?s)Reloaded the configuration; changed options: '
+            r'\[messages\] max_per_project\n.*'
+            r'Reloaded the catalogue: [0-9]+ entries\n.*'
+            r'The worker process runs watchdog, reaper\n')
         samples.insert(self.db, expiry.rows(8, expiry.DAY))
         self.wait_for(lambda: len(samples.stored(self.db)) == 5, worker)
         # The last valid configuration stays in force, not the initial one.
