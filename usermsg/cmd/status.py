@@ -17,6 +17,7 @@ from oslo_upgradecheck import common_checks  # noqa: E402
 from oslo_upgradecheck import upgradecheck  # noqa: E402
 
 from usermsg.catalogue import loader  # noqa: E402
+from usermsg.cmd import connectivity  # noqa: E402
 from usermsg.cmd import db as db_command  # noqa: E402
 from usermsg.cmd import streams  # noqa: E402
 from usermsg import config  # noqa: E402
@@ -41,6 +42,9 @@ MAX_LISTED = 10
 
 #: Seconds after which a pending notification is a problem.
 MAX_PENDING_SECONDS = 3600
+
+#: Roles of which Keystone's default policy requires one to validate tokens.
+_VALIDATING_ROLES = {'admin', 'service'}
 
 #: Exit status if no check was run; the codes of a check are 0, 1 and 2.
 NOT_CHECKED = 255
@@ -127,6 +131,28 @@ class Checks(upgradecheck.UpgradeCommands):
             return _warning(' '.join(upgrade_warnings[:MAX_LISTED]))
         return result
 
+    def _keystone(self):
+        if self.conf.api.auth_strategy != 'keystone':
+            return _success('Tokens are not validated, as [api] '
+                            'auth_strategy is not keystone.')
+        if not connectivity.has_account(self.conf):
+            return _warning(
+                '[keystone_authtoken] contains no account: the API does not '
+                'start. A host without the API needs none.')
+        try:
+            roles = connectivity.fetch_roles(self.conf)
+        except connectivity.Unavailable as error:
+            return _failure(
+                'Keystone did not validate a token of the account in '
+                f'[keystone_authtoken]: {error}.')
+        if not _VALIDATING_ROLES.intersection(roles):
+            return _warning(
+                'The account in [keystone_authtoken] has neither the role '
+                'service nor admin, one of which Keystone requires by default '
+                'to validate the tokens of users.')
+        return _success('Keystone has validated a token of the account in '
+                        '[keystone_authtoken].')
+
     def _notification_drivers(self):
         drivers = relay.load_drivers(self.conf)
         try:
@@ -149,6 +175,25 @@ class Checks(upgradecheck.UpgradeCommands):
         if problems:
             return _warning(' '.join(problems))
         return _success(', '.join(drivers) or 'No driver is configured.')
+
+    def _brokers(self):
+        problems, drivers = [], {}
+        try:
+            drivers = relay.load_drivers(self.conf)
+        except exception.ConfigurationError:
+            problems.append('The brokers of the notification drivers were not '
+                            'checked, because the drivers cannot be used.')
+        try:
+            results = connectivity.probe_brokers(self.conf, drivers)
+        finally:
+            driver_loader.close(drivers)
+        problems += [f'{name}: {address}: {reason}.'
+                     for name, address, reason in results if reason]
+        available = [f'{name}: {address} accepts connections.'
+                     for name, address, reason in results if not reason]
+        return (_warning if problems else _success)(
+            ' '.join([*problems, *available]) or
+            'Neither a driver nor the listener uses a broker.')
 
     def _outbox(self):
         try:
@@ -191,7 +236,9 @@ class Checks(upgradecheck.UpgradeCommands):
         ('Endpoint', (_check, {'check': _endpoint})),
         ('Catalogue', (_check, {'check': _catalogue})),
         ('Policy', (_check, {'check': _policy})),
+        ('Keystone', (_check, {'check': _keystone})),
         ('Notification drivers', (_check, {'check': _notification_drivers})),
+        ('Brokers', (_check, {'check': _brokers})),
         ('Outbox', (_check, {'check': _outbox})),
     )
 

@@ -88,6 +88,13 @@ class Source:
         self._messages = []
         self._connection = self._channel = None
 
+    def probes(self):
+        """Return functions that connect to the hosts of the broker.
+
+        See :func:`usermsg.notifications.drivers.rabbit.connection.probes`.
+        """
+        return connections.probes(self._broker)
+
     def open(self, stop):
         """Connect to the first host that responds, and begin to consume.
 

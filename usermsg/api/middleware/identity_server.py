@@ -6,6 +6,7 @@ others fail at once: otherwise all threads of the process would soon wait for
 Keystone, and requests with cached tokens would wait for a thread.
 """
 
+import re
 import threading
 import time
 
@@ -25,12 +26,28 @@ _LONGEST_TOKEN = 8000
 # Seconds; a failure that takes longer is considered a timeout.
 _TIMEOUT_THRESHOLD = 1
 
+_CREDENTIALS = re.compile(r'//[^/\s]*@')
+
 # Errors whose text doesn't contain a token or a response.
 _LOGGABLE = (exceptions.ClientException, auth_token.ServiceError)
 
 
 class Unavailable(Exception):
     """Keystone is unavailable, so a token can't be validated."""
+
+
+def describe_error(error):
+    """Return the class of an error of Keystone, and its text if it is safe.
+
+    The text of other errors may contain a token or a response.
+    """
+    if isinstance(error, Unavailable):
+        error = error.__cause__ or error
+    text = type(error).__name__
+    if isinstance(error, _LOGGABLE):
+        # auth_url may contain a password.
+        text += f': {_CREDENTIALS.sub("//", str(error))}'
+    return text
 
 
 class IdentityServer:
@@ -80,14 +97,13 @@ class IdentityServer:
             # resolver can cause errors of many classes.
             timed_out = (isinstance(error, exceptions.ConnectTimeout) or
                          self._clock() - started > _TIMEOUT_THRESHOLD)
-            loggable = isinstance(error, _LOGGABLE)
-            if not loggable or isinstance(error, exceptions.EndpointNotFound):
+            if (not isinstance(error, _LOGGABLE) or
+                    isinstance(error, exceptions.EndpointNotFound)):
                 # Repeat the discovery of Keystone, with a new service token:
                 # the present one may be the cause.
                 self._server.invalidate()
-            self._log.error(
-                'Keystone could not validate a token: %s%s',
-                type(error).__name__, f': {error}' if loggable else '')
+            self._log.error('Keystone could not validate a token: %s',
+                            describe_error(error))
             raise Unavailable() from error
         finally:
             self._timed_out = timed_out

@@ -92,6 +92,17 @@ class _Protocol(auth_token.AuthProtocol):
             _remove_identity(request.environ)
             request.environ[identity.UNAVAILABLE] = True
 
+    def fetch_roles(self):
+        """Get a token of the service's account, and validate it.
+
+        :returns: names of the account's roles, a list
+        :raises Exception: see
+            :func:`usermsg.api.middleware.identity_server.describe_error`
+        """
+        data = self._identity_server.verify_token(
+            self._auth.get_token(self._session))
+        return [role['name'] for role in data['token']['roles']]
+
     def _cache_identity(self, request):
         """Complete the identity headers of a valid token, and cache them.
 

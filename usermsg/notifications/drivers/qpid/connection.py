@@ -32,14 +32,15 @@ class Connection:
     :param host: a :class:`usermsg.notifications.drivers.host.Host`
     :param cycle: number of times that all hosts have failed; it selects which
         address of a host name is tried first
+    :param timeout: seconds until it is open; the default is the option
     :raises .failures.ConnectionFailed: no address accepts a connection
     """
 
-    def __init__(self, proton, settings, host, cycle=0):
+    def __init__(self, proton, settings, host, cycle=0, timeout=None):
         self._proton = proton
         self.host = host
         self._mechanisms = settings.mechanisms[host]
-        self._timeout = settings.connect_timeout
+        self._timeout = timeout or settings.connect_timeout
         self._deadline = time.monotonic() + self._timeout
         self._socket = _connect(host, self._deadline, cycle)
         self._output = memoryview(b'')
@@ -256,6 +257,38 @@ class Connection:
         self._sessions.clear()
         self._connection.free()
         self._connection = self._transport = self._collector = None
+
+
+def probe(proton, settings, host, timeout):
+    """Open and close a connection.
+
+    :returns: the reason of a failure, or None
+    """
+    connection = None
+    try:
+        connection = Connection(proton, settings, host, timeout=timeout)
+        _wait_until_open(connection)
+    except failures.ConnectionFailed as error:
+        return str(error)
+    finally:
+        if connection is not None:
+            connection.close()
+    return None
+
+
+def _wait_until_open(connection):
+    with selectors.DefaultSelector() as selector:
+        selector.register(connection, selectors.EVENT_READ)
+        while True:
+            connection.receive()
+            deadline = connection.check(time.monotonic())
+            if connection.is_open:
+                return
+            connection.flush()
+            # Some failures become visible only when all output is written.
+            connection.check(time.monotonic())
+            selector.modify(connection, connection.events())
+            selector.select(max(deadline - time.monotonic(), 0))
 
 
 def _connect(host, deadline, cycle):

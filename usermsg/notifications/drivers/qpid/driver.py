@@ -7,6 +7,7 @@ import math
 from usermsg.conf import qpid as options
 from usermsg.notifications.drivers import confirming
 from usermsg.notifications.drivers.qpid import client
+from usermsg.notifications.drivers.qpid import connection
 from usermsg.notifications.drivers.qpid import envelope
 from usermsg.notifications.drivers.qpid import proton_library
 from usermsg.notifications.drivers.qpid import settings
@@ -51,9 +52,19 @@ class QpidDriver(confirming.ConfirmingDriver):
         if self._settings.tls:
             # Report unusable files now rather than with the first connection.
             tls.make_domain(proton, self._settings)
+        self._probe = functools.partial(
+            connection.probe, proton, self._settings)
         self.use(functools.partial(client.Client, proton, self._settings),
                  self._settings.delivery_timeout,
                  self._settings.drain_timeout)
+
+    def probes(self):
+        """Return functions that connect to the hosts of the broker.
+
+        See :func:`usermsg.notifications.drivers.rabbit.connection.probes`.
+        """
+        return {host.address: functools.partial(self._probe, host)
+                for host in self._settings.hosts}
 
     def send(self, process_client, ctxt, msg, priority, retry):
         retries = math.inf if retry is None or retry < 0 else retry

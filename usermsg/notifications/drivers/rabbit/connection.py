@@ -2,6 +2,7 @@
 """Connections to RabbitMQ, and texts for their errors."""
 
 import contextlib
+import functools
 import math
 import os
 import select
@@ -164,6 +165,24 @@ def connect(broker, host, timeout, **options):
                 'may require TLS, see [oslo_messaging_rabbit] ssl') from None
         raise
     return connection
+
+
+def probes(broker):
+    """Return functions that connect to the hosts of a broker.
+
+    :returns: address -> function(timeout in seconds), which returns the
+        reason of a failure or None
+    """
+    return {host.address: functools.partial(_probe, broker, host)
+            for host in broker.hosts}
+
+
+def _probe(broker, host, timeout):
+    try:
+        close(connect(broker, host, timeout, heartbeat=0))
+    except Exception as error:
+        return describe_error(error)
+    return None
 
 
 def try_declare(connection, step):

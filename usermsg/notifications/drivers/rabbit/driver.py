@@ -18,6 +18,7 @@ from usermsg.concurrency import bounded_call
 from usermsg.conf import rabbit as rabbit_conf
 from usermsg.conf import values
 from usermsg.notifications.drivers import confirming
+from usermsg.notifications.drivers.rabbit import connection as connections
 from usermsg.notifications.drivers.rabbit import inspection
 from usermsg.notifications.drivers.rabbit import publisher
 from usermsg.notifications.drivers.rabbit import settings
@@ -77,6 +78,13 @@ class RabbitDriver(confirming.ConfirmingDriver):
                     self._broker, keys, 0.8 * _INSPECTION_TIMEOUT))
         except bounded_call.CallTimeout as error:
             return [f'The queues of RabbitMQ could not be inspected: {error}.']
+
+    def probes(self):
+        """Return functions that connect to the hosts of the broker.
+
+        See :func:`usermsg.notifications.drivers.rabbit.connection.probes`.
+        """
+        return connections.probes(self._broker)
 
     def send(self, process_client, ctxt, msg, priority, retry):
         deadline = time.monotonic() + self.timeout

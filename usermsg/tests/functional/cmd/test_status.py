@@ -4,6 +4,7 @@
 import importlib.metadata
 import os
 import re
+import socket
 import subprocess
 import sys
 
@@ -19,6 +20,8 @@ from usermsg.notifications.drivers import loader
 from usermsg.tests import base
 from usermsg.tests.fixtures import commands
 from usermsg.tests.fixtures import databases
+from usermsg.tests.fixtures import keystone
+from usermsg.tests.fixtures import qpid_peer
 from usermsg.tests.fixtures import rabbitmq
 from usermsg.tests.fixtures import servers
 from usermsg.tests.fixtures import upgrade
@@ -121,6 +124,137 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         self.assertNotIn(PASSWORD, result.process.stdout)
 
 
+def listen_silently(test):
+    """Return the port of a server that accepts, and never responds."""
+    listener = socket.create_server(('127.0.0.1', 0))
+    test.addCleanup(listener.close)
+    return listener.getsockname()[1]
+
+
+class TestKeystone(StatusTestCase, base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        migration.sync(self.runtime(tables=False).db)
+
+    def check(self, code, **options):
+        """Run the check; return its details."""
+        result = upgrade.run_check(
+            self.config_file(keystone_authtoken=options),
+            OS_API__AUTH_STRATEGY='keystone')
+        self.assertChecked(result, keystone=code)
+        password = options.get('password', PASSWORD)
+        self.assertNotIn(password, result.process.stdout)
+        return result.details['Keystone']
+
+    def test_account_whose_token_is_validated_succeeds(self):
+        identity = servers.require(keystone.shared)
+        self.assertEqual(
+            'Keystone has validated a token of the account in '
+            '[keystone_authtoken].',
+            self.check(upgrade.SUCCESS, **identity.authtoken()))
+
+    def test_wrong_password_fails(self):
+        identity = servers.require(keystone.shared)
+        self.assertIn('Unauthorized: ', self.check(
+            upgrade.FAILURE, **identity.authtoken(password=PASSWORD)))
+
+    def test_account_without_the_role_service_warns(self):
+        identity = servers.require(keystone.shared)
+        password = identity.user('plain', project='service', roles=['member'])
+        self.assertIn('has neither the role service nor admin', self.check(
+            upgrade.WARNING, **identity.authtoken(
+                username='plain', password=password)))
+
+    def test_unavailable_keystone_fails(self):
+        for port, reason in ((servers.free_port(), 'Connection refused'),
+                             (listen_silently(self), 'no response within 5')):
+            url = f'http://usermsg:{PASSWORD}@127.0.0.1:{port}/v3'
+            self.assertIn(reason, self.check(
+                upgrade.FAILURE, auth_type='password', auth_url=url,
+                username='usermsg', password=PASSWORD,
+                http_connect_timeout=9))
+
+    def test_invalid_option_fails(self):
+        self.assertIn('auth_url', self.check(
+            upgrade.FAILURE, auth_type='password', auth_url='keystone',
+            username='usermsg', password=PASSWORD))
+
+    def test_missing_account_warns(self):
+        self.assertIn('contains no account', self.check(upgrade.WARNING))
+
+
+class TestBrokers(StatusTestCase, base.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        migration.sync(self.runtime(tables=False).db)
+
+    def check(self, **groups):
+        """Run the check; return (code, details)."""
+        result = upgrade.run_check(self.config_file(**groups))
+        self.assertNotIn(PASSWORD, result.process.stdout)
+        return (result.codes[upgrade.CHECKS.index('Brokers')],
+                result.details['Brokers'])
+
+    def check_listener(self, url):
+        return self.check(DEFAULT={'transport_url': url},
+                          listener={'enabled': 'true'})
+
+    def test_rabbitmq_of_drivers_and_listener_is_asked(self):
+        vhost = servers.require(rabbitmq.shared).create_vhost()
+        self.addCleanup(vhost.delete)
+        host = f'{vhost.broker.host}:{vhost.broker.port}'
+        code, details = self.check(
+            DEFAULT={'transport_url': vhost.url('rabbit')},
+            oslo_messaging_notifications={'driver': 'messagingv2'},
+            listener={'enabled': 'true'})
+        self.assertEqual(upgrade.SUCCESS, code, details)
+        self.assertEqual(
+            f'messagingv2: {host} accepts connections. listener transport '
+            f'default: {host} accepts connections.', details)
+        self.assertNotIn(vhost.broker.password, details)
+
+    def test_rejected_login_warns(self):
+        broker = servers.require(rabbitmq.shared)
+        code, details = self.check_listener(
+            f'rabbit://nobody:{PASSWORD}@{broker.host}:{broker.port}/')
+        self.assertEqual(upgrade.WARNING, code)
+        self.assertIn('listener transport default: ', details)
+        self.assertIn('ACCESS_REFUSED', details)
+
+    def test_each_host_is_asked_although_one_does_not_respond(self):
+        vhost = servers.require(rabbitmq.shared).create_vhost()
+        self.addCleanup(vhost.delete)
+        silent = f'127.0.0.1:{listen_silently(self)}'
+        login, _, address = vhost.url('rabbit').partition('@')
+        code, details = self.check_listener(
+            f'{login}@{silent},{login.removeprefix("rabbit://")}@{address}')
+        self.assertEqual(
+            (upgrade.WARNING, f'listener transport default: {silent}: the '
+             'broker does not respond. listener transport default: '
+             f'{vhost.broker.host}:{vhost.broker.port} accepts connections.'),
+            (code, details))
+
+    def test_server_of_amqp_1_is_asked(self):
+        peer = servers.require(qpid_peer.Peer)
+        self.addCleanup(peer.stop)
+        silent = f'127.0.0.1:{listen_silently(self)}'
+        code, details = self.check(
+            oslo_messaging_notifications={'driver': 'qpid'},
+            oslo_messaging_qpid={'hosts': f'amqp://{silent}, {peer.url()}'})
+        self.assertEqual(upgrade.WARNING, code)
+        self.assertRegex(
+            details, f'^qpid: {silent}: no AMQP connection was opened .* '
+            f'qpid: 127.0.0.1:{peer.port} accepts connections.$')
+
+    def test_host_without_brokers_succeeds(self):
+        self.assertEqual(
+            (upgrade.SUCCESS,
+             'Neither a driver nor the listener uses a broker.'),
+            self.check())
+
+
 class TestConfiguration(StatusTestCase, base.TestCase):
 
     def setUp(self):
@@ -213,8 +347,9 @@ class TestConfiguration(StatusTestCase, base.TestCase):
     def test_driver_that_hides_failures_warns(self):
         result = self.check(oslo_messaging_notifications={
             'driver': 'messagingv2',
-            'transport_url': f'rabbit://usermsg:{PASSWORD}@mq/'})
-        self.assertChecked(result, notification=upgrade.WARNING)
+            'transport_url': f'rabbit://usermsg:{PASSWORD}@mq.invalid/'})
+        self.assertChecked(result, notification=upgrade.WARNING,
+                           brokers=upgrade.WARNING)
         self.assertIn('messagingv2: does not report failed deliveries',
                       result.details['Notification drivers'])
         self.assertNotIn(PASSWORD, result.process.stdout)
@@ -223,7 +358,8 @@ class TestConfiguration(StatusTestCase, base.TestCase):
         for driver in ('rabbit', 'messagingv2'):
             result = self.check(
                 oslo_messaging_notifications={'driver': driver})
-            self.assertChecked(result, notification=upgrade.WARNING)
+            self.assertChecked(result, notification=upgrade.WARNING,
+                               brokers=upgrade.WARNING)
             self.assertIn(
                 f'{driver}: no transport_url is set, so localhost:5672 is '
                 f'used.', result.details['Notification drivers'])
@@ -260,7 +396,8 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                     f'rabbit://u:{PASSWORD}/x@mq/'):
             result = self.check(oslo_messaging_notifications={
                 'driver': 'log', 'transport_url': url})
-            self.assertChecked(result, notification=upgrade.FAILURE)
+            self.assertChecked(result, notification=upgrade.FAILURE,
+                               brokers=upgrade.WARNING)
             self.assertIn('[oslo_messaging_notifications] transport_url: ',
                           result.details['Notification drivers'])
             self.assertNotIn(PASSWORD, result.process.stdout)
@@ -271,7 +408,8 @@ class TestConfiguration(StatusTestCase, base.TestCase):
             oslo_messaging_notifications={
                 'driver': 'rabbit', 'transport_url': 'rabbit://mq/'},
             oslo_messaging_rabbit_notify={'delivery_timeout': 25})
-        self.assertChecked(result, notification=upgrade.FAILURE)
+        self.assertChecked(result, notification=upgrade.FAILURE,
+                           brokers=upgrade.WARNING)
         self.assertIn(
             '[oslo_messaging_rabbit_notify] delivery_timeout: 25 seconds',
             result.details['Notification drivers'])
@@ -293,7 +431,8 @@ class TestConfiguration(StatusTestCase, base.TestCase):
                 **os.environ, **upgrade.ENVIRONMENT,
                 'PYTHONPATH': os.pathsep.join(
                     [str(self.home / 'plug'), *filter(None, sys.path)])}))
-        self.assertChecked(result, notification=upgrade.FAILURE)
+        self.assertChecked(result, notification=upgrade.FAILURE,
+                           brokers=upgrade.WARNING)
         details = result.details['Notification drivers']
         self.assertIn('there is no driver "smoke".', details)
         self.assertRegex(details, '"pigeon" cannot be loaded: .*pigeons')

@@ -56,6 +56,14 @@ class TestIdentityServer(base.TestCase):
         self.assertIn('token: ValueError', log.output)
         self.assertNotIn('body', log.output)
 
+    def test_credentials_in_a_url_are_not_logged(self):
+        log = self.useFixture(fixtures.FakeLogger())
+        self.assert_unavailable(identity_server.IdentityServer(
+            verifier.Verifier(exceptions.ConnectFailure(
+                'Unable to connect to http://usermsg:secret@identity/v3'))))
+        self.assertIn('ConnectFailure: Unable to connect to '
+                      'http://identity/v3', log.output)
+
     def test_malformed_token_is_not_sent_to_keystone(self):
         server = verifier.Verifier()
         remote = identity_server.IdentityServer(server)
