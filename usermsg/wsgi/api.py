@@ -17,6 +17,7 @@ from usermsg.api import app  # noqa: E402
 from usermsg.concurrency import gc_tuning  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg import service  # noqa: E402
+from usermsg.wsgi import write_errors  # noqa: E402
 
 
 def _make_application():
@@ -26,6 +27,7 @@ def _make_application():
         wsgi_app = app.make_app(runtime)
     except exception.ConfigurationError as error:
         sys.exit(f'usermsg cannot start: {error}')
+    write_errors.install_hook()
     gc_tuning.freeze_heap()
     return wsgi_app
 

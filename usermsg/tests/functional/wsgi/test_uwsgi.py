@@ -5,6 +5,7 @@ import concurrent.futures
 import http.client
 import json
 import socket
+import struct
 import time
 import unittest
 
@@ -101,6 +102,24 @@ class TestServing(base.TestCase):
         self.assertEqual([], samples.stored(self.service.db))
         self.assertEqual({'messages': []}, self.request('/v3/messages')[1])
         self.assertNotIn('Traceback', self.server.log())
+
+    def test_client_that_leaves_is_logged_by_uwsgi_alone(self):
+        # The last line about a response that could not be written. A client
+        # that leaves before uWSGI has read the request causes no response.
+        end = time.monotonic() + 120
+        while 'messages => generated 0 bytes' not in self.server.log():
+            self.assertLess(time.monotonic(), end, self.server.log())
+            sock = socket.create_connection(
+                ('127.0.0.1', self.server.port), 60)
+            sock.sendall(b'GET /v3/messages HTTP/1.1\r\nHost: x\r\n\r\n')
+            # The connection is reset, rather than closed after the response.
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                            struct.pack('ii', 1, 0))
+            sock.close()
+            time.sleep(0.2)
+        self.assertIn(' during GET /v3/messages ', self.server.log())
+        for text in ('CRITICAL', 'write error', 'Traceback'):
+            self.assertNotIn(text, self.server.log())
 
 
 class TestStarting(base.TestCase):
