@@ -34,7 +34,7 @@ TAKEN = 'imported'
 
 
 class _KeyChanged(Exception):
-    """Another writer has taken over or removed the key of a failure."""
+    """Another writer has stored, taken over or removed a key."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -77,8 +77,8 @@ def store(db, new_messages, deleted, event_ids, dry_run=False):
         with them can be found, after all attempts
     """
     for _attempt in range(len(new_messages) + _ATTEMPTS):
-        plan, counts, clashes = _make_plan(db, new_messages, deleted)
         try:
+            plan, counts, clashes = _make_plan(db, new_messages, deleted)
             counts['deleted_there'] = (len(plan.to_delete) if dry_run else
                                        _write(db, plan, event_ids))
         except (db_exception.DBDuplicateEntry, _KeyChanged):
@@ -108,7 +108,10 @@ def shared_key(row):
 
 
 def _make_plan(db, new_messages, deleted):
-    """Return the plan, the counter and the clashes; see :func:`store`."""
+    """Return the plan, the counter and the clashes; see :func:`store`.
+
+    :raises _KeyChanged: another import stores the same messages
+    """
     stored = message.find_stored(db, [
         *(new_message.key for new_message in new_messages), *deleted])
     rows = [stored[new_message.key][1] for new_message in new_messages
@@ -156,6 +159,11 @@ def _split_clashes(db, new_messages):
         message_id = new_message.row.id
         (clashes if message_id in used_ids else new).append(new_message)
         used_ids.add(message_id)
+    # The ids were looked up after the keys: another import may have stored the
+    # same message in between.
+    if clashes and message.find_stored(
+            db, [new_message.key for new_message in clashes]):
+        raise _KeyChanged()
     return new, clashes
 
 

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import hashlib
 import io
+import itertools
 import os
 import pathlib
 import pty
@@ -536,6 +537,22 @@ class TestOtherWriters(StoreTestCase):
             ({'new': 3, 'imported_before': 2, 'merged': 0,
               'deleted_here': 0, 'deleted_there': 0},
              []), self.store(new_messages, new_messages[2:4]))
+        self.assertEqual(5, len(samples.stored(self.db)))
+
+    def test_message_stored_between_the_look_ups_is_not_a_clash(self):
+        new_messages = [self.new_message(number) for number in range(5)]
+        readers = itertools.count()
+
+        def reader():
+            # The first look-up is that of the keys.
+            if next(readers) == 1:
+                message.MessageList.record(self.db, new_messages[2:4])
+            return self.db.reader()
+
+        counts, clashes = store.store(types.SimpleNamespace(
+            reader=reader, write=self.db.write), new_messages, [], ())
+        self.assertEqual((3, 2, []), (
+            counts['new'], counts['imported_before'], clashes))
         self.assertEqual(5, len(samples.stored(self.db)))
 
 
