@@ -320,6 +320,11 @@ class TestFiles(TestCase):
         self.config_file()
         self.assertEqual(1, server.end(signal.SIGHUP))
 
+    def test_uwsgi_leaves_the_directory_in_which_it_was_started(self):
+        # The user of the service may not be permitted to read it.
+        server = self.uwsgi()
+        self.assertEqual('/', os.readlink(f'/proc/{server._popen.pid}/cwd'))
+
     def test_socket_is_accessible_to_its_group_only(self):
         server = self.uwsgi()
         self.assertEqual(0o660, os.stat(server.socket).st_mode & 0o777)
