@@ -73,10 +73,10 @@ class ImageStore:
         self._notifier.update(image)
 
     def delete(self, image_id):
-        self.find(image_id)
+        image = self.find(image_id)
         (self._directory / image_id).unlink(missing_ok=True)
         (self._directory / f'{image_id}.json').unlink()
-        self._notifier.delete(image_id)
+        self._notifier.delete(image)
 
     def find(self, image_id):
         try:

@@ -163,9 +163,10 @@ def describe(event_type):
         properties['payload'] = _object(_send())
         return schema
     schema['if'] = {'properties': {'priority': {'const': notification.INFO}}}
-    schema['then'] = {'properties': {
-        'payload': _send()['image_id'] if event_type == image.DELETE else
-        _object(_fields(image_object.Image, _IMAGE_FIELDS))}}
+    payload = _object(_fields(image_object.Image, _IMAGE_FIELDS))
+    if event_type == image.DELETE:
+        payload = {'oneOf': [_send()['image_id'], payload]}
+    schema['then'] = {'properties': {'payload': payload}}
     schema['else'] = {'properties': {'payload': {
         'description': 'Text of the failure from the catalogue, and the UUID '
                        'of the image.',

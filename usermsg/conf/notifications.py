@@ -14,6 +14,12 @@ EVENT_TYPES = (
     'message.delete', 'message.expire')
 WILDCARDS = ('image.*', 'image.member.*', 'message.*')
 
+#: Payloads of image.delete, and their meaning.
+IMAGE_DELETE_PAYLOADS = (
+    ('id', 'the id of the image alone, as the notification is documented'),
+    ('metadata', 'the metadata of the deleted image, as the OpenStack image '
+                 'service sends it'))
+
 OPTS = [
     cfg.StrOpt(
         # oslo.config searches for the pattern: without anchors, a matching
@@ -30,6 +36,12 @@ OPTS = [
              'other properties are left out, because they may be '
              'confidential; by default, none is included. This applies to '
              'services that emit image notifications through this library.'),
+    cfg.StrOpt(
+        'image_delete_payload', choices=IMAGE_DELETE_PAYLOADS, default='id',
+        help='Payload of image.delete after a success. Consumers that expect '
+             'notifications of the OpenStack image service, such as '
+             'Ceilometer, need the metadata. This applies to services that '
+             'emit image notifications through this library.'),
     cfg.ListOpt(
         'disabled',
         item_type=types.String(choices=[*EVENT_TYPES, *WILDCARDS]),

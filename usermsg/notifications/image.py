@@ -12,9 +12,10 @@ For a service that stores images::
         yield from download.count(blocks)
 
 Event types and payloads are those that the image service documents: the
-metadata of the image after a success, only the id after a deletion, six keys
-about a download, and a text after a failure. That text is from the catalogue:
-the text of an exception could contain anything.
+metadata of the image after a success, only the id after a deletion unless the
+metadata is configured, six keys about a download, and a text after a failure.
+That text is from the catalogue: the text of an exception could contain
+anything.
 
 A notification that can't be sent never makes the operation of the service
 fail: the cause, invalid metadata for example, is logged and counted.
@@ -68,6 +69,9 @@ ACTIONS = {
     DELETE: entries.Actions.DELETE,
 }
 
+#: Payloads of ``DELETE``.
+DELETE_PAYLOADS = ('id', 'metadata')
+
 #: Maximum length of a text, in characters.
 TEXT_LENGTH = 1024
 
@@ -84,16 +88,24 @@ class ImageNotifier:
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`, the
         source of the texts
     :param properties: names of the properties that notifications may contain
+    :param delete_payload: payload of ``DELETE``, one of ``DELETE_PAYLOADS``
     :param disabled: types that are not sent, ``image.*`` for all
     :param publisher_id: name of the publisher; by default that of this host
     :param messages: a :class:`usermsg.message.api.API`; if given, the owner
         of an image gets a message when its upload fails
     :param metrics: a :class:`usermsg.metrics.registry.Metrics` that counts
         the notifications that could not be sent; by default a new one
+    :param clock: function that returns the current time, an aware datetime
+    :raises usermsg.exception.InvalidInput: ``delete_payload`` is another
     """
 
-    def __init__(self, sink, catalogue, *, properties=(), disabled=(),
-                 publisher_id=None, messages=None, metrics=None):
+    def __init__(self, sink, catalogue, *, properties=(), delete_payload='id',
+                 disabled=(), publisher_id=None, messages=None, metrics=None,
+                 clock=notification.now):
+        if delete_payload not in DELETE_PAYLOADS:
+            raise errors.InvalidInput(
+                'delete_payload',
+                f'must be one of {", ".join(DELETE_PAYLOADS)}.')
         # Not when this module is imported, for the reason given in
         # usermsg.message.api.
         from usermsg.objects import image_member_payload
@@ -103,6 +115,8 @@ class ImageNotifier:
         self._sink = sink
         self._catalogue = catalogue
         self._properties = tuple(properties)
+        self._delete_payload = delete_payload
+        self._clock = clock
         self._disabled = tuple(disabled)
         self._messages = messages
         self._metrics = metrics or registry.Metrics()
@@ -120,6 +134,7 @@ class ImageNotifier:
         options = runtime.conf.notifications
         return cls(sink, runtime.catalogue,
                    properties=options.image_properties,
+                   delete_payload=options.image_delete_payload,
                    disabled=options.disabled,
                    publisher_id=options.publisher_id or None,
                    messages=messages, metrics=runtime.metrics)
@@ -144,9 +159,22 @@ class ImageNotifier:
         """Notify that its attributes were changed."""
         self._notify(UPDATE, image)
 
-    def delete(self, image_id):
-        """Notify that it was deleted."""
-        self._send(DELETE, {'id': image_id}, lambda: image_id)
+    def delete(self, image):
+        """Notify that it was deleted.
+
+        :param image: its last attributes, or the id alone if that is the
+            payload. The metadata has the status ``deleted`` and
+            ``deleted_at``, which is the current time by default.
+        """
+        if self._delete_payload == 'id':
+            if isinstance(image, str):
+                image = {'id': image}
+            self._send(DELETE, image, lambda: image['id'])
+            return
+        now = self._clock()
+        self._send(DELETE, image, lambda: self._metadata({
+            **image, 'status': 'deleted', 'deleted': True,
+            'deleted_at': image.get('deleted_at') or now}), timestamp=now)
 
     def member_created(self, member):
         """Notify that a project became a member of an image.
@@ -283,9 +311,11 @@ class ImageNotifier:
                       errors.log_text(error))
 
     def _notify(self, event_type, image):
-        self._send(event_type, image, lambda: (
-            self._image_class.from_mapping(
-                image, self._properties).payload()))
+        self._send(event_type, image, lambda: self._metadata(image))
+
+    def _metadata(self, image):
+        return self._image_class.from_mapping(
+            image, self._properties).payload()
 
     def _notify_member(self, event_type, member):
         self._send(
@@ -294,12 +324,13 @@ class ImageNotifier:
             id_name='image_id')
 
     def _send(self, event_type, attributes, make_payload,
-              priority=notification.INFO, id_name='id'):
+              priority=notification.INFO, id_name='id', timestamp=None):
         """Send a notification whose subject is an image.
 
         :param attributes: a mapping
         :param make_payload: function without arguments
         :param id_name: name of the attribute with the id of the image
+        :param timestamp: time of the event, by default now
         """
         if notification.is_disabled(event_type, self._disabled):
             return
@@ -309,7 +340,7 @@ class ImageNotifier:
             validation.uuid(id_name, image_id)
             self._sink.send(notification.Notification(
                 event_type, make_payload(), image_id, priority,
-                **self._publisher))
+                timestamp=timestamp or self._clock(), **self._publisher))
         except Exception as error:
             self._metrics.notifications_dropped.inc(
                 1, (event_type, priority))

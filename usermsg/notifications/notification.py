@@ -16,7 +16,7 @@ ERROR = 'ERROR'
 PRIORITIES = (WARN, INFO, ERROR)
 
 
-def _now():
+def now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
@@ -50,7 +50,7 @@ class Notification:
     subject: str = ''
     priority: str = INFO
     publisher_id: str = dataclasses.field(default_factory=host.name)
-    timestamp: datetime.datetime = dataclasses.field(default_factory=_now)
+    timestamp: datetime.datetime = dataclasses.field(default_factory=now)
     message_id: str = ''
 
     def __post_init__(self):

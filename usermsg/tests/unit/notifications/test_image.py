@@ -7,6 +7,7 @@ import threading
 
 from usermsg.catalogue.catalogues import image as entries
 from usermsg import context
+from usermsg import exception
 from usermsg.message import api
 from usermsg.notifications import errors
 from usermsg.notifications import image
@@ -97,26 +98,69 @@ class LifecycleTest(images.TestCase):
                 self.runtime(notifications={'disabled': disabled}), sink)
             notifier.create(images.METADATA)
             notifier.sent(images.METADATA, None, 1)
-            notifier.delete(images.ID)
+            notifier.delete(images.METADATA)
             self.assertEqual(expected, [
                 (sent.event_type, sent.priority) for sent in sink.sent])
 
-    def test_delete_sends_only_the_id(self):
-        self.notifier.delete(images.ID)
-        [sent] = self.sink.sent
-        self.assertEqual((image.DELETE, 'INFO', images.ID, images.ID), (
-            sent.event_type, sent.priority, sent.subject, sent.payload))
+    def test_delete_sends_only_the_id_by_default(self):
+        for attributes in (images.METADATA, {'id': images.ID}, images.ID):
+            self.notifier.delete(attributes)
+            sent = self.sink.sent.pop()
+            self.assertEqual((image.DELETE, 'INFO', images.ID, images.ID), (
+                sent.event_type, sent.priority, sent.subject, sent.payload))
+
+    def test_delete_with_metadata_sends_a_deleted_image(self):
+        now = images.TIME + datetime.timedelta(hours=1)
+        notifier = image.ImageNotifier(
+            self.sink, self.configured.catalogue, properties=['os_distro'],
+            delete_payload='metadata', clock=lambda: now)
+        deleted = {**images.PAYLOAD, 'status': 'deleted', 'deleted': True}
+        for deleted_at, expected in (
+                (None, '2026-11-21T21:08:58Z'),
+                (images.TIME, '2026-11-21T20:08:58Z')):
+            notifier.delete({**images.METADATA, 'deleted_at': deleted_at})
+            sent = self.sink.sent.pop()
+            self.assertEqual((image.DELETE, 'INFO', images.ID, now), (
+                sent.event_type, sent.priority, sent.subject,
+                sent.timestamp))
+            self.assertEqual({**deleted, 'deleted_at': expected},
+                             sent.payload)
+
+    def test_payload_of_delete_is_configurable(self):
+        for options, cls in (({}, str), ({'image_delete_payload': 'id'}, str),
+                             ({'image_delete_payload': 'metadata'}, dict)):
+            image.ImageNotifier.from_runtime(
+                self.runtime(notifications=options), self.sink).delete(
+                    images.METADATA)
+            self.assertIsInstance(self.sink.sent.pop().payload, cls)
+
+    def test_unknown_payload_of_delete_is_refused(self):
+        error = self.assertRaises(
+            exception.InvalidInput, image.ImageNotifier, self.sink,
+            self.configured.catalogue, delete_payload='name')
+        self.assertEqual('delete_payload: must be one of id, metadata.',
+                         str(error))
+
+    def test_delete_with_incomplete_metadata_is_counted(self):
+        notifier = image.ImageNotifier(
+            self.sink, self.configured.catalogue, delete_payload='metadata',
+            metrics=self.configured.metrics)
+        for attributes in (images.ID, None, {'id': images.ID},
+                           {**images.METADATA, 'created_at': None}):
+            notifier.delete(attributes)
+        self.assertEqual([], self.sink.sent)
+        self.assertEqual({(image.DELETE, 'INFO'): 4}, self.dropped())
 
     def test_envelope_has_publisher_time_and_id_of_the_event(self):
         before = datetime.datetime.now(datetime.timezone.utc)
-        self.notifier.delete(images.ID)
+        self.notifier.delete(images.METADATA)
         [sent] = self.sink.sent
         self.assertLessEqual(before, sent.timestamp)
         self.assertEqual(notification.Notification('x', None).publisher_id,
                          sent.publisher_id)
         image.ImageNotifier.from_runtime(
             self.runtime(notifications={'publisher_id': 'image.cloud1'}),
-            self.sink).delete(images.ID)
+            self.sink).delete(images.METADATA)
         self.assertEqual('image.cloud1', self.sink.sent[-1].publisher_id)
         self.assertNotEqual(sent.message_id, self.sink.sent[-1].message_id)
 
@@ -187,7 +231,7 @@ class FaultTest(images.TestCase):
     def send_all(self):
         notifier = self.notifier
         notifier.create(images.METADATA)
-        notifier.delete(images.ID)
+        notifier.delete(images.METADATA)
         notifier.failed(image.UPLOAD, images.ID)
         notifier.sent(images.METADATA, self.receiver, 1)
         with notifier.upload(images.METADATA) as upload:
@@ -298,7 +342,7 @@ class FaultTest(images.TestCase):
 
     def test_invalid_image_id_sends_no_notification(self):
         for ident in (None, 7, 'bogus', f'{images.ID}x'):
-            self.notifier.delete(ident)
+            self.notifier.delete({'id': ident})
             self.notifier.failed(image.UPDATE, ident)
             self.notifier.sent({'id': ident}, self.receiver, 1)
         self.assertEqual([], self.sink.sent)

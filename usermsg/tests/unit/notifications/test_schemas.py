@@ -71,7 +71,10 @@ class SchemaTest(images.TestCase):
             with self.notifier.upload(metadata):
                 pass
             self.notifier.update(metadata)
-        self.notifier.delete(images.ID)
+        for delete_payload in ('id', 'metadata'):
+            image.ImageNotifier(
+                self.sink, self.configured.catalogue,
+                delete_payload=delete_payload).delete(full)
         for member in (images.MEMBER,
                        {**images.MEMBER, 'deleted_at': images.TIME}):
             self.notifier.member_created(member)
@@ -120,7 +123,7 @@ class SchemaTest(images.TestCase):
 
     def test_schemas_have_all_fields_of_their_objects(self):
         for event_type, schema in self.schemas.items():
-            if event_type in (image.SEND, image.DELETE, bus.EVENT_TYPE):
+            if event_type in (image.SEND, bus.EVENT_TYPE):
                 continue
             family = event_type.rpartition('.')[0]
             if family == 'image.member':
@@ -129,6 +132,9 @@ class SchemaTest(images.TestCase):
             elif family == 'image':
                 cls = image_object.Image
                 payload = schema['then']['properties']['payload']
+                if event_type == image.DELETE:
+                    ident, payload = payload['oneOf']
+                    self.assertEqual('string', ident['type'])
             else:
                 cls = message_payload.MessagePayload
                 payload = schema['properties']['payload']['properties'][
