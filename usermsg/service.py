@@ -49,6 +49,7 @@ def prepare(argv=None, multiprocess=False):
     config.set_up_logging(conf)
     runtime = make_runtime(conf, policy.Policy(conf),
                            _build_metrics(conf, multiprocess))
+    runtime.db.check_server()
     if runtime.outbox.drivers:
         # Imported here, because the drivers import large libraries. The
         # drivers are loaded to check them: otherwise an invalid driver would

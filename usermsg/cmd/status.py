@@ -76,6 +76,7 @@ class Checks(upgradecheck.UpgradeCommands):
             return _failure(str(error))
 
     def _database_driver(self):
+        self.database.check_server()
         return _success(self.database.dialect)
 
     def _schema(self):

@@ -5,10 +5,13 @@ import contextlib
 import os
 import sqlite3
 
+from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import engines
 import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 from sqlalchemy import pool
+
+from usermsg import exception
 
 _OPTIONS = ('mysql_sql_mode', 'mysql_wsrep_sync_wait',
             'connection_recycle_time', 'connection_debug', 'connection_trace',
@@ -33,6 +36,14 @@ _INDEX_SCANS = ('enable_seqscan=off', 'enable_bitmapscan=off',
 
 #: For PostgreSQL, in milliseconds; unless the operator sets it in "options".
 _STATEMENT_TIMEOUT = 'statement_timeout=30000'
+
+#: Lowest version of MariaDB: it has idle_write_transaction_timeout. DELETE ...
+#: RETURNING, which notifications of deletions need, is older. MySQL has
+#: neither.
+_LOWEST_MARIADB = (10, 3)
+
+#: Seconds for which a process that starts waits for the database, twice.
+_PROBE_TIMEOUT = '4'
 
 #: Statement timeout of MariaDB, as a fraction of read_timeout. By default
 #: the server continues a statement whose client has timed out.
@@ -71,12 +82,65 @@ def create_engine(url, options, no_statement_timeout=False):
                 url.query.get('options')):
             settings.append(_STATEMENT_TIMEOUT)
         _set_at_connect(engine, settings)
-    elif 'read_timeout' in url.query and (
-            'max_statement_time' not in str(url.query.get('init_command'))):
-        seconds = (_STATEMENT_TIMEOUT_FRACTION *
-                   float(url.query['read_timeout']))
-        _set_at_connect(engine, [f'SESSION max_statement_time={seconds}'])
+    else:
+        _refuse_mysql(engine)
+        if 'read_timeout' in url.query and (
+                'max_statement_time' not in
+                str(url.query.get('init_command'))):
+            seconds = (_STATEMENT_TIMEOUT_FRACTION *
+                       float(url.query['read_timeout']))
+            _set_at_connect(engine, [f'SESSION max_statement_time={seconds}'])
     return engine
+
+
+def check_server(url):
+    """Check that the server is supported, if it responds within seconds.
+
+    The connection is closed: forked processes would share it.
+
+    :param url: of :func:`usermsg.db.url.add_defaults`
+    :raises usermsg.exception.ConfigurationError: it is MySQL, or a MariaDB
+        that is too old
+    """
+    if url.get_backend_name() != 'mysql':
+        return
+    engine = sa.create_engine(url.update_query_dict(dict.fromkeys(
+        ('connect_timeout', 'read_timeout'), _PROBE_TIMEOUT)),
+        poolclass=pool.NullPool)
+    # Errors are reported when the database is used. The version is known even
+    # if SQLAlchemy, which expects settings of MySQL in it, fails after that.
+    with contextlib.suppress(
+            sa_exception.SQLAlchemyError, OSError, TypeError, ValueError):
+        engine.connect().close()
+    if engine.dialect.server_version_info and (
+            reason := _unsupported_reason(engine.dialect)):
+        raise exception.ConfigurationError(f'{reason}.')
+
+
+def _unsupported_reason(dialect):
+    """Return the reason to refuse a server, or None.
+
+    :param dialect: that of an engine which has been connected
+    """
+    version = dialect.server_version_info
+    if dialect.is_mariadb and version >= _LOWEST_MARIADB:
+        return None
+    return (f'[database] connection: the server is '
+            f'{"MariaDB" if dialect.is_mariadb else "MySQL"} '
+            f'{".".join(map(str, version))}, which is not supported; use '
+            f'MariaDB {".".join(map(str, _LOWEST_MARIADB))} or later, or '
+            f'PostgreSQL')
+
+
+def _refuse_mysql(engine):
+    # Before the settings below, which MySQL would refuse with an error that
+    # doesn't name the reason. The dialect is initialized with the first
+    # connection, before this.
+    @sa.event.listens_for(engine, 'connect')
+    def check(_connection, _record):
+        if reason := _unsupported_reason(engine.dialect):
+            raise db_exception.DBConnectionError(
+                exception.ConfigurationError(reason))
 
 
 def _set_at_connect(engine, settings):

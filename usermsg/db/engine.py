@@ -75,6 +75,13 @@ class Database:
     def engine(self):
         return self._engines.get()
 
+    def check_server(self):
+        """Check that the server is supported, if it responds within seconds.
+
+        :raises usermsg.exception.ConfigurationError: it is not supported
+        """
+        connections.check_server(self._url)
+
     @contextlib.contextmanager
     def reader(self):
         """Yield a connection for SELECTs.
