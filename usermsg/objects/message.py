@@ -7,6 +7,7 @@ import datetime
 import functools
 import itertools
 import operator
+import sys
 import time
 
 from oslo_db import exception as db_exception
@@ -236,8 +237,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
 
         This reads no more of them than the number, and only from the index.
 
-        :param filters: column -> required value, all of them served by one
-            index, see :func:`select_served`
+        :param filters: column -> required value or values, all of them
+            served by one index, see :func:`select_served`
         """
         query, values = id_query(
             db.dialect, filters, since=since, before=before, marker=marker,
@@ -404,6 +405,21 @@ def newest_event_ids(db, rows):
     return len(event_ids), set(event_ids)
 
 
+#: Names of the parameters of a page of one or two resources.
+_RESOURCES = ('resource_uuid', 'second_resource_uuid')
+
+
+def _has_two_resources(filters):
+    """Return True if a page is read from the ranges of two resources.
+
+    These are the given and the canonical form of a UUID, for example. If
+    another index serves the page, they are values like any others.
+    """
+    value = filters.get('resource_uuid')
+    return (isinstance(value, tuple) and len(value) == 2 and
+            not filters.keys() & {'id', 'request_id'})
+
+
 def page_query(dialect, filters, *, since=None, before=None, marker=None,
                offset=0, limit, ascending=False):
     """Return the SELECT of :meth:`MessageList.get_page`.
@@ -412,6 +428,11 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
     :returns: a :class:`usermsg.db.statement.Select` and its values
     """
     values = {'limit': limit}
+    if _has_two_resources(filters):
+        values |= dict(zip(_RESOURCES, filters['resource_uuid']))
+        values['range_limit'] = min(offset + limit, sys.maxsize)
+        filters = {name: value for name, value in filters.items()
+                   if name != 'resource_uuid'}
     for name, value in filters.items():
         if isinstance(value, tuple):
             # The number of parameters is a power of two, so that there are
@@ -504,17 +525,53 @@ def _page_select(dialect, names, ascending):
 
 @functools.lru_cache(maxsize=256)
 def _id_select(dialect, names, ascending):
-    query = _build_select(
-        dialect, names, ascending).with_only_columns(_TABLE.c.id)
+    query = _build_select(dialect, names, ascending, (_TABLE.c.id,))
     if _index_for(names)[0] == _UNORDERED:
         query = query.order_by(None)
     return statement.Select(query)
 
 
-def _build_select(dialect, names, ascending):
+def _build_select(dialect, names, ascending, columns=tuple(_TABLE.c)):
+    """Return the SELECT of a page.
+
+    :param names: of its parameters, see :func:`page_query`
+    :param columns: of the result
+    """
+    if not names.issuperset(_RESOURCES):
+        return _limited(_build_range(dialect, names, ascending, columns),
+                        names)
+    # As one condition, these would be two ranges of the index, and all of
+    # their rows would be sorted by the id.
+    shared = names - {_RESOURCES[1]}
+    rows = sa.union_all(*(
+        sa.select(_build_range(
+            dialect, shared, ascending, columns, resource).limit(
+                _number('range_limit')).subquery())
+        for resource in _RESOURCES)).subquery()
+    return _limited(sa.select(rows).order_by(
+        rows.c.id if ascending else rows.c.id.desc()), names)
+
+
+def _limited(query, names):
+    query = query.limit(_number('limit'))
+    return query.offset(_number('offset')) if 'offset' in names else query
+
+
+def _number(name):
+    return sa.bindparam(name, type_=sa.Integer)
+
+
+def _build_range(dialect, names, ascending, selected,
+                 resource=_RESOURCES[0]):
+    """Return the SELECT of one range of an index, in its order.
+
+    :param selected: columns of the result
+    :param resource: name of the parameter with the id of the resource
+    """
     index, prefix = _index_for(names)
     columns = [_TABLE.c[name] for name in prefix]
-    query = sa.select(_TABLE).where(*_range(dialect, columns, names))
+    query = sa.select(*selected).where(*_range(
+        dialect, columns, names, resource))
     lists = collections.defaultdict(list)
     for name in sorted(names - {*prefix, *_NO_COLUMNS}):
         if name.startswith(_IN):
@@ -524,14 +581,9 @@ def _build_select(dialect, names, ascending):
             query = query.where(_hidden(name) == sa.bindparam(name))
     for column_name, parameters in lists.items():
         query = query.where(_hidden(column_name).in_(parameters))
-    query = index_scan.force_index(query, _TABLE, index)
-    query = query.order_by(*(
+    return index_scan.force_index(query, _TABLE, index).order_by(*(
         column if ascending else column.desc()
-        for column in (*columns, _TABLE.c.id))).limit(
-        sa.bindparam('limit', type_=sa.Integer))
-    if 'offset' in names:
-        query = query.offset(sa.bindparam('offset', type_=sa.Integer))
-    return query
+        for column in (*columns, _TABLE.c.id)))
 
 
 def _hidden(name):
@@ -544,7 +596,7 @@ def _hidden(name):
     return sa.func.coalesce(column, '') if name in _INDEXED else column
 
 
-def _range(dialect, columns, names):
+def _range(dialect, columns, names, resource):
     """Yield conditions that make a page one range of one index.
 
     MariaDB has a hint for the index. The other databases choose it by their
@@ -557,8 +609,10 @@ def _range(dialect, columns, names):
     element of an array is a constant.
 
     :param columns: leading columns of the index, which the id follows
+    :param resource: name of the parameter with the id of the resource
     """
-    values = [sa.bindparam(column.name) for column in columns]
+    values = [sa.bindparam(resource if column.name == _RESOURCES[0] else
+                           column.name) for column in columns]
     if dialect != 'sqlite':
         if dialect == 'postgresql':
             values[:1] = [sa.any_(postgresql.array([value]))
@@ -581,7 +635,7 @@ _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 _IN = 'in_'
 
 #: Parameters of a page that aren't compared to the column of their name.
-_NO_COLUMNS = ('above', 'below', 'limit', 'offset')
+_NO_COLUMNS = ('above', 'below', 'limit', 'offset', 'range_limit')
 
 _INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id')
 
@@ -628,6 +682,7 @@ def select_served(filters):
         return {'id': filters['id']}, True
     index, columns = _index_for({
         name for name, value in filters.items()
-        if not isinstance(value, tuple)})
+        if not isinstance(value, tuple) or (
+            name == 'resource_uuid' and _has_two_resources(filters))})
     served = {name: filters[name] for name in columns}
     return served, served == filters and index != _UNORDERED

@@ -90,7 +90,7 @@ def _queries(dialect, positions, variant):
         # Several values of a column, for which no index is used.
         scope = {'project_id': project} if project else {}
         for name in schemas.LISTS:
-            filters = {**scope, name: _VALUES[name]}
+            filters = {**scope, name: (*_VALUES[name], 'INFO')}
             yield filters, _index(scope), message.page_query(
                 dialect, filters, limit=LIMIT)
         # Further queries of the facades.
@@ -111,6 +111,36 @@ def _rows_read(connection):
         int(value) for name, value in connection.exec_driver_sql(
             "SHOW SESSION STATUS LIKE 'Handler_read_%%'")
         if not name.startswith('Handler_read_rnd'))
+
+
+def _sqlite_work(connection, query, values):
+    # Steps of SQLite's virtual machine.
+    steps = []
+    driver = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: steps.append(1), 1)
+    query.rows(connection, values)
+    driver.set_progress_handler(None, 0)
+    return len(steps)
+
+
+def _mysql_work(connection, query, values):
+    before = _rows_read(connection)
+    query.rows(connection, values)
+    return _rows_read(connection) - before
+
+
+def _postgresql_work(connection, query, values):
+    text, parameters = query.prepare(connection.dialect, values)
+    explained, = connection.exec_driver_sql(
+        f'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}',
+        parameters).scalar()
+    return sum(explained['Plan'][f'Shared {kind} Blocks']
+               for kind in ('Hit', 'Read'))
+
+
+#: Dialect -> function that returns the work of the database for a query.
+_WORK = {'sqlite': _sqlite_work, 'mysql': _mysql_work,
+         'postgresql': _postgresql_work}
 
 
 class TestCase(databases.TestCase):
@@ -271,31 +301,46 @@ class TestOtherProjects(TestCase):
                         marker=marker, limit=limit, ascending=ascending)
                     with self.db.reader() as connection:
                         work[names, project, marker, ascending, limit] = (
-                            getattr(self, f'_{self.db.dialect}_work')(
-                                connection, query, values))
+                            _WORK[self.db.dialect](connection, query, values))
         return work
 
-    def _sqlite_work(self, connection, query, values):
-        # Steps of SQLite's virtual machine.
-        steps = []
-        driver = connection.connection.driver_connection
-        driver.set_progress_handler(lambda: steps.append(1), 1)
-        query.rows(connection, values)
-        driver.set_progress_handler(None, 0)
-        return len(steps)
 
-    def _mysql_work(self, connection, query, values):
-        before = _rows_read(connection)
-        query.rows(connection, values)
-        return _rows_read(connection) - before
+class TestTwoResources(TestCase):
+    """Pages of two resources, both of them with many or with few messages."""
 
-    def _postgresql_work(self, connection, query, values):
-        text, parameters = query.prepare(connection.dialect, values)
-        explained, = connection.exec_driver_sql(
-            f'EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}',
-            parameters).scalar()
-        return sum(explained['Plan'][f'Shared {kind} Blocks']
-                   for kind in ('Hit', 'Read'))
+    NUMBER = 15_000
+    FREQUENT = ('A', 'a')
+    RARE = ('B', 'b')
+
+    def test_page_reads_as_much_as_those_of_each_resource(self):
+        rows = [samples.row(
+            samples.START + datetime.timedelta(seconds=number),
+            project_id='mine', resource_uuid=(
+                self.RARE if number % 5000 < 2 else self.FREQUENT)[number % 2])
+            for number in range(self.NUMBER)]
+        samples.insert(self.db, rows)
+        self.analyze('messages')
+        middle = rows[self.NUMBER // 2]['id']
+        for names, scope, marker, ascending, query in itertools.product(
+                (self.FREQUENT, self.RARE), ({'project_id': 'mine'}, {}),
+                (None, middle), (False, True),
+                (message.page_query, message.id_query)):
+            pair, *single = (
+                self.work(*query(
+                    self.db.dialect, {**scope, 'resource_uuid': value},
+                    marker=marker, ascending=ascending, limit=LIMIT))
+                for value in (names, *names))
+            # One range of both reads all messages of frequent resources, and
+            # a scan of the project all messages for rare ones. The rows of
+            # two pages are also copied and sorted.
+            self.assertLess(pair, 5 * sum(single),
+                            (names, scope, marker, ascending, query))
+        served = {'project_id': 'mine', 'resource_uuid': self.FREQUENT}
+        self.assertEqual((served, True), message.select_served(served))
+
+    def work(self, query, values):
+        with self.db.reader() as connection:
+            return _WORK[self.db.dialect](connection, query, values)
 
 
 class TestSession(TestCase):
