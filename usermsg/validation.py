@@ -34,6 +34,9 @@ RESERVED_SOURCES = ('notification:', 'import:')
 UUID = re.compile(r'[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 UUID_OF_ANY_CASE = re.compile(
     r'[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}')
+# With all dashes, or without some of them.
+_UUID_WITHOUT_DASHES = re.compile('-?'.join(
+    f'([0-9a-fA-F]{{{length}}})' for length in (8, 4, 4, 4, 12)))
 
 #: Schema of a message level in any mixture of upper and lower case.
 LEVEL = {
@@ -193,6 +196,16 @@ def uuid(field, value):
     if not UUID.fullmatch(lower):
         raise exception.InvalidInput(field, 'must be a UUID.')
     return lower
+
+
+def canonical_uuid(value):
+    """Return the canonical form of a text that is a UUID in another form.
+
+    That is the form 8-4-4-4-12 in lower case, from one in any letter case,
+    with or without dashes; any other text is returned unchanged.
+    """
+    match = _UUID_WITHOUT_DASHES.fullmatch(value)
+    return '-'.join(match.groups()).lower() if match else value
 
 
 def time(field, value):

@@ -344,7 +344,8 @@ class API:
             ``created_before`` (ISO 8601 or datetime, inclusive); with
             ``all_projects`` also ``project_id``. The value of
             ``resource_type``, ``resource_uuid``, ``event_id`` or
-            ``message_level`` may be a list of up to 100 values
+            ``message_level`` may be a list of up to 100 values. A UUID in
+            ``resource_uuid`` is compared as given and in its canonical form
         :param marker: id of the last message of the previous page
         :param limit: maximum number of messages
         :param sort: ``created_at:desc`` or ``created_at:asc``
@@ -442,6 +443,9 @@ class API:
             if name not in times and name not in lists})
         for name, value in lists.items():
             columns[name] = self._check_list(name, value)
+        if 'resource_uuid' in columns:
+            columns['resource_uuid'] = _add_canonical_forms(
+                columns['resource_uuid'])
         scope = _scope(context, all_projects)
         if scope is not None:
             if columns.setdefault('project_id', scope) != scope:
@@ -467,9 +471,8 @@ class API:
         if not 1 <= len(values) <= schemas.MAX_LIST:
             raise errors.InvalidInput(
                 name, f'must have 1 to {schemas.MAX_LIST} values.')
-        checked = tuple(sorted({
-            self._check_values({name: value})[name] for value in values}))
-        return checked if len(checked) > 1 else checked[0]
+        return _unite({
+            self._check_values({name: value})[name] for value in values})
 
     def delete(self, context, message_id, all_projects=False, prefix=None,
                project_id=None):
@@ -508,6 +511,20 @@ def ttl_by_level(options):
     return {level: datetime.timedelta(
         seconds=options.ttl if ttl is None else ttl)
         for level, ttl in ttls.items()}
+
+
+def _unite(values):
+    """Return a set of values of a filter as a tuple, or the only value."""
+    return tuple(sorted(values)) if len(values) > 1 else values.pop()
+
+
+def _add_canonical_forms(values):
+    """Return values of a filter, and those that are UUIDs in another form.
+
+    :param values: a value, or a tuple of them
+    """
+    values = {values} if isinstance(values, str) else set(values)
+    return _unite(values | set(map(validation.canonical_uuid, values)))
 
 
 def _check_numbers(limit, offset):

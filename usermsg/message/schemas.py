@@ -26,12 +26,18 @@ RESOURCE_TYPE = validation.identifier_schema(
 EVENT_ID = validation.identifier_schema(
     validation.EVENT_ID, 'Event id in the catalogue.')
 _RESOURCE_UUID = validation.identifier_schema(
-    validation.RESOURCE_UUID, 'Id of the resource in its service.')
+    validation.RESOURCE_UUID,
+    'Id of the resource in its service, stored as given. Lists find a UUID in '
+    'any form if it is recorded in lower case with dashes.')
 
 #: Column -> schema of its values.
 FILTERS = {
     'resource_type': RESOURCE_TYPE,
-    'resource_uuid': _RESOURCE_UUID,
+    'resource_uuid': described(
+        _RESOURCE_UUID,
+        'Id of the resource in its service. A UUID in upper case or without '
+        'dashes also finds messages with the same UUID in lower case with '
+        'dashes.'),
     'event_id': EVENT_ID,
     'request_id': validation.identifier_schema(
         validation.REQUEST_ID,

@@ -37,7 +37,8 @@ class ListMessages(base.Localized, base.Lister):
         parser.add_argument(
             '--resource',
             metavar='<resource>',
-            help='Only messages about this resource (ID)')
+            help='Only messages about this resource (ID; a UUID in any '
+                 'letter case, with or without dashes)')
         parser.add_argument(
             '--event-id',
             metavar='<event-id>',

@@ -36,7 +36,8 @@ class Why(base.Localized, base.ShowOne):
             'resource',
             metavar='<resource>',
             type=options.identifier,
-            help='Resource, such as a volume (ID)')
+            help='Resource, such as a volume (ID; a UUID in any letter case, '
+                 'with or without dashes)')
         options.add_scope(parser, 'Search the messages')
         return parser
 

@@ -47,7 +47,8 @@ class Proxy(proxy.Proxy):
 
         :param resource_type: only messages about this type of resource, in
             any letter case
-        :param resource_uuid: only messages about this resource
+        :param resource_uuid: only messages about this resource; a UUID in any
+            letter case, with or without dashes
         :param event_id: only messages of this event
         :param request_id: only messages of this request
         :param message_level: ``INFO``, ``WARN`` or ``ERROR``

@@ -115,6 +115,18 @@ class UuidTest(testtools.TestCase):
         for text in (str(value), str(value).upper()):
             self.assertEqual(str(value), validation.uuid('field', text))
 
+    @hypothesis.given(strategies.uuids())
+    def test_every_form_of_a_uuid_has_its_canonical_form(self, value):
+        for text in (str(value), str(value).upper(), value.hex,
+                     value.hex.upper()):
+            self.assertEqual(str(value), validation.canonical_uuid(text))
+
+    def test_canonical_form_of_another_text_is_the_text(self):
+        plain = '0F1E2D3C4B5A7F8E9D0C0123456789AB'
+        for value in ('', 'V-2', plain[:-1], plain + '0', plain + '\n',
+                      f'{{{plain}}}', 'G' + plain[1:]):
+            self.assertEqual(value, validation.canonical_uuid(value))
+
     @hypothesis.given(ANYTHING)
     def test_any_value_is_uuid_or_invalid_input(self, value):
         try:

@@ -20,6 +20,7 @@ from usermsg.tests.fixtures import http_client
 RED = '6c430ede-9476-4128-8838-8d3929ced223'
 BLUE = '5e1f0a9be52c4d1c9d8e6a3b7c2f4d10'
 VOLUME = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
+SHARE = '3d1f5a7e-09b2-4c6d-8e4f-a1b2c3d4e5f6'
 REQUEST = 'req-936666d2-4c8f-4e41-9ac9-237b43f8b848'
 
 _current = {}
@@ -46,7 +47,8 @@ class _Service(fixture.GabbiFixture):
         self._fixtures.addCleanup(runtime.db.dispose)
         _current['app'] = app.make_app(runtime)
         for name, value in (('RED', RED), ('BLUE', BLUE),
-                            ('VOLUME', VOLUME), ('REQUEST', REQUEST)):
+                            ('VOLUME', VOLUME), ('SHARE', SHARE),
+                            ('REQUEST', REQUEST)):
             self._set(name, value)
         self.record(runtime)
 
@@ -136,7 +138,7 @@ class Facades(_Service):
                     event_id='VOLUME_VOLUME_001_003', resource_uuid=VOLUME,
                     request_id=REQUEST)),
                 ('SHARE_1', dict(
-                    event_id='SHARE_SHARE_001_002', resource_uuid='share-1')),
+                    event_id='SHARE_SHARE_001_002', resource_uuid=SHARE)),
                 ('VOLUME_2', dict(level='WARN')),
                 ('SHARE_2', dict(
                     event_id='SHARE_SHARE_002_004', resource_uuid='share-2',

@@ -250,7 +250,10 @@ class TestCommands(TestCase):
         later, newest = (
             self.cloud.service.runtime.catalogue.describe(event_id, 'de')
             for event_id in ('VOLUME_000004', 'VOLUME_000003'))
-        lines = self.message('why', VOLUME, '--language', 'de').splitlines()
+        lines, *others = (
+            self.message('why', ident, '--language', 'de').splitlines()
+            for ident in (VOLUME, VOLUME.upper(), VOLUME.replace('-', '')))
+        self.assertEqual([lines, lines], others)
         self.assertTrue(lines[0].startswith(
             f'{later.user_message} (INFO, '), lines)
         self.assertEqual(

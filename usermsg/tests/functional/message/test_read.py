@@ -3,6 +3,7 @@
 
 import datetime
 import itertools
+import sys
 import uuid
 
 import hypothesis
@@ -11,6 +12,7 @@ from hypothesis import strategies
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
+from usermsg.objects import message as message_object
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
 
@@ -60,6 +62,78 @@ class TestLists(TestCase):
             self.assertEqual(
                 [ident for number, ident in zip(numbers, ids)
                  if expected(number)], self.query(filters), filters)
+
+    def test_uuid_of_resource_matches_given_and_canonical_form(self):
+        upper, plain = samples.VOLUME.upper(), samples.VOLUME.replace('-', '')
+        canonical, in_upper, in_plain, _other = self.fill(*(
+            {'resource_uuid': value} for value in (
+                samples.VOLUME, upper, plain, samples.VOLUME[:-1] + '9')))
+        for value, expected in (
+                (samples.VOLUME, [canonical]),
+                (upper, [in_upper, canonical]),
+                (plain, [in_plain, canonical]),
+                (plain.upper(), [canonical]),
+                ([upper], [in_upper, canonical]),
+                ([upper, samples.VOLUME], [in_upper, canonical]),
+                ([plain, upper], [in_plain, in_upper, canonical]),
+                (upper[:-1], []), (upper + '0', [])):
+            self.assertEqual(expected, self.query({'resource_uuid': value}),
+                             value)
+            self.assertEqual(expected, self.query(
+                {'resource_uuid': value, 'project_id': samples.PROJECT},
+                project=None, all_projects=True), value)
+        self.assertEqual([upper], [
+            message.resource_uuid for message in self.api.get_all(
+                samples.request(), {'resource_uuid': upper}, limit=1)])
+
+    def test_pages_of_two_resources_are_in_the_order_of_ids(self):
+        names = ('a', 'b', 'c')
+        ids = self.fill(*({
+            'resource_uuid': names[number * number % 7 % 3],
+            'message_level': ('INFO', 'ERROR')[number % 2],
+            'request_id': ('req-1', 'req-2')[number % 5 > 1]}
+            for number in range(60)))
+        rows = [(ident, number) for number, ident in enumerate(ids)
+                if number * number % 7 % 3 < 2]
+        for (more, matches), sort, offset, limit in itertools.product((
+                ({}, lambda number: True),
+                ({'message_level': 'INFO'}, lambda number: not number % 2),
+                ({'request_id': 'req-1'}, lambda number: number % 5 < 2)),
+                _SORTS, (0, 3), (1, 10, 1000)):
+            expected = [ident for ident, number in rows if matches(number)]
+            if sort == message_api.NEWEST_FIRST:
+                expected.reverse()
+            filters = {'resource_uuid': ['a', 'b'], **more}
+            for number, marker in ((0, None), (6, expected[5])):
+                self.assertEqual(
+                    expected[number:][offset:offset + limit], self.query(
+                        filters, sort=sort, offset=offset, limit=limit,
+                        marker=marker), (filters, sort))
+            for limit, has_more in ((len(expected) - 1, True),
+                                    (len(expected), False)):
+                self.assertEqual(
+                    has_more, message_object.MessageList.has_more_than(
+                        self.service.db, {
+                            'project_id': samples.PROJECT,
+                            'resource_uuid': ('a', 'b'), **more}, limit))
+
+    def test_sorted_pages_of_two_resources(self):
+        self.fill(*({
+            'resource_uuid': 'abc'[number % 3],
+            'event_id': f'VOLUME_{number * 7 % 20:06}'}
+            for number in range(20)))
+        page = self.api.prepare_sorted_list(
+            samples.request(), {'resource_uuid': ['a', 'c']},
+            [('event_id', False), ('id', False)], limit=5, offset=2).read()
+        self.assertEqual(
+            sorted(f'VOLUME_{number * 7 % 20:06}' for number in range(20)
+                   if number % 3 != 1)[2:7],
+            [message.event_id for message in page])
+
+    def test_largest_limit_of_two_resources_is_accepted(self):
+        ids = self.fill({'resource_uuid': 'a'}, {'resource_uuid': 'b'})
+        self.assertEqual(ids[:1], self.query(
+            {'resource_uuid': ['a', 'b']}, limit=sys.maxsize, offset=1))
 
     def test_invalid_list_is_refused(self):
         for name, value in (

@@ -127,8 +127,7 @@ class TestShareFacade(comparison.TestCase):
         resource = 'aaaaaaaa-0000-4000-8000-000000000001'
         request = 'req-bbbbbbbb-0000-4000-8000-000000000001'
         self.assert_same(build_lists((
-            f'resource_id={resource}', f'resource_id={resource.upper()}',
-            'resource_id=nope', 'resource_id=',
+            f'resource_id={resource}', 'resource_id=nope', 'resource_id=',
             f'resource_id={"a" * 300}', 'resource_type=SHARE',
             'resource_type=SHARE_SNAPSHOT', 'resource_type=nope',
             'resource_type=', 'action_id=001', 'action_id=1',

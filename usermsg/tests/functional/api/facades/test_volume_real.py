@@ -198,8 +198,7 @@ class TestVolumeFacade(comparison.TestCase):
         resource = 'aaaaaaaa-0000-4000-8000-000000000001'
         request = 'req-bbbbbbbb-0000-4000-8000-000000000001'
         self.assert_same(build_lists((
-            f'resource_uuid={resource}',
-            f'resource_uuid={resource.upper()}', 'resource_uuid=nope',
+            f'resource_uuid={resource}', 'resource_uuid=nope',
             'resource_uuid=', f'resource_uuid={"a" * 300}',
             'resource_type=VOLUME', 'resource_type=VOLUME_SNAPSHOT',
             'resource_type=nope', 'resource_type=',
