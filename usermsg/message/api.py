@@ -53,8 +53,7 @@ MAX_OFFSET = 100_000
 #: them, or compares each of them to a filter.
 MAX_CHEAP = 1000
 
-#: Number of messages, the newest ones, that a sort by anything but time
-#: considers at most.
+#: Number of messages that a sort by anything but time considers at most.
 MAX_SORTED = 10_000
 
 
@@ -403,7 +402,8 @@ class API:
                             limit=1000, all_projects=False, offset=0):
         """Validate a list of the newest messages, sorted by any columns.
 
-        It considers the :data:`MAX_SORTED` newest messages. The parameters
+        It considers the :data:`MAX_SORTED` newest messages; if ``created_at``
+        is the first column, those that are next in its order. The parameters
         are those of :meth:`get_all`, except:
 
         :param keys: (column of a message, True if descending) pairs; the last
@@ -415,6 +415,14 @@ class API:
         columns, since, before = self._check_filters(
             context, filters, all_projects)
         _check_numbers(limit, offset)
+        name, descending = keys[0]
+        oldest = name == 'created_at' and not descending
+        if name == 'created_at' and marker is not None:
+            created_at = marker.row.created_at
+            if descending:
+                before = min(before or created_at, created_at)
+            else:
+                since = max(since or created_at, created_at)
 
         def find_cause():
             served, _is_exact = self._objects.select_served(columns)
@@ -425,8 +433,9 @@ class API:
         return Listing(
             find_cause,
             lambda: self._objects.MessageList.get_sorted_page(
-                self._db, columns, keys, newest=MAX_SORTED, since=since,
-                before=before, marker=marker, offset=offset, limit=limit))
+                self._db, columns, keys, number=MAX_SORTED, oldest=oldest,
+                since=since, before=before, marker=marker, offset=offset,
+                limit=limit))
 
     def _check_filters(self, context, filters, all_projects):
         """Return columns and their values, and the limits of the time."""

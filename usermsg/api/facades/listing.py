@@ -8,17 +8,14 @@ from usermsg import text
 
 _MAX_NUMBER = 0x7FFFFFFF
 
-#: Sort keys that sort by time: ids are in the order of time, too.
-_BY_TIME = ('created_at', 'id')
-
 #: Sort keys of those services that have the same value in all messages here.
 _CONSTANT = ('updated_at', 'deleted', 'deleted_at')
 
 #: Supported sort keys: attributes of a message row.
 _KEYS = frozenset((
-    *_BY_TIME, *_CONSTANT, 'project_id', 'request_id', 'resource_type',
-    'resource_uuid', 'event_id', 'action_id', 'detail_id', 'message_level',
-    'expires_at'))
+    'created_at', 'id', *_CONSTANT, 'project_id', 'request_id',
+    'resource_type', 'resource_uuid', 'event_id', 'action_id', 'detail_id',
+    'message_level', 'expires_at'))
 
 
 def parse_any_number(value):
@@ -96,13 +93,16 @@ def _effective_keys(sort):
                 'sort', f'{text.printable(name)} is not a sort key.')
     _name, descending = sort[0]
     keys = {}
-    for name, key_descending in sort:
-        if name in _BY_TIME:
-            keys['id'] = key_descending
-            break  # ids are unique
-        if name not in _CONSTANT:
-            keys.setdefault(name, key_descending)
     # Otherwise equal messages are in the order of time, in the direction of
     # the first key.
-    keys.setdefault('id', descending)
+    for name, key_descending in (
+            *sort, ('created_at', descending), ('id', descending)):
+        if name not in _CONSTANT:
+            keys.setdefault(name, key_descending)
+        if name == 'id':
+            break  # ids are unique
+    if [*keys][-2:] == ['created_at', 'id'] and (
+            keys['created_at'] == keys['id']):
+        # The order of ids is that of time, and refines it.
+        del keys['created_at']
     return list(keys.items())

@@ -45,6 +45,7 @@ EXPENSIVE = (
     '/volume/v3/messages?resource_uuid=a',
     '/volume/v3/messages?sort=event_id:asc',
     '/volume/v3/messages?sort=message_level:asc,created_at:asc',
+    '/volume/v3/messages?sort=created_at:asc,event_id:asc',
     '/share/v2/messages?action_id=001',
     '/share/v2/messages?detail_id=001',
     '/share/v2/messages?resource_id=a&sort_key=id',
@@ -73,7 +74,7 @@ CHEAP = (
     '/volume/v3/messages?resource_uuid=b',
     '/volume/v3/messages?id=01a20000-0000-7000-8000-000000000000'
     '&message_level=INFO',
-    '/volume/v3/messages?sort=created_at:asc,event_id:asc',
+    '/volume/v3/messages?sort=created_at:asc,id:asc,event_id:asc',
     '/volume/v3/messages?sort=updated_at',
     '/volume/v3/messages?offset=1000',
     '/share/v2/messages?resource_id=b&sort_key=id',

@@ -19,7 +19,7 @@ _TEXTS = (None, 'a', 'B', 'b', 'A', 'a b', 'a-b', 'a_b', 'ab', 'a!', '~', '10',
           '9', '_')
 
 _KEYS = ('resource_uuid', 'request_id', 'resource_type', 'event_id',
-         'action_id', 'message_level', 'expires_at')
+         'action_id', 'message_level', 'expires_at', 'created_at')
 
 
 class TestSortedLists(databases.TestCase):
@@ -41,7 +41,8 @@ class TestSortedLists(databases.TestCase):
                 **choose(({'event_id': 'VOLUME_000002'},
                           {'event_id': 'VOLUME_000003'},
                           {'action': '001', 'resource_type': 'VOLUME'}))},
-                created_at=_START + datetime.timedelta(seconds=number))
+                # Pairs of messages with equal times.
+                created_at=_START + datetime.timedelta(seconds=number // 2))
             for number in range(60)]
         message.MessageList.record(self.db, new_messages)
         self.stored = list(self.api.get_all(self.context))
@@ -81,24 +82,39 @@ class TestSortedLists(databases.TestCase):
     def test_sort_reads_the_newest_messages(self):
         page = message.MessageList.get_sorted_page(
             self.db, {'project_id': 'red'},
-            [('message_level', False), ('id', False)], newest=5, limit=60)
-        self.assertEqual(set(_ids(self.stored[:5])), set(_ids(page)))
+            [('message_level', False), ('id', False)], number=6, limit=60)
+        self.assertEqual(set(_ids(self.stored[:6])), set(_ids(page)))
         self.assertGreater(min(_ids(page)), ids.lower_bound(
-            _START + datetime.timedelta(seconds=55)))
+            _START + datetime.timedelta(seconds=27)))
 
-    def test_sort_scans_an_index_of_the_project(self):
+    def test_sort_reads_the_oldest_messages(self):
+        page = message.MessageList.get_sorted_page(
+            self.db, {'project_id': 'red'},
+            [('created_at', False), ('message_level', False), ('id', False)],
+            number=6, oldest=True, limit=60)
+        self.assertEqual(set(_ids(self.stored[-6:])), set(_ids(page)))
+
+    def test_sort_scans_an_index_of_the_project_or_resource(self):
         explain = ('EXPLAIN QUERY PLAN ' if self.db.dialect == 'sqlite' else
                    'EXPLAIN ')
-        for filters in ({}, {'prefix': 'VOLUME'}, {'resource_uuid': 'a'}):
+        for filters, index in (
+                # Without statistics PostgreSQL may use any of them.
+                ({'project_id': 'red'}, r'messages_project_\w*idx'),
+                ({'project_id': 'red', 'prefix': 'VOLUME'},
+                 r'messages_project_\w*idx'),
+                ({'project_id': 'red', 'resource_uuid': 'a'},
+                 r'messages_project_\w*idx'),
+                # A resource in all projects.
+                ({'prefix': 'VOLUME', 'resource_uuid': 'a'},
+                 'messages_resource_uuid_id_idx')):
             query, values = message.sorted_page_query(
-                self.db.dialect, {'project_id': 'red', **filters},
-                [('event_id', False), ('id', False)], newest=10, limit=5)
+                self.db.dialect, filters,
+                [('event_id', False), ('id', False)], number=10, limit=5)
             with self.db.engine().connect() as connection:
                 text, parameters = query.prepare(connection.dialect, values)
                 plan = connection.exec_driver_sql(
                     explain + text, parameters).all()
-            # Without statistics PostgreSQL may use any of them.
-            self.assertRegex(str(plan), r'messages_project_\w*idx')
+            self.assertRegex(str(plan), index)
 
 
 def _ids(messages):

@@ -28,7 +28,9 @@ def _sort_messages(messages, sort):
     """Return the messages in order, by one stable sort for each key."""
     messages = list(messages)
     # The least significant key is sorted by first.
-    for name, descending in reversed([*sort, ('id', sort[0][1])]):
+    descending = sort[0][1]
+    for name, descending in reversed([
+            *sort, ('created_at', descending), ('id', descending)]):
         messages.sort(key=lambda message: (
             getattr(message, name) is not None, getattr(message, name)),
             reverse=descending)
@@ -49,7 +51,8 @@ class PageTest(base.TestCase):
         self.context = context.RequestContext(project_id='mine')
         new_messages = []
         for number in range(23):
-            created = _START + datetime.timedelta(seconds=number)
+            # Several messages of each second, as imported messages.
+            created = _START + datetime.timedelta(seconds=number // 4)
             new_messages.append(self.api.new_message({
                 'project_id': 'mine' if number % 8 else 'other',
                 'event_id': f'VOLUME_00000{2 + number % 3}',
@@ -104,7 +107,8 @@ class PageTest(base.TestCase):
         sort = [('deleted', True), ('event_id', False), ('event_id', True),
                 ('updated_at', False)] * 1000
         self.assertEqual(
-            _ids(self.page([('event_id', False), ('created_at', True)])),
+            _ids(self.page([('event_id', False), ('created_at', True),
+                            ('id', True)])),
             _ids(self.page(sort)))
 
     def test_unsupported_sort_key_raises_invalid_input(self):
@@ -113,8 +117,8 @@ class PageTest(base.TestCase):
                               [('created_at', True), ('user_id', True)],
                               limit=limit)
 
-    def test_sort_considers_only_the_newest_messages(self):
-        total = message_api.MAX_SORTED + 5
+    def record_many(self, total):
+        """Store messages of project ``many``, one a second until _START."""
         new_messages = []
         for number in range(total):
             created = _START - datetime.timedelta(seconds=total - number)
@@ -125,6 +129,22 @@ class PageTest(base.TestCase):
             message.MessageList.record(
                 self.db, new_messages[start:start + 1000])
         self.context = context.RequestContext(project_id='many')
+
+    def test_pages_by_time_and_another_key_contain_all_messages(self):
+        total = message_api.MAX_SORTED + 5
+        self.record_many(total)
+        for descending in False, True:
+            sort = [('created_at', descending), ('event_id', False)]
+            first = self.page(sort, limit=total)
+            self.assertEqual(message_api.MAX_SORTED, len(first))
+            second = self.page(sort, first[-1], limit=total)
+            self.assertEqual(
+                _ids(self.page([('created_at', descending)], limit=total)),
+                _ids([*first, *second]))
+
+    def test_sort_considers_only_the_newest_messages(self):
+        total = message_api.MAX_SORTED + 5
+        self.record_many(total)
         messages = self.page([('event_id', False)], limit=total)
         self.assertEqual(message_api.MAX_SORTED, len(messages))
         oldest = ids.lower_bound(_START - datetime.timedelta(
