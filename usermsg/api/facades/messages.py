@@ -7,6 +7,7 @@ message.
 """
 
 import dataclasses
+import types
 import urllib.parse
 
 from usermsg.api import errors
@@ -26,12 +27,16 @@ _COLLECTION = ('/<segment>/<major>/messages',
 _ELEMENT = tuple(f'{path}/{{message_id}}' for path in _COLLECTION)
 
 
+#: Filters that no message matches.
+NO_MESSAGE = types.MappingProxyType({'id': '-'})
+
+
 @dataclasses.dataclass
 class ListQuery:
     """Parsed query of a list request.
 
-    :param filters: see :meth:`usermsg.message.api.API.get_all`; None if no
-        message can match
+    :param filters: see :meth:`usermsg.message.api.API.get_all`; None if a
+        filter isn't an attribute of a message
     :param sort: see :func:`usermsg.api.facades.listing.prepare`
     :param linked: True if the response may have a next link
     """
@@ -219,11 +224,13 @@ def build_filters(values, columns):
 
     :param values: query key -> value
     :param columns: query key -> name of the filter
-    :returns: filters; None if a key is unknown or a value is invalid, so that
-        no message can match
+    :returns: filters, :data:`NO_MESSAGE` if a value is invalid; None if a key
+        is unknown
     """
+    if not values.keys() <= columns.keys():
+        return None
     try:
         return schemas.filters().check({
             columns[name]: value for name, value in values.items()})
-    except (KeyError, exception.InvalidInput):
-        return None
+    except exception.InvalidInput:
+        return NO_MESSAGE

@@ -94,15 +94,14 @@ class Share(messages.Messages):
         times = {name: validation.time(name, values[name])
                  for name in ('created_since', 'created_before')
                  if name in values and request.version >= _TIMES}
-        if filters is not None:
-            filters.update(times)
         key = values.get('sort_key', 'created_at')
         if key in _UNSUPPORTED_KEYS:
             raise exception.InvalidInput(
                 'sort_key', f'{key} is not a sort key.')
         return messages.ListQuery(
-            filters, [(_ATTRIBUTES.get(key, key),
-                       values.get('sort_dir', 'desc') == 'desc')],
+            {**filters, **times},
+            [(_ATTRIBUTES.get(key, key),
+              values.get('sort_dir', 'desc') == 'desc')],
             query.limit(
                 values, self._max_limit, listing.parse_digits, minimum=0),
             listing.parse_offset(values, listing.parse_digits),

@@ -9,6 +9,7 @@ from usermsg.catalogue.catalogues import volume
 from usermsg import exception
 from usermsg.policies import messages as rules
 from usermsg import text
+from usermsg import validation
 
 SEGMENT = 'volume'
 
@@ -56,6 +57,20 @@ _USER_FILTERS = ('resource_uuid', 'resource_type', 'event_id', 'request_id',
 
 _DIRECTIONS = {'asc': False, 'desc': True}
 
+#: Level of a message -> level in this API, where they differ.
+_LEVELS = {'WARN': 'WARNING'}
+
+
+def _stored_level(value):
+    level = validation.upper_case(value)
+    # This API has no level WARN, so no message matches it.
+    return {'WARNING': 'WARN', 'WARN': ''}.get(level, level)
+
+
+#: Filter -> function that returns the value as it is stored.
+_STORED_FORMS = {'id': str.lower, 'event_id': validation.upper_case,
+                 'message_level': _stored_level}
+
 
 class Volume(messages.Messages):
 
@@ -82,8 +97,8 @@ class Volume(messages.Messages):
                 {}, [('created_at', True)], self._max_limit, linked=False)
         context = request.identity
         admin = context.can(rules.READ_ALL_PROJECTS)
-        conditions = {name: value for name, value in values.items()
-                      if name not in _PAGE}
+        conditions = {name: _STORED_FORMS.get(name, str)(value)
+                      for name, value in values.items() if name not in _PAGE}
         # Some clients always send all_tenants; for users without the
         # permission the service ignores it.
         all_projects = admin and messages.is_true(conditions, 'all_tenants')
@@ -92,13 +107,14 @@ class Volume(messages.Messages):
             _check_filters(conditions, admin)
         if 'project_id' in conditions:
             all_projects = admin
-        if 'id' in conditions:
-            conditions['id'] = conditions['id'].lower()
+        created_at = conditions.pop('created_at', None)
         # Any other key is an attribute that no message has.
         filters = messages.build_filters(conditions, _FILTERS)
-        if not admin and 'project_id' in conditions and (
-                conditions['project_id'] != context.project_id):
-            filters = None
+        if filters is not None and created_at is not None:
+            filters = _with_time(filters, created_at)
+        if filters and not admin and conditions.get(
+                'project_id', context.project_id) != context.project_id:
+            filters = messages.NO_MESSAGE
         return messages.ListQuery(
             filters, _sort(values), limit,
             listing.parse_offset(values, listing.parse_any_number),
@@ -111,7 +127,8 @@ class Volume(messages.Messages):
             'user_message': (
                 description.text if description.action is None else
                 f'{description.action}:{description.text}'),
-            'message_level': row.message_level,
+            'message_level': _LEVELS.get(
+                row.message_level, row.message_level),
             'created_at': messages.format_time(row.created_at),
             'guaranteed_until': messages.format_time(row.expires_at),
             # Always a string, for clients that validate the response.
@@ -136,6 +153,15 @@ def _check_filters(names, admin):
         raise exception.InvalidInput(
             text.printable(', '.join(refused)),
             f'is not a filter; the filters are {", ".join(_USER_FILTERS)}.')
+
+
+def _with_time(filters, created_at):
+    """Add a time to filters; an invalid time matches no message."""
+    try:
+        time = validation.time('created_at', created_at)
+    except exception.InvalidInput:
+        return messages.NO_MESSAGE
+    return {**filters, 'created_since': time, 'created_before': time}
 
 
 def _sort(values):

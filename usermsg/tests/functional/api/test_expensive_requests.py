@@ -141,8 +141,9 @@ class TestLists(databases.TestCase):
         self.addCleanup(threads.shutdown)
         self.addCleanup(self.finish.set)  # runs before shutdown
         pending = [
-            threads.submit(self.request, f'{path}?message_level=warn')
-            for path in ('/v3/messages', '/volume/v3/messages')]
+            threads.submit(self.request, f'{path}?message_level={level}')
+            for path, level in (('/v3/messages', 'warn'),
+                                ('/volume/v3/messages', 'warning'))]
         waiting.until(
             lambda: self.limiter.in_progress() == {'red': (2, 0)})
         return pending
