@@ -87,8 +87,10 @@ class Share(messages.Messages):
         filters = messages.build_filters(
             {name: value for name, value in values.items()
              if name in columns}, columns)
+        # Dashboards show an administrator the messages of a resource of any
+        # project, and never send all_tenants.
         all_projects = admin and (
-            'project_id' in values or
+            'project_id' in values or 'resource_id' in values or
             messages.is_true(values, 'all_tenants') or
             messages.is_true(values, 'all_projects'))
         times = {name: validation.time(name, values[name])

@@ -105,7 +105,9 @@ class Volume(messages.Messages):
         conditions.pop('all_tenants', None)
         if request.version >= _STRICT_FILTERS:
             _check_filters(conditions, admin)
-        if 'project_id' in conditions:
+        # Dashboards show an administrator the messages of a resource of any
+        # project, and never send all_tenants.
+        if 'project_id' in conditions or 'resource_uuid' in conditions:
             all_projects = admin
         created_at = conditions.pop('created_at', None)
         # Any other key is an attribute that no message has.

@@ -227,6 +227,10 @@ class TestLists(databases.TestCase):
                 ('/volume/v3/messages?all_tenants=1', 429),
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=a', 429),
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=b', 200),
+                ('/volume/v3/messages?resource_uuid=a', 429),
+                ('/volume/v3/messages?resource_uuid=b', 200),
+                ('/share/v2/messages?resource_id=a', 429),
+                ('/share/v2/messages?resource_id=b', 200),
                 ('/v3/messages?all_projects=true&resource_uuid=a', 200),
                 # They are sorted.
                 ('/v3/messages?all_projects=true&request_id=req-1', 429),

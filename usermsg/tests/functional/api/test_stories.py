@@ -148,7 +148,12 @@ class Facades(_Service):
         # Without a request id.
         self._set('VOLUME_3', message_api.API(runtime).create(
             None, 'VOLUME_000003', RED, level='INFO').id)
-        self._set('BLUE_1', http_client.record(runtime, BLUE).id)
+        self._set('BLUE_1', http_client.record(
+            runtime, BLUE, 'VOLUME_VOLUME_001_003',
+            resource_uuid='blue-volume').id)
+        self._set('BLUE_SHARE', http_client.record(
+            runtime, BLUE, 'SHARE_SHARE_001_002',
+            resource_uuid='blue-share').id)
 
 
 class SmallRate(_Service):

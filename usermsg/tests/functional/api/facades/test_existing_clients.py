@@ -231,6 +231,18 @@ class TestOpenStackClient(TestCase):
         self.assertEqual([expected], [
             message['ID'] for message in json.loads(output)])
 
+    def test_openstack_share_message_list_of_a_resource_as_admin(self):
+        resource = str(uuid.uuid4())
+        expected = self.record('SHARE_SHARE_001_003', resource_uuid=resource)
+        admin = f'{self.project}-admin'
+        self.identity.user(admin, project=admin, roles=['admin'])
+        status, output = self.run_as(
+            admin, admin, 'openstack', 'share', 'message', 'list',
+            '--resource-id', resource, *_FORMAT)
+        self.assertEqual(0, status, output)
+        self.assertEqual([expected], [
+            message['ID'] for message in json.loads(output)])
+
     def test_openstack_share_message_commands(self):
         resources = [str(uuid.uuid4()) for _number in range(3)]
         self.record()
