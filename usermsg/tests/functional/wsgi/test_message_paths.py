@@ -23,7 +23,7 @@ import json
 import os
 
 def application(environ, start_response):
-    start_response(os.environ.get('STATUS', '200 OK'),
+    start_response(environ.get('HTTP_ECHO_STATUS', '200 OK'),
                    [('Content-Type', 'application/json'),
                     ('Strict-Transport-Security', 'max-age=1')])
     return [json.dumps({'server': os.environ['SERVER'], **{
@@ -219,8 +219,48 @@ class TestPaths(base.TestCase):
 
     def test_internal_paths_return_404(self):
         for path in ('/.usermsg/volume/v3/messages', '/.usermsg/v3/messages',
-                     '/%2eusermsg/metrics', '/x/../.usermsg/'):
+                     '/%2eusermsg/metrics', '/x/../.usermsg/',
+                     '/.usermsg-undecodable'):
             self.assertEqual(404, self.front.request(path)[0].status)
+
+    def test_undecodable_message_ids_return_404_of_the_services(self):
+        for path in ('/v3/messages/%00', f'/v3/{PROJECT}/messages/%00?a=b',
+                     '/volume/v3/messages/a%00b', '/v3/messages/%zz',
+                     '/v3/messages/%', '/v2/messages/%00',
+                     f'/share/v2/{PROJECT}/messages/1%2'):
+            for method in ('GET', 'DELETE'):
+                response, content = self.front.request(path, method)
+                self.assertEqual(
+                    (404, 'application/json'),
+                    (response.status, response.headers['Content-Type']), path)
+                self.assertEqual(
+                    {'itemNotFound': {
+                        'code': 404,
+                        'message': 'The resource could not be found.'}},
+                    json.loads(content))
+
+    def test_other_malformed_requests_return_400_of_nginx(self):
+        for path in ('/%00', '/v3/volumes/%00', '/v3/messages-other/%00',
+                     '/v3/volumes?name=/v3/messages/%00&marker=%00'):
+            response, _content = self.front.request(path)
+            if '?' in path:
+                self.assertEqual(200, response.status)
+            else:
+                self.assertEqual(
+                    (400, 'text/html'),
+                    (response.status, response.headers['Content-Type']), path)
+        with self.front.connect() as connection:
+            connection.sendall(b'GET /v3/messages/1 HTTP/1.1\r\n\r\n')
+            response = connection.makefile('rb').readline()
+        self.assertIn(b' 400 ', response)
+
+    def test_errors_of_the_service_are_passed_on(self):
+        for path, server in (('/v3/volumes', 'service'),
+                             ('/v3/messages', 'usermsg')):
+            response, content = self.front.request(
+                path, headers={'Echo-Status': '400 Bad Request'})
+            self.assertEqual(400, response.status)
+            self.assertEqual(server, json.loads(content)['server'])
 
     def test_all_methods_are_forwarded(self):
         for method in ('GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE',
