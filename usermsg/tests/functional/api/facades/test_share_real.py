@@ -196,13 +196,14 @@ class TestShareFacade(comparison.TestCase):
                  '/v2/messages/{id1}', '/v2/messages/{unknown}',
                  '/v2/{red}/messages/{id1}', '/v2/{blue}/messages/{id1}'),
                 ('member', 'reader', 'manager', 'admin', 'service',
-                 'strange', 'anonymous')))
+                 'strange', 'anonymous', 'system-admin', 'domain-admin')))
         self.assert_same(
             build(path, user=user, method='DELETE')
             for path, user in itertools.product(
                 ('/v2/messages/{id1}', '/v2/{red}/messages/{id1}',
                  '/v2/messages/{unknown}', '/v2/{blue}/messages/{id1}'),
-                ('reader', 'service', 'strange', 'anonymous', 'blue')))
+                ('reader', 'service', 'strange', 'anonymous', 'blue',
+                 'system-admin', 'domain-admin')))
 
     def test_messages_of_others_are_not_found(self):
         for path in ('/v2/messages/{other_project}',
@@ -263,6 +264,7 @@ class TestDifferences(comparison.TestCase):
         return build(f'{_LIST}?{query}', version, user)
 
     def test_list_accepts_a_marker(self):
+        self.assert_documented('``marker`` is supported.')
         self.assert_different([
             (self.get_list('marker={id3}'), self.ALL, '200 2 1'),
             (self.get_list('limit=2&marker={id4}'), '200 5 4 next',
@@ -275,6 +277,8 @@ class TestDifferences(comparison.TestCase):
             (self.get_list('marker=nope'), self.ALL, '404 itemNotFound')])
 
     def test_admin_may_list_other_projects(self):
+        self.assert_documented(
+            'give an administrator the messages of other projects as well')
         self.assert_different([
             (self.get_list('all_tenants=1', user='admin'), self.ALL,
              f'{self.ALL} other_project'),
@@ -284,12 +288,15 @@ class TestDifferences(comparison.TestCase):
              '404 itemNotFound', '200 other_project')])
 
     def test_types_levels_and_ids_match_in_any_letter_case(self):
+        self.assert_documented(
+            'Types, levels and events are not case-sensitive')
         self.assert_different([
             (self.get_list('resource_type=share'), '200', '200 5 2 1'),
             (self.get_list('message_level=error'), '200', self.ALL),
             (build('/v2/messages/{ID1}'), '404 itemNotFound', '200 1')])
 
     def test_version_may_be_latest_or_in_the_common_header(self):
+        self.assert_documented('means the highest version.')
         self.assert_different([
             (build(version='latest'), '400 badRequest', self.ALL),
             (build(version=None,
@@ -297,6 +304,8 @@ class TestDifferences(comparison.TestCase):
              '404 itemNotFound', self.ALL)])
 
     def test_duplicate_query_keys_return_400(self):
+        self.assert_documented(
+            'A duplicate key in the query is an error (400)')
         self.assert_different([
             (self.get_list('colour=red&colour=blue'), self.ALL,
              '400 badRequest'),
@@ -304,16 +313,20 @@ class TestDifferences(comparison.TestCase):
              '200 5 2 1', '400 badRequest')])
 
     def test_semicolon_is_part_of_the_value(self):
+        self.assert_documented('only ``&`` separates keys')
         self.assert_different([
             (self.get_list('message_level=ERROR;limit=1'), '200 5 next',
              '200')])
 
     def test_list_sorts_equal_keys_by_time(self):
+        self.assert_documented(
+            'Messages that are equal by ``sort_key`` are in the order of')
         self.assert_different([
             (self.get_list('sort_key=message_level'), '200 1 2 3 4 5',
              self.ALL)])
 
     def test_trailing_slash_matches_and_other_url_or_method_returns_404(self):
+        self.assert_documented('A path may end with a slash or not')
         not_found = '404 itemNotFound'
         self.assert_different([
             (build('/v2/messages/'), '404', self.ALL),
@@ -329,6 +342,7 @@ class TestDifferences(comparison.TestCase):
             (build('/', None, method='POST'), '300 versions', not_found)])
 
     def test_delete_with_a_body_ignores_it(self):
+        self.assert_documented('A body sent with DELETE is ignored.')
         [name] = self.pair.record(1)
         path = f'/v2/messages/{{id{name}}}'
         self.assert_different([
@@ -337,6 +351,8 @@ class TestDifferences(comparison.TestCase):
             (build(path, method='DELETE'), '204', '404 itemNotFound')])
 
     def test_sort_keys_that_fail_in_manila_return_400(self):
+        self.assert_documented(
+            'Requests to which the original services respond with 500')
         self.assert_different([
             (self.get_list(f'sort_key={key}'), '500 computeFault',
              '400 badRequest') for key in ('__class__', 'metadata')])
