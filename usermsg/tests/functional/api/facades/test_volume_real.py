@@ -393,6 +393,11 @@ _EQUIVALENTS = {
         ('message_level=Warning', 'message_level=WARNING'),
         ('event_id=volume_volume_007_010',
          'event_id=VOLUME_VOLUME_007_010')),
+    'in upper case or without dashes and they contain its canonical form': (
+        ('resource_uuid=AAAAAAAA-0000-4000-8000-000000000006',
+         'resource_uuid=aaaaaaaa-0000-4000-8000-000000000006'),
+        ('resource_uuid=aaaaaaaa000040008000000000000008',
+         'resource_uuid=aaaaaaaa-0000-4000-8000-000000000008')),
     'Neither are ids of messages': (
         ('marker={ID7}', 'marker={id7}'), ('id={ID4}', 'id={id4}')),
     'without a prefix, ``000002``, means ``VOLUME_000002``': (
