@@ -56,9 +56,9 @@ class TestSortedLists(databases.TestCase):
                 getattr(message.row, name)))
         return messages
 
-    def read(self, keys, **options):
+    def read(self, keys, filters=None, **options):
         return _ids(self.api.prepare_sorted_list(
-            self.context, {}, keys, **options).read())
+            self.context, filters, keys, **options).read())
 
     def test_list_sorted_by_a_column_has_the_order_of_bytes(self):
         for name, *descending in itertools.product(
@@ -78,6 +78,17 @@ class TestSortedLists(databases.TestCase):
                 _ids(expected[number + 1:][offset:offset + 10]),
                 self.read(keys, marker=expected[number], offset=offset,
                           limit=10), (keys, number))
+
+    def test_list_of_two_resources_continues_behind_the_marker(self):
+        for descending in False, True:
+            keys = [('created_at', descending), ('message_level', True),
+                    ('id', False)]
+            expected = [message for message in self.sort(keys)
+                        if message.row.resource_uuid in ('a', 'b')]
+            self.assertEqual(
+                _ids(expected[2:5]),
+                self.read(keys, {'resource_uuid': ['a', 'b']},
+                          marker=expected[1], limit=3))
 
     def test_sort_reads_the_newest_messages(self):
         page = message.MessageList.get_sorted_page(
@@ -104,8 +115,10 @@ class TestSortedLists(databases.TestCase):
                  r'messages_project_\w*idx'),
                 ({'project_id': 'red', 'resource_uuid': 'a'},
                  r'messages_project_\w*idx'),
-                # A resource in all projects.
+                # A resource in all projects, and the two forms of its id.
                 ({'prefix': 'VOLUME', 'resource_uuid': 'a'},
+                 'messages_resource_uuid_id_idx'),
+                ({'prefix': 'VOLUME', 'resource_uuid': ('a', 'A')},
                  'messages_resource_uuid_id_idx')):
             query, values = message.sorted_page_query(
                 self.db.dialect, filters,
