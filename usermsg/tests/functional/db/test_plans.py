@@ -313,10 +313,12 @@ class TestTwoResources(TestCase):
     RARE = ('B', 'b')
 
     def test_page_reads_as_much_as_those_of_each_resource(self):
-        rows = [samples.row(
-            samples.START + datetime.timedelta(seconds=number),
-            project_id='mine', resource_uuid=(
-                self.RARE if number % 5000 < 2 else self.FREQUENT)[number % 2])
+        rows = [
+            samples.row(
+                samples.START + datetime.timedelta(seconds=number),
+                project_id='mine', resource_uuid=(
+                    self.RARE if number % 5000 < 2 else
+                    self.FREQUENT)[number % 2])
             for number in range(self.NUMBER)]
         samples.insert(self.db, rows)
         self.analyze('messages')
