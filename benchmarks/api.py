@@ -309,7 +309,9 @@ def prepare(runtime, count):
 def make_environments(url, path, runtime, directory):
     """Return the environment variables of usermsg and of bare.py."""
     texts = directory.write('texts.json', json.dumps({
-        event: runtime.catalogue.describe(event).user_message
+        event: {name: getattr(runtime.catalogue.describe(event), name)
+                for name in ('user_message', 'remedy', 'user_fixable',
+                             'retryable', 'link')}
         for event in EVENTS}))
     return ({config.CONFIG_FILES_VARIABLE: path},
             {'BARE_DATABASE': url, 'BARE_TEXTS': texts})

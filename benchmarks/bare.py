@@ -7,7 +7,8 @@ transactions that are as durable, and the same content. It checks no policy and
 hardly validates its input. Do not serve users with it.
 
 It reads the environment variables ``BARE_DATABASE``, the URL of the database,
-and ``BARE_TEXTS``, the path of a JSON file: event id -> user message.
+and ``BARE_TEXTS``, the path of a JSON file: event id -> the attributes of a
+message that come from the catalogue.
 """
 
 import contextlib
@@ -153,7 +154,8 @@ class Bare:
 
     :param connect: function that returns a :class:`Driver`; called by the
         first request, because connections don't survive the fork of a worker
-    :param texts: event id -> user message
+    :param texts: event id -> dict of user_message, remedy, user_fixable,
+        retryable and link
     """
 
     def __init__(self, connect, texts):
@@ -289,7 +291,7 @@ class Bare:
             'id': message_id,
             'project_id': project_id,
             'event_id': event_id,
-            'user_message': texts[event_id],
+            **texts[event_id],
             'message_level': level,
             'resource_type': resource_type,
             'resource_uuid': resource_uuid,

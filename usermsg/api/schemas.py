@@ -146,11 +146,20 @@ def new_messages():
 
 # -- responses ------------------------------------------------------------
 
+#: Attributes of an event that advise the user.
+_ADVICE = {
+    'remedy': schemas.nullable(_TEXT),
+    'user_fixable': _FLAG,
+    'retryable': _FLAG,
+    'link': schemas.nullable(_TEXT),
+}
+
 _MESSAGE_VIEW = {
     'id': _UUID,
     'project_id': _TEXT,
     'event_id': _TEXT,
     'user_message': _TEXT,
+    **_ADVICE,
     'message_level': _LEVEL,
     'resource_type': schemas.nullable(_TEXT),
     'resource_uuid': schemas.nullable(_TEXT),
@@ -220,10 +229,7 @@ _DEFINITION_VIEW = _object({
     'action_id': schemas.nullable(_TEXT),
     'detail_id': schemas.nullable(_TEXT),
     'text': _TEXT,
-    'remedy': schemas.nullable(_TEXT),
-    'user_fixable': _FLAG,
-    'retryable': _FLAG,
-    'link': schemas.nullable(_TEXT),
+    **_ADVICE,
     'links': _LINKS,
 })
 

@@ -230,11 +230,16 @@ class Messages:
         views = []
         for message in messages:
             row = message.row
+            description = describe(row.event_id, language)
             views.append({
                 'id': row.id,
                 'project_id': row.project_id,
                 'event_id': row.event_id,
-                'user_message': describe(row.event_id, language).user_message,
+                'user_message': description.user_message,
+                'remedy': description.remedy,
+                'user_fixable': description.user_fixable,
+                'retryable': description.retryable,
+                'link': description.link,
                 'message_level': row.message_level,
                 'resource_type': row.resource_type,
                 'resource_uuid': row.resource_uuid,
