@@ -17,11 +17,13 @@ LOG = logging.getLogger(__name__)
 _COLUMNS = ('ID', 'Message Level', 'Resource Type', 'Resource UUID',
             'User Message', 'Created At')
 _PROJECT = 'Project ID'
-_MORE_COLUMNS = ('Event ID', 'Request ID', 'Guaranteed Until')
+_MORE_COLUMNS = ('Remedy', 'User Fixable', 'Retryable', 'Link', 'Event ID',
+                 'Request ID', 'Guaranteed Until')
 
-_ATTRIBUTES = ('id', 'project_id', 'event_id', 'user_message',
-               'message_level', 'resource_type', 'resource_uuid',
-               'created_at', 'guaranteed_until', 'request_id')
+_ATTRIBUTES = ('id', 'project_id', 'event_id', 'user_message', 'remedy',
+               'user_fixable', 'retryable', 'link', 'message_level',
+               'resource_type', 'resource_uuid', 'created_at',
+               'guaranteed_until', 'request_id')
 
 
 class ListMessages(base.Localized, base.Lister):

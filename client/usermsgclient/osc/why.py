@@ -4,7 +4,6 @@
 import datetime
 
 from cliff.formatters import base as formatters
-from openstack import exceptions as sdk_exceptions
 from osc_lib import exceptions
 
 from usermsgclient.osc import base
@@ -13,9 +12,9 @@ from usermsgclient.osc import options
 
 _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'resource_type', 'resource_uuid', 'created_at',
-                   'request_id', 'id')
+                   'request_id', 'id', 'remedy', 'user_fixable', 'retryable',
+                   'link')
 _LATER_FIELDS = ('user_message', 'message_level', 'created_at')
-_DEFINITION_FIELDS = ('remedy', 'user_fixable', 'retryable', 'link')
 
 
 class Why(base.Localized, base.ShowOne):
@@ -54,14 +53,7 @@ class Why(base.Localized, base.ShowOne):
         cause = newest
         if newest.message_level != 'ERROR':
             cause = client.find_cause(parsed_args.resource, **scope) or newest
-        try:
-            definition = client.find_defined_message(cause.event_id)
-        except sdk_exceptions.ForbiddenException:
-            # The cause is still useful without the remedy.
-            definition = None
         values = {name: getattr(cause, name) for name in _MESSAGE_FIELDS}
-        values |= {name: getattr(definition, name, None)
-                   for name in _DEFINITION_FIELDS}
         later = None if newest.id == cause.id else newest
         values |= {f'later_{name}': getattr(later, name, None)
                    for name in _LATER_FIELDS}

@@ -10,15 +10,10 @@ class TestWhy(base.CommandTestCase):
     def setUp(self):
         super().setUp()
         self.serve(base.message())
-        self.define(base.definition())
 
     def serve(self, *messages):
         self.cloud.get(f'{base.SERVICE}/messages',
                        json={'messages': list(messages)})
-
-    def define(self, definition):
-        self.cloud.get(f'{base.SERVICE}/defined-messages/VOLUME_000002',
-                       json={'defined_message': definition})
 
     def output(self, *arguments):
         return self.run_command(why.Why, base.VOLUME, *arguments)
@@ -47,32 +42,28 @@ class TestWhy(base.CommandTestCase):
                 ((False, True), ' Trying again later may help.'),
                 ((False, False), ' Only your operator can remove the cause.'),
                 ((True, False), '')):
-            self.define(base.definition(
+            self.serve(base.message(
                 remedy=None, user_fixable=flags[0], retryable=flags[1]))
             self.assertEqual(f'No storage could be allocated.{hint}',
                              self.output().splitlines()[0])
 
     def test_text_format_shows_the_link(self):
-        self.define(base.definition(link='https://cloud.example/storage'))
+        self.serve(base.message(link='https://cloud.example/storage'))
         self.assertEqual(
             'No storage could be allocated. Ask for a smaller volume. See '
             'https://cloud.example/storage', self.output().splitlines()[0])
 
-    def test_undefined_event_still_shows_the_message(self):
-        for status in (403, 404):
-            self.cloud.get(f'{base.SERVICE}/defined-messages/VOLUME_000002',
-                           **base.error_response(status, 'not permitted'))
-            self.assertEqual('No storage could be allocated.',
-                             self.output().splitlines()[0])
+    def test_error_needs_one_request(self):
+        self.output()
+        self.assertEqual(1, len(self.sent_requests()))
 
     def test_other_formats_show_the_fields(self):
         fields = json.loads(self.output('-f', 'json'))
         for name in ('user_message', 'message_level', 'event_id', 'id',
                      'resource_type', 'resource_uuid', 'created_at',
-                     'request_id'):
+                     'request_id', 'remedy', 'user_fixable', 'retryable',
+                     'link'):
             self.assertEqual(base.message()[name], fields.pop(name))
-        for name in ('remedy', 'user_fixable', 'retryable', 'link'):
-            self.assertEqual(base.definition()[name], fields.pop(name))
         for name in ('user_message', 'message_level', 'created_at'):
             self.assertIsNone(fields.pop(f'later_{name}'))
         self.assertEqual({}, fields)
@@ -130,4 +121,4 @@ class TestWhy(base.CommandTestCase):
         self.assertEqual({'de'}, {
             request.headers.get('Accept-Language')
             for request in self.cloud.request_history
-            if request.path.startswith(('/v3/messages', '/v3/defined'))})
+            if request.path == '/v3/messages'})

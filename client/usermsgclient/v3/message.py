@@ -23,6 +23,14 @@ class Message(_resource.Resource):
     event_id = resource.Body('event_id')
     #: The text, in the requested language.
     user_message = resource.Body('user_message')
+    #: The remedy in that language, or None.
+    remedy = resource.Body('remedy')
+    #: True if users can remove the cause themselves.
+    user_fixable = resource.Body('user_fixable', type=bool)
+    #: True if the same request may succeed later.
+    retryable = resource.Body('retryable', type=bool)
+    #: URL of further information, or None.
+    link = resource.Body('link')
     #: INFO, WARN or ERROR.
     message_level = resource.Body('message_level')
     #: Type of the resource: VOLUME. None if it isn't known.
