@@ -34,11 +34,11 @@ WARM_UP = 50
 #: Seconds after which the expensive lists have started, or have ended.
 SETTLE = 1.5
 
-#: Name -> address. Only one message has the level. The first list isn't
+#: Name -> address. Only one message has the type. The first list isn't
 #: expensive, and isn't limited: it shows the effect of so many requests alone.
 ATTACKS = {
     'cheap': '/v3/messages?limit=10',
-    'filter': '/v3/messages?message_level=INFO',
+    'filter': '/v3/messages?resource_type=SHARE',
     'sort': '/volume/v3/messages?sort=resource_uuid:asc&limit=10',
     'offset': '/volume/v3/messages?offset=99000&limit=10',
 }
@@ -46,7 +46,7 @@ ATTACKS = {
 
 def fill(database, rows):
     generated = data.make_rows(rows, 0)
-    first = {**next(generated), 'message_level': 'INFO'}
+    first = {**next(generated), 'resource_type': 'SHARE'}
     small = ({**row, 'project_id': OTHER}
              for row in data.make_rows(OTHER_ROWS, 0))
     with database.engine().begin() as connection:

@@ -67,6 +67,8 @@ messages = sa.Table(
              'id'),
     sa.Index('messages_project_request_idx', 'project_id', 'request_id',
              'id'),
+    sa.Index('messages_project_level_idx', 'project_id', 'message_level',
+             'id'),
     # For lists of all projects only.
     sa.Index('messages_resource_uuid_id_idx', 'resource_uuid', 'id'),
     sa.Index('messages_request_id_idx', 'request_id'),

@@ -435,15 +435,7 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
         values['range_limit'] = min(offset + limit, sys.maxsize)
         filters = {name: value for name, value in filters.items()
                    if name != 'resource_uuid'}
-    for name, value in filters.items():
-        if isinstance(value, tuple):
-            # The number of parameters is a power of two, so that there are
-            # few different statements.
-            number = 1 << (len(value) - 1).bit_length()
-            values |= {f'{_IN}{name}_{index}': value[min(
-                index, len(value) - 1)] for index in range(number)}
-        else:
-            values[name] = value
+    values |= filter_values(filters)
     # created_at and the id are of the same clock reading, so a time is a
     # position among the ids, and needs no separate index. No message has such
     # a position as its id, so bounds can be exclusive.
@@ -462,6 +454,21 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
     if offset:
         values['offset'] = offset
     return _page_select(dialect, frozenset(values), ascending), values
+
+
+def filter_values(filters):
+    """Return the parameters for filters: name -> value."""
+    values = {}
+    for name, value in filters.items():
+        if isinstance(value, tuple):
+            # The number of parameters is a power of two, so that there are
+            # few different statements.
+            number = 1 << (len(value) - 1).bit_length()
+            values |= {f'{_IN}{name}_{index}': value[min(
+                index, len(value) - 1)] for index in range(number)}
+        else:
+            values[name] = value
+    return values
 
 
 def id_query(dialect, filters, *, ascending=False, **position):
@@ -493,7 +500,7 @@ def sorted_page_query(dialect, filters, keys, *, number, oldest=False,
 
 @functools.lru_cache(maxsize=256)
 def _sorted_page_select(dialect, names, keys, oldest, after_marker):
-    page = _build_select(dialect, names, ascending=oldest).subquery('page')
+    page = build_select(dialect, names, ascending=oldest).subquery('page')
     query = sa.select(page)
     order = []
     after = sa.false()
@@ -522,21 +529,21 @@ def _sort_value(value):
 
 @functools.lru_cache(maxsize=256)
 def _page_select(dialect, names, ascending):
-    return statement.Select(_build_select(dialect, names, ascending))
+    return statement.Select(build_select(dialect, names, ascending))
 
 
 @functools.lru_cache(maxsize=256)
 def _id_select(dialect, names, ascending):
-    query = _build_select(dialect, names, ascending, (_TABLE.c.id,))
+    query = build_select(dialect, names, ascending, (_TABLE.c.id,))
     if _index_for(names)[0] == _UNORDERED:
         query = query.order_by(None)
     return statement.Select(query)
 
 
-def _build_select(dialect, names, ascending, columns=tuple(_TABLE.c)):
-    """Return the SELECT of a page.
+def build_select(dialect, names, ascending=False, columns=tuple(_TABLE.c)):
+    """Return the SELECT of a page for parameters of :func:`page_query`.
 
-    :param names: of its parameters, see :func:`page_query`
+    :param names: the names of the parameters, a set
     :param columns: of the result
     """
     if not names.issuperset(_RESOURCES):
@@ -572,20 +579,29 @@ def _build_range(dialect, names, ascending, selected,
     """
     index, prefix = _index_for(names)
     columns = [_TABLE.c[name] for name in prefix]
-    query = sa.select(*selected).where(*_range(
-        dialect, columns, names, resource))
+    query = sa.select(*selected).where(
+        *_range(dialect, columns, names, resource),
+        *comparisons(_hidden, names - {*prefix, *_NO_COLUMNS}))
+    return index_scan.force_index(query, _TABLE, index).order_by(*(
+        column if ascending else column.desc()
+        for column in (*columns, _TABLE.c.id)))
+
+
+def comparisons(column, names):
+    """Yield the conditions of parameters of :func:`filter_values`.
+
+    :param column: function that returns the column, or an expression, for
+        its name
+    """
     lists = collections.defaultdict(list)
-    for name in sorted(names - {*prefix, *_NO_COLUMNS}):
+    for name in sorted(names):
         if name.startswith(_IN):
             column_name = name.removeprefix(_IN).rpartition('_')[0]
             lists[column_name].append(sa.bindparam(name))
         else:
-            query = query.where(_hidden(name) == sa.bindparam(name))
+            yield column(name) == sa.bindparam(name)
     for column_name, parameters in lists.items():
-        query = query.where(_hidden(column_name).in_(parameters))
-    return index_scan.force_index(query, _TABLE, index).order_by(*(
-        column if ascending else column.desc()
-        for column in (*columns, _TABLE.c.id)))
+        yield column(column_name).in_(parameters)
 
 
 def _hidden(name):
@@ -608,7 +624,9 @@ def _range(dialect, columns, names, resource):
     the project. So the page has an order that only the right index has. For
     SQLite the page is a range of row values. PostgreSQL would scan to the end
     of the project for a row value, but it doesn't detect that the only
-    element of an array is a constant.
+    element of an array is a constant. The planner doesn't know the level
+    either: in a project with few errors it would otherwise scan all messages
+    if most messages of the other projects are errors.
 
     :param columns: leading columns of the index, which the id follows
     :param resource: name of the parameter with the id of the resource
@@ -619,6 +637,9 @@ def _range(dialect, columns, names, resource):
         if dialect == 'postgresql':
             values[:1] = [sa.any_(postgresql.array([value]))
                           for value in values[:1]]
+            values = [sa.select(value).scalar_subquery()
+                      if column is _TABLE.c.message_level else value
+                      for column, value in zip(columns, values)]
         yield from map(operator.eq, columns, values)
         columns = values = []
     for name, exclusive, inclusive in (
@@ -639,7 +660,8 @@ _IN = 'in_'
 #: Parameters of a page that aren't compared to the column of their name.
 _NO_COLUMNS = ('above', 'below', 'limit', 'offset', 'range_limit')
 
-_INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id')
+_INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id',
+            'message_level')
 
 
 #: An index without the id, for lists of all projects: all of its rows for a
@@ -668,6 +690,8 @@ def _index_for(filters):
                 ('project_id', 'resource_uuid'))
     if 'prefix' in filters:
         return 'messages_project_prefix_id_idx', ('project_id', 'prefix')
+    if 'message_level' in filters:
+        return 'messages_project_level_idx', ('project_id', 'message_level')
     return 'messages_project_id_idx', ('project_id',)
 
 
