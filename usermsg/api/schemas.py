@@ -78,6 +78,16 @@ FILTERS = {
 #: Sort key; without a direction the order is descending.
 SORT_KEY = 'created_at'
 
+_PROJECTS = {
+    'all_projects': {
+        **_BOOLEAN,
+        'description': 'Messages of all projects. Requires permission.'},
+    'project_id': schemas.described(
+        schemas.FILTERS['project_id'],
+        'Messages of this project. A project other than the token\'s '
+        'requires permission.'),
+}
+
 LIST_QUERY = {
     **FILTERS,
     **_PAGE,
@@ -91,15 +101,10 @@ LIST_QUERY = {
         'enum': [SORT_KEY, message_api.NEWEST_FIRST,
                  message_api.OLDEST_FIRST],
         'default': message_api.NEWEST_FIRST},
-    'all_projects': {
-        **_BOOLEAN,
-        'description': 'List the messages of all projects. Requires '
-                       'permission.'},
-    'project_id': schemas.described(
-        schemas.FILTERS['project_id'],
-        'List the messages of this project. A project other than the '
-        'token\'s requires permission.'),
+    **_PROJECTS,
 }
+
+SUMMARY_QUERY = {**FILTERS, **_PROJECTS}
 
 DEFINITIONS_QUERY = {
     'prefix': schemas.described(
@@ -174,6 +179,20 @@ MESSAGE = _object({'message': _object(_MESSAGE_VIEW)})
 MESSAGES = _object(
     {'messages': {'type': 'array', 'items': _object(_MESSAGE_VIEW)}},
     {'messages_links': _LINKS})
+
+_NUMBER = {'type': 'integer', 'minimum': 0}
+
+_LEVEL_SUMMARY = _object({
+    'total': _NUMBER,
+    'more': {'type': 'boolean', 'description': 'There may be more messages '
+                                               'than total.'},
+    'ttl': _NUMBER,
+})
+
+SUMMARY = _object({'summary': _object({
+    'newest_id': schemas.nullable(_UUID),
+    'levels': _object(dict.fromkeys(validation.LEVELS, _LEVEL_SUMMARY)),
+})})
 
 _ERROR_ENTRY = _object(
     {

@@ -90,6 +90,7 @@ class API:
         an account in the database: the listener records its messages, and
         only :meth:`create` works
     :param now: function that returns the current time, an aware datetime
+    :ivar ttl: level -> time for which new messages are kept, a timedelta
     :ivar follow_delay: age up to which lists for programs that follow new
         messages hold them back: ``[api] follow_delay``, a timedelta
     :raises usermsg.exception.ConfigurationError: without ``runtime``, if the
@@ -105,7 +106,9 @@ class API:
         # oslo.messaging, which selects the backend of oslo.service for the
         # whole process unless it is already selected.
         from usermsg.objects import message
+        from usermsg.objects import message_summary
         self._objects = message
+        self._count_by_level = message_summary.count
         runtime = runtime or service.prepare_library(transport == DATABASE)
         self._database = runtime.db
         self._bus = None
@@ -119,7 +122,7 @@ class API:
         self._created_recorder = outbox.recorder(event_types.MESSAGE_CREATE)
         self._deleted_recorder = outbox.recorder(event_types.MESSAGE_DELETE)
         self._expired_recorder = outbox.recorder(event_types.MESSAGE_EXPIRE)
-        self._ttl = ttl_by_level(runtime.conf.messages)
+        self.ttl = ttl_by_level(runtime.conf.messages)
         self.now = now
         self.follow_delay = datetime.timedelta(
             seconds=runtime.conf.api.follow_delay)
@@ -278,7 +281,7 @@ class API:
             detail_id=event.detail_id,
             message_level=level,
             created_at=naive_created_at,
-            expires_at=naive_created_at + self._ttl[level])
+            expires_at=naive_created_at + self.ttl[level])
         source_id = get('source_id') or validation.optional_identifier(
             'source_id', reserved_source_id, validation.SOURCE_ID)
         if source_id is None:
@@ -397,6 +400,22 @@ class API:
             lambda: self._objects.MessageList.get_page(
                 self._db, columns, offset=offset,
                 limit=min(limit, sys.maxsize), **position))
+
+    def count_by_level(self, context, filters=None, all_projects=False):
+        """Count messages by level, without examining all of them.
+
+        The parameters are those of :meth:`get_all`.
+
+        :returns: a dict: level ->
+            :class:`usermsg.objects.message_summary.Count`
+        :raises usermsg.exception.InvalidInput: names the parameter
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
+        """
+        columns, since, before = self._check_filters(
+            context, filters, all_projects)
+        return self._count_by_level(
+            self._db, columns, since=since, before=before)
 
     def prepare_sorted_list(self, context, filters, keys, *, marker=None,
                             limit=1000, all_projects=False, offset=0):

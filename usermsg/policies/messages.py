@@ -13,6 +13,7 @@ from usermsg.policies import rule
 CREATE = 'message:create'
 GET_ALL = 'message:get_all'
 GET = 'message:get'
+GET_SUMMARY = 'message:get_summary'
 DELETE = 'message:delete'
 READ_ALL_PROJECTS = 'message:read_all_projects'
 DELETE_ALL_PROJECTS = 'message:delete_all_projects'
@@ -27,6 +28,7 @@ _PROJECT_MEMBER = 'role:admin or (role:member and project_id:%(project_id)s)'
 COLLECTION = ('/v3/messages', '/v3/{project_id}/messages')
 ELEMENT = ('/v3/messages/{message_id}',
            '/v3/{project_id}/messages/{message_id}')
+SUMMARY = ('/v3/messages/summary', '/v3/{project_id}/messages/summary')
 
 
 def list_rules():
@@ -38,12 +40,15 @@ def list_rules():
                   'List the messages of a project.', 'GET', *COLLECTION),
         rule.make(GET, _PROJECT_READER,
                   'Show a message of a project.', 'GET', *ELEMENT),
+        rule.make(GET_SUMMARY, _PROJECT_READER,
+                  'Show the numbers of messages of a project.',
+                  'GET', *SUMMARY),
         rule.make(DELETE, _PROJECT_MEMBER,
                   'Delete a message of a project.', 'DELETE', *ELEMENT),
         rule.make(READ_ALL_PROJECTS, _ADMIN,
-                  'List and show messages of every project. Needed in '
-                  'addition to the rule for the operation itself.',
-                  'GET', *COLLECTION, *ELEMENT),
+                  'List, show and count messages of every project. Needed '
+                  'in addition to the rule for the operation itself.',
+                  'GET', *COLLECTION, *ELEMENT, *SUMMARY),
         rule.make(DELETE_ALL_PROJECTS, _ADMIN,
                   'Delete messages of every project. Needed in addition to '
                   'the rule for the operation itself.', 'DELETE', *ELEMENT),

@@ -7,6 +7,7 @@ import re
 
 from usermsg.api import body
 from usermsg.api import errors
+from usermsg.api import message_filters
 from usermsg.api import project_scope
 from usermsg.api import query
 from usermsg.api import response as responses
@@ -15,7 +16,6 @@ from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.policies import messages as rules
-from usermsg import validation
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
@@ -47,11 +47,7 @@ class Messages:
         sort = values.get('sort', schemas.SORT_KEY)
         if sort == schemas.SORT_KEY:
             sort = message_api.NEWEST_FIRST
-        filters = {name: query.filter_value(values, name)
-                   for name in schemas.FILTERS.keys() & values.keys()}
-        all_projects, project_id = _select_projects(request)
-        if project_id is not None:
-            filters['project_id'] = project_id
+        filters, all_projects = message_filters.read(request)
 
         page = self._api.prepare_list(
             context, filters, marker=values.get('marker'),
@@ -249,31 +245,3 @@ class Messages:
                 'links': [{'rel': 'self', 'href': address + row.id}],
             })
         return views
-
-
-def _select_projects(request):
-    """Return the projects whose messages a list contains.
-
-    :returns: True for messages outside the token's project, and the id of
-        the only project to list, or None
-    :raises usermsg.exception.Forbidden: the policy doesn't permit the client
-        to list these projects
-    """
-    context, values = request.identity, request.query
-    in_path = project_scope.other_project_id(request)
-    in_query = values.get('project_id')
-    all_projects = query.boolean(values, 'all_projects')
-    for value in (in_path, in_query):
-        validation.optional_identifier('project_id', value,
-                                       validation.PROJECT_ID)
-    if in_path is not None:
-        project_scope.check_other(request)
-        if all_projects or in_query not in (None, in_path):
-            raise exception.InvalidInput(
-                'all_projects' if all_projects else 'project_id',
-                'cannot be combined with another project in the path.')
-        return True, in_path
-    if all_projects or in_query not in (None, context.project_id):
-        context.authorize(rules.READ_ALL_PROJECTS)
-        return True, in_query
-    return False, None

@@ -3,6 +3,7 @@
 
 from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
+from usermsg.api.controllers import message_summary
 from usermsg.api.controllers import messages
 from usermsg.api import errors
 from usermsg.api import expensive_requests
@@ -28,6 +29,7 @@ class Root:
         limiter = limiter or expensive_requests.Limiter(runtime.metrics)
         self._runtime = runtime
         native = [self, messages.Messages(runtime, limiter),
+                  message_summary.MessageSummary(runtime),
                   defined_messages.DefinedMessages(runtime),
                   health.Health(runtime)]
         #: The routes of the native API, which the OpenAPI document describes.

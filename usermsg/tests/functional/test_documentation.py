@@ -266,7 +266,8 @@ class DocumentationTest(base.TestCase):
 
     def test_responses_in_the_user_guide_match_the_schemas(self):
         by_key = {'messages': schemas.MESSAGES, 'errors': schemas.ERROR,
-                  'defined_message': schemas.DEFINITION}
+                  'defined_message': schemas.DEFINITION,
+                  'summary': schemas.SUMMARY}
         for block in _blocks('doc/source/user/rest-api.rst', 'json'):
             response = json.loads(block)
             jsonschema.validate(response, by_key.pop(next(iter(response))))

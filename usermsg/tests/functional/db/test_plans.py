@@ -14,6 +14,7 @@ from usermsg import exception
 from usermsg.listener import correlation
 from usermsg.message import schemas
 from usermsg.objects import message
+from usermsg.objects import message_summary
 from usermsg.objects import observation
 from usermsg.objects import removal
 from usermsg.objects import resource_state
@@ -345,6 +346,79 @@ class TestTwoResources(TestCase):
     def work(self, query, values):
         with self.db.reader() as connection:
             return _WORK[self.db.dialect](connection, query, values)
+
+
+class TestSummary(TestCase):
+    """Summaries examine a bounded number of messages.
+
+    Also where the statistics of the database are those of other projects.
+    """
+
+    NUMBER = 20_000
+
+    def setUp(self):
+        super().setUp()
+        # Most messages are errors, but not those of the project.
+        self.fill('other', 'ERROR')
+        self.fill('mine', 'INFO')
+        self.analyze('messages')
+
+    def fill(self, project, level):
+        samples.insert(self.db, [samples.row(
+            samples.START - datetime.timedelta(seconds=number),
+            project_id=project, message_level=level,
+            event_id='VOLUME_000001', request_id='req-frequent',
+            resource_uuid='frequent') for number in range(
+                self.NUMBER if project == 'mine' else 3 * self.NUMBER)])
+
+    def test_work_is_independent_of_the_number_of_messages(self):
+        for filters in (
+                {}, {'message_level': 'ERROR'}, {'event_id': 'VOLUME_000009'},
+                {'message_level': ('ERROR', 'WARN')},
+                {'resource_uuid': 'frequent', 'message_level': 'WARN'},
+                {'request_id': 'req-frequent', 'resource_type': 'SHARE'},
+                {'resource_uuid': ('frequent', 'another')},
+                {'since': samples.START - datetime.timedelta(days=1),
+                 'message_level': 'ERROR'}):
+            position = {name: filters.pop(name) for name in ('since',)
+                        if name in filters}
+            work = examined = 0
+            for _served, number, query, values in message_summary.queries(
+                    self.db.dialect, {'project_id': 'mine', **filters},
+                    **position):
+                examined += number
+                with self.db.reader() as connection:
+                    work += getattr(self, f'_{self.db.dialect}_rows')(
+                        connection, query, values)
+            # MariaDB also looks up the group of each.
+            self.assertLessEqual(work, 2 * examined + 20, filters)
+
+    def _sqlite_rows(self, connection, query, values):
+        # Less than a hundred steps a row, most of them to group the rows.
+        steps = []
+        driver = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: steps.append(1), 50)
+        query.rows(connection, values)
+        driver.set_progress_handler(None, 0)
+        return len(steps)
+
+    def _mysql_rows(self, connection, query, values):
+        before = _rows_read(connection)
+        query.rows(connection, values)
+        return _rows_read(connection) - before
+
+    def _postgresql_rows(self, connection, query, values):
+        text, parameters = query.prepare(connection.dialect, values)
+        explained, = connection.exec_driver_sql(
+            f'EXPLAIN (ANALYZE, FORMAT JSON) {text}', parameters).scalar()
+        nodes, rows = [explained['Plan']], 0
+        while nodes:
+            node = nodes.pop()
+            nodes += node.get('Plans', ())
+            if 'Index' in node['Node Type'] or 'Seq' in node['Node Type']:
+                rows += (node['Actual Rows'] +
+                         node.get('Rows Removed by Filter', 0))
+        return rows
 
 
 class TestSession(TestCase):

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``/v3/messages/summary``: numbers of messages by level."""
+
+from usermsg.api import message_filters
+from usermsg.api import response as responses
+from usermsg.api import route
+from usermsg.api import schemas
+from usermsg.message import api as message_api
+from usermsg.policies import messages as rules
+
+
+class MessageSummary:
+    def __init__(self, runtime):
+        self._api = message_api.API(runtime)
+
+    @route.handle('GET', *rules.SUMMARY, rule=rules.GET_SUMMARY,
+                  query=schemas.SUMMARY_QUERY,
+                  responses={200: schemas.SUMMARY})
+    def show(self, request, response):
+        """Show the numbers of messages by level.
+
+        At most the newest 1,000 messages of each level are examined, or the
+        newest 3,000 of all levels with a filter by resource or request and
+        with all projects: if there are older ones, ``more`` is true, and
+        there may be more messages than ``total``. ``newest_id`` is the id of
+        the newest message, ``null`` if there is none. ``ttl`` is the number
+        of seconds for which new messages of a level are kept.
+        """
+        filters, all_projects = message_filters.read(request)
+
+        counts = self._api.count_by_level(
+            request.identity, filters, all_projects)
+
+        return responses.json(response, {'summary': {
+            'newest_id': max((count.newest for count in counts.values()
+                              if count.newest), default=None),
+            'levels': {level: {
+                'total': count.total,
+                'more': count.more,
+                'ttl': int(self._api.ttl[level].total_seconds()),
+            } for level, count in counts.items()},
+        }})

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Summary of a list: the numbers of its messages by level.
+
+A summary costs the same for any number of messages: it examines the newest
+ones only, and then says that there may be more.
+"""
+
+import dataclasses
+import functools
+
+import sqlalchemy as sa
+
+from usermsg.db import models
+from usermsg.db import statement
+from usermsg.objects import message
+from usermsg import validation
+
+_TABLE = models.messages
+
+#: Maximum messages of each level that a summary examines.
+MAX_EXAMINED = 1000
+
+
+@dataclasses.dataclass(slots=True)
+class Count:
+    """Number of messages of one level.
+
+    :ivar total: number of the examined messages that match the filters
+    :ivar more: True if older messages, which were not examined, may match
+    :ivar newest: id of the newest message that matches; None without one
+    """
+
+    total: int = 0
+    more: bool = False
+    newest: str | None = None
+
+
+def count(db, filters, *, since=None, before=None):
+    """Count messages by level, at most :data:`MAX_EXAMINED` of each.
+
+    If an index by resource or request serves the filters, or for a list of
+    all projects, it examines three times as many messages of all levels
+    together, because no such index has the level.
+
+    :param filters: see
+        :meth:`usermsg.objects.message.MessageList.get_page`
+    :returns: a dict: level -> :class:`Count`
+    """
+    position = {'since': since, 'before': before}
+    counts = {level: Count() for level in validation.LEVELS}
+    for served, number, query, values in queries(
+            db.dialect, filters, **position):
+        with db.reader() as connection:
+            rows = query.rows(connection, values)
+        for level, _examined, total, newest in rows:
+            counts[level] = Count(total, newest=newest)
+        if (sum(examined for _level, examined, *_rest in rows) == number and
+                message.MessageList.has_more_than(
+                    db, served, number, **position)):
+            for level in _levels(served if 'message_level' in served
+                                 else filters):
+                counts[level].more = True
+    return counts
+
+
+def queries(dialect, filters, **position):
+    """Yield the queries of :func:`count`, of one level or of all levels.
+
+    :returns: an iterator of (filters that an index serves, number of
+        messages that the query examines at most,
+        :class:`usermsg.db.statement.Select`, its values)
+    """
+    for served, number in _scans(filters):
+        _query, values = message.page_query(
+            dialect, served, limit=number, **position)
+        others = message.filter_values({
+            name: value for name, value in filters.items()
+            if name not in served})
+        yield served, number, _count_select(
+            dialect, frozenset(values), frozenset(others)), values | others
+
+
+def _scans(filters):
+    """Yield (filters that an index serves, number of messages to examine)."""
+    served, _is_exact = message.select_served({
+        name: value for name, value in filters.items()
+        if name != 'message_level'})
+    if set(served) != {'project_id'}:
+        yield served, MAX_EXAMINED * len(validation.LEVELS)
+        return
+    for level in _levels(filters):
+        yield {**served, 'message_level': level}, MAX_EXAMINED
+
+
+def _levels(filters):
+    levels = filters.get('message_level', validation.LEVELS)
+    return (levels,) if isinstance(levels, str) else levels
+
+
+@functools.lru_cache(maxsize=256)
+def _count_select(dialect, names, others):
+    """Return the SELECT of level, examined, matching and newest id.
+
+    :param names: see :func:`usermsg.objects.message.build_select`
+    :param others: names of the parameters that no index serves
+    """
+    # Without others, all columns of the index by level.
+    newest = message.build_select(
+        dialect, names, columns=tuple(_TABLE.c) if others else (
+            _TABLE.c.id, _TABLE.c.message_level)).subquery('newest')
+    matching = newest.c.id
+    if others:
+        matching = sa.case((sa.and_(*message.comparisons(
+            lambda name: newest.c[name], others)), matching))
+    return statement.Select(sa.select(
+        newest.c.message_level, sa.func.count(), sa.func.count(matching),
+        sa.func.max(matching)).group_by(newest.c.message_level))
