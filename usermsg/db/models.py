@@ -93,6 +93,21 @@ source_keys = sa.Table(
 
 SourceKeyRow = _row_of('SourceKeyRow', source_keys)
 
+# Position up to which a user has read the messages of a project.
+read_marks = sa.Table(
+    'read_marks', metadata,
+    sa.Column('project_id', ascii_string(validation.PROJECT_ID),
+              primary_key=True),
+    sa.Column('user_id', ascii_string(validation.USER_ID), primary_key=True),
+    # Any UUID: the message may have been deleted.
+    sa.Column('message_id', ascii_string(36), nullable=False),
+    # By the clock of the database.
+    sa.Column('expires_at', utc_microseconds(), nullable=False),
+    # For the removal of a user.
+    sa.Index('read_marks_user_id_idx', 'user_id', 'project_id'),
+    sa.Index('read_marks_expires_at_idx', 'expires_at'),
+    **_TABLE)
+
 leases = sa.Table(
     'leases', metadata,
     # Name of a task that only one process may do at a time.

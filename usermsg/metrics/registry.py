@@ -78,6 +78,10 @@ class Metrics:
         self.expired_source_keys = self._counter(
             'usermsg_source_keys_expired',
             'Source keys that were removed because they had expired.')
+        self.expired_read_marks = self._counter(
+            'usermsg_read_marks_expired',
+            'Read marks that were removed because they had not been set for '
+            'a year.')
         self.expired_observations = self._counter(
             'usermsg_listener_observations_expired',
             'Observations that were removed without a decision.')

@@ -14,6 +14,7 @@ from usermsg.objects import ids
 
 _MESSAGES = models.messages
 _KEYS = models.source_keys
+_MARKS = models.read_marks
 
 #: Maximum rows that one transaction deletes.
 BATCH = 500
@@ -33,6 +34,11 @@ def expired_keys(now, project_id=None):
 def expired_observations(now):
     """Return the observations that expired before an aware datetime."""
     return _expired_in_all(models.observations, clock.naive(now))
+
+
+def expired_read_marks(now):
+    """Return the read marks that expired before an aware datetime."""
+    return _expired_in_all(_MARKS, clock.naive(now))
 
 
 def expired_resource_states(now):
@@ -65,13 +71,21 @@ def older_than(time, project_id=None):
 
 
 def of_project(project_id):
-    """Yield all source keys, and all messages, of a project.
+    """Yield all source keys, messages and read marks of a project.
 
     Keys first: without the message, they would refuse a repetition.
     """
     yield index_scan.Rows(_KEYS.c.source_id, 'PRIMARY',
                           (_KEYS.c.project_id == project_id,))
     yield _in_project(project_id)
+    yield index_scan.Rows(_MARKS.c.user_id, 'PRIMARY',
+                          (_MARKS.c.project_id == project_id,))
+
+
+def read_marks_of_user(user_id):
+    """Return the read marks of a user in all projects."""
+    return index_scan.Rows(_MARKS.c.project_id, 'read_marks_user_id_idx',
+                           (_MARKS.c.user_id == user_id,))
 
 
 def observations_of_projects(project_ids):

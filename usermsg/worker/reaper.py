@@ -30,6 +30,7 @@ _KINDS = {
     'expired': 'expired messages',
     'evicted': 'messages over max_per_project',
     'expired_source_keys': 'expired source keys',
+    'expired_read_marks': 'expired read marks',
     'expired_dead_letters': 'expired dead letters',
     'expired_observations': 'expired observations',
     'expired_resource_states': 'expired states of resources',
@@ -145,6 +146,7 @@ class Reaper:
         for kind, rows in (
                 ('expired', removal.expired(now)),
                 ('expired_source_keys', removal.expired_keys(now)),
+                ('expired_read_marks', removal.expired_read_marks(now)),
                 ('expired_dead_letters', dead_letter.expired(now)),
                 ('expired_observations', removal.expired_observations(now)),
                 ('expired_resource_states',
@@ -171,6 +173,9 @@ class Reaper:
                     [project.id for project in projects]))
         forget_request.finish(self._db, projects, now, guard)
         users = forget_request.pending(self._db, forget_request.USER)
+        for user in users:
+            yield 'forgotten', self._remove(
+                'forgotten', removal.read_marks_of_user(user.id))
         if users:
             yield 'forgotten', forget_request.clear_users(
                 self._db, users, guard)

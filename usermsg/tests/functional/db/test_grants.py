@@ -115,6 +115,11 @@ class TestGrants(base.TestCase):
             models.observations)
         samples.insert(owner_db, [expiry.resource_state(old)],
                        models.resource_states)
+        new = datetime.datetime.now(datetime.timezone.utc) + expiry.DAY
+        samples.insert(owner_db, [
+            expiry.read_mark(old, user_id='another'), expiry.read_mark(new),
+            expiry.read_mark(new, samples.OTHER_PROJECT, 'another')],
+            models.read_marks)
         service = self.runtime(tables=False, database={
             'connection': account.render_as_string(False)},
             messages={'max_per_project': 1},
@@ -124,7 +129,7 @@ class TestGrants(base.TestCase):
             self.assertEqual(
                 expected, reap.reap(threading.Event())['expired'])
         for table in (models.dead_letters, models.observations,
-                      models.resource_states):
+                      models.resource_states, models.read_marks):
             self.assertEqual([], self.stored(owner, table))
         self.assertEqual(
             1, sum(removal.remove(service.db, removal.older_than(
@@ -145,7 +150,7 @@ class TestGrants(base.TestCase):
               for table in (
                   models.messages, models.source_keys, models.dead_letters,
                   models.forget_requests, models.observations,
-                  models.resource_states)))
+                  models.read_marks, models.resource_states)))
 
     def assertForbidden(self, account, *statements):
         for statement in statements:
@@ -254,7 +259,7 @@ class TestGrants(base.TestCase):
         self.assertEnough(owner, owner.set(username='cinder'))
 
         statements = read_grants('MariaDB', 'expired-messages.rst')
-        self.assertEqual(8, len(statements), statements)
+        self.assertEqual(9, len(statements), statements)
         self.execute(
             owner.set(username='admin'),
             f"CREATE USER 'reaper'@'%' IDENTIFIED BY '{owner.password}'",

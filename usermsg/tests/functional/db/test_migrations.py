@@ -28,7 +28,7 @@ from usermsg.tests.fixtures import samples
 
 _TABLES = ("('messages', 'source_keys', 'leases', 'dead_letters', "
            "'observations', 'resource_states', 'forget_requests', "
-           "'import_positions')")
+           "'import_positions', 'read_marks')")
 
 # Columns of these tables.
 _TIMES = ('arrived_at', 'carried_out_at', 'created_at', 'expires_at',
@@ -119,7 +119,11 @@ _ROWS = {'0001': {
          'requested_at': samples.START.replace(tzinfo=None)}]},
     '0008': {'import_positions': [
         {'source': 'volume:0123456789abcdef',
-         'read_until': samples.START.replace(tzinfo=None)}]}}
+         'read_until': samples.START.replace(tzinfo=None)}]},
+    '0010': {'read_marks': [
+        {'project_id': samples.PROJECT, 'user_id': 'a user',
+         'message_id': '0' * 36,
+         'expires_at': samples.START.replace(tzinfo=None)}]}}
 
 _SYNC = '''
 import sys

@@ -53,12 +53,17 @@ class TestForget(databases.TestCase):
         samples.insert(self.db, [
             key, {**key, 'project_id': samples.OTHER_PROJECT}],
             models.source_keys)
+        samples.insert(self.db, [
+            expiry.read_mark(now + expiry.DAY, project, user_id)
+            for project in (samples.PROJECT, samples.OTHER_PROJECT)
+            for user_id in (USER, OTHER_USER)], models.read_marks)
         forget_request.add(self.db, 'project', samples.PROJECT)
-        self.assertEqual(1201, self.reap())
-        for table in (models.messages, models.source_keys):
+        self.assertEqual(1203, self.reap())
+        for table in (models.messages, models.source_keys,
+                      models.read_marks):
             self.assertEqual({samples.OTHER_PROJECT}, {
                 row['project_id'] for row in samples.stored(self.db, table)})
-        self.assertEqual(1201, self.service.metrics.registry.get_sample_value(
+        self.assertEqual(1203, self.service.metrics.registry.get_sample_value(
             'usermsg_rows_forgotten_total'))
         entries = samples.stored(self.db, models.outbox)
         self.assertEqual(1200, len(entries))
@@ -91,8 +96,16 @@ class TestForget(databases.TestCase):
     def test_user_is_removed_from_messages(self):
         self.insert(1200, user_id=USER)
         self.insert(2, user_id=OTHER_USER)
+        samples.insert(self.db, [
+            expiry.read_mark(samples.START + 1000 * expiry.DAY, project,
+                             user_id)
+            for project in (samples.PROJECT, samples.OTHER_PROJECT)
+            for user_id in (USER, OTHER_USER)], models.read_marks)
         forget_request.add(self.db, 'user', USER)
-        self.assertEqual(1200, self.reap())
+        self.assertEqual(1202, self.reap())
+        self.assertEqual({OTHER_USER}, {
+            row['user_id']
+            for row in samples.stored(self.db, models.read_marks)})
         self.assertEqual([None] * 1200 + [OTHER_USER] * 2, sorted(
             (row['user_id'] for row in samples.stored(self.db)),
             key=lambda user_id: user_id or ''))
@@ -125,7 +138,8 @@ class TestForget(databases.TestCase):
 
     def test_project_removal_uses_indexes(self):
         with self.db.engine().begin() as connection:
-            for rows in reaper.removal.of_project(samples.PROJECT):
+            for rows in (*reaper.removal.of_project(samples.PROJECT),
+                         reaper.removal.read_marks_of_user(USER)):
                 plan = str(connection.execute(sa.text(
                     ('EXPLAIN QUERY PLAN ' if self.db.dialect == 'sqlite'
                      else 'EXPLAIN ') + str(rows.select(
@@ -134,4 +148,5 @@ class TestForget(databases.TestCase):
                              compile_kwargs={'literal_binds': True})))).all())
                 self.assertRegex(
                     plan, 'messages_project|PRIMARY|source_keys_pkey|'
-                    'sqlite_autoindex_source_keys')
+                    'sqlite_autoindex_source_keys|read_marks_pkey|'
+                    'sqlite_autoindex_read_marks|read_marks_user_id_idx')

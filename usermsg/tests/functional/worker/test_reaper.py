@@ -99,8 +99,13 @@ class TestRun(TestCase):
             for number, expires_at in enumerate(
                 (now - expiry.SECOND, now + expiry.DAY))],
             models.dead_letters)
+        samples.insert(self.service.db, [
+            expiry.read_mark(now - expiry.SECOND, user_id='old'),
+            expiry.read_mark(now + expiry.DAY, user_id='new')],
+            models.read_marks)
         self.assertEqual({'expired': MANY, 'evicted': 0,
                           'expired_source_keys': 1,
+                          'expired_read_marks': 1,
                           'expired_dead_letters': 1,
                           'expired_observations': 0,
                           'expired_resource_states': 0, 'forgotten': 0},
@@ -108,6 +113,8 @@ class TestRun(TestCase):
         self.assertEqual([row['id'] for row in kept], self.ids())
         self.assertEqual(['new'], [row['source_id'] for row in samples.stored(
             self.service.db, models.source_keys)])
+        self.assertEqual(['new'], [row['user_id'] for row in samples.stored(
+            self.service.db, models.read_marks)])
         self.assertEqual(['1'], [row['id'] for row in samples.stored(
             self.service.db, models.dead_letters)])
         self.assertEqual(
@@ -115,8 +122,8 @@ class TestRun(TestCase):
                            self.counted('messages_evicted'),
                            self.counted('source_keys_expired')))
         self.assertIn(f'INFO Removed {MANY} expired messages, 1 expired '
-                      'source keys, 1 expired dead letters\n',
-                      self.log.output)
+                      'source keys, 1 expired read marks, 1 expired dead '
+                      'letters\n', self.log.output)
 
     def test_metric_has_time_of_last_finished_run(self):
         other, reap = self.reaper(tables=True), self.reaper(batch_size=100)

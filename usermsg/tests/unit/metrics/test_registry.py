@@ -67,8 +67,8 @@ class MetricsTest(base.TestCase):
             'listener_dead_letters_dropped',
             'listener_dead_letters_expired', 'listener_observations_expired',
             'listener_resource_states_expired', 'messages_evicted',
-            'messages_expired', 'rows_forgotten', 'source_keys_expired',
-            'unknown_events')}
+            'messages_expired', 'read_marks_expired', 'rows_forgotten',
+            'source_keys_expired', 'unknown_events')}
         self.assertEqual(expected, read_samples(metrics.registry))
         metrics.unknown_events.inc()
         expected['usermsg_unknown_events_total',] = 1
