@@ -56,7 +56,9 @@ _REASONS = {
     'maxLength': 'must not be longer than {maxLength} characters.',
     'minItems': 'must contain {minItems} to {maxItems} messages.',
     'maxItems': 'must contain {minItems} to {maxItems} messages.',
-    'pattern': 'must be printable ASCII without leading or trailing spaces.'}
+    'pattern': 'must be printable ASCII without leading or trailing spaces.',
+    # Bodies of requests have no other format.
+    'format': 'must be a UUID.'}
 
 # Printable ASCII without leading or trailing spaces.
 _IDENTIFIER = re.compile('[!-~]([ -~]*[!-~])?')

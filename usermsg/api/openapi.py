@@ -164,7 +164,7 @@ def _responses(route):
     if route.rule:
         statuses += ['401', '403']
     if route.body:
-        statuses += ['409', '410', '411', '413', '415', '429']
+        statuses += ['411', '413', '415']
     for status in sorted(set(statuses) - set(responses)):
         responses[status] = {'$ref': f'#/components/responses/error_{status}'}
     return responses

@@ -139,6 +139,17 @@ def _create_body(message):
 CREATE = _create_body(schemas.NEW_MESSAGE)
 
 
+UPDATE_READ_MARK = _object({'message': {
+    **_UUID, 'description':
+    'Id of the newest message that was read. Any UUID is a valid position.'}})
+
+
+@functools.cache
+def update_read_mark():
+    """Return the :class:`usermsg.validation.Schema` of a request body."""
+    return validation.Schema(UPDATE_READ_MARK)
+
+
 @functools.cache
 def new_messages():
     """Return the :class:`usermsg.validation.Schema` of a request body.
@@ -177,16 +188,24 @@ _MESSAGE_VIEW = {
 MESSAGE = _object({'message': _object(_MESSAGE_VIEW)})
 
 MESSAGES = _object(
-    {'messages': {'type': 'array', 'items': _object(_MESSAGE_VIEW)}},
+    {'messages': {'type': 'array', 'items': _object(_MESSAGE_VIEW, {
+        'unread': {**_FLAG, 'description':
+                   'True if it is newer than the read mark. Only in lists of '
+                   'the token\'s project.'}})}},
     {'messages_links': _LINKS})
+
+READ_MARK = _object({'message': schemas.nullable(_UUID)})
 
 _NUMBER = {'type': 'integer', 'minimum': 0}
 
 _LEVEL_SUMMARY = _object({
     'total': _NUMBER,
-    'more': {'type': 'boolean', 'description': 'There may be more messages '
-                                               'than total.'},
+    'more': {**_FLAG, 'description': 'There may be more messages than total.'},
     'ttl': _NUMBER,
+}, {
+    'unread': {**_NUMBER, 'description': 'Only for the token\'s project.'},
+    'more_unread': {**_FLAG, 'description': 'There may be more unread '
+                                            'messages than unread.'},
 })
 
 SUMMARY = _object({'summary': _object({

@@ -10,7 +10,7 @@ from oslo_middleware import http_proxy_to_wsgi
 
 #: Methods and headers that a web page needs to use this API.
 _CORS = {
-    'allow_methods': ['GET', 'HEAD', 'POST', 'DELETE'],
+    'allow_methods': ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],
     'allow_headers': [
         'Accept-Language', 'Content-Type', 'If-None-Match',
         'OpenStack-API-Version', 'X-Auth-Token', 'X-OpenStack-Request-ID'],

@@ -401,11 +401,13 @@ class API:
                 self._db, columns, offset=offset,
                 limit=min(limit, sys.maxsize), **position))
 
-    def count_by_level(self, context, filters=None, all_projects=False):
+    def count_by_level(self, context, filters=None, all_projects=False,
+                       read_mark=None):
         """Count messages by level, without examining all of them.
 
-        The parameters are those of :meth:`get_all`.
+        The parameters are those of :meth:`get_all`, and:
 
+        :param read_mark: id; messages with higher ids are unread
         :returns: a dict: level ->
             :class:`usermsg.objects.message_summary.Count`
         :raises usermsg.exception.InvalidInput: names the parameter
@@ -415,7 +417,7 @@ class API:
         columns, since, before = self._check_filters(
             context, filters, all_projects)
         return self._count_by_level(
-            self._db, columns, since=since, before=before)
+            self._db, columns, read_mark, since=since, before=before)
 
     def prepare_sorted_list(self, context, filters, keys, *, marker=None,
                             limit=1000, all_projects=False, offset=0):

@@ -26,16 +26,20 @@ class Count:
     """Number of messages of one level.
 
     :ivar total: number of the examined messages that match the filters
-    :ivar more: True if older messages, which were not examined, may match
+    :ivar unread: number of those that are newer than the read mark
     :ivar newest: id of the newest message that matches; None without one
+    :ivar more: True if older messages, which were not examined, may match
+    :ivar more_unread: likewise, for unread messages
     """
 
     total: int = 0
-    more: bool = False
+    unread: int = 0
     newest: str | None = None
+    more: bool = False
+    more_unread: bool = False
 
 
-def count(db, filters, *, since=None, before=None):
+def count(db, filters, read_mark=None, *, since=None, before=None):
     """Count messages by level, at most :data:`MAX_EXAMINED` of each.
 
     If an index by resource or request serves the filters, or for a list of
@@ -44,26 +48,31 @@ def count(db, filters, *, since=None, before=None):
 
     :param filters: see
         :meth:`usermsg.objects.message.MessageList.get_page`
+    :param read_mark: id; messages with higher ids are unread
     :returns: a dict: level -> :class:`Count`
     """
     position = {'since': since, 'before': before}
+    read_mark = read_mark or ''
     counts = {level: Count() for level in validation.LEVELS}
     for served, number, query, values in queries(
-            db.dialect, filters, **position):
+            db.dialect, filters, read_mark, **position):
         with db.reader() as connection:
             rows = query.rows(connection, values)
-        for level, _examined, total, newest in rows:
-            counts[level] = Count(total, newest=newest)
-        if (sum(examined for _level, examined, *_rest in rows) == number and
-                message.MessageList.has_more_than(
-                    db, served, number, **position)):
+        examined = 0
+        for level, *numbers, newest, _oldest, examined_of_level in rows:
+            counts[level] = Count(*numbers, newest)
+            examined += examined_of_level
+        if examined == number and message.MessageList.has_more_than(
+                db, served, number, **position):
+            oldest = min(row[-2] for row in rows)
             for level in _levels(served if 'message_level' in served
                                  else filters):
                 counts[level].more = True
+                counts[level].more_unread = oldest > read_mark
     return counts
 
 
-def queries(dialect, filters, **position):
+def queries(dialect, filters, read_mark='', **position):
     """Yield the queries of :func:`count`, of one level or of all levels.
 
     :returns: an iterator of (filters that an index serves, number of
@@ -77,7 +86,8 @@ def queries(dialect, filters, **position):
             name: value for name, value in filters.items()
             if name not in served})
         yield served, number, _count_select(
-            dialect, frozenset(values), frozenset(others)), values | others
+            dialect, frozenset(values), frozenset(others)), {
+                **values, **others, 'read_mark': read_mark}
 
 
 def _scans(filters):
@@ -99,7 +109,11 @@ def _levels(filters):
 
 @functools.lru_cache(maxsize=256)
 def _count_select(dialect, names, others):
-    """Return the SELECT of level, examined, matching and newest id.
+    """Return the SELECT of a row for each level with messages.
+
+    Its columns are the level, the number of messages that match, the number
+    of those that are unread, the id of the newest that matches, the id of the
+    oldest that was examined, and the number that were examined.
 
     :param names: see :func:`usermsg.objects.message.build_select`
     :param others: names of the parameters that no index serves
@@ -112,6 +126,9 @@ def _count_select(dialect, names, others):
     if others:
         matching = sa.case((sa.and_(*message.comparisons(
             lambda name: newest.c[name], others)), matching))
+    unread = sa.case((newest.c.id > sa.bindparam('read_mark'), matching))
     return statement.Select(sa.select(
-        newest.c.message_level, sa.func.count(), sa.func.count(matching),
-        sa.func.max(matching)).group_by(newest.c.message_level))
+        newest.c.message_level, sa.func.count(matching),
+        sa.func.count(unread), sa.func.max(matching),
+        sa.func.min(newest.c.id), sa.func.count()).group_by(
+            newest.c.message_level))

@@ -14,6 +14,8 @@ CREATE = 'message:create'
 GET_ALL = 'message:get_all'
 GET = 'message:get'
 GET_SUMMARY = 'message:get_summary'
+GET_READ_MARK = 'message:get_read_mark'
+UPDATE_READ_MARK = 'message:update_read_mark'
 DELETE = 'message:delete'
 READ_ALL_PROJECTS = 'message:read_all_projects'
 DELETE_ALL_PROJECTS = 'message:delete_all_projects'
@@ -29,6 +31,7 @@ COLLECTION = ('/v3/messages', '/v3/{project_id}/messages')
 ELEMENT = ('/v3/messages/{message_id}',
            '/v3/{project_id}/messages/{message_id}')
 SUMMARY = ('/v3/messages/summary', '/v3/{project_id}/messages/summary')
+READ_MARK = ('/v3/messages/read-mark', '/v3/{project_id}/messages/read-mark')
 
 
 def list_rules():
@@ -43,6 +46,12 @@ def list_rules():
         rule.make(GET_SUMMARY, _PROJECT_READER,
                   'Show the numbers of messages of a project.',
                   'GET', *SUMMARY),
+        rule.make(GET_READ_MARK, _PROJECT_READER,
+                  'Show the position up to which the user has read the '
+                  'messages of the project.', 'GET', *READ_MARK),
+        rule.make(UPDATE_READ_MARK, _PROJECT_READER,
+                  'Change this position. It concerns no other user, so '
+                  'readers may.', 'PUT', *READ_MARK),
         rule.make(DELETE, _PROJECT_MEMBER,
                   'Delete a message of a project.', 'DELETE', *ELEMENT),
         rule.make(READ_ALL_PROJECTS, _ADMIN,

@@ -77,11 +77,13 @@ def _operation(document, title, operation, rules):
 
 
 def _body(schema):
-    [(name, entry), (names, entries)] = schema['properties'].items()
-    yield from (
-        f'The body contains either ``{name}``, an object, or ``{names}``, an '
-        f'array of {entries["minItems"]} to {entries["maxItems"]} objects. '
-        f'Attributes of an object:', '')
+    entry = schema
+    if 'messages' in schema['properties']:
+        [(name, entry), (names, entries)] = schema['properties'].items()
+        yield from (
+            f'The body contains either ``{name}``, an object, or ``{names}``, '
+            f'an array of {entries["minItems"]} to {entries["maxItems"]} '
+            f'objects. Attributes of an object:', '')
     yield from _table('Body', _HEADER, [
         (f'``{attribute}``', _type(part),
          'yes' if attribute in entry['required'] else 'no',

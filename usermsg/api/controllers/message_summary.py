@@ -6,12 +6,14 @@ from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
 from usermsg.message import api as message_api
+from usermsg.message import read_marks
 from usermsg.policies import messages as rules
 
 
 class MessageSummary:
     def __init__(self, runtime):
         self._api = message_api.API(runtime)
+        self._read_marks = read_marks.ReadMarks(runtime)
 
     @route.handle('GET', *rules.SUMMARY, rule=rules.GET_SUMMARY,
                   query=schemas.SUMMARY_QUERY,
@@ -22,14 +24,17 @@ class MessageSummary:
         At most the newest 1,000 messages of each level are examined, or the
         newest 3,000 of all levels with a filter by resource or request and
         with all projects: if there are older ones, ``more`` is true, and
-        there may be more messages than ``total``. ``newest_id`` is the id of
+        there may be more messages than ``total``; likewise ``more_unread``
+        for ``unread``. ``newest_id`` is the id of
         the newest message, ``null`` if there is none. ``ttl`` is the number
         of seconds for which new messages of a level are kept.
         """
+        context = request.identity
         filters, all_projects = message_filters.read(request)
 
         counts = self._api.count_by_level(
-            request.identity, filters, all_projects)
+            context, filters, all_projects,
+            None if all_projects else self._read_marks.get(context))
 
         return responses.json(response, {'summary': {
             'newest_id': max((count.newest for count in counts.values()
@@ -37,6 +42,9 @@ class MessageSummary:
             'levels': {level: {
                 'total': count.total,
                 'more': count.more,
+                **({} if all_projects else {
+                    'unread': count.unread,
+                    'more_unread': count.more_unread}),
                 'ttl': int(self._api.ttl[level].total_seconds()),
             } for level, count in counts.items()},
         }})

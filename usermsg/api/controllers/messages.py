@@ -15,6 +15,7 @@ from usermsg.api import route
 from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
+from usermsg.message import read_marks
 from usermsg.policies import messages as rules
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -28,6 +29,7 @@ class Messages:
     def __init__(self, runtime, limiter):
         self._limiter = limiter
         self._api = message_api.API(runtime)
+        self._read_marks = read_marks.ReadMarks(runtime)
         self._rate_limit = runtime.rate_limit
         self._catalogue = runtime.catalogue
         self._max_limit = runtime.conf.api.max_limit
@@ -62,7 +64,12 @@ class Messages:
             stored = list(page.read())
 
         messages = stored[:limit]
-        content = {'messages': self._build_views(request, messages)}
+        views = self._build_views(request, messages)
+        if not all_projects:
+            read_mark = self._read_marks.get(context) or ''
+            for view in views:
+                view['unread'] = view['id'] > read_mark
+        content = {'messages': views}
         if len(stored) > limit:
             content['messages_links'] = [
                 query.build_next_link(
@@ -72,7 +79,8 @@ class Messages:
     @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,
                   responses={201: schemas.CREATED, 200: schemas.CREATED,
-                             409: schemas.REJECTED})
+                             409: schemas.REJECTED, 410: schemas.ERROR,
+                             429: schemas.ERROR})
     def create(self, request, response):
         """Record messages: one, or a batch.
 

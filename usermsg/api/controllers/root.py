@@ -5,6 +5,7 @@ from usermsg.api.controllers import defined_messages
 from usermsg.api.controllers import health
 from usermsg.api.controllers import message_summary
 from usermsg.api.controllers import messages
+from usermsg.api.controllers import read_mark
 from usermsg.api import errors
 from usermsg.api import expensive_requests
 from usermsg.api.facades import share
@@ -30,6 +31,7 @@ class Root:
         self._runtime = runtime
         native = [self, messages.Messages(runtime, limiter),
                   message_summary.MessageSummary(runtime),
+                  read_mark.ReadMark(runtime),
                   defined_messages.DefinedMessages(runtime),
                   health.Health(runtime)]
         #: The routes of the native API, which the OpenAPI document describes.

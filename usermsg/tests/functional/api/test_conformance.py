@@ -179,9 +179,10 @@ def add_examples(description, recorded):
                     parameter['examples'] = {
                         str(number): {'value': value}
                         for number, value in enumerate(existing[name])}
-            if 'requestBody' in operation:
-                properties = operation['requestBody']['content'][
-                    'application/json']['schema']['properties']
+            properties = operation.get('requestBody') and operation[
+                'requestBody']['content']['application/json'][
+                    'schema']['properties']
+            if properties and 'messages' in properties:
                 for entry in (properties['message'],
                               properties['messages']['items']):
                     for name, values in CATALOGUED.items():

@@ -236,6 +236,13 @@ class TestMalformedRequests(base.TestCase):
         self.assertEqual('user-message 3.0',
                          response.headers['OpenStack-API-Version'])
 
+    def test_long_body_of_a_read_mark_returns_413(self):
+        response = self.request(
+            '/v3/messages/read-mark', 'PUT',
+            {'Content-Type': 'application/json'}, b' ' * 1025)
+        self.assert_error(response, 413, 'body_too_large')
+        self.assertIn('1024 bytes', response.json['error']['message'])
+
     def test_failure_of_middleware_returns_500(self):
         self.app = request_id.RequestId(None)
         response = self.request('/v3/messages')

@@ -26,6 +26,29 @@ class TestCount(databases.TestCase):
         samples.insert(self.db, rows)
         return [row['id'] for row in rows]
 
+    def test_unread_messages_are_newer_than_the_mark(self):
+        ids = self.fill(*({'message_level': validation.LEVELS[number % 2]}
+                          for number in range(9)))
+        for read_mark, expected in (
+                (None, (5, 4)), (ids[0], (4, 4)), (ids[7], (1, 0)),
+                (ids[8], (0, 0))):
+            counts = message_summary.count(
+                self.db, {'project_id': samples.PROJECT}, read_mark)
+            self.assertEqual(expected, tuple(
+                counts[level].unread for level in ('INFO', 'WARN')))
+            self.assertEqual(5, counts['INFO'].total)
+
+    def test_more_unread_depends_on_the_oldest_examined_message(self):
+        ids = self.fill(*[{}] * (_NUMBER + 3))
+        for read_mark, unread, more_unread in (
+                (None, _NUMBER, True), (ids[2], _NUMBER, True),
+                (ids[3], _NUMBER - 1, False), (ids[-3], 2, False)):
+            count = message_summary.count(
+                self.db, {'project_id': samples.PROJECT}, read_mark)['ERROR']
+            self.assertEqual(
+                (_NUMBER, True, unread, more_unread),
+                (count.total, count.more, count.unread, count.more_unread))
+
     def count(self, project_id=samples.PROJECT, **filters):
         """Return level -> (total, more, newest id)."""
         times = {name: filters.pop(name) for name in ('since', 'before')

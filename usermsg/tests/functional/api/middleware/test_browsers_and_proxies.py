@@ -88,7 +88,7 @@ class TestBrowsers(ServiceTestCase):
 
     def test_preflight_with_other_method_or_header_is_rejected(self):
         self.serve(cors={'allowed_origin': DASHBOARD})
-        for headers in ({'Access_Control_Request_Method': 'PUT'},
+        for headers in ({'Access_Control_Request_Method': 'PATCH'},
                         {'Access_Control_Request_Method': '\xff'},
                         {'Access_Control_Request_Headers': 'x-roles'},
                         {'Access_Control_Request_Headers': '\xff,' * 9}):
@@ -125,7 +125,7 @@ class TestBrowsers(ServiceTestCase):
              '--namespace', 'usermsg', '--namespace', 'oslo.middleware.cors',
              '--output-file', str(path)], check=True, capture_output=True)
         lines = path.read_text(encoding='utf-8').splitlines()
-        self.assertIn('#allow_methods = GET,HEAD,POST,DELETE', lines)
+        self.assertIn('#allow_methods = GET,HEAD,POST,PUT,DELETE', lines)
         for name in ('allow_headers', 'expose_headers'):
             [line] = [line for line in lines if line.startswith(f'#{name} =')]
             self.assertIn('OpenStack-API-Version', line)
