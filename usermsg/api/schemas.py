@@ -101,8 +101,19 @@ LIST_QUERY = {
         'enum': [SORT_KEY, message_api.NEWEST_FIRST,
                  message_api.OLDEST_FIRST],
         'default': message_api.NEWEST_FIRST},
+    'latest_by': {
+        'type': 'string',
+        'enum': ['resource'],
+        'description': 'List only the newest message of each resource in '
+                       'resource_uuid. Of the other parameters only '
+                       'created_since, created_before, all_projects and '
+                       'project_id can be combined with it.'},
     **_PROJECTS,
 }
+
+#: Query parameters that can be combined with latest_by.
+LATEST_QUERY = ('latest_by', 'resource_uuid', 'created_since',
+                'created_before', *_PROJECTS)
 
 SUMMARY_QUERY = {**FILTERS, **_PROJECTS}
 

@@ -401,6 +401,36 @@ class API:
                 self._db, columns, offset=offset,
                 limit=min(limit, sys.maxsize), **position))
 
+    def get_latest(self, context, filters, all_projects=False):
+        """Return the newest message of each resource.
+
+        Resources without a message are left out.
+
+        :param filters: a mapping with the key ``resource_uuid``, whose value
+            may be a list of up to 100 values; further keys are
+            ``created_since``, ``created_before`` and, with
+            ``all_projects``, ``project_id``. An index serves no others
+            together with a resource.
+        :returns: a :class:`usermsg.objects.message.MessageList`, the newest
+            first
+        :raises usermsg.exception.InvalidInput: names the parameter
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
+        """
+        columns, since, before = self._check_filters(
+            context, filters, all_projects)
+        resources = columns.pop('resource_uuid', None)
+        if resources is None:
+            raise errors.InvalidInput('resource_uuid', 'is required.')
+        for name in sorted(columns.keys() - {'project_id'}):
+            raise errors.InvalidInput(
+                name, 'is not supported for the newest messages of '
+                'resources.')
+        return self._objects.MessageList.get_latest(
+            self._db, columns,
+            (resources,) if isinstance(resources, str) else resources,
+            since=since, before=before)
+
     def count_by_level(self, context, filters=None, all_projects=False,
                        read_mark=None):
         """Count messages by level, without examining all of them.

@@ -230,6 +230,27 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             offset=offset, limit=limit, ascending=ascending)
         return cls._read(db, query, values)
 
+    @classmethod
+    def get_latest(cls, db, filters, resource_uuids, *, since=None,
+                   before=None):
+        """Return the newest message of each resource, the newest first.
+
+        Each costs the lookup of one entry of an index, for any number of
+        messages.
+
+        :param filters: column -> required value: ``project_id``, or none
+        :param resource_uuids: ids of resources; those without a message are
+            left out
+        """
+        rows = []
+        with db.reader() as connection:
+            for resource_uuid in resource_uuids:
+                query, values = page_query(
+                    db.dialect, {**filters, 'resource_uuid': resource_uuid},
+                    since=since, before=before, limit=1)
+                rows += query.rows(connection, values)
+        return cls._from_rows(sorted(rows, reverse=True, key=_ROW_ID))
+
     @staticmethod
     def has_more_than(db, filters, number, *, since=None, before=None,
                       marker=None, ascending=False):
@@ -270,9 +291,16 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     def _read(cls, db, query, values):
         with db.reader() as connection:
             rows = query.rows(connection, values)
+        return cls._from_rows(rows)
+
+    @classmethod
+    def _from_rows(cls, rows):
         page = cls()
         page._obj_objects = [Message.from_row(row) for row in rows]
         return page
+
+
+_ROW_ID = operator.itemgetter(0)
 
 
 def insert(connection, new_messages, recorder=None, extra_keys=()):

@@ -42,15 +42,40 @@ class Messages:
         """List messages.
 
         Newest first. Without a filter by project, the messages of the
-        token's project.
+        token's project. With ``latest_by=resource``, the newest message of
+        each resource in ``resource_uuid`` that has one.
         """
+        filters, all_projects = message_filters.read(request)
+        read = (self._read_latest if 'latest_by' in request.query else
+                self._read_page)
+        messages, links = read(request, filters, all_projects)
+
+        views = self._build_views(request, messages)
+        if not all_projects:
+            read_mark = self._read_marks.get(request.identity) or ''
+            for view in views:
+                view['unread'] = view['id'] > read_mark
+        return responses.localized_json(
+            request, response, {'messages': views, **links})
+
+    def _read_latest(self, request, filters, all_projects):
+        values = request.query
+        if values['latest_by'] != 'resource':
+            raise exception.InvalidInput('latest_by', 'must be resource.')
+        for name in values:
+            if name not in schemas.LATEST_QUERY:
+                raise exception.InvalidInput(
+                    name, 'cannot be combined with latest_by.')
+        return self._api.get_latest(
+            request.identity, filters, all_projects).objects, {}
+
+    def _read_page(self, request, filters, all_projects):
+        """Return messages, and a dict with the link to the next page."""
         context, values = request.identity, request.query
         limit = query.limit(values, self._max_limit)
         sort = values.get('sort', schemas.SORT_KEY)
         if sort == schemas.SORT_KEY:
             sort = message_api.NEWEST_FIRST
-        filters, all_projects = message_filters.read(request)
-
         page = self._api.prepare_list(
             context, filters, marker=values.get('marker'),
             # One more than the page shows that there is a next page.
@@ -64,17 +89,10 @@ class Messages:
             stored = list(page.read())
 
         messages = stored[:limit]
-        views = self._build_views(request, messages)
-        if not all_projects:
-            read_mark = self._read_marks.get(context) or ''
-            for view in views:
-                view['unread'] = view['id'] > read_mark
-        content = {'messages': views}
-        if len(stored) > limit:
-            content['messages_links'] = [
-                query.build_next_link(
-                    request.address, values, messages[-1].id)]
-        return responses.localized_json(request, response, content)
+        if len(stored) == len(messages):
+            return messages, {}
+        return messages, {'messages_links': [query.build_next_link(
+            request.address, values, messages[-1].id)]}
 
     @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,

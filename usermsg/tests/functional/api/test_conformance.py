@@ -43,9 +43,11 @@ CATALOGUED = {
     'resource_type': ('VOLUME', 'volume', None),
 }
 
-#: End of an error about parameters that depend on each other, which the schema
+#: Ends of errors about parameters that depend on each other, which the schema
 #: can't express.
-DEPENDENT = 'cannot be combined with another project in the path.'
+DEPENDENT = ('cannot be combined with another project in the path.',
+             'cannot be combined with latest_by.',
+             'resource_uuid: is required.')
 
 
 def make_config(seed, token, coverage):

@@ -39,6 +39,46 @@ class TestCase(databases.TestCase):
             samples.request(project), filters, **options).objects]
 
 
+class TestLatest(TestCase):
+
+    def latest(self, *resources, **filters):
+        return [message.id for message in self.api.get_latest(
+            samples.request(), {'resource_uuid': list(resources), **filters})]
+
+    def test_newest_message_of_each_resource_is_returned(self):
+        ids = self.fill(*({'resource_uuid': f'resource-{number % 5}'}
+                          for number in range(50)))
+        samples.insert(self.service.db, [samples.row(
+            samples.START + _MICROSECOND * 60, resource_uuid='resource-1',
+            project_id=samples.OTHER_PROJECT)])
+        self.assertEqual(ids[49:44:-1], self.latest(
+            *(f'resource-{number}' for number in range(100))))
+        self.assertEqual([ids[48], ids[46]], self.latest(
+            'resource-1', 'missing', 'resource-3'))
+        self.assertEqual([ids[13], ids[11]], self.latest(
+            'resource-1', 'resource-3', created_before=(
+                samples.START + _MICROSECOND * 14)))
+        self.assertEqual([ids[48]], self.latest(
+            'resource-1', 'resource-3', created_since=(
+                samples.START + _MICROSECOND * 47)))
+        [newest] = self.api.get_latest(
+            samples.request(), {'resource_uuid': 'resource-1'},
+            all_projects=True)
+        self.assertEqual(samples.OTHER_PROJECT, newest.project_id)
+
+    def test_filter_without_an_index_raises(self):
+        for filters, name in (
+                ({'message_level': 'ERROR', 'resource_uuid': 'a'},
+                 'message_level'),
+                ({'request_id': 'req-a', 'resource_uuid': 'a'},
+                 'request_id'),
+                ({}, 'resource_uuid')):
+            error = self.assertRaises(
+                errors.InvalidInput, self.api.get_latest, samples.request(),
+                filters)
+            self.assertEqual(name, error.field)
+
+
 class TestLists(TestCase):
 
     def test_list_of_values_matches_any_of_them(self):
