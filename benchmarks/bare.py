@@ -214,7 +214,14 @@ class Bare:
             f'SELECT {", ".join(COLUMNS)} FROM messages'
             f'{self._database.hint} WHERE {conditions} '
             'ORDER BY id DESC LIMIT %s', (*parameters, limit + 1))
-        content = {'messages': self._make_views(rows[:limit], address)}
+        views = self._make_views(rows[:limit], address)
+        marks = self._database.select(
+            'SELECT message_id FROM read_marks '
+            'WHERE project_id = %s AND user_id = %s',
+            (environ['HTTP_X_PROJECT_ID'], environ['HTTP_X_USER_ID']))
+        for view in views:
+            view['unread'] = not marks or view['id'] > marks[0][0]
+        content = {'messages': views}
         if len(rows) > limit:
             query = urllib.parse.urlencode(
                 {**values, 'marker': rows[limit - 1][0]})

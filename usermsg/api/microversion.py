@@ -42,9 +42,11 @@ class Dialect:
 
     def requested_version_text(self, request):
         """Return the version in a request's header, or None without one."""
+        header = request.environ.get('HTTP_OPENSTACK_API_VERSION')
+        if not header:
+            return None
         return microversion_parse.get_version(
-            {HEADER.lower(): request.headers.get(HEADER, '')},
-            self.service_type)
+            {HEADER.lower(): header}, self.service_type)
 
     def default(self, request):
         """Return the version of a request without a version header."""

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Bodies of successful responses."""
+"""Bodies of successful responses, and their validators."""
+
+import hashlib
 
 import orjson
 
@@ -15,8 +17,41 @@ def json(response, content, dumps=orjson.dumps):
     return response
 
 
+def has_valid_copy(request, response, tag):
+    """Return True if the client has a copy of the response with this ETag.
+
+    Then the response becomes a 304 without a body.
+
+    :param tag: the ETag of the response, without quotes
+    """
+    response.headers['ETag'] = f'"{tag}"'
+    response.headers['Cache-Control'] = 'private, no-cache'
+    # Not WebOb's conditional_response: it ignores "*", serves ranges, and
+    # refuses invalid ranges in plain text.
+    copies = request.environ.get('HTTP_IF_NONE_MATCH', '')
+    if f'"{tag}"' not in copies and copies.strip() != '*':
+        return False
+    response.status = 304
+    response.content_type = None
+    response.app_iter = ()
+    return True
+
+
+def cacheable_json(request, response, content):
+    """Like :func:`json`, with an ETag; 304 if the client's copy is valid."""
+    json(response, content)
+    has_valid_copy(request, response,
+                   hashlib.sha256(response.body).hexdigest()[:32])
+    return response
+
+
 def localized_json(request, response, content, dumps=orjson.dumps):
     """Like :func:`json`, with texts in the language of the request."""
+    set_language(request, response)
+    return json(response, content, dumps)
+
+
+def set_language(request, response):
+    """Set the headers of a response with texts in the request's language."""
     response.headers['Content-Language'] = request.language
     response.headers['Vary'] = 'Accept-Language'
-    return json(response, content, dumps)

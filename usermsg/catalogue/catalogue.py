@@ -12,6 +12,7 @@ attributes, and :mod:`usermsg.catalogue.loader` reads them.
 
 import dataclasses
 import functools
+import hashlib
 import itertools
 import operator
 import types
@@ -120,6 +121,22 @@ class Catalogue:
         self._described = {}
         self._log_once = functools.lru_cache(self.MAX_LOGGED_UNKNOWN)(
             _log_unknown)
+
+    @functools.cached_property
+    def digest(self):
+        """Digest of all texts and attributes, equal on all hosts with them.
+
+        In hexadecimal.
+        """
+        content = hashlib.sha256()
+        for language in self.languages:
+            content.update(repr((
+                language, self._unknown_texts.get(language),
+                [[prefix, [list(getattr(namespace, kind).values())
+                           for kind in entries.KINDS]]
+                 for prefix, namespace in
+                 sorted(self._namespaces(language).items())])).encode())
+        return content.hexdigest()
 
     # -- parameters of a caller to ids ------------------------------------
 

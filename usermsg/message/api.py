@@ -70,13 +70,17 @@ class Listing:
         expensive, because it looks at more than :data:`MAX_CHEAP` messages:
         ``filter``, ``sort`` or ``offset``; None if it isn't. It may read from
         the database, and raises the same exceptions as ``read``
-    :param read: function that returns an iterable of
-        :class:`usermsg.objects.message.Message`, or raises
+    :param read: function that returns a
+        :class:`usermsg.objects.message.MessageList`, or raises
         :class:`usermsg.exception.DatabaseUnavailable`
+    :param read_ids: function that returns the ids of these messages, in any
+        order, and the read mark, in less time than ``read``; None if there is
+        no function
     """
 
     find_cause: collections.abc.Callable
     read: collections.abc.Callable
+    read_ids: collections.abc.Callable | None = None
 
 
 class API:
@@ -368,9 +372,11 @@ class API:
 
     def prepare_list(self, context, filters=None, marker=None, limit=1000,
                      sort=NEWEST_FIRST, all_projects=False, offset=0,
-                     min_age=None):
+                     min_age=None, reads_mark=False):
         """Validate a list without reading it; see :meth:`get_all`.
 
+        :param reads_mark: True to read the read mark of the context's user
+            and project too; only without ``all_projects``
         :returns: a :class:`Listing`
         """
         columns, since, before = self._check_filters(
@@ -386,23 +392,27 @@ class API:
             before = newest if before is None else min(before, newest)
         position = {'since': since, 'before': before, 'marker': marker,
                     'ascending': sort == OLDEST_FIRST}
+        page = {**position, 'offset': offset, 'limit': min(limit, sys.maxsize)}
+        messages = self._objects.MessageList
+        user_id = _from_context(
+            context, 'user_id', validation.USER_ID) if reads_mark else None
 
         def find_cause():
             if offset > MAX_CHEAP:
                 return 'offset'
             served, is_exact = self._objects.select_served(columns)
-            if not is_exact and self._objects.MessageList.has_more_than(
+            if not is_exact and messages.has_more_than(
                     self._db, served, MAX_CHEAP, **position):
                 return 'filter'
 
         return Listing(
             find_cause,
-            lambda: self._objects.MessageList.get_page(
-                self._db, columns, offset=offset,
-                limit=min(limit, sys.maxsize), **position))
+            lambda: messages.get_page(self._db, columns, user_id, **page),
+            lambda: messages.get_ids(self._db, columns, user_id, **page))
 
-    def get_latest(self, context, filters, all_projects=False):
-        """Return the newest message of each resource.
+    def prepare_latest(self, context, filters, all_projects=False,
+                       reads_mark=False):
+        """Validate a list of the newest message of each resource.
 
         Resources without a message are left out.
 
@@ -411,11 +421,9 @@ class API:
             ``created_since``, ``created_before`` and, with
             ``all_projects``, ``project_id``. An index serves no others
             together with a resource.
-        :returns: a :class:`usermsg.objects.message.MessageList`, the newest
-            first
+        :param reads_mark: see :meth:`prepare_list`
+        :returns: a :class:`Listing`, the newest first
         :raises usermsg.exception.InvalidInput: names the parameter
-        :raises usermsg.exception.DatabaseUnavailable: the database is
-            unavailable
         """
         columns, since, before = self._check_filters(
             context, filters, all_projects)
@@ -426,10 +434,15 @@ class API:
             raise errors.InvalidInput(
                 name, 'is not supported for the newest messages of '
                 'resources.')
-        return self._objects.MessageList.get_latest(
-            self._db, columns,
-            (resources,) if isinstance(resources, str) else resources,
-            since=since, before=before)
+        if isinstance(resources, str):
+            resources = (resources,)
+        user_id = _from_context(
+            context, 'user_id', validation.USER_ID) if reads_mark else None
+        return Listing(
+            lambda: None,
+            lambda: self._objects.MessageList.get_latest(
+                self._db, columns, resources, user_id, since=since,
+                before=before))
 
     def count_by_level(self, context, filters=None, all_projects=False,
                        read_mark=None):

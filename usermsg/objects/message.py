@@ -25,6 +25,7 @@ from usermsg import exception
 from usermsg.objects import base
 from usermsg.objects import fields as field_types
 from usermsg.objects import ids
+from usermsg.objects import read_mark
 from usermsg.objects import removal
 from usermsg.objects import stamp
 
@@ -157,6 +158,9 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         'objects': fields.ListOfObjectsField('Message'),
     }
 
+    #: Position of the read mark, if it was requested and the user has one.
+    read_mark = None
+
     @staticmethod
     def record(db, new_messages, recorder=None, stamper=None, work=None):
         """Store new messages in one transaction, each source id once.
@@ -213,11 +217,13 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         raise exception.DatabaseUnavailable()
 
     @classmethod
-    def get_page(cls, db, filters, *, since=None, before=None, marker=None,
-                 offset=0, limit, ascending=False):
+    def get_page(cls, db, filters, user_id=None, *, since=None, before=None,
+                 marker=None, offset=0, limit, ascending=False):
         """Return a page of messages in the order of their ids.
 
         :param filters: column -> required value, or tuple of such values
+        :param user_id: user whose read mark in the project of the filters is
+            read too; None without
         :param since: aware datetime; only messages created then or later
         :param before: aware datetime; only messages created then or earlier
         :param marker: any UUID: the page begins after this position
@@ -228,11 +234,28 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         query, values = page_query(
             db.dialect, filters, since=since, before=before, marker=marker,
             offset=offset, limit=limit, ascending=ascending)
-        return cls._read(db, query, values)
+        return cls._read(db, query, values, user_id)
+
+    @staticmethod
+    def get_ids(db, filters, user_id=None, *, since=None, before=None,
+                marker=None, offset=0, limit, ascending=False):
+        """Return the ids of a page, in any order, and a read mark.
+
+        For the parameters see :meth:`get_page`. With an index that serves
+        all filters, only the index is read.
+
+        :returns: a list, and the position of the mark or None
+        """
+        query, values = joined_ids_query(
+            db.dialect, filters, user_id, since=since, before=before,
+            marker=marker, offset=offset, limit=limit, ascending=ascending)
+        with db.reader() as connection:
+            [[ids, mark]] = query.rows(connection, values)
+        return ids.split(',') if ids else [], mark
 
     @classmethod
-    def get_latest(cls, db, filters, resource_uuids, *, since=None,
-                   before=None):
+    def get_latest(cls, db, filters, resource_uuids, user_id=None, *,
+                   since=None, before=None):
         """Return the newest message of each resource, the newest first.
 
         Each costs the lookup of one entry of an index, for any number of
@@ -241,15 +264,17 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param filters: column -> required value: ``project_id``, or none
         :param resource_uuids: ids of resources; those without a message are
             left out
+        :param user_id: see :meth:`get_page`
         """
         rows = []
         with db.reader() as connection:
+            mark = _select_mark(connection, filters, user_id)
             for resource_uuid in resource_uuids:
                 query, values = page_query(
                     db.dialect, {**filters, 'resource_uuid': resource_uuid},
                     since=since, before=before, limit=1)
                 rows += query.rows(connection, values)
-        return cls._from_rows(sorted(rows, reverse=True, key=_ROW_ID))
+        return cls._from_rows(sorted(rows, reverse=True, key=_ROW_ID), mark)
 
     @staticmethod
     def has_more_than(db, filters, number, *, since=None, before=None,
@@ -288,16 +313,23 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         return cls._read(db, query, values)
 
     @classmethod
-    def _read(cls, db, query, values):
+    def _read(cls, db, query, values, user_id=None):
         with db.reader() as connection:
             rows = query.rows(connection, values)
-        return cls._from_rows(rows)
+            mark = _select_mark(connection, values, user_id)
+        return cls._from_rows(rows, mark)
 
     @classmethod
-    def _from_rows(cls, rows):
+    def _from_rows(cls, rows, mark):
         page = cls()
         page._obj_objects = [Message.from_row(row) for row in rows]
+        page.read_mark = mark
         return page
+
+
+def _select_mark(connection, filters, user_id):
+    return None if user_id is None else read_mark.select(
+        connection, filters['project_id'], user_id)
 
 
 _ROW_ID = operator.itemgetter(0)
@@ -506,6 +538,20 @@ def id_query(dialect, filters, *, ascending=False, **position):
     return _id_select(dialect, frozenset(values), ascending), values
 
 
+def joined_ids_query(dialect, filters, user_id=None, *, ascending=False,
+                     **position):
+    """Return the SELECT of the ids of a page, joined, and of a read mark.
+
+    It has one row for :meth:`MessageList.get_ids`, because drivers take
+    longer for many. See :func:`page_query`.
+    """
+    _select, values = page_query(
+        dialect, filters, ascending=ascending, **position)
+    query = _joined_ids_select(dialect, frozenset(values), ascending,
+                               user_id is not None)
+    return query, {**values, 'user_id': user_id}
+
+
 def sorted_page_query(dialect, filters, keys, *, number, oldest=False,
                       since=None, before=None, marker=None, offset=0, limit):
     """Return the SELECT of :meth:`MessageList.get_sorted_page`.
@@ -566,6 +612,19 @@ def _id_select(dialect, names, ascending):
     if _index_for(names)[0] == _UNORDERED:
         query = query.order_by(None)
     return statement.Select(query)
+
+
+@functools.lru_cache(maxsize=256)
+def _joined_ids_select(dialect, names, ascending, has_mark):
+    page = build_select(
+        dialect, names, ascending, (_TABLE.c.id,)).subquery('page')
+    # Not SQLAlchemy's aggregate_strings(), which can't be compiled without
+    # the values.
+    joined = (sa.func.string_agg(page.c.id, sa.literal_column("','"))
+              if dialect == 'postgresql' else
+              sa.func.group_concat(page.c.id))
+    mark = read_mark.QUERY.scalar_subquery() if has_mark else sa.null()
+    return statement.Select(sa.select(joined, mark))
 
 
 def build_select(dialect, names, ascending=False, columns=tuple(_TABLE.c)):

@@ -19,17 +19,24 @@ _TABLE = models.read_marks
 #: Time after which a mark that isn't set again is removed.
 TTL = datetime.timedelta(days=365)
 
-GET = statement.Select(sa.select(_TABLE.c.message_id).where(
+#: SELECT of the position of a mark.
+QUERY = sa.select(_TABLE.c.message_id).where(
     _TABLE.c.project_id == sa.bindparam('project_id'),
-    _TABLE.c.user_id == sa.bindparam('user_id')))
+    _TABLE.c.user_id == sa.bindparam('user_id'))
+_GET = statement.Select(QUERY)
+
+
+def select(connection, project_id, user_id):
+    """Return the position of a mark, a message id; None without a mark."""
+    rows = _GET.rows(connection, {'project_id': project_id,
+                                  'user_id': user_id})
+    return rows[0][0] if rows else None
 
 
 def get(db, project_id, user_id):
-    """Return the position of a mark, a message id; None without a mark."""
+    """Return the position of a mark; see :func:`select`."""
     with db.reader() as connection:
-        rows = GET.rows(connection, {'project_id': project_id,
-                                     'user_id': user_id})
-    return rows[0][0] if rows else None
+        return select(connection, project_id, user_id)
 
 
 def advance(db, project_id, user_id, position):

@@ -5,7 +5,6 @@ A defined message is the representation of a permitted message in the API.
 """
 
 import bisect
-import hashlib
 import itertools
 
 from usermsg.api import project_scope
@@ -54,7 +53,8 @@ class DefinedMessages:
             content['defined_messages_links'] = [
                 query.build_next_link(
                     request.address, values, page[-1]['id'])]
-        return _cacheable_json(request, response, content)
+        responses.set_language(request, response)
+        return responses.cacheable_json(request, response, content)
 
     @route.handle('GET', *rules.ELEMENT, rule=rules.GET, query={},
                   responses={200: schemas.DEFINITION, 304: None})
@@ -62,7 +62,8 @@ class DefinedMessages:
         """Show a permitted message."""
         project_scope.check_other(request)
         event = self._catalogue.find(request.path_value('event_id'))
-        return _cacheable_json(request, response, {
+        responses.set_language(request, response)
+        return responses.cacheable_json(request, response, {
             'defined_message': self._make_view(request)(event)})
 
     def _make_view(self, request):
@@ -105,17 +106,3 @@ def _build_filters(values):
         if name in values:
             filters[name] = query.boolean(values, name)
     return filters
-
-
-def _cacheable_json(request, response, content):
-    """Return a response with an ETag, or 304 if the client's copy is valid."""
-    responses.localized_json(request, response, content)
-    response.etag = hashlib.sha256(response.body).hexdigest()[:32]
-    response.cache_control = 'private, no-cache'
-    # Not WebOb's conditional_response: it ignores "*", serves ranges, and
-    # refuses invalid ranges in plain text.
-    if response.etag in request.if_none_match:
-        response.status = 304
-        response.content_type = None
-        response.app_iter = ()
-    return response

@@ -17,7 +17,7 @@ class MessageSummary:
 
     @route.handle('GET', *rules.SUMMARY, rule=rules.GET_SUMMARY,
                   query=schemas.SUMMARY_QUERY,
-                  responses={200: schemas.SUMMARY})
+                  responses={200: schemas.SUMMARY, 304: None})
     def show(self, request, response):
         """Show the numbers of messages by level.
 
@@ -36,7 +36,9 @@ class MessageSummary:
             context, filters, all_projects,
             None if all_projects else self._read_marks.get(context))
 
-        return responses.json(response, {'summary': {
+        # Its numbers depend on the token.
+        response.headers['Vary'] = 'X-Auth-Token'
+        return responses.cacheable_json(request, response, {'summary': {
             'newest_id': max((count.newest for count in counts.values()
                               if count.newest), default=None),
             'levels': {level: {

@@ -2,8 +2,10 @@
 """``/v3/messages``: messages of projects."""
 
 import datetime
+import hashlib
 import itertools
 import re
+import sys
 
 from usermsg.api import body
 from usermsg.api import errors
@@ -15,7 +17,6 @@ from usermsg.api import route
 from usermsg.api import schemas
 from usermsg import exception
 from usermsg.message import api as message_api
-from usermsg.message import read_marks
 from usermsg.policies import messages as rules
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -24,20 +25,34 @@ _MICROSECOND = datetime.timedelta(microseconds=1)
 #: JSON has a backslash before each quote.
 _PROJECT_ID = re.compile(r'"project_id"\s*:\s*"([^"\\]*)"')
 
+#: Keys of the WSGI environment that determine a list, together with the
+#: messages: page, filters and base of links, microversion, language, and the
+#: identity, whose roles permit it.
+_TAGGED = (
+    'wsgi.url_scheme', 'SERVER_NAME', 'SERVER_PORT', 'HTTP_HOST',
+    'SCRIPT_NAME', 'PATH_INFO', 'QUERY_STRING', 'HTTP_OPENSTACK_API_VERSION',
+    'HTTP_ACCEPT_LANGUAGE', 'HTTP_X_PROJECT_ID', 'HTTP_X_USER_ID',
+    'HTTP_X_ROLES')
+
 
 class Messages:
     def __init__(self, runtime, limiter):
         self._limiter = limiter
         self._api = message_api.API(runtime)
-        self._read_marks = read_marks.ReadMarks(runtime)
         self._rate_limit = runtime.rate_limit
         self._catalogue = runtime.catalogue
+        # The form of a message and all texts, which change with an upgrade,
+        # and the base of links.
+        self._content_tag = hashlib.sha256(repr((
+            schemas.MESSAGES, self._catalogue.digest,
+            runtime.conf.api.public_endpoint)).encode()).hexdigest()
         self._max_limit = runtime.conf.api.max_limit
         self._max_body = runtime.conf.api.max_request_body_size
 
     @route.handle('GET', *rules.COLLECTION, rule=rules.GET_ALL,
                   query=schemas.LIST_QUERY,
-                  responses={200: schemas.MESSAGES, 429: schemas.ERROR})
+                  responses={200: schemas.MESSAGES, 304: None,
+                             429: schemas.ERROR})
     def list(self, request, response):
         """List messages.
 
@@ -45,20 +60,42 @@ class Messages:
         token's project. With ``latest_by=resource``, the newest message of
         each resource in ``resource_uuid`` that has one.
         """
+        context, environ = request.identity, request.environ
         filters, all_projects = message_filters.read(request)
-        read = (self._read_latest if 'latest_by' in request.query else
-                self._read_page)
-        messages, links = read(request, filters, all_projects)
+        prepare = (self._prepare_latest if 'latest_by' in request.query else
+                   self._prepare_page)
+        limit, listing = prepare(request, filters, all_projects)
 
+        responses.set_language(request, response)
+        # Whether a message is unread depends on the user.
+        response.headers['Vary'] += ', X-Auth-Token'
+        with self._limiter.admit(
+                context.project_id, listing.find_cause(),
+                environ['wsgi.multithread']):
+            if ('HTTP_IF_NONE_MATCH' in environ and
+                    listing.read_ids and responses.has_valid_copy(
+                        request, response,
+                        self._tag(environ, *listing.read_ids()))):
+                return response
+            page = listing.read()
+
+        stored = page.objects
+        if responses.has_valid_copy(request, response, self._tag(
+                environ, [message.row.id for message in stored],
+                page.read_mark)):
+            return response
+        messages = stored[:limit]
         views = self._build_views(request, messages)
         if not all_projects:
-            read_mark = self._read_marks.get(request.identity) or ''
             for view in views:
-                view['unread'] = view['id'] > read_mark
-        return responses.localized_json(
-            request, response, {'messages': views, **links})
+                view['unread'] = view['id'] > (page.read_mark or '')
+        content = {'messages': views}
+        if len(stored) > limit:
+            content['messages_links'] = [query.build_next_link(
+                request.address, request.query, messages[-1].id)]
+        return responses.json(response, content)
 
-    def _read_latest(self, request, filters, all_projects):
+    def _prepare_latest(self, request, filters, all_projects):
         values = request.query
         if values['latest_by'] != 'resource':
             raise exception.InvalidInput('latest_by', 'must be resource.')
@@ -66,33 +103,33 @@ class Messages:
             if name not in schemas.LATEST_QUERY:
                 raise exception.InvalidInput(
                     name, 'cannot be combined with latest_by.')
-        return self._api.get_latest(
-            request.identity, filters, all_projects).objects, {}
+        return sys.maxsize, self._api.prepare_latest(
+            request.identity, filters, all_projects,
+            reads_mark=not all_projects)
 
-    def _read_page(self, request, filters, all_projects):
-        """Return messages, and a dict with the link to the next page."""
-        context, values = request.identity, request.query
+    def _prepare_page(self, request, filters, all_projects):
+        """Return the number of messages in the page, and the listing."""
+        values = request.query
         limit = query.limit(values, self._max_limit)
         sort = values.get('sort', schemas.SORT_KEY)
         if sort == schemas.SORT_KEY:
             sort = message_api.NEWEST_FIRST
-        page = self._api.prepare_list(
-            context, filters, marker=values.get('marker'),
+        return limit, self._api.prepare_list(
+            request.identity, filters, marker=values.get('marker'),
             # One more than the page shows that there is a next page.
             limit=limit + 1,
-            sort=sort, all_projects=all_projects,
+            sort=sort, all_projects=all_projects, reads_mark=not all_projects,
             min_age=(self._api.follow_delay
                      if sort == message_api.OLDEST_FIRST else None))
-        with self._limiter.admit(
-                context.project_id, page.find_cause(),
-                request.environ['wsgi.multithread']):
-            stored = list(page.read())
 
-        messages = stored[:limit]
-        if len(stored) == len(messages):
-            return messages, {}
-        return messages, {'messages_links': [query.build_next_link(
-            request.address, values, messages[-1].id)]}
+    def _tag(self, environ, ids, read_mark):
+        """Return the ETag of a list: a digest of all that it depends on.
+
+        A message never changes, so its id stands for it.
+        """
+        return hashlib.sha256('\n'.join((
+            self._content_tag, *[str(environ.get(name)) for name in _TAGGED],
+            str(read_mark), *sorted(ids))).encode()).hexdigest()[:32]
 
     @route.handle('POST', *rules.COLLECTION, rule=rules.CREATE, query={},
                   body=schemas.CREATE,

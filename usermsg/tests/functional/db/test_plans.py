@@ -85,6 +85,9 @@ def _queries(dialect, positions, variant):
                 yield filters, _index(filters), message.page_query(
                     dialect, filters, limit=LIMIT, ascending=ascending,
                     **position)
+                yield filters, _index(filters), message.joined_ids_query(
+                    dialect, filters, limit=LIMIT, ascending=ascending,
+                    **position)
                 if message.select_served(filters)[0] == filters:
                     index = f'{_index(filters)} alone'
                     yield filters, index, message.id_query(

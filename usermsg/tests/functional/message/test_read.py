@@ -12,6 +12,8 @@ from hypothesis import strategies
 from usermsg.db import models
 from usermsg import exception as errors
 from usermsg.message import api as message_api
+from usermsg.message import read_marks
+from usermsg.objects import ids as ids_module
 from usermsg.objects import message as message_object
 from usermsg.tests.fixtures import databases
 from usermsg.tests.fixtures import samples
@@ -39,11 +41,46 @@ class TestCase(databases.TestCase):
             samples.request(project), filters, **options).objects]
 
 
+class TestIds(TestCase):
+
+    def test_ids_equal_those_of_the_page(self):
+        self.fill(*({'message_level': ('INFO', 'WARN')[number % 2],
+                     'resource_uuid': f'r-{number % 3}'}
+                    for number in range(60)))
+        for filters, options in (
+                ({}, {}), ({}, {'limit': 7}), ({'message_level': 'INFO'}, {}),
+                ({'resource_uuid': ['r-1', 'r-2'], 'event_id': 'missing'},
+                 {}),
+                ({'resource_uuid': ['r-1', 'r-2']}, {
+                    'sort': message_api.OLDEST_FIRST, 'limit': 9}),
+                ({}, {'all_projects': True, 'limit': 1000})):
+            listing = self.api.prepare_list(
+                samples.request(), filters, **options)
+            ids, mark = listing.read_ids()
+            self.assertEqual(
+                sorted(message.id for message in listing.read()), sorted(ids))
+            self.assertIsNone(mark)
+
+    def test_read_mark_is_that_of_the_user_and_project(self):
+        reader = samples.request()
+        position = ids_module.lower_bound(samples.START)
+        read_marks.ReadMarks(self.service).advance(reader, position)
+        for project, reads_mark, expected in (
+                (samples.PROJECT, True, position),
+                (samples.PROJECT, False, None),
+                (samples.OTHER_PROJECT, True, None)):
+            listing = self.api.prepare_list(
+                samples.request(project), reads_mark=reads_mark)
+            self.assertEqual(([], expected), listing.read_ids())
+            self.assertEqual(expected, listing.read().read_mark)
+
+
 class TestLatest(TestCase):
 
     def latest(self, *resources, **filters):
-        return [message.id for message in self.api.get_latest(
-            samples.request(), {'resource_uuid': list(resources), **filters})]
+        return [message.id for message in self.api.prepare_latest(
+            samples.request(), {'resource_uuid': list(resources), **filters}
+        ).read()]
 
     def test_newest_message_of_each_resource_is_returned(self):
         ids = self.fill(*({'resource_uuid': f'resource-{number % 5}'}
@@ -61,9 +98,9 @@ class TestLatest(TestCase):
         self.assertEqual([ids[48]], self.latest(
             'resource-1', 'resource-3', created_since=(
                 samples.START + _MICROSECOND * 47)))
-        [newest] = self.api.get_latest(
+        [newest] = self.api.prepare_latest(
             samples.request(), {'resource_uuid': 'resource-1'},
-            all_projects=True)
+            all_projects=True).read()
         self.assertEqual(samples.OTHER_PROJECT, newest.project_id)
 
     def test_filter_without_an_index_raises(self):
@@ -74,8 +111,8 @@ class TestLatest(TestCase):
                  'request_id'),
                 ({}, 'resource_uuid')):
             error = self.assertRaises(
-                errors.InvalidInput, self.api.get_latest, samples.request(),
-                filters)
+                errors.InvalidInput, self.api.prepare_latest,
+                samples.request(), filters)
             self.assertEqual(name, error.field)
 
 

@@ -440,6 +440,26 @@ class DescribeTest(base.TestCase):
         self.assertEqual('Look under the sofa.', self.catalogue.describe(
             'ACME_000001', 'de').remedy)
 
+    def test_digest_depends_on_all_texts_and_attributes(self):
+        def change(entry, **changes):
+            return catalogue.Catalogue([robots.acme(details=[
+                robots.RobotDetails.UNKNOWN_ERROR,
+                robots.RobotDetails.NO_POWER,
+                dataclasses.replace(entry, **changes)])])
+
+        stuck = robots.RobotDetails.STUCK
+        digests = [made.digest for made in (
+            change(stuck), change(stuck, text='It is stuck!'),
+            change(stuck, remedy='Push it.'),
+            change(stuck, user_fixable=True), change(stuck, retryable=True),
+            change(stuck, link='https://robots.example.org/stuck'),
+            catalogue.Catalogue([robots.acme()], self.TRANSLATIONS),
+            self.catalogue)]
+        self.assertEqual(len(digests), len(set(digests)))
+        self.assertEqual(catalogue.Catalogue(
+            [robots.acme()], self.TRANSLATIONS,
+            {'de': 'Unbekannt.'}).digest, digests[-1])
+
     def test_unknown_language_is_english(self):
         for event_id in ('ACME_ROBOT_001_002', 'ACME_000001', 'NOPE'):
             self.assertEqual(self.catalogue.describe(event_id),

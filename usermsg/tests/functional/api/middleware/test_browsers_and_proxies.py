@@ -55,8 +55,8 @@ class TestBrowsers(ServiceTestCase):
                       response.headers['Access-Control-Expose-Headers'])
         [vary] = response.headers.getall('Vary')
         self.assertEqual({'Accept-Language', 'OpenStack-API-Version',
-                          'Origin'}, {name.strip() for name in
-                                      vary.split(',')})
+                          'Origin', 'X-Auth-Token'}, {
+                              name.strip() for name in vary.split(',')})
         response = self.preflight(Access_Control_Request_Headers=(
             'x-auth-token, openstack-api-version, if-none-match, '
             'x-openstack-request-id, content-type, accept-language'))
@@ -249,24 +249,26 @@ class TestProxies(ServiceTestCase):
 
 class TestHeaders(ServiceTestCase):
 
-    def assert_complete(self, response):
+    def assert_complete(self, response, cache_control='no-store'):
         for name, value in (
                 ('X-Content-Type-Options', 'nosniff'),
                 ('X-Frame-Options', 'DENY'),
                 ('Content-Security-Policy',
                  "default-src 'none'; frame-ancestors 'none'"),
                 ('Referrer-Policy', 'no-referrer'),
-                ('Cache-Control', 'no-store')):
+                ('Cache-Control', cache_control)):
             self.assertEqual([value], response.headers.getall(name))
 
     def test_responses_have_security_headers(self):
         self.serve()
-        for address, method in (('/', 'GET'), ('/v3/messages', 'GET'),
-                                ('/v3/messages', 'HEAD'), ('/x', 'GET'),
+        for address, method in (('/', 'GET'), ('/x', 'GET'),
                                 ('/v3/messages?limit=0', 'GET'),
                                 ('/%ff', 'GET'), ('/v3', 'BREW'),
                                 ('/healthcheck', 'GET')):
             self.assert_complete(self.request(address, method))
+        for method in ('GET', 'HEAD'):
+            self.assert_complete(self.request('/v3/messages', method),
+                                 'private, no-cache')
 
     def test_internal_error_has_security_headers(self):
         self.serve()
