@@ -93,6 +93,48 @@ class TestProxy(base.TestCase):
              'created_before': ['2026-02-01t00:00:00']},
             self.cloud.last_request.qs)
 
+    def test_latest_messages_requests_a_hundred_resources_at_a_time(self):
+        idents = [f'resource-{number}' for number in range(150)]
+        self.cloud.get(f'{base.SERVICE}/messages', [
+            {'json': {'messages': [base.message(
+                number, resource_uuid=idents[number])]}}
+            for number in (7, 120)])
+        latest = self.proxy.latest_messages([*idents, idents[0]])
+        self.assertEqual([idents[7], idents[120]], list(latest))
+        self.assertEqual(base.message(7)['id'], latest[idents[7]].id)
+        self.assertEqual(
+            [{'latest_by': ['resource'],
+              'resource_uuid': ['in:' + ','.join(part)]}
+             for part in (idents[:100], idents[100:])],
+            [request.qs for request in self.cloud.request_history
+             if request.path == '/v3/messages'])
+
+    def test_message_summary_returns_levels(self):
+        levels = {'ERROR': {'total': 1, 'more': False, 'ttl': 60}}
+        self.cloud.get(f'{base.SERVICE}/messages/summary', json={
+            'summary': {'newest_id': 'an id', 'levels': levels}})
+        summary = self.proxy.message_summary(
+            message_level='ERROR', created_since=datetime.date(2026, 1, 31))
+        self.assertEqual(('an id', levels),
+                         (summary.newest_id, summary.levels))
+        self.assertEqual({'message_level': ['error'],
+                          'created_since': ['2026-01-31']},
+                         self.cloud.last_request.qs)
+
+    def test_read_mark_is_read_and_moved(self):
+        url = f'{base.SERVICE}/messages/read-mark'
+        self.cloud.get(url, json={'message': None})
+        self.assertIsNone(self.proxy.get_read_mark().message)
+        newest = base.message(2)
+        self.cloud.get(f'{base.SERVICE}/messages/{newest["id"]}',
+                       json={'message': newest})
+        self.cloud.put(url, json={'message': base.message(1)['id']})
+        for message in (newest['id'], self.proxy.get_message(newest['id'])):
+            self.assertEqual(base.message(1)['id'],
+                             self.proxy.mark_read(message).message)
+            self.assertEqual({'message': newest['id']},
+                             self.cloud.last_request.json())
+
     def test_get_message_returns_all_fields(self):
         message = base.message()
         self.cloud.get(f'{base.SERVICE}/messages/{message["id"]}',

@@ -11,8 +11,13 @@ from openstack import resource
 
 from usermsgclient.v3 import defined_message
 from usermsgclient.v3 import message
+from usermsgclient.v3 import message_summary as summary
+from usermsgclient.v3 import read_mark
 
 _LANGUAGE = 'Accept-Language'
+
+#: Maximum values of a filter in one request.
+_MAX_VALUES = 100
 
 
 class Proxy(proxy.Proxy):
@@ -76,6 +81,72 @@ class Proxy(proxy.Proxy):
             created_before=_time(created_before), sort=sort,
             all_projects=all_projects, project_id=project_id, marker=marker,
             limit=limit)
+
+    def latest_messages(self, resource_uuids, *, all_projects=None,
+                        project_id=None):
+        """Return the newest message of each resource that has one.
+
+        :param resource_uuids: ids of any number of resources; the service
+            gets up to 100 in a request
+        :returns: a dict: id of the resource ->
+            :class:`~usermsgclient.v3.message.Message`
+        """
+        idents = list(dict.fromkeys(resource_uuids))
+        return {
+            newest.resource_uuid: newest
+            for first in range(0, len(idents), _MAX_VALUES)
+            for newest in self._pages(
+                message.Message, None, latest_by='resource',
+                resource_uuid='in:' + ','.join(
+                    idents[first:first + _MAX_VALUES]),
+                all_projects=all_projects, project_id=project_id)}
+
+    def message_summary(self, *, resource_type=None, resource_uuid=None,
+                        event_id=None, request_id=None, message_level=None,
+                        created_since=None, created_before=None,
+                        all_projects=None, project_id=None):
+        """Return the numbers of messages by level.
+
+        The parameters are those of :meth:`messages`.
+
+        :returns: a
+            :class:`~usermsgclient.v3.message_summary.MessageSummary`
+        """
+        query = {
+            'resource_type': resource_type, 'resource_uuid': resource_uuid,
+            'event_id': event_id, 'request_id': request_id,
+            'message_level': message_level,
+            'created_since': _time(created_since),
+            'created_before': _time(created_before),
+            'all_projects': all_projects, 'project_id': project_id}
+        return summary.MessageSummary.new(
+            connection=self._get_connection()).fetch(
+                self, requires_id=False, **{
+                    name: value for name, value in query.items()
+                    if value is not None})
+
+    def get_read_mark(self):
+        """Return the position up to which the user has read messages.
+
+        :returns: a :class:`~usermsgclient.v3.read_mark.ReadMark`
+        """
+        return self._get(read_mark.ReadMark, requires_id=False)
+
+    def mark_read(self, message_id):
+        """Mark a message and all earlier ones as read.
+
+        The mark never moves backwards, and not to messages of the last
+        seconds, which may be incomplete.
+
+        :param message_id: an id, or a
+            :class:`~usermsgclient.v3.message.Message`
+        :returns: the resulting
+            :class:`~usermsgclient.v3.read_mark.ReadMark`
+        """
+        return read_mark.ReadMark.new(
+            connection=self._get_connection(),
+            message=resource.Resource._get_id(message_id)).commit(
+                self, prepend_key=False)
 
     def get_message(self, message_id):
         """Return a message.

@@ -15,7 +15,7 @@ class Message(_resource.Resource):
     _query_mapping = resource.QueryParameters(
         'resource_type', 'resource_uuid', 'event_id', 'request_id',
         'message_level', 'created_since', 'created_before', 'sort',
-        'all_projects', 'project_id')
+        'all_projects', 'project_id', 'latest_by')
 
     #: Id of the project whose users can read the message.
     project_id = resource.Body('project_id')
@@ -31,6 +31,9 @@ class Message(_resource.Resource):
     retryable = resource.Body('retryable', type=bool)
     #: URL of further information, or None.
     link = resource.Body('link')
+    #: True if it is newer than the user's read mark; None except in lists of
+    #: the token's project.
+    unread = resource.Body('unread', type=bool)
     #: INFO, WARN or ERROR.
     message_level = resource.Body('message_level')
     #: Type of the resource: VOLUME. None if it isn't known.
