@@ -33,19 +33,19 @@ class Lister(Command, command.Lister):
         :raises osc_lib.exceptions.CommandError: a column that is requested
             doesn't exist; cliff would leave it out
         """
-        requested = {_normalize(name): name for name in (
+        requested = {normalize(name): name for name in (
             *parsed_args.columns, *parsed_args.sort_columns)}
-        existing = {_normalize(name) for name in (*usual, *additional)}
+        existing = {normalize(name) for name in (*usual, *additional)}
         for name in requested.keys() - existing:
             raise exceptions.CommandError(
                 f'There is no column {requested[name]}. The columns are '
                 f'{", ".join((*usual, *additional))}.')
         return (*usual, *(
             name for name in additional
-            if parsed_args.long or _normalize(name) in requested))
+            if parsed_args.long or normalize(name) in requested))
 
 
-def _normalize(column):
+def normalize(column):
     # As cliff does.
     return column.lower().replace(' ', '_')
 

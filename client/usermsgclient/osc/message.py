@@ -11,14 +11,18 @@ from osc_lib import utils
 from usermsgclient.osc import base
 from usermsgclient.osc import identity
 from usermsgclient.osc import options
+from usermsgclient.osc import watch
 
 LOG = logging.getLogger(__name__)
 
 _COLUMNS = ('ID', 'Message Level', 'Resource Type', 'Resource UUID',
             'User Message', 'Created At')
 _PROJECT = 'Project ID'
-_MORE_COLUMNS = ('Remedy', 'User Fixable', 'Retryable', 'Link', 'Event ID',
-                 'Request ID', 'Guaranteed Until')
+#: Columns of messages as they arrive.
+_WATCHED = ('Created At', 'Message Level', 'Resource Type', 'Resource UUID',
+            'User Message')
+_MORE_COLUMNS = ('Unread', 'Remedy', 'User Fixable', 'Retryable', 'Link',
+                 'Event ID', 'Request ID', 'Guaranteed Until')
 
 _ATTRIBUTES = ('id', 'project_id', 'event_id', 'user_message', 'remedy',
                'user_fixable', 'retryable', 'link', 'message_level',
@@ -31,43 +35,7 @@ class ListMessages(base.Localized, base.Lister):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument(
-            '--resource-type',
-            metavar='<resource-type>',
-            help='Only messages about resources of this type, such as '
-                 'volume')
-        parser.add_argument(
-            '--resource',
-            metavar='<resource>',
-            help='Only messages about this resource (ID; a UUID in any '
-                 'letter case, with or without dashes)')
-        parser.add_argument(
-            '--event-id',
-            metavar='<event-id>',
-            help='Only messages of this event, such as VOLUME_000002')
-        parser.add_argument(
-            '--request-id',
-            metavar='<request-id>',
-            help='Only messages of this request, such as req-...')
-        parser.add_argument(
-            '--level',
-            metavar='<level>',
-            type=options.level,
-            help='Only messages of this level: INFO, WARN or ERROR')
-        parser.add_argument(
-            '--since',
-            metavar='<time>',
-            type=options.time,
-            help='Only messages recorded at this time or later: in ISO 8601, '
-                 'in UTC unless it has an offset, or an age such as 90s, '
-                 '15m, 2h, 3d or 1w')
-        parser.add_argument(
-            '--before',
-            metavar='<time>',
-            type=options.time,
-            help='Only messages recorded at this time or earlier, in the same '
-                 'format')
-        options.add_scope(parser, 'List messages')
+        add_filters(parser, 'List messages')
         parser.add_argument(
             '--sort',
             metavar='<key>[:<direction>]',
@@ -79,29 +47,31 @@ class ListMessages(base.Localized, base.Lister):
                  '--marker to miss none. created_at alone is created_at:asc')
         options.add_pages(parser, 'messages')
         parser.add_argument(
+            '--watch',
+            action='store_true',
+            help='Wait for new messages, and write a line for each, until '
+                 'Ctrl-C is pressed. Begin after the newest message, unless '
+                 '--since or --marker is given. A message is shown some '
+                 'seconds after it was recorded')
+        parser.add_argument(
             '--long',
             action='store_true',
             help='List additional fields in output')
         return parser
 
+    def run(self, parsed_args):
+        if not parsed_args.watch:
+            return super().run(parsed_args)
+        with base.command_errors():
+            return self._watch(parsed_args)
+
     def take_action(self, parsed_args):
-        if (parsed_args.since and parsed_args.before and
-                parsed_args.since > parsed_args.before):
-            raise exceptions.CommandError(
-                '--since is later than --before: no message can match.')
         client = self.client(parsed_args)
         messages = client.messages(
-            resource_type=parsed_args.resource_type,
-            resource_uuid=parsed_args.resource,
-            event_id=parsed_args.event_id,
-            request_id=parsed_args.request_id,
-            message_level=parsed_args.level,
-            created_since=parsed_args.since,
-            created_before=parsed_args.before,
             sort=parsed_args.sort,
             marker=parsed_args.marker,
             max_items=parsed_args.limit,
-            **project_scope(self.app.client_manager, parsed_args))
+            **filters(self.app.client_manager, parsed_args))
         usual, additional = _COLUMNS, _MORE_COLUMNS
         if parsed_args.all_projects:
             usual = (usual[0], _PROJECT, *usual[1:])
@@ -110,6 +80,34 @@ class ListMessages(base.Localized, base.Lister):
         columns = self.columns(parsed_args, usual, additional)
         return columns, (utils.get_item_properties(message, columns)
                          for message in messages)
+
+    def _watch(self, parsed_args):
+        """Write a line for each new message, until the user ends it."""
+        for option in ('sort', 'limit'):
+            if getattr(parsed_args, option) is not None:
+                raise exceptions.CommandError(
+                    f'--watch and --{option} cannot be combined.')
+        if parsed_args.formatter not in ('table', 'value'):
+            raise exceptions.CommandError(
+                '--watch writes a line for each message, as -f value; other '
+                'formats are not supported.')
+        columns = self.columns(parsed_args, _WATCHED, [
+            name for name in (_PROJECT, *_COLUMNS, *_MORE_COLUMNS)
+            if name not in _WATCHED])
+        if parsed_args.columns:
+            columns = [name for name in columns if base.normalize(name) in
+                       map(base.normalize, parsed_args.columns)]
+        try:
+            for message in watch.follow(
+                    self.client(parsed_args),
+                    filters(self.app.client_manager, parsed_args),
+                    parsed_args.marker):
+                self.app.stdout.write(' '.join(
+                    str(value) for value in
+                    utils.get_item_properties(message, columns)) + '\n')
+                self.app.stdout.flush()
+        except KeyboardInterrupt:
+            return 0
 
 
 class ShowMessage(base.Localized, base.ShowOne):
@@ -238,6 +236,67 @@ class DeleteMessage(base.Command):
             raise exceptions.CommandError(
                 f'{failed} of {len(parsed_args.messages)} messages could '
                 'not be deleted.')
+
+
+def add_filters(parser, action):
+    """Add the options of filters; see :func:`filters`."""
+    parser.add_argument(
+        '--resource-type',
+        metavar='<resource-type>',
+        help='Only messages about resources of this type, such as '
+             'volume')
+    parser.add_argument(
+        '--resource',
+        metavar='<resource>',
+        help='Only messages about this resource (ID; a UUID in any letter '
+             'case, with or without dashes)')
+    parser.add_argument(
+        '--event-id',
+        metavar='<event-id>',
+        help='Only messages of this event, such as VOLUME_000002')
+    parser.add_argument(
+        '--request-id',
+        metavar='<request-id>',
+        help='Only messages of this request, such as req-...')
+    parser.add_argument(
+        '--level',
+        metavar='<level>',
+        type=options.level,
+        help='Only messages of this level: INFO, WARN or ERROR')
+    parser.add_argument(
+        '--since',
+        metavar='<time>',
+        type=options.time,
+        help='Only messages recorded at this time or later: in ISO 8601, '
+             'in UTC unless it has an offset, or an age such as 90s, '
+             '15m, 2h, 3d or 1w')
+    parser.add_argument(
+        '--before',
+        metavar='<time>',
+        type=options.time,
+        help='Only messages recorded at this time or earlier, in the same '
+             'format')
+    options.add_scope(parser, action)
+
+
+def filters(manager, parsed_args):
+    """Return the parameters for the options of :func:`add_filters`.
+
+    :raises osc_lib.exceptions.CommandError: no message can match
+    """
+    if (parsed_args.since and parsed_args.before and
+            parsed_args.since > parsed_args.before):
+        raise exceptions.CommandError(
+            '--since is later than --before: no message can match.')
+    return {
+        'resource_type': parsed_args.resource_type,
+        'resource_uuid': parsed_args.resource,
+        'event_id': parsed_args.event_id,
+        'request_id': parsed_args.request_id,
+        'message_level': parsed_args.level,
+        'created_since': parsed_args.since,
+        'created_before': parsed_args.before,
+        **project_scope(manager, parsed_args)}
 
 
 def project_scope(manager, parsed_args):

@@ -2,6 +2,7 @@
 """Command ``openstack user message why``: the cause of a failure."""
 
 import datetime
+import time
 
 from cliff.formatters import base as formatters
 from osc_lib import exceptions
@@ -9,6 +10,10 @@ from osc_lib import exceptions
 from usermsgclient.osc import base
 from usermsgclient.osc import message
 from usermsgclient.osc import options
+from usermsgclient.osc import resources
+
+#: Seconds between two requests of ``--wait``.
+INTERVAL = 3
 
 _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'resource_type', 'resource_uuid', 'created_at',
@@ -31,33 +36,74 @@ class Why(base.Localized, base.ShowOne):
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
-        parser.add_argument(
+        resource = parser.add_mutually_exclusive_group(required=True)
+        resource.add_argument(
             'resource',
             metavar='<resource>',
+            nargs='?',
             type=options.identifier,
-            help='Resource, such as a volume (ID; a UUID in any letter case, '
-                 'with or without dashes)')
+            help='Resource of any type, such as a volume (ID; a UUID in any '
+                 'letter case, with or without dashes)')
+        for kind in resources.KINDS:
+            resource.add_argument(
+                f'--{kind}',
+                metavar=f'<{kind}>',
+                type=options.identifier,
+                help=f'The {kind} (name or ID)')
+        parser.add_argument(
+            '--wait',
+            action='store_true',
+            help='Wait until there is an error message about the resource')
+        parser.add_argument(
+            '--timeout',
+            metavar='<seconds>',
+            type=options.positive,
+            default=300,
+            help='The maximum number of seconds to wait (default: 300)')
         options.add_scope(parser, 'Search the messages')
         return parser
 
     def take_action(self, parsed_args):
         client = self.client(parsed_args)
         scope = message.project_scope(self.app.client_manager, parsed_args)
-        newest = next(client.messages(resource_uuid=parsed_args.resource,
+        resource_uuid = self._resource_uuid(parsed_args)
+        if parsed_args.wait:
+            _wait_for_error(client, resource_uuid, parsed_args.timeout, scope)
+        newest = next(client.messages(resource_uuid=resource_uuid,
                                       max_items=1, **scope), None)
         if newest is None:
             raise exceptions.CommandError(
-                f'No message about {parsed_args.resource} was found. Give the '
-                'ID of the resource, not its name; and note that messages '
-                'expire.')
+                f'No message about {resource_uuid} was found. Give the ID of '
+                f'the resource, or its name with an option such as --volume; '
+                f'and note that messages expire.')
         cause = newest
         if newest.message_level != 'ERROR':
-            cause = client.find_cause(parsed_args.resource, **scope) or newest
+            cause = client.find_cause(resource_uuid, **scope) or newest
         values = {name: getattr(cause, name) for name in _MESSAGE_FIELDS}
         later = None if newest.id == cause.id else newest
         values |= {f'later_{name}': getattr(later, name, None)
                    for name in _LATER_FIELDS}
         return tuple(values), tuple(values.values())
+
+    def _resource_uuid(self, parsed_args):
+        for kind in resources.KINDS:
+            name_or_id = getattr(parsed_args, kind)
+            if name_or_id is not None:
+                return resources.find(
+                    self.app.client_manager.sdk_connection, kind, name_or_id)
+        return parsed_args.resource
+
+
+def _wait_for_error(client, resource_uuid, timeout, scope):
+    """Wait until a resource has an error message, or for the timeout."""
+    end = time.monotonic() + timeout
+    while not any(client.messages(
+            resource_uuid=resource_uuid, message_level='ERROR', max_items=1,
+            **scope)):
+        remaining = end - time.monotonic()
+        if remaining <= 0:
+            return
+        time.sleep(min(INTERVAL, remaining))
 
 
 class TextFormatter(formatters.SingleFormatter):

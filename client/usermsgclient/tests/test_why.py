@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
+import types
+
+import fixtures
 
 from usermsgclient.osc import why
 from usermsgclient.tests import base
@@ -104,6 +107,60 @@ class TestWhy(base.CommandTestCase):
         self.serve()
         self.assertIn(f'No message about {base.VOLUME} was found. Give the ID',
                       self.run_failing(why.Why, base.VOLUME))
+
+    def wait(self, *pages, **options):
+        """Run the command with --wait.
+
+        :param pages: messages of the lists, which are requested one by one
+        :param options: of the command
+        """
+        self.cloud.get(f'{base.SERVICE}/messages', [
+            {'json': {'messages': page}} for page in pages])
+        delays = []
+        self.useFixture(fixtures.MonkeyPatch(
+            'usermsgclient.osc.why.time', types.SimpleNamespace(
+                sleep=delays.append,
+                monotonic=lambda: 3.0 * len(delays))))
+        return delays, self.output('--wait', *(
+            argument for name, value in options.items()
+            for argument in (f'--{name}', str(value))))
+
+    def test_wait_ends_with_the_first_error_message(self):
+        error = base.message()
+        delays, output = self.wait([], [], [error], [error])
+        self.assertEqual([3, 3], delays)
+        self.assertIn('No storage could be allocated.', output)
+        self.assertEqual(['error'] * 3, [
+            request.qs['message_level'][0]
+            for request in self.cloud.request_history
+            if 'message_level' in request.qs])
+
+    def test_wait_shows_another_message_after_the_timeout(self):
+        newest = base.message(user_message='It works.', message_level='INFO')
+        delays, output = self.wait([], [], [], [newest], [], [newest],
+                                   timeout=4)
+        self.assertEqual([3, 1], delays)
+        self.assertIn('It works.', output)
+
+    def test_resource_is_looked_up_by_its_name(self):
+        calls = []
+
+        def find_volume(name, ignore_missing):
+            calls.append(name)
+            return types.SimpleNamespace(id=base.VOLUME)
+
+        self.useFixture(fixtures.MockPatchObject(
+            type(self.manager.sdk_connection), 'block_storage',
+            types.SimpleNamespace(find_volume=find_volume)))
+        self.run_command(why.Why, '--volume', 'data')
+        self.assertEqual(['data'], calls)
+        self.assertEqual([base.VOLUME],
+                         self.cloud.last_request.qs['resource_uuid'])
+
+    def test_several_resources_are_a_usage_error(self):
+        self.assertIn('not allowed with argument', self.run_misused(
+            why.Why, base.VOLUME, '--server', 'web'))
+        self.assertIn('is required', self.run_misused(why.Why))
 
     def test_empty_id_is_a_usage_error(self):
         self.assertIn('an ID must not be empty',

@@ -7,6 +7,7 @@ import functools
 import json
 import re
 import shlex
+import signal
 import subprocess
 import tarfile
 import textwrap
@@ -176,7 +177,7 @@ class TestInstalledAlone(base.TestCase):
     def test_help_lists_the_commands_without_a_cloud(self):
         output = self.run_program('openstack', 'user', 'message', '--help')
         for name in ('create', 'definition list', 'definition show',
-                     'delete', 'list', 'show', 'why'):
+                     'delete', 'list', 'mark-read', 'show', 'summary', 'why'):
             self.assertIn(f'  user message {name}\n', output)
         self.assertIn('python-usermsgclient', self.run_program(
             'openstack', 'help', 'user', 'message', 'why'))
@@ -262,6 +263,64 @@ class TestCommands(TestCase):
     def test_why_without_a_message_is_an_error(self):
         self.assertIn('No message about nothing was found. Give the ID',
                       self.message('why', 'nothing', status=1))
+
+    def start(self, *arguments):
+        """Start a command that waits for messages; return the process."""
+        process = subprocess.Popen(
+            [self.environment.program('openstack'), 'user', 'message',
+             *arguments], cwd=self.home, text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+            env=self.environment.variables(**self.cloud.identity.cloud(
+                self.user, self.project)))
+        self.addCleanup(process.communicate)
+        self.addCleanup(process.kill)
+        return process
+
+    def test_watch_writes_new_messages_until_it_is_interrupted(self):
+        old = self.record(now=clocks.behind)
+        process = self.start('list', '--watch', '--since', '1h', '-c', 'ID')
+        self.assertEqual(old.id, process.stdout.readline().strip())
+        new = self.record(now=clocks.behind)
+        self.assertEqual(new.id, process.stdout.readline().strip())
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=_SECONDS)
+        self.assertEqual((0, '', ''), (process.returncode, output, errors))
+
+    def test_why_waits_for_an_error_message(self):
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME,
+                    event_id='VOLUME_000004', level='INFO')
+        process = self.start('why', VOLUME, '--wait', '-f', 'value', '-c',
+                             'id', '--timeout', '600')
+        error = self.record(resource_type='VOLUME', resource_uuid=VOLUME)
+        output, errors = process.communicate(timeout=_SECONDS)
+        self.assertEqual((f'{error.id}\n', ''), (output, errors))
+
+    def test_why_with_a_name_without_its_service_is_an_error(self):
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME)
+        self.assertIn(
+            'This cloud has no service with the volume data; give the ID',
+            self.message('why', '--volume', 'data', status=1))
+        self.assertIn('No storage could be allocated', self.message(
+            'why', '--volume', VOLUME))
+
+    def test_mark_read_makes_summary_and_list_show_read_messages(self):
+        def summarize():
+            return {row['Message Level']: (row['Unread'], row['Total'])
+                    for row in json.loads(self.message(
+                        'summary', '-f', 'json'))}
+
+        for number in range(3):
+            self.record(level='WARN' if number else 'ERROR',
+                        now=clocks.behind)
+        self.assertEqual(
+            {'INFO': (0, 0), 'WARN': (2, 2), 'ERROR': (1, 1)}, summarize())
+        self.assertEqual('', self.message('mark-read'))
+        self.assertEqual(
+            {'INFO': (0, 0), 'WARN': (0, 2), 'ERROR': (0, 1)}, summarize())
+        self.record(now=clocks.behind)
+        self.assertEqual(
+            ['True', 'False', 'False', 'False'], self.message(
+                'list', '-f', 'value', '-c', 'Unread').split())
 
     def test_list_reads_further_pages_up_to_its_limit(self):
         recorded = [self.record(now=clocks.behind).id
@@ -388,8 +447,9 @@ class TestDocumentation(TestCase):
                 self.without_times(self.openstack(
                     *arguments[2:], user=user, status=status).strip()),
                 command)
-        for name in ('why', 'list', 'show', 'definition list',
-                     'definition show', 'delete', 'create'):
+        for name in ('why', 'list', 'show', 'summary', 'mark-read',
+                     'definition list', 'definition show', 'delete',
+                     'create'):
             self.assertTrue(any(
                 prefix.startswith(f'user message {name}') for prefix in used),
                 name)
@@ -511,6 +571,25 @@ class TestSdk(TestCase):
                          invalid)
         self.assertEqual([ident for ident, _status in recorded][::-1],
                          self.listed()[1:])
+
+    def test_latest_messages_summary_and_read_mark(self):
+        recorded = [self.record(resource_type='VOLUME',
+                                resource_uuid=f'volume-{number % 2}',
+                                now=clocks.behind) for number in range(4)]
+        result = self.call('''
+            latest = messages.latest_messages(
+                ['volume-0', 'volume-1', 'missing'])
+            result = [{name: message.id for name, message in latest.items()}]
+            before = messages.get_read_mark().message
+            result += [before, messages.mark_read(latest['volume-0']).message]
+            summary = messages.message_summary(message_level='ERROR')
+            result += [summary.newest_id, summary.levels['ERROR']['unread'],
+                       [message.unread for message in messages.messages()]]
+            ''')
+        self.assertEqual(
+            [{'volume-1': recorded[3].id, 'volume-0': recorded[2].id}, None,
+             recorded[2].id, recorded[3].id, 1, [True, False, False, False]],
+            result)
 
     def test_get_and_delete_message(self):
         recorded = self.record()

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+import itertools
+
+import fixtures
+from keystoneauth1 import exceptions as ksa_exceptions
+
+from usermsgclient.osc import message
+from usermsgclient.tests import base
+
+
+class TestWatch(base.CommandTestCase):
+
+    def serve(self, *pages):
+        """Serve lists: numbers of messages, or parameters of a failure.
+
+        After them, Ctrl-C is pressed.
+        """
+        self.cloud.get(f'{base.SERVICE}/messages', [
+            {'json': {'messages': [base.message(number) for number in page]}}
+            if isinstance(page, (list, tuple)) else page for page in pages])
+        delays = itertools.count(1)
+
+        def sleep(seconds):
+            if next(delays) == len(pages):
+                raise KeyboardInterrupt
+
+        self.useFixture(fixtures.MonkeyPatch(
+            'usermsgclient.osc.watch.follow.__defaults__', (None, sleep)))
+
+    def summarize(self, newest_id):
+        self.cloud.get(f'{base.SERVICE}/messages/summary',
+                       json={'summary': {'newest_id': newest_id,
+                                         'levels': {}}})
+
+    def watch(self, *arguments):
+        return self.run_command(
+            message.ListMessages, '--watch', *arguments).splitlines()
+
+    def markers(self):
+        return [request.qs.get('marker', [None])[0]
+                for request in self.cloud.request_history
+                if request.path == '/v3/messages']
+
+    def test_watch_writes_a_line_for_each_new_message(self):
+        self.summarize(base.message(1)['id'])
+        self.serve([2, 3], [], [4])
+        self.assertEqual(
+            [base.message(number)['id'] for number in (2, 3, 4)],
+            self.watch('-c', 'ID'))
+        self.assertEqual(
+            [base.message(number)['id'] for number in (1, 3, 3)],
+            self.markers())
+        self.assertEqual(['created_at:asc'],
+                         self.cloud.last_request.qs['sort'])
+
+    def test_watch_shows_time_level_resource_and_text(self):
+        self.summarize(None)
+        self.serve([1])
+        self.assertEqual(
+            ['2026-11-21T22:04:03.563295+00:00 ERROR VOLUME '
+             f'{base.VOLUME} No storage could be allocated.'], self.watch())
+
+    def test_watch_since_a_time_begins_without_a_marker(self):
+        self.serve([1], [])
+        self.watch('--since', '2026-01-01', '--level', 'error')
+        self.assertEqual([None, base.message(1)['id']], self.markers())
+        self.assertEqual(['error'],
+                         self.cloud.last_request.qs['message_level'])
+
+    def test_watch_of_a_project_begins_after_its_newest_message(self):
+        self.summarize(base.message(1)['id'])
+        self.serve([])
+        self.watch('--all-projects', '--event-id', 'VOLUME_000002')
+        [summary] = [request for request in self.cloud.request_history
+                     if request.path == '/v3/messages/summary']
+        self.assertEqual({'all_projects': ['true']}, summary.qs)
+
+    def test_watch_continues_after_a_temporary_failure(self):
+        self.serve([1], base.error_response(503, 'The database is down.'),
+                   {'exc': ksa_exceptions.ConnectFailure('No connection.')},
+                   [2])
+        self.assertEqual([base.message(number)['id'] for number in (1, 2)],
+                         self.watch('-c', 'ID', '--since', '2026-01-01'))
+        self.assertIn('The database is down. (HTTP 503', self.log.output)
+        self.assertIn('No connection.', self.log.output)
+
+    def test_watch_ends_with_a_permanent_failure(self):
+        for pages in ([[1], base.error_response(403, 'Not permitted.')],
+                      [base.error_response(503, 'Not permitted.')]):
+            self.serve(*pages, [])
+            self.assertIn('Not permitted.', self.run_failing(
+                message.ListMessages, '--watch', '--since', '2026-01-01'))
+
+    def test_watch_with_other_options_is_an_error(self):
+        for arguments, expected in (
+                (('--limit', '1'), '--watch and --limit cannot be combined'),
+                (('--sort', 'created_at'),
+                 '--watch and --sort cannot be combined'),
+                (('-f', 'json'), '--watch writes a line for each message'),
+                (('-c', 'Nope'), 'There is no column Nope')):
+            self.assertIn(expected, self.run_failing(
+                message.ListMessages, '--watch', *arguments))
