@@ -49,8 +49,11 @@ class Root:
         :raises usermsg.exception.Forbidden: the policy doesn't permit it
         :raises usermsg.exception.InvalidInput: a query parameter is invalid
         """
-        matched, handler, values = self.table.find(
-            request.method, request.path_info)
+        try:
+            path = request.path_info
+        except UnicodeDecodeError:
+            raise errors.MalformedRequest() from None
+        matched, handler, values = self.table.find(request.method, path)
         request.prepare(self._runtime, matched, values)
         if matched.rule is not None:
             if not request.is_authenticated:
