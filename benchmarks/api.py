@@ -128,6 +128,8 @@ class Client:
     """
 
     _LENGTH = re.compile(rb'\r\ncontent-length: *(\d+)', re.I)
+    #: Status of a response that has neither a length nor a body.
+    _NOT_MODIFIED = 304
 
     def __init__(self, port):
         self._socket = socket.create_connection(('127.0.0.1', port), 60)
@@ -152,7 +154,8 @@ class Client:
         while end < 0:
             received += self._receive(self._view[received:])
             end = self._buffer.find(b'\r\n\r\n', 0, received)
-        length = int(self._LENGTH.search(self._buffer, 0, end)[1])
+        length = 0 if self.status() == self._NOT_MODIFIED else int(
+            self._LENGTH.search(self._buffer, 0, end)[1])
         end += 4
         while received < end + length:
             received += self._receive(
@@ -218,8 +221,11 @@ class Server:
                     f'{case.name}: the response has no header Location')
         return status, content, len(body)
 
-    def rate(self, requests, seconds):
-        """Return the requests per second of one turn."""
+    def rate(self, requests, seconds, status=None):
+        """Return the requests per second of one turn.
+
+        :param status: of each response; None for any success
+        """
         clock = time.perf_counter
         with Client(self.port) as client:
             for request in itertools.islice(requests, WARM_UP):
@@ -231,7 +237,8 @@ class Server:
                 client.send(next(requests))
                 count += 1
                 now = clock()
-                if client.status() >= 300:
+                if (client.status() >= 300 if status is None else
+                        client.status() != status):
                     raise Mismatch(
                         f'a response has the status {client.status()}')
         return count / (now - start)
