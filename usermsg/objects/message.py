@@ -28,6 +28,7 @@ from usermsg.objects import ids
 from usermsg.objects import read_mark
 from usermsg.objects import removal
 from usermsg.objects import stamp
+from usermsg import validation
 
 LOG = log.getLogger(__name__)
 
@@ -263,18 +264,22 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
 
         :param filters: column -> required value: ``project_id``, or none
         :param resource_uuids: ids of resources; those without a message are
-            left out
+            left out. Forms of a UUID are one resource
         :param user_id: see :meth:`get_page`
         """
-        rows = []
+        newest = {}
         with db.reader() as connection:
             mark = _select_mark(connection, filters, user_id)
             for resource_uuid in resource_uuids:
                 query, values = page_query(
                     db.dialect, {**filters, 'resource_uuid': resource_uuid},
                     since=since, before=before, limit=1)
-                rows += query.rows(connection, values)
-        return cls._from_rows(sorted(rows, reverse=True, key=_ROW_ID), mark)
+                resource = validation.canonical_uuid(resource_uuid)
+                for row in query.rows(connection, values):
+                    newest[resource] = max(
+                        row, newest.get(resource, row), key=_ROW_ID)
+        return cls._from_rows(
+            sorted(newest.values(), reverse=True, key=_ROW_ID), mark)
 
     @staticmethod
     def has_more_than(db, filters, number, *, since=None, before=None,

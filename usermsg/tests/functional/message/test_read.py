@@ -103,6 +103,15 @@ class TestLatest(TestCase):
             all_projects=True).read()
         self.assertEqual(samples.OTHER_PROJECT, newest.project_id)
 
+    def test_forms_of_a_uuid_are_one_resource(self):
+        canonical = str(uuid.UUID(int=0xabc))
+        forms = canonical, canonical.upper(), canonical.replace('-', '')
+        ids = self.fill({'resource_uuid': forms[2]},
+                        {'resource_uuid': canonical})
+        for form in forms:
+            self.assertEqual([ids[1]], self.latest(form))
+        self.assertEqual([ids[1]], self.latest(*forms))
+
     def test_filter_without_an_index_raises(self):
         for filters, name in (
                 ({'message_level': 'ERROR', 'resource_uuid': 'a'},
