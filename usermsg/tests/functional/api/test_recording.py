@@ -158,7 +158,9 @@ class TestBatches(TestCase):
         ).json['messages']
         for message in response['messages']:
             del message['status']
-        self.assertEqual(response['messages'], listed_messages[::-1])
+        self.assertEqual(
+            [{**message, 'unread': True} for message in response['messages']],
+            listed_messages[::-1])
         self.assertEqual(schemas.MAX_BATCH, len(self.keys()))
 
         repeated_status, repeated = self.post(content)
