@@ -125,7 +125,9 @@ class Messages:
     def _tag(self, environ, ids, read_mark):
         """Return the ETag of a list: a digest of all that it depends on.
 
-        A message never changes, so its id stands for it.
+        A message never changes, so its id stands for it. The exception is a
+        message of the listener whose cause an import completes: a client
+        sees that with the next change of the list.
         """
         return hashlib.sha256('\n'.join((
             self._content_tag, *[str(environ.get(name)) for name in _TAGGED],

@@ -16,13 +16,14 @@ from usermsg.tests import base
 
 # role -> permitted rules: (in the token's project, in other projects)
 CATALOGUE = {catalogue_rules.GET_ALL, catalogue_rules.GET}
+READ = {rules.GET_ALL, rules.GET, rules.GET_SUMMARY, rules.GET_READ_MARK,
+        rules.UPDATE_READ_MARK}
 PERSONAS = {
-    'reader': ({rules.GET_ALL, rules.GET} | CATALOGUE, CATALOGUE),
-    'member': ({rules.GET_ALL, rules.GET, rules.DELETE} | CATALOGUE,
-               CATALOGUE),
-    'admin': ({rules.GET_ALL, rules.GET, rules.DELETE, rules.CREATE,
-               rules.READ_ALL_PROJECTS, rules.DELETE_ALL_PROJECTS,
-               health.DETAIL} | CATALOGUE,) * 2,
+    'reader': (READ | CATALOGUE, CATALOGUE),
+    'member': (READ | {rules.DELETE} | CATALOGUE, CATALOGUE),
+    'admin': (READ | {rules.DELETE, rules.CREATE, rules.READ_ALL_PROJECTS,
+                      rules.DELETE_ALL_PROJECTS, health.DETAIL} | CATALOGUE,
+              ) * 2,
     'service': ({rules.CREATE} | CATALOGUE,) * 2,
     'robot': (set(), set()),
 }
