@@ -71,6 +71,6 @@ class TestPlugin(base.TestCase):
                                 'usermsgclient.formatter.why')
             for entry in importlib.metadata.entry_points(group=group)
             if entry.dist.name == 'python-usermsgclient']
-        self.assertEqual(1 + 7 + 6, len(entry_points))
+        self.assertEqual(1 + 9 + 6, len(entry_points))
         for entry in entry_points:
             entry.load()

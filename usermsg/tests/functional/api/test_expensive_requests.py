@@ -64,11 +64,13 @@ CHEAP = (
     '/v3/messages?resource_uuid=a',
     '/v3/messages?resource_uuid=in:a,b',
     '/v3/messages?request_id=req-1',
+    '/v3/messages?message_level=INFO',
+    '/v3/messages?message_level=ERROR&sort=created_at:asc',
     '/v3/messages?resource_uuid=b&request_id=req-2',
     '/v3/messages?message_level=INFO&resource_uuid=b',
-    '/v3/messages?message_level=INFO&created_since=2100-01-01',
-    '/v3/messages?message_level=INFO&created_before=2000-01-01',
-    '/v3/messages?message_level=INFO'
+    '/v3/messages?resource_type=IMAGE&created_since=2100-01-01',
+    '/v3/messages?resource_type=IMAGE&created_before=2000-01-01',
+    '/v3/messages?resource_type=IMAGE'
     '&marker=00000000-0000-7000-8000-000000000000',
     '/volume/v3/messages?request_id=req-2',
     '/volume/v3/messages?resource_uuid=b',
@@ -82,10 +84,10 @@ CHEAP = (
 
 #: Lists that would be expensive, and their statuses.
 REJECTED = (
-    ('/v3/messages?message_level=INFO&created_since=yesterday', 400),
-    ('/v3/messages?message_level=INFO&marker=x', 400),
-    ('/v3/messages?message_level=INFO&event_id=', 400),
-    ('/v3/messages?message_level=INFO&limit=0', 400),
+    ('/v3/messages?resource_type=IMAGE&created_since=yesterday', 400),
+    ('/v3/messages?resource_type=IMAGE&marker=x', 400),
+    ('/v3/messages?resource_type=IMAGE&event_id=', 400),
+    ('/v3/messages?resource_type=IMAGE&limit=0', 400),
     ('/volume/v3/messages?sort=event_id:asc,user_id:asc', 400),
     ('/volume/v3/messages?sort=event_id:asc&limit=0', 200),
     ('/volume/v3/messages?sort=event_id:asc&message_level=x', 200),
@@ -130,10 +132,10 @@ class TestLists(databases.TestCase):
         """
         get_page = message.MessageList.get_page
 
-        def slow_get_page(database, filters, **options):
-            if filters.get('message_level') == 'WARN':
+        def slow_get_page(database, filters, *arguments, **options):
+            if filters.get('resource_type') == 'TEAPOT':
                 self.finish.wait(120)
-            return get_page(database, filters, **options)
+            return get_page(database, filters, *arguments, **options)
 
         self.useFixture(fixtures.MockPatchObject(
             message.MessageList, 'get_page', slow_get_page))
@@ -141,9 +143,8 @@ class TestLists(databases.TestCase):
         self.addCleanup(threads.shutdown)
         self.addCleanup(self.finish.set)  # runs before shutdown
         pending = [
-            threads.submit(self.request, f'{path}?message_level={level}')
-            for path, level in (('/v3/messages', 'warn'),
-                                ('/volume/v3/messages', 'warning'))]
+            threads.submit(self.request, f'{path}?resource_type=teapot')
+            for path in ('/v3/messages', '/volume/v3/messages')]
         waiting.until(
             lambda: self.limiter.in_progress() == {'red': (2, 0)})
         return pending
@@ -209,7 +210,7 @@ class TestLists(databases.TestCase):
     def check_after(self, page, number, sort, status):
         marker = page['messages'][number]['id']
         self.assertEqual(status, self.request(
-            f'/v3/messages?message_level=INFO&sort=created_at:{sort}'
+            f'/v3/messages?resource_type=IMAGE&sort=created_at:{sort}'
             f'&marker={marker}').status_int, (number, sort))
 
     def test_expensive_lists_of_another_project_are_unaffected(self):
@@ -223,7 +224,8 @@ class TestLists(databases.TestCase):
         for address, status in (
                 ('/v3/messages?all_projects=true', 200),
                 ('/v3/messages?all_projects=true&message_level=INFO', 429),
-                ('/v3/messages?project_id=blue&message_level=INFO', 429),
+                ('/v3/messages?project_id=blue&resource_type=IMAGE', 429),
+                ('/v3/messages?project_id=blue&message_level=INFO', 200),
                 ('/volume/v3/messages?all_tenants=1', 429),
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=a', 429),
                 ('/volume/v3/messages?all_tenants=1&resource_uuid=b', 200),
