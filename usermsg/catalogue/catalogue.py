@@ -132,8 +132,9 @@ class Catalogue:
         for language in self.languages:
             content.update(repr((
                 language, self._unknown_texts.get(language),
-                [[prefix, [list(getattr(namespace, kind).values())
-                           for kind in entries.KINDS]]
+                [[prefix, namespace.resource_types,
+                  [list(getattr(namespace, kind).values())
+                   for kind in entries.KINDS]]
                  for prefix, namespace in
                  sorted(self._namespaces(language).items())])).encode())
         return content.hexdigest()

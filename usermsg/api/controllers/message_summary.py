@@ -25,9 +25,9 @@ class MessageSummary:
         newest 3,000 of all levels with a filter by resource or request and
         with all projects: if there are older ones, ``more`` is true, and
         there may be more messages than ``total``; likewise ``more_unread``
-        for ``unread``. ``newest_id`` is the id of
-        the newest message, ``null`` if there is none. ``ttl`` is the number
-        of seconds for which new messages of a level are kept.
+        for ``unread``. ``newest_id`` is the id of the newest of the examined
+        messages that matches the filters, ``null`` if none does. ``ttl`` is
+        the number of seconds for which new messages of a level are kept.
         """
         context = request.identity
         filters, all_projects = message_filters.read(request)

@@ -381,14 +381,18 @@ class TestSummary(TestCase):
                 {'resource_uuid': 'frequent', 'message_level': 'WARN'},
                 {'request_id': 'req-frequent', 'resource_type': 'SHARE'},
                 {'resource_uuid': ('frequent', 'another')},
+                {'project_id': None},
+                {'project_id': None, 'request_id': 'req-frequent'},
+                {'project_id': None, 'resource_uuid': 'frequent'},
                 {'since': samples.START - datetime.timedelta(days=1),
                  'message_level': 'ERROR'}):
             position = {name: filters.pop(name) for name in ('since',)
                         if name in filters}
+            filters = {name: value for name, value in {
+                'project_id': 'mine', **filters}.items() if value is not None}
             work = examined = 0
             for _served, number, query, values in message_summary.queries(
-                    self.db.dialect, {'project_id': 'mine', **filters},
-                    **position):
+                    self.db.dialect, filters, **position):
                 examined += number
                 with self.db.reader() as connection:
                     work += getattr(self, f'_{self.db.dialect}_rows')(

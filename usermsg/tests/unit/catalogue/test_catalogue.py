@@ -453,6 +453,8 @@ class DescribeTest(base.TestCase):
             change(stuck, remedy='Push it.'),
             change(stuck, user_fixable=True), change(stuck, retryable=True),
             change(stuck, link='https://robots.example.org/stuck'),
+            catalogue.Catalogue([robots.acme(
+                resource_types=['ACME_ROBOT', 'ACME_ARM'])]),
             catalogue.Catalogue([robots.acme()], self.TRANSLATIONS),
             self.catalogue)]
         self.assertEqual(len(digests), len(set(digests)))
