@@ -20,6 +20,9 @@ def read(request):
     values = request.query
     filters = {name: query.filter_value(values, name)
                for name in schemas.FILTERS.keys() & values.keys()}
+    for name in ('resource_type', 'event_id'):
+        if name in filters:
+            filters[name] = query.names(name, filters[name])
     all_projects, project_id = _select_projects(request)
     if project_id is not None:
         filters['project_id'] = project_id

@@ -84,6 +84,23 @@ def filter_value(values, name):
     return value[match.end():].split(',')
 
 
+#: Names of the catalogue. Other values can't be of a message.
+_NAME = re.compile('[A-Za-z0-9_]{1,64}')
+
+
+def names(field, values):
+    """Return names, or a list of them, in upper case.
+
+    :raises usermsg.exception.InvalidInput: one is not a name
+    """
+    if isinstance(values, list):
+        return [names(field, value) for value in values]
+    if not _NAME.fullmatch(values):
+        raise exception.InvalidInput(
+            field, 'must consist of 1 to 64 letters, digits and _.')
+    return values.upper()
+
+
 def number(values, name, default, parse, minimum=0):
     """Return an integer parameter of a query.
 

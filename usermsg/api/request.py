@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Request object for the handlers."""
 
-import functools
-import re
 import urllib.parse
 
 import pecan
-from webob import acceptparse
 
 from usermsg.api import dialects
 from usermsg.api import errors
 from usermsg.api.middleware import proxy
 from usermsg.catalogue import catalogue
+from usermsg.catalogue import language
 from usermsg import context
 
 
@@ -91,7 +89,7 @@ class Request(pecan.Request):
         header = self.environ.get('HTTP_ACCEPT_LANGUAGE')
         if not header or len(header) > 500:
             return catalogue.ENGLISH
-        return _choose_language(header, self._runtime.catalogue.languages)
+        return language.choose(header, self._runtime.catalogue.languages)
 
     @property
     def endpoint(self):
@@ -117,14 +115,3 @@ class Request(pecan.Request):
     def address(self):
         """URL of the request without the query, on the base URL of links."""
         return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
-
-
-#: A locale name, as ``$LANG`` contains it: de_DE.UTF-8.
-_LOCALE = re.compile(r'([A-Za-z]{2,8}(?:[_-][A-Za-z0-9]{1,8})*)[.@][\w.@-]+')
-
-
-@functools.lru_cache(maxsize=256)
-def _choose_language(header, languages):
-    parsed = acceptparse.create_accept_language_header(
-        _LOCALE.sub(r'\1', header).replace('_', '-'))
-    return parsed.lookup(list(languages), default=catalogue.ENGLISH)

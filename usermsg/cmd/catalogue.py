@@ -4,6 +4,7 @@
 from cliff import lister
 
 from usermsg.catalogue import catalogue
+from usermsg.catalogue import language
 from usermsg.catalogue import loader
 from usermsg.cmd import db as db_command
 from usermsg import exception
@@ -19,21 +20,25 @@ class List(lister.Lister):
                                  'e.g. VOLUME')
         parser.add_argument('--language', metavar='TAG',
                             default=catalogue.ENGLISH,
-                            help='language of the texts, e.g. de '
-                                 '(default: en)')
+                            help='language of the texts, e.g. de or '
+                                 'de_DE.UTF-8 (default: en)')
         return parser
 
     def take_action(self, parsed_args):
         loaded = loader.load(self.app.conf.catalogue.overlay_dir)
-        for value, allowed, option in (
-                (parsed_args.prefix, loaded.namespaces, '--prefix'),
-                (parsed_args.language, loaded.languages, '--language')):
-            if value is not None and value not in allowed:
+        chosen = language.choose(parsed_args.language, loaded.languages, '')
+        for value, is_valid, allowed, option in (
+                (parsed_args.prefix,
+                 parsed_args.prefix in {None, *loaded.namespaces},
+                 loaded.namespaces, '--prefix'),
+                (parsed_args.language, chosen, loaded.languages,
+                 '--language')):
+            if not is_valid:
                 raise exception.InvalidInput(
                     option, f'must be one of {", ".join(sorted(allowed))}, '
                             f'not {value}.')
         return (('Prefix', 'Kind', 'Id', 'Constant', 'Text', 'Remedy'),
-                loaded.texts(parsed_args.language, parsed_args.prefix))
+                loaded.texts(chosen, parsed_args.prefix))
 
 
 class Validate(db_command.Command):

@@ -39,10 +39,14 @@ class Commands(commandmanager.CommandManager):
 def _read_summary(entry_point):
     """Return the first line of a class's docstring, without importing it.
 
-    Empty if the class, such as that of another package, has none.
+    Empty if the class, such as that of another package, has none, or cannot
+    be found.
     """
     module, _, name = entry_point.value.partition(':')
-    tree = ast.parse(util.find_spec(module).loader.get_source(module))
+    try:
+        tree = ast.parse(util.find_spec(module).loader.get_source(module))
+    except (AttributeError, ImportError, TypeError):
+        return ''  # no such module, or one without a source
     docstring = next((
         ast.get_docstring(node) for node in tree.body
         if isinstance(node, ast.ClassDef) and node.name == name), None)

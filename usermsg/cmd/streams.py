@@ -7,6 +7,8 @@ def escape_unencodable(*streams):
 
     A locale may have another encoding than UTF-8, such as ASCII. An escape,
     such as ``\\xfc``, can be read; otherwise the command would fail.
+
+    :param streams: text streams; None for those that are closed
     """
-    for stream in streams:
+    for stream in filter(None, streams):
         stream.reconfigure(errors='backslashreplace')

@@ -100,8 +100,8 @@ def _build_filters(values):
     filters = {}
     for name, length in (('prefix', 32), ('resource_type', 64)):
         if name in values:
-            filters[name] = validation.identifier(
-                name, values[name], length).upper()
+            filters[name] = query.names(name, validation.identifier(
+                name, values[name], length))
     for name in ('user_fixable', 'retryable'):
         if name in values:
             filters[name] = query.boolean(values, name)

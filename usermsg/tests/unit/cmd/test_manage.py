@@ -4,7 +4,10 @@
 from importlib import metadata
 import json
 import re
+import subprocess
+import sys
 
+from usermsg.cmd import manage
 from usermsg.tests import base
 from usermsg.tests.fixtures import processes
 
@@ -61,3 +64,33 @@ class TestHelp(base.TestCase):
         self.assertIn('DNS', output)
         self.assertIn('usermsg.cmd.catalogue', modules)
         self.assertNotIn('usermsg.cmd.importer', modules)
+
+
+class TestSummary(base.TestCase):
+
+    def test_entry_point_that_can_not_be_read_has_none(self):
+        for value in ('no_such_module:List', 'usermsg.no_such_module:List',
+                      'no_such_package.module:List', 'math:List',
+                      'usermsg.cmd.manage:NoSuchClass'):
+            self.assertEqual('', manage._read_summary(metadata.EntryPoint(
+                'list', value, 'usermsg.manage')), value)
+
+
+class TestStreams(base.TestCase):
+
+    def test_closed_output_does_not_prevent_a_command(self):
+        end = subprocess.run(
+            ['sh', '-c', 'exec "$0" -m usermsg.cmd.manage catalogue validate '
+             '>&-', sys.executable],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+            check=False)
+        self.assertEqual((0, ''), (end.returncode, end.stderr))
+
+
+class TestLanguage(base.TestCase):
+
+    def test_names_of_locales_select_a_language(self):
+        for value in ('de', 'de_DE', 'de_DE.UTF-8', 'DE'):
+            output, _modules = run('catalogue', 'list', '--language', value,
+                                   '--prefix', 'DNS')
+            self.assertIn('Zone erstellen', output, value)
