@@ -44,7 +44,7 @@ class ListMessages(base.Localized, base.Lister):
                  'for programs that follow new messages: oldest first, '
                  'without the messages of the last seconds, whose order is '
                  'not final. Continue with the ID of the last message as '
-                 '--marker to miss none. created_at alone is created_at:asc')
+                 '--marker to miss none. created_at alone is created_at:desc')
         options.add_pages(parser, 'messages')
         parser.add_argument(
             '--watch',

@@ -17,7 +17,7 @@ _AGE = re.compile(f'([0-9]+)([{"".join(_UNITS)}])')
 _LANGUAGE = re.compile('([A-Za-z]{1,8}(?:[_-][A-Za-z0-9]{1,8})*)'
                        '(?:[.@][A-Za-z0-9_.@-]+)?')
 
-_SORT_ORDERS = {'created_at': 'created_at:asc',
+_SORT_ORDERS = {'created_at': 'created_at:desc',
                 'created_at:asc': 'created_at:asc',
                 'created_at:desc': 'created_at:desc'}
 

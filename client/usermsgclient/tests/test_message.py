@@ -80,7 +80,7 @@ class TestList(base.CommandTestCase):
              'created_since': ['2026-01-01t00:00:00+00:00'],
              'created_before': ['2026-01-02t00:00:00+00:00'],
              'all_projects': ['true'], 'project_id': ['p1'],
-             'sort': ['created_at:asc'], 'limit': ['5'], 'marker': ['m']},
+             'sort': ['created_at:desc'], 'limit': ['5'], 'marker': ['m']},
             self.cloud.last_request.qs)
 
     def test_list_with_since_after_before_is_an_error(self):
@@ -131,7 +131,8 @@ class TestList(base.CommandTestCase):
         for part in ('created_at:desc (default): newest first',
                      'created_at:asc, for programs that follow',
                      'without the messages of the last seconds',
-                     'as --marker to miss none'):
+                     'as --marker to miss none',
+                     'created_at alone is created_at:desc'):
             self.assertIn(part, text)
 
     def test_list_requests_texts_in_the_chosen_language(self):

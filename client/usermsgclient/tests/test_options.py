@@ -62,7 +62,7 @@ class TestValues(testtools.TestCase):
 
     def test_sort_order_accepts_those_of_the_service(self):
         self.assertEqual(
-            ['created_at:asc', 'created_at:asc', 'created_at:desc'],
+            ['created_at:desc', 'created_at:asc', 'created_at:desc'],
             [options.sort_order(text) for text in (
                 'created_at', 'created_at:asc', 'created_at:desc')])
         for text in ('', 'id', 'created_at:', 'created_at:down', 'id:asc',
