@@ -91,9 +91,10 @@ class ListMessages(base.Localized, base.Lister):
             raise exceptions.CommandError(
                 '--watch writes a line for each message, as -f value; other '
                 'formats are not supported.')
-        columns = self.columns(parsed_args, _WATCHED, [
+        usual = (*_WATCHED, _PROJECT) if parsed_args.all_projects else _WATCHED
+        columns = self.columns(parsed_args, usual, [
             name for name in (_PROJECT, *_COLUMNS, *_MORE_COLUMNS)
-            if name not in _WATCHED])
+            if name not in usual])
         if parsed_args.columns:
             columns = [name for name in columns if base.normalize(name) in
                        map(base.normalize, parsed_args.columns)]

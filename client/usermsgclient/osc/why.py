@@ -17,8 +17,8 @@ INTERVAL = 3
 
 _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'resource_type', 'resource_uuid', 'created_at',
-                   'request_id', 'id', 'remedy', 'user_fixable', 'retryable',
-                   'link')
+                   'request_id', 'id', 'project_id', 'remedy',
+                   'user_fixable', 'retryable', 'link')
 _LATER_FIELDS = ('user_message', 'message_level', 'created_at')
 
 
@@ -117,6 +117,9 @@ class TextFormatter(formatters.SingleFormatter):
 
     def emit_one(self, column_names, data, stdout, parsed_args):
         values = dict(zip(column_names, data))
+        if not parsed_args.all_projects:
+            # The user knows the project.
+            values.pop('project_id', None)
         advice = _advice(values)
         later = ' '.join(part for part in (
             values.get('later_user_message'), _context({
@@ -145,6 +148,8 @@ def _context(values):
     parts = [values.get('message_level'), ' '.join(
         part for part in (values.get('resource_type'),
                           values.get('resource_uuid')) if part)]
+    if project_id := values.get('project_id'):
+        parts.append(f'project {project_id}')
     if created_at := values.get('created_at'):
         parts.append(datetime.datetime.fromisoformat(created_at).strftime(
             '%Y-%m-%d %H:%M:%S UTC'))

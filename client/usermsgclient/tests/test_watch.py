@@ -60,6 +60,12 @@ class TestWatch(base.CommandTestCase):
             ['2026-11-21T22:04:03.563295+00:00 ERROR VOLUME '
              f'{base.VOLUME} No storage could be allocated.'], self.watch())
 
+    def test_watch_of_all_projects_shows_whose_messages_they_are(self):
+        self.summarize(None)
+        self.serve([1])
+        [line] = self.watch('--all-projects')
+        self.assertTrue(line.endswith(f'allocated. {base.PROJECT}'), line)
+
     def test_watch_since_a_time_begins_without_a_marker(self):
         self.serve([1], [])
         self.watch('--since', '2026-01-01', '--level', 'error')

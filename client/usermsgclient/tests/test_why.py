@@ -63,9 +63,9 @@ class TestWhy(base.CommandTestCase):
     def test_other_formats_show_the_fields(self):
         fields = json.loads(self.output('-f', 'json'))
         for name in ('user_message', 'message_level', 'event_id', 'id',
-                     'resource_type', 'resource_uuid', 'created_at',
-                     'request_id', 'remedy', 'user_fixable', 'retryable',
-                     'link'):
+                     'project_id', 'resource_type', 'resource_uuid',
+                     'created_at', 'request_id', 'remedy', 'user_fixable',
+                     'retryable', 'link'):
             self.assertEqual(base.message()[name], fields.pop(name))
         for name in ('user_message', 'message_level', 'created_at'):
             self.assertIsNone(fields.pop(f'later_{name}'))
@@ -172,6 +172,11 @@ class TestWhy(base.CommandTestCase):
                    if request.path == '/v3/messages']
         self.assertEqual([['true']], [query['all_projects']
                                       for query in queries])
+
+    def test_text_of_all_projects_contains_the_project(self):
+        self.assertIn(
+            f'(ERROR, VOLUME {base.VOLUME}, project {base.PROJECT}, 2026-',
+            self.output('--all-projects'))
 
     def test_language_is_sent_with_every_request(self):
         self.output('--language', 'de')

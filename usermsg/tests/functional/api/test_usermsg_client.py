@@ -374,6 +374,9 @@ class TestCommands(TestCase):
         self.assertEqual(
             made.split(), self.listed('--project', self.project, user=ROOT))
         self.assertIn(made.strip(), self.listed('--all-projects', user=ROOT))
+        self.record(resource_uuid=self.user)
+        self.assertIn(f', project {self.project_id}, ', self.message(
+            'why', self.user, '--all-projects', user=ROOT))
         self.assertEqual(
             'No project with a name or ID of nowhere exists.\n',
             self.message('list', '--project', 'nowhere', user=ROOT,
