@@ -31,27 +31,42 @@ class Lister(Command, command.Lister):
         :param usual: columns without ``--long``
         :param additional: others; one that is requested by name is included
         :raises osc_lib.exceptions.CommandError: a column that is requested
-            doesn't exist; cliff would leave it out
+            doesn't exist
         """
-        requested = {normalize(name): name for name in (
-            *parsed_args.columns, *parsed_args.sort_columns)}
-        existing = {normalize(name) for name in (*usual, *additional)}
-        for name in requested.keys() - existing:
-            raise exceptions.CommandError(
-                f'There is no column {requested[name]}. The columns are '
-                f'{", ".join((*usual, *additional))}.')
+        requested = (*parsed_args.columns, *parsed_args.sort_columns)
+        check_columns(requested, (*usual, *additional))
+        normalized = set(map(normalize, requested))
         return (*usual, *(
             name for name in additional
-            if parsed_args.long or normalize(name) in requested))
+            if parsed_args.long or normalize(name) in normalized))
 
 
 def normalize(column):
     # As cliff does.
-    return column.lower().replace(' ', '_')
+    return column.lower().strip().replace(' ', '_')
+
+
+def check_columns(requested, existing):
+    """Check names of columns; cliff would leave out those it can't find.
+
+    :raises osc_lib.exceptions.CommandError: a column doesn't exist
+    """
+    normalized = set(map(normalize, existing))
+    for name in requested:
+        if normalize(name) not in normalized:
+            raise exceptions.CommandError(
+                f'There is no column {name}. The columns are '
+                f'{", ".join(existing)}.')
 
 
 class ShowOne(Command, command.ShowOne):
-    pass
+
+    #: Names of all columns; they are checked before a request is sent.
+    fields = ()
+
+    def run(self, parsed_args):
+        check_columns(parsed_args.columns, self.fields)
+        return super().run(parsed_args)
 
 
 class Localized:

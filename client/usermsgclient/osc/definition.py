@@ -61,6 +61,7 @@ class ListDefinitions(base.Localized, base.Lister):
 
 class ShowDefinition(base.Localized, base.ShowOne):
     _description = 'Display a defined message: its text and its remedy'
+    fields = _ATTRIBUTES
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)

@@ -113,6 +113,7 @@ class ListMessages(base.Localized, base.Lister):
 
 class ShowMessage(base.Localized, base.ShowOne):
     _description = 'Display user message details'
+    fields = _ATTRIBUTES
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)
@@ -131,6 +132,7 @@ class ShowMessage(base.Localized, base.ShowOne):
 class CreateMessage(base.Localized, base.ShowOne):
     _description = ('Record a message about the result of an operation '
                     '(service accounts and admin only)')
+    fields = _ATTRIBUTES
 
     def get_parser(self, prog_name):
         parser = super().get_parser(prog_name)

@@ -20,10 +20,11 @@ class ShowSummary(base.Lister):
         return parser
 
     def take_action(self, parsed_args):
+        columns = self.columns(parsed_args, _COLUMNS, ())
         filters = message.filters(self.app.client_manager, parsed_args)
         summary = self.app.client_manager.user_message.message_summary(
             **filters)
-        return _COLUMNS, [
+        return columns, [
             (level, _format(counts.get('unread'), counts.get('more_unread')),
              _format(counts['total'], counts['more']),
              round(counts['ttl'] / _DAY, 1))

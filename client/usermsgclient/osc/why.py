@@ -20,6 +20,8 @@ _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'request_id', 'id', 'project_id', 'remedy',
                    'user_fixable', 'retryable', 'link')
 _LATER_FIELDS = ('user_message', 'message_level', 'created_at')
+#: Fields without a place in the text.
+_OTHER_FIELDS = ('event_id', 'id', 'project_id', 'user_fixable', 'retryable')
 
 
 class Why(base.Localized, base.ShowOne):
@@ -28,6 +30,7 @@ class Why(base.Localized, base.ShowOne):
         'cause is the newest error message of the resource or, if it has '
         'none, its newest message. A later message of another level, such as '
         'that of a success, is displayed too.')
+    fields = (*_MESSAGE_FIELDS, *(f'later_{name}' for name in _LATER_FIELDS))
 
     # The namespace contains the usual formatters and TextFormatter; it is
     # separate, so that no other command offers TextFormatter.
@@ -79,11 +82,10 @@ class Why(base.Localized, base.ShowOne):
         cause = newest
         if newest.message_level != 'ERROR':
             cause = client.find_cause(resource_uuid, **scope) or newest
-        values = {name: getattr(cause, name) for name in _MESSAGE_FIELDS}
         later = None if newest.id == cause.id else newest
-        values |= {f'later_{name}': getattr(later, name, None)
-                   for name in _LATER_FIELDS}
-        return tuple(values), tuple(values.values())
+        return self.fields, (
+            *(getattr(cause, name) for name in _MESSAGE_FIELDS),
+            *(getattr(later, name, None) for name in _LATER_FIELDS))
 
     def _resource_uuid(self, parsed_args):
         for kind in resources.KINDS:
@@ -109,7 +111,8 @@ def _wait_for_error(client, resource_uuid, timeout, scope):
 class TextFormatter(formatters.SingleFormatter):
     """Formatter of a line of cause and remedy, and one of its context.
 
-    A line about a later message precedes them.
+    A line about a later message precedes them. Selected fields that these
+    lines do not contain have a line each.
     """
 
     def add_argument_group(self, parser):
@@ -117,6 +120,9 @@ class TextFormatter(formatters.SingleFormatter):
 
     def emit_one(self, column_names, data, stdout, parsed_args):
         values = dict(zip(column_names, data))
+        selected = column_names if parsed_args.columns else ()
+        others = {name: values.pop(name) for name in selected
+                  if name in _OTHER_FIELDS or not values[name]}
         if not parsed_args.all_projects:
             # The user knows the project.
             values.pop('project_id', None)
@@ -127,7 +133,8 @@ class TextFormatter(formatters.SingleFormatter):
             if part)
         if later and advice:
             advice = f'Before that: {advice}'
-        for line in (later, advice, _context(values)):
+        for line in (later, advice, _context(values), *(
+                f'{name}: {value}' for name, value in others.items())):
             if line:
                 stdout.write(f'{line}\n')
 

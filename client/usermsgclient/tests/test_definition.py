@@ -45,6 +45,11 @@ class TestDefinitions(base.CommandTestCase):
         self.assertIn('not allowed with argument', self.run_misused(
             definition.ListDefinitions, '--retryable', '--not-retryable'))
 
+    def test_show_with_unknown_column_is_an_error(self):
+        self.assertIn('There is no column nope.', self.run_failing(
+            definition.ShowDefinition, 'VOLUME_000002', '-c', 'id', '-c',
+            'nope'))
+
     def test_show_displays_all_fields(self):
         expected = base.definition()
         self.cloud.get(f'{base.SERVICE}/defined-messages/VOLUME_000002',

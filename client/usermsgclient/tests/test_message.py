@@ -161,6 +161,12 @@ class TestShow(base.CommandTestCase):
         self.assertIn('Message x could not be found. (HTTP 404',
                       self.run_failing(message.ShowMessage, 'x'))
 
+    def test_show_with_unknown_column_is_an_error(self):
+        self.assertIn(
+            'There is no column nope. The columns are id, ',
+            self.run_failing(message.ShowMessage, 'x', '-c', 'ID', '-c',
+                             'nope'))
+
     def test_show_with_empty_id_is_a_usage_error(self):
         self.assertIn('an ID must not be empty',
                       self.run_misused(message.ShowMessage, ''))
@@ -210,6 +216,12 @@ class TestCreate(base.CommandTestCase):
                  'the following arguments are required: --project')):
             self.assertIn(error, self.run_misused(
                 message.CreateMessage, *arguments))
+        self.assertEqual([], self.sent_requests())
+
+    def test_create_with_unknown_column_records_no_message(self):
+        self.assertIn('There is no column nope.', self.run_failing(
+            message.CreateMessage, '--event-id', 'E', '--project', 'red',
+            '-c', 'nope'))
         self.assertEqual([], self.sent_requests())
 
     def test_create_reports_the_error_of_the_service(self):

@@ -40,6 +40,15 @@ class TestSummary(base.CommandTestCase):
              'created_since': ['2026-01-01t00:00:00+00:00']},
             self.cloud.last_request.qs)
 
+    def test_summary_with_unknown_column_is_an_error(self):
+        for arguments in (('-c', 'Total', '-c', 'nope'),
+                          ('--sort-column', 'nope')):
+            self.assertIn(
+                'There is no column nope. The columns are Message Level, ',
+                self.run_failing(summary.ShowSummary, *arguments))
+        [row] = self.rows('-c', 'kept for (days)', '--sort-column', 'total')
+        self.assertEqual({'Kept For (Days)': 30.0}, row)
+
     def test_summary_with_since_after_before_is_an_error(self):
         self.assertIn('--since is later than --before', self.run_failing(
             summary.ShowSummary, '--since', '1h', '--before', '2h'))

@@ -78,6 +78,28 @@ class TestWhy(base.CommandTestCase):
         self.assertEqual('Ask for a smaller volume.\n',
                          self.output('-c', 'remedy'))
 
+    def test_text_format_names_selected_fields_without_a_place(self):
+        for names, lines in (
+                (['event_id'], ['event_id: VOLUME_000002']),
+                (['Event ID', 'user_message'],
+                 ['No storage could be allocated.',
+                  'event_id: VOLUME_000002']),
+                (['link', 'retryable', 'later_created_at'],
+                 ['retryable: True', 'link: None', 'later_created_at: None']),
+                (['project_id', '--all-projects'],
+                 [f'project_id: {base.PROJECT}'])):
+            self.assertEqual(lines, self.output(*(
+                name if name.startswith('-') else f'-c{name}'
+                for name in names)).splitlines())
+
+    def test_unknown_column_is_an_error_before_any_request(self):
+        for arguments in ((), ('-f', 'json'), ('--wait',)):
+            self.assertIn(
+                'There is no column nope. The columns are user_message, ',
+                self.run_failing(why.Why, base.VOLUME, '-c', 'id', '-c',
+                                 'nope', *arguments))
+        self.assertEqual([], self.sent_requests())
+
     def test_later_success_is_shown_first(self):
         later = base.message(
             2, user_message='It works.', message_level='INFO',

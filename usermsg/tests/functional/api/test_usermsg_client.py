@@ -264,6 +264,12 @@ class TestCommands(TestCase):
         self.assertIn('No message about nothing was found. Give the ID',
                       self.message('why', 'nothing', status=1))
 
+    def test_unknown_column_is_an_error(self):
+        for command in ('list', 'summary', 'show nothing', 'why nothing'):
+            self.assertIn('There is no column nope. The columns are ',
+                          self.message(*command.split(), '-c', 'nope',
+                                       status=1))
+
     def start(self, *arguments):
         """Start a command that waits for messages; return the process."""
         process = subprocess.Popen(
