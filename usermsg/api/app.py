@@ -19,6 +19,9 @@ from usermsg.api.middleware import security_headers
 from usermsg.api import request
 from usermsg import exception
 
+#: Headers that distinguish a preflight from other OPTIONS requests.
+_PREFLIGHT = frozenset({'HTTP_ORIGIN', 'HTTP_ACCESS_CONTROL_REQUEST_METHOD'})
+
 
 def make_app(runtime, limiter=None):
     """Build the application: these layers, from the outermost inwards::
@@ -56,7 +59,7 @@ def make_app(runtime, limiter=None):
         app = proxy.Proxy(app, conf)
     if conf.cors.allowed_origin:
         _check_origins(conf.cors.allowed_origin)
-        app = cors.CORS(app, conf)
+        app = _add_cors(app, conf)
     if conf.metrics.path:
         _check_path(conf.metrics.path, controller.table)
         app = metrics.MetricsEndpoint(app, runtime.metrics, conf.metrics.path)
@@ -109,6 +112,19 @@ def check_exposed(conf):
             '[api] public_endpoint is not set, and links need it. Set it to '
             'the URL at which users reach the service; or, behind a proxy '
             'that sets the Host header itself, set trust_host_header = true.')
+
+
+def _add_cors(app, conf):
+    with_cors = cors.CORS(app, conf)
+
+    # oslo.middleware replaces the response to any OPTIONS request by an empty
+    # 200 unless it is 2xx, so unknown paths and versions would seem to exist.
+    def respond(environ, start_response):
+        if (environ['REQUEST_METHOD'] == 'OPTIONS' and
+                not _PREFLIGHT <= environ.keys()):
+            return app(environ, start_response)
+        return with_cors(environ, start_response)
+    return respond
 
 
 def _check_origins(origins):

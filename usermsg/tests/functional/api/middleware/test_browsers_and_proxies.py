@@ -95,6 +95,29 @@ class TestBrowsers(ServiceTestCase):
             self.assertNotIn('Access-Control-Allow-Origin',
                              self.preflight(**headers).headers)
 
+    def test_options_other_than_a_preflight_is_unchanged_by_cors(self):
+        cases = (('/v3/messages', {}, 204),
+                 ('/nope', {}, 404),
+                 ('/v3/messages', {
+                     'OpenStack_API_Version': 'user-message 9.9'}, 406))
+        not_preflights = ({}, {'Origin': DASHBOARD},
+                          {'Access_Control_Request_Method': 'GET'})
+        for groups in ({}, {'cors': {'allowed_origin': DASHBOARD}}):
+            self.serve(**groups)
+            for path, version, status in cases:
+                for headers in not_preflights:
+                    response = self.request(path, 'OPTIONS', **version,
+                                            **headers)
+                    self.assertEqual(status, response.status_int)
+                    self.assertEqual(status == 204,
+                                     'Allow' in response.headers)
+
+    def test_preflight_for_an_unknown_path_returns_200(self):
+        self.serve(cors={'allowed_origin': DASHBOARD})
+        response = self.request('/nope', 'OPTIONS', Origin=DASHBOARD,
+                                Access_Control_Request_Method='GET')
+        self.assertEqual(200, response.status_int)
+
     def test_cors_options_override_defaults(self):
         self.serve(cors={'allowed_origin': DASHBOARD, 'allow_methods': 'PUT',
                          'expose_headers': 'X-Other'})
