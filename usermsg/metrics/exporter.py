@@ -10,6 +10,7 @@ from wsgiref import simple_server
 import prometheus_client
 
 from usermsg import exception
+from usermsg.metrics import pages
 
 
 def check(host, port):
@@ -29,7 +30,9 @@ def check(host, port):
 
 
 def serve(runtime, port, unresponsive=None):
-    """Serve metrics in a thread that ends with the process.
+    """Serve ``/metrics``, also as ``/``, in a thread.
+
+    The thread ends with the process.
 
     :param port: 0 to serve none
     :param unresponsive: function that returns the names of threads that
@@ -42,21 +45,20 @@ def serve(runtime, port, unresponsive=None):
     host = runtime.conf.metrics.host
     registry = runtime.metrics.registry
     prometheus_client.ProcessCollector(registry=registry)
-    application = prometheus_client.make_wsgi_app(registry)
+    metrics = prometheus_client.make_wsgi_app(registry)
+    served = {'/metrics': metrics, '/': metrics}
     if unresponsive:
-        application = _add_health_check(application, unresponsive)
+        served['/healthcheck'] = _make_health_check(unresponsive)
     try:
-        server = _make_server(host, port, application)
+        server = _make_server(host, port, pages.Pages(served))
     except OSError as error:
         raise _listen_error(host, port, error) from None
     threading.Thread(target=server.serve_forever, name='metrics',
                      daemon=True).start()
 
 
-def _add_health_check(application, unresponsive):
+def _make_health_check(unresponsive):
     def respond(environ, start_response):
-        if environ.get('PATH_INFO') != '/healthcheck':
-            return application(environ, start_response)
         names = unresponsive()
         start_response(
             '503 Service Unavailable' if names else '200 OK',

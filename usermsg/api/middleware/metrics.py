@@ -7,6 +7,7 @@ import time
 import prometheus_client
 
 from usermsg.api import route
+from usermsg.metrics import pages
 
 #: Permitted values of the method label; without this limit clients could
 #: create any number of time series.
@@ -61,15 +62,15 @@ class MetricsEndpoint:
     def __init__(self, app, metrics, path):
         self._app = app
         self._route = route.Route('GET', path, rule=None)
-        self._show = prometheus_client.make_wsgi_app(metrics.registry)
+        self._pages = pages.Pages({
+            path: prometheus_client.make_wsgi_app(metrics.registry)})
 
     def __call__(self, environ, start_response):
         if (environ.get('PATH_INFO') != self._route.path or
-                environ['REQUEST_METHOD'] != 'GET' or
                 not _is_direct(environ)):
             return self._app(environ, start_response)
         environ['usermsg.route'] = self._route
-        return self._show(environ, start_response)
+        return self._pages(environ, start_response)
 
 
 def _is_direct(environ):

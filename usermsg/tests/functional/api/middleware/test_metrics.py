@@ -153,7 +153,36 @@ class TestPath(MetricsTestCase):
         self.serve(metrics={'path': '/metrics'})
         for address in ('/metrics/', '/metrics/x', '/v3/metrics', '//metrics'):
             self.assertFalse(self.is_served(address), address)
-        self.assertEqual(404, self.request('/metrics', 'POST').status_int)
+
+    def test_head_of_metrics_returns_the_headers_of_get(self):
+        self.serve(metrics={'path': '/metrics'})
+        response = self.request('/metrics', 'HEAD')
+        self.assertEqual(200, response.status_int)
+        self.assertEqual('text/plain', response.content_type)
+        self.assertGreater(response.content_length, 0)
+        self.assertEqual(b'', b''.join(response.app_iter))
+
+    def test_options_of_metrics_returns_204_with_the_methods(self):
+        for groups in ({}, {'cors': {'allowed_origin': 'https://a.example'}}):
+            self.serve(metrics={'path': '/metrics'}, **groups)
+            response = self.request('/metrics', 'OPTIONS')
+            self.assertEqual(204, response.status_int)
+            self.assertEqual('GET, HEAD, OPTIONS', response.headers['Allow'])
+            self.assertNotIn('Content-Length', response.headers)
+
+    def test_other_method_of_metrics_returns_405(self):
+        self.serve(metrics={'path': '/metrics'})
+        for method in ('POST', 'DELETE', 'BREW'):
+            response = self.request('/metrics', method)
+            self.assertEqual(405, response.status_int)
+            self.assertEqual('GET, HEAD, OPTIONS', response.headers['Allow'])
+
+    def test_head_and_options_for_a_remote_client_return_404(self):
+        self.serve(metrics={'path': '/metrics'})
+        for method in ('HEAD', 'OPTIONS', 'POST'):
+            response = self.request('/metrics', method, {
+                **READER, 'X-Forwarded-For': '192.0.2.1'})
+            self.assertEqual(404, response.status_int)
 
     def test_request_for_metrics_is_counted(self):
         self.serve(metrics={'path': '/metrics'})
@@ -169,6 +198,15 @@ class TestPath(MetricsTestCase):
             error = self.assertRaises(exception.ConfigurationError,
                                       self.serve, metrics={'path': path})
             self.assertIn('[metrics] path', str(error))
+
+
+def _send(port, method, path):
+    """Send a request; return status, headers and the bytes that follow."""
+    with socket.create_connection(('127.0.0.1', port), 30) as sock:
+        sock.sendall(f'{method} {path} HTTP/1.0\r\n\r\n'.encode())
+        with sock.makefile('rb') as file:
+            status = int(file.readline().split()[1])
+            return status, http.client.parse_headers(file), file.read()
 
 
 class TestPort(base.TestCase):
@@ -193,6 +231,35 @@ class TestPort(base.TestCase):
         self.assertIn('process_resident_memory_bytes', metrics)
         # The thread of the exporter doesn't delay the exit.
         self.assertEqual(0, server.end())
+
+    def test_port_serves_head_and_options_without_a_body(self):
+        port = servers.free_port()
+        threads = []
+        exporter.serve(self.runtime(), port, lambda: threads)
+        health = len('{"status": "available"}')
+        for path in ('/metrics', '/', '/healthcheck'):
+            status, headers, body = _send(port, 'HEAD', path)
+            self.assertEqual((200, b''), (status, body))
+            length = int(headers['Content-Length'])
+            if path == '/healthcheck':
+                self.assertEqual(health, length)
+            else:
+                self.assertGreater(length, health)
+            status, headers, body = _send(port, 'OPTIONS', path)
+            self.assertEqual((204, b''), (status, body))
+            self.assertEqual('GET, HEAD, OPTIONS', headers['Allow'])
+            self.assertNotIn('Content-Length', headers)
+            self.assertEqual(405, _send(port, 'POST', path)[0])
+        threads.append('relay')
+        self.assertEqual(503, _send(port, 'HEAD', '/healthcheck')[0])
+        self.assertEqual(204, _send(port, 'OPTIONS', '/healthcheck')[0])
+
+    def test_unknown_path_of_the_port_returns_404(self):
+        port = servers.free_port()
+        exporter.serve(self.runtime(), port)
+        for path in ('/nope', '/metrics/', '/healthcheck'):
+            for method in ('GET', 'HEAD', 'OPTIONS', 'POST'):
+                self.assertEqual(404, _send(port, method, path)[0])
 
     def test_port_in_use_is_a_configuration_error(self):
         server = standalone.shared()
