@@ -17,14 +17,15 @@ def json(response, content, dumps=orjson.dumps):
     return response
 
 
-def has_valid_copy(request, response, tag):
+def has_valid_copy(request, response, tag, weak=False):
     """Return True if the client has a copy of the response with this ETag.
 
     Then the response becomes a 304 without a body.
 
     :param tag: the ETag of the response, without quotes
+    :param weak: True if responses with the same ETag may differ in bytes
     """
-    response.headers['ETag'] = f'"{tag}"'
+    response.headers['ETag'] = f'W/"{tag}"' if weak else f'"{tag}"'
     response.headers['Cache-Control'] = 'private, no-cache'
     # Not WebOb's conditional_response: it ignores "*", serves ranges, and
     # refuses invalid ranges in plain text.
@@ -37,11 +38,16 @@ def has_valid_copy(request, response, tag):
     return True
 
 
-def cacheable_json(request, response, content):
-    """Like :func:`json`, with an ETag; 304 if the client's copy is valid."""
+def cacheable_json(request, response, content, tagged=None):
+    """Like :func:`json`, with an ETag; 304 if the client's copy is valid.
+
+    :param tagged: the part of the content that the ETag depends on, all of it
+        by default; with a part, the ETag is weak
+    """
     json(response, content)
-    has_valid_copy(request, response,
-                   hashlib.sha256(response.body).hexdigest()[:32])
+    body = response.body if tagged is None else orjson.dumps(tagged)
+    has_valid_copy(request, response, hashlib.sha256(body).hexdigest()[:32],
+                   weak=tagged is not None)
     return response
 
 

@@ -221,6 +221,10 @@ _LEVEL_SUMMARY = _object({
 
 SUMMARY = _object({'summary': _object({
     'newest_id': schemas.nullable(_UUID),
+    'follow_id': {**_UUID, 'description':
+                  'Marker after which a list with sort=created_at:asc '
+                  'contains all messages that it has held back until now. The '
+                  'ETag does not depend on it.'},
     'levels': _object(dict.fromkeys(validation.LEVELS, _LEVEL_SUMMARY)),
 })})
 

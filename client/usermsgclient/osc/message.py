@@ -50,9 +50,9 @@ class ListMessages(base.Localized, base.Lister):
             '--watch',
             action='store_true',
             help='Wait for new messages, and write a line for each, until '
-                 'Ctrl-C is pressed. Begin after the newest message, unless '
-                 '--since or --marker is given. A message is shown some '
-                 'seconds after it was recorded')
+                 'Ctrl-C is pressed. Begin with the messages of the last '
+                 'seconds, unless --since or --marker is given. A message is '
+                 'shown some seconds after it was recorded')
         parser.add_argument(
             '--long',
             action='store_true',

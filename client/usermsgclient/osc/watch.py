@@ -29,13 +29,16 @@ def follow(client, filters, marker=None, sleep=time.sleep):
     :param client: a :class:`usermsgclient.v3._proxy.Proxy`
     :param filters: parameters of its ``messages``
     :param marker: id after which the messages begin; if it and
-        ``created_since`` are None, after the newest one
+        ``created_since`` are None, they begin with those of the last seconds,
+        which ascending lists hold back
     :param sleep: function that waits a number of seconds
     """
     if marker is None and filters.get('created_since') is None:
+        # Not the newest message: one with an earlier id can be committed
+        # after it.
         marker = client.message_summary(**{
             name: value for name, value in filters.items()
-            if name in ('all_projects', 'project_id')}).newest_id
+            if name in ('all_projects', 'project_id')}).follow_id
     has_succeeded = False
     while True:
         try:

@@ -112,11 +112,13 @@ class TestProxy(base.TestCase):
     def test_message_summary_returns_levels(self):
         levels = {'ERROR': {'total': 1, 'more': False, 'ttl': 60}}
         self.cloud.get(f'{base.SERVICE}/messages/summary', json={
-            'summary': {'newest_id': 'an id', 'levels': levels}})
+            'summary': {'newest_id': 'an id', 'follow_id': 'another',
+                        'levels': levels}})
         summary = self.proxy.message_summary(
             message_level='ERROR', created_since=datetime.date(2026, 1, 31))
-        self.assertEqual(('an id', levels),
-                         (summary.newest_id, summary.levels))
+        self.assertEqual(
+            ('an id', 'another', levels),
+            (summary.newest_id, summary.follow_id, summary.levels))
         self.assertEqual({'message_level': ['error'],
                           'created_since': ['2026-01-31']},
                          self.cloud.last_request.qs)

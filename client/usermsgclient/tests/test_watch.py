@@ -27,9 +27,10 @@ class TestWatch(base.CommandTestCase):
         self.useFixture(fixtures.MonkeyPatch(
             'usermsgclient.osc.watch.follow.__defaults__', (None, sleep)))
 
-    def summarize(self, newest_id):
+    def summarize(self, follow_id):
         self.cloud.get(f'{base.SERVICE}/messages/summary',
-                       json={'summary': {'newest_id': newest_id,
+                       json={'summary': {'newest_id': base.message(9)['id'],
+                                         'follow_id': follow_id,
                                          'levels': {}}})
 
     def watch(self, *arguments):
@@ -54,7 +55,7 @@ class TestWatch(base.CommandTestCase):
                          self.cloud.last_request.qs['sort'])
 
     def test_watch_shows_time_level_resource_and_text(self):
-        self.summarize(None)
+        self.summarize(base.message(0)['id'])
         self.serve([1])
         self.assertEqual(
             ['2026-11-21T22:04:03.563295+00:00 ERROR VOLUME '
@@ -73,13 +74,14 @@ class TestWatch(base.CommandTestCase):
         self.assertEqual(['error'],
                          self.cloud.last_request.qs['message_level'])
 
-    def test_watch_of_a_project_begins_after_its_newest_message(self):
+    def test_watch_of_all_projects_begins_with_their_last_seconds(self):
         self.summarize(base.message(1)['id'])
         self.serve([])
         self.watch('--all-projects', '--event-id', 'VOLUME_000002')
         [summary] = [request for request in self.cloud.request_history
                      if request.path == '/v3/messages/summary']
         self.assertEqual({'all_projects': ['true']}, summary.qs)
+        self.assertEqual([base.message(1)['id']], self.markers())
 
     def test_watch_continues_after_a_temporary_failure(self):
         self.serve([1], base.error_response(503, 'The database is down.'),

@@ -7,6 +7,7 @@ from usermsg.api import route
 from usermsg.api import schemas
 from usermsg.message import api as message_api
 from usermsg.message import read_marks
+from usermsg.objects import ids
 from usermsg.policies import messages as rules
 
 
@@ -26,9 +27,15 @@ class MessageSummary:
         with all projects: if there are older ones, ``more`` is true, and
         there may be more messages than ``total``; likewise ``more_unread``
         for ``unread``. ``newest_id`` is the id of the newest of the examined
-        messages that matches the filters, ``null`` if none does. ``ttl`` is
-        the number of seconds for which new messages of a level are kept.
+        messages that matches the filters, ``null`` if none does.
+        ``follow_id`` is the marker after which a list in ascending order
+        contains all messages that it has held back until now; the ETag does
+        not depend on it. ``ttl`` is the number of seconds for which new
+        messages of a level are kept.
         """
+        # Before the messages are read, so that each one which is stored
+        # later is after it.
+        follow_id = ids.lower_bound(self._api.now() - self._api.follow_delay)
         context = request.identity
         filters, all_projects = message_filters.read(request)
 
@@ -38,7 +45,7 @@ class MessageSummary:
 
         # Its numbers depend on the token.
         response.headers['Vary'] = 'X-Auth-Token'
-        return responses.cacheable_json(request, response, {'summary': {
+        summary = {
             'newest_id': max((count.newest for count in counts.values()
                               if count.newest), default=None),
             'levels': {level: {
@@ -49,4 +56,8 @@ class MessageSummary:
                     'more_unread': count.more_unread}),
                 'ttl': int(self._api.ttl[level].total_seconds()),
             } for level, count in counts.items()},
-        }})
+        }
+        # With the time in the digest, no copy would ever be valid.
+        return responses.cacheable_json(
+            request, response,
+            {'summary': {**summary, 'follow_id': follow_id}}, tagged=summary)

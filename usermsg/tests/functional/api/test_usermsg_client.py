@@ -11,6 +11,7 @@ import signal
 import subprocess
 import tarfile
 import textwrap
+import threading
 import uuid
 import zipfile
 
@@ -291,6 +292,26 @@ class TestCommands(TestCase):
         process.send_signal(signal.SIGINT)
         output, errors = process.communicate(timeout=_SECONDS)
         self.assertEqual((0, '', ''), (process.returncode, output, errors))
+
+    def test_watch_begins_with_the_messages_of_the_last_seconds(self):
+        self.record(now=clocks.behind)
+        process = self.start('list', '--watch', '-c', 'ID')
+        reader = threading.Thread(
+            target=lambda: lines.append(process.stdout.readline().strip()))
+        self.addCleanup(reader.join)
+        self.addCleanup(process.kill)
+        lines, recorded = [], []
+        reader.start()
+        # The time at which the command sends its first request is not known.
+        for _attempt in range(_SECONDS):
+            recorded.append(self.record().id)
+            reader.join(timeout=1)
+            if lines:
+                break
+        recorded.append(self.record().id)
+        self.assertIn(lines[0], recorded)
+        self.assertEqual(recorded[recorded.index(lines[0]) + 1],
+                         process.stdout.readline().strip())
 
     def test_why_waits_for_an_error_message(self):
         self.record(resource_type='VOLUME', resource_uuid=VOLUME,
@@ -592,13 +613,15 @@ class TestSdk(TestCase):
             before = messages.get_read_mark().message
             result += [before, messages.mark_read(latest['volume-0']).message]
             summary = messages.message_summary(message_level='ERROR')
-            result += [summary.newest_id, summary.levels['ERROR']['unread'],
+            result += [summary.newest_id, ids(messages.messages(
+                           marker=summary.follow_id, max_items=1)),
+                       summary.levels['ERROR']['unread'],
                        [message.unread for message in messages.messages()]]
             ''')
         self.assertEqual(
             [{'volume-1': recorded[3].id, 'volume-0': recorded[2].id}, None,
-             recorded[2].id, recorded[3].id, 1, [True, False, False, False]],
-            result)
+             recorded[2].id, recorded[3].id, [recorded[3].id], 1,
+             [True, False, False, False]], result)
 
     def test_get_and_delete_message(self):
         recorded = self.record()
