@@ -1,30 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages as they arrive: the option ``--watch`` of the list."""
 
-import logging
 import time
 
-from keystoneauth1 import exceptions as ksa_exceptions
-from openstack import exceptions as sdk_exceptions
-
-from usermsgclient.osc import base
-
-LOG = logging.getLogger(__name__)
+from usermsgclient.osc import poll
 
 #: Seconds between two requests.
 INTERVAL = 5
-
-#: Statuses that may end without a change of the request: too many requests,
-#: and a service or a proxy that restarts.
-_TEMPORARY = (429, 502, 503, 504)
 
 
 def follow(client, filters, marker=None, sleep=time.sleep):
     """Yield new messages without end, the oldest first.
 
     Each message is yielded once, when it is older than the delay of the
-    service for ascending lists. Temporary failures after the first request
-    are logged.
+    service for ascending lists. Temporary failures are logged; see
+    :class:`usermsgclient.osc.poll.Poll`.
 
     :param client: a :class:`usermsgclient.v3._proxy.Proxy`
     :param filters: parameters of its ``messages``
@@ -39,19 +29,12 @@ def follow(client, filters, marker=None, sleep=time.sleep):
         marker = client.message_summary(**{
             name: value for name, value in filters.items()
             if name in ('all_projects', 'project_id')}).follow_id
-    has_succeeded = False
+    polling = poll.Poll()
     while True:
-        try:
+        with polling.attempt():
             for message in client.messages(
                     sort='created_at:asc', marker=marker, **filters):
                 # First, so that an exception of the caller doesn't repeat it.
                 marker = message.id
                 yield message
-            has_succeeded = True
-        except (ksa_exceptions.ConnectFailure,
-                sdk_exceptions.HttpException) as error:
-            status = getattr(error, 'status_code', None)
-            if not has_succeeded or status not in (*_TEMPORARY, None):
-                raise
-            LOG.warning('%s', base.format_error(error))
         sleep(INTERVAL)

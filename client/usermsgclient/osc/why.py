@@ -10,6 +10,7 @@ from osc_lib import exceptions
 from usermsgclient.osc import base
 from usermsgclient.osc import message
 from usermsgclient.osc import options
+from usermsgclient.osc import poll
 from usermsgclient.osc import resources
 
 #: Seconds between two requests of ``--wait``.
@@ -97,11 +98,19 @@ class Why(base.Localized, base.ShowOne):
 
 
 def _wait_for_error(client, resource_uuid, timeout, scope):
-    """Wait until a resource has an error message, or for the timeout."""
+    """Wait until a resource has an error message, or for the timeout.
+
+    Temporary failures are logged; see
+    :class:`usermsgclient.osc.poll.Poll`.
+    """
     end = time.monotonic() + timeout
-    while not any(client.messages(
-            resource_uuid=resource_uuid, message_level='ERROR', max_items=1,
-            **scope)):
+    polling = poll.Poll()
+    while True:
+        with polling.attempt():
+            if any(client.messages(
+                    resource_uuid=resource_uuid, message_level='ERROR',
+                    max_items=1, **scope)):
+                return
         remaining = end - time.monotonic()
         if remaining <= 0:
             return

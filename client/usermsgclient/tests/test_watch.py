@@ -84,13 +84,32 @@ class TestWatch(base.CommandTestCase):
         self.assertEqual([base.message(1)['id']], self.markers())
 
     def test_watch_continues_after_a_temporary_failure(self):
-        self.serve([1], base.error_response(503, 'The database is down.'),
-                   {'exc': ksa_exceptions.ConnectFailure('No connection.')},
-                   [2])
-        self.assertEqual([base.message(number)['id'] for number in (1, 2)],
-                         self.watch('-c', 'ID', '--since', '2026-01-01'))
-        self.assertIn('The database is down. (HTTP 503', self.log.output)
-        self.assertIn('No connection.', self.log.output)
+        for failure, expected in (
+                (base.error_response(503, 'The database is down.'),
+                 'The database is down. (HTTP 503'),
+                (base.error_response(429, 'Too many.'),
+                 'Too many. (HTTP 429'),
+                ({'exc': ksa_exceptions.ConnectFailure('No connection.')},
+                 'No connection.'),
+                ({'exc': ksa_exceptions.ConnectTimeout('No response.')},
+                 'No response.'),
+                ({'exc': ksa_exceptions.UnknownConnectionError(
+                    'Half a response.', None)}, 'Half a response.'),
+                # Of Keystone, when the token is renewed.
+                ({'exc': ksa_exceptions.ServiceUnavailable('No Keystone.')},
+                 'No Keystone.')):
+            self.serve([1], failure, [2])
+            self.assertEqual(
+                [base.message(number)['id'] for number in (1, 2)],
+                self.watch('-c', 'ID', '--since', '2026-01-01'))
+            self.assertIn(expected, self.log.output)
+
+    def test_watch_ends_with_an_error_of_keystoneauth(self):
+        for error in (ksa_exceptions.SSLError('Not trusted.'),
+                      ksa_exceptions.Unauthorized('Not permitted.')):
+            self.serve([1], {'exc': error}, [2])
+            self.assertRaises(type(error), self.watch, '--since',
+                              '2026-01-01')
 
     def test_watch_ends_with_a_permanent_failure(self):
         for pages in ([[1], base.error_response(403, 'Not permitted.')],

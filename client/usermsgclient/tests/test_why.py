@@ -3,6 +3,7 @@ import json
 import types
 
 import fixtures
+from osc_lib import exceptions
 
 from usermsgclient.osc import why
 from usermsgclient.tests import base
@@ -133,11 +134,13 @@ class TestWhy(base.CommandTestCase):
     def wait(self, *pages, **options):
         """Run the command with --wait.
 
-        :param pages: messages of the lists, which are requested one by one
+        :param pages: messages of the lists, which are requested one by one,
+            or parameters of a failure
         :param options: of the command
         """
         self.cloud.get(f'{base.SERVICE}/messages', [
-            {'json': {'messages': page}} for page in pages])
+            {'json': {'messages': page}} if isinstance(page, list) else page
+            for page in pages])
         delays = []
         self.useFixture(fixtures.MonkeyPatch(
             'usermsgclient.osc.why.time', types.SimpleNamespace(
@@ -156,6 +159,27 @@ class TestWhy(base.CommandTestCase):
             request.qs['message_level'][0]
             for request in self.cloud.request_history
             if 'message_level' in request.qs])
+
+    def test_wait_continues_after_a_temporary_failure(self):
+        error = base.message()
+        delays, output = self.wait(
+            [], base.error_response(503, 'The database is down.'),
+            base.error_response(429, 'Too many.'), [error], [error])
+        self.assertEqual([3, 3, 3], delays)
+        self.assertIn('No storage could be allocated.', output)
+        self.assertIn('The database is down. (HTTP 503', self.log.output)
+
+    def test_temporary_failures_end_with_the_timeout(self):
+        failure = base.error_response(503, 'The database is down.')
+        self.assertIn('The database is down. (HTTP 503', str(
+            self.assertRaises(exceptions.CommandError, self.wait, [], failure,
+                              failure, failure, timeout=6)))
+
+    def test_wait_ends_with_a_permanent_failure(self):
+        for pages in ([[], base.error_response(403, 'Not permitted.')],
+                      [base.error_response(503, 'Not permitted.')]):
+            self.assertIn('Not permitted.', str(self.assertRaises(
+                exceptions.CommandError, self.wait, *pages, [])))
 
     def test_wait_shows_another_message_after_the_timeout(self):
         newest = base.message(user_message='It works.', message_level='INFO')
