@@ -20,7 +20,11 @@ class Command(command.Command):
             # text: escapes can be read.
             self.app.stdout.reconfigure(errors='backslashreplace')
         with command_errors():
-            return super().run(parsed_args)
+            return self.perform(parsed_args)
+
+    def perform(self, parsed_args):
+        """Run the command and write its output; return its exit status."""
+        return super().run(parsed_args)
 
 
 class Lister(Command, command.Lister):

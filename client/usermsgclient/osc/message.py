@@ -59,11 +59,10 @@ class ListMessages(base.Localized, base.Lister):
             help='List additional fields in output')
         return parser
 
-    def run(self, parsed_args):
-        if not parsed_args.watch:
-            return super().run(parsed_args)
-        with base.command_errors():
+    def perform(self, parsed_args):
+        if parsed_args.watch:
             return self._watch(parsed_args)
+        return super().perform(parsed_args)
 
     def take_action(self, parsed_args):
         client = self.client(parsed_args)

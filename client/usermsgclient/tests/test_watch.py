@@ -18,10 +18,14 @@ class TestWatch(base.CommandTestCase):
         self.cloud.get(f'{base.SERVICE}/messages', [
             {'json': {'messages': [base.message(number) for number in page]}}
             if isinstance(page, (list, tuple)) else page for page in pages])
+        self.interrupt_after(len(pages))
+
+    def interrupt_after(self, number):
+        """Press Ctrl-C after a number of lists."""
         delays = itertools.count(1)
 
         def sleep(seconds):
-            if next(delays) == len(pages):
+            if next(delays) == number:
                 raise KeyboardInterrupt
 
         self.useFixture(fixtures.MonkeyPatch(
@@ -53,6 +57,17 @@ class TestWatch(base.CommandTestCase):
             self.markers())
         self.assertEqual(['created_at:asc'],
                          self.cloud.last_request.qs['sort'])
+
+    def test_text_is_escaped_if_the_locale_lacks_its_characters(self):
+        self.cloud.get(f'{base.SERVICE}/messages', json={'messages': [
+            base.message(user_message='Zone gel\xf6scht \u2013 \U0001f6ab')]})
+        for encoding, expected in (
+                ('ascii', 'Zone gel\\xf6scht \\u2013 \\U0001f6ab\n'),
+                ('latin-1', 'Zone gel\xf6scht \\u2013 \\U0001f6ab\n')):
+            self.interrupt_after(1)
+            self.assertEqual(expected, self.run_command(
+                message.ListMessages, '--watch', '--since', '1h', '-c',
+                'User Message', encoding=encoding))
 
     def test_watch_shows_time_level_resource_and_text(self):
         self.summarize(base.message(0)['id'])
