@@ -19,6 +19,10 @@ KINDS = {
 _UUID = re.compile('[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}', re.I)
 
 
+def is_uuid(name_or_id):
+    return _UUID.fullmatch(name_or_id) is not None
+
+
 def find(connection, kind, name_or_id):
     """Return the id of a resource.
 
@@ -41,14 +45,14 @@ def find(connection, kind, name_or_id):
     except (ksa_exceptions.EndpointNotFound, sdk_exceptions.NotSupported,
             sdk_exceptions.ServiceDisabledException,
             sdk_exceptions.ServiceDiscoveryException):
-        if _UUID.fullmatch(name_or_id):
+        if is_uuid(name_or_id):
             return name_or_id
         raise exceptions.CommandError(
             f'This cloud has no service with the {kind} {name_or_id}; give '
             f'the ID of the resource.') from None
     if resource is not None:
         return resource.id
-    if _UUID.fullmatch(name_or_id):
+    if is_uuid(name_or_id):
         return name_or_id
     raise exceptions.CommandError(
         f'No {kind} with a name or ID of {name_or_id} exists. If it was '

@@ -53,7 +53,8 @@ class Why(base.Localized, base.ShowOne):
                 f'--{kind}',
                 metavar=f'<{kind}>',
                 type=options.identifier,
-                help=f'The {kind} (name or ID)')
+                help=f'The {kind} (name or ID; only an ID with '
+                     f'--all-projects or --project)')
         parser.add_argument(
             '--wait',
             action='store_true',
@@ -91,9 +92,19 @@ class Why(base.Localized, base.ShowOne):
     def _resource_uuid(self, parsed_args):
         for kind in resources.KINDS:
             name_or_id = getattr(parsed_args, kind)
-            if name_or_id is not None:
+            if name_or_id is None:
+                continue
+            if not parsed_args.all_projects and parsed_args.project is None:
                 return resources.find(
                     self.app.client_manager.sdk_connection, kind, name_or_id)
+            if resources.is_uuid(name_or_id):
+                return name_or_id
+            # The services look up names in the token's project, where
+            # another resource can have the name.
+            raise exceptions.CommandError(
+                f'--{kind} {name_or_id}: names are looked up in your own '
+                f'project. With --all-projects or --project give the ID of '
+                f'the {kind}.')
         return parsed_args.resource
 
 

@@ -203,6 +203,21 @@ class TestWhy(base.CommandTestCase):
         self.assertEqual([base.VOLUME],
                          self.cloud.last_request.qs['resource_uuid'])
 
+    def test_name_with_a_scope_of_projects_is_an_error(self):
+        for scope in (('--all-projects',), ('--project', base.PROJECT)):
+            self.manager.auth_ref = None
+            self.assertIn(
+                '--volume data: names are looked up in your own project. '
+                'With --all-projects or --project give the ID of the volume.',
+                self.run_failing(why.Why, '--volume', 'data', *scope))
+            self.assertEqual([], self.sent_requests())
+
+    def test_id_with_a_scope_of_projects_is_not_looked_up(self):
+        # openstacksdk has no endpoint of block storage here.
+        self.run_command(why.Why, '--volume', base.VOLUME, '--all-projects')
+        self.assertEqual([base.VOLUME],
+                         self.cloud.last_request.qs['resource_uuid'])
+
     def test_several_resources_are_a_usage_error(self):
         self.assertIn('not allowed with argument', self.run_misused(
             why.Why, base.VOLUME, '--server', 'web'))
