@@ -82,10 +82,13 @@ class ListMessages(base.Localized, base.Lister):
 
     def _watch(self, parsed_args):
         """Write a line for each new message, until the user ends it."""
-        for option in ('sort', 'limit'):
-            if getattr(parsed_args, option) is not None:
+        for option, value in (('--sort', parsed_args.sort),
+                              ('--sort-column', parsed_args.sort_columns),
+                              ('--limit', parsed_args.limit),
+                              ('--before', parsed_args.before)):
+            if value:
                 raise exceptions.CommandError(
-                    f'--watch and --{option} cannot be combined.')
+                    f'--watch and {option} cannot be combined.')
         if parsed_args.formatter not in ('table', 'value'):
             raise exceptions.CommandError(
                 '--watch writes a line for each message, as -f value; other '

@@ -16,6 +16,9 @@ from usermsgclient.osc import resources
 #: Seconds between two requests of ``--wait``.
 INTERVAL = 3
 
+#: Default of the seconds of ``--timeout``.
+_TIMEOUT = 300
+
 _MESSAGE_FIELDS = ('user_message', 'message_level', 'event_id',
                    'resource_type', 'resource_uuid', 'created_at',
                    'request_id', 'id', 'project_id', 'remedy',
@@ -63,17 +66,20 @@ class Why(base.Localized, base.ShowOne):
             '--timeout',
             metavar='<seconds>',
             type=options.positive,
-            default=300,
-            help='The maximum number of seconds to wait (default: 300)')
+            help='The maximum number of seconds to wait (default: '
+                 f'{_TIMEOUT}); only with --wait')
         options.add_scope(parser, 'Search the messages')
         return parser
 
     def take_action(self, parsed_args):
+        if parsed_args.timeout is not None and not parsed_args.wait:
+            raise exceptions.CommandError('--timeout requires --wait.')
         client = self.client(parsed_args)
         scope = message.project_scope(self.app.client_manager, parsed_args)
         resource_uuid = self._resource_uuid(parsed_args)
         if parsed_args.wait:
-            _wait_for_error(client, resource_uuid, parsed_args.timeout, scope)
+            _wait_for_error(client, resource_uuid,
+                            parsed_args.timeout or _TIMEOUT, scope)
         newest = next(client.messages(resource_uuid=resource_uuid,
                                       max_items=1, **scope), None)
         if newest is None:

@@ -138,6 +138,10 @@ class TestWatch(base.CommandTestCase):
                 (('--limit', '1'), '--watch and --limit cannot be combined'),
                 (('--sort', 'created_at'),
                  '--watch and --sort cannot be combined'),
+                (('--sort-column', 'ID'),
+                 '--watch and --sort-column cannot be combined'),
+                (('--before', '2999-01-01'),
+                 '--watch and --before cannot be combined'),
                 (('-f', 'json'), '--watch writes a line for each message'),
                 (('-c', 'Nope'), 'There is no column Nope')):
             self.assertIn(expected, self.run_failing(

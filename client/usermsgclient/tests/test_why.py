@@ -181,6 +181,14 @@ class TestWhy(base.CommandTestCase):
             self.assertIn('Not permitted.', str(self.assertRaises(
                 exceptions.CommandError, self.wait, *pages, [])))
 
+    def test_default_timeout_is_five_minutes(self):
+        delays, _output = self.wait([], *[[]] * 100, [base.message()])
+        self.assertEqual([3] * 100, delays)
+
+    def test_timeout_without_wait_is_an_error(self):
+        self.assertEqual('--timeout requires --wait.', self.run_failing(
+            why.Why, base.VOLUME, '--timeout', '300'))
+
     def test_wait_shows_another_message_after_the_timeout(self):
         newest = base.message(user_message='It works.', message_level='INFO')
         delays, output = self.wait([], [], [], [newest], [], [newest],
