@@ -109,6 +109,20 @@ class TestProxy(base.TestCase):
             [request.qs for request in self.cloud.request_history
              if request.path == '/v3/messages'])
 
+    def test_latest_messages_have_the_ids_that_were_given(self):
+        ident = base.VOLUME
+        forms = [ident.upper(), ident.replace('-', ''), ident]
+        other = 'F292CC0C'
+        self.cloud.get(f'{base.SERVICE}/messages', json={'messages': [
+            base.message(2, resource_uuid=ident),
+            base.message(1, resource_uuid=other)]})
+        latest = self.proxy.latest_messages([*forms, other, other.lower()])
+        self.assertEqual(
+            {**dict.fromkeys(forms, base.message(2)['id']),
+             other: base.message(1)['id']},
+            {name: message.id for name, message in latest.items()})
+        self.assertEqual(ident, latest[ident.upper()].resource_uuid)
+
     def test_message_summary_returns_levels(self):
         levels = {'ERROR': {'total': 1, 'more': False, 'ttl': 60}}
         self.cloud.get(f'{base.SERVICE}/messages/summary', json={

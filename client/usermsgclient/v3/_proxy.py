@@ -3,6 +3,7 @@
 
 import datetime
 import itertools
+import re
 import urllib.parse
 
 from openstack import exceptions
@@ -18,6 +19,10 @@ _LANGUAGE = 'Accept-Language'
 
 #: Maximum values of a filter in one request.
 _MAX_VALUES = 100
+
+# A UUID in any letter case, with all dashes or without some of them.
+_UUID = re.compile('-?'.join(
+    f'[0-9a-fA-F]{{{length}}}' for length in (8, 4, 4, 4, 12)))
 
 
 class Proxy(proxy.Proxy):
@@ -88,18 +93,23 @@ class Proxy(proxy.Proxy):
 
         :param resource_uuids: ids of any number of resources; the service
             gets up to 100 in a request
-        :returns: a dict: id of the resource ->
-            :class:`~usermsgclient.v3.message.Message`
+        :returns: a dict: id of the resource, as it is in
+            ``resource_uuids`` ->
+            :class:`~usermsgclient.v3.message.Message`, whose
+            ``resource_uuid`` may be another form of the same UUID
         """
         idents = list(dict.fromkeys(resource_uuids))
-        return {
-            newest.resource_uuid: newest
-            for first in range(0, len(idents), _MAX_VALUES)
-            for newest in self._pages(
-                message.Message, None, latest_by='resource',
-                resource_uuid='in:' + ','.join(
-                    idents[first:first + _MAX_VALUES]),
-                all_projects=all_projects, project_id=project_id)}
+        latest = {}
+        for first in range(0, len(idents), _MAX_VALUES):
+            part = idents[first:first + _MAX_VALUES]
+            newest = {_comparable(item.resource_uuid): item
+                      for item in self._pages(
+                          message.Message, None, latest_by='resource',
+                          resource_uuid='in:' + ','.join(part),
+                          all_projects=all_projects, project_id=project_id)}
+            latest |= {ident: newest[_comparable(ident)] for ident in part
+                       if _comparable(ident) in newest}
+        return latest
 
     def message_summary(self, *, resource_type=None, resource_uuid=None,
                         event_id=None, request_id=None, message_level=None,
@@ -288,6 +298,11 @@ class Proxy(proxy.Proxy):
 
 def _time(value):
     return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def _comparable(ident):
+    """Return the same text for all forms of a UUID."""
+    return ident.replace('-', '').lower() if _UUID.fullmatch(ident) else ident
 
 
 def _path_segment(value):

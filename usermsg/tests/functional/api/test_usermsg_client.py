@@ -623,6 +623,16 @@ class TestSdk(TestCase):
              recorded[2].id, recorded[3].id, [recorded[3].id], 1,
              [True, False, False, False]], result)
 
+    def test_latest_messages_have_the_ids_that_were_given(self):
+        self.record(resource_type='VOLUME', resource_uuid=VOLUME)
+        recorded = self.record(resource_type='VOLUME', resource_uuid=VOLUME)
+        forms = [VOLUME.upper(), VOLUME.replace('-', ''), VOLUME]
+        self.assertEqual(
+            dict.fromkeys(forms, recorded.id), self.call(f'''
+                latest = messages.latest_messages({forms})
+                result = {{name: message.id
+                          for name, message in latest.items()}}'''))
+
     def test_get_and_delete_message(self):
         recorded = self.record()
         result = self.call(f'''
