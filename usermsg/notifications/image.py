@@ -191,9 +191,14 @@ class ImageNotifier:
     def member_deleted(self, member):
         """Notify that a project is no longer a member.
 
-        :param member: as for :meth:`member_created`, and ``deleted_at``
+        :param member: as for :meth:`member_created`; ``deleted_at`` is the
+            current time by default
         """
-        self._notify_member(MEMBER_DELETE, member)
+        now = self._clock()
+        self._send(
+            MEMBER_DELETE, member, lambda: self._member_payload({
+                **member, 'deleted_at': member.get('deleted_at') or now}),
+            id_name='image_id', timestamp=now)
 
     def failed(self, event_type, image_id, *, detail=None, exception=None,
                priority=notification.ERROR):
@@ -318,10 +323,11 @@ class ImageNotifier:
             image, self._properties).payload()
 
     def _notify_member(self, event_type, member):
-        self._send(
-            event_type, member,
-            lambda: self._member_class.from_mapping(member).payload(),
-            id_name='image_id')
+        self._send(event_type, member, lambda: self._member_payload(member),
+                   id_name='image_id')
+
+    def _member_payload(self, member):
+        return self._member_class.from_mapping(member).payload()
 
     def _send(self, event_type, attributes, make_payload,
               priority=notification.INFO, id_name='id', timestamp=None):

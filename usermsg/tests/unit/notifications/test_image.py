@@ -44,18 +44,30 @@ class LifecycleTest(images.TestCase):
     def test_member_has_its_attributes_and_no_others(self):
         for event_type, notify in (
                 (image.MEMBER_CREATE, self.notifier.member_created),
-                (image.MEMBER_UPDATE, self.notifier.member_updated),
-                (image.MEMBER_DELETE, self.notifier.member_deleted)):
+                (image.MEMBER_UPDATE, self.notifier.member_updated)):
             notify(images.MEMBER)
             sent = self.sink.sent.pop()
             self.assertEqual((event_type, 'INFO', images.ID), (
                 sent.event_type, sent.priority, sent.subject))
             self.assertEqual(images.MEMBER_PAYLOAD, sent.payload)
             self.assertEqual(list(images.MEMBER_PAYLOAD), list(sent.payload))
-        self.notifier.member_deleted(
-            {**images.MEMBER, 'deleted_at': images.TIME})
-        self.assertEqual('2026-11-21T20:08:58Z',
-                         self.sink.sent.pop().payload['deleted_at'])
+
+    def test_deleted_member_has_a_time_of_deletion(self):
+        now = datetime.datetime(2026, 11, 22, tzinfo=datetime.timezone.utc)
+        notifier = image.ImageNotifier(
+            self.sink, self.configured.catalogue, clock=lambda: now)
+        for attributes, expected in (
+                ({}, '2026-11-22T00:00:00Z'),
+                ({'deleted_at': None}, '2026-11-22T00:00:00Z'),
+                ({'deleted_at': images.TIME}, '2026-11-21T20:08:58Z')):
+            notifier.member_deleted({**images.MEMBER, **attributes})
+            sent = self.sink.sent.pop()
+            self.assertEqual((image.MEMBER_DELETE, 'INFO', images.ID, now), (
+                sent.event_type, sent.priority, sent.subject, sent.timestamp))
+            self.assertEqual({**images.MEMBER_PAYLOAD, 'deleted_at': expected},
+                             sent.payload)
+        self.notifier.member_deleted(None)
+        self.assertEqual({(image.MEMBER_DELETE, 'INFO'): 1}, self.dropped())
 
     def test_invalid_member_is_dropped_and_counted(self):
         for number, member in enumerate((
