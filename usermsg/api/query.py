@@ -85,7 +85,7 @@ def filter_value(values, name):
 
 
 #: Names of the catalogue. Other values can't be of a message.
-_NAME = re.compile('[A-Za-z0-9_]{1,64}')
+_NAME = re.compile('[A-Za-z0-9_]+')
 
 
 def names(field, values):
@@ -97,7 +97,7 @@ def names(field, values):
         return [names(field, value) for value in values]
     if not _NAME.fullmatch(values):
         raise exception.InvalidInput(
-            field, 'must consist of 1 to 64 letters, digits and _.')
+            field, 'must consist of letters, digits and _.')
     return values.upper()
 
 

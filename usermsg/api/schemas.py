@@ -62,11 +62,18 @@ def _or_list(schema, value):
 
 _NAME = '[A-Za-z0-9_]{1,64}'
 
+
+def _name(schema):
+    """Return a schema that only permits names of the catalogue."""
+    return {**schema, 'pattern': '^[A-Za-z0-9_]*$'}
+
+
 #: Query parameters of a list that filter by a column.
 FILTERS = {
+    **{name: _or_list(_name(schemas.FILTERS[name]), _NAME)
+       for name in ('resource_type', 'event_id')},
     **{name: _or_list(schemas.FILTERS[name], value) for name, value in (
-        ('resource_type', _NAME), ('resource_uuid', '[A-Za-z0-9_-]{1,255}'),
-        ('event_id', _NAME),
+        ('resource_uuid', '[A-Za-z0-9_-]{1,255}'),
         ('message_level', f'({"|".join(validation.LEVELS)})'))},
     'request_id': schemas.FILTERS['request_id'],
     'created_since': {
@@ -118,10 +125,10 @@ LATEST_QUERY = ('latest_by', 'resource_uuid', 'created_since',
 SUMMARY_QUERY = {**FILTERS, **_PROJECTS}
 
 DEFINITIONS_QUERY = {
-    'prefix': schemas.described(
+    'prefix': _name(schemas.described(
         schemas.FILTERS['prefix'],
-        'Namespace prefix, in upper or lower case, such as VOLUME.'),
-    'resource_type': schemas.RESOURCE_TYPE,
+        'Namespace prefix, in upper or lower case, such as VOLUME.')),
+    'resource_type': _name(schemas.RESOURCE_TYPE),
     'user_fixable': {
         **_BOOLEAN,
         'description': 'Messages whose cause the user can (true) or cannot '

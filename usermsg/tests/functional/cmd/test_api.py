@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import importlib.metadata
 import json
+import pathlib
 import signal
 import socket
 import sqlite3
@@ -17,6 +18,7 @@ from usermsg import exception
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import standalone
+from usermsg.tests.fixtures import waiting
 
 #: Must not be printed for an invalid configuration.
 TRACEBACK = 'Traceback (most recent call last)'
@@ -178,6 +180,16 @@ class TestServing(base.TestCase):
         self.assertEqual(200, response.status)
 
 
+def is_received(port, client_port):
+    """Return True if a server has read all that a client has sent."""
+    for line in pathlib.Path('/proc/net/tcp').read_text().splitlines()[1:]:
+        _number, local, remote, _state, queues, *_others = line.split()
+        ports = [int(address[-4:], 16) for address in (local, remote)]
+        if ports == [port, client_port]:
+            return queues.endswith(':00000000')
+    return False
+
+
 class TestStop(base.TestCase):
 
     def setUp(self):
@@ -211,6 +223,8 @@ class TestStop(base.TestCase):
             complete.request('POST', '/v3/messages', json.dumps({'message': {
                 'event_id': 'VOLUME_000002', 'project_id': 'red'}}), {
                     'Content-Type': 'application/json'})
+            client_port = complete.sock.getsockname()[1]
+            waiting.until(lambda: is_received(self.server.port, client_port))
             self.server._popen.send_signal(signal.SIGTERM)
             self.assertEqual(b'', partial.recv(100))
             database.rollback()

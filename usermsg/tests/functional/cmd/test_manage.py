@@ -166,7 +166,7 @@ class TestAsciiLocale(base.TestCase):
             [sys.executable, '-m', 'usermsg.cmd.manage', *arguments],
             stdin=subprocess.DEVNULL, capture_output=True, timeout=120,
             env={**os.environ, 'LC_ALL': 'C', 'PYTHONUTF8': '0',
-                 'PYTHONCOERCECLOCALE': '0'})
+                 'PYTHONCOERCECLOCALE': '0', 'PYTHONIOENCODING': ''})
 
     def test_texts_are_escaped(self):
         end = self.manage('catalogue', 'list', '--language', 'ja',
