@@ -92,7 +92,6 @@ OPTS = [
              'batch of a request, 1000.'),
     cfg.MultiOpt(
         'record_rates', item_type=Rates(),
-        sample_default={'PROJECT_1': 'RATE_1', 'PROJECT_2': 'RATE_2'},
         help='Rates of single projects that replace record_rate: '
              'PROJECT:RATE, separated by commas. 0 is no limit. The option '
              'can be repeated, also in several files; each project must have '
