@@ -16,6 +16,7 @@ _SECRETS = ('auth_token', 'service_token')
 MAX_DEPTH = 100
 
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_LEVELS = {'[': 1, '{': 1, ']': -1, '}': -1}
 
 
 def to_json(content, driver):
@@ -47,12 +48,8 @@ def _depth(text):
     """Return the depth of nested objects and arrays in valid JSON."""
     depth = deepest = 0
     for match in _STRING_OR_BRACKET.finditer(text):
-        token = match[0]
-        if token in '[{':
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token in ']}':
-            depth -= 1
+        depth += _LEVELS.get(match[0], 0)
+        deepest = max(deepest, depth)
     return deepest
 
 
