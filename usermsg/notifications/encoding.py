@@ -6,6 +6,7 @@ import re
 
 from oslo_serialization import jsonutils
 
+from usermsg import exception
 from usermsg.notifications import errors
 
 # Attributes of a context that no consumer needs.
@@ -20,27 +21,49 @@ _LEVELS = {'[': 1, '{': 1, ']': -1, '}': -1}
 
 
 def to_json(content, driver):
-    """Return the content as JSON, in ASCII and without line breaks.
-
-    Times, UUIDs and objects are encoded as oslo.messaging encodes them, since
-    payloads of other services contain them.
+    """Return the body of a notification as JSON, in ASCII and on one line.
 
     :param driver: name of the driver, for the error
     :raises usermsg.notifications.errors.Rejected: JSON can't represent the
         content, or it is nested more than :data:`MAX_DEPTH` levels deep
     """
     try:
-        text = jsonutils.dumps(content, allow_nan=False)
+        return _to_json(content, MAX_DEPTH)
+    except ValueError as error:
+        raise errors.Rejected(f'{driver}: the notification {error}') from None
+
+
+def payload_to_json(payload):
+    """Return a payload as JSON with the values that every driver sends.
+
+    It is as short as possible: only lone surrogates, which UTF-8 can't
+    represent, are escaped.
+
+    :raises usermsg.exception.InvalidInput: the drivers would reject a
+        notification with this payload
+    """
+    try:
+        # The object that contains the payload is one level.
+        text = _to_json(payload, MAX_DEPTH - 1, ensure_ascii=False)
+    except ValueError as error:
+        raise exception.InvalidInput('payload', f'{error}.') from None
+    return text.encode(errors='backslashreplace').decode()
+
+
+def _to_json(content, max_depth, **options):
+    """Encode times, UUIDs and objects as oslo.messaging encodes them.
+
+    Payloads of other services contain them.
+    """
+    try:
+        text = jsonutils.dumps(content, allow_nan=False, **options)
     except (TypeError, ValueError, RecursionError):
         # Without the original text, which may repeat the payload.
-        raise errors.Rejected(
-            f'{driver}: the notification cannot be encoded as JSON') from None
+        raise ValueError('cannot be encoded as JSON') from None
     # Few notifications have so many brackets that the depth must be counted.
-    if text.count('{') + text.count('[') > MAX_DEPTH and (
-            _depth(text) > MAX_DEPTH):
-        raise errors.Rejected(
-            f'{driver}: the notification is nested more than {MAX_DEPTH} '
-            f'levels deep')
+    if text.count('{') + text.count('[') > max_depth and (
+            _depth(text) > max_depth):
+        raise ValueError(f'is nested more than {max_depth} levels deep')
     return text
 
 

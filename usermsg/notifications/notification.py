@@ -4,10 +4,10 @@
 import dataclasses
 import datetime
 import fnmatch
-import json
 
 from usermsg import exception
 from usermsg import host
+from usermsg.notifications import encoding
 from usermsg.objects import ids
 
 INFO = 'INFO'
@@ -34,7 +34,8 @@ class Notification:
     """One event, the same for all drivers and all delivery attempts.
 
     :param event_type: for example ``image.upload``
-    :param payload: any object that JSON can represent
+    :param payload: any object that every driver can encode, see
+        :func:`usermsg.notifications.encoding.payload_to_json`
     :param subject: id of the resource; notifications of one subject are sent
         in order
     :param priority: one of ``PRIORITIES``
@@ -52,17 +53,16 @@ class Notification:
     publisher_id: str = dataclasses.field(default_factory=host.name)
     timestamp: datetime.datetime = dataclasses.field(default_factory=now)
     message_id: str = ''
+    #: The payload as JSON.
+    content: str = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self):
         if self.priority not in PRIORITIES:
             raise exception.InvalidInput(
                 'priority', f'must be one of {", ".join(PRIORITIES)}.')
-        try:
-            json.dumps(self.payload, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            # Without the original text, which could repeat the payload.
-            raise exception.InvalidInput(
-                'payload', 'cannot be encoded as JSON.') from None
+        # At the caller, because a driver may only see it much later.
+        object.__setattr__(self, 'content',
+                           encoding.payload_to_json(self.payload))
         if not self.message_id:
             object.__setattr__(self, 'message_id', ids.mint(self.timestamp))
 

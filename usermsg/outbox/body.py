@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conversion of outbox entries to notifications."""
 
+import json
+
 import orjson
 
 from usermsg.db import clock
@@ -28,11 +30,14 @@ def build_body(entry, catalogue):
     :param catalogue: a :class:`usermsg.catalogue.catalogue.Catalogue`
     :raises ValueError, TypeError, KeyError: the content is malformed
     """
-    payload = orjson.loads(entry.content)
     if entry.event_type.startswith('message.'):
         payload = build_message_payload(
-            entry.event_type, message_object.Message.from_row(payload),
+            entry.event_type,
+            message_object.Message.from_row(orjson.loads(entry.content)),
             catalogue)
+    else:
+        # orjson would read large integers as floats.
+        payload = json.loads(entry.content)
     return notification.Notification(
         entry.event_type, payload, entry.subject, entry.priority,
         entry.publisher_id, clock.aware(entry.occurred_at), entry.id).body()

@@ -5,12 +5,14 @@ import logging
 import testtools
 
 from usermsg import context
+from usermsg import exception
 from usermsg.notifications.drivers import loader
 from usermsg.notifications.drivers import log
 from usermsg.notifications.drivers.qpid import envelope
 from usermsg.notifications.drivers.rabbit import driver as rabbit
 from usermsg.notifications import encoding
 from usermsg.notifications import errors
+from usermsg.notifications import notification
 from usermsg.tests import base
 
 
@@ -96,3 +98,16 @@ class TestDrivers(base.TestCase):
                     errors.Rejected, encode,
                     {'message_id': 'an-id', 'payload': payload})
                 self.assertTrue(str(error).startswith(f'{name}: the '), error)
+            error = self.assertRaises(
+                exception.InvalidInput, notification.Notification,
+                'image.upload', payload)
+            self.assertEqual('payload', error.field)
+
+    def test_payload_of_a_notification_is_what_drivers_encode(self):
+        for payload in ({'a': b'abc'}, (1, 2), {'a': {'b'}}, {1: None},
+                        2 ** 70, '\xe4\U0001f4a5\ud800',
+                        nested(encoding.MAX_DEPTH - 1)):
+            sent = notification.Notification('image.upload', payload)
+            for name, encode in self.encoders.items():
+                self.assertEqual(json.loads(sent.content),
+                                 encode(sent.body())['payload'], name)

@@ -6,6 +6,7 @@ import time
 from usermsg import exception
 from usermsg.notifications import notification
 from usermsg.objects import outbox
+from usermsg.outbox import body
 from usermsg.outbox import writer
 from usermsg.tests import base
 
@@ -34,8 +35,9 @@ class TestSend(base.TestCase):
         self.assertGreaterEqual(entry.queued_at, before.replace(tzinfo=None))
 
     def test_invalid_payload_is_rejected_without_repeating_it(self):
-        for payload in ({SECRET: 2 ** 64}, {1: SECRET},
-                        {SECRET: '\ud800'}, SECRET * 2 ** 18):
+        for payload in ({SECRET: float('nan')}, {SECRET: b'\xff'},
+                        {(1, 2): SECRET}, SECRET * 2 ** 18,
+                        '\xe4' * (writer.MAX_PAYLOAD // 2)):
             error = self.assertRaises(
                 exception.InvalidInput, self.send, payload)
             self.assertEqual('payload', error.field)
@@ -44,6 +46,19 @@ class TestSend(base.TestCase):
         self.send('x' * (writer.MAX_PAYLOAD - 2), subject='large')
         self.assertEqual(1, len(list(outbox.shards(
             self.service.db, 'rabbit'))))
+
+    def test_payload_is_stored_as_drivers_encode_it(self):
+        for payload, expected in (
+                ({'a': b'abc'}, {'a': 'abc'}), ({1: None}, {'1': None}),
+                (2 ** 70, 2 ** 70), ('\xe4\ud800', '\xe4\ud800')):
+            sent = notification.Notification('image.upload', payload)
+            self.service.outbox.send(sent)
+            entries = [entry for shard in outbox.shards(
+                self.service.db, 'rabbit') for entry in outbox.pending(
+                self.service.db, 'rabbit', shard)]
+            [content] = [body.build_body(entry, None) for entry in entries
+                         if entry.id == sent.message_id]
+            self.assertEqual(expected, content['payload'])
 
     def test_rejected_payload_is_not_stored(self):
         self.assertRaises(exception.InvalidInput, self.send,
