@@ -80,6 +80,8 @@ failed_tests=$(count Failed)
 skipped_tests=$(count Skipped)
 skipped=$(grep ' \.\.\. SKIPPED' "$output" | sort)
 failures=$(grep ' \.\.\. FAILED' "$output" | sort)
+# Commands of tox, which goes on after each; not all print what failed last.
+commands=$(sed -n 's/^check: exit [1-9][^>]*> \(.*\) pid=[0-9]*$/\1/p' "$output")
 # The last lines of each traceback.
 reasons=$(awk '/^    [A-Za-z0-9_.]+(Error|Exception|Failed)(:|$)/ { lines = 4 }
                lines > 0 && NF { print substr($0, 1, 250); lines-- }' "$output")
@@ -115,6 +117,7 @@ if [ -n "$skipped" ]; then
     printf '%s\n' "$skipped"
     [ "${CI:-}" != true ] || failed="$failed skipped-tests"
 fi
+[ -z "$commands" ] || printf 'Failed commands:\n%s\n' "$commands"
 [ -z "$failures" ] || printf 'Failed:\n%s\n%s\n' "$failures" "$reasons"
 [ -z "$failed" ] || echo "FAILED:$failed"
 echo "tests: $passed_tests passed, $failed_tests failed, $skipped_tests skipped"
