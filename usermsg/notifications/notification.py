@@ -68,12 +68,20 @@ class Notification:
 
     def body(self):
         """Return the six attributes that drivers send, as a dict."""
-        moment = self.timestamp.astimezone(datetime.timezone.utc)
-        return {
-            'message_id': self.message_id,
-            'publisher_id': self.publisher_id,
-            'event_type': self.event_type,
-            'priority': self.priority,
-            'timestamp': moment.strftime('%Y-%m-%d %H:%M:%S.%f'),
-            'payload': self.payload,
-        }
+        return build_body(
+            self.event_type, self.payload, self.priority, self.publisher_id,
+            self.timestamp, self.message_id)
+
+
+def build_body(event_type, payload, priority, publisher_id, timestamp,
+               message_id):
+    """Return the body of a notification whose attributes are valid, a dict."""
+    moment = timestamp.astimezone(datetime.timezone.utc)
+    return {
+        'message_id': message_id,
+        'publisher_id': publisher_id,
+        'event_type': event_type,
+        'priority': priority,
+        'timestamp': moment.strftime('%Y-%m-%d %H:%M:%S.%f'),
+        'payload': payload,
+    }

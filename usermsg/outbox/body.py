@@ -38,9 +38,10 @@ def build_body(entry, catalogue):
     else:
         # orjson would read large integers as floats.
         payload = json.loads(entry.content)
-    return notification.Notification(
-        entry.event_type, payload, entry.subject, entry.priority,
-        entry.publisher_id, clock.aware(entry.occurred_at), entry.id).body()
+    # Not an object, which would encode the payload in order to check it.
+    return notification.build_body(
+        entry.event_type, payload, entry.priority, entry.publisher_id,
+        clock.aware(entry.occurred_at), entry.id)
 
 
 def build_message_payload(event_type, message, catalogue):
