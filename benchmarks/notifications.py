@@ -23,6 +23,7 @@ from usermsg.concurrency import backend
 
 backend.use_threads()
 
+import amqp_alone  # noqa: E402
 import kombu  # noqa: E402
 from oslo_config import cfg  # noqa: E402
 import oslo_messaging  # noqa: E402
@@ -111,7 +112,7 @@ def make_notification():
 
 @contextlib.contextmanager
 def compare_rabbit():
-    """Compare the driver "rabbit" with messagingv2 and with kombu.
+    """Compare the driver "rabbit" with messagingv2, kombu and py-amqp.
 
     :returns: the methods, and a function that is called after each turn
     """
@@ -143,6 +144,12 @@ def compare_rabbit():
                     content_type='application/json',
                     content_encoding='utf-8', delivery_mode=2)
 
+        alone = amqp_alone.Sender(
+            lambda: make_notification().body(), 'bare', 'notifications.info',
+            host=f'{broker.host}:{broker.port}', userid=broker.user,
+            password=broker.password, virtual_host=vhost.name)
+        stack.callback(alone.close)
+
         def empty():
             with vhost.connection() as purging:
                 purging.channel().queue_purge('notifications.info')
@@ -158,8 +165,9 @@ def compare_rabbit():
             Method('rabbit, 16 threads', send_in_threads(driver, executor),
                    batch_size=20 * THREADS,
                    baseline='messagingv2, 16 threads'),
+            Method('py-amqp alone', alone.send, batch_size=500),
             Method('rabbit, submitted', submit_all(driver), batch_size=500,
-                   baseline='messagingv2'),
+                   baseline='py-amqp alone'),
         ], empty
 
 
