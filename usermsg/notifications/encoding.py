@@ -2,6 +2,7 @@
 """Encoding of notifications and of their request contexts."""
 
 from collections import abc
+import json
 import re
 
 from oslo_serialization import jsonutils
@@ -31,6 +32,14 @@ def to_json(content, driver):
         return _to_json(content, MAX_DEPTH)
     except ValueError as error:
         raise errors.Rejected(f'{driver}: the notification {error}') from None
+
+
+def envelope(message):
+    """Return the envelope of oslo.messaging, version 2.0, as JSON in ASCII.
+
+    :param message: JSON
+    """
+    return json.dumps({'oslo.version': '2.0', 'oslo.message': message})
 
 
 def payload_to_json(payload):

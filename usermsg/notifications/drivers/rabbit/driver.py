@@ -99,9 +99,7 @@ class RabbitDriver(confirming.ConfirmingDriver):
             **{f'_context_{key}': value
                for key, value in encoding.redact_context(ctxt).items()},
         }, 'rabbit')
-        body = encoding.to_json(
-            {'oslo.version': '2.0', 'oslo.message': content}, 'rabbit'
-        ).encode()
+        body = encoding.envelope(content).encode()
         headers = {}
         if self._broker.compression:
             body, headers['compression'] = compression.compress(

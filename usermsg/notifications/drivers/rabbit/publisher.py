@@ -187,6 +187,8 @@ class Publisher(io_thread.ThreadedClient):
         self._connection = connections.connect(
             self._broker, host, timeout, heartbeat=self._broker.heartbeat,
             on_blocked=self._on_blocked, on_unblocked=self._on_unblocked)
+        # The broker confirms many messages at a time.
+        self._connection.buffer_reads()
         # Kept for unregister(): the connection drops its socket on close.
         self._file = self._connection.sock
         self.selector.register(self._file, selectors.EVENT_READ)
