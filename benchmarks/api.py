@@ -34,7 +34,7 @@ from usermsg.tests.fixtures import servers  # noqa: E402
 
 #: Project of the created messages.
 WRITE_PROJECT = '5b1f2cc5a0e94d7396e2' + '0f6f3a7c81de'
-EVENTS = ('VOLUME_VOLUME_001_003', 'VOLUME_000002')
+EVENTS = ('VOLUME_VOLUME_001_003', 'VOLUME_000002', 'SHARE_SHARE_001_003')
 REQUEST_ID = 'req-3f1d0b8e-6c1a-4d8b-9a53-0e2c7f9b4a61'
 # Placeholder for a number that is unique to each request.
 PLACEHOLDER = b'########'
