@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Renew the pinned versions of tested libraries, or compare with them.
 
-    python tools/constraints.py renew      # write the constraints files
-    python tools/constraints.py compare    # compare with installed libraries
+    python tools/constraints.py renew [NAME]  # write the constraints files
+    python tools/constraints.py compare       # compare with installed ones
 
 ``upper-constraints.txt`` pins the libraries that usermsg, its client, the
 tests and the documentation need, their dependencies, and the packages that
 build them: one file for every Python version in the metadata. Each environment
 of another service, ``usermsg/tests/fixtures/environments/NAME.txt``, has a
 separate set of pins in ``constraints/NAME.txt`` beside it; that of usermsg's
-client is a subset of the first. ``tox -e constraints`` renews them all,
-``tox -e latest`` tests the versions that a renewal would pin.
+client is a subset of the first. ``tox -e constraints`` renews them all, or
+with ``-- NAME`` only those of an environment, ``tox -e latest`` tests the
+versions that a renewal would pin.
 """
 
 import argparse
@@ -39,11 +40,16 @@ _UNPINNED = {'usermsg', 'python-usermsgclient', 'pip'}
 _HEADER = '# Written by "tox -e constraints".\n'
 
 
-def renew():
-    """Pin the newest compatible releases in each constraints file."""
-    _write(_UPPER, MAIN)
-    for path in sorted(_ENVIRONMENTS.glob('*.txt')):
-        has_client = re.search('^-e ', path.read_text(encoding='utf-8'), re.M)
+def renew(name=None):
+    """Pin the newest compatible releases in each constraints file.
+
+    :param name: environment whose file is the only one to write
+    """
+    if name is None:
+        _write(_UPPER, MAIN)
+    for path in sorted(_ENVIRONMENTS.glob(f'{name or "*"}.txt')):
+        has_client = re.search(
+            '^-e ./client$', path.read_text(encoding='utf-8'), re.M)
         _write(_ENVIRONMENTS / 'constraints' / path.name,
                (str(path.relative_to(_ROOT)), _BUILD),
                *(['--constraint', _UPPER] if has_client else []))
@@ -106,5 +112,8 @@ def read_pins(text, python=None):
 if __name__ == '__main__':
     parser = argparse.ArgumentParser(description=__doc__.partition('\n')[0])
     parser.add_argument('action', choices=('renew', 'compare'))
-    sys.exit({'renew': renew, 'compare': compare}[
-        parser.parse_args().action]())
+    parser.add_argument('name', nargs='?',
+                        help='the only environment to renew')
+    arguments = parser.parse_args()
+    sys.exit(compare() if arguments.action == 'compare' else
+             renew(arguments.name))

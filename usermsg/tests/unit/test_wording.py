@@ -29,13 +29,14 @@ _VAGUE_NAMES = {'found', 'known', 'said', 'left', 'told'}
 
 def _files(*suffixes):
     """Return the files of the project, without those of environments."""
-    roots = ('usermsg', 'client/usermsgclient', 'benchmarks', 'doc/source',
-             'examples', 'releasenotes', 'tools')
+    roots = ('usermsg', 'client/usermsgclient', 'dashboard/usermsg_dashboard',
+             'benchmarks', 'doc/source', 'examples', 'releasenotes', 'tools')
     files = [path for root in roots
              for path in (base.ROOT / root).rglob('*')
              if path.suffix in suffixes and 'languages' not in path.parts]
-    files += [path for directory in (base.ROOT, base.ROOT / 'client')
-              for path in directory.iterdir() if path.suffix in suffixes]
+    files += [path for directory in ('.', 'client', 'dashboard')
+              for path in (base.ROOT / directory).iterdir()
+              if path.suffix in suffixes]
     # This module lists the words.
     return sorted(set(files) - {pathlib.Path(__file__)})
 

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Panel Admin > Messages."""
+
+from django.utils.translation import gettext_lazy as _
+import horizon
+
+from usermsg_dashboard import rules
+from usermsg_dashboard import services
+
+
+class Messages(horizon.Panel):
+    name = _('Messages')
+    slug = 'usermsg'
+    policy_rules = rules.READ_ALL_PROJECTS
+    nav = staticmethod(services.has_messages)

@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of levels and types of resources for users."""
+
+from django.utils.translation import gettext_lazy as _
+
+LEVELS = {
+    'ERROR': _('Error'),
+    'WARN': _('Warning'),
+    'INFO': _('Information'),
+}
+
+RESOURCE_TYPES = {
+    'CLUSTER': _('Cluster'),
+    'DATABASE_BACKUP': _('Database backup'),
+    'DATABASE_CLUSTER': _('Database cluster'),
+    'DATABASE_CONFIGURATION': _('Database configuration'),
+    'DATABASE_INSTANCE': _('Database instance'),
+    'IMAGE': _('Image'),
+    'INSTANCE': _('Instance'),
+    'NODE': _('Bare metal node'),
+    'PORT': _('Port'),
+    'SECURITY_SERVICE': _('Security service'),
+    'SHARE': _('Share'),
+    'SHARE_GROUP': _('Share group'),
+    'SHARE_NETWORK_SUBNET': _('Share network subnet'),
+    'SHARE_REPLICA': _('Share replica'),
+    'SHARE_SNAPSHOT': _('Share snapshot'),
+    'STACK': _('Stack'),
+    'VOLUME': _('Volume'),
+    'VOLUME_BACKUP': _('Volume backup'),
+    'VOLUME_SNAPSHOT': _('Volume snapshot'),
+    'ZONE': _('DNS zone'),
+}
+
+
+def resource_type(name):
+    """Return the name of a type; operators may define types of their own."""
+    return RESOURCE_TYPES.get(name, name)

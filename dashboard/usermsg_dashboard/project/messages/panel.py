@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Panel Project > Messages."""
+
+from django.utils.translation import gettext_lazy as _
+import horizon
+
+from usermsg_dashboard import rules
+from usermsg_dashboard import services
+
+
+class Messages(horizon.Panel):
+    name = _('Messages')
+    slug = 'usermsg'
+    policy_rules = rules.READ
+    nav = staticmethod(services.has_messages)
