@@ -1,44 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Client of the service, on a plain adapter of keystoneauth.
-
-openstacksdk is not used: Horizon counts all its HTTP errors as missing
-authorization, so that a page about a deleted message, or of a service that is
-unavailable, would be the page "You are not authorized". The errors here are
-keystoneauth's, :class:`InvalidResponse`, and Horizon's
-``ServiceCatalogException`` if the region has no endpoint; :data:`ERRORS` are
-all of them. A token that is no longer valid is not among them: it raises
-Horizon's ``NotAuthenticated``, and the user gets the login page.
-"""
+"""Client of the user messages service."""
 
 import dataclasses
 import datetime
-import re
-import time
-import urllib.parse
+import uuid
 
-from django.conf import settings
 from django.utils import translation
 from horizon import exceptions as horizon_exceptions
-from keystoneauth1 import adapter
 from keystoneauth1 import exceptions
-from keystoneauth1 import session
-from keystoneauth1 import token_endpoint
-from openstack_dashboard.api import base
+
+from usermsg_dashboard import connection
 
 SERVICE_TYPE = 'user-message'
 
-#: Seconds for all requests of one client. A page says within ten seconds that
-#: the service is unavailable.
+#: Seconds for all requests of one client. A page explains within ten seconds
+#: that the service is unavailable.
 TIMEOUT = 8.0
-_CONNECT_TIMEOUT = 2.0
-
-_VERSION = re.compile(r'/v3(/|$)')
 
 
 class InvalidResponse(exceptions.ClientException):
-    message = 'The response is not one of the user-messages API.'
+    message = 'The response is not one of the user messages API.'
 
 
+#: All errors of the client, except Horizon's ``NotAuthenticated``.
 ERRORS = (exceptions.ClientException,
           horizon_exceptions.ServiceCatalogException)
 
@@ -51,17 +35,17 @@ class Message:
     project_id: str
     event_id: str
     text: str
-    remedy: str
+    remedy: str | None
     user_fixable: bool
     retryable: bool
-    link: str
+    link: str | None
     level: str
-    resource_type: str
-    resource_id: str
+    resource_type: str | None
+    resource_id: str | None
     created_at: datetime.datetime
     kept_until: datetime.datetime
-    request_id: str
-    unread: bool = None
+    request_id: str | None
+    unread: bool | None
 
     @classmethod
     def parse(cls, view):
@@ -92,15 +76,15 @@ class Count:
 
     total: int
     more: bool
-    unread: int = None
-    more_unread: bool = None
+    unread: int | None
+    more_unread: bool | None
 
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
     """Numbers of messages: a dict of level -> :class:`Count`."""
 
-    newest_id: str
+    newest_id: str | None
     levels: dict
 
 
@@ -110,12 +94,12 @@ class Definition:
 
     id: str
     prefix: str
-    resource_type: str
+    resource_type: str | None
     text: str
-    remedy: str
+    remedy: str | None
     user_fixable: bool
     retryable: bool
-    link: str
+    link: str | None
 
     @classmethod
     def parse(cls, view):
@@ -136,11 +120,14 @@ class MessageClient:
 
     :param request: a Django request
     :param timeout: seconds for all requests of this client together
+    :raises horizon.exceptions.ServiceCatalogException: the region has no user
+        messages service
     """
 
     def __init__(self, request, timeout=TIMEOUT):
-        self._request = request
-        self._deadline = time.monotonic() + timeout
+        self._connection = connection.Connection(
+            request, [SERVICE_TYPE], timeout, version='v3', headers={
+                'Accept-Language': translation.get_language() or 'en'})
 
     def list(self, **query):
         """Return a :class:`Page` of messages.
@@ -153,11 +140,11 @@ class MessageClient:
             bool(content.get('messages_links'))))
 
     def show(self, message_id):
-        content = self._get(f'/messages/{_quote(message_id)}')
+        content = self._get(_build_path(message_id))
         return _parse(lambda: Message.parse(content['message']))
 
     def delete(self, message_id):
-        self._send('DELETE', f'/messages/{_quote(message_id)}')
+        self._connection.send('DELETE', _build_path(message_id))
 
     def summary(self, **filters):
         """Return a :class:`Summary` of the messages that match filters."""
@@ -173,8 +160,8 @@ class MessageClient:
 
         It is before the message if that is younger than some seconds.
         """
-        response = self._send('PUT', '/messages/read-mark',
-                              json={'message': message_id})
+        response = self._connection.send(
+            'PUT', '/messages/read-mark', json={'message': message_id})
         return _parse(lambda: response.json()['message'])
 
     def definitions(self, **query):
@@ -184,7 +171,7 @@ class MessageClient:
         while True:
             content = self._get('/defined-messages',
                                 {**query, 'marker': marker})
-            page = _parse(lambda: [  # noqa: B023
+            page = _parse(lambda content=content: [
                 Definition.parse(view)
                 for view in content['defined_messages']])
             definitions += page
@@ -193,42 +180,21 @@ class MessageClient:
             marker = page[-1].id
 
     def _get(self, path, query=None):
-        response = self._send('GET', path, params={
+        response = self._connection.send('GET', path, params={
             name: value for name, value in (query or {}).items()
             if value is not None})
         return _parse(response.json)
 
-    def _send(self, method, path, **more):
-        remaining = self._deadline - time.monotonic()
-        if remaining <= 0:
-            raise exceptions.RequestTimeout()
-        connect_timeout = min(_CONNECT_TIMEOUT, remaining / 2)
-        try:
-            return self._make_adapter().request(
-                path, method, redirect=False, timeout=(
-                    connect_timeout, remaining - connect_timeout), **more)
-        except exceptions.Unauthorized as error:
-            raise horizon_exceptions.NotAuthenticated() from error
 
-    def _make_adapter(self):
-        request = self._request
-        url = base.url_for(request, SERVICE_TYPE).rstrip('/')
-        if not _VERSION.search(urllib.parse.urlsplit(url).path):
-            url += '/v3'
-        verify = not settings.OPENSTACK_SSL_NO_VERIFY and (
-            settings.OPENSTACK_SSL_CACERT or True)
-        return adapter.Adapter(
-            session.Session(
-                token_endpoint.Token(url, request.user.token.id),
-                verify=verify),
-            endpoint_override=url,
-            additional_headers={
-                'Accept': 'application/json',
-                'Accept-Language': translation.get_language() or 'en'})
+def _build_path(message_id):
+    """Return the path of a message, whose id may be from the address bar.
 
-
-def _quote(value):
-    return urllib.parse.quote(value, safe='')
+    :raises keystoneauth1.exceptions.NotFound: no message can have this id
+    """
+    try:
+        return f'/messages/{uuid.UUID(message_id)}'
+    except ValueError:
+        raise exceptions.NotFound() from None
 
 
 def _parse(function):

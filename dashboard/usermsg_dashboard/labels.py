@@ -32,6 +32,20 @@ RESOURCE_TYPES = {
     'ZONE': _('DNS zone'),
 }
 
+#: Namespace prefix of the catalogue -> service.
+PREFIXES = {
+    'BAREMETAL': _('Bare metal'),
+    'COMPUTE': _('Compute'),
+    'CONTAINER_INFRA': _('Container infrastructure'),
+    'DATABASE': _('Databases'),
+    'DNS': _('DNS'),
+    'IMAGE': _('Images'),
+    'NETWORK': _('Networks'),
+    'ORCHESTRATION': _('Orchestration'),
+    'SHARE': _('Shared file systems'),
+    'VOLUME': _('Block storage'),
+}
+
 
 def resource_type(name):
     """Return the name of a type; operators may define types of their own."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Form with the filters of a list of messages and the position in it.
+"""Forms with the filters of a list of messages and the position in it.
 
-Its values come from the address bar, so each one is validated here, before a
+The values come from the address bar, so each one is validated here, before a
 request to the service.
 """
 
@@ -11,67 +11,90 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from usermsg_dashboard import labels
+from usermsg_dashboard import projects
 
 _NAME = re.compile('[A-Za-z0-9_]+')
 _TIME_FORMAT = '%Y-%m-%dT%H:%M'
-
-#: Field -> parameter of the API.
-_PARAMETERS = {
-    'level': 'message_level',
-    'resource_type': 'resource_type',
-    'resource_id': 'resource_uuid',
-    'request_id': 'request_id',
-    'since': 'created_since',
-    'before': 'created_before',
-}
 _POSITIONS = ('marker', 'prev_marker')
 
 
+def _time_field(label):
+    return forms.DateTimeField(
+        label=label, required=False,
+        error_messages={'invalid': _('Enter a date and a time, such as '
+                                     '2026-11-30T14:00.')},
+        widget=forms.DateTimeInput({'type': 'datetime-local'},
+                                   format=_TIME_FORMAT))
+
+
+def _position_field():
+    return forms.UUIDField(
+        required=False, widget=forms.HiddenInput,
+        error_messages={'invalid': _('The address has no valid position in '
+                                     'the list.')})
+
+
 class MessageFilterForm(forms.Form):
+    """Form for the messages of one project."""
+
+    #: Field -> parameter of the API.
+    parameters = {
+        'level': 'message_level',
+        'resource_type': 'resource_type',
+        'resource_id': 'resource_uuid',
+        'request_id': 'request_id',
+        'since': 'created_since',
+        'before': 'created_before',
+    }
+
     level = forms.ChoiceField(
         label=_('Level'), required=False,
-        choices=[('', _('All')), *labels.LEVELS.items()])
+        choices=[('', _('All')), *labels.LEVELS.items()],
+        error_messages={'invalid_choice': _('There is no such level.')})
     resource_type = forms.CharField(
         label=_('Resource type'), required=False, max_length=64)
     resource_id = forms.CharField(
         label=_('Resource ID'), required=False, max_length=255)
     request_id = forms.CharField(
         label=_('Request ID'), required=False, max_length=64)
-    since = forms.DateTimeField(
-        label=_('Not before'), required=False, widget=forms.DateTimeInput(
-            {'type': 'datetime-local'}, format=_TIME_FORMAT))
-    before = forms.DateTimeField(
-        label=_('Before'), required=False, widget=forms.DateTimeInput(
-            {'type': 'datetime-local'}, format=_TIME_FORMAT))
-    marker = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    prev_marker = forms.UUIDField(required=False, widget=forms.HiddenInput)
+    since = _time_field(_('Not before'))
+    before = _time_field(_('Before'))
+    marker = _position_field()
+    prev_marker = _position_field()
 
-    def __init__(self, data):
-        super().__init__(data, auto_id='usermsg-%s')
+    def __init__(self, request):
+        super().__init__(request.GET, auto_id='usermsg-%s')
+        self.request = request
         types = sorted(
             ((name, str(label)) for name, label in
              labels.RESOURCE_TYPES.items()), key=lambda choice: choice[1])
         # A type that an operator has defined.
-        current = data.get('resource_type', '').upper()
+        current = request.GET.get('resource_type', '').upper()
         if current not in ('', *labels.RESOURCE_TYPES):
             types.append((current, current))
         self.fields['resource_type'].widget = forms.Select(
             choices=[('', _('All')), *types])
-        for name in self.filter_names:
+        for name in self.parameters:
             self.fields[name].widget.attrs['class'] = 'form-control'
 
     @property
-    def filter_names(self):
-        return [name for name in self.fields if name not in _POSITIONS]
-
     def filters(self):
-        """Return the bound fields of the filters."""
-        return [self[name] for name in self.filter_names]
+        """Bound fields of the filters."""
+        return [self[name] for name in self.parameters]
+
+    @property
+    def is_filtered(self):
+        return any(self.data.get(name) for name in self.parameters)
+
+    @property
+    def position_errors(self):
+        """Errors of the fields that the page doesn't show."""
+        return [error for name in _POSITIONS for error in self[name].errors]
 
     def clean_resource_type(self):
         value = self.cleaned_data['resource_type'].upper()
         if value and not _NAME.fullmatch(value):
-            raise forms.ValidationError(_('This is not a resource type.'))
+            raise forms.ValidationError(_('There is no such resource type.'))
         return value
 
     def clean(self):
@@ -82,18 +105,38 @@ class MessageFilterForm(forms.Form):
                 params={'name': unknown[0]})
         if all(self.cleaned_data.get(name) for name in _POSITIONS):
             raise forms.ValidationError(
-                _('A page has only one of marker and prev_marker.'))
+                _('The address has two positions in the list.'))
         since, before = (self.cleaned_data.get(name)
                          for name in ('since', 'before'))
         if since and before and since >= before:
-            self.add_error('before', _('This is not after the other time.'))
+            self.add_error('before', _('This time is not after the other.'))
 
     def build_query(self):
         """Return the parameters of the API for the filters."""
-        values = self.cleaned_data
-        query = {parameter: values[name]
-                 for name, parameter in _PARAMETERS.items() if values[name]}
+        query = {parameter: self.cleaned_data[name]
+                 for name, parameter in self.parameters.items()
+                 if self.cleaned_data[name]}
         for parameter in ('created_since', 'created_before'):
             if parameter in query:
                 query[parameter] = query[parameter].isoformat()
         return query
+
+
+class AllProjectsFilterForm(MessageFilterForm):
+    """Form for the messages of all projects."""
+
+    parameters = {'project': 'project_id', **MessageFilterForm.parameters}
+
+    project = forms.CharField(label=_('Project name or ID'), required=False,
+                              max_length=64)
+
+    def clean_project(self):
+        value = self.cleaned_data['project']
+        try:
+            return value and projects.find_id(self.request, value)
+        except projects.AmbiguousName:
+            raise forms.ValidationError(
+                _('Several projects have this name. Enter the ID.')) from None
+
+    def build_query(self):
+        return {'all_projects': 'true', **super().build_query()}

@@ -10,48 +10,51 @@ from horizon import views
 from usermsg_dashboard import client
 from usermsg_dashboard import message_filters
 from usermsg_dashboard import problems
+from usermsg_dashboard import rows
 from usermsg_dashboard import rules
 
 
 class MessageListView(views.HorizonTemplateView):
-    """List of the messages of the current project, newest first.
+    """List of messages, newest first.
 
-    ``namespace`` is that of the panel's URLs.
+    ``dashboard`` is the slug of the dashboard: ``project``, with the messages
+    of the current project, or ``admin``, with those of all projects.
     """
 
     template_name = 'usermsg/list.html'
     page_title = _('Messages')
-    namespace = 'horizon:project:usermsg'
-    all_projects = False
-    form_class = message_filters.MessageFilterForm
+    dashboard = 'project'
+
+    @property
+    def all_projects(self):
+        return self.dashboard == 'admin'
 
     def get(self, request, *args, **kwargs):
-        form = self.form_class(request.GET)
+        form = (message_filters.AllProjectsFilterForm if self.all_projects else
+                message_filters.MessageFilterForm)(request)
         page, problem = client.Page([], False), None
         if form.is_valid():
             try:
-                page = self.read_page(form)
+                page = self._read_page(form)
             except client.ERRORS as error:
                 problem = problems.describe(error)
             if page is None:
-                return shortcuts.redirect(self.build_url(form))
+                return shortcuts.redirect(self._build_url())
         return self.render_to_response(self.get_context_data(
-            form=form, messages=page.messages, problem=problem,
+            form=form, problem=problem, dashboard=self.dashboard,
+            namespace=f'horizon:{self.dashboard}:usermsg',
+            rows=rows.build(request, page.messages, self.dashboard),
             can_delete=rules.permit_deletion(request, self.all_projects),
-            **self.build_links(form, page)))
+            newest_unread=self._find_newest_unread(form, page),
+            **self._build_links(form, page)))
 
-    def get_context_data(self, **kwargs):
-        return super().get_context_data(
-            namespace=self.namespace, index_url=reverse(
-                f'{self.namespace}:index'), **kwargs)
-
-    def read_page(self, form):
+    def _read_page(self, form):
         """Return a page; None if that is the first one, without a marker.
 
         A page before a marker is read in ascending order, in which the
         service holds back the messages of the last seconds.
         """
-        query = self.build_query(form)
+        query = form.build_query()
         limit = utils.get_page_size(self.request)
         before = form.cleaned_data['prev_marker']
         messages = client.MessageClient(self.request)
@@ -63,10 +66,19 @@ class MessageListView(views.HorizonTemplateView):
         return client.Page(page.messages[::-1], True) if page.has_more else (
             None)
 
-    def build_query(self, form):
-        return form.build_query()
+    def _find_newest_unread(self, form, page):
+        """Return the id up to which the page can be marked as read, or None.
 
-    def build_links(self, form, page):
+        Only on the first page without filters the newest message is that of
+        the project.
+        """
+        if (self.request.GET or not page.messages or
+                not page.messages[0].unread or
+                not rules.permit_read_mark(self.request)):
+            return None
+        return page.messages[0].id
+
+    def _build_links(self, form, page):
         """Return the URLs of the pages with newer and older messages."""
         if not form.is_valid():
             return {}
@@ -75,17 +87,17 @@ class MessageListView(views.HorizonTemplateView):
         ids = [message.id for message in page.messages]
         links = {}
         if marker or before:
-            links['newer_url'] = self.build_url(
-                form, prev_marker=ids[0] if ids else marker)
+            links['newer_url'] = self._build_url(
+                prev_marker=ids[0] if ids else marker or before)
         if page.has_more:
-            links['older_url'] = self.build_url(form, marker=ids[-1])
+            links['older_url'] = self._build_url(marker=ids[-1])
         return links
 
-    def build_url(self, form, **position):
+    def _build_url(self, **position):
         """Return the URL of the list with the same filters."""
         query = self.request.GET.copy()
         for name in ('marker', 'prev_marker'):
             query.pop(name, None)
         query.update(position)
-        url = reverse(f'{self.namespace}:index')
+        url = reverse(f'horizon:{self.dashboard}:usermsg:index')
         return f'{url}?{query.urlencode()}' if query else url

@@ -6,7 +6,8 @@ from openstack_dashboard import policy
 _SCOPE = 'user-message'
 
 READ = ((_SCOPE, 'message:get_all'),)
-READ_ALL_PROJECTS = (*READ, (_SCOPE, 'message:read_all_projects'))
+# Of a panel's rules one is enough for Horizon.
+READ_ALL_PROJECTS = ((_SCOPE, 'message:read_all_projects'),)
 READ_DEFINITIONS = ((_SCOPE, 'defined_message:get_all'),)
 MARK_READ = ((_SCOPE, 'message:update_read_mark'),)
 _DELETE = ((_SCOPE, 'message:delete'),)

@@ -4,12 +4,12 @@
 from django.utils.translation import gettext_lazy as _
 import horizon
 
+from usermsg_dashboard import navigation
 from usermsg_dashboard import rules
-from usermsg_dashboard import services
 
 
 class Messages(horizon.Panel):
     name = _('Messages')
     slug = 'usermsg'
     policy_rules = rules.READ
-    nav = staticmethod(services.has_messages)
+    nav = staticmethod(navigation.has_service)

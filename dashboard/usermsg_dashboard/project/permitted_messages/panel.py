@@ -4,12 +4,12 @@
 from django.utils.translation import gettext_lazy as _
 import horizon
 
+from usermsg_dashboard import navigation
 from usermsg_dashboard import rules
-from usermsg_dashboard import services
 
 
 class PermittedMessages(horizon.Panel):
     name = _('Permitted Messages')
     slug = 'usermsg_permitted'
     policy_rules = rules.READ_DEFINITIONS
-    nav = staticmethod(services.has_messages)
+    nav = staticmethod(navigation.has_service)

@@ -3,14 +3,18 @@
 
 import copy
 import datetime
+import html
+import re
 
+from django.core.cache import cache
 from openstack_dashboard.test import helpers
 import requests_mock
 
 ENDPOINT = 'http://messages.example.org/user-message'
 API = f'{ENDPOINT}/v3'
 PROJECT_ID = '1'
-NEWEST_ID = '01a20023-4e6b-74b8-8e8c-e1c6aa724b8f'
+VOLUME_ID = 'f292cc0c-54a7-4b3b-8174-d2ff82d87008'
+REQUEST_ID = 'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70'
 
 
 def make_id(number):
@@ -28,13 +32,17 @@ def make_message(number=1, **values):
         'user_message': f'No storage could be allocated ({number}).',
         'remedy': 'Request a smaller volume.', 'user_fixable': True,
         'retryable': True, 'link': None, 'message_level': 'ERROR',
-        'resource_type': 'VOLUME', 'resource_uuid':
-        'f292cc0c-54a7-4b3b-8174-d2ff82d87008',
+        'resource_type': 'VOLUME', 'resource_uuid': VOLUME_ID,
         'created_at': time.isoformat(),
         'guaranteed_until': (
             time + datetime.timedelta(days=30)).isoformat(),
-        'request_id': 'req-7e2fef96-6255-4c6b-af5f-39c34cf1ea70',
-        'links': [], 'unread': False, **values}
+        'request_id': REQUEST_ID, 'links': [], 'unread': False, **values}
+
+
+def make_error(status, detail='Internal words.'):
+    """Return an error as the service does."""
+    return {'errors': [{'status': status, 'detail': detail}],
+            'error': {'code': status, 'message': detail}}
 
 
 class TestCase(helpers.TestCase):
@@ -48,6 +56,9 @@ class TestCase(helpers.TestCase):
 
     def setUp(self):
         super().setUp()
+        cache.clear()
+        # Horizon's has an anonymous user.
+        self.request = self.factory.get('/')
         self.service = requests_mock.Mocker()
         self.service.start()
         self.addCleanup(self.service.stop)
@@ -64,9 +75,31 @@ class TestCase(helpers.TestCase):
             roles=[{'id': role, 'name': role} for role in self.role_names],
             **kwargs)
 
-    def fake_list(self, *messages, more=False, **options):
+    def fake_list(self, *messages, more=False):
         """Let the service return a list of messages."""
         content = {'messages': list(messages)}
         if more:
             content['messages_links'] = [{'rel': 'next', 'href': 'ignored'}]
-        return self.service.get(f'{API}/messages', json=content, **options)
+        return self.service.get(f'{API}/messages', json=content)
+
+    def fake_message(self, message):
+        """Let the service return a message."""
+        return self.service.get(f'{API}/messages/{message["id"]}',
+                                json={'message': message})
+
+    def read_text(self, response):
+        """Return the text of a page's main part, without markup."""
+        self.assertEqual(200, response.status_code)
+        page = response.content.decode()
+        main = page.partition('<div id="content_body">')[2].partition(
+            '<div id="footer">')[0]
+        return ' '.join(html.unescape(re.sub('<[^>]+>', ' ', main)).split())
+
+    def read_notices(self, response):
+        """Return the texts that the next page will show."""
+        return [str(notice) for notice in response.wsgi_request._messages]
+
+    def sent(self, method='GET'):
+        """Return the requests that the dashboard has sent to the service."""
+        return [request for request in self.service.request_history
+                if request.method == method and request.url.startswith(API)]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cached catalogue of permitted messages, and the search in it.
+
+The catalogue has thousands of entries and rarely changes. It is the same for
+all users of a region, in each language.
+"""
+
+import dataclasses
+import json
+import zlib
+
+from django.core.cache import cache
+from django.utils import translation
+from openstack_dashboard.api import base
+
+from usermsg_dashboard import cache_keys
+from usermsg_dashboard import client
+
+_MAX_AGE = 600
+
+
+def read(request):
+    """Return all permitted messages.
+
+    :raises usermsg_dashboard.client.ERRORS: the catalogue can't be read
+    """
+    key = cache_keys.build(
+        'definitions', base.url_for(request, client.SERVICE_TYPE),
+        translation.get_language() or '')
+    stored = cache.get(key)
+    if stored is not None:
+        return [client.Definition(**entry)
+                for entry in json.loads(zlib.decompress(stored))]
+    definitions = client.MessageClient(request).definitions(limit=1000)
+    # Compressed, because memcached stores at most a megabyte.
+    cache.set(key, zlib.compress(json.dumps([
+        dataclasses.asdict(definition)
+        for definition in definitions]).encode()), _MAX_AGE)
+    return definitions
+
+
+def search(definitions, words='', **values):
+    """Return the permitted messages that contain all words.
+
+    :param values: values that attributes must have
+    """
+    words = words.casefold().split()
+    return [definition for definition in definitions
+            if all(getattr(definition, name) == value
+                   for name, value in values.items())
+            and all(word in _text(definition) for word in words)]
+
+
+def _text(definition):
+    return ' '.join((definition.id, definition.text,
+                     definition.remedy or '')).casefold()

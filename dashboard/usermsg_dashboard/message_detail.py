@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Page about a message, and the way from there to its resource."""
+
+import urllib.parse
+
+from django import shortcuts
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from horizon import messages as notices
+from horizon import views
+from keystoneauth1 import exceptions
+
+from usermsg_dashboard import client
+from usermsg_dashboard import message_filters
+from usermsg_dashboard import problems
+from usermsg_dashboard import resources
+from usermsg_dashboard import rows
+from usermsg_dashboard import rules
+
+#: Messages of the same request, and of the same resource.
+_MAX_RELATED = 5
+
+
+class MessageDetailView(views.HorizonTemplateView):
+    """Message with others of the same request and of the same resource."""
+
+    template_name = 'usermsg/detail.html'
+    page_title = _('Message')
+    dashboard = 'project'
+
+    def get(self, request, *args, message_id, **kwargs):
+        try:
+            messages = client.MessageClient(request)
+            message = messages.show(message_id)
+        except exceptions.NotFound as error:
+            notices.error(request, problems.describe(error))
+            return shortcuts.redirect(self._index_url)
+        except client.ERRORS as error:
+            return self.render_to_response(
+                self.get_context_data(problem=problems.describe(error)))
+        return self.respond(messages, message)
+
+    @property
+    def _index_url(self):
+        return reverse(f'horizon:{self.dashboard}:usermsg:index')
+
+    def respond(self, messages, message, **context):
+        """Return the page about a message.
+
+        :param messages: the client
+        """
+        request = self.request
+        [row] = rows.build(request, [message], self.dashboard)
+        return self.render_to_response(self.get_context_data(
+            row=row, message=message,
+            can_delete=rules.permit_deletion(
+                request, self.dashboard == 'admin'),
+            related=self._read_related(messages, message), **context))
+
+    def get_context_data(self, **kwargs):
+        return super().get_context_data(
+            dashboard=self.dashboard, index_url=self._index_url,
+            namespace=f'horizon:{self.dashboard}:usermsg', **kwargs)
+
+    def _read_related(self, messages, message):
+        """Return a dict: title -> section of :meth:`_read_section`."""
+        sections = {}
+        if message.request_id:
+            sections[_('Other messages of the same request')] = (
+                self._read_section(messages, message, {
+                    'request_id': message.request_id}))
+        if message.resource_id:
+            sections[_('Other messages of the same resource')] = (
+                self._read_section(messages, message, {
+                    'resource_id': message.resource_id}))
+        return sections
+
+    def _read_section(self, messages, message, filters):
+        """Return a dict with ``rows`` and ``more_url``, or ``problem``.
+
+        :param filters: those of the form of the list
+        """
+        if self.dashboard == 'admin':
+            filters['project'] = message.project_id
+        parameters = message_filters.AllProjectsFilterForm.parameters
+        try:
+            page = messages.list(limit=_MAX_RELATED + 1, **{
+                parameters[name]: value for name, value in filters.items()})
+        except client.ERRORS as error:
+            return {'problem': problems.describe(error)}
+        others = [other for other in page.messages if other.id != message.id]
+        url = f'{self._index_url}?{urllib.parse.urlencode(filters)}'
+        return {
+            'rows': rows.build(
+                self.request, others[:_MAX_RELATED], self.dashboard),
+            'more_url': url if page.has_more else None}
+
+
+class ResourceView(MessageDetailView):
+    """Redirection to the resource of a message, if it still exists."""
+
+    def respond(self, messages, message, **context):
+        page = resources.find_page(message, self.dashboard)
+        if page and not resources.is_deleted(self.request, message):
+            return shortcuts.redirect(page)
+        return super().respond(messages, message, resource_deleted=bool(page))
