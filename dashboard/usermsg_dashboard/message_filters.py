@@ -9,6 +9,7 @@ import re
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from usermsg_dashboard import labels
 from usermsg_dashboard import projects
@@ -56,7 +57,9 @@ class MessageFilterForm(forms.Form):
     resource_id = forms.CharField(
         label=_('Resource ID'), required=False, max_length=255)
     request_id = forms.CharField(
-        label=_('Request ID'), required=False, max_length=64)
+        # A context, because Horizon has this text with another translation.
+        label=pgettext_lazy('message', 'Request ID'), required=False,
+        max_length=64)
     since = _time_field(_('Not before'))
     before = _time_field(_('Before'))
     marker = _position_field()
