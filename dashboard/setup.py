@@ -24,4 +24,10 @@ def compile_translations():
 
 
 compile_translations()
-setuptools.setup(setup_requires=['pbr>=6.1.1'], pbr=True)
+setuptools.setup(
+    setup_requires=['pbr>=6.1.1'], pbr=True,
+    # pbr would add only files that git has, and those that were there at the
+    # first editable installation.
+    package_data={'usermsg_dashboard': [
+        'conf/**', 'local_settings.d/*', 'locale/**', 'static/**',
+        'templates/**']})

@@ -17,13 +17,33 @@ class PackagingTest(base.TestCase):
             [packaging.program('python'), '-m', 'build', '--no-isolation',
              '--outdir', self.home, base.ROOT], check=True,
             env=packaging.variables(), capture_output=True, timeout=300)
+        self.assert_wheel_contains(base.ROOT / 'usermsg', {
+            '*.py': 80, 'languages/*.yaml': 2, '*.mako': 1,
+            'schemas/*.json': 10})
+
+    def test_wheel_of_the_dashboard_contains_code_and_data_files(self):
+        horizon = environments.get('horizon')
+        subprocess.run(
+            [horizon.program('python'), '-m', 'pip', 'wheel', '--no-deps',
+             '--no-build-isolation', '--wheel-dir', self.home,
+             base.ROOT / 'dashboard'], check=True,
+            env=horizon.variables(), capture_output=True, timeout=300)
+        self.assert_wheel_contains(
+            base.ROOT / 'dashboard' / 'usermsg_dashboard', {
+                '*.py': 20, '*.html': 8, '*.js': 1, '*.scss': 1,
+                'conf/**/*.yaml': 2, 'locale/**/*.po': 2,
+                'locale/**/*.mo': 2})
+
+    def assert_wheel_contains(self, directory, minima):
+        """Check that the only wheel contains files of a package.
+
+        :param minima: pattern -> number of files that match it at least
+        """
         [wheel] = self.home.glob('*.whl')
         with zipfile.ZipFile(wheel) as archive:
             archived = set(archive.namelist())
-        for pattern, number in (
-                ('*.py', 80), ('languages/*.yaml', 2), ('*.mako', 1),
-                ('schemas/*.json', 10)):
-            required = {str(path.relative_to(base.ROOT)) for path in
-                        (base.ROOT / 'usermsg').rglob(pattern)}
-            self.assertGreaterEqual(len(required), number)
+        for pattern, minimum in minima.items():
+            required = {str(path.relative_to(directory.parent)) for path in
+                        directory.rglob(pattern)}
+            self.assertGreaterEqual(len(required), minimum, pattern)
             self.assertEqual(set(), required - archived)
