@@ -14,8 +14,8 @@ from usermsg_dashboard import connection
 SERVICE_TYPE = 'user-message'
 
 #: Seconds for all requests of one client. A page explains within ten seconds
-#: that the service is unavailable.
-TIMEOUT = 8.0
+#: that the service is unavailable, and some ask another service before.
+TIMEOUT = 7.0
 
 
 class InvalidResponse(exceptions.ClientException):

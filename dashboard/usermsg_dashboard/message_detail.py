@@ -93,7 +93,8 @@ class MessageDetailView(views.HorizonTemplateView):
         return {
             'rows': rows.build(
                 self.request, others[:_MAX_RELATED], self.dashboard),
-            'more_url': url if page.has_more else None}
+            'more_url': (url if page.has_more or len(others) > _MAX_RELATED
+                         else None)}
 
 
 class ResourceView(MessageDetailView):

@@ -17,7 +17,7 @@ from keystoneauth1 import exceptions
 from usermsg_dashboard import connection
 
 #: Seconds for the look-up.
-_TIMEOUT = 4.0
+_TIMEOUT = 2.5
 
 _BLOCK_STORAGE = ('volumev3', 'block-storage')
 _SHARED_FILE_SYSTEM = ('sharev2', 'shared-file-system')

@@ -14,9 +14,7 @@ _ADVICE = {
 
 
 class SearchForm(forms.Form):
-    words = forms.CharField(
-        label=_('Words'), required=False, max_length=255,
-        widget=forms.TextInput({'type': 'search'}))
+    words = forms.CharField(label=_('Words'), required=False, max_length=255)
     prefix = forms.ChoiceField(
         label=_('Service'), required=False,
         error_messages={'invalid_choice': _('The catalogue has no messages '

@@ -80,6 +80,13 @@ class MessageDetailTest(base.TestCase):
                             ('resource_id', base.VOLUME_ID)):
             self.assertContains(response, f'href="{INDEX}?{name}={value}"')
 
+    def test_more_related_messages_that_are_all_newer_are_in_the_list(self):
+        self.fake_message(base.make_message(1))
+        self.fake_list(*[base.make_message(number)
+                         for number in range(7, 1, -1)])
+        self.assertContains(self.client.get(DETAIL),
+                            f'href="{INDEX}?request_id={base.REQUEST_ID}"')
+
     def test_message_alone_has_no_related_ones(self):
         self.assertNotIn('Other messages',
                          self.read_text(self.get(base.make_message(1))))
