@@ -108,6 +108,14 @@ class MessageDetailTest(base.TestCase):
             self.assertIn(part, page)
         self.assertNotContains(response, '<script>alert')
 
+    def test_text_is_no_expression_of_angular(self):
+        text = '{$ constructor.constructor(1) $}'
+        response = self.get(base.make_message(
+            user_message=text, remedy=text, resource_uuid=text,
+            request_id=text, event_id=text))
+        self.assertContains(response, 'constructor.constructor(1)')
+        self.assertNotContains(response, '{$ constructor')
+
     def test_deleted_message_leads_to_the_list(self):
         self.service.get(f'{base.API}/messages/{base.make_id(1)}',
                          status_code=404)

@@ -82,6 +82,17 @@ class MessageListTest(base.TestCase):
         self.assertNotContains(response, '<script>alert')
         self.assertNotContains(response, 'alert("1")')
 
+    def test_text_is_no_expression_of_angular(self):
+        # Horizon writes another sign in place of the dollars.
+        text = '{$ constructor.constructor(1) $}'
+        self.fake_list(base.make_message(
+            user_message=text, remedy=text, resource_uuid=text,
+            resource_type=text))
+        for query in ({'resource_id': text}, {text: 'x'}):
+            response = self.get(**query)
+            self.assertContains(response, 'constructor.constructor(1)')
+            self.assertNotContains(response, '{$ constructor')
+
     def test_unread_message_is_marked(self):
         self.fake_list(base.make_message(2, unread=True),
                        base.make_message(1))
