@@ -87,5 +87,7 @@ class TranslationsTest(base.TestCase):
         for language, text in (('de', 'Nachrichten filtern'),
                                ('ja', 'すべてのメッセージを選択')):
             self.client.cookies['django_language'] = language
-            self.assertContains(self.client.get(
-                reverse('horizon:project:usermsg:index')), text)
+            response = self.client.get(
+                reverse('horizon:project:usermsg:index'))
+            self.assertContains(response, text)
+            self.assertContains(response, f'lang="{language}"')
