@@ -45,7 +45,7 @@ class MessageListView(views.HorizonTemplateView):
             namespace=f'horizon:{self.dashboard}:usermsg',
             rows=rows.build(request, page.messages, self.dashboard),
             can_delete=rules.permit_deletion(request, self.all_projects),
-            newest_unread=self._find_newest_unread(form, page),
+            newest_unread=self._find_newest_unread(page),
             **self._build_links(form, page)))
 
     def _read_page(self, form):
@@ -66,7 +66,7 @@ class MessageListView(views.HorizonTemplateView):
         return client.Page(page.messages[::-1], True) if page.has_more else (
             None)
 
-    def _find_newest_unread(self, form, page):
+    def _find_newest_unread(self, page):
         """Return the id up to which the page can be marked as read, or None.
 
         Only on the first page without filters the newest message is that of
