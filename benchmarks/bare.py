@@ -211,16 +211,16 @@ class Bare:
             conditions += ' AND id < %s'
             parameters.append(marker)
         rows = self._database.select(
-            f'SELECT {", ".join(COLUMNS)} FROM messages'
-            f'{self._database.hint} WHERE {conditions} '
-            'ORDER BY id DESC LIMIT %s', (*parameters, limit + 1))
+            f'SELECT {", ".join(COLUMNS)}, (SELECT message_id '
+            'FROM read_marks WHERE project_id = %s AND user_id = %s) '
+            f'FROM messages{self._database.hint} WHERE {conditions} '
+            'ORDER BY id DESC LIMIT %s',
+            (environ['HTTP_X_PROJECT_ID'], environ['HTTP_X_USER_ID'],
+             *parameters, limit + 1))
         views = self._make_views(rows[:limit], address)
-        marks = self._database.select(
-            'SELECT message_id FROM read_marks '
-            'WHERE project_id = %s AND user_id = %s',
-            (environ['HTTP_X_PROJECT_ID'], environ['HTTP_X_USER_ID']))
+        mark = rows and rows[0][-1] or ''
         for view in views:
-            view['unread'] = not marks or view['id'] > marks[0][0]
+            view['unread'] = view['id'] > mark
         content = {'messages': views}
         if len(rows) > limit:
             query = urllib.parse.urlencode(
@@ -308,7 +308,7 @@ class Bare:
             'links': [{'rel': 'self', 'href': f'{address}/{message_id}'}],
         } for (message_id, _prefix, project_id, _user, request_id,
                resource_type, resource_uuid, event_id, _action, _detail,
-               level, created_at, expires_at) in rows]
+               level, created_at, expires_at, *_mark) in rows]
 
 
 def _mint(now):

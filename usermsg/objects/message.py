@@ -159,7 +159,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         'objects': fields.ListOfObjectsField('Message'),
     }
 
-    #: Position of the read mark, if it was requested and the user has one.
+    #: Position of the read mark, if it was requested, the user has one, and
+    #: there is a message that it could be about.
     read_mark = None
 
     @staticmethod
@@ -233,9 +234,10 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param ascending: True for oldest first
         """
         query, values = page_query(
-            db.dialect, filters, since=since, before=before, marker=marker,
-            offset=offset, limit=limit, ascending=ascending)
-        return cls._read(db, query, values, user_id)
+            db.dialect, filters, user_id, since=since, before=before,
+            marker=marker, offset=offset, limit=limit, ascending=ascending)
+        with db.reader() as connection:
+            return cls._from_rows(query.rows(connection, values))
 
     @staticmethod
     def get_ids(db, filters, user_id=None, *, since=None, before=None,
@@ -245,14 +247,15 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         For the parameters see :meth:`get_page`. With an index that serves
         all filters, only the index is read.
 
-        :returns: a list, and the position of the mark or None
+        :returns: a list, and the position of the mark; None if there is no
+            mark, or no message that it could be about
         """
         query, values = joined_ids_query(
             db.dialect, filters, user_id, since=since, before=before,
             marker=marker, offset=offset, limit=limit, ascending=ascending)
         with db.reader() as connection:
             [[ids, mark]] = query.rows(connection, values)
-        return ids.split(',') if ids else [], mark
+        return (ids.split(','), mark) if ids else ([], None)
 
     @classmethod
     def get_latest(cls, db, filters, resource_uuids, user_id=None, *,
@@ -269,17 +272,16 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         """
         newest = {}
         with db.reader() as connection:
-            mark = _select_mark(connection, filters, user_id)
             for resource_uuid in resource_uuids:
                 query, values = page_query(
                     db.dialect, {**filters, 'resource_uuid': resource_uuid},
-                    since=since, before=before, limit=1)
+                    user_id, since=since, before=before, limit=1)
                 resource = validation.canonical_uuid(resource_uuid)
                 for row in query.rows(connection, values):
                     newest[resource] = max(
                         row, newest.get(resource, row), key=_ROW_ID)
         return cls._from_rows(
-            sorted(newest.values(), reverse=True, key=_ROW_ID), mark)
+            sorted(newest.values(), reverse=True, key=_ROW_ID))
 
     @staticmethod
     def has_more_than(db, filters, number, *, since=None, before=None,
@@ -315,28 +317,23 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             db.dialect, filters, keys, number=number, oldest=oldest,
             since=since, before=before, marker=marker, offset=offset,
             limit=limit)
-        return cls._read(db, query, values)
-
-    @classmethod
-    def _read(cls, db, query, values, user_id=None):
         with db.reader() as connection:
-            rows = query.rows(connection, values)
-            mark = _select_mark(connection, values, user_id)
-        return cls._from_rows(rows, mark)
+            return cls._from_rows(query.rows(connection, values))
 
     @classmethod
-    def _from_rows(cls, rows, mark):
+    def _from_rows(cls, rows):
+        """Return a list of messages.
+
+        :param rows: the values of all columns, and of :func:`page_query`
+        """
         page = cls()
-        page._obj_objects = [Message.from_row(row) for row in rows]
-        page.read_mark = mark
+        page._obj_objects = [Message.from_row(row[:_WIDTH]) for row in rows]
+        if rows and len(rows[0]) > _WIDTH:
+            page.read_mark = rows[0][_WIDTH]
         return page
 
 
-def _select_mark(connection, filters, user_id):
-    return None if user_id is None else read_mark.select(
-        connection, filters['project_id'], user_id)
-
-
+_WIDTH = len(_TABLE.c)
 _ROW_ID = operator.itemgetter(0)
 
 
@@ -487,9 +484,12 @@ def _has_two_resources(filters):
             not filters.keys() & {'id', 'request_id'})
 
 
-def page_query(dialect, filters, *, since=None, before=None, marker=None,
-               offset=0, limit, ascending=False):
+def page_query(dialect, filters, user_id=None, *, since=None, before=None,
+               marker=None, offset=0, limit, ascending=False):
     """Return the SELECT of :meth:`MessageList.get_page`.
+
+    With a user its last column is the position of the read mark, the same in
+    each row: a separate statement would be another round trip.
 
     :param dialect: see :attr:`usermsg.db.engine.Database.dialect`
     :returns: a :class:`usermsg.db.statement.Select` and its values
@@ -518,6 +518,8 @@ def page_query(dialect, filters, *, since=None, before=None, marker=None,
         values['below'] = min(below)
     if offset:
         values['offset'] = offset
+    if user_id is not None:
+        values['user_id'] = user_id
     return _page_select(dialect, frozenset(values), ascending), values
 
 
@@ -551,10 +553,8 @@ def joined_ids_query(dialect, filters, user_id=None, *, ascending=False,
     longer for many. See :func:`page_query`.
     """
     _select, values = page_query(
-        dialect, filters, ascending=ascending, **position)
-    query = _joined_ids_select(dialect, frozenset(values), ascending,
-                               user_id is not None)
-    return query, {**values, 'user_id': user_id}
+        dialect, filters, user_id, ascending=ascending, **position)
+    return _joined_ids_select(dialect, frozenset(values), ascending), values
 
 
 def sorted_page_query(dialect, filters, keys, *, number, oldest=False,
@@ -608,7 +608,13 @@ def _sort_value(value):
 
 @functools.lru_cache(maxsize=256)
 def _page_select(dialect, names, ascending):
-    return statement.Select(build_select(dialect, names, ascending))
+    return statement.Select(build_select(
+        dialect, names, ascending).add_columns(*_mark(names)))
+
+
+def _mark(names):
+    """Return the column with the read mark, if the page has one."""
+    return (read_mark.QUERY.scalar_subquery(),) if 'user_id' in names else ()
 
 
 @functools.lru_cache(maxsize=256)
@@ -620,7 +626,7 @@ def _id_select(dialect, names, ascending):
 
 
 @functools.lru_cache(maxsize=256)
-def _joined_ids_select(dialect, names, ascending, has_mark):
+def _joined_ids_select(dialect, names, ascending):
     page = build_select(
         dialect, names, ascending, (_TABLE.c.id,)).subquery('page')
     # Not SQLAlchemy's aggregate_strings(), which can't be compiled without
@@ -628,8 +634,7 @@ def _joined_ids_select(dialect, names, ascending, has_mark):
     joined = (sa.func.string_agg(page.c.id, sa.literal_column("','"))
               if dialect == 'postgresql' else
               sa.func.group_concat(page.c.id))
-    mark = read_mark.QUERY.scalar_subquery() if has_mark else sa.null()
-    return statement.Select(sa.select(joined, mark))
+    return statement.Select(sa.select(joined, *(_mark(names) or (sa.null(),))))
 
 
 def build_select(dialect, names, ascending=False, columns=tuple(_TABLE.c)):
@@ -750,7 +755,7 @@ _END_OF_TIME = datetime.datetime.max.replace(tzinfo=datetime.timezone.utc)
 _IN = 'in_'
 
 #: Parameters of a page that aren't compared to the column of their name.
-_NO_COLUMNS = ('above', 'below', 'limit', 'offset', 'range_limit')
+_NO_COLUMNS = ('above', 'below', 'limit', 'offset', 'range_limit', 'user_id')
 
 _INDEXED = ('project_id', 'prefix', 'resource_uuid', 'request_id',
             'message_level')

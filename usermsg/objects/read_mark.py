@@ -26,17 +26,12 @@ QUERY = sa.select(_TABLE.c.message_id).where(
 _GET = statement.Select(QUERY)
 
 
-def select(connection, project_id, user_id):
-    """Return the position of a mark, a message id; None without a mark."""
-    rows = _GET.rows(connection, {'project_id': project_id,
-                                  'user_id': user_id})
-    return rows[0][0] if rows else None
-
-
 def get(db, project_id, user_id):
-    """Return the position of a mark; see :func:`select`."""
+    """Return the position of a mark, a message id; None without a mark."""
     with db.reader() as connection:
-        return select(connection, project_id, user_id)
+        rows = _GET.rows(connection, {'project_id': project_id,
+                                      'user_id': user_id})
+    return rows[0][0] if rows else None
 
 
 def advance(db, project_id, user_id, position):
@@ -45,7 +40,7 @@ def advance(db, project_id, user_id, position):
     :param position: any UUID; messages with this id and lower ones are read
     """
     values = {'message_id': position,
-              'expires_at': clock.naive(clock.read(db) + TTL)}
+              'expires_at': clock.now(db.dialect, int(TTL.total_seconds()))}
     # Compared in the statement: several pages of a browser may set the mark
     # at the same time.
     later = sa.case((_TABLE.c.message_id < position, position),

@@ -82,12 +82,11 @@ def _queries(dialect, positions, variant):
                 filters['project_id'] = project
             for position, ascending in itertools.product(positions,
                                                          (False, True)):
-                yield filters, _index(filters), message.page_query(
-                    dialect, filters, limit=LIMIT, ascending=ascending,
-                    **position)
-                yield filters, _index(filters), message.joined_ids_query(
-                    dialect, filters, limit=LIMIT, ascending=ascending,
-                    **position)
+                for make_query in (message.page_query,
+                                   message.joined_ids_query):
+                    yield filters, _index(filters), make_query(
+                        dialect, filters, 'alice' if project else None,
+                        limit=LIMIT, ascending=ascending, **position)
                 if message.select_served(filters)[0] == filters:
                     index = f'{_index(filters)} alone'
                     yield filters, index, message.id_query(
