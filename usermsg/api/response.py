@@ -6,14 +6,14 @@ import hashlib
 import orjson
 
 
-def json(response, content, dumps=orjson.dumps):
+def json(response, content):
     """Set the body of a response, and return the response.
 
-    :param dumps: function that serializes the content to bytes
+    :param content: of JSON types and datetimes; those without a zone are UTC
     """
     response.content_type = 'application/json'
     response.charset = None
-    response.body = dumps(content)
+    response.body = orjson.dumps(content, option=orjson.OPT_NAIVE_UTC)
     return response
 
 
@@ -51,10 +51,10 @@ def cacheable_json(request, response, content, tagged=None):
     return response
 
 
-def localized_json(request, response, content, dumps=orjson.dumps):
+def localized_json(request, response, content):
     """Like :func:`json`, with texts in the language of the request."""
     set_language(request, response)
-    return json(response, content, dumps)
+    return json(response, content)
 
 
 def set_language(request, response):

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions and errors as the older services write them in responses."""
 
-import json
-
 import webob
 
 from usermsg.api import errors
@@ -76,12 +74,7 @@ class Dialect(microversion.Dialect):
             body = {_FAULTS.get(status, _OTHER_FAULT): {
                 'code': status, 'message': _message(error)}}
         return errors.with_headers(error, responses.json(
-            webob.Response(status=status), body, dumps))
-
-
-def dumps(content):
-    """Serialize JSON as those services do, with the same blanks."""
-    return json.dumps(content).encode()
+            webob.Response(status=status), body))
 
 
 def _message(error):

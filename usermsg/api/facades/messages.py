@@ -11,7 +11,6 @@ import types
 import urllib.parse
 
 from usermsg.api import errors
-from usermsg.api.facades import dialect
 from usermsg.api.facades import listing
 from usermsg.api import microversion
 from usermsg.api import query
@@ -102,7 +101,7 @@ class Messages:
                  'href': f'{self._root_url(request)}/{self.major}/'}],
             'media-types': [{'base': 'application/json',
                              'type': self.media_type}],
-        }]}, dialect.dumps)
+        }]})
 
     @route.handle('GET', *_COLLECTION, rule=rules.GET_ALL)
     def list(self, request, response):
@@ -204,9 +203,8 @@ class Messages:
     @staticmethod
     def _render(request, response, content):
         if 'Accept-Language' in request.headers:
-            return responses.localized_json(request, response, content,
-                                            dialect.dumps)
-        return responses.json(response, content, dialect.dumps)
+            return responses.localized_json(request, response, content)
+        return responses.json(response, content)
 
 
 def format_time(value):
