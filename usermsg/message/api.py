@@ -482,7 +482,7 @@ class API:
         name, descending = keys[0]
         oldest = name == 'created_at' and not descending
         if name == 'created_at' and marker is not None:
-            created_at = marker.row.created_at
+            created_at = marker.created_at
             if descending:
                 before = min(before or created_at, created_at)
             else:

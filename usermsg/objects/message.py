@@ -79,21 +79,18 @@ class Message(base.UsermsgObject):
     fields = field_types.fields_for_table(
         _TABLE, fields.DateTimeField(tzinfo_aware=True))
 
-    #: Values of the columns, a :class:`usermsg.db.models.MessageRow` with
-    #: aware times; None if the object wasn't read from the table.
+    #: Values of the columns, a :class:`usermsg.db.models.MessageRow`; None if
+    #: the object wasn't read from the table.
     row = None
 
     @classmethod
     def from_row(cls, row):
         """Return a message with the values of all columns, in their order.
 
-        :param row: a sequence; its times are UTC without a zone, or text
+        :param row: a sequence; its times are UTC without a zone
         """
-        *values, created_at, expires_at = row
         message = cls()
-        message.row = models.MessageRow._make((
-            *values, statement.to_datetime(created_at),
-            statement.to_datetime(expires_at)))
+        message.row = models.MessageRow._make(row)
         return message
 
     def __getattr__(self, name):
@@ -101,7 +98,9 @@ class Message(base.UsermsgObject):
         # would coerce it, which costs more than reading the row, although the
         # values of the columns have the right type already.
         if name.startswith('_obj_'):
-            return getattr(self.row, name.removeprefix('_obj_'))
+            value = getattr(self.row, name.removeprefix('_obj_'))
+            return (clock.aware(value)
+                    if isinstance(value, datetime.datetime) else value)
         raise AttributeError(name)
 
     @classmethod
@@ -159,9 +158,23 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         'objects': fields.ListOfObjectsField('Message'),
     }
 
+    #: Values of the columns of each message, tuples in the order of
+    #: :class:`usermsg.db.models.MessageRow`, to which a column with the read
+    #: mark may be added. A page has hundreds of messages, so the objects are
+    #: made when they are first used. None if the list wasn't read from the
+    #: table.
+    rows = None
+
     #: Position of the read mark, if it was requested, the user has one, and
     #: there is a message that it could be about.
     read_mark = None
+
+    def __getattr__(self, name):
+        if name != '_obj_objects' or self.rows is None:
+            raise AttributeError(name)
+        self._obj_objects = [
+            Message.from_row(row[:_WIDTH]) for row in self.rows]
+        return self._obj_objects
 
     @staticmethod
     def record(db, new_messages, recorder=None, stamper=None, work=None):
@@ -327,7 +340,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param rows: the values of all columns, and of :func:`page_query`
         """
         page = cls()
-        page._obj_objects = [Message.from_row(row[:_WIDTH]) for row in rows]
+        page.rows = rows
+        del page._obj_objects  # the empty list of a new object
         if rows and len(rows[0]) > _WIDTH:
             page.read_mark = rows[0][_WIDTH]
         return page
@@ -602,7 +616,7 @@ def _sorted_page_select(dialect, names, keys, oldest, after_marker):
 def _sort_value(value):
     """Return a value of a row as the database compares it, a string."""
     if isinstance(value, datetime.datetime):
-        return clock.naive(value).isoformat(' ', 'microseconds')
+        return value.isoformat(' ', 'microseconds')
     return value or ''
 
 

@@ -4,6 +4,7 @@
 from oslo_versionedobjects import base as vo_base
 from oslo_versionedobjects import fields
 
+from usermsg.db import clock
 from usermsg.db import models
 from usermsg.objects import base
 from usermsg.objects import fields as field_types
@@ -42,8 +43,10 @@ class MessagePayload(base.UsermsgObject):
             'usermsg_object.version': cls.VERSION,
             'usermsg_object.data': {
                 **row._asdict(),
-                'created_at': field_types.format_time(row.created_at),
-                'expires_at': field_types.format_time(row.expires_at),
+                'created_at': field_types.format_time(
+                    clock.aware(row.created_at)),
+                'expires_at': field_types.format_time(
+                    clock.aware(row.expires_at)),
                 'user_message': user_message,
                 'sequence': sequence,
             },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Conversion of outbox entries to notifications."""
 
+import datetime
 import json
 
 import orjson
@@ -31,10 +32,11 @@ def build_body(entry, catalogue):
     :raises ValueError, TypeError, KeyError: the content is malformed
     """
     if entry.event_type.startswith('message.'):
+        *values, created_at, expires_at = orjson.loads(entry.content)
         payload = build_message_payload(
-            entry.event_type,
-            message_object.Message.from_row(orjson.loads(entry.content)),
-            catalogue)
+            entry.event_type, message_object.Message.from_row((
+                *values, datetime.datetime.fromisoformat(created_at),
+                datetime.datetime.fromisoformat(expires_at))), catalogue)
     else:
         # orjson would read large integers as floats.
         payload = json.loads(entry.content)

@@ -61,12 +61,12 @@ def prepare(api, context, filters, *, sort, marker, offset, limit,
         first page
     :param offset: number of messages to skip behind the marker
     :param limit: maximum number of messages
-    :returns: a :class:`usermsg.message.api.Listing`
+    :returns: a :class:`usermsg.message.api.Listing`; None for a limit of 0
     :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
     keys = _effective_keys(sort)
     if not limit:
-        return message_api.Listing(find_cause=lambda: None, read=list)
+        return None
     name, descending = keys[0]
     if name == 'id':
         return api.prepare_list(

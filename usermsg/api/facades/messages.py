@@ -16,6 +16,7 @@ from usermsg.api import microversion
 from usermsg.api import query
 from usermsg.api import response as responses
 from usermsg.api import route
+from usermsg.db import models
 from usermsg import exception
 from usermsg.message import api as message_api
 from usermsg.message import schemas
@@ -25,6 +26,10 @@ _COLLECTION = ('/<segment>/<major>/messages',
                '/<segment>/<major>/{project_id}/messages')
 _ELEMENT = tuple(f'{path}/{{message_id}}' for path in _COLLECTION)
 
+
+# Columns of a row that isn't unpacked.
+_ID = models.MessageRow._fields.index('id')
+_EVENT_ID = models.MessageRow._fields.index('event_id')
 
 #: Filters that no message matches.
 NO_MESSAGE = types.MappingProxyType({'id': '-'})
@@ -55,7 +60,7 @@ class Messages:
     Beside the class attributes below, a subclass has
     ``parse_query(request, values)``, which makes a :class:`ListQuery` of the
     query string, and ``view(row, description, links)``, which represents a
-    :class:`usermsg.db.models.MessageRow` and its
+    row of a :class:`usermsg.objects.message.MessageList` and its
     :class:`usermsg.catalogue.catalogue.Description` as the service does.
 
     :param runtime: a :class:`usermsg.service.Runtime`
@@ -109,26 +114,29 @@ class Messages:
         context = self._authorize(request, rules.GET_ALL)
         values = query.read_any(request)
         parsed = self.parse_query(request, values)
-        messages = ([] if parsed.filters is None else
-                    self._get_page(request, context, parsed))
-        content = {'messages': self._build_views(request, messages)}
-        if messages and parsed.linked and len(messages) >= parsed.limit:
+        rows = ([] if parsed.filters is None else
+                self._get_page(request, context, parsed))
+        content = {'messages': self._build_views(request, rows)}
+        if rows and parsed.linked and len(rows) >= parsed.limit:
             content['messages_links'] = [query.build_next_link(
-                self._collection_urls(request)[0], values, messages[-1].id,
+                self._collection_urls(request)[0], values, rows[-1][_ID],
                 self.plain_in_links)]
         return self._render(request, response, content)
 
     def _get_page(self, request, context, parsed):
+        """Return rows of a :class:`usermsg.objects.message.MessageList`."""
         marker = (None if parsed.marker is None else
                   self._get(context, parsed.marker))
         page = listing.prepare(
             self._api, context, {**parsed.filters, 'prefix': self.prefix},
             sort=parsed.sort, marker=marker, offset=parsed.offset,
             limit=parsed.limit, all_projects=parsed.all_projects)
+        if page is None:
+            return []
         with self._limiter.admit(
                 context.project_id, page.find_cause(),
                 request.environ['wsgi.multithread']):
-            return list(page.read())
+            return page.read().rows
 
     def _get(self, context, message_id, all_projects=rules.READ_ALL_PROJECTS):
         """:param all_projects: policy rule for messages of other projects"""
@@ -142,7 +150,7 @@ class Messages:
         message = self._get(context, request.path_value('message_id'))
         return self._render(
             request, response,
-            {'message': self._build_views(request, [message])[0]})
+            {'message': self._build_views(request, [message.row])[0]})
 
     @route.handle('DELETE', *_ELEMENT, rule=rules.DELETE)
     def delete(self, request, response):
@@ -176,15 +184,15 @@ class Messages:
         context.authorize(rule)
         return context
 
-    def _build_views(self, request, messages):
+    def _build_views(self, request, rows):
         describe = self._catalogue.describe
         language = request.language
         url, bookmark = self._collection_urls(request)
         return [self.view(
-            row, describe(row.event_id, language),
-            [{'rel': 'self', 'href': f'{url}/{row.id}'},
-             {'rel': 'bookmark', 'href': f'{bookmark}/{row.id}'}])
-            for row in (message.row for message in messages)]
+            row, describe(row[_EVENT_ID], language),
+            [{'rel': 'self', 'href': f'{url}/{row[_ID]}'},
+             {'rel': 'bookmark', 'href': f'{bookmark}/{row[_ID]}'}])
+            for row in rows]
 
     def _collection_urls(self, request):
         """Return the collection's URLs with and without the version."""
@@ -208,8 +216,8 @@ class Messages:
 
 
 def format_time(value):
-    """Format a time as those services do: UTC, but without an offset."""
-    return value.strftime('%Y-%m-%dT%H:%M:%S.%f')
+    """Format a time of a row as those services do: without an offset."""
+    return value.isoformat('T', 'microseconds')
 
 
 def is_true(values, name):

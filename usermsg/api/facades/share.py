@@ -110,18 +110,21 @@ class Share(messages.Messages):
             values.get('marker'), all_projects)
 
     def view(self, row, description, links):
+        (message_id, _prefix, project_id, _user_id, request_id,
+         resource_type, resource_uuid, _event_id, action_id, detail_id,
+         message_level, created_at, expires_at) = row
         return {
-            'id': row.id,
-            'project_id': row.project_id,
-            'action_id': row.action_id,
-            'detail_id': row.detail_id,
-            'message_level': row.message_level,
-            'created_at': messages.format_time(row.created_at),
-            'expires_at': messages.format_time(row.expires_at),
+            'id': message_id,
+            'project_id': project_id,
+            'action_id': action_id,
+            'detail_id': detail_id,
+            'message_level': message_level,
+            'created_at': messages.format_time(created_at),
+            'expires_at': messages.format_time(expires_at),
             # Always a string, for clients that validate the response.
-            'request_id': row.request_id or '',
+            'request_id': request_id or '',
             'links': links,
-            'resource_type': row.resource_type,
-            'resource_id': row.resource_uuid,
+            'resource_type': resource_type,
+            'resource_id': resource_uuid,
             'user_message': description.user_message,
         }

@@ -123,24 +123,26 @@ class Volume(messages.Messages):
             values.get('marker'), all_projects)
 
     def view(self, row, description, links):
+        (message_id, _prefix, _project_id, _user_id, request_id,
+         resource_type, resource_uuid, event_id, _action_id, _detail_id,
+         message_level, created_at, expires_at) = row
         content = {
-            'id': row.id,
-            'event_id': row.event_id,
+            'id': message_id,
+            'event_id': event_id,
             'user_message': (
                 description.text if description.action is None else
                 f'{description.action}:{description.text}'),
-            'message_level': _LEVELS.get(
-                row.message_level, row.message_level),
-            'created_at': messages.format_time(row.created_at),
-            'guaranteed_until': messages.format_time(row.expires_at),
+            'message_level': _LEVELS.get(message_level, message_level),
+            'created_at': messages.format_time(created_at),
+            'guaranteed_until': messages.format_time(expires_at),
             # Always a string, for clients that validate the response.
-            'request_id': row.request_id or '',
+            'request_id': request_id or '',
             'links': links,
         }
-        for name in ('resource_type', 'resource_uuid'):
-            value = getattr(row, name)
-            if value:
-                content[name] = value
+        if resource_type:
+            content['resource_type'] = resource_type
+        if resource_uuid:
+            content['resource_uuid'] = resource_uuid
         return content
 
 

@@ -41,6 +41,23 @@ class TestCase(databases.TestCase):
             samples.request(project), filters, **options).objects]
 
 
+class TestTimes(TestCase):
+
+    def test_times_are_those_that_were_stored(self):
+        # With and without a fraction of a second.
+        ids = self.fill(*[{}] * 3, step=datetime.timedelta(seconds=0.5))
+        expected = [samples.START + datetime.timedelta(seconds=0.5) * number
+                    for number in range(3)]
+        reader = samples.request()
+        self.assertEqual(expected, [
+            self.api.get(reader, message_id).created_at
+            for message_id in ids])
+        page = self.api.get_all(reader, sort=message_api.OLDEST_FIRST)
+        self.assertEqual(expected, [item.created_at for item in page])
+        self.assertEqual([time.replace(tzinfo=None) for time in expected],
+                         [row[-2] for row in page.rows])
+
+
 class TestIds(TestCase):
 
     def test_ids_equal_those_of_the_page(self):

@@ -137,9 +137,19 @@ class PageTest(test_base.TestCase):
                                             limit=10)
         self.assertEqual([item.row for item in reversed(new_messages)],
                          [to_row(item) for item in page])
+        self.assertEqual([item.row for item in reversed(new_messages)],
+                         page.rows)
         self.assertEqual(3, len(page))
         self.assertIsInstance(page[0], message.Message)
+        self.assertIs(page[0], page.objects[0])
         self.assertEqual(set(), page.obj_what_changed())
+
+    def test_list_of_no_rows_is_empty(self):
+        page = message.MessageList.get_page(
+            self.runtime().db, {'project_id': 'one'}, limit=10)
+        self.assertEqual([], page.rows)
+        self.assertEqual([], page.objects)
+        self.assertEqual([], message.MessageList().objects)
 
     def test_get_page_accepts_extreme_times(self):
         database = self.runtime().db

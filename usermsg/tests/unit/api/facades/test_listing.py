@@ -64,9 +64,10 @@ class PageTest(base.TestCase):
         self.stored = self.api.get_all(self.context).objects
 
     def page(self, sort, marker=None, offset=0, limit=1000, **filters):
-        return list(listing.prepare(
+        page = listing.prepare(
             self.api, self.context, filters, sort=sort, marker=marker,
-            offset=offset, limit=limit, all_projects=False).read())
+            offset=offset, limit=limit, all_projects=False)
+        return list(page.read()) if page else []
 
     @hypothesis.given(_SORTS)
     def test_page_without_limit_is_the_sorted_list(self, sort):
