@@ -4,6 +4,7 @@
 import contextlib
 import os
 import sqlite3
+import time
 
 from oslo_db import exception as db_exception
 from oslo_db.sqlalchemy import engines
@@ -49,9 +50,22 @@ _PROBE_TIMEOUT = '4'
 #: the server continues a statement whose client has timed out.
 _STATEMENT_TIMEOUT_FRACTION = 0.9
 
+#: Seconds after which a connection that wasn't used is tested before its next
+#: use: a firewall may have dropped it, and the server closed it.
+_IDLE = 1
+
+#: Bit of the state of a session that MariaDB sends with results.
+_IN_TRANSACTION = 1
+
+#: psycopg2.extensions.STATUS_BEGIN.
+_BEGUN = 2
+
 
 def create_engine(url, options, no_statement_timeout=False):
     """Create an engine, without a connection yet.
+
+    Its connections are in autocommit mode until SQLAlchemy begins a
+    transaction.
 
     :param url: of :func:`usermsg.db.url.add_defaults`
     :param options: of ``[database]``
@@ -76,12 +90,14 @@ def create_engine(url, options, no_statement_timeout=False):
         if isinstance(engine.pool, pool.NullPool):
             _use_queue_pool(engine, options)
         sa.event.listen(engine, 'connect', _set_up_sqlite)
-    elif dialect == 'postgresql':
+        return engine
+    if dialect == 'postgresql':
         settings = list(_INDEX_SCANS)
         if not no_statement_timeout and 'statement_timeout' not in str(
                 url.query.get('options')):
             settings.append(_STATEMENT_TIMEOUT)
         _set_at_connect(engine, settings)
+        _use_autocommit_of_postgresql(engine)
     else:
         _refuse_mysql(engine)
         if 'read_timeout' in url.query and (
@@ -90,6 +106,11 @@ def create_engine(url, options, no_statement_timeout=False):
             seconds = (_STATEMENT_TIMEOUT_FRACTION *
                        float(url.query['read_timeout']))
             _set_at_connect(engine, [f'SESSION max_statement_time={seconds}'])
+        _use_autocommit_of_mariadb(engine)
+    # oslo.db has each connection tested before each use, which is a round
+    # trip.
+    engine.pool._pre_ping = False
+    _Tests(engine.dialect).listen(engine)
     return engine
 
 
@@ -151,6 +172,110 @@ def _set_at_connect(engine, settings):
         with connection.cursor() as cursor:
             cursor.execute(';'.join(f'SET {setting}' for setting in settings))
         connection.commit()
+
+
+def _use_autocommit_of_postgresql(engine):
+    # The driver begins a transaction with the first statement, unless it is
+    # in autocommit mode; changing that isn't a round trip.
+    @sa.event.listens_for(engine, 'begin')
+    def begin(connection):
+        if not _is_autocommit(connection):
+            connection.connection.dbapi_connection.autocommit = False
+
+    @sa.event.listens_for(engine, 'connect')
+    @sa.event.listens_for(engine, 'checkin')
+    def set_autocommit(connection, _record):
+        if connection is not None and not connection.closed:
+            connection.autocommit = True
+
+
+def _use_autocommit_of_mariadb(engine):
+    # The mode is a setting of the session, and changing it a round trip. So
+    # it is changed once, and each transaction begins with a statement.
+    @sa.event.listens_for(engine, 'begin')
+    def begin(connection):
+        if not _is_autocommit(connection):
+            connection.exec_driver_sql('BEGIN')
+
+    @sa.event.listens_for(engine, 'connect')
+    @sa.event.listens_for(engine, 'checkin')
+    def set_autocommit(connection, _record):
+        # The driver compares it to the mode that it knows.
+        if connection is not None and connection.open:
+            connection.autocommit(True)
+
+    # The pool would send ROLLBACK after each use.
+    engine.pool._reset_on_return = None
+
+    @sa.event.listens_for(engine, 'reset')
+    def end_transaction(connection, _record, _state):
+        if has_begun(connection):
+            connection.rollback()
+
+
+def _is_autocommit(connection):
+    """Return True if SQLAlchemy is to begin no transactions."""
+    return connection.get_execution_options().get(
+        'isolation_level') == 'AUTOCOMMIT'
+
+
+def has_begun(connection):
+    """Return True if a transaction has begun, or if that isn't known.
+
+    :param connection: of the driver, which may be lost
+    """
+    if hasattr(connection, 'server_status'):  # MariaDB
+        return bool(connection.server_status & _IN_TRANSACTION)
+    return getattr(connection, 'status', _BEGUN) == _BEGUN
+
+
+def test(connection):
+    """Replace the connection of the driver if it is lost.
+
+    :param connection: of SQLAlchemy
+    """
+    dialect = connection.dialect
+    try:
+        dialect.do_ping(connection.connection.dbapi_connection)
+    except dialect.loaded_dbapi.Error as error:
+        connection.invalidate(error)
+
+
+class _Tests:
+    """Tests of connections that the server may have closed, before their use.
+
+    Others are not tested: a statement that fails because its connection was
+    closed meanwhile is repeated. After one was lost, all that were used
+    before are tested, so that the next attempt finds one that works.
+
+    :param dialect: that of the engine
+    """
+
+    def __init__(self, dialect):
+        self._dialect = dialect
+        self._lost_at = 0
+
+    def listen(self, engine):
+        sa.event.listen(engine, 'checkin', self._store_time)
+        sa.event.listen(engine, 'checkout', self._test)
+        sa.event.listen(engine, 'invalidate', self._suspect_others)
+
+    def _store_time(self, _connection, record):
+        record.info['used_at'] = time.monotonic()
+
+    def _suspect_others(self, _connection, _record, _error):
+        self._lost_at = time.monotonic()
+
+    def _test(self, connection, record, _proxy):
+        used_at = record.info.get('used_at')
+        # A new connection was not used yet.
+        if used_at is None or used_at > max(
+                self._lost_at, time.monotonic() - _IDLE):
+            return
+        try:
+            self._dialect.do_ping(connection)
+        except self._dialect.loaded_dbapi.Error as error:
+            raise sa_exception.InvalidatePoolError() from error
 
 
 def _use_queue_pool(engine, options):

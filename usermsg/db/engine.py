@@ -51,7 +51,7 @@ class Database:
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
-            exception_checker=_is_locked)(self._write_once)
+            exception_checker=_may_be_repeated)(self._write_once)
 
     @contextlib.contextmanager
     def without_statement_timeout(self):
@@ -84,33 +84,68 @@ class Database:
 
     @contextlib.contextmanager
     def reader(self):
-        """Yield a connection for SELECTs.
+        """Yield a connection of SQLAlchemy for SELECTs.
 
         :raises usermsg.exception.DatabaseUnavailable: the database is
             unavailable
         """
         with self._report_errors(), self._connection() as connection:
+            # The block can't be repeated, as select() is.
+            connections.test(connection)
+            yield connection
+
+    def select(self, query, values):
+        """Return all rows of one SELECT, in one round trip.
+
+        Neither a transaction nor a connection object of SQLAlchemy is made,
+        which take longer than the SELECT. If the connection is lost it is
+        repeated once, with another one.
+
+        :param query: a :class:`usermsg.db.statement.Select`
+        :param values: of its parameters, a dict
+        :returns: see :meth:`usermsg.db.statement.Select.rows`
+        :raises usermsg.exception.DatabaseUnavailable: the database is
+            unavailable
+        """
+        with self._report_errors(), self._forks:
             try:
-                yield connection
-            except connection.dialect.loaded_dbapi.Error as error:
-                # Raised by a cursor of the driver itself, so SQLAlchemy
-                # hasn't checked whether the connection is still usable.
-                connection.invalidate(error)
-                raise db_exception.DBError(error) from error
+                return self._select(query, values)
+            except _StaleConnection:
+                return self._select(query, values)
+
+    def _select(self, query, values):
+        engine = self.engine()
+        dialect = engine.dialect
+        connection = self._connect(engine.raw_connection)
+        try:
+            return query.rows(connection, dialect, values)
+        except dialect.loaded_dbapi.Error as error:
+            stale = dialect.is_disconnect(
+                error, connection.dbapi_connection, None)
+            connection.invalidate(error)
+            raise (_StaleConnection if stale else db_exception.DBError)(
+                error) from error
+        finally:
+            connection.close()
 
     @contextlib.contextmanager
     def _connection(self):
-        with self._forks.inside():
-            try:
-                connection = self.engine().connect()
-            except (OSError, TypeError, ValueError) as error:
-                # The URL has a parameter that the driver doesn't support, or
-                # names a file that contains no certificate.
-                raise db_exception.DBConnectionError(error) from error
-            except (db_exception.DBError, sa_exception.DBAPIError) as error:
-                raise self._add_path(error) from error
-            with connection:
-                yield connection
+        with self._forks, self._connect(self.engine().connect) as connection:
+            yield connection
+
+    def _connect(self, connect):
+        """Return the result of a method of the engine."""
+        try:
+            return connect()
+        except (OSError, TypeError, ValueError) as error:
+            # The URL has a parameter that the driver doesn't support, or
+            # names a file that contains no certificate.
+            raise db_exception.DBConnectionError(error) from error
+        except (db_exception.DBError, sa_exception.DBAPIError) as error:
+            raise self._add_path(error) from error
+        except self.engine().dialect.loaded_dbapi.Error as error:
+            raise self._add_path(
+                db_exception.DBConnectionError(error)) from error
 
     def _add_path(self, error):
         """Add the path to SQLite's error for a file that it can't open."""
@@ -123,10 +158,11 @@ class Database:
     def write(self, work, transaction=True):
         """Run ``work(connection)`` in one transaction; return its result.
 
-        It is repeated after a deadlock or a lock timeout, so it must have no
-        effects but writes to the database. It must write before it reads:
-        SQLite rejects a transaction that has read first if another process
-        has written meanwhile.
+        It is repeated after a deadlock or a lock timeout, and if the
+        connection was lost before, so it must have no effects but writes to
+        the database. It must write before it reads: SQLite rejects a
+        transaction that has read first if another process has written
+        meanwhile.
 
         :param transaction: False for work that begins and commits its own
             transactions, all of it idempotent
@@ -137,10 +173,12 @@ class Database:
             return self._write(work, transaction)
 
     def _write_once(self, work, transaction):
-        with self._connection() as connection, (
-                connection.begin() if transaction else
-                contextlib.nullcontext()):
-            return work(connection)
+        with self._connection() as connection:
+            with _detect_stale(connection):
+                begun = connection.begin() if transaction else (
+                    contextlib.nullcontext())
+            with begun, _detect_stale(connection):
+                return work(connection)
 
     def _release_for_fork(self):
         # A child would inherit SQLite's record of file locks, which belong to
@@ -189,9 +227,29 @@ def driver_message(error):
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
-def _is_locked(error):
-    """Return True if SQLite timed out waiting for another writer."""
+class _StaleConnection(db_exception.DBConnectionError):
+    """Connection that was lost before its first statement."""
+
+
+@contextlib.contextmanager
+def _detect_stale(connection):
+    driver_connection = connection.connection.dbapi_connection
+    try:
+        yield
+    except db_exception.DBConnectionError as error:
+        if connections.has_begun(driver_connection):
+            raise
+        raise _StaleConnection(error.inner_exception) from error
+
+
+def _may_be_repeated(error):
+    """Return True for further errors after which a transaction is repeated.
+
+    These are a stale connection, and that SQLite timed out waiting for
+    another writer.
+    """
     # An error that oslo.db doesn't translate is SQLAlchemy's.
-    return (isinstance(error, (db_exception.DBError,
-                               sa_exception.OperationalError)) and
-            'database is locked' in str(error))
+    return isinstance(error, _StaleConnection) or (
+        isinstance(error, (db_exception.DBError,
+                           sa_exception.OperationalError)) and
+        'database is locked' in str(error))

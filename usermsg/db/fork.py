@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Forks that wait until the database is not in use."""
 
-import contextlib
 import os
 import threading
 import weakref
@@ -45,17 +44,17 @@ class Gate:
         self._closed = False
         self._inside = 0
 
-    @contextlib.contextmanager
-    def inside(self):
+    def __enter__(self):
         with self._changed:
-            self._changed.wait_for(lambda: not self._closed)
+            while self._closed:
+                self._changed.wait()
             self._inside += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                # In the child of a fork from inside it is zero already.
-                self._inside = max(0, self._inside - 1)
+
+    def __exit__(self, *exc_info):
+        with self._changed:
+            # In the child of a fork from inside it is zero already.
+            self._inside = max(0, self._inside - 1)
+            if not self._inside:
                 self._changed.notify_all()
 
     def _close(self):

@@ -31,20 +31,19 @@ class Select:
             if isinstance(column.type, sa.DateTime)]
         self._prepared = {}
 
-    def rows(self, connection, values):
+    def rows(self, connection, dialect, values):
         """Return all rows for a dict of values: tuples of the driver.
 
-        :param connection: of :meth:`usermsg.db.engine.Database.reader`
+        :param connection: of the driver
+        :param dialect: SQLAlchemy's, of that driver
         """
-        # A cursor of the driver doesn't begin a transaction, which takes
-        # longer than a single SELECT.
-        cursor = connection.connection.cursor()
+        cursor = connection.cursor()
         try:
-            cursor.execute(*self.prepare(connection.dialect, values))
+            cursor.execute(*self.prepare(dialect, values))
             rows = cursor.fetchall()
         finally:
             cursor.close()
-        if rows and self._times and connection.dialect.name == 'sqlite':
+        if rows and self._times and dialect.name == 'sqlite':
             return self._with_times(rows)
         return rows
 

@@ -112,9 +112,7 @@ class Message(base.UsermsgObject):
         :raises usermsg.exception.MessageNotFound: there is no match
         """
         query = GET if project_id is None else GET_IN_PROJECT
-        with db.reader() as connection:
-            rows = query.rows(connection, {'id': message_id,
-                                           'project_id': project_id})
+        rows = db.select(query, {'id': message_id, 'project_id': project_id})
         message = cls.from_row(rows[0]) if rows else None
         if message is None or prefix not in (None, message.row.prefix):
             raise exception.MessageNotFound(message_id)
@@ -249,8 +247,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         query, values = page_query(
             db.dialect, filters, user_id, since=since, before=before,
             marker=marker, offset=offset, limit=limit, ascending=ascending)
-        with db.reader() as connection:
-            return cls._from_rows(query.rows(connection, values))
+        return cls._from_rows(db.select(query, values))
 
     @staticmethod
     def get_ids(db, filters, user_id=None, *, since=None, before=None,
@@ -266,8 +263,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         query, values = joined_ids_query(
             db.dialect, filters, user_id, since=since, before=before,
             marker=marker, offset=offset, limit=limit, ascending=ascending)
-        with db.reader() as connection:
-            [[ids, mark]] = query.rows(connection, values)
+        [[ids, mark]] = db.select(query, values)
         return (ids.split(','), mark) if ids else ([], None)
 
     @classmethod
@@ -284,15 +280,14 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param user_id: see :meth:`get_page`
         """
         newest = {}
-        with db.reader() as connection:
-            for resource_uuid in resource_uuids:
-                query, values = page_query(
-                    db.dialect, {**filters, 'resource_uuid': resource_uuid},
-                    user_id, since=since, before=before, limit=1)
-                resource = validation.canonical_uuid(resource_uuid)
-                for row in query.rows(connection, values):
-                    newest[resource] = max(
-                        row, newest.get(resource, row), key=_ROW_ID)
+        for resource_uuid in resource_uuids:
+            query, values = page_query(
+                db.dialect, {**filters, 'resource_uuid': resource_uuid},
+                user_id, since=since, before=before, limit=1)
+            resource = validation.canonical_uuid(resource_uuid)
+            for row in db.select(query, values):
+                newest[resource] = max(
+                    row, newest.get(resource, row), key=_ROW_ID)
         return cls._from_rows(
             sorted(newest.values(), reverse=True, key=_ROW_ID))
 
@@ -309,8 +304,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         query, values = id_query(
             db.dialect, filters, since=since, before=before, marker=marker,
             offset=number, limit=1, ascending=ascending)
-        with db.reader() as connection:
-            return bool(query.rows(connection, values))
+        return bool(db.select(query, values))
 
     @classmethod
     def get_sorted_page(cls, db, filters, keys, *, number, oldest=False,
@@ -330,8 +324,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             db.dialect, filters, keys, number=number, oldest=oldest,
             since=since, before=before, marker=marker, offset=offset,
             limit=limit)
-        with db.reader() as connection:
-            return cls._from_rows(query.rows(connection, values))
+        return cls._from_rows(db.select(query, values))
 
     @classmethod
     def _from_rows(cls, rows):

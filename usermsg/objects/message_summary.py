@@ -56,8 +56,7 @@ def count(db, filters, read_mark=None, *, since=None, before=None):
     counts = {level: Count() for level in validation.LEVELS}
     for served, number, query, values in queries(
             db.dialect, filters, read_mark, **position):
-        with db.reader() as connection:
-            rows = query.rows(connection, values)
+        rows = db.select(query, values)
         examined = 0
         for level, *numbers, newest, _oldest, examined_of_level in rows:
             counts[level] = Count(*numbers, newest)

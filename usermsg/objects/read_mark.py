@@ -28,9 +28,7 @@ _GET = statement.Select(QUERY)
 
 def get(db, project_id, user_id):
     """Return the position of a mark, a message id; None without a mark."""
-    with db.reader() as connection:
-        rows = _GET.rows(connection, {'project_id': project_id,
-                                      'user_id': user_id})
+    rows = db.select(_GET, {'project_id': project_id, 'user_id': user_id})
     return rows[0][0] if rows else None
 
 

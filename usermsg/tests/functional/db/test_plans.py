@@ -123,14 +123,14 @@ def _sqlite_work(connection, query, values):
     steps = []
     driver = connection.connection.driver_connection
     driver.set_progress_handler(lambda: steps.append(1), 1)
-    query.rows(connection, values)
+    query.rows(connection.connection, connection.dialect, values)
     driver.set_progress_handler(None, 0)
     return len(steps)
 
 
 def _mysql_work(connection, query, values):
     before = _rows_read(connection)
-    query.rows(connection, values)
+    query.rows(connection.connection, connection.dialect, values)
     return _rows_read(connection) - before
 
 
@@ -404,13 +404,13 @@ class TestSummary(TestCase):
         steps = []
         driver = connection.connection.driver_connection
         driver.set_progress_handler(lambda: steps.append(1), 50)
-        query.rows(connection, values)
+        query.rows(connection.connection, connection.dialect, values)
         driver.set_progress_handler(None, 0)
         return len(steps)
 
     def _mysql_rows(self, connection, query, values):
         before = _rows_read(connection)
-        query.rows(connection, values)
+        query.rows(connection.connection, connection.dialect, values)
         return _rows_read(connection) - before
 
     def _postgresql_rows(self, connection, query, values):
@@ -548,7 +548,8 @@ class TestLargeDatabase(TestCase):
             before = _rows_read(connection)
             query, values = message.page_query(
                 self.db.dialect, filters, marker=marker, limit=LIMIT)
-            page = query.rows(connection, values)
+            page = query.rows(
+                connection.connection, connection.dialect, values)
             self.assertEqual(LIMIT, len(page))
             return _rows_read(connection) - before
 

@@ -36,13 +36,13 @@ class GateTest(base.TestCase):
         self.addCleanup(self.release.set)
 
     def stay(self):
-        with self.gate.inside():
+        with self.gate:
             self.entered.set()
             self.release.wait(LONG)
             self.has_left = True
 
     def enter(self):
-        with self.gate.inside():
+        with self.gate:
             return True
 
     def test_fork_waits_for_threads_inside(self):

@@ -295,7 +295,7 @@ class TestHeaders(ServiceTestCase):
 
     def test_internal_error_has_security_headers(self):
         self.serve()
-        self.service.db.reader = None
+        self.service.db.select = None
         response = self.request()
         self.assertEqual(500, response.status_int)
         self.assert_complete(response)

@@ -85,7 +85,7 @@ class TestRequests(MetricsTestCase):
             ('other', 'unknown', '405'): 20}, self.samples())
 
     def test_internal_error_is_counted(self):
-        self.service.db.reader = None
+        self.service.db.select = None
         self.assertEqual(500, self.request('/v3/messages').status_int)
         self.assertEqual({('GET', '/v3/messages', '500'): 1}, self.samples())
 
