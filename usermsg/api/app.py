@@ -17,6 +17,7 @@ from usermsg.api.middleware import request_body
 from usermsg.api.middleware import request_id
 from usermsg.api.middleware import security_headers
 from usermsg.api import request
+from usermsg.api import response
 from usermsg import exception
 
 #: Headers that distinguish a preflight from other OPTIONS requests.
@@ -53,7 +54,7 @@ def make_app(runtime, limiter=None):
     app = _Application(
         controller,
         hooks=[dialects.ErrorHook(), dialects.VersionHook()],
-        request_cls=request.Request)
+        request_cls=request.Request, response_cls=response.Response)
     app = auth.STRATEGIES[conf.api.auth_strategy](app, conf)
     if conf.oslo_middleware.enable_proxy_headers_parsing:
         app = proxy.Proxy(app, conf)
@@ -91,6 +92,12 @@ class _Application(core.PecanBase):
 
     def invoke_controller(self, controller, args, kwargs, state):
         state.response = controller(*args, **kwargs)
+
+    def _handle_empty_response_body(self, state):
+        # Pecan decodes each body, to return 204 in place of an empty 200. The
+        # handlers here set the status themselves.
+        if state.response.status_int in (204, 304):
+            state.response.content_type = None
 
 
 def check_exposed(conf):

@@ -8,7 +8,6 @@ API-SIG guideline, ``error`` that of older services.
 import http
 
 from oslo_log import log
-import webob
 from webob import exc as webob_exc
 
 from usermsg.api import response as responses
@@ -163,7 +162,7 @@ def response(error, request_id):
     """
     details = entry(error, request_id)
     return with_headers(error, responses.json(
-        webob.Response(status=details['status']), content([details])))
+        responses.Response(status=details['status']), content([details])))
 
 
 def entry(error, request_id):

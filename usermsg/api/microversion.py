@@ -80,11 +80,12 @@ class Dialect:
 
     def set_header(self, response, version):
         """Set the version header, and Vary, as responses depend on it."""
-        headers = response.headers
-        headers[self.header] = self.format_version(text(version))
+        response.headerlist.append(
+            (self.header, self.format_version(text(version))))
         # A single Vary header, because the CORS middleware keeps only one.
-        headers['Vary'] = ', '.join(filter(None, (
-            self.header, headers.get('Vary'))))
+        vary = response.headers.get('Vary')
+        response.headers['Vary'] = (
+            f'{self.header}, {vary}' if vary else self.header)
 
 
 class _Native(Dialect):

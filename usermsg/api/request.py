@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Request object for the handlers."""
 
+import functools
 import urllib.parse
 
 import pecan
@@ -98,14 +99,21 @@ class Request(pecan.Request):
         :raises usermsg.api.errors.InvalidHost: the Host header of the client
             is used for links, and is invalid
         """
-        conf = self._runtime.conf.api
+        environ = self.environ
+        try:
+            return environ['usermsg.endpoint']
+        except KeyError:
+            endpoint = environ['usermsg.endpoint'] = self._find_endpoint()
+            return endpoint
+
+    def _find_endpoint(self):
+        environ, conf = self.environ, self._runtime.conf.api
         if conf.public_endpoint:
             return conf.public_endpoint.rstrip('/')
-        environ = self.environ
         if conf.trust_host_header:
-            if not proxy.HOST.fullmatch(environ.get('HTTP_HOST', '')):
-                raise errors.InvalidHost()
-            return self.application_url.rstrip('/')
+            return _build_endpoint(
+                environ['wsgi.url_scheme'], environ.get('HTTP_HOST', ''),
+                environ.get('SCRIPT_NAME', ''))
         # Only usermsg-api on a loopback address: see app.check_exposed.
         address = f'{environ["SERVER_NAME"]}:{environ["SERVER_PORT"]}'
         return (f'{environ["wsgi.url_scheme"]}://{address}'
@@ -115,3 +123,13 @@ class Request(pecan.Request):
     def address(self):
         """URL of the request without the query, on the base URL of links."""
         return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
+
+
+@functools.lru_cache(maxsize=1000)
+def _build_endpoint(scheme, host, script_name):
+    """:raises usermsg.api.errors.InvalidHost: the host is invalid"""
+    if not proxy.HOST.fullmatch(host):
+        raise errors.InvalidHost()
+    return pecan.Request({
+        'wsgi.url_scheme': scheme, 'HTTP_HOST': host,
+        'SCRIPT_NAME': script_name}).application_url.rstrip('/')

@@ -4,15 +4,25 @@
 import hashlib
 
 import orjson
+import pecan
+
+
+class Response(pecan.Response):
+    """Response with JSON, as all that a handler gets.
+
+    Headers that no layer has added before are appended to ``headerlist``:
+    ``headers`` compares each new one to all others, in lower case.
+    """
+
+    default_content_type = 'application/json'
+    default_charset = None
 
 
 def json(response, content):
-    """Set the body of a response, and return the response.
+    """Set the body of a :class:`Response`, and return the response.
 
     :param content: of JSON types and datetimes; those without a zone are UTC
     """
-    response.content_type = 'application/json'
-    response.charset = None
     response.body = orjson.dumps(content, option=orjson.OPT_NAIVE_UTC)
     return response
 
@@ -57,7 +67,10 @@ def localized_json(request, response, content):
     return json(response, content)
 
 
-def set_language(request, response):
-    """Set the headers of a response with texts in the request's language."""
-    response.headers['Content-Language'] = request.language
-    response.headers['Vary'] = 'Accept-Language'
+def set_language(request, response, vary='Accept-Language'):
+    """Set the headers of a response with texts in the request's language.
+
+    :param vary: names of the headers that the response depends on
+    """
+    response.headerlist += (('Content-Language', request.language),
+                            ('Vary', vary))

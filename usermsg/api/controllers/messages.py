@@ -66,9 +66,9 @@ class Messages:
                    self._prepare_page)
         limit, listing = prepare(request, filters, all_projects)
 
-        responses.set_language(request, response)
         # Whether a message is unread depends on the user.
-        response.headers['Vary'] += ', X-Auth-Token'
+        responses.set_language(
+            request, response, 'Accept-Language, X-Auth-Token')
         with self._limiter.admit(
                 context.project_id, listing.find_cause(),
                 environ['wsgi.multithread']):

@@ -29,6 +29,7 @@ class Root:
     def __init__(self, runtime, limiter=None):
         limiter = limiter or expensive_requests.Limiter(runtime.metrics)
         self._runtime = runtime
+        self._max_body = runtime.conf.api.max_request_body_size
         native = [self, messages.Messages(runtime, limiter),
                   message_summary.MessageSummary(runtime),
                   read_mark.ReadMark(runtime),
@@ -62,9 +63,8 @@ class Root:
                 raise errors.Unauthorized()
             request.endpoint  # raises InvalidHost before any other work
         request.version  # raises if the version isn't supported
-        limit = self._runtime.conf.api.max_request_body_size
-        if (request.content_length or 0) > limit:
-            raise errors.BodyTooLarge(limit)
+        if (request.content_length or 0) > self._max_body:
+            raise errors.BodyTooLarge(self._max_body)
         if matched.query is not None:
             if matched.rule is not None:
                 request.identity.authorize(matched.rule)

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Versions and errors as the older services write them in responses."""
 
-import webob
-
 from usermsg.api import errors
 from usermsg.api import microversion
 from usermsg.api import response as responses
@@ -74,7 +72,7 @@ class Dialect(microversion.Dialect):
             body = {_FAULTS.get(status, _OTHER_FAULT): {
                 'code': status, 'message': _message(error)}}
         return errors.with_headers(error, responses.json(
-            webob.Response(status=status), body))
+            responses.Response(status=status), body))
 
 
 def _message(error):
