@@ -18,12 +18,14 @@ class Response(pecan.Response):
     default_charset = None
 
 
-def json(response, content):
+def json(response, content, has_offsets=True):
     """Set the body of a :class:`Response`, and return the response.
 
-    :param content: of JSON types and datetimes; those without a zone are UTC
+    :param content: of JSON types and datetimes
+    :param has_offsets: True to write datetimes without a zone as UTC
     """
-    response.body = orjson.dumps(content, option=orjson.OPT_NAIVE_UTC)
+    response.body = orjson.dumps(
+        content, option=orjson.OPT_NAIVE_UTC if has_offsets else None)
     return response
 
 
@@ -61,10 +63,10 @@ def cacheable_json(request, response, content, tagged=None):
     return response
 
 
-def localized_json(request, response, content):
+def localized_json(request, response, content, has_offsets=True):
     """Like :func:`json`, with texts in the language of the request."""
     set_language(request, response)
-    return json(response, content)
+    return json(response, content, has_offsets)
 
 
 def set_language(request, response, vary='Accept-Language'):

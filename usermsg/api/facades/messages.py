@@ -7,6 +7,7 @@ message.
 """
 
 import dataclasses
+import functools
 import types
 import urllib.parse
 
@@ -210,14 +211,20 @@ class Messages:
 
     @staticmethod
     def _render(request, response, content):
-        if 'Accept-Language' in request.headers:
-            return responses.localized_json(request, response, content)
-        return responses.json(response, content)
+        respond = (
+            functools.partial(responses.localized_json, request)
+            if 'HTTP_ACCEPT_LANGUAGE' in request.environ else responses.json)
+        return respond(response, content, has_offsets=False)
 
 
 def format_time(value):
-    """Format a time of a row as those services do: without an offset."""
-    return value.isoformat('T', 'microseconds')
+    """Format a time of a row as those services do: without an offset.
+
+    The encoder does that in a fraction of the time, but without a fraction
+    of a second that is zero.
+    """
+    return value if value.microsecond else value.isoformat(
+        'T', 'microseconds')
 
 
 def is_true(values, name):

@@ -26,6 +26,8 @@ class TestTimes(testtools.TestCase):
 
     def test_facades_have_times_with_microseconds_and_without_offset(self):
         for microsecond, expected in ((0, '000000'), (1200, '001200')):
+            time = messages.format_time(
+                _NOON.replace(microsecond=microsecond))
             self.assertEqual(
-                f'2026-01-31T12:00:00.{expected}',
-                messages.format_time(_NOON.replace(microsecond=microsecond)))
+                f'"2026-01-31T12:00:00.{expected}"'.encode(),
+                response.json(webob.Response(), time, False).body)
