@@ -29,13 +29,13 @@ def draw(title, x_title, lines):
     parts = [_text(_LEFT, 22, title, 'start', 15),
              _text((_LEFT + _WIDTH - _RIGHT) / 2, _HEIGHT - 14, x_title)]
     for x in x_ticks:
-        left, bottom = place(x, y_ticks[0])
-        parts += [_line(left, bottom, left, _TOP),
-                  _text(left, bottom + 20, f'{x:,}')]
+        column, bottom = place(x, y_ticks[0])
+        parts += [_line(column, bottom, column, _TOP),
+                  _text(column, bottom + 20, f'{x:,}')]
     for y in y_ticks:
-        left, level = place(x_ticks[0], y)
-        parts += [_line(left, level, _WIDTH - _RIGHT, level),
-                  _text(left - 8, level + 4, f'{y:,}', 'end')]
+        margin, level = place(x_ticks[0], y)
+        parts += [_line(margin, level, _WIDTH - _RIGHT, level),
+                  _text(margin - 8, level + 4, f'{y:,}', 'end')]
     labels = []
     for colour, (name, line) in zip(_COLOURS, lines.items()):
         places = [place(x, y) for x, y in line]
