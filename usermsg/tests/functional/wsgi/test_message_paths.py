@@ -3,18 +3,14 @@
 
 import atexit
 import functools
-import http.client
 import json
-import os
-import pathlib
-import pwd
-import socket
 import uuid
 
 from usermsg.message import api as message_api
 from usermsg.tests import base
 from usermsg.tests.fixtures import deployment
 from usermsg.tests.fixtures import http_client
+from usermsg.tests.fixtures import message_paths
 from usermsg.tests.fixtures import servers
 
 #: Application that returns its name and its WSGI environment.
@@ -37,63 +33,6 @@ PROJECT = '6c430ede947641288838' + '8d3929ced223'
 PUBLIC = 'https://cloud.example.org:8776'
 
 
-class Front(servers.Process):
-    """nginx of a service, with the example included in its server.
-
-    :param service: URL of the service
-    :param changes: changes of the example
-    """
-
-    def __init__(self, service, changes):
-        program = servers.find('nginx', "Debian's package nginx",
-                               '/usr/sbin')
-        super().__init__(ready=lambda: self.connect().close())
-        self._program = program
-        self._service = service
-        included = self.write('usermsg-message-paths.conf', deployment.example(
-            'nginx-message-paths.conf', changes))
-        # The file must be readable by the user that nginx runs as.
-        pathlib.Path(included).chmod(0o644)
-        try:
-            self.start_on_free_port(self._command)
-        except BaseException:
-            self.stop()
-            raise
-
-    def _command(self, port):
-        user = pwd.getpwuid(os.geteuid()).pw_name
-        return [self._program, '-e', 'stderr', '-c', self.write(
-            'nginx.conf', '\n'.join([
-                f'user {user};' if os.geteuid() == 0 else '',
-                'worker_processes 1;', 'daemon off;',
-                f'pid {self.path("pid")};',
-                'events { worker_connections 256; }',
-                'http {', 'access_log off;',
-                *(f'{kind}_temp_path {self.path(kind)};' for kind in (
-                    'client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi')),
-                'server {', f'listen 127.0.0.1:{port};',
-                f'include {self.path("usermsg-message-paths.conf")};',
-                'location / {', f'proxy_pass {self._service};', '}',
-                'location ~ ^/v[23]/ {', f'proxy_pass {self._service};', '}',
-                '}', '}', '']))]
-
-    def connect(self):
-        return socket.create_connection(('127.0.0.1', self.port), 60)
-
-    def request(self, address, method='GET', headers=None, body=None):
-        """Send one request; return (response, body in bytes)."""
-        connection = http.client.HTTPConnection('127.0.0.1', self.port,
-                                                timeout=60)
-        # http.client rejects some of the tested paths otherwise.
-        connection._validate_path = lambda _address: None
-        try:
-            connection.request(method, address, body, headers or {})
-            response = connection.getresponse()
-            return response, response.read()
-        finally:
-            connection.close()
-
-
 class EchoServers:
     """Fakes of a service and of usermsg that return their requests."""
 
@@ -104,7 +43,7 @@ class EchoServers:
         self.service, self.usermsg = (
             self._start(home.directory, SERVER=name)
             for name in ('service', 'usermsg'))
-        self.front = Front(self.service.url, {
+        self.front = message_paths.Front(self.service.url, {
             'proxy_pass https://192.0.2.20/;':
                 f'proxy_pass {self.usermsg.url}/;'})
         atexit.register(self.front.stop)
@@ -313,7 +252,7 @@ class TestAllServers(base.TestCase):
         self.addCleanup(uwsgi.stop)
         tls = servers.require(lambda: deployment.Nginx(uwsgi.socket))
         self.addCleanup(tls.stop)
-        front = Front(servers.require(echoes).service.url, {
+        front = message_paths.Front(servers.require(echoes).service.url, {
             'proxy_pass https://192.0.2.20/;':
                 f'proxy_pass https://127.0.0.1:{tls.port}/;',
             'proxy_ssl_trusted_certificate '
@@ -372,7 +311,7 @@ class TestAllServers(base.TestCase):
 
     def test_usermsg_with_a_wrong_certificate_returns_503(self):
         deployed = servers.require(deployment.shared)
-        front = Front(servers.require(echoes).service.url, {
+        front = message_paths.Front(servers.require(echoes).service.url, {
             'proxy_pass https://192.0.2.20/;':
                 f'proxy_pass https://127.0.0.1:{deployed.nginx.port}/;',
             'proxy_ssl_trusted_certificate '

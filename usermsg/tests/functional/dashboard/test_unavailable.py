@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dashboard while the service is stopped, hangs, or is not in the catalogue.
+
+Pages about messages say so within ten seconds, and all others are shown as
+usual.
+"""
+
+from usermsg.tests.fixtures import dashboard_case
+
+#: Seconds until a page says that the service is unavailable.
+_SECONDS = 10
+
+#: Seconds for a page that doesn't need the service: less than what a page
+#: waits for it.
+_OTHER_SECONDS = 5
+
+
+class UnavailableTest(dashboard_case.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        self.server = self.cloud.service.server
+        self.message = self.record()
+        self.sign_in('admin')
+        self.open(dashboard_case.OTHER_PAGE)
+
+    def stop_service(self):
+        self.server.kill()
+        self.addCleanup(self.restart_service)
+
+    def restart_service(self):
+        self.server.kill()
+        self.server.start()
+
+    def freeze_service(self):
+        self.server.freeze()
+        self.addCleanup(self.server.thaw)
+
+    def check_pages(self, explanation, language):
+        """Check all pages about messages, and another one after each.
+
+        :param language: a language of its own, in which the catalogue of
+            permitted messages isn't cached
+        """
+        driver = self.browser.driver
+        self.addCleanup(driver.set_page_load_timeout, 60)
+        self.set_cookies(horizon_language=language)
+        for path in (dashboard_case.MESSAGES,
+                     f'{dashboard_case.MESSAGES}{self.message.id}/',
+                     dashboard_case.PERMITTED_MESSAGES,
+                     dashboard_case.ALL_MESSAGES):
+            driver.set_page_load_timeout(_SECONDS)
+            self.open(path)
+            self.assertIn(explanation, '\n'.join(self.alerts()), path)
+            driver.set_page_load_timeout(_OTHER_SECONDS)
+            self.open(dashboard_case.OTHER_PAGE)
+            self.assertIn(self.server.url, self.text())
+
+    def test_stopped_service(self):
+        self.stop_service()
+        self.check_pages('is temporarily unavailable', 'fr')
+
+    def test_frozen_service(self):
+        self.freeze_service()
+        self.check_pages('did not respond in time', 'es')
+
+    def test_pages_work_again_after_a_restart(self):
+        self.stop_service()
+        self.open(dashboard_case.MESSAGES)
+        self.assertIn('is temporarily unavailable', self.alerts()[0])
+        self.restart_service()
+        self.open(dashboard_case.MESSAGES)
+        self.assertEqual([], self.alerts())
+        self.assertIn(dashboard_case.TEXT, self.text())
