@@ -11,6 +11,7 @@ from horizon import messages as notices
 from horizon import views
 from keystoneauth1 import exceptions
 
+from usermsg_dashboard.badge import unread_errors
 from usermsg_dashboard import client
 from usermsg_dashboard import problems
 from usermsg_dashboard import rules
@@ -95,6 +96,7 @@ class MessageDeletionView(views.HorizonTemplateView):
                 '%(number)d messages no longer existed.', missing) % {
                     'number': missing})
         if deleted:
+            unread_errors.forget(self.request)
             notices.success(self.request, ngettext(
                 '%(number)d message was deleted.',
                 '%(number)d messages were deleted.', deleted) % {

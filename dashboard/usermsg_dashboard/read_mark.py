@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views import generic
 from horizon import messages as notices
 
+from usermsg_dashboard.badge import unread_errors
 from usermsg_dashboard import client
 from usermsg_dashboard import problems
 
@@ -27,6 +28,7 @@ class ReadMarkView(generic.View):
         except client.ERRORS as error:
             notices.error(request, problems.describe(error))
         else:
+            unread_errors.forget(request)
             if position == message_id:
                 notices.success(request, _('All messages are marked as read.'))
             else:
