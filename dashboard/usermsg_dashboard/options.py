@@ -9,6 +9,7 @@ from django.conf import settings
 _DEFAULTS = {
     'USERMSG_BADGE_INTERVAL': 30,
     'USERMSG_BADGE_PAUSE': 60,
+    'USERMSG_VOLUME_TAB': False,
 }
 
 
@@ -20,6 +21,11 @@ def badge_interval():
 def badge_pause():
     """Return the seconds without requests after the service has failed."""
     return max(1, int(_get('USERMSG_BADGE_PAUSE')))
+
+
+def replace_volume_tab():
+    """Return True if the tab replaces that of Horizon for volumes."""
+    return bool(_get('USERMSG_VOLUME_TAB'))
 
 
 def _get(name):

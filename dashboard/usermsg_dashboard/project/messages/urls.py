@@ -9,12 +9,16 @@ from usermsg_dashboard import message_deletion
 from usermsg_dashboard import message_detail
 from usermsg_dashboard import message_list
 from usermsg_dashboard import read_mark
+from usermsg_dashboard import resource_messages
 
 urlpatterns = [
     path('', message_list.MessageListView.as_view(), name='index'),
     path('delete/', message_deletion.MessageDeletionView.as_view(),
          name='delete'),
     path('read-mark/', read_mark.ReadMarkView.as_view(), name='read_mark'),
+    path('resource-messages/',
+         never_cache(resource_messages.ResourceMessagesView.as_view()),
+         name='resource_messages'),
     path('unread-errors/',
          never_cache(badge_views.UnreadErrorsView.as_view()),
          name='unread_errors'),

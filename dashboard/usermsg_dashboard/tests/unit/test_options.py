@@ -22,7 +22,8 @@ class OptionsTest(test.SimpleTestCase):
             '^# ([A-Z_]+) = (.+)$', _SAMPLE.read_text(encoding='utf-8'), re.M))
         self.assertEqual(
             {'USERMSG_BADGE_INTERVAL': options.badge_interval(),
-             'USERMSG_BADGE_PAUSE': options.badge_pause()},
+             'USERMSG_BADGE_PAUSE': options.badge_pause(),
+             'USERMSG_VOLUME_TAB': options.replace_volume_tab()},
             {name: ast.literal_eval(value) for name, value in sample.items()})
 
     @override_settings(USERMSG_BADGE_INTERVAL=0, USERMSG_BADGE_PAUSE=-1)
