@@ -112,6 +112,16 @@ else
 fi
 
 echo
+echo "=== dashboard"
+if ./tools/dashboard.sh --once > "$output" 2>&1 &&
+        grep -q 'shows 12 messages' "$output"; then
+    echo "passed"
+else
+    cat "$output"
+    failed="$failed dashboard"
+fi
+
+echo
 if [ -n "$skipped" ]; then
     echo "Skipped:"
     printf '%s\n' "$skipped"
