@@ -36,7 +36,8 @@ class TestCase(dashboard_case.TestCase):
             'message': f'{dashboard_case.MESSAGES}{self.messages[-4].id}/',
             'all-messages':
                 f'{dashboard_case.ALL_MESSAGES}?project={self.project}',
-            'permitted-messages': dashboard_case.PERMITTED_MESSAGES}
+            'permitted-messages':
+                f'{dashboard_case.PERMITTED_MESSAGES}?prefix=VOLUME'}
 
 
 class AccessibilityTest(TestCase):
