@@ -72,3 +72,24 @@ class UnavailableTest(dashboard_case.TestCase):
         self.open(dashboard_case.MESSAGES)
         self.assertEqual([], self.alerts())
         self.assertIn(dashboard_case.TEXT, self.text())
+
+    def test_service_that_is_not_in_the_catalogue(self):
+        self.assertIn('Permitted Messages', self.navigation())
+        self.addCleanup(self.cloud.identity.enable_service, 'usermsg')
+        self.cloud.identity.enable_service('usermsg', False)
+        self.sign_in('admin')
+        for path in (dashboard_case.MESSAGES,
+                     f'{dashboard_case.MESSAGES}{self.message.id}/',
+                     dashboard_case.PERMITTED_MESSAGES,
+                     dashboard_case.ALL_MESSAGES):
+            self.open(path)
+            self.assertEqual(
+                ['There is no user messages service in this region.'],
+                self.alerts(), path)
+        self.open(dashboard_case.OTHER_PAGE)
+        self.assertIn('Service Endpoint', self.text())
+        self.assertNotIn('Permitted Messages', self.navigation())
+
+    def navigation(self):
+        """Return the text of the sidebar."""
+        return '\n'.join(self.browser.texts('#sidebar'))
