@@ -111,7 +111,7 @@ class BadgeTest(dashboard_case.TestCase):
         for project in (other, self.project):
             password = self.cloud.identity.user(
                 user, project=project, roles=['member'])
-        self.cookies = self.cloud.horizon.sign_in(user, password)
+        self.cookies = self.horizon.sign_in(user, password)
         self.set_cookies(**self.cookies)
         server = self.cloud.service.server
         server.freeze()
@@ -138,5 +138,5 @@ class BadgeTest(dashboard_case.TestCase):
 
     def get(self, path):
         """Request a page without the browser, as the same user."""
-        return requests.get(f'{self.cloud.horizon.url}{path}', timeout=60,
+        return requests.get(f'{self.horizon.url}{path}', timeout=60,
                             cookies=self.cookies, allow_redirects=False)

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tab Messages on the page of an image, which Horizon's scripts build.
+"""Tab Messages on the pages of resources.
 
-The image service is not a real one. The tabs that Horizon's server builds are
-tested with the plug-in, because they need real services of their resources.
+Horizon's server builds that on the page of a snapshot, and its scripts that on
+the page of an image. The image service is not a real one. The tabs of other
+resources are tested with the plug-in, because those need more services.
 """
 
 import atexit
@@ -103,4 +104,44 @@ class ImageTabTest(dashboard_case.TestCase):
         self.tabs()['Messages'].click()
         self.browser.wait(
             lambda: 'is temporarily unavailable' in '\n'.join(self.alerts()),
+            'an explanation')
+
+
+class SnapshotTabTest(dashboard_case.TestCase):
+
+    def setUp(self):
+        super().setUp()
+        project_id = self.cloud.identity.project(self.project)
+        self.snapshot_id = self.cloud.cinder.add_snapshot(
+            project_id, self.cloud.cinder.add_volume(project_id))
+        self.record(resource_type='VOLUME_SNAPSHOT',
+                    resource_uuid=self.snapshot_id)
+        self.record(resource_type='VOLUME_SNAPSHOT',
+                    resource_uuid=str(uuid.uuid4()))
+
+    def open_tab(self):
+        self.open(f'/project/snapshots/{self.snapshot_id}')
+        tabs = self.browser.find('.nav-tabs a')
+        self.assertEqual(['Overview', 'Messages'],
+                         [tab.text for tab in tabs])
+        tabs[1].click()
+
+    def test_tab_is_in_the_place_of_that_of_horizon(self):
+        for role in ('member', 'reader'):
+            self.sign_in(role)
+            self.open_tab()
+            [row] = self.browser.wait(self.rows, 'the messages')
+            self.assertIn(dashboard_case.TEXT, row)
+            # Horizon's has no remedies.
+            self.assertIn('Request a smaller volume', row)
+            self.assertNotIn('Delete', row)
+
+    def test_frozen_service(self):
+        self.sign_in()
+        server = self.cloud.service.server
+        server.freeze()
+        self.addCleanup(server.thaw)
+        self.open_tab()
+        self.browser.wait(
+            lambda: 'did not respond in time' in '\n'.join(self.alerts()),
             'an explanation')
