@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Invalid input from the address bar: a text on the page says so."""
+"""Invalid input from the address bar, which a text on the page explains."""
 
 import html
 

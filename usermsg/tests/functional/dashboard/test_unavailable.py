@@ -7,7 +7,7 @@ usual.
 
 from usermsg.tests.fixtures import dashboard_case
 
-#: Seconds until a page says that the service is unavailable.
+#: Seconds until a page explains that the service is unavailable.
 _SECONDS = 10
 
 #: Seconds for a page that doesn't need the service: less than what a page
