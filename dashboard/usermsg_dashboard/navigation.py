@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Visibility of the panels in the navigation."""
+"""Availability of the service and of the panels."""
+
+from django import urls
+from horizon import exceptions
+from openstack_dashboard.api import base
 
 from usermsg_dashboard import client
 
@@ -9,7 +13,23 @@ def has_service(context):
 
     Otherwise the panels have no entry in the navigation. They declare no
     permission, because their pages would then be "You are not authorized"
-    after a switch to a region without the service.
+    after a switch to a region without the service. And a permission of Horizon
+    ignores the interface of the endpoint.
     """
-    return context['request'].user.has_perm(
-        f'openstack.services.{client.SERVICE_TYPE}')
+    try:
+        base.url_for(context['request'], client.SERVICE_TYPE)
+    except exceptions.ServiceCatalogException:
+        return False
+    return True
+
+
+def has_panel(dashboard):
+    """Return True if the panel Messages of a dashboard is installed.
+
+    :param dashboard: ``project`` or ``admin``
+    """
+    try:
+        urls.reverse(f'horizon:{dashboard}:usermsg:index')
+    except urls.NoReverseMatch:
+        return False
+    return True

@@ -32,9 +32,12 @@ class _MessagesTab(tabs.Tab):
 
     @classmethod
     def _is_allowed(cls, request):
-        needed = (rules.READ_ALL_PROJECTS
-                  if _get_dashboard(request) == 'admin' else rules.READ)
-        return (navigation.has_service({'request': request}) and
+        dashboard = _get_dashboard(request)
+        needed = (rules.READ_ALL_PROJECTS if dashboard == 'admin' else
+                  rules.READ)
+        # The messages are linked to their pages.
+        return (navigation.has_panel(dashboard) and
+                navigation.has_service({'request': request}) and
                 policy.check(needed, request))
 
     def get_context_data(self, request):

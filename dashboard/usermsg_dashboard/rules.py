@@ -6,6 +6,7 @@ from openstack_dashboard import policy
 _SCOPE = 'user-message'
 
 READ = ((_SCOPE, 'message:get_all'),)
+READ_UNREAD_ERRORS = (*READ, (_SCOPE, 'message:get_summary'))
 # Of a panel's rules one is enough for Horizon.
 READ_ALL_PROJECTS = ((_SCOPE, 'message:read_all_projects'),)
 READ_DEFINITIONS = ((_SCOPE, 'defined_message:get_all'),)

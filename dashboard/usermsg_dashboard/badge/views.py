@@ -46,8 +46,9 @@ class UnreadErrorsView(generic.View):
 def _is_permitted(request):
     user = request.user
     return (user.is_authenticated and user.project_id and
+            navigation.has_panel('project') and
             navigation.has_service({'request': request}) and
-            policy.check(rules.READ, request))
+            policy.check(rules.READ_UNREAD_ERRORS, request))
 
 
 def _describe(unread):

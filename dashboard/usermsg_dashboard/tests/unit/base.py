@@ -52,6 +52,7 @@ class TestCase(helpers.TestCase):
     """
 
     endpoint = ENDPOINT
+    interface = 'public'
     role_names = ('member', 'reader')
 
     def setUp(self):
@@ -69,7 +70,7 @@ class TestCase(helpers.TestCase):
             catalogue.append({
                 'type': 'user-message', 'name': 'usermsg', 'endpoints': [
                     {'region': 'RegionOne', 'region_id': 'RegionOne',
-                     'interface': 'public', 'url': self.endpoint}]})
+                     'interface': self.interface, 'url': self.endpoint}]})
         super()._setup_user(
             service_catalog=catalogue,
             roles=[{'id': role, 'name': role} for role in self.role_names],

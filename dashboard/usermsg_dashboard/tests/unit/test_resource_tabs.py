@@ -219,6 +219,12 @@ class WithoutServiceTest(TabTestCase):
                               snapshots.SnapshotMessagesTab)
 
 
+@override_settings(ROOT_URLCONF=())
+class WithoutPanelTest(WithoutServiceTest):
+
+    endpoint = base.ENDPOINT
+
+
 class PageTest(base.TestCase):
     """Page of a snapshot, with its tab."""
 

@@ -2,6 +2,7 @@
 """Badge in the header, and the number that its script reads."""
 
 import importlib
+from unittest import mock
 
 from django.conf import settings
 from django.contrib.auth import models
@@ -9,6 +10,7 @@ from django.core.cache import cache
 from django.test.utils import override_settings
 from django.urls import reverse
 from django.utils import translation
+from openstack_dashboard import policy
 from openstack_dashboard import views
 
 from usermsg_dashboard.tests.unit.badge import base as badge_base
@@ -118,6 +120,30 @@ class WithoutRoleTest(badge_base.TestCase):
 
     def test_header_is_empty(self):
         self.assertEqual('', render_badge(self))
+
+
+class WithoutInterfaceTest(WithoutServiceTest):
+    """Region whose only endpoint is for services."""
+
+    endpoint = base.ENDPOINT
+    interface = 'internal'
+
+
+@override_settings(ROOT_URLCONF=())
+class WithoutPanelTest(badge_base.TestCase):
+
+    def test_header_is_empty(self):
+        self.assertEqual('', render_badge(self))
+
+
+class WithoutRuleTest(badge_base.TestCase):
+
+    def test_header_is_empty_without_the_rule_of_its_request(self):
+        def check(rules, request, target=None):
+            return ('user-message', 'message:get_summary') not in rules
+
+        with mock.patch.object(policy, 'check', check):
+            self.assertEqual('', render_badge(self))
 
 
 class HeaderTest(badge_base.TestCase):
