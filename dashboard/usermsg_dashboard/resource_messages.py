@@ -5,7 +5,9 @@ from django.http import HttpResponseBadRequest
 from django import shortcuts
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils import timezone
 from django.views import generic
+from horizon.utils import functions as utils
 
 from usermsg_dashboard import client
 from usermsg_dashboard import problems
@@ -19,15 +21,31 @@ _MAX_ID = 255
 
 
 class ResourceMessagesView(generic.View):
-    """Content of the tab, for pages that Horizon's scripts build."""
+    """Content of the tab, for pages that Horizon's scripts build.
+
+    :param dashboard: as of :func:`read`
+    """
+
+    dashboard = 'project'
 
     def get(self, request):
         sessions.discard_changes(request)
         resource_id = request.GET.get('resource_id', '')
         if not 0 < len(resource_id) <= _MAX_ID:
             return HttpResponseBadRequest()
-        return shortcuts.render(request, 'usermsg/_resource_messages.html',
-                                read(request, resource_id))
+        context = read(request, resource_id, self.dashboard)
+        with activate_time_zone(request):
+            return shortcuts.render(
+                request, 'usermsg/_resource_messages.html', context)
+
+
+def activate_time_zone(request):
+    """Return a context in which times are in the time zone of the user.
+
+    Horizon activates no time zone in requests of scripts, so that the one of
+    the previous request would remain.
+    """
+    return timezone.override(utils.get_timezone(request))
 
 
 def read(request, resource_id, dashboard='project'):

@@ -40,6 +40,10 @@ class _MessagesTab(tabs.Tab):
                 navigation.has_service({'request': request}) and
                 policy.check(needed, request))
 
+    def render(self):
+        with resource_messages.activate_time_zone(self.request):
+            return super().render()
+
     def get_context_data(self, request):
         if http.is_ajax(request):
             sessions.discard_changes(request)

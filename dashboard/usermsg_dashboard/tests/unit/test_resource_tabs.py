@@ -9,6 +9,7 @@ import urllib.parse
 from django.test.utils import override_settings
 from django.urls import reverse
 from django.utils import module_loading
+from django.utils import timezone
 from django.utils import translation
 from openstack_dashboard import api
 from openstack_dashboard.dashboards.admin.instances import tabs as admin_tabs
@@ -39,6 +40,7 @@ class TabTestCase(base.TestCase):
                   resource='instance', **query):
         """Return a group of tabs, as the page of a resource builds it."""
         request = self.factory.get('/', query)
+        request.session = {}
         request.horizon = {'dashboard': types.SimpleNamespace(
             slug=self.dashboard)}
         return group(request, **{resource: types.SimpleNamespace(id=ID)})
@@ -255,6 +257,15 @@ class PageTest(base.TestCase):
 
     @helpers.create_mocks(
         {api.cinder: ['volume_snapshot_get', 'volume_get']})
+    def test_content_for_the_script_is_in_the_time_zone_of_the_user(self):
+        self.client.cookies['django_timezone'] = 'Asia/Tokyo'
+        self.fake_list(base.make_message(0))
+        with timezone.override('America/New_York'):
+            response = self.get(**{'X-Requested-With': 'XMLHttpRequest'})
+        self.assertContains(response, 'title="2026-11-22 07:00:00 JST"')
+
+    @helpers.create_mocks(
+        {api.cinder: ['volume_snapshot_get', 'volume_get']})
     def test_expired_token_leads_to_the_login(self):
         self.service.get(f'{base.API}/messages', status_code=401)
         response = self.get()
@@ -276,6 +287,16 @@ class ResourceMessagesViewTest(base.TestCase):
         self.assertContains(response, 'No storage could be allocated (1).')
         self.assertNotContains(response, '<html')
         self.assertEqual([ID], self.sent()[0].qs['resource_uuid'])
+
+    def test_times_are_in_the_time_zone_of_the_user(self):
+        self.client.cookies['django_timezone'] = 'Asia/Tokyo'
+        self.fake_list(base.make_message(0))
+        with timezone.override('America/New_York'):
+            response = self.client.get(
+                reverse('horizon:project:usermsg:resource_messages'),
+                {'resource_id': ID},
+                headers={'X-Requested-With': 'XMLHttpRequest'})
+        self.assertContains(response, 'title="2026-11-22 07:00:00 JST"')
 
     def test_session_is_not_saved(self):
         self.fake_list()
