@@ -18,10 +18,6 @@ SERVICE_TYPE = 'user-message'
 TIMEOUT = 7.0
 
 
-class InvalidResponse(exceptions.ClientException):
-    message = 'The response is not one of the user messages API.'
-
-
 #: All errors of the client, except Horizon's ``NotAuthenticated``.
 ERRORS = (exceptions.ClientException,
           horizon_exceptions.ServiceCatalogException)
@@ -49,17 +45,16 @@ class Message:
 
     @classmethod
     def parse(cls, view):
-        return cls(
-            id=view['id'], project_id=view['project_id'],
+        return _check(cls(
+            id=str(uuid.UUID(view['id'])), project_id=view['project_id'],
             event_id=view['event_id'], text=view['user_message'],
             remedy=view['remedy'], user_fixable=view['user_fixable'],
             retryable=view['retryable'], link=_parse_link(view['link']),
             level=view['message_level'], resource_type=view['resource_type'],
             resource_id=view['resource_uuid'],
-            created_at=datetime.datetime.fromisoformat(view['created_at']),
-            kept_until=datetime.datetime.fromisoformat(
-                view['guaranteed_until']),
-            request_id=view['request_id'], unread=view.get('unread'))
+            created_at=_parse_time(view['created_at']),
+            kept_until=_parse_time(view['guaranteed_until']),
+            request_id=view['request_id'], unread=view.get('unread')))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,21 +66,11 @@ class Page:
 
 
 @dataclasses.dataclass(frozen=True)
-class Count:
-    """Numbers of messages of a level; at least these if there are more."""
+class UnreadCount:
+    """Number of unread messages; at least this if there are more."""
 
-    total: int
+    number: int
     more: bool
-    unread: int | None
-    more_unread: bool | None
-
-
-@dataclasses.dataclass(frozen=True)
-class Summary:
-    """Numbers of messages: a dict of level -> :class:`Count`."""
-
-    newest_id: str | None
-    levels: dict
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,11 +88,37 @@ class Definition:
 
     @classmethod
     def parse(cls, view):
-        return cls(
+        return _check(cls(
             id=view['id'], prefix=view['prefix'],
             resource_type=view['resource_type'], text=view['text'],
             remedy=view['remedy'], user_fixable=view['user_fixable'],
-            retryable=view['retryable'], link=_parse_link(view['link']))
+            retryable=view['retryable'], link=_parse_link(view['link'])))
+
+
+def _check(record):
+    """Return a record whose fields have their types.
+
+    :raises TypeError: a field has another one
+    :raises ValueError: a text can't be part of a page
+    """
+    for field in dataclasses.fields(record):
+        value = getattr(record, field.name)
+        if not isinstance(value, field.type):
+            raise TypeError(field.name)
+        if isinstance(value, str):
+            value.encode()
+    return record
+
+
+def _parse_time(text):
+    """Return a time that any time zone has.
+
+    :raises ValueError: it is none
+    """
+    time = datetime.datetime.fromisoformat(text)
+    if not (time.tzinfo and datetime.MINYEAR < time.year < datetime.MAXYEAR):
+        raise ValueError(text)
+    return time
 
 
 def _parse_link(link):
@@ -137,23 +148,34 @@ class MessageClient:
         content = self._get('/messages', query)
         return _parse(lambda: Page(
             [Message.parse(view) for view in content['messages']],
-            bool(content.get('messages_links'))))
+            bool(content['messages'] and content.get('messages_links'))))
 
     def show(self, message_id):
-        content = self._get(_build_path(message_id))
-        return _parse(lambda: Message.parse(content['message']))
+        """Return a :class:`Message`.
+
+        :raises keystoneauth1.exceptions.NotFound: it doesn't exist
+        """
+        response = self._connection.send('GET', _build_path(message_id))
+        return _parse(lambda: Message.parse(response.json()['message']))
 
     def delete(self, message_id):
-        self._connection.send('DELETE', _build_path(message_id))
+        """Delete a message.
 
-    def summary(self, **filters):
-        """Return a :class:`Summary` of the messages that match filters."""
-        content = self._get('/messages/summary', filters)
-        return _parse(lambda: Summary(
-            content['summary']['newest_id'], {
-                level: Count(count['total'], count['more'],
-                             count.get('unread'), count.get('more_unread'))
-                for level, count in content['summary']['levels'].items()}))
+        :raises keystoneauth1.exceptions.NotFound: it doesn't exist
+        """
+        response = self._connection.send('DELETE', _build_path(message_id))
+        if response.status_code != 204:
+            raise connection.InvalidResponse()
+
+    def count_unread(self, level):
+        """Return the :class:`UnreadCount` of the messages of a level."""
+        content = self._get('/messages/summary', {'message_level': level})
+
+        def parse():
+            count = content['summary']['levels'][level]
+            return _check(UnreadCount(count['unread'], count['more_unread']))
+
+        return _parse(parse)
 
     def mark_read(self, message_id):
         """Move the read mark forward, and return the resulting position.
@@ -162,7 +184,7 @@ class MessageClient:
         """
         response = self._connection.send(
             'PUT', '/messages/read-mark', json={'message': message_id})
-        return _parse(lambda: response.json()['message'])
+        return _parse(lambda: str(uuid.UUID(response.json()['message'])))
 
     def definitions(self, **query):
         """Return all permitted messages, from as many pages as there are."""
@@ -179,10 +201,14 @@ class MessageClient:
                 return definitions
             marker = page[-1].id
 
-    def _get(self, path, query=None):
-        response = self._connection.send('GET', path, params={
-            name: value for name, value in (query or {}).items()
-            if value is not None})
+    def _get(self, path, query):
+        """Return the content of a collection, which always exists."""
+        try:
+            response = self._connection.send('GET', path, params={
+                name: value for name, value in query.items()
+                if value is not None})
+        except exceptions.NotFound as error:
+            raise connection.InvalidResponse() from error
         return _parse(response.json)
 
 
@@ -200,9 +226,9 @@ def _build_path(message_id):
 def _parse(function):
     """Call a function that parses a response.
 
-    :raises InvalidResponse: it can't be parsed
+    :raises connection.InvalidResponse: it can't be parsed
     """
     try:
         return function()
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InvalidResponse() from error
+        raise connection.InvalidResponse() from error

@@ -35,10 +35,12 @@ _OTHER = _('The user messages service did not respond as expected. If this '
 def describe(error):
     """Return a text for an error, one of the client's ``ERRORS``, and log it.
 
-    Errors that users cause themselves are not logged.
+    Errors that users cause themselves are not logged, nor that a region has
+    no such service.
     """
     if not isinstance(error, (exceptions.NotFound, exceptions.Forbidden,
-                              exceptions.BadRequest)):
+                              exceptions.BadRequest,
+                              horizon_exceptions.ServiceCatalogException)):
         LOG.warning('Request to the user messages service failed: %s', error)
     for classes, text in _TEXTS:
         if isinstance(error, classes):

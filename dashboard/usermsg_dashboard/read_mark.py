@@ -29,7 +29,7 @@ class ReadMarkView(generic.View):
             notices.error(request, problems.describe(error))
         else:
             unread_errors.forget(request)
-            if position == message_id:
+            if position >= message_id:
                 notices.success(request, _('All messages are marked as read.'))
             else:
                 notices.success(request, _(

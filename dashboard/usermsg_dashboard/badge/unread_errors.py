@@ -60,14 +60,12 @@ def read(request):
     if not entry.reserve():
         return _unknown(_RESERVATION)
     try:
-        count = client.MessageClient(request, TIMEOUT).summary(
-            message_level=_LEVEL).levels[_LEVEL]
-        number = int(count.unread)
-    except (KeyError, TypeError, ValueError, exceptions.ClientException,
+        count = client.MessageClient(request, TIMEOUT).count_unread(_LEVEL)
+    except (exceptions.ClientException,
             horizon_exceptions.NotAuthenticated) as error:
         entry.fail(isinstance(error, _SERVICE_FAILURES))
         return _failure()
-    return entry.store(number, bool(count.more_unread))
+    return entry.store(count)
 
 
 def read_cached(request):
@@ -105,11 +103,11 @@ class _CacheEntry:
         """Return True if no other request for the number is being sent."""
         return cache.add(self._user, _REQUESTED, _RESERVATION)
 
-    def store(self, number, more):
+    def store(self, count):
         # At least a second: memcached keeps what has no whole second.
-        cache.set(self._user, (number, more),
+        cache.set(self._user, (count.number, count.more),
                   max(1, options.badge_interval() // 2))
-        return UnreadErrors(number, more, options.badge_interval())
+        return UnreadErrors(count.number, count.more, options.badge_interval())
 
     def fail(self, for_all_users):
         cache.set(self._service if for_all_users else self._user, _FAILED,

@@ -10,6 +10,7 @@ from keystoneauth1 import exceptions
 import requests
 
 from usermsg_dashboard import client
+from usermsg_dashboard import connection
 from usermsg_dashboard.tests.unit import base
 
 
@@ -108,15 +109,23 @@ class ClientTest(base.TestCase):
         self.messages.delete(base.make_id(1))
         self.assertEqual(1, len(self.sent('DELETE')))
 
-    def test_summary_is_parsed(self):
+    def test_other_response_than_that_of_a_deletion_is_invalid(self):
+        for options in ({'status_code': 200, 'text': '<html>'},
+                        {'status_code': 302, 'headers': {
+                            'Location': 'http://other.example.org/'}}):
+            self.service.delete(f'{base.API}/messages/{base.make_id(1)}',
+                                **options)
+            self.assertRaises(connection.InvalidResponse,
+                              self.messages.delete, base.make_id(1))
+
+    def test_unread_messages_of_a_level_are_counted(self):
         self.service.get(f'{base.API}/messages/summary', json={'summary': {
             'newest_id': base.make_id(1), 'follow_id': base.make_id(0),
             'levels': {'ERROR': {
                 'total': 1000, 'more': True, 'unread': 3,
                 'more_unread': False, 'ttl': 1}}}})
-        summary = self.messages.summary(resource_type='VOLUME')
-        self.assertEqual(client.Summary(base.make_id(1), {
-            'ERROR': client.Count(1000, True, 3, False)}), summary)
+        self.assertEqual(client.UnreadCount(3, False),
+                         self.messages.count_unread('ERROR'))
 
     def test_read_mark_is_moved(self):
         self.service.put(f'{base.API}/messages/read-mark',
@@ -125,6 +134,13 @@ class ClientTest(base.TestCase):
                          self.messages.mark_read(base.make_id(2)))
         [request] = self.sent('PUT')
         self.assertEqual({'message': base.make_id(2)}, request.json())
+
+    def test_read_mark_without_position_is_invalid(self):
+        for position in None, 1, '':
+            self.service.put(f'{base.API}/messages/read-mark',
+                             json={'message': position})
+            self.assertRaises(connection.InvalidResponse,
+                              self.messages.mark_read, base.make_id(2))
 
     def test_definitions_come_from_all_pages(self):
         def respond(request, context):
@@ -151,12 +167,55 @@ class ClientTest(base.TestCase):
         for content in ('<html>', '[]', '{}', '{"messages": 1}',
                         '{"messages": [{"id": 1}]}', 'null'):
             self.service.get(f'{base.API}/messages', text=content)
-            self.assertRaises(client.InvalidResponse, self.messages.list)
+            self.assertRaises(connection.InvalidResponse, self.messages.list)
+
+    def test_invalid_values_of_a_message_are_errors_of_the_client(self):
+        for values in (
+                {'id': ''}, {'id': 'a/b'}, {'id': 5}, {'id': None},
+                {'user_message': None}, {'user_message': '\ud800'},
+                {'project_id': None}, {'event_id': []}, {'remedy': 5},
+                {'message_level': []}, {'resource_type': {}},
+                {'resource_uuid': 5}, {'request_id': 5}, {'link': 5},
+                {'user_fixable': None}, {'unread': 'yes'},
+                {'created_at': '0001-01-01T00:00:00+00:00'},
+                {'created_at': '9999-12-31T23:59:59+00:00'},
+                {'created_at': '2026-11-21T22:00:00'},
+                {'guaranteed_until': 5}):
+            self.fake_list(base.make_message(**values))
+            with self.assertRaises(connection.InvalidResponse, msg=values):
+                self.messages.list()
+
+    def test_invalid_values_of_a_definition_are_errors_of_the_client(self):
+        definition = {
+            'id': 'VOLUME_000001', 'prefix': 'VOLUME', 'resource_type': None,
+            'text': 'Text.', 'remedy': None, 'user_fixable': False,
+            'retryable': True, 'link': None}
+        for values in ({'id': 5}, {'prefix': []}, {'text': None},
+                       {'remedy': 5}, {'retryable': 'x'}):
+            self.service.get(
+                f'{base.API}/defined-messages',
+                json={'defined_messages': [{**definition, **values}]})
+            with self.assertRaises(connection.InvalidResponse, msg=values):
+                self.messages.definitions()
+
+    def test_empty_page_is_the_last_one(self):
+        self.fake_list(more=True)
+        self.assertFalse(self.messages.list().has_more)
+
+    def test_missing_collection_is_an_invalid_response(self):
+        for path, read in (
+                ('messages', self.messages.list),
+                ('messages/summary',
+                 lambda: self.messages.count_unread('ERROR')),
+                ('defined-messages', self.messages.definitions)):
+            self.service.get(f'{base.API}/{path}', status_code=404)
+            self.assertRaises(connection.InvalidResponse, read)
 
     def test_redirection_is_not_followed(self):
         self.service.get(f'{base.API}/messages', status_code=302,
-                         headers={'Location': 'http://other.example.org/'})
-        self.assertRaises(client.ERRORS, self.messages.list)
+                         headers={'Location': 'http://other.example.org/'},
+                         json={'messages': []})
+        self.assertRaises(connection.InvalidResponse, self.messages.list)
         self.assertEqual(1, len(self.service.request_history))
 
     def test_errors_are_errors_of_the_client(self):

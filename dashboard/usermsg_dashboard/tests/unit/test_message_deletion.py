@@ -154,6 +154,12 @@ class ReadMarkTest(base.TestCase):
         [notice] = self.read_notices(self.post())
         self.assertIn('except those of the last seconds', notice)
 
+    def test_mark_of_another_page_may_be_later(self):
+        self.service.put(f'{base.API}/messages/read-mark',
+                         json={'message': base.make_id(10)})
+        self.assertEqual(['All messages are marked as read.'],
+                         self.read_notices(self.post()))
+
     def test_malformed_id_is_not_sent(self):
         self.assertEqual(['This message no longer exists.'],
                          self.read_notices(self.post('<script>')))

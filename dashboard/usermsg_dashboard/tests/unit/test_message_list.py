@@ -205,6 +205,7 @@ class MessageListTest(base.TestCase):
                 ({'status_code': 502}, unavailable),
                 ({'status_code': 504}, 'did not respond in time'),
                 ({'status_code': 403}, 'Your roles do not permit this.'),
+                ({'status_code': 404}, 'did not respond as expected'),
                 ({'status_code': 400}, 'does not accept these filters'),
                 ({'status_code': 429}, 'too many requests'),
                 ({'exc': requests.exceptions.ConnectTimeout},
@@ -221,6 +222,11 @@ class MessageListTest(base.TestCase):
             self.assertIn(expected, text, options)
             self.assertNotIn('Internal words', text)
             self.assertNotIn('There are no messages', text)
+
+    def test_missing_list_is_logged(self):
+        self.service.get(f'{base.API}/messages', status_code=404)
+        with self.assertLogs('usermsg_dashboard.problems', 'WARNING'):
+            self.get()
 
     def test_expired_token_leads_to_the_login(self):
         self.service.get(f'{base.API}/messages', status_code=401)
@@ -290,8 +296,9 @@ class MissingServiceTest(base.TestCase):
     endpoint = None
 
     def test_page_says_that_the_region_has_no_service(self):
-        self.assertIn('no user messages service in this region',
-                      self.read_text(self.client.get(INDEX)))
+        with self.assertNoLogs('usermsg_dashboard', 'WARNING'):
+            self.assertIn('no user messages service in this region',
+                          self.read_text(self.client.get(INDEX)))
 
     def test_panel_is_not_in_the_navigation(self):
         response = self.client.get(reverse(

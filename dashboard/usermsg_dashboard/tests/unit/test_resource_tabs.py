@@ -104,7 +104,7 @@ class TabTest(TabTestCase):
         for options, expected in (
                 ({'status_code': 503}, 'temporarily unavailable'),
                 ({'status_code': 403}, 'Your roles do not permit this.'),
-                ({'status_code': 404}, 'no longer exists'),
+                ({'status_code': 404}, 'did not respond as expected'),
                 ({'exc': requests.exceptions.ReadTimeout},
                  'did not respond in time'),
                 ({'text': '<html>'}, 'did not respond as expected')):

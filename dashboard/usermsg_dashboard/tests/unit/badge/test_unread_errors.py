@@ -111,6 +111,7 @@ class UnreadErrorsTest(base.TestCase):
                 {'text': '<html>'}, {'json': []},
                 {'json': {'summary': {'newest_id': None, 'levels': {}}}},
                 {'json': base.make_summary(unread='<script>')},
+                {'json': base.make_summary(unread=float('inf'))},
                 {'json': base.make_summary(unread=[])}):
             cache.clear()
             self.service.reset_mock()
