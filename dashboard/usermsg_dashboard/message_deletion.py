@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Deletion of messages, after a confirmation."""
 
+import urllib.parse
+import uuid
+
 from django import shortcuts
 from django.urls import reverse
 from django.utils import http
@@ -13,11 +16,11 @@ from keystoneauth1 import exceptions
 
 from usermsg_dashboard.badge import unread_errors
 from usermsg_dashboard import client
+from usermsg_dashboard import connection
 from usermsg_dashboard import problems
 from usermsg_dashboard import rules
 
-#: Messages that one form deletes, and whose texts the confirmation shows.
-_MAX_DELETED = 1000
+#: Messages whose texts the confirmation shows.
 _MAX_SHOWN = 20
 
 
@@ -40,7 +43,7 @@ class MessageDeletionView(views.HorizonTemplateView):
             raise horizon_exceptions.NotAuthorized()
         ids = (request.POST.getlist('only') or
                request.POST.getlist('message'))
-        ids = list(dict.fromkeys(ids))[:_MAX_DELETED]
+        ids = list(dict.fromkeys(map(_normalize, ids)))
         if not ids:
             notices.info(request, _('Select the messages to delete first.'))
         elif 'confirmed' in request.POST:
@@ -54,8 +57,8 @@ class MessageDeletionView(views.HorizonTemplateView):
         """URL of the page that the user comes from, in this panel."""
         index = reverse(f'horizon:{self.dashboard}:usermsg:index')
         url = self.request.POST.get('next', '')
-        return url if url.startswith(index) and (
-            http.url_has_allowed_host_and_scheme(url, None)) else index
+        return url if http.url_has_allowed_host_and_scheme(url, None) and (
+            urllib.parse.urlsplit(url).path == index) else index
 
     def _confirm(self, ids):
         texts, problem = [], None
@@ -83,13 +86,13 @@ class MessageDeletionView(views.HorizonTemplateView):
                     deleted += 1
                 except exceptions.NotFound:
                     missing += 1
+        except connection.TimeUsedUp:
+            self._explain_rest(len(ids) - deleted - missing, _(
+                'The time for one request is used up. Select the others '
+                'again.'))
         except client.ERRORS as error:
-            remaining = len(ids) - deleted - missing
-            notices.error(self.request, '{} {}'.format(
-                ngettext('%(number)d message was not deleted.',
-                         '%(number)d messages were not deleted.',
-                         remaining) % {'number': remaining},
-                problems.describe(error)))
+            self._explain_rest(len(ids) - deleted - missing,
+                               problems.describe(error))
         if missing:
             notices.info(self.request, ngettext(
                 '%(number)d message no longer existed.',
@@ -101,3 +104,17 @@ class MessageDeletionView(views.HorizonTemplateView):
                 '%(number)d message was deleted.',
                 '%(number)d messages were deleted.', deleted) % {
                     'number': deleted})
+
+    def _explain_rest(self, number, reason):
+        notices.error(self.request, '{} {}'.format(
+            ngettext('%(number)d message was not deleted.',
+                     '%(number)d messages were not deleted.', number) % {
+                         'number': number}, reason))
+
+
+def _normalize(message_id):
+    """Return the canonical spelling of an id; other texts as they are."""
+    try:
+        return str(uuid.UUID(message_id))
+    except ValueError:
+        return message_id

@@ -13,6 +13,10 @@ from usermsg_dashboard import problems
 from usermsg_dashboard import rows
 from usermsg_dashboard import rules
 
+#: Django refuses forms with more than a thousand fields, and each message that
+#: is selected for deletion is a field.
+_MAX_PAGE_SIZE = 500
+
 
 class MessageListView(views.HorizonTemplateView):
     """List of messages, newest first.
@@ -55,7 +59,7 @@ class MessageListView(views.HorizonTemplateView):
         service holds back the messages of the last seconds.
         """
         query = form.build_query()
-        limit = utils.get_page_size(self.request)
+        limit = min(_MAX_PAGE_SIZE, utils.get_page_size(self.request))
         before = form.cleaned_data['prev_marker']
         messages = client.MessageClient(self.request)
         if not before:

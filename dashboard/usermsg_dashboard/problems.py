@@ -16,7 +16,7 @@ _TEXTS = (
     (exceptions.NotFound, _('This message no longer exists.')),
     (exceptions.Forbidden, _('Your roles do not permit this.')),
     (exceptions.BadRequest,
-     _('The user messages service does not accept these filters.')),
+     _('The user messages service does not accept these values.')),
     (exceptions.TooManyRequests,
      _('The user messages service is handling too many requests. Wait a '
        'moment, or add a filter by resource or time.')),

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Project > Messages: deletion of messages and the read mark."""
 
+import functools
+from unittest import mock
 import urllib.parse
 
 from django.urls import reverse
 import requests
 
+from usermsg_dashboard import client
 from usermsg_dashboard.tests.unit import base
 
 INDEX = reverse('horizon:project:usermsg:index')
@@ -88,6 +91,22 @@ class MessageDeletionTest(base.TestCase):
         self.assertIn('did not respond in time', notices[0])
         self.assertEqual('1 message was deleted.', notices[1])
 
+    def test_used_time_is_explained(self):
+        self.fake_deletions(1)
+        with mock.patch.object(client, 'MessageClient', functools.partial(
+                client.MessageClient, timeout=0)):
+            [notice] = self.read_notices(self.post(1, confirmed='yes'))
+        self.assertIn('1 message was not deleted. The time for one request '
+                      'is used up.', notice)
+
+    def test_message_in_two_spellings_is_deleted_once(self):
+        self.fake_deletions(1)
+        response = self.client.post(DELETE, {
+            'message': [base.make_id(1), base.make_id(1).upper()],
+            'confirmed': 'yes'})
+        self.assertEqual(['1 message was deleted.'],
+                         self.read_notices(response))
+
     def test_forbidden_deletion_is_explained(self):
         self.fake_deletions(1, status_code=403)
         [notice] = self.read_notices(self.post(1, confirmed='yes'))
@@ -108,7 +127,8 @@ class MessageDeletionTest(base.TestCase):
     def test_user_returns_nowhere_else(self):
         self.fake_deletions(1)
         for url in ('https://example.org/', '//example.org/', '/project/',
-                    'javascript:alert(1)', f'//example.org{INDEX}'):
+                    'javascript:alert(1)', f'//example.org{INDEX}',
+                    f'{INDEX}../../auth/logout/', f'{INDEX}%2e%2e/', '//['):
             self.assertRedirectsNoFollow(
                 self.post(1, confirmed='yes', next=url), INDEX)
 
@@ -159,6 +179,11 @@ class ReadMarkTest(base.TestCase):
                          json={'message': base.make_id(10)})
         self.assertEqual(['All messages are marked as read.'],
                          self.read_notices(self.post()))
+
+    def test_refusal_is_explained(self):
+        self.service.put(f'{base.API}/messages/read-mark', status_code=400)
+        [notice] = self.read_notices(self.post())
+        self.assertIn('does not accept these values', notice)
 
     def test_malformed_id_is_not_sent(self):
         self.assertEqual(['This message no longer exists.'],

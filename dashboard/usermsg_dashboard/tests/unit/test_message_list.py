@@ -4,6 +4,7 @@
 import datetime
 import urllib.parse
 
+from django.conf import settings
 from django.urls import reverse
 import requests
 
@@ -25,6 +26,13 @@ class MessageListTest(base.TestCase):
         self.assertIn('No storage could be allocated (7).', text)
         [request] = self.service.request_history
         self.assertEqual({'limit': ['20']}, request.qs)
+
+    def test_form_of_the_largest_page_is_accepted(self):
+        self.client.cookies['API_RESULT_PAGE_SIZE'] = '1000'
+        self.fake_list()
+        self.get()
+        limit = int(self.sent()[0].qs['limit'][0])
+        self.assertLess(limit + 10, settings.DATA_UPLOAD_MAX_NUMBER_FIELDS)
 
     def test_row_has_level_text_remedy_resource_and_time(self):
         time = (datetime.datetime.now(datetime.timezone.utc) -
@@ -206,7 +214,7 @@ class MessageListTest(base.TestCase):
                 ({'status_code': 504}, 'did not respond in time'),
                 ({'status_code': 403}, 'Your roles do not permit this.'),
                 ({'status_code': 404}, 'did not respond as expected'),
-                ({'status_code': 400}, 'does not accept these filters'),
+                ({'status_code': 400}, 'does not accept these values'),
                 ({'status_code': 429}, 'too many requests'),
                 ({'exc': requests.exceptions.ConnectTimeout},
                  'did not respond in time'),
