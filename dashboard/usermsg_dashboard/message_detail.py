@@ -50,12 +50,22 @@ class MessageDetailView(views.HorizonTemplateView):
         :param messages: the client
         """
         request = self.request
-        [row] = rows.build(request, [message], self.dashboard)
+        sections = self._read_related(messages, message)
+        # All at once, with one look-up of the names of projects.
+        row, *others = rows.build(request, [message, *(
+            other for section in sections.values()
+            for other in section.get('messages', []))], self.dashboard)
+        by_id = {other.message.id: other for other in others}
+        for section in sections.values():
+            section['rows'] = [by_id[other.id] for other in
+                               section.get('messages', [])]
+        is_admin = self.dashboard == 'admin'
+        is_own = message.project_id == request.user.project_id
         return self.render_to_response(self.get_context_data(
-            row=row, message=message,
-            can_delete=rules.permit_deletion(
-                request, self.dashboard == 'admin'),
-            related=self._read_related(messages, message), **context))
+            row=row, message=message, shows_project=is_admin or not is_own,
+            can_delete=(is_admin or is_own) and rules.permit_deletion(
+                request, is_admin),
+            related=sections, **context))
 
     def get_context_data(self, **kwargs):
         return super().get_context_data(
@@ -76,7 +86,7 @@ class MessageDetailView(views.HorizonTemplateView):
         return sections
 
     def _read_section(self, messages, message, filters):
-        """Return a dict with ``rows`` and ``more_url``, or ``problem``.
+        """Return a dict with ``messages``, ``more_url``, or ``problem``.
 
         :param filters: those of the form of the list
         """
@@ -91,8 +101,7 @@ class MessageDetailView(views.HorizonTemplateView):
         others = [other for other in page.messages if other.id != message.id]
         url = f'{self._index_url}?{urllib.parse.urlencode(filters)}'
         return {
-            'rows': rows.build(
-                self.request, others[:_MAX_RELATED], self.dashboard),
+            'messages': others[:_MAX_RELATED],
             'more_url': (url if page.has_more or len(others) > _MAX_RELATED
                          else None)}
 
@@ -102,6 +111,6 @@ class ResourceView(MessageDetailView):
 
     def respond(self, messages, message, **context):
         page = resources.find_page(message, self.dashboard)
-        if page and not resources.is_deleted(self.request, message):
+        if page and not resources.is_missing(self.request, message):
             return shortcuts.redirect(page)
-        return super().respond(messages, message, resource_deleted=bool(page))
+        return super().respond(messages, message, resource_missing=bool(page))

@@ -14,8 +14,9 @@ from keystoneauth1 import exceptions
 from usermsg_dashboard import cache_keys
 from usermsg_dashboard import connection
 
-#: Seconds for the look-up of all names of a page.
-_TIMEOUT = 2.0
+#: Seconds for the look-up of a name, or of all those of a page. A list with a
+#: filter by name has both, besides its request for messages.
+_TIMEOUT = 1.5
 _MAX_AGE = 600
 
 
@@ -34,7 +35,7 @@ def find_names(request, project_ids):
         for key, project_id in keys.items():
             if key not in cached:
                 added[key] = _find_name(identity, project_id)
-    except (exceptions.ClientException,
+    except (exceptions.ClientException, KeyError, TypeError, ValueError,
             horizon_exceptions.ServiceCatalogException):
         # The others are shown with their ids.
         pass
@@ -68,10 +69,10 @@ def _connect(request):
 
 
 def _find_name(identity, project_id):
+    """Return the name of a project, empty if it doesn't exist."""
     project_id = urllib.parse.quote(project_id, safe='')
     try:
         response = identity.send('GET', f'/projects/{project_id}')
-        return response.json()['project']['name']
-    except (exceptions.NotFound, exceptions.Forbidden, KeyError, TypeError,
-            ValueError):
+    except exceptions.NotFound:
         return ''
+    return response.json()['project']['name']

@@ -3,8 +3,8 @@
 
 Messages outlive their resources, and a page of Horizon about a deleted
 resource is an error. To look up each resource of a list would take a request
-each, to services that may hang. So a link leads to a view of ours, which looks
-up the one resource when the user follows it.
+each, to services that may hang. So a link leads to a view of the plug-in,
+which looks up the one resource when the user follows it.
 """
 
 import dataclasses
@@ -87,10 +87,11 @@ def find_page(message, dashboard):
         return None
 
 
-def is_deleted(request, message):
-    """Return True if the service knows that the resource doesn't exist.
+def is_missing(request, message):
+    """Return True if the service doesn't show the resource to the user.
 
-    Without a response this is unknown, and the result False.
+    It was deleted, or a volume was transferred, or an image is no longer
+    shared. Without a response this is unknown, and the result False.
     """
     kind = _KINDS[message.resource_type]
     resource_id = urllib.parse.quote(message.resource_id, safe='')
@@ -99,11 +100,11 @@ def is_deleted(request, message):
             request, kind.service_types, _TIMEOUT, kind.version,
             kind.headers).send(
                 'GET', f'{kind.path}/{resource_id}', redirect=1)
+        # Orchestration shows deleted stacks.
+        return (message.resource_type == 'STACK' and
+                response.json()['stack']['stack_status'] == 'DELETE_COMPLETE')
     except exceptions.NotFound:
         return True
-    except (exceptions.ClientException,
+    except (exceptions.ClientException, KeyError, TypeError, ValueError,
             horizon_exceptions.ServiceCatalogException):
         return False
-    # Orchestration shows deleted stacks.
-    return (message.resource_type == 'STACK' and
-            '"DELETE_COMPLETE"' in response.text)

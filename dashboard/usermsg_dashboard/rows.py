@@ -15,8 +15,8 @@ from usermsg_dashboard import resources
 class Row:
     """Message with what a page shows of it.
 
-    ``resource_url`` leads to the resource, or to the note that it was
-    deleted; None without a page for it.
+    ``resource_url`` leads to the resource, or to the note that it is no
+    longer visible; None without a page for it.
     """
 
     message: client.Message

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Admin > Messages."""
 
+from django.core.cache import cache
 from django.urls import reverse
+import requests
 
 from usermsg_dashboard.tests.unit import base
 
@@ -55,6 +57,28 @@ class AdminMessagesTest(base.TestCase):
         text = self.read_text(self.get())
         self.assertIn(OTHER, text)
         self.assertNotIn('unavailable', text)
+
+    def test_failure_to_find_a_project_is_not_kept(self):
+        self.fake_list(make_message())
+        for options in ({'status_code': 403}, {'text': '<html>'}):
+            self.service.get(f'{PROJECTS}/{OTHER}', **options)
+            self.get()
+            self.service.get(f'{PROJECTS}/{OTHER}',
+                             json={'project': {'name': 'blue'}})
+            self.assertIn('blue', self.read_text(self.get()))
+            cache.clear()
+
+    def test_page_of_a_message_looks_its_project_up_once(self):
+        self.service.get(f'{PROJECTS}/{OTHER}',
+                         exc=requests.exceptions.ReadTimeout)
+        self.fake_message(make_message())
+        self.fake_list(make_message(1), make_message(2))
+        text = self.read_text(self.client.get(reverse(
+            'horizon:admin:usermsg:detail', args=[base.make_id(1)])))
+        self.assertIn('No storage could be allocated (2).', text)
+        self.assertEqual(1, len([
+            request for request in self.service.request_history
+            if request.url.startswith(PROJECTS)]))
 
     def test_filter_by_id_of_a_project(self):
         self.fake_list()

@@ -6,6 +6,8 @@ import urllib.parse
 from django.urls import reverse
 import requests
 
+from usermsg_dashboard import client
+from usermsg_dashboard import resources
 from usermsg_dashboard.tests.unit import base
 
 INDEX = reverse('horizon:project:usermsg:index')
@@ -158,7 +160,28 @@ class ReaderTest(base.TestCase):
         self.assertNotIn('Delete', self.read_text(self.client.get(DETAIL)))
 
 
+class AdministratorTest(base.TestCase):
+
+    role_names = ('admin', 'member', 'reader')
+
+    def test_message_of_another_project_is_shown_as_such(self):
+        self.fake_message(base.make_message(project_id='blue'))
+        self.fake_list()
+        text = self.read_text(self.client.get(DETAIL))
+        self.assertIn('Project blue', text)
+        self.assertNotIn('Delete', text)
+
+
 class ResourceTest(base.TestCase):
+
+    orchestration = 'http://public.heat.example.com:8004/v1'
+
+    def _setup_user(self, **kwargs):
+        self.service_catalog = [*self.service_catalog, {
+            'type': 'orchestration', 'endpoints': [
+                {'region': 'RegionOne', 'region_id': 'RegionOne',
+                 'interface': 'public', 'url': self.orchestration}]}]
+        super()._setup_user(**kwargs)
 
     def get(self, **values):
         message = base.make_message(**values)
@@ -176,7 +199,8 @@ class ResourceTest(base.TestCase):
     def test_deleted_resource_is_mentioned(self):
         self.service.get(VOLUME, status_code=404)
         text = self.read_text(self.get())
-        self.assertIn('This resource was deleted.', text)
+        self.assertIn('This resource was deleted, or is no longer visible to '
+                      'you.', text)
         self.assertIn('No storage could be allocated (1).', text)
 
     def test_link_is_followed_if_the_lookup_fails(self):
@@ -207,6 +231,20 @@ class ResourceTest(base.TestCase):
                 self.get(resource_type=resource_type),
                 reverse(page, args=[base.VOLUME_ID]))
             self.assertTrue(lookup.called, resource_type)
+
+    def test_stack_is_missing_if_its_deletion_is_complete(self):
+        message = client.Message.parse(base.make_message(
+            resource_type='STACK'))
+        for stack, missing in (
+                ({'stack_status': 'DELETE_COMPLETE'}, True),
+                ({'stack_status': 'CREATE_COMPLETE',
+                  'parameters': {'wait_for': 'DELETE_COMPLETE'}}, False),
+                ([], False)):
+            self.service.get(
+                f'{self.orchestration}/stacks/{base.VOLUME_ID}',
+                json={'stack': stack})
+            self.assertEqual(
+                missing, resources.is_missing(self.request, message))
 
     def test_resource_without_page_shows_the_message(self):
         self.assertIn('No storage could be allocated (1).', self.read_text(

@@ -96,6 +96,7 @@ class MessageTest(dashboard_case.TestCase):
         self.record_failure(volume_id)
         self.open(dashboard_case.MESSAGES)
         self.press(volume_id)
-        self.assertEqual(['This resource was deleted.'], self.alerts())
+        self.assertEqual(['This resource was deleted, or is no longer visible '
+                          'to you.'], self.alerts())
         self.assertIn('The storage system could not enlarge the volume.',
                       self.text())

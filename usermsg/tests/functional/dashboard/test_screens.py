@@ -66,7 +66,8 @@ class AccessibilityTest(TestCase):
 
     def test_deleted_resource(self):
         self.open(f'{dashboard_case.MESSAGES}{self.messages[-1].id}/resource/')
-        self.assertEqual(['This resource was deleted.'], self.alerts())
+        self.assertEqual(['This resource was deleted, or is no longer visible '
+                          'to you.'], self.alerts())
         self.assertEqual([], self.find_violations())
 
     def test_errors(self):
