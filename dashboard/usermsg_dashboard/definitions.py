@@ -26,7 +26,9 @@ def read(request):
     """
     key = cache_keys.build(
         'definitions', base.url_for(request, client.SERVICE_TYPE),
-        translation.get_language() or '')
+        translation.get_language() or '',
+        # Another version of the plug-in may have others.
+        *(field.name for field in dataclasses.fields(client.Definition)))
     stored = cache.get(key)
     if stored is not None:
         return [client.Definition(**entry)

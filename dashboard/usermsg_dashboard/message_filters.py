@@ -8,9 +8,11 @@ request to the service.
 import re
 
 from django import forms
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from usermsg_dashboard import address_form
 from usermsg_dashboard import labels
 from usermsg_dashboard import projects
 
@@ -35,7 +37,7 @@ def _position_field():
                                      'the list.')})
 
 
-class MessageFilterForm(forms.Form):
+class MessageFilterForm(address_form.AddressForm):
     """Form for the messages of one project."""
 
     #: Field -> parameter of the API.
@@ -66,7 +68,7 @@ class MessageFilterForm(forms.Form):
     prev_marker = _position_field()
 
     def __init__(self, request):
-        super().__init__(request.GET, auto_id='usermsg-%s')
+        super().__init__(request.GET.copy())
         self.request = request
         types = sorted(
             ((name, str(label)) for name, label in
@@ -90,6 +92,12 @@ class MessageFilterForm(forms.Form):
         return any(self.data.get(name) for name in self.parameters)
 
     @property
+    def is_first_page(self):
+        """True if the list begins with the newest message of all."""
+        return not self.is_filtered and not any(
+            self.data.get(name) for name in _POSITIONS)
+
+    @property
     def position_errors(self):
         """Errors of the fields that the page doesn't show."""
         return [error for name in _POSITIONS for error in self[name].errors]
@@ -100,12 +108,26 @@ class MessageFilterForm(forms.Form):
             raise forms.ValidationError(_('There is no such resource type.'))
         return value
 
+    def clean_since(self):
+        return self._clean_time('since')
+
+    def clean_before(self):
+        return self._clean_time('before')
+
+    def _clean_time(self, name):
+        """Let the page show a time in the only format that its field has."""
+        time = self.cleaned_data[name]
+        if time:
+            try:
+                self.data[name] = timezone.make_naive(time).isoformat(
+                    timespec='seconds')
+            except OverflowError:
+                raise forms.ValidationError(
+                    self.fields[name].error_messages['invalid']) from None
+        return time
+
     def clean(self):
-        unknown = sorted(self.data.keys() - self.fields.keys())
-        if unknown:
-            raise forms.ValidationError(
-                _('There is no filter "%(name)s".'),
-                params={'name': unknown[0]})
+        super().clean()
         if all(self.cleaned_data.get(name) for name in _POSITIONS):
             raise forms.ValidationError(
                 _('The address has two positions in the list.'))

@@ -49,7 +49,7 @@ class MessageListView(views.HorizonTemplateView):
             namespace=f'horizon:{self.dashboard}:usermsg',
             rows=rows.build(request, page.messages, self.dashboard),
             can_delete=rules.permit_deletion(request, self.all_projects),
-            newest_unread=self._find_newest_unread(page),
+            newest_unread=self._find_newest_unread(form, page),
             **self._build_links(form, page)))
 
     def _read_page(self, form):
@@ -70,13 +70,13 @@ class MessageListView(views.HorizonTemplateView):
         return client.Page(page.messages[::-1], True) if page.has_more else (
             None)
 
-    def _find_newest_unread(self, page):
+    def _find_newest_unread(self, form, page):
         """Return the id up to which the page can be marked as read, or None.
 
         Only on the first page without filters the newest message is that of
         the project.
         """
-        if (self.request.GET or not page.messages or
+        if (not form.is_first_page or not page.messages or
                 not page.messages[0].unread or
                 not rules.permit_read_mark(self.request)):
             return None

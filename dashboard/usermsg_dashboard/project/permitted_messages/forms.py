@@ -4,6 +4,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from usermsg_dashboard import address_form
 from usermsg_dashboard import labels
 
 _ADVICE = {
@@ -13,7 +14,7 @@ _ADVICE = {
 }
 
 
-class SearchForm(forms.Form):
+class SearchForm(address_form.AddressForm):
     words = forms.CharField(label=_('Words'), required=False, max_length=255)
     prefix = forms.ChoiceField(
         label=_('Service'), required=False,
@@ -35,7 +36,7 @@ class SearchForm(forms.Form):
 
         :param prefixes: namespace prefixes of the catalogue
         """
-        super().__init__(data, auto_id='usermsg-%s')
+        super().__init__(data)
         self.fields['prefix'].choices = [('', _('All')), *sorted(
             ((prefix, str(labels.PREFIXES.get(prefix, prefix)))
              for prefix in prefixes), key=lambda choice: choice[1])]
@@ -55,13 +56,6 @@ class SearchForm(forms.Form):
     def position_errors(self):
         """Errors of the field that the page doesn't show."""
         return self['page'].errors
-
-    def clean(self):
-        unknown = sorted(self.data.keys() - self.fields.keys())
-        if unknown:
-            raise forms.ValidationError(
-                _('There is no filter "%(name)s".'),
-                params={'name': unknown[0]})
 
     def build_query(self):
         """Return the arguments of a search."""

@@ -139,6 +139,13 @@ class MessageListTest(base.TestCase):
         self.assertIn('created_since=2026-11-21T22%3A00%3A00%2B09%3A00',
                       self.sent()[0].url)
 
+    def test_time_in_another_format_remains_in_its_field(self):
+        self.client.cookies['django_timezone'] = 'Asia/Tokyo'
+        self.fake_list()
+        for time in ('2026-11-21 22:00:00', '2026-11-21T13:00:00Z'):
+            self.assertContains(self.get(since=time),
+                                'value="2026-11-21T22:00:00"')
+
     def test_invalid_filter_is_explained_without_a_request(self):
         for query, expected in (
                 ({'level': 'FATAL'}, 'There is no such level.'),
@@ -154,7 +161,10 @@ class MessageListTest(base.TestCase):
                 ({'marker': base.make_id(1), 'prev_marker': base.make_id(2)},
                  'two positions in the list'),
                 ({'colour': 'red'}, 'There is no filter "colour".'),
-                ({'<script>': 'x'}, 'There is no filter "<script>".')):
+                ({'<script>': 'x'}, 'There is no filter "<script>".'),
+                ({'level': ['ERROR', 'WARN']}, 'several values of "level"'),
+                ({'since': '9999-12-31T23:59:59-01:00'},
+                 'Enter a date and a time')):
             response = self.get(**query)
             self.assertIn(expected, self.read_text(response), query)
             self.assertContains(response, 'role="alert"')
@@ -262,6 +272,12 @@ class MessageListTest(base.TestCase):
         for query in ({'level': 'ERROR'}, {'marker': base.make_id(2)}):
             self.assertNotIn('Mark all as read',
                              self.read_text(self.get(**query)))
+
+    def test_empty_form_has_no_filters(self):
+        self.fake_list(base.make_message(unread=True))
+        response = self.get(level='', resource_type='', resource_id='',
+                            request_id='', since='', before='')
+        self.assertIn('Mark all as read', self.read_text(response))
 
     def test_read_messages_cannot_be_marked_as_read(self):
         self.fake_list(base.make_message())

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Project > Permitted Messages."""
 
+import dataclasses
+from unittest import mock
+
 from django.urls import reverse
 
+from usermsg_dashboard import client
 from usermsg_dashboard.tests.unit import base
 
 INDEX = reverse('horizon:project:usermsg_permitted:index')
@@ -74,7 +78,8 @@ class PermittedMessagesTest(base.TestCase):
                 ({'page': 'x'}, 'There is no such page.'),
                 ({'page': '0'}, 'There is no such page.'),
                 ({'words': 'x' * 256}, 'at most 255 characters'),
-                ({'colour': 'red'}, 'There is no filter "colour".')):
+                ({'colour': 'red'}, 'There is no filter "colour".'),
+                ({'words': ['x', 'y']}, 'several values of "words"')):
             self.assertIn(expected, self.read_text(
                 self.get(make_definition(1), **query)), query)
 
@@ -100,6 +105,16 @@ class PermittedMessagesTest(base.TestCase):
             self.get(make_definition(1))
         self.assertEqual(['en', 'de'], [
             request.headers['Accept-Language'] for request in self.sent()])
+
+    def test_cached_catalogue_of_another_version_is_not_read(self):
+        self.get(make_definition(1))
+        other = dataclasses.make_dataclass(
+            'Definition', [('note', str)], bases=(client.Definition,),
+            frozen=True, namespace={'parse': classmethod(
+                lambda cls, view: cls(**view, note=''))})
+        with mock.patch.object(client, 'Definition', other):
+            self.assertIn('Text 2.', self.read_text(
+                self.get(make_definition(2))))
 
     def test_text_is_escaped(self):
         text = '<script>alert("1")</script>'
