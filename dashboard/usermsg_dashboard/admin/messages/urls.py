@@ -2,10 +2,12 @@
 """URLs of Admin > Messages."""
 
 from django.urls import path
+from django.views.decorators.cache import never_cache
 
 from usermsg_dashboard import message_deletion
 from usermsg_dashboard import message_detail
 from usermsg_dashboard import message_list
+from usermsg_dashboard import resource_messages
 
 urlpatterns = [
     path('', message_list.MessageListView.as_view(dashboard='admin'),
@@ -13,6 +15,10 @@ urlpatterns = [
     path('delete/',
          message_deletion.MessageDeletionView.as_view(dashboard='admin'),
          name='delete'),
+    path('resource-messages/',
+         never_cache(resource_messages.ResourceMessagesView.as_view(
+             dashboard='admin')),
+         name='resource_messages'),
     path('<str:message_id>/',
          message_detail.MessageDetailView.as_view(dashboard='admin'),
          name='detail'),

@@ -13,20 +13,25 @@
     '$q',
     '$window',
     'horizon.app.core.images.resourceType',
+    'horizon.app.core.openstack-service-api.policy',
     'horizon.app.core.openstack-service-api.serviceCatalog',
     'horizon.framework.conf.resource-type-registry.service'
   ];
 
-  // The region may have no user messages service. The catalogue is read only
-  // when an image is, and before its page is built: Horizon's overview doesn't
-  // bear being built again when a second tab is added.
-  function addTab($q, $window, typeName, serviceCatalog, registry) {
+  // The region may have no user messages service, and the user no permission
+  // to read its messages. Both are read only when an image is, and before its
+  // page is built: Horizon's overview doesn't bear being built again when a
+  // second tab is added.
+  function addTab($q, $window, typeName, policy, serviceCatalog, registry) {
     var type = registry.getResourceType(typeName);
     var loadImage = type.load;
     var added = null;
 
     type.setLoadFunction(function (id) {
-      added = added || serviceCatalog.ifTypeEnabled('user-message').then(add, angular.noop);
+      added = added || $q.all([
+        serviceCatalog.ifTypeEnabled('user-message'),
+        policy.ifAllowed({rules: [['user-message', 'message:get_all']]})
+      ]).then(add, angular.noop);
       return $q.all([loadImage(id), added]).then(function (results) {
         return results[0];
       });
@@ -42,11 +47,12 @@
   }
 
   showMessages.$inject = [
+    '$location',
     '$sce',
     'horizon.framework.util.http.service'
   ];
 
-  function showMessages($sce, http) {
+  function showMessages($location, $sce, http) {
     return {
       restrict: 'A',
       link: link,
@@ -66,8 +72,11 @@
       observer.observe(element[0]);
       scope.$on('$destroy', function () { observer.disconnect(); });
 
+      // Horizon's links to an image from Admin name the panel they are in.
       function read() {
-        http.get('/project/usermsg/resource-messages/', {
+        var isAdmin = /^\/admin\//.test($location.search().nav);
+        var dashboard = isAdmin ? 'admin' : 'project';
+        http.get('/' + dashboard + '/usermsg/resource-messages/', {
           params: {'resource_id': scope.resourceId}
         }).then(function (response) {
           // The server has escaped its parts.

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tabs Messages on the pages of resources."""
 
+import ast
 import html
+import json
+import pathlib
 import re
 import types
 import urllib.parse
@@ -12,6 +15,7 @@ from django.utils import module_loading
 from django.utils import timezone
 from django.utils import translation
 from openstack_dashboard import api
+from openstack_dashboard.api.rest import policy
 from openstack_dashboard.dashboards.admin.instances import tabs as admin_tabs
 from openstack_dashboard.dashboards.project.instances import tabs as instances
 from openstack_dashboard.dashboards.project.snapshots import tabs as snapshots
@@ -19,6 +23,7 @@ from openstack_dashboard.dashboards.project.volumes import tabs as volumes
 from openstack_dashboard.test import helpers
 import requests
 
+import usermsg_dashboard
 from usermsg_dashboard.enabled import _6050_usermsg_tabs as enabled
 from usermsg_dashboard import resource_tabs
 from usermsg_dashboard.tests.unit import base
@@ -179,6 +184,15 @@ class AdminTest(TabTestCase):
         self.assertIn(reverse('horizon:admin:usermsg:detail',
                               args=[base.make_id(1)]), content)
 
+    def test_content_for_images_is_of_all_projects(self):
+        self.fake_list()
+        response = self.client.get(
+            reverse('horizon:admin:usermsg:resource_messages'),
+            {'resource_id': ID})
+        self.assertContains(response,
+                            'There are no messages about this resource.')
+        self.assertEqual(['true'], self.sent()[0].qs['all_projects'])
+
 
 class MemberInAdminTest(TabTestCase):
 
@@ -274,6 +288,34 @@ class PageTest(base.TestCase):
                          urllib.parse.urlsplit(response['Location']).path)
 
 
+class ImageTabTest(base.TestCase):
+    """Check of the policy rule by the script that adds the tab."""
+
+    allowed = True
+
+    def test_permission_of_the_user(self):
+        script = (pathlib.Path(usermsg_dashboard.__file__).parent / 'static' /
+                  'usermsg' / 'image-messages.module.js').read_text()
+        [rules] = re.findall(r"ifAllowed\({rules: (.*)}\)", script)
+        response = policy.Policy().post(self.factory.post(
+            '/api/policy/', json.dumps({'rules': ast.literal_eval(rules)}),
+            'application/json',
+            headers={'X-Requested-With': 'XMLHttpRequest'}))
+        self.assertEqual({'allowed': self.allowed},
+                         json.loads(response.content))
+
+
+class ImageTabOfReaderTest(ImageTabTest):
+
+    role_names = ('reader',)
+
+
+class ImageTabWithoutRoleTest(ImageTabTest):
+
+    role_names = ('auditor',)
+    allowed = False
+
+
 class ResourceMessagesViewTest(base.TestCase):
     """Content of the tab on the page of an image."""
 
@@ -301,6 +343,13 @@ class ResourceMessagesViewTest(base.TestCase):
     def test_session_is_not_saved(self):
         self.fake_list()
         self.assertNotIn('sessionid', self.get(resource_id=ID).cookies)
+
+    def test_content_in_admin_is_for_administrators(self):
+        response = self.client.get(
+            reverse('horizon:admin:usermsg:resource_messages'),
+            {'resource_id': ID})
+        self.assertEqual(403, response.status_code)
+        self.assertEqual([], self.service.request_history)
 
     def test_invalid_id_is_refused(self):
         for query in ({}, {'resource_id': ''}, {'resource_id': 'x' * 256}):
