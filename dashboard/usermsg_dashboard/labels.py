@@ -2,6 +2,10 @@
 """Names of levels and types of resources for users."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+# Texts have a context where Horizon or another plug-in translates the same
+# text in another way, because all their catalogues are merged.
 
 LEVELS = {
     'ERROR': _('Error'),
@@ -20,7 +24,7 @@ RESOURCE_TYPES = {
     'NODE': _('Bare metal node'),
     'PORT': _('Port'),
     'SECURITY_SERVICE': _('Security service'),
-    'SHARE': _('Share'),
+    'SHARE': pgettext_lazy('message', 'Share'),
     'SHARE_GROUP': _('Share group'),
     'SHARE_NETWORK_SUBNET': _('Share network subnet'),
     'SHARE_REPLICA': _('Share replica'),

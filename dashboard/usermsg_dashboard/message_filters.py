@@ -57,9 +57,10 @@ class MessageFilterForm(address_form.AddressForm):
     resource_type = forms.CharField(
         label=_('Resource type'), required=False, max_length=64)
     resource_id = forms.CharField(
-        label=_('Resource ID'), required=False, max_length=255)
+        # A context as in the module labels.
+        label=pgettext_lazy('message', 'Resource ID'), required=False,
+        max_length=255)
     request_id = forms.CharField(
-        # A context, because Horizon has this text with another translation.
         label=pgettext_lazy('message', 'Request ID'), required=False,
         max_length=64)
     since = _time_field(_('Not before'))

@@ -2,6 +2,7 @@
 """Completeness of the translations."""
 
 import gettext
+from importlib import util
 import pathlib
 import re
 
@@ -81,6 +82,29 @@ class TranslationsTest(base.TestCase):
                     string = compiled.gettext(message.id)
                 self.assertEqual(message.string, string, (
                     'outdated: run tools/dashboard_translations.sh compile'))
+
+    def test_translations_of_others_are_not_replaced(self):
+        for language in _LANGUAGES:
+            own = self.read_texts(_PACKAGE, language)
+            for name in ('horizon', 'openstack_dashboard', 'heat_dashboard',
+                         'manila_ui'):
+                other = self.read_texts(
+                    pathlib.Path(util.find_spec(name).origin).parent, language)
+                texts = own.keys() & other.keys()
+                self.assertEqual({text: other[text] for text in texts},
+                                 {text: own[text] for text in texts}, name)
+
+    def read_texts(self, package, language):
+        """Return a dict of a package's texts without context."""
+        path = package / 'locale' / language / 'LC_MESSAGES' / 'django.po'
+        if not path.exists():
+            return {}
+        with open(path, 'rb') as file:
+            return {message.id: message.string
+                    for message in pofile.read_po(file, language)
+                    if message.id and isinstance(message.string, str) and
+                    message.string and not message.context and
+                    not message.fuzzy}
 
     def test_pages_are_in_the_language_of_the_user(self):
         self.fake_list(base.make_message())
