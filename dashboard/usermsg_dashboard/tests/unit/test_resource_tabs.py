@@ -69,7 +69,7 @@ class TabTest(TabTestCase):
         self.assertIn('Request a smaller volume.', text)
         self.assertIn(reverse('horizon:project:usermsg:detail',
                               args=[base.make_id(2)]), content)
-        # The page says which resource it is.
+        # The page names the resource.
         self.assertNotIn('Resource', text)
         [request] = self.sent()
         self.assertEqual({'resource_uuid': [ID], 'limit': ['20']}, request.qs)
