@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 from sqlalchemy import pool
 
+from usermsg.db import hosts
 from usermsg import exception
 
-_OPTIONS = ('mysql_sql_mode', 'mysql_wsrep_sync_wait',
-            'connection_recycle_time', 'connection_debug', 'connection_trace',
-            'sqlite_synchronous')
+_OPTIONS = ('mysql_sql_mode', 'connection_recycle_time', 'connection_debug',
+            'connection_trace', 'sqlite_synchronous')
 _POOL_OPTIONS = ('max_pool_size', 'max_overflow', 'pool_timeout')
 
 # Each list query scans an index in the order of its page and ends when the
@@ -37,6 +37,12 @@ _INDEX_SCANS = ('enable_seqscan=off', 'enable_bitmapscan=off',
 
 #: For PostgreSQL, in milliseconds; unless the operator sets it in "options".
 _STATEMENT_TIMEOUT = 'statement_timeout=30000'
+
+#: Statements before which a Galera node applies what other nodes have
+#: committed: SELECT (1), so that a message is found as soon as it is recorded,
+#: and UPDATE and DELETE (2), so that it can be deleted.
+_WSREP_SYNC_WAIT = 3
+_UNKNOWN_VARIABLE = 1193
 
 #: Lowest version of MariaDB: it has idle_write_transaction_timeout. DELETE ...
 #: RETURNING, which notifications of deletions need, is older. MySQL has
@@ -86,6 +92,7 @@ def create_engine(url, options, no_statement_timeout=False):
         **{name: options[name] for name in names})
     # Parameters are users' data, and error messages are logged.
     engine.hide_parameters = True
+    hosts.lose_unusable(engine)
     if dialect == 'sqlite':
         if isinstance(engine.pool, pool.NullPool):
             _use_queue_pool(engine, options)
@@ -99,7 +106,9 @@ def create_engine(url, options, no_statement_timeout=False):
         _set_at_connect(engine, settings)
         _use_autocommit_of_postgresql(engine)
     else:
+        _connect_in_turn(engine, url)
         _refuse_mysql(engine)
+        _wait_for_other_nodes(engine, options.mysql_wsrep_sync_wait)
         if 'read_timeout' in url.query and (
                 'max_statement_time' not in
                 str(url.query.get('init_command'))):
@@ -128,6 +137,7 @@ def check_server(url):
     engine = sa.create_engine(url.update_query_dict(dict.fromkeys(
         ('connect_timeout', 'read_timeout'), _PROBE_TIMEOUT)),
         poolclass=pool.NullPool)
+    _connect_in_turn(engine, url)
     # Errors are reported when the database is used. The version is known even
     # if SQLAlchemy, which expects settings of MySQL in it, fails after that.
     with contextlib.suppress(
@@ -136,6 +146,12 @@ def check_server(url):
     if engine.dialect.server_version_info and (
             reason := _unsupported_reason(engine.dialect)):
         raise exception.ConfigurationError(f'{reason}.')
+
+
+def _connect_in_turn(engine, url):
+    # Other drivers of MariaDB connect to one host.
+    if url.get_driver_name() == 'pymysql' and 'unix_socket' not in url.query:
+        hosts.connect_in_turn(engine, url)
 
 
 def _unsupported_reason(dialect):
@@ -162,6 +178,20 @@ def _refuse_mysql(engine):
         if reason := _unsupported_reason(engine.dialect):
             raise db_exception.DBConnectionError(
                 exception.ConfigurationError(reason))
+
+
+def _wait_for_other_nodes(engine, configured):
+    mask = _WSREP_SYNC_WAIT if configured is None else configured
+
+    @sa.event.listens_for(engine, 'connect')
+    def set_up(connection, _record):
+        with connection.cursor() as cursor:
+            try:
+                cursor.execute(f'SET SESSION wsrep_sync_wait={mask:d}')
+            except engine.dialect.loaded_dbapi.OperationalError as error:
+                # MariaDB can be built without Galera.
+                if error.args[0] != _UNKNOWN_VARIABLE:
+                    raise
 
 
 def _set_at_connect(engine, settings):

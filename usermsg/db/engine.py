@@ -13,6 +13,7 @@ from sqlalchemy import exc as sa_exception
 from usermsg.concurrency import per_process
 from usermsg.db import connections
 from usermsg.db import fork
+from usermsg.db import hosts
 from usermsg.db import url as urls
 from usermsg import exception
 
@@ -122,6 +123,9 @@ class Database:
         except dialect.loaded_dbapi.Error as error:
             stale = dialect.is_disconnect(
                 error, connection.dbapi_connection, None)
+            if stale:
+                # Then the other connections of the pool are, too.
+                self.dispose()
             connection.invalidate(error)
             raise (_StaleConnection if stale else db_exception.DBError)(
                 error) from error
@@ -158,11 +162,11 @@ class Database:
     def write(self, work, transaction=True):
         """Run ``work(connection)`` in one transaction; return its result.
 
-        It is repeated after a deadlock or a lock timeout, and if the
-        connection was lost before, so it must have no effects but writes to
-        the database. It must write before it reads: SQLite rejects a
-        transaction that has read first if another process has written
-        meanwhile.
+        It is repeated after a deadlock or a lock timeout, if the connection
+        was lost before, and on another host if the first one refused a
+        statement, so it must have no effects but writes to the database. It
+        must write before it reads: SQLite rejects a transaction that has read
+        first if another process has written meanwhile.
 
         :param transaction: False for work that begins and commits its own
             transactions, all of it idempotent
@@ -222,9 +226,14 @@ def driver_message(error):
 
     Not that of oslo.db or SQLAlchemy, which contains the statement.
     """
-    error = getattr(error, 'inner_exception', None) or error
-    error = getattr(error, 'orig', None) or error
+    error = _driver_error(error)
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+def _driver_error(error):
+    """Return the driver's error in one of oslo.db or SQLAlchemy."""
+    error = getattr(error, 'inner_exception', None) or error
+    return getattr(error, 'orig', None) or error
 
 
 class _StaleConnection(db_exception.DBConnectionError):

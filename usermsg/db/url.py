@@ -6,6 +6,7 @@ from urllib import parse
 import sqlalchemy
 from sqlalchemy import exc as sa_exception
 
+from usermsg.db import hosts
 from usermsg import exception
 
 #: Default connection parameters; times in seconds unless noted. A value in
@@ -18,6 +19,14 @@ _DEFAULTS = {
                    'tcp_user_timeout': '30000'},  # milliseconds
     # A write is retried several times after that.
     'sqlite': {'timeout': '2'},
+}
+
+#: The same for several hosts, where it is better to give one up than to wait
+#: for it.
+_SEVERAL_HOSTS_DEFAULTS = {
+    'mysql': {'read_timeout': '10', 'write_timeout': '10'},
+    'postgresql': {'target_session_attrs': 'read-write',
+                   'tcp_user_timeout': '10000'},  # milliseconds
 }
 
 #: Parameters that name a file.
@@ -69,6 +78,12 @@ def parse_url(text, name='[database] connection'):
             f'{name}: the driver {error.name} is not installed. '
             f'{_driver_advice(backend, error.name)}') from None
     _check_files(url.query, name)
+    if backend == 'mysql':
+        try:
+            hosts.parse(url)
+        except ValueError:
+            raise exception.ConfigurationError(
+                f'{name}: each "host" must be HOST or HOST:PORT.') from None
     return url
 
 
@@ -113,7 +128,16 @@ def add_defaults(url, configured='', no_statement_timeout=False):
     """
     parameters = dict(parse.parse_qsl(configured))
     _check_files(parameters, '[database] connection_parameters')
-    query = {**_DEFAULTS[url.get_backend_name()], **parameters, **url.query}
+    backend = url.get_backend_name()
+    defaults = dict(_DEFAULTS[backend])
+    if _has_several_hosts(url):
+        defaults.update(_SEVERAL_HOSTS_DEFAULTS[backend])
+    query = {**defaults, **parameters, **url.query}
     if no_statement_timeout:
         query.pop('read_timeout', None)
     return url.set(query=query)
+
+
+def _has_several_hosts(url):
+    hosts = url.query.get('host', '')
+    return not isinstance(hosts, str) or ',' in hosts
