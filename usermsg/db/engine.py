@@ -52,7 +52,7 @@ class Database:
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
-            exception_checker=_may_be_repeated)(self._write_once)
+            exception_checker=_may_be_repeated)(self._write_on_usable_host)
 
     @contextlib.contextmanager
     def without_statement_timeout(self):
@@ -175,6 +175,15 @@ class Database:
         """
         with self._report_errors():
             return self._write(work, transaction)
+
+    def _write_on_usable_host(self, work, transaction):
+        try:
+            return self._write_once(work, transaction)
+        except db_exception.DBConnectionError as error:
+            if not hosts.is_refusal(_driver_error(error)):
+                raise
+        # Nothing was committed, and the connections to that host are closed.
+        return self._write_once(work, transaction)
 
     def _write_once(self, work, transaction):
         with self._connection() as connection:
