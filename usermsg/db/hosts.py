@@ -127,6 +127,8 @@ def _connect(pymysql, parameters, check):
         connection.connect(sock)
         on_error.callback(connection.close)
         if check:
+            # A Galera node that isn't in the primary component accepts the
+            # connection and refuses one of these.
             with connection.cursor() as cursor:
                 cursor.execute('SELECT 1')
             connection.rollback()
