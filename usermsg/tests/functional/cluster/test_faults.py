@@ -17,7 +17,7 @@ class TestFaults(testscenarios.WithScenarios, base.TestCase):
                  for name, make in cluster_load.DEPLOYMENTS.items()]
 
     #: Messages that are created before, during and after each fault.
-    messages = 60
+    messages = 40
 
     def test_failing_nodes_lose_nothing(self):
         deployment = self.make()
