@@ -53,7 +53,8 @@ def payload_to_json(payload):
     """
     try:
         # The object that contains the payload is one level.
-        text = _to_json(payload, MAX_DEPTH - 1, ensure_ascii=False)
+        text = _to_json(payload, MAX_DEPTH - 1, ensure_ascii=False,
+                        separators=(',', ':'))
     except ValueError as error:
         raise exception.InvalidInput('payload', f'{error}.') from None
     return text.encode(errors='backslashreplace').decode()

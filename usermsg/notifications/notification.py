@@ -4,6 +4,7 @@
 import dataclasses
 import datetime
 import fnmatch
+import json
 
 from usermsg import exception
 from usermsg import host
@@ -68,9 +69,10 @@ class Notification:
 
     def body(self):
         """Return the six attributes that drivers send, as a dict."""
+        # Not the payload itself: it could have changed meanwhile.
         return build_body(
-            self.event_type, self.payload, self.priority, self.publisher_id,
-            self.timestamp, self.message_id)
+            self.event_type, json.loads(self.content), self.priority,
+            self.publisher_id, self.timestamp, self.message_id)
 
 
 def build_body(event_type, payload, priority, publisher_id, timestamp,

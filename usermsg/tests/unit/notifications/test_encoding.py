@@ -103,6 +103,18 @@ class TestDrivers(base.TestCase):
                 'image.upload', payload)
             self.assertEqual('payload', error.field)
 
+    def test_payload_is_that_of_the_creation_of_the_notification(self):
+        payload = {'numbers': map(str, [1, 2]), 'names': ['a']}
+        sent = notification.Notification('image.upload', payload)
+        payload['names'].append('b')
+        for _attempt in range(2):
+            self.assertEqual({'numbers': ['1', '2'], 'names': ['a']},
+                             sent.body()['payload'])
+
+    def test_content_has_no_blanks(self):
+        self.assertEqual('{"a":[1,2],"b":"\xe4"}', notification.Notification(
+            'image.upload', {'a': [1, 2], 'b': '\xe4'}).content)
+
     def test_payload_of_a_notification_is_what_drivers_encode(self):
         for payload in ({'a': b'abc'}, (1, 2), {'a': {'b'}}, {1: None},
                         2 ** 70, '\xe4\U0001f4a5\ud800',
