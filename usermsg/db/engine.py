@@ -124,9 +124,12 @@ class Database:
             stale = dialect.is_disconnect(
                 error, connection.dbapi_connection, None)
             if stale:
-                # Then the other connections of the pool are, too.
-                self.dispose()
-            connection.invalidate(error)
+                # Connections that were opened before are not used any more,
+                # as after an error of a transaction. A new pool would leave
+                # those of other threads open in this one.
+                engine.pool._invalidate(connection, error)
+            else:
+                connection.invalidate(error)
             raise (_StaleConnection if stale else db_exception.DBError)(
                 error) from error
         finally:
@@ -263,11 +266,13 @@ def _detect_stale(connection):
 def _may_be_repeated(error):
     """Return True for further errors after which a transaction is repeated.
 
-    These are a stale connection, and that SQLite timed out waiting for
-    another writer.
+    These are a stale connection, unless it was refused, and that SQLite timed
+    out waiting for another writer.
     """
+    if isinstance(error, _StaleConnection):
+        return not hosts.is_refusal(_driver_error(error))
     # An error that oslo.db doesn't translate is SQLAlchemy's.
-    return isinstance(error, _StaleConnection) or (
+    return (
         isinstance(error, (db_exception.DBError,
                            sa_exception.OperationalError)) and
         'database is locked' in str(error))

@@ -57,9 +57,9 @@ def connect_in_turn(engine, url):
     """Connect an engine for PyMySQL to the first usable host of its URL.
 
     :param url: its parameter ``host`` may be given several times, each with
-        an optional port
+        an optional port; without it the driver knows the host
     """
-    hosts = parse(url)
+    hosts = [{'host': host, 'port': port} for host, port in parse(url)] or [{}]
     # The index of the host that was usable last: while a host is frozen, only
     # one connection has to wait for it.
     first = 0
@@ -70,11 +70,9 @@ def connect_in_turn(engine, url):
         start = first
         for number in range(start, start + len(hosts)):
             number %= len(hosts)
-            host, port = hosts[number]
             try:
                 connection = _connect(
-                    dialect.loaded_dbapi,
-                    {**parameters, 'host': host, 'port': port},
+                    dialect.loaded_dbapi, {**parameters, **hosts[number]},
                     check=len(hosts) > 1)
             except (dialect.loaded_dbapi.OperationalError, OSError) as failure:
                 error = failure
@@ -85,19 +83,20 @@ def connect_in_turn(engine, url):
 
 
 def parse(url):
-    """Return the hosts of a URL of MariaDB as (name, port) pairs.
+    """Return the parameters ``host`` of a URL of MariaDB.
 
-    :raises ValueError: a port is not a number
+    :returns: a list of (name, port) pairs
+    :raises ValueError: one is neither HOST nor HOST:PORT
     """
-    given = url.query.get('host')
-    if given is None:
-        return [(url.host, url.port or _MARIADB_PORT)]
+    given = url.query.get('host', ())
     hosts = []
     for host in (given,) if isinstance(given, str) else given:
         # The brackets of an IPv6 address.
         name, colon, port = host.rpartition(':')
         if not colon or port.endswith(']'):
             name, port = host, _MARIADB_PORT
+        if ',' in name or (':' in name and not name.endswith(']')):
+            raise ValueError(host)
         hosts.append((name.strip('[]'), int(port)))
     return hosts
 
@@ -107,12 +106,17 @@ def _connect(pymysql, parameters, check):
 
     :param check: check that the host can be used for queries
     """
-    timeout = float(parameters['connect_timeout'])
-    host = parameters['host'], parameters['port']
     connection = pymysql.connect(**parameters, defer_connect=True)
+    # They can be those of a file that the URL names.
+    host = connection.host, connection.port
+    if connection.unix_socket:
+        connection.connect()
+        return connection
+    source = (connection.bind_address, 0) if connection.bind_address else None
     with contextlib.ExitStack() as on_error:
         try:
-            sock = socket.create_connection(host, timeout)
+            sock = socket.create_connection(
+                host, float(parameters['connect_timeout']), source)
             on_error.callback(sock.close)
             # PyMySQL would wait for the first packet, which the server sends,
             # until read_timeout. The system accepts connections to a server

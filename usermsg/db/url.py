@@ -139,5 +139,5 @@ def add_defaults(url, configured='', no_statement_timeout=False):
 
 
 def _has_several_hosts(url):
-    hosts = url.query.get('host', '')
-    return not isinstance(hosts, str) or ',' in hosts
+    given = url.query.get('host', url.host or '')
+    return not isinstance(given, str) or ',' in given

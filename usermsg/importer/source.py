@@ -193,7 +193,9 @@ def _create_engine(url):
     if backend == 'sqlite':
         url = _unmodified_file(url)
     else:
-        url = urls.add_defaults(url)
+        # A standby is enough to read from.
+        url = urls.add_defaults(
+            url, 'target_session_attrs=any' if backend == 'postgresql' else '')
         options['isolation_level'] = 'REPEATABLE READ'
         if backend != 'postgresql':
             options['connect_args'] = {

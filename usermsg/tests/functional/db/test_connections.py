@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Connections that were lost, and the statements that a SELECT sends."""
 
+from concurrent import futures
+import threading
+
 import fixtures
 import sqlalchemy as sa
 
@@ -67,6 +70,24 @@ class TestLostConnections(TestCase):
             self.assertEqual([stored.id], [
                 row['id'] for row in samples.stored(self.db)])
         self.assertNotIn('cannot be used', self.log.output)
+
+    def test_threads_that_lose_connections_keep_their_pool(self):
+        # Another pool would leave new connections open in the former one.
+        stored = samples.record(self.api)
+        self.open(4)
+        pool = self.db.engine().pool
+        self.kill()
+        barrier = threading.Barrier(4)
+
+        def read(_number):
+            barrier.wait()
+            return self.get_all()
+
+        with futures.ThreadPoolExecutor(4) as threads:
+            self.assertEqual([[stored.id]] * 4, list(
+                threads.map(read, range(4))))
+        self.assertIs(pool, self.db.engine().pool)
+        self.assertEqual(0, pool.checkedout())
 
     def test_writes_use_a_new_connection(self):
         self.open(3)

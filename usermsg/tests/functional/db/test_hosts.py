@@ -51,6 +51,23 @@ class TestMariaDB(base.TestCase):
             self.silent.accept()[0].close()
         self.assertRaises(BlockingIOError, self.silent.accept)
 
+    def test_addresses_of_url_and_of_its_file_are_used(self):
+        path = self.home / 'client.cnf'
+        path.write_text(f'[client]\nhost = {self.url.host}\n'
+                        f'port = {self.url.port}\nbind-address = 127.0.0.6\n')
+        for url, address in (
+                (self.url.update_query_dict({'bind_address': '127.0.0.5'}),
+                 '127.0.0.5'),
+                (self.url.set(host=None, port=None).update_query_dict(
+                    {'read_default_file': str(path)}), '127.0.0.6')):
+            runtime = self.runtime(tables=False, database={
+                'connection': url.render_as_string(False)})
+            error = self.assertRaises(
+                exception.DatabaseUnavailable, samples.stored, runtime.db)
+            # The account is one for 127.0.0.1 only.
+            self.assertIn(f"Host '{address}' is not allowed",
+                          str(error.__cause__))
+
     def test_unavailable_hosts_raise_error_without_password(self):
         runtime = self.make_runtime(self.frozen, self.down, tables=False)
         error = self.assertRaises(

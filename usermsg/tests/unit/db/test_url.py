@@ -39,17 +39,17 @@ class TestSeveralHosts(base.TestCase):
 
     def test_hosts_of_mariadb_are_parsed(self):
         for text, expected in (
-                ('u:p@h/d', [('h', 3306)]),
-                ('u:p@h:1/d', [('h', 1)]),
+                ('u:p@h:1/d', []),
                 ('u:p@/d?host=a&host=b:2', [('a', 3306), ('b', 2)]),
                 ('u:p@/d?host=[::1]:3&host=[::2]', [('::1', 3),
                                                     ('::2', 3306)])):
             self.assertEqual(expected, hosts.parse(
                 sa.make_url(f'mysql+pymysql://{text}')))
 
-    def test_malformed_port_is_refused_without_password(self):
-        error = self.assertRaises(
-            exception.ConfigurationError, urls.parse_url,
-            'mysql+pymysql://u:secret@/d?host=a:b&host=c')
-        self.assertEqual('[database] connection: each "host" must be HOST or '
-                         'HOST:PORT.', str(error))
+    def test_malformed_host_is_refused_without_password(self):
+        for host in ('a:b', 'a:1,b:2', 'fe80::1'):
+            error = self.assertRaises(
+                exception.ConfigurationError, urls.parse_url,
+                f'mysql+pymysql://u:secret@/d?host={host}&host=c')
+            self.assertEqual('[database] connection: each "host" must be HOST '
+                             'or HOST:PORT.', str(error))
