@@ -101,14 +101,15 @@ class ListMessages(base.Localized, base.Lister):
             columns = [name for name in columns if base.normalize(name) in
                        map(base.normalize, parsed_args.columns)]
         try:
-            for message in watch.follow(
-                    self.client(parsed_args),
-                    filters(self.app.client_manager, parsed_args),
-                    parsed_args.marker):
-                self.app.stdout.write(' '.join(
-                    str(value) for value in
-                    utils.get_item_properties(message, columns)) + '\n')
-                self.app.stdout.flush()
+            with watch.interruptible() as sleep:
+                for message in watch.follow(
+                        self.client(parsed_args),
+                        filters(self.app.client_manager, parsed_args),
+                        parsed_args.marker, sleep):
+                    self.app.stdout.write(' '.join(
+                        str(value) for value in
+                        utils.get_item_properties(message, columns)) + '\n')
+                    self.app.stdout.flush()
         except KeyboardInterrupt:
             return 0
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages as they arrive: the option ``--watch`` of the list."""
 
+import contextlib
+import signal
 import time
 
 from usermsgclient.osc import poll
@@ -9,7 +11,33 @@ from usermsgclient.osc import poll
 INTERVAL = 5
 
 
-def follow(client, filters, marker=None, sleep=time.sleep):
+@contextlib.contextmanager
+def interruptible():
+    """Yield a function like ``time.sleep`` that an earlier SIGINT ends, too.
+
+    Python discards the exception of a signal that arrives in a destructor, for
+    example in that of a response.
+    """
+    interrupted = False
+
+    def interrupt(_number, _frame):
+        nonlocal interrupted
+        interrupted = True
+        raise KeyboardInterrupt
+
+    def sleep(seconds):
+        if interrupted:
+            raise KeyboardInterrupt
+        time.sleep(seconds)
+
+    previous = signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield sleep
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def follow(client, filters, marker, sleep):
     """Yield new messages without end, the oldest first.
 
     Each message is yielded once, when it is older than the delay of the

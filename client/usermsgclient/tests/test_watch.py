@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 import itertools
+import signal
 
 import fixtures
 from keystoneauth1 import exceptions as ksa_exceptions
 
 from usermsgclient.osc import message
+from usermsgclient.osc import watch
 from usermsgclient.tests import base
 
 
@@ -28,8 +30,7 @@ class TestWatch(base.CommandTestCase):
             if next(delays) == number:
                 raise KeyboardInterrupt
 
-        self.useFixture(fixtures.MonkeyPatch(
-            'usermsgclient.osc.watch.follow.__defaults__', (None, sleep)))
+        self.useFixture(fixtures.MonkeyPatch('time.sleep', sleep))
 
     def summarize(self, follow_id):
         self.cloud.get(f'{base.SERVICE}/messages/summary',
@@ -57,6 +58,21 @@ class TestWatch(base.CommandTestCase):
             self.markers())
         self.assertEqual(['created_at:asc'],
                          self.cloud.last_request.qs['sort'])
+
+    def test_interrupt_in_a_destructor_is_not_lost(self):
+        class Response:
+            def __del__(self):
+                signal.raise_signal(signal.SIGINT)
+
+        # Python would print the exception that it discards.
+        self.useFixture(fixtures.MonkeyPatch(
+            'sys.unraisablehook', lambda unraisable: None))
+        previous = signal.getsignal(signal.SIGINT)
+        with watch.interruptible() as sleep:
+            sleep(0)
+            Response()
+            self.assertRaises(KeyboardInterrupt, sleep, 0)
+        self.assertIs(previous, signal.getsignal(signal.SIGINT))
 
     def test_text_is_escaped_if_the_locale_lacks_its_characters(self):
         self.cloud.get(f'{base.SERVICE}/messages', json={'messages': [
