@@ -271,6 +271,22 @@ def test(connection):
         connection.invalidate(error)
 
 
+def has_spare(connection_pool):
+    """Return True if the pool could open another connection at once."""
+    return (isinstance(connection_pool, pool.QueuePool) and
+            connection_pool.overflow() < 0)
+
+
+def release(connection, used_at):
+    """Return a connection to the pool after a time in which it was not used.
+
+    :param connection: of a pool
+    :param used_at: monotonic time of its last use
+    """
+    connection.info['released_at'] = used_at
+    connection.close()
+
+
 class _Tests:
     """Tests of connections that the server may have closed, before their use.
 
@@ -291,7 +307,8 @@ class _Tests:
         sa.event.listen(engine, 'invalidate', self._suspect_others)
 
     def _store_time(self, _connection, record):
-        record.info['used_at'] = time.monotonic()
+        info = record.info
+        info['used_at'] = info.pop('released_at', None) or time.monotonic()
 
     def _suspect_others(self, _connection, _record, _error):
         self._lost_at = time.monotonic()

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The database: one engine per process, transactions, and errors."""
 
+import collections
 import contextlib
+import math
 import re
 import sqlite3
+import sys
+import time
 
 from oslo_db import api as db_api
 from oslo_db import exception as db_exception
@@ -18,6 +22,9 @@ from usermsg.db import url as urls
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
+
+#: Seconds for which a connection is kept for SELECTs.
+KEPT = 1
 
 # SQLite's error text.
 _NO_FILE = 'unable to open database file'
@@ -47,6 +54,7 @@ class Database:
         self._engines = per_process.PerProcess(
             lambda: connections.create_engine(
                 self._url, conf.database, no_statement_timeout))
+        self._kept = per_process.PerProcess(collections.deque)
         self._forks = fork.Gate(self._release_for_fork)
         self._is_failing = False
         self._write = db_api.wrap_db_retry(
@@ -117,9 +125,13 @@ class Database:
     def _select(self, query, values):
         engine = self.engine()
         dialect = engine.dialect
-        connection = self._connect(engine.raw_connection)
+        kept = self._kept.get()
+        connection, until = self._take(engine, kept)
+        now = math.inf
         try:
-            return query.rows(connection, dialect, values)
+            rows = query.rows(connection, dialect, values)
+            now = time.monotonic()
+            return rows
         except dialect.loaded_dbapi.Error as error:
             stale = dialect.is_disconnect(
                 error, connection.dbapi_connection, None)
@@ -128,17 +140,43 @@ class Database:
                 # as after an error of a transaction. A new pool would leave
                 # those of other threads open in this one.
                 engine.pool._invalidate(connection, error)
+                _release(kept)
             else:
                 connection.invalidate(error)
             raise (_StaleConnection if stale else db_exception.DBError)(
                 error) from error
         finally:
-            connection.close()
+            if now < until and connections.has_spare(engine.pool):
+                kept.append((connection, until, now))
+            else:
+                connection.close()
+
+    def _take(self, engine, kept):
+        """Return a connection for a SELECT, and until when it may be kept.
+
+        To take it out of the pool and to put it back takes longer than most
+        SELECTs. So it is kept for further ones, but not for long: the pool
+        renews old connections. It is kept only while the pool could open
+        another one, and a transaction releases one first, so that nothing
+        waits for a connection that is not in use.
+        """
+        now = time.monotonic()
+        while kept:
+            try:
+                connection, until, used_at = kept.pop()
+            except IndexError:
+                break  # another thread took it
+            if now < until:
+                return connection, until
+            connections.release(connection, used_at)
+        return self._connect(engine.raw_connection), now + KEPT
 
     @contextlib.contextmanager
     def _connection(self):
-        with self._forks, self._connect(self.engine().connect) as connection:
-            yield connection
+        with self._forks:
+            _release(self._kept.get(), 1)
+            with self._connect(self.engine().connect) as connection:
+                yield connection
 
     def _connect(self, connect):
         """Return the result of a method of the engine."""
@@ -230,7 +268,17 @@ class Database:
         """Close the connections that are not in use."""
         engine = self._engines.peek()
         if engine is not None:
+            _release(self._kept.get())
             engine.dispose()
+
+
+def _release(kept, number=sys.maxsize):
+    """Return connections that were kept for SELECTs to the pool."""
+    while kept and number:
+        with contextlib.suppress(IndexError):  # another thread took it
+            connection, _until, used_at = kept.pop()
+            connections.release(connection, used_at)
+        number -= 1
 
 
 def driver_message(error):

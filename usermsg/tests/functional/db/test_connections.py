@@ -3,10 +3,12 @@
 
 from concurrent import futures
 import threading
+import time
 
 import fixtures
 import sqlalchemy as sa
 
+from usermsg.db import engine
 from usermsg.db import models
 from usermsg.db import statement
 from usermsg import exception
@@ -87,6 +89,7 @@ class TestLostConnections(TestCase):
             self.assertEqual([[stored.id]] * 4, list(
                 threads.map(read, range(4))))
         self.assertIs(pool, self.db.engine().pool)
+        self.db.dispose()
         self.assertEqual(0, pool.checkedout())
 
     def test_writes_use_a_new_connection(self):
@@ -112,6 +115,61 @@ class TestLostConnections(TestCase):
             exception.DatabaseUnavailable, self.db.write, work)
         self.assertEqual(1, len(calls))
         self.assertEqual([], self.get_all())
+
+
+class TestKeptConnections(TestCase):
+
+    scenarios = databases.SCENARIOS
+
+    def setUp(self):
+        super().setUp()
+        samples.record(self.api)
+        self.returned = []
+        sa.event.listen(self.db.engine(), 'checkin', lambda *arguments:
+                        self.returned.append(arguments))
+
+    def test_reads_use_the_same_connection_without_the_pool(self):
+        for _read in range(3):
+            self.assertEqual(1, len(self.get_all()))
+        self.assertEqual([], self.returned)
+
+    def test_connection_is_returned_after_a_while(self):
+        self.get_all()
+        time.sleep(engine.KEPT + 0.05)
+        self.get_all()
+        self.assertEqual(1, len(self.returned))
+
+    def test_transaction_needs_no_further_connection(self):
+        self.get_all()
+        samples.record(self.api)
+        pool = self.db.engine().pool
+        self.assertEqual(
+            (1, 0), (pool.checkedin(), pool.checkedout()))
+
+    def test_disposal_closes_it(self):
+        self.get_all()
+        pool = self.db.engine().pool
+        self.db.dispose()
+        self.assertEqual(0, pool.checkedout())
+
+    def test_small_pool_keeps_none_from_other_threads(self):
+        service = self.runtime(database={
+            'max_pool_size': 1, 'max_overflow': 0, 'pool_timeout': 1})
+        self.addCleanup(service.db.dispose)
+        api = message_api.API(service)
+        with futures.ThreadPoolExecutor(4) as threads:
+            results = list(threads.map(
+                lambda number: samples.record(api) if number % 2 else
+                api.get_all(samples.request()), range(40)))
+        self.assertNotIn(None, results)
+
+    def test_failed_statement_keeps_none(self):
+        self.get_all()
+        query = statement.Select(sa.text('SELECT nothing').columns(
+            sa.column('nothing', sa.String)))
+        self.assertRaises(
+            exception.DatabaseUnavailable, self.db.select, query, {})
+        self.assertEqual(0, self.db.engine().pool.checkedout())
 
 
 #: SELECT of the statements that this session has sent, and of the last one.
