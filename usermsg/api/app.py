@@ -96,8 +96,11 @@ class _Application(core.PecanBase):
     def _handle_empty_response_body(self, state):
         # Pecan decodes each body, to return 204 in place of an empty 200. The
         # handlers here set the status themselves.
-        if state.response.status_int in (204, 304):
-            state.response.content_type = None
+        response = state.response
+        if response.status_int in (204, 304):
+            response.headerlist = [
+                header for header in response.headerlist
+                if header[0] != 'Content-Type']
 
 
 def check_exposed(conf):

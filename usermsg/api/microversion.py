@@ -80,12 +80,14 @@ class Dialect:
 
     def set_header(self, response, version):
         """Set the version header, and Vary, as responses depend on it."""
-        response.headerlist.append(
-            (self.header, self.format_version(text(version))))
         # A single Vary header, because the CORS middleware keeps only one.
-        vary = response.headers.get('Vary')
-        response.headers['Vary'] = (
-            f'{self.header}, {vary}' if vary else self.header)
+        # Not through "headers", which compares each header to all others.
+        headers = response.headerlist
+        vary = [value for name, value in headers if name == 'Vary']
+        response.headerlist = [
+            *(header for header in headers if header[0] != 'Vary'),
+            (self.header, self.format_version(text(version))),
+            ('Vary', ', '.join((self.header, *vary)))]
 
 
 class _Native(Dialect):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parsing and validation of query strings."""
 
+import functools
 import re
 import urllib.parse
 
@@ -140,7 +141,16 @@ def build_next_link(address, values, marker, safe=''):
     :param address: the URL of the list
     :param safe: characters in values that aren't percent-encoded
     """
+    link = _link_before_marker(address, tuple(values.items()), safe)
+    return {'rel': 'next',
+            'href': link + urllib.parse.quote_plus(marker, safe=safe)}
+
+
+# Encoding takes a twentieth of the time of a list of 10, and the same list is
+# read again and again.
+@functools.lru_cache(maxsize=1000)
+def _link_before_marker(address, items, safe):
     query = urllib.parse.urlencode(
-        [(name, value) for name, value in values.items()
-         if name != 'marker'] + [('marker', marker)], safe=safe)
-    return {'rel': 'next', 'href': f'{address}?{query}'}
+        [(name, value) for name, value in items if name != 'marker'] +
+        [('marker', '')], safe=safe)
+    return f'{address}?{query}'

@@ -122,7 +122,10 @@ class Request(pecan.Request):
     @property
     def address(self):
         """URL of the request without the query, on the base URL of links."""
-        return f'{self.endpoint}{urllib.parse.quote(self.path_info)}'
+        return f'{self.endpoint}{_quote(self.path_info)}'
+
+
+_quote = functools.lru_cache(maxsize=1000)(urllib.parse.quote)
 
 
 @functools.lru_cache(maxsize=1000)

@@ -29,25 +29,33 @@ def json(response, content, has_offsets=True):
     return response
 
 
-def has_valid_copy(request, response, tag, weak=False):
+def has_copy(request, tag):
     """Return True if the client has a copy of the response with this ETag.
 
-    Then the response becomes a 304 without a body.
-
     :param tag: the ETag of the response, without quotes
-    :param weak: True if responses with the same ETag may differ in bytes
     """
-    response.headers['ETag'] = f'W/"{tag}"' if weak else f'"{tag}"'
-    response.headers['Cache-Control'] = 'private, no-cache'
     # Not WebOb's conditional_response: it ignores "*", serves ranges, and
     # refuses invalid ranges in plain text.
     copies = request.environ.get('HTTP_IF_NONE_MATCH', '')
-    if f'"{tag}"' not in copies and copies.strip() != '*':
-        return False
-    response.status = 304
-    response.content_type = None
+    return f'"{tag}"' in copies or copies.strip() == '*'
+
+
+def set_tag(response, tag, weak=False):
+    """Set the ETag of a response, and return the response.
+
+    :param weak: True if responses with the same ETag may differ in bytes
+    """
+    response.headerlist += (
+        ('ETag', f'W/"{tag}"' if weak else f'"{tag}"'),
+        ('Cache-Control', 'private, no-cache'))
+    return response
+
+
+def not_modified(response, tag, weak=False):
+    """Return the 304 for a client that has a copy; see :func:`set_tag`."""
+    response.status = '304 Not Modified'
     response.app_iter = ()
-    return True
+    return set_tag(response, tag, weak)
 
 
 def cacheable_json(request, response, content, tagged=None):
@@ -58,9 +66,9 @@ def cacheable_json(request, response, content, tagged=None):
     """
     json(response, content)
     body = response.body if tagged is None else orjson.dumps(tagged)
-    has_valid_copy(request, response, hashlib.sha256(body).hexdigest()[:32],
-                   weak=tagged is not None)
-    return response
+    tag = hashlib.sha256(body).hexdigest()[:32]
+    return (not_modified if has_copy(request, tag) else set_tag)(
+        response, tag, weak=tagged is not None)
 
 
 def localized_json(request, response, content, has_offsets=True):

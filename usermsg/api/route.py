@@ -5,6 +5,7 @@ Requests are dispatched with the table of routes, and the OpenAPI description
 is generated from it.
 """
 
+import collections
 import collections.abc
 import dataclasses
 import inspect
@@ -87,10 +88,11 @@ class Table:
                 Route('OPTIONS', path), _allow([*by_method, 'OPTIONS']))
         # Fixed segments are matched before variable ones, so "messages" is
         # never a project id.
-        self._methods = [
-            (_compile(path), methods[path]) for path in sorted(
-                methods, key=lambda path: [
-                    name.startswith('{') for name in path.split('/')])]
+        self._methods = collections.defaultdict(list)
+        for path in sorted(methods, key=lambda path: [
+                name.startswith('{') for name in path.split('/')]):
+            self._methods[_depth(path)].append(
+                (_compile(path), methods[path]))
 
     def find(self, method, path):
         """Return the route that matches a request.
@@ -101,7 +103,7 @@ class Table:
         :raises usermsg.api.errors.MethodNotAllowed: the path has no route
             with this method
         """
-        for pattern, by_method in self._methods:
+        for pattern, by_method in self._methods.get(_depth(path), ()):
             match = pattern.fullmatch(path)
             if match:
                 if method not in by_method:
@@ -117,6 +119,11 @@ def _allow(methods):
         response.headers['Allow'] = ', '.join(sorted(methods))
         return response
     return options
+
+
+def _depth(path):
+    """Return the number of segments, without a trailing slash."""
+    return path.count('/') - path.endswith('/')
 
 
 def _compile(path):

@@ -72,17 +72,16 @@ class Messages:
         with self._limiter.admit(
                 context.project_id, listing.find_cause(),
                 environ['wsgi.multithread']):
-            if ('HTTP_IF_NONE_MATCH' in environ and
-                    listing.read_ids and responses.has_valid_copy(
-                        request, response,
-                        self._tag(environ, *listing.read_ids()))):
-                return response
+            if 'HTTP_IF_NONE_MATCH' in environ and listing.read_ids:
+                tag = self._tag(environ, *listing.read_ids())
+                if responses.has_copy(request, tag):
+                    return responses.not_modified(response, tag)
             page = listing.read()
 
         rows = page.rows
-        if responses.has_valid_copy(request, response, self._tag(
-                environ, [row[0] for row in rows], page.read_mark)):
-            return response
+        tag = self._tag(environ, [row[0] for row in rows], page.read_mark)
+        if responses.has_copy(request, tag):
+            return responses.not_modified(response, tag)
         views = self._build_views(request, rows[:limit])
         if not all_projects:
             read_mark = page.read_mark or ''
@@ -92,7 +91,7 @@ class Messages:
         if len(rows) > limit:
             content['messages_links'] = [query.build_next_link(
                 request.address, request.query, views[-1]['id'])]
-        return responses.json(response, content)
+        return responses.json(responses.set_tag(response, tag), content)
 
     def _prepare_latest(self, request, filters, all_projects):
         values = request.query

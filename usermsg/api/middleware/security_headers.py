@@ -20,8 +20,7 @@ class SecurityHeaders:
     def __call__(self, environ, start_response):
         def start(status, headers, exc_info=None):
             headers = [*headers, *_SECURITY]
-            if not any(name.lower() == 'cache-control'
-                       for name, _value in headers):
+            if 'cache-control' not in [name.lower() for name, _ in headers]:
                 headers.append(('Cache-Control', 'no-store'))
             return start_response(status, headers, exc_info)
 
