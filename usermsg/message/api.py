@@ -372,14 +372,16 @@ class API:
 
     def prepare_list(self, context, filters=None, marker=None, limit=1000,
                      sort=NEWEST_FIRST, all_projects=False, offset=0,
-                     min_age=None, reads_mark=False):
+                     min_age=None, reads_mark=False, columns=None):
         """Validate a list without reading it; see :meth:`get_all`.
 
         :param reads_mark: True to read the read mark of the context's user
             and project too; only without ``all_projects``
+        :param columns: see
+            :meth:`usermsg.objects.message.MessageList.get_page`
         :returns: a :class:`Listing`
         """
-        columns, since, before = self._check_filters(
+        required, since, before = self._check_filters(
             context, filters, all_projects)
         if marker is not None:
             marker = validation.uuid('marker', marker)
@@ -400,15 +402,16 @@ class API:
         def find_cause():
             if offset > MAX_CHEAP:
                 return 'offset'
-            served, is_exact = self._objects.select_served(columns)
+            served, is_exact = self._objects.select_served(required)
             if not is_exact and messages.has_more_than(
                     self._db, served, MAX_CHEAP, **position):
                 return 'filter'
 
         return Listing(
             find_cause,
-            lambda: messages.get_page(self._db, columns, user_id, **page),
-            lambda: messages.get_ids(self._db, columns, user_id, **page))
+            lambda: messages.get_page(
+                self._db, required, user_id, columns=columns, **page),
+            lambda: messages.get_ids(self._db, required, user_id, **page))
 
     def prepare_latest(self, context, filters, all_projects=False,
                        reads_mark=False):

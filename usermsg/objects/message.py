@@ -163,12 +163,27 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
     #: table.
     rows = None
 
+    #: False if columns that were not read are None in the rows: then there
+    #: are no objects.
+    is_complete = True
+
     #: Position of the read mark, if it was requested, the user has one, and
     #: there is a message that it could be about.
     read_mark = None
 
+    def __init__(self, *args, rows=None, **kwargs):
+        if rows is None:
+            super().__init__(*args, **kwargs)
+            return
+        # Not that of ObjectListBase, which sets an empty list of objects.
+        super(vo_base.ObjectListBase, self).__init__()
+        self.rows = rows
+        if rows and len(rows[0]) > _WIDTH:
+            self.read_mark = rows[0][_WIDTH]
+
     def __getattr__(self, name):
-        if name != '_obj_objects' or self.rows is None:
+        if (name != '_obj_objects' or self.rows is None or
+                not self.is_complete):
             raise AttributeError(name)
         self._obj_objects = [
             Message.from_row(row[:_WIDTH]) for row in self.rows]
@@ -230,13 +245,15 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         raise exception.DatabaseUnavailable()
 
     @classmethod
-    def get_page(cls, db, filters, user_id=None, *, since=None, before=None,
-                 marker=None, offset=0, limit, ascending=False):
+    def get_page(cls, db, filters, user_id=None, *, columns=None, since=None,
+                 before=None, marker=None, offset=0, limit, ascending=False):
         """Return a page of messages in the order of their ids.
 
         :param filters: column -> required value, or tuple of such values
         :param user_id: user whose read mark in the project of the filters is
             read too; None without
+        :param columns: frozenset of the names of the columns to read; None
+            for all. The drivers spend most of their time on the values
         :param since: aware datetime; only messages created then or later
         :param before: aware datetime; only messages created then or earlier
         :param marker: any UUID: the page begins after this position
@@ -245,9 +262,12 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
         :param ascending: True for oldest first
         """
         query, values = page_query(
-            db.dialect, filters, user_id, since=since, before=before,
-            marker=marker, offset=offset, limit=limit, ascending=ascending)
-        return cls._from_rows(db.select(query, values))
+            db.dialect, filters, user_id, columns=columns, since=since,
+            before=before, marker=marker, offset=offset, limit=limit,
+            ascending=ascending)
+        page = cls(rows=db.select(query, values))
+        page.is_complete = columns is None
+        return page
 
     @staticmethod
     def get_ids(db, filters, user_id=None, *, since=None, before=None,
@@ -288,8 +308,8 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             for row in db.select(query, values):
                 newest[resource] = max(
                     row, newest.get(resource, row), key=_ROW_ID)
-        return cls._from_rows(
-            sorted(newest.values(), reverse=True, key=_ROW_ID))
+        return cls(
+            rows=sorted(newest.values(), reverse=True, key=_ROW_ID))
 
     @staticmethod
     def has_more_than(db, filters, number, *, since=None, before=None,
@@ -324,20 +344,7 @@ class MessageList(vo_base.ObjectListBase, base.UsermsgObject):
             db.dialect, filters, keys, number=number, oldest=oldest,
             since=since, before=before, marker=marker, offset=offset,
             limit=limit)
-        return cls._from_rows(db.select(query, values))
-
-    @classmethod
-    def _from_rows(cls, rows):
-        """Return a list of messages.
-
-        :param rows: the values of all columns, and of :func:`page_query`
-        """
-        page = cls()
-        page.rows = rows
-        del page._obj_objects  # the empty list of a new object
-        if rows and len(rows[0]) > _WIDTH:
-            page.read_mark = rows[0][_WIDTH]
-        return page
+        return cls(rows=db.select(query, values))
 
 
 _WIDTH = len(_TABLE.c)
@@ -491,8 +498,8 @@ def _has_two_resources(filters):
             not filters.keys() & {'id', 'request_id'})
 
 
-def page_query(dialect, filters, user_id=None, *, since=None, before=None,
-               marker=None, offset=0, limit, ascending=False):
+def page_query(dialect, filters, user_id=None, *, columns=None, since=None,
+               before=None, marker=None, offset=0, limit, ascending=False):
     """Return the SELECT of :meth:`MessageList.get_page`.
 
     With a user its last column is the position of the read mark, the same in
@@ -527,7 +534,8 @@ def page_query(dialect, filters, user_id=None, *, since=None, before=None,
         values['offset'] = offset
     if user_id is not None:
         values['user_id'] = user_id
-    return _page_select(dialect, frozenset(values), ascending), values
+    return _page_select(
+        dialect, frozenset(values), ascending, columns), values
 
 
 def filter_values(filters):
@@ -614,9 +622,11 @@ def _sort_value(value):
 
 
 @functools.lru_cache(maxsize=256)
-def _page_select(dialect, names, ascending):
-    return statement.Select(build_select(
-        dialect, names, ascending).add_columns(*_mark(names)))
+def _page_select(dialect, names, ascending, columns=None):
+    return statement.Select(build_select(dialect, names, ascending, tuple(
+        column if columns is None or column.name in columns else
+        sa.null().label(column.name) for column in _TABLE.c)).add_columns(
+            *_mark(names)))
 
 
 def _mark(names):

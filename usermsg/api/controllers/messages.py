@@ -35,6 +35,12 @@ _TAGGED = (
     'HTTP_X_ROLES')
 
 
+#: Columns of a view, see _build_views.
+_COLUMNS = frozenset((
+    'id', 'project_id', 'request_id', 'resource_type', 'resource_uuid',
+    'event_id', 'message_level', 'created_at', 'expires_at'))
+
+
 class Messages:
     def __init__(self, runtime, limiter):
         self._limiter = limiter
@@ -117,6 +123,7 @@ class Messages:
             # One more than the page shows that there is a next page.
             limit=limit + 1,
             sort=sort, all_projects=all_projects, reads_mark=not all_projects,
+            columns=_COLUMNS,
             min_age=(self._api.follow_delay
                      if sort == message_api.OLDEST_FIRST else None))
 

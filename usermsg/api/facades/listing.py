@@ -50,7 +50,7 @@ def parse_offset(values, parse):
 
 
 def prepare(api, context, filters, *, sort, marker, offset, limit,
-            all_projects):
+            all_projects, columns=None):
     """Validate a page of messages, sorted by any supported keys.
 
     :param api: a :class:`usermsg.message.api.API`
@@ -61,6 +61,8 @@ def prepare(api, context, filters, *, sort, marker, offset, limit,
         first page
     :param offset: number of messages to skip behind the marker
     :param limit: maximum number of messages
+    :param columns: frozenset of the names of the columns that are needed;
+        None for all
     :returns: a :class:`usermsg.message.api.Listing`; None for a limit of 0
     :raises usermsg.exception.InvalidInput: a sort key isn't supported
     """
@@ -71,7 +73,7 @@ def prepare(api, context, filters, *, sort, marker, offset, limit,
     if name == 'id':
         return api.prepare_list(
             context, filters, marker=marker and marker.id, offset=offset,
-            limit=limit, all_projects=all_projects,
+            limit=limit, all_projects=all_projects, columns=columns,
             sort=(message_api.NEWEST_FIRST if descending else
                   message_api.OLDEST_FIRST))
     return api.prepare_sorted_list(

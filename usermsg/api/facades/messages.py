@@ -74,6 +74,8 @@ class Messages:
     :cvar described_by: URL of a page about the API
     :cvar media_type: media type of the responses in the version document
     :cvar first: first microversion that has messages
+    :cvar columns: frozenset of the names of the columns that ``view`` reads,
+        and of ``id`` and ``event_id``
     """
 
     #: Policy rule that is checked before the message is looked up: without
@@ -131,7 +133,8 @@ class Messages:
         page = listing.prepare(
             self._api, context, {**parsed.filters, 'prefix': self.prefix},
             sort=parsed.sort, marker=marker, offset=parsed.offset,
-            limit=parsed.limit, all_projects=parsed.all_projects)
+            limit=parsed.limit, all_projects=parsed.all_projects,
+            columns=self.columns)
         if page is None:
             return []
         with self._limiter.admit(

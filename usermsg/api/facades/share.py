@@ -78,6 +78,10 @@ class Share(messages.Messages):
     media_type = 'application/vnd.openstack.share+json;version=1'
     first = _MESSAGES
     plain_in_links = ':'
+    columns = frozenset((
+        'id', 'project_id', 'request_id', 'resource_type', 'resource_uuid',
+        'event_id', 'action_id', 'detail_id', 'message_level', 'created_at',
+        'expires_at'))
 
     def parse_query(self, request, values):
         admin = request.identity.can(rules.READ_ALL_PROJECTS)

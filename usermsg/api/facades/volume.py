@@ -83,6 +83,9 @@ class Volume(messages.Messages):
     media_type = 'application/vnd.openstack.volume+json;version=3'
     first = _MESSAGES
     before_delete = rules.GET
+    columns = frozenset((
+        'id', 'request_id', 'resource_type', 'resource_uuid', 'event_id',
+        'message_level', 'created_at', 'expires_at'))
 
     def parse_query(self, request, values):
         paged = (DIALECT.requested_version_text(request) is None or
