@@ -63,6 +63,9 @@ _IDLE = 1
 #: Bit of the state of a session that MariaDB sends with results.
 _IN_TRANSACTION = 1
 
+#: Key with which oslo.db marks a connection to SQLite in a transaction.
+_OSLO_DB_MARK = 'in_transaction'
+
 #: psycopg2.extensions.STATUS_BEGIN.
 _BEGUN = 2
 
@@ -97,6 +100,7 @@ def create_engine(url, options, no_statement_timeout=False):
         if isinstance(engine.pool, pool.NullPool):
             _use_queue_pool(engine, options)
         sa.event.listen(engine, 'connect', _set_up_sqlite)
+        sa.event.listen(engine, 'begin', _begin_sqlite, insert=True)
         return engine
     if dialect == 'postgresql':
         settings = list(_INDEX_SCANS)
@@ -370,3 +374,11 @@ def _set_up_sqlite(connection, _record):
     with contextlib.suppress(sqlite3.OperationalError):
         connection.execute('PRAGMA journal_mode = WAL')
     connection.execute('PRAGMA synchronous = NORMAL')
+
+
+def _begin_sqlite(connection):
+    # Before oslo.db, which has SQLAlchemy execute it: that takes longer than
+    # to insert a message. No file is touched yet, so it can't fail.
+    if _OSLO_DB_MARK not in connection.info:
+        connection.connection.dbapi_connection.execute('BEGIN')
+        connection.info[_OSLO_DB_MARK] = True
