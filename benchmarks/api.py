@@ -204,6 +204,10 @@ class Server:
     def __exit__(self, *exc_info):
         self._uwsgi.stop()
 
+    def cpu(self):
+        """Return the CPU time that was used until now, in seconds."""
+        return self._uwsgi.cpu()
+
     def content(self, case, numbers):
         """Return status, content without differing attributes, and length."""
         with Client(self.port) as client:
