@@ -85,7 +85,7 @@ class AccessibilityTest(TestCase):
 
 class MaterialAccessibilityTest(AccessibilityTest):
 
-    theme = 'material'
+    horizon_options = {'theme': 'material'}
 
 
 class ScreensTest(TestCase):

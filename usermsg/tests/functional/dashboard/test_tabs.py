@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tab Messages on the pages of resources.
 
-Horizon's server builds that on the page of a snapshot, and its scripts that on
-the page of an image. The image service is not a real one. The tabs of other
-resources are tested with the plug-in, because those need more services.
+Horizon's server builds them, except that of an image, which its scripts build.
+Cinder and Manila are real; the services of instances, images and stacks are
+fakes, which have each resource for the users of all projects.
 """
 
 import atexit
@@ -11,130 +11,174 @@ import functools
 import uuid
 
 from usermsg.tests.fixtures import dashboard_case
-from usermsg.tests.fixtures import fake_image_service
+from usermsg.tests.fixtures import fake_services
 
 _REQUEST = '/project/usermsg/resource-messages/'
+_NONE = 'This project has no messages about this resource.'
 
 
 @functools.cache
-def _register_images(cloud):
-    images = fake_image_service.FakeImageService()
-    atexit.register(images.stop)
-    cloud.identity.register('image', 'glance', images.url)
+def _register_fakes(cloud):
+    for service_type, name, fake in (
+            ('compute', 'nova', fake_services.ComputeService),
+            ('image', 'glance', fake_services.ImageService),
+            ('network', 'neutron', fake_services.NetworkService),
+            ('orchestration', 'heat', fake_services.OrchestrationService)):
+        service = fake()
+        atexit.register(service.stop)
+        cloud.identity.register(service_type, name, service.url)
 
 
-class ImageTabTest(dashboard_case.TestCase):
+class _TestCase(dashboard_case.TestCase):
+
+    #: Type of the resource in messages.
+    resource_type = None
+    #: Path of the resource's page in the dashboard Project.
+    page = None
 
     def setUp(self):
         super().setUp()
-        _register_images(self.cloud)
-        self.image_id = str(uuid.uuid4())
-        self.addCleanup(self.check_script_errors)
+        _register_fakes(self.cloud)
+        self.resource_id = self.add_resource(
+            self.cloud.identity.project(self.project))
 
-    def check_script_errors(self):
-        # Horizon handles no refusal of the actions on an image.
-        self.assertEqual([], [
-            error for error in self.browser.script_errors()
-            if 'Possibly unhandled rejection' not in error])
+    def add_resource(self, project_id):
+        """Add a resource to a project; return its id."""
+        return str(uuid.uuid4())
 
-    def record_for_image(self, **values):
-        return self.record(resource_type='IMAGE', resource_uuid=self.image_id,
-                           **values)
+    def record_for_resource(self, **values):
+        """Record a message about the resource; return it."""
+        return self.record(resource_type=self.resource_type,
+                           resource_uuid=self.resource_id, **values)
 
-    def open_image(self):
-        self.open(f'/ngdetails/OS::Glance::Image/{self.image_id}')
-        self.browser.wait(
-            lambda: fake_image_service.FakeImageService.NAME in self.text(),
-            'the page of the image')
+    def open_page(self, page):
+        self.open(page.format(self.resource_id))
 
     def tabs(self):
+        """Return a dict of name -> link of the tabs of the page."""
         return {tab.text: tab for tab in self.browser.find(
-            '.tabset-details .nav-tabs a')}
+            '#content_body .nav-tabs a')}
 
-    def open_tab(self):
-        self.open_image()
+    def open_tab(self, page=None):
+        self.open_page(page or self.page)
         self.browser.wait(lambda: 'Messages' in self.tabs(), 'the tab')
+        self.assertEqual(1, list(self.tabs()).count('Messages'))
         self.tabs()['Messages'].click()
 
     def wait_for_text(self, text):
         self.browser.wait(lambda: text in self.text(), f'"{text}"')
 
-    def test_tab_lists_the_messages_of_the_image(self):
-        message = self.record_for_image()
-        self.record(resource_type='IMAGE', resource_uuid=str(uuid.uuid4()))
-        for role in ('member', 'reader'):
-            self.sign_in(role)
-            self.open_tab()
-            self.wait_for_text(dashboard_case.TEXT)
-            self.assertEqual(1, self.text().count(dashboard_case.TEXT))
-            [link] = self.browser.find('.usermsg-table a')
-            link.click()
-            self.browser.wait(
-                lambda: self.browser.driver.current_url.endswith(
-                    f'{dashboard_case.MESSAGES}{message.id}/'),
-                'the page of the message')
-
-    def test_messages_are_read_when_the_tab_is_opened(self):
-        self.record_for_image()
-        self.sign_in()
-        self.browser.requests()
-        self.open_image()
-        self.browser.wait(lambda: 'Messages' in self.tabs(), 'the tab')
-        self.assertNotIn(_REQUEST, '\n'.join(self.browser.requests()))
-        self.tabs()['Messages'].click()
-        self.wait_for_text(dashboard_case.TEXT)
-
-    def test_overview_is_unchanged(self):
-        self.sign_in()
-        self.open_image()
-        self.assertEqual(['Overview', 'Messages'], list(self.tabs()))
-        self.assertIn(self.image_id, self.text())
-
-    def test_image_without_messages(self):
-        self.sign_in()
-        self.open_tab()
-        self.wait_for_text('This project has no messages about this resource.')
-
-    def test_stopped_service(self):
-        self.sign_in()
-        self.open_image()
-        server = self.cloud.service.server
-        server.kill()
-        self.addCleanup(server.start)
-        self.tabs()['Messages'].click()
-        self.browser.wait(
-            lambda: 'is temporarily unavailable' in '\n'.join(self.alerts()),
-            'an explanation')
+    def check_messages(self, *messages, dashboard='project'):
+        """Check which messages the tab has: links to their pages."""
+        self.browser.wait(self.rows, 'the messages')
+        self.assertEqual(
+            [f'{self.horizon.url}/{dashboard}/usermsg/{message.id}/'
+             for message in reversed(messages)],
+            [link.get_attribute('href')
+             for link in self.browser.find('.usermsg-table tbody a')
+             if 'project=' not in link.get_attribute('href')])
 
 
-class SnapshotTabTest(dashboard_case.TestCase):
+class _Stories:
+    """Stories of each tab."""
+
+    #: Path of the resource's page in the dashboard Admin, if it has one.
+    admin_page = None
 
     def setUp(self):
         super().setUp()
-        project_id = self.cloud.identity.project(self.project)
-        self.snapshot_id = self.cloud.cinder.add_snapshot(
-            project_id, self.cloud.cinder.add_volume(project_id))
-        self.record(resource_type='VOLUME_SNAPSHOT',
-                    resource_uuid=self.snapshot_id)
-        self.record(resource_type='VOLUME_SNAPSHOT',
+        self.other_project = self.make_name('blue')
+        self.message = self.record_for_resource()
+        self.other_message = self.record_for_resource(
+            project=self.other_project)
+        # About another resource.
+        self.record(resource_type=self.resource_type,
                     resource_uuid=str(uuid.uuid4()))
 
-    def open_tab(self):
-        self.open(f'/project/snapshots/{self.snapshot_id}')
-        tabs = self.browser.find('.nav-tabs a')
-        self.assertEqual(['Overview', 'Messages'],
-                         [tab.text for tab in tabs])
-        tabs[1].click()
+    def test_tab_lists_the_messages_of_the_resource(self):
+        self.sign_in('reader')
+        self.open_tab()
+        self.check_messages(self.message)
+        [row] = self.rows()
+        self.assertIn(dashboard_case.TEXT, row)
+        # Horizon's own tabs have no remedies.
+        self.assertIn('Request a smaller volume', row)
+        self.assertNotIn('Delete', row)
+        # Not those of all projects.
+        for page in ('/admin/usermsg/resource-messages/?resource_id={}',
+                     self.admin_page):
+            if page:
+                response = self.send(page.format(self.resource_id))
+                self.assertNotIn(dashboard_case.TEXT, response.text)
+                # manila-ui's page is for all, but without the tab.
+                self.assertNotIn('__usermsg', response.text)
 
-    def test_tab_is_in_the_place_of_that_of_horizon(self):
-        for role in ('member', 'reader'):
-            self.sign_in(role)
-            self.open_tab()
-            [row] = self.browser.wait(self.rows, 'the messages')
-            self.assertIn(dashboard_case.TEXT, row)
-            # Horizon's has no remedies.
-            self.assertIn('Request a smaller volume', row)
-            self.assertNotIn('Delete', row)
+    def test_administrator_sees_the_messages_of_all_projects(self):
+        self.sign_in('admin')
+        if self.admin_page:
+            self.open_tab(self.admin_page)
+            self.check_messages(self.message, self.other_message,
+                                dashboard='admin')
+        self.open_tab()
+        self.check_messages(self.message)
+
+
+class _StoriesOfFakes(_Stories):
+    """Stories of tabs on pages that the users of all projects have."""
+
+    def test_member_of_another_project_sees_that_projects_messages(self):
+        self.sign_in(project=self.other_project)
+        self.open_tab()
+        self.check_messages(self.other_message)
+        self.sign_in(project=self.make_name('green'))
+        self.open_tab()
+        self.wait_for_text(_NONE)
+        self.assertEqual([], self.rows())
+
+
+class _StoriesOfReal(_Stories):
+    """Stories of tabs on pages of a project's own resources."""
+
+    def test_member_of_another_project_sees_nothing(self):
+        self.sign_in(project=self.other_project)
+        self.open_page(self.page)
+        self.assertNotIn('Messages', self.tabs())
+        self.assertNotIn(dashboard_case.TEXT, self.text())
+        self.assertNotEqual([], self.alerts())
+
+
+class InstanceTabTest(_StoriesOfFakes, _TestCase):
+
+    resource_type = 'INSTANCE'
+    page = '/project/instances/{}/'
+    admin_page = '/admin/instances/{}/detail'
+
+
+class StackTabTest(_StoriesOfFakes, _TestCase):
+
+    resource_type = 'STACK'
+    page = '/project/stacks/stack/{}/'
+
+
+class ShareTabTest(_StoriesOfReal, _TestCase):
+
+    resource_type = 'SHARE'
+    page = '/project/shares/{}/'
+    admin_page = '/admin/shares/{}/'
+
+    def add_resource(self, project_id):
+        return self.cloud.manila.add_share(project_id)
+
+
+class SnapshotTabTest(_StoriesOfReal, _TestCase):
+
+    resource_type = 'VOLUME_SNAPSHOT'
+    page = '/project/snapshots/{}'
+    admin_page = '/admin/snapshots/{}'
+
+    def add_resource(self, project_id):
+        return self.cloud.cinder.add_snapshot(
+            project_id, self.cloud.cinder.add_volume(project_id))
 
     def test_frozen_service(self):
         self.sign_in()
@@ -144,4 +188,76 @@ class SnapshotTabTest(dashboard_case.TestCase):
         self.open_tab()
         self.browser.wait(
             lambda: 'did not respond in time' in '\n'.join(self.alerts()),
+            'an explanation')
+
+
+class BackupTabTest(_StoriesOfReal, _TestCase):
+
+    resource_type = 'VOLUME_BACKUP'
+    page = '/project/backups/{}/'
+    admin_page = '/admin/backups/{}/'
+
+    def add_resource(self, project_id):
+        return self.cloud.cinder.add_backup(
+            project_id, self.cloud.cinder.add_volume(project_id))
+
+
+class VolumeTabTest(_StoriesOfReal, _TestCase):
+
+    horizon_options = {'settings': 'USERMSG_VOLUME_TAB = True'}
+    resource_type = 'VOLUME'
+    page = '/project/volumes/{}/'
+    admin_page = '/admin/volumes/{}/'
+
+    def add_resource(self, project_id):
+        return self.cloud.cinder.add_volume(project_id)
+
+
+class ImageTabTest(_StoriesOfFakes, _TestCase):
+
+    resource_type = 'IMAGE'
+    page = '/ngdetails/OS::Glance::Image/{}'
+    # Horizon's link in Admin > Images.
+    admin_page = f'{page}?nav=/admin/images/'
+
+    def setUp(self):
+        super().setUp()
+        self.addCleanup(self.check_script_errors)
+
+    def check_script_errors(self):
+        # Horizon handles no refusal of the actions on an image.
+        self.assertEqual([], [
+            error for error in self.browser.script_errors()
+            if 'Possibly unhandled rejection' not in error])
+
+    def open_page(self, page):
+        super().open_page(page)
+        if page.startswith(self.page):
+            self.wait_for_text(fake_services.NAME)
+
+    def test_messages_are_read_when_the_tab_is_opened(self):
+        self.sign_in()
+        self.browser.requests()
+        self.open_page(self.page)
+        self.browser.wait(lambda: 'Messages' in self.tabs(), 'the tab')
+        self.assertNotIn(_REQUEST, '\n'.join(self.browser.requests()))
+        self.tabs()['Messages'].click()
+        self.wait_for_text(dashboard_case.TEXT)
+
+    def test_overview_is_unchanged(self):
+        self.sign_in()
+        self.open_page(self.page)
+        self.assertEqual(['Overview', 'Messages'], list(self.tabs()))
+        self.assertIn(self.resource_id, self.text())
+
+    def test_stopped_service(self):
+        self.sign_in()
+        self.open_page(self.page)
+        self.browser.wait(lambda: 'Messages' in self.tabs(), 'the tab')
+        server = self.cloud.service.server
+        server.kill()
+        self.addCleanup(server.start)
+        self.tabs()['Messages'].click()
+        self.browser.wait(
+            lambda: 'is temporarily unavailable' in '\n'.join(self.alerts()),
             'an explanation')
