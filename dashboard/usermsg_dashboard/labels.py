@@ -5,7 +5,8 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 # Texts have a context where Horizon or another plug-in translates the same
-# text in another way, because all their catalogues are merged.
+# text in another way, because all their catalogues are merged. In German
+# messages have the words "Volume" and "Image", which Horizon translates.
 
 LEVELS = {
     'ERROR': _('Error'),
@@ -19,7 +20,7 @@ RESOURCE_TYPES = {
     'DATABASE_CLUSTER': _('Database cluster'),
     'DATABASE_CONFIGURATION': _('Database configuration'),
     'DATABASE_INSTANCE': _('Database instance'),
-    'IMAGE': _('Image'),
+    'IMAGE': pgettext_lazy('message', 'Image'),
     'INSTANCE': _('Instance'),
     'NODE': _('Bare metal node'),
     'PORT': _('Port'),
@@ -30,7 +31,7 @@ RESOURCE_TYPES = {
     'SHARE_REPLICA': _('Share replica'),
     'SHARE_SNAPSHOT': _('Share snapshot'),
     'STACK': _('Stack'),
-    'VOLUME': _('Volume'),
+    'VOLUME': pgettext_lazy('message', 'Volume'),
     'VOLUME_BACKUP': _('Volume backup'),
     'VOLUME_SNAPSHOT': _('Volume snapshot'),
     'ZONE': _('DNS zone'),
@@ -43,7 +44,7 @@ PREFIXES = {
     'CONTAINER_INFRA': _('Container infrastructure'),
     'DATABASE': _('Databases'),
     'DNS': _('DNS'),
-    'IMAGE': _('Images'),
+    'IMAGE': pgettext_lazy('message', 'Images'),
     'NETWORK': _('Networks'),
     'ORCHESTRATION': _('Orchestration'),
     'SHARE': _('Shared file systems'),

@@ -121,6 +121,8 @@ class ScreensTest(TestCase):
             self.open(dashboard_case.MESSAGES)
             for text in texts:
                 self.assertIn(text, self.text())
+            # Neither Horizon's word for volumes, which messages don't have.
+            self.assertNotIn('Datenträger', self.text())
             # Those of the service too.
             self.assertNotIn('No storage system can fulfill', self.text())
 
