@@ -113,6 +113,13 @@ class ScreensTest(TestCase):
                         (language, name))
                     self.take_picture(name, language, width)
 
+    def test_filters_are_in_columns(self):
+        self.open(self.screens['all-messages'])
+        fields = self.browser.find('.usermsg-filters .form-group')
+        self.assertEqual(7, len(fields))
+        self.assertEqual({fields[0].size['width']},
+                         {field.size['width'] for field in fields})
+
     def test_texts_in_each_language(self):
         for language, texts in {
                 'de': ('Nachrichten', 'Löschen', 'vor 2 Minuten'),
