@@ -93,6 +93,10 @@ class ScreensTest(TestCase):
     def take_picture(self, *name):
         directory = os.environ.get('DASHBOARD_PICTURES')
         if directory:
+            # On a phone it is in a menu.
+            self.browser.wait(lambda: self.browser.driver.execute_script(
+                'return document.querySelector(".usermsg-badge .badge")'
+                '.textContent'), 'the number of the badge')
             self.browser.picture(
                 pathlib.Path(directory, f'{"-".join(map(str, name))}.png'))
 
