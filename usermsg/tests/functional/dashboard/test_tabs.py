@@ -248,6 +248,15 @@ class ImageTabTest(_Image, _StoriesOfFakes, dashboard_case.TestCase):
         self.tabs()['Messages'].click()
         self.wait_for_text(dashboard_case.TEXT)
 
+    def test_tab_is_in_the_language_of_the_user(self):
+        # Browsers keep Horizon's texts for scripts, also in another language.
+        self.browser.clear_cache()
+        self.addCleanup(self.browser.clear_cache)
+        self.sign_in()
+        self.set_cookies(horizon_language='ja')
+        self.open_page(self.page)
+        self.browser.wait(lambda: 'メッセージ' in self.tabs(), 'the tab')
+
     def test_overview_is_unchanged(self):
         self.sign_in()
         self.open_page(self.page)
