@@ -15,7 +15,7 @@ import sqlalchemy
 
 from usermsg.concurrency import bounded_call
 from usermsg.concurrency import cached_call
-from usermsg.db import migration
+from usermsg.db import revision
 from usermsg import exception
 
 LOG = log.getLogger(__name__)
@@ -70,7 +70,7 @@ class DatabaseHealth:
                 # The revision is also part of the check, because SQLite
                 # does not read the file for the statement above.
                 return DatabaseState(
-                    None, latency, migration.revision_of(connection))
+                    None, latency, revision.read(connection))
         except exception.DatabaseUnavailable:  # already logged
             return DatabaseState(failure)
 

@@ -7,6 +7,7 @@ from cliff import command
 
 from usermsg.db import engine
 from usermsg.db import migration
+from usermsg.db import revision
 from usermsg import exception
 
 
@@ -19,7 +20,7 @@ def unusable_reason(error):
 
 def compare_with_head(version):
     """Return sentences that compare a database revision with the code's."""
-    head = migration.head()
+    head = revision.HEAD
     if version == head:
         return f'The database is up to date: {head}.'
     advice = ('Run "usermsg-manage db sync".'
@@ -74,4 +75,4 @@ class Check(Command):
     def take_action(self, parsed_args):
         version = migration.version(engine.Database(self.app.conf))
         self.say(compare_with_head(version))
-        return 0 if version == migration.head() else 1
+        return 0 if version == revision.HEAD else 1

@@ -24,6 +24,7 @@ from usermsg import config  # noqa: E402
 from usermsg.db import clock  # noqa: E402
 from usermsg.db import engine  # noqa: E402
 from usermsg.db import migration  # noqa: E402
+from usermsg.db import revision  # noqa: E402
 from usermsg import exception  # noqa: E402
 from usermsg.notifications.drivers import loader as driver_loader  # noqa: E402
 from usermsg.objects import message  # noqa: E402
@@ -85,7 +86,7 @@ class Checks(upgradecheck.UpgradeCommands):
         except exception.DatabaseUnavailable as error:
             return _failure(db_command.unusable_reason(error))
         text = db_command.compare_with_head(version)
-        if version == migration.head():
+        if version == revision.HEAD:
             return _success(text)
         # Releases add to the tables first and remove later, so that the
         # previous release continues to work during the upgrade of a cloud.

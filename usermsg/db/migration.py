@@ -6,11 +6,11 @@ import time
 
 import alembic.command
 import alembic.config
-import alembic.migration
 import alembic.script
 import sqlalchemy as sa
 
 from usermsg.db import engine
+from usermsg.db import revision
 from usermsg import exception
 
 _SCRIPTS = pathlib.Path(__file__).with_name('alembic')
@@ -27,29 +27,19 @@ def _scripts():
     return alembic.script.ScriptDirectory.from_config(_config())
 
 
-def head():
-    """Return the revision that this code requires."""
-    return _scripts().get_current_head()
-
-
-def is_known(revision):
+def is_known(before):
     """Return True if this code can upgrade from a revision.
 
-    :param revision: None is a database without a schema
+    :param before: None is a database without a schema
     """
-    return revision is None or revision in {
+    return before is None or before in {
         script.revision for script in _scripts().walk_revisions()}
 
 
 def version(database: engine.Database):
     """Return the revision of the database; None without a schema."""
     with database.reader() as connection:
-        return revision_of(connection)
-
-
-def revision_of(connection):
-    return alembic.migration.MigrationContext.configure(
-        connection).get_current_revision()
+        return revision.read(connection)
 
 
 def sync(database: engine.Database, timeout=25, report=None):
@@ -77,7 +67,7 @@ def sync(database: engine.Database, timeout=25, report=None):
 
 def _upgrade(connection, timeout, report):
     _LOCKS[connection.dialect.name](connection, timeout)
-    before = revision_of(connection)
+    before = revision.read(connection)
     if connection.dialect.name != 'sqlite':
         # Otherwise alembic would run all revisions in this transaction, which
         # is right only for SQLite, where the transaction holds the lock.

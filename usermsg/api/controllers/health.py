@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """``/healthcheck``: a status for load balancers, details for operators."""
 
-import functools
-
 from usermsg.api import response as responses
 from usermsg.api import route
 from usermsg.api import schemas
-from usermsg.db import migration
+from usermsg.db import revision
 from usermsg import health
 from usermsg.policies import health as rules
 
@@ -40,12 +38,8 @@ class Health:
             'latency_ms': (None if state.latency is None else
                            round(state.latency * 1000, 3)),
             'revision': state.revision,
-            'needed_revision': self._needed_revision,
+            'needed_revision': revision.HEAD,
         }
-
-    @functools.cached_property
-    def _needed_revision(self):
-        return migration.head()
 
 
 def _format_status(state):

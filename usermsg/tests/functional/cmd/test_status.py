@@ -15,6 +15,7 @@ from usermsg import config
 from usermsg import context
 from usermsg.db import migration
 from usermsg.db import models
+from usermsg.db import revision
 from usermsg.message import api
 from usermsg.notifications.drivers import loader
 from usermsg.tests import base
@@ -72,7 +73,7 @@ class TestDatabase(StatusTestCase, databases.TestCase):
         migration.sync(self.service.db)
         result = upgrade.run_check(self.config)
         self.assertChecked(result)
-        self.assertIn(migration.head(), result.details['Schema'])
+        self.assertIn(revision.HEAD, result.details['Schema'])
 
     def test_check_of_newer_database_warns(self):
         migration.sync(self.service.db)

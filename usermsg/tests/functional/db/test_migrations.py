@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from usermsg.cmd import db as db_command
 from usermsg.db import migration
 from usermsg.db import models
+from usermsg.db import revision
 from usermsg import exception
 from usermsg.objects import message
 from usermsg.tests import base
@@ -139,12 +140,12 @@ print(*migration.sync(database))
 
 PASSWORD = 'hunter2'
 
-HEAD = migration.head()
+HEAD = revision.HEAD
 
 
-def _upgrade(database, revision):
+def _upgrade(database, number):
     with database.engine().connect() as connection:
-        alembic.command.upgrade(migration._config(connection), revision)
+        alembic.command.upgrade(migration._config(connection), number)
         connection.commit()
 
 
@@ -210,6 +211,7 @@ class TestSchema(databases.TestCase):
     def test_rows_survive_each_upgrade(self):
         kept = {}
         scripts = list(migration._scripts().walk_revisions())
+        self.assertEqual(HEAD, scripts[0].revision)
         for script in reversed(scripts):
             _upgrade(self.db, script.revision)
             metadata = sa.MetaData()
@@ -217,7 +219,7 @@ class TestSchema(databases.TestCase):
             for name, rows in _ROWS.get(script.revision, {}).items():
                 samples.insert(self.db, rows, metadata.tables[name])
                 kept[name] = rows
-        self.assertEqual(migration.head(), migration.version(self.db))
+        self.assertEqual(HEAD, migration.version(self.db))
         self.assertNotEqual({}, kept)
         for name, rows in kept.items():
             for row in samples.stored(self.db, models.metadata.tables[name]):

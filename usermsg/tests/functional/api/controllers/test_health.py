@@ -11,6 +11,7 @@ import testscenarios
 
 from usermsg.api import app
 from usermsg.db import migration
+from usermsg.db import revision
 from usermsg.tests import base
 from usermsg.tests.fixtures import http_client
 from usermsg.tests.fixtures import servers
@@ -56,14 +57,14 @@ class TestHealth(HealthTestCase):
         self.assertGreater(check.pop('latency_ms'), 0)
         self.assertEqual(
             {'status': 'available', 'failure': None, 'dialect': 'sqlite',
-             'revision': migration.head(),
-             'needed_revision': migration.head()}, check)
+             'revision': revision.HEAD,
+             'needed_revision': revision.HEAD}, check)
 
     def test_missing_schema_has_no_revision(self):
         self.serve(tables=False)
         check = self.detail()
         self.assertIsNone(check['revision'])
-        self.assertEqual(migration.head(), check['needed_revision'])
+        self.assertEqual(revision.HEAD, check['needed_revision'])
 
     def test_policy_grants_checks_to_other_roles(self):
         self.serve(oslo_policy={'policy_file': self.write(
@@ -83,7 +84,7 @@ class TestHealth(HealthTestCase):
         self.assertEqual(
             {'status': 'unavailable', 'failure': 'connection',
              'dialect': 'sqlite', 'latency_ms': None, 'revision': None,
-             'needed_revision': migration.head()}, check)
+             'needed_revision': revision.HEAD}, check)
         self.assertNotIn('secret', self.request(ADMIN).text)
 
     def test_head_returns_same_status_without_body(self):
