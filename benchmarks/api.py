@@ -208,6 +208,10 @@ class Server:
         """Return the CPU time that was used until now, in seconds."""
         return self._uwsgi.cpu()
 
+    def pid(self):
+        """Return the id of the worker process."""
+        return self._uwsgi.children()[0]
+
     def content(self, case, numbers):
         """Return status, content without differing attributes, and length."""
         with Client(self.port) as client:
