@@ -23,7 +23,6 @@ import time
 import api  # selects the backend of oslo.service
 import data
 
-from usermsg.db import models
 from usermsg.tests.fixtures import standalone
 
 OTHER = f'{1:032x}'
@@ -49,10 +48,7 @@ def fill(database, rows):
     first = {**next(generated), 'resource_type': 'SHARE'}
     small = ({**row, 'project_id': OTHER}
              for row in data.make_rows(OTHER_ROWS, 0))
-    with database.engine().begin() as connection:
-        everything = itertools.chain([first], generated, small)
-        while batch := list(itertools.islice(everything, 5000)):
-            connection.execute(models.messages.insert(), batch)
+    data.insert(database, itertools.chain([first], generated, small))
     data.analyze(database)
 
 
