@@ -113,13 +113,13 @@ class Command(db_command.Command):
             self.say('Interrupted while counting.')
             raise
 
-    def run_steps(self, steps, total, items, delay=0):
+    def run_steps(self, steps, total, items, delay=lambda: 0):
         """Run steps, and show the progress.
 
         :param steps: an iterator of the number of items each step changed
         :param total: expected number of items
         :param items: their plural, for example ``messages``
-        :param delay: seconds after each step
+        :param delay: function that returns the seconds to wait after a step
         :returns: the number of changed items
         """
         progress = Progress(self.app.stdout, total, items)
@@ -139,16 +139,18 @@ class Command(db_command.Command):
                          f'from there.')
         return progress.done
 
-    def change(self, steps, total, items, done, would, dry_run):
+    def change(self, steps, total, items, done, would, dry_run, delay=None):
         """Run steps and print the result, or the expected one of a dry run.
 
         :param total, items: see :meth:`run_steps`
         :param done: for example ``have been removed``
         :param would: for example ``would be removed``
+        :param delay: see :meth:`run_steps`; None for ``batch_delay``
         """
         if not dry_run:
-            total = self.run_steps(steps, total, items,
-                                   self.app.conf.reaper.batch_delay)
+            total = self.run_steps(
+                steps, total, items,
+                delay or (lambda: self.app.conf.reaper.batch_delay))
         self.say(f'{total:,} {items} {would if dry_run else done}.')
 
 

@@ -2,6 +2,7 @@
 """Command ``usermsg-manage purge``."""
 
 from usermsg.cmd import option_types
+from usermsg.cmd import pace
 from usermsg.cmd import progress
 from usermsg.cmd import timestamp
 from usermsg.db import clock
@@ -16,10 +17,11 @@ class Purge(progress.Command):
     """Remove messages now, without waiting for the reaper.
 
     Without --older-than it removes expired messages, and expired source ids,
-    which are kept for longer. It uses small transactions with delays
-    ([reaper] batch_size and batch_delay). Ctrl-C ends it after the current
-    transaction, and the same command continues from there; the exit status is
-    then 130.
+    which are kept for longer. It uses small transactions with delays: at most
+    [reaper] batch_size rows, fewer if the database is slow, and then at least
+    batch_delay, longer after a slow transaction. Ctrl-C ends it after the
+    current transaction, and the same command continues from there; the exit
+    status is then 130.
     """
 
     def get_parser(self, prog_name):
@@ -41,11 +43,15 @@ class Purge(progress.Command):
         outbox = writer.Outbox(database, conf)
         now = clock.read(database)
         for items, rows, event_type in _removals(parsed_args, now):
+            beside_requests = pace.Pace(
+                conf.reaper.batch_size, conf.reaper.batch_delay)
             self.change(
-                removal.remove(database, rows, conf.reaper.batch_size,
-                               recorder=outbox.recorder(event_type)),
+                beside_requests.measure(removal.remove(
+                    database, rows, beside_requests.sizes(),
+                    recorder=outbox.recorder(event_type))),
                 self.count(rows.count(database)), items, 'have been removed',
-                'would be removed', parsed_args.dry_run)
+                'would be removed', parsed_args.dry_run,
+                beside_requests.delay)
 
 
 def _removals(parsed_args, now):

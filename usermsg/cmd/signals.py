@@ -34,12 +34,13 @@ class Interruptions:
         """Return True if a signal is pending or arrives within the time."""
         return signal.sigtimedwait(self._NUMBERS, seconds) is not None
 
-    def interruptible(self, steps, delay=0):
-        """Yield the steps, with a delay in seconds after each.
+    def interruptible(self, steps, delay=lambda: 0):
+        """Yield the steps, with a delay after each.
 
+        :param delay: function that returns the seconds
         :raises Interrupted: a signal arrived
         """
         for step in steps:
             yield step
-            if self.arrives_within(delay):
+            if self.arrives_within(delay()):
                 raise Interrupted

@@ -16,14 +16,17 @@ OPTS = [
     cfg.IntOpt(
         'batch_size', default=500, min=1, max=500,
         help='Maximum number of rows that usermsg-worker and '
-             '"usermsg-manage purge" remove in one transaction.'),
+             '"usermsg-manage purge" remove in one transaction. The command '
+             'removes fewer if the transaction takes long.'),
     cfg.FloatOpt(
         'batch_delay', default=0.05, min=0, max=60,
         help='Number of seconds between two transactions of the reaper and '
              'of the commands purge, outbox retry and outbox drop of '
              'usermsg-manage. In this time the database and its replicas '
              'serve other clients. The reaper does not wait after a full '
-             'batch that took less than 50 milliseconds.'),
+             'batch that took less than 50 milliseconds. The command purge '
+             'waits longer after a transaction that took long, and does not '
+             'adapt to the database at all if this is 0.'),
     cfg.IntOpt(
         'lease_ttl', default=60, min=10, max=3600,
         help='Number of seconds after which another host may take over from '

@@ -5,6 +5,8 @@ The reaper, ``usermsg-manage purge`` and the library all remove rows through
 :func:`remove`.
 """
 
+import itertools
+
 import sqlalchemy as sa
 
 from usermsg.db import clock
@@ -119,13 +121,15 @@ def over_limit(db, project_id, number):
     return last and _in_project(project_id, _MESSAGES.c.id <= last)
 
 
-def remove(db, rows, batch=BATCH, guard=None, recorder=None):
+def remove(db, rows, sizes=itertools.repeat(BATCH), guard=None,
+           recorder=None):
     """Remove rows, oldest first, one batch per step of the iterator.
 
     Stopping between two steps leaves no partial batch; a later removal of the
     same rows continues there. Concurrent removals are safe.
 
     :param rows: a :class:`usermsg.db.index_scan.Rows`
+    :param sizes: iterator of the maximum number of rows of each batch
     :param guard: called with the connection first in each transaction; its
         exceptions end the removal
     :param recorder: for messages: see :func:`delete_messages`
@@ -135,11 +139,11 @@ def remove(db, rows, batch=BATCH, guard=None, recorder=None):
         unavailable
     """
     low = ()
-    while True:
+    for size in sizes:
         # Selected first and deleted by key: MariaDB supports no LIMIT in a
         # subquery, and a DELETE by range would lock out new rows at the end
         # of the range.
-        keys, last = _select_batch(db, rows, low, batch)
+        keys, last = _select_batch(db, rows, low, size)
         if keys:
             yield db.write(lambda connection: _delete(
                 connection, rows, keys, last, guard, recorder))
@@ -152,7 +156,7 @@ def remove(db, rows, batch=BATCH, guard=None, recorder=None):
         low = (rows.column > last if unique else rows.column >= last,)
 
 
-def _select_batch(db, rows, low, batch):
+def _select_batch(db, rows, low, size):
     """Return the keys of a batch, and its last position; None at the end.
 
     With ``filters`` it also reads no more rows than a batch, so a batch may
@@ -163,7 +167,7 @@ def _select_batch(db, rows, low, batch):
         page = connection.execute(
             rows.select(*key, rows.column.label('position'),
                         sa.and_(sa.true(), *rows.filters).label('matches'))
-            .where(*low).order_by(rows.column).limit(batch)).all()
+            .where(*low).order_by(rows.column).limit(size)).all()
     keys = [tuple(row[:len(key)]) for row in page if row.matches]
     return keys, page[-1].position if page else None
 

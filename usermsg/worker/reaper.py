@@ -5,6 +5,7 @@ Any number of processes on any number of hosts can run a reaper: one of them
 at a time holds the lease, and removes rows for all.
 """
 
+import itertools
 import time
 
 from oslo_log import log
@@ -157,7 +158,8 @@ class Reaper:
 
     def _remove(self, kind, rows):
         return removal.remove(
-            self._db, rows, self._options.batch_size, self._lease.guard,
+            self._db, rows, itertools.repeat(self._options.batch_size),
+            self._lease.guard,
             self._recorders.get(kind))
 
     def _forget(self, now):
