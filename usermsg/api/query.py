@@ -135,15 +135,22 @@ _BOOLEANS = {'true': True, 'True': True, '1': True,
              'false': False, 'False': False, '0': False}
 
 
+#: Length of the query parameters, as text, whose links are cached.
+_MAX_CACHED = 500
+
+
 def build_next_link(address, values, marker, safe=''):
     """Return the link to the page behind a marker, with the same query.
 
     :param address: the URL of the list
     :param safe: characters in values that aren't percent-encoded
     """
-    link = _link_before_marker(address, tuple(values.items()), safe)
-    return {'rel': 'next',
-            'href': link + urllib.parse.quote_plus(marker, safe=safe)}
+    items = tuple(values.items())
+    # A client may send long queries: all that is kept of them is bounded.
+    build = (_link_before_marker if len(str(items)) < _MAX_CACHED else
+             _link_before_marker.__wrapped__)
+    return {'rel': 'next', 'href': build(address, items, safe) +
+            urllib.parse.quote_plus(marker, safe=safe)}
 
 
 # Encoding takes a twentieth of the time of a list of 10, and the same list is

@@ -275,10 +275,20 @@ def test(connection):
         connection.invalidate(error)
 
 
-def has_spare(connection_pool):
-    """Return True if the pool could open another connection at once."""
-    return (isinstance(connection_pool, pool.QueuePool) and
-            connection_pool.overflow() < 0)
+def may_keep(connection_pool, kept):
+    """Return True if a connection may stay outside of the pool while unused.
+
+    No more connections are unused than the pool would keep open, and the pool
+    has another one, or can open it, for the next transaction.
+
+    :param kept: number of other connections that are kept so
+    """
+    if not isinstance(connection_pool, pool.QueuePool):
+        return False
+    available = connection_pool.checkedin()
+    return kept + available < connection_pool.size() and (
+        available > 0 or connection_pool._max_overflow < 0 or
+        connection_pool.overflow() < connection_pool._max_overflow)
 
 
 def release(connection, used_at):

@@ -3,7 +3,6 @@
 
 import collections
 import contextlib
-import math
 import re
 import sqlite3
 import sys
@@ -12,6 +11,7 @@ import time
 from oslo_db import api as db_api
 from oslo_db import exception as db_exception
 from oslo_log import log
+import sqlalchemy as sa
 from sqlalchemy import exc as sa_exception
 
 from usermsg.concurrency import per_process
@@ -23,7 +23,8 @@ from usermsg import exception
 
 LOG = log.getLogger(__name__)
 
-#: Seconds for which a connection is kept for SELECTs.
+#: Seconds after which a connection that is kept for SELECTs is not used for
+#: another one before it was in the pool.
 KEPT = 1
 
 # SQLite's error text.
@@ -52,15 +53,25 @@ class Database:
         # If two threads create one at once, the one that is discarded has no
         # connection.
         self._engines = per_process.PerProcess(
-            lambda: connections.create_engine(
-                self._url, conf.database, no_statement_timeout))
+            lambda: self._create_engine(no_statement_timeout))
         self._kept = per_process.PerProcess(collections.deque)
         self._forks = fork.Gate(self._release_for_fork)
+        self._lost_at = 0
         self._is_failing = False
         self._write = db_api.wrap_db_retry(
             max_retries=5, retry_interval=0.05, max_retry_interval=1,
             inc_retry_interval=True, jitter=True, retry_on_deadlock=True,
             exception_checker=_may_be_repeated)(self._write_on_usable_host)
+
+    def _create_engine(self, no_statement_timeout):
+        engine = connections.create_engine(
+            self._url, self._conf.database, no_statement_timeout)
+
+        @sa.event.listens_for(engine, 'invalidate')
+        def store_time(_connection, _record, _error):
+            self._lost_at = time.monotonic()
+
+        return engine
 
     @contextlib.contextmanager
     def without_statement_timeout(self):
@@ -124,13 +135,13 @@ class Database:
 
     def _select(self, query, values):
         engine = self.engine()
-        dialect = engine.dialect
+        dialect, pool = engine.dialect, engine.pool
         kept = self._kept.get()
-        connection, until = self._take(engine, kept)
-        now = math.inf
+        connection, since = self._take(engine, kept)
+        used_at = None
         try:
             rows = query.rows(connection, dialect, values)
-            now = time.monotonic()
+            used_at = time.monotonic()
             return rows
         except dialect.loaded_dbapi.Error as error:
             stale = dialect.is_disconnect(
@@ -139,37 +150,37 @@ class Database:
                 # Connections that were opened before are not used any more,
                 # as after an error of a transaction. A new pool would leave
                 # those of other threads open in this one.
-                engine.pool._invalidate(connection, error)
-                _release(kept)
+                pool._invalidate(connection, error)
             else:
                 connection.invalidate(error)
             raise (_StaleConnection if stale else db_exception.DBError)(
                 error) from error
         finally:
-            if now < until and connections.has_spare(engine.pool):
-                kept.append((connection, until, now))
+            if (used_at is not None and pool is engine.pool and
+                    connections.may_keep(pool, len(kept))):
+                kept.append((connection, since, used_at))
             else:
                 connection.close()
 
     def _take(self, engine, kept):
-        """Return a connection for a SELECT, and until when it may be kept.
+        """Return a connection for a SELECT, and when it left the pool.
 
         To take it out of the pool and to put it back takes longer than most
-        SELECTs. So it is kept for further ones, but not for long: the pool
-        renews old connections. It is kept only while the pool could open
-        another one, and a transaction releases one first, so that nothing
-        waits for a connection that is not in use.
+        SELECTs. So it is kept for further ones, until :data:`KEPT` seconds
+        have passed, because the pool renews old connections, or until another
+        connection was lost, as it may be lost, too. A transaction returns one
+        to the pool first, from which it takes its own.
         """
         now = time.monotonic()
         while kept:
             try:
-                connection, until, used_at = kept.pop()
+                connection, since, used_at = kept.pop()
             except IndexError:
                 break  # another thread took it
-            if now < until:
-                return connection, until
+            if max(self._lost_at, now - KEPT) < since:
+                return connection, since
             connections.release(connection, used_at)
-        return self._connect(engine.raw_connection), now + KEPT
+        return self._connect(engine.raw_connection), now
 
     @contextlib.contextmanager
     def _connection(self):
@@ -276,7 +287,7 @@ def _release(kept, number=sys.maxsize):
     """Return connections that were kept for SELECTs to the pool."""
     while kept and number:
         with contextlib.suppress(IndexError):  # another thread took it
-            connection, _until, used_at = kept.pop()
+            connection, _since, used_at = kept.pop()
             connections.release(connection, used_at)
         number -= 1
 

@@ -139,6 +139,26 @@ class TestKeptConnections(TestCase):
         self.get_all()
         self.assertEqual(1, len(self.returned))
 
+    def test_connection_is_returned_after_another_was_lost(self):
+        self.get_all()
+        with self.db.engine().connect() as connection:
+            connection.invalidate()
+        del self.returned[:]
+        self.get_all()
+        self.assertEqual(1, len(self.returned))
+
+    def test_connection_is_kept_after_many_were_open(self):
+        number = self.db.engine().pool.size() + 1
+        connections = [self.db.engine().connect() for _ in range(number)]
+        self.get_all()
+        for connection in connections:
+            connection.close()
+        samples.record(self.api)
+        self.get_all()
+        del self.returned[:]
+        self.get_all()
+        self.assertEqual([], self.returned)
+
     def test_transaction_needs_no_further_connection(self):
         self.get_all()
         samples.record(self.api)

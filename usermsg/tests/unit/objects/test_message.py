@@ -144,6 +144,21 @@ class PageTest(test_base.TestCase):
         self.assertIs(page[0], page.objects[0])
         self.assertEqual(set(), page.obj_what_changed())
 
+    def test_columns_that_are_not_read_are_none_and_make_no_objects(self):
+        database = self.runtime().db
+        row = message_rows.ROW._replace(project_id='one', user_id='alice')
+        message.MessageList.record(database, [message.NewMessage(row)])
+        for filters in ({'project_id': 'one'}, {
+                'project_id': 'one',
+                'resource_uuid': (row.resource_uuid, 'another')}):
+            page = message.MessageList.get_page(
+                database, filters, 'alice', limit=10,
+                columns=frozenset({'id', 'project_id', 'created_at'}))
+            self.assertEqual(
+                [(row.id, None, 'one', *[None] * 8, row.created_at, None,
+                  None)], page.rows)
+            self.assertRaises(NotImplementedError, getattr, page, 'objects')
+
     def test_list_of_no_rows_is_empty(self):
         page = message.MessageList.get_page(
             self.runtime().db, {'project_id': 'one'}, limit=10)
