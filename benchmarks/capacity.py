@@ -20,6 +20,8 @@ from usermsg import service
 from usermsg.tests.fixtures import servers
 
 SERVERS = {'MariaDB': servers.MariaDB, 'PostgreSQL': servers.PostgreSQL}
+#: Parameters of the URL, see :func:`data.insert`.
+OPTIONS = {'MariaDB': '&local_infile=1', 'PostgreSQL': ''}
 CASES = ('list(10)', 'list(100)', 'list(1000)', 'show', 'create(1)',
          'create(100)')
 
@@ -62,7 +64,8 @@ def measure(name, rows):
     """
     numbers = itertools.count()
     with SERVERS[name]() as server, servers.Process() as directory:
-        path = api.configure(server.create_database(), directory)
+        path = api.configure(
+            server.create_database() + OPTIONS[name], directory)
         runtime = service.make_runtime(
             config.load_config(['--config-file', path]))
         api.log(f'{name}: writing {rows * 4 // 3:,} rows')

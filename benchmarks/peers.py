@@ -155,7 +155,7 @@ def start(kind, stage):
     rows = [{**row, **kind.values}
             for row in data.make_rows(stage.rows, stage.other_rows)]
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(data.sqlite())
+        url = stack.enter_context(data.DATABASES['SQLite']())
         directory = stack.enter_context(servers.Process())
         path = api.configure(url, directory)
         runtime = service.make_runtime(
