@@ -740,7 +740,10 @@ def _range(dialect, columns, names, resource):
     of the project for a row value, but it doesn't detect that the only
     element of an array is a constant. The planner doesn't know the level
     either: in a project with few errors it would otherwise scan all messages
-    if most messages of the other projects are errors.
+    if most messages of the other projects are errors. Nor does it take a level
+    that equals a value for sorted: where all messages have one level, it would
+    scan the whole project for another one. Together with a bound of the id,
+    only equality limits the scan.
 
     :param columns: leading columns of the index, which the id follows
     :param resource: name of the parameter with the id of the resource
@@ -754,7 +757,12 @@ def _range(dialect, columns, names, resource):
             values = [sa.select(value).scalar_subquery()
                       if column is _TABLE.c.message_level else value
                       for column, value in zip(columns, values)]
-        yield from map(operator.eq, columns, values)
+        for column, value in zip(columns, values):
+            if (dialect == 'postgresql' and column is _TABLE.c.message_level
+                    and names.isdisjoint(('above', 'below'))):
+                yield from (column >= value, column <= value)
+            else:
+                yield column == value
         columns = values = []
     for name, exclusive, inclusive in (
             ('above', operator.gt, operator.ge),
