@@ -24,6 +24,11 @@ _USERS = {
     'olga': ('admin', 'reads the messages of all projects too'),
 }
 
+_LIMITS = '''
+There are no other services: the resources of the messages don't exist, so
+messages have no links to them, and the tabs on their pages can't be tried.
+'''
+
 _PAGE = '/project/usermsg/'
 
 
@@ -42,27 +47,34 @@ def main():
         if once:
             _check(servers.horizon, passwords['alice'], messages)
             return
-        _explain(servers.horizon, passwords)
+        _explain(servers, passwords)
         while True:
             signal.pause()
 
 
-def _explain(horizon, passwords):
-    print(f'\n{len(passwords)} users can log in at {horizon.url}{_PAGE}:\n')
+def _explain(servers, passwords):
+    print(f'\n{len(passwords)} users can log in at '
+          f'{servers.horizon.url}{_PAGE}:\n')
     for user, (role, permissions) in _USERS.items():
         print(f'   {user:6} {passwords[user]}   {role}: {permissions}')
+    print(_LIMITS)
+    print('Logs, until the servers stop:\n')
+    for name, server in (('Keystone', servers.identity),
+                         ('usermsg', servers.service.server),
+                         ('Horizon', servers.horizon)):
+        print(f'   {name:8} {server.path("log")}')
     print('\nPress Ctrl-C to stop.', flush=True)
 
 
 def _check(horizon, password, messages):
-    """Exit with an error unless the page shows all messages."""
-    page = requests.get(f'{horizon.url}{_PAGE}', timeout=60,
+    """Exit with an error unless the start page shows all messages."""
+    page = requests.get(f'{horizon.url}/', timeout=60,
                         cookies=horizon.sign_in('alice', password))
     text = html.unescape(re.sub(r'<[^>]*>', ' ', page.text))
     missing = [message.id for message in messages
                if message.resource_uuid not in text]
     if page.status_code != 200 or missing:
-        sys.exit(f'{horizon.url}{_PAGE} has status {page.status_code} and '
+        sys.exit(f'{page.url} has status {page.status_code} and '
                  f'lacks these messages: {", ".join(missing)}')
     print(f'The page {_PAGE} shows {len(messages)} messages.')
 

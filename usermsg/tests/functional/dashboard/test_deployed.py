@@ -46,6 +46,11 @@ class DeployedTest(dashboard_case.DeployedTestCase):
         self.press('Filter')
         self.assertIn('VOLUME_000002', self.text())
 
+    def test_start_page(self):
+        self.sign_in()
+        self.open('/')
+        self.check_address(dashboard_case.MESSAGES)
+
     def test_badge(self):
         self.sign_in()
         self.open(dashboard_case.OTHER_PAGE)
