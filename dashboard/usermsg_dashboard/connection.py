@@ -57,7 +57,7 @@ class Connection:
     def __init__(self, request, service_types, timeout, version='',
                  headers=None):
         self._deadline = time.monotonic() + timeout
-        url = _find_endpoint(request, service_types).rstrip('/')
+        url = find_endpoint(request, service_types).rstrip('/')
         if version and not _VERSION.search(urllib.parse.urlsplit(url).path):
             url += f'/{version}'
         self._adapter = adapter.Adapter(
@@ -115,7 +115,12 @@ class Connection:
         return body
 
 
-def _find_endpoint(request, service_types):
+def find_endpoint(request, service_types):
+    """Return the URL of a service in the region of a Django request.
+
+    :raises horizon.exceptions.ServiceCatalogException: the region has no such
+        service
+    """
     for service_type in service_types[:-1]:
         try:
             return base.url_for(request, service_type)

@@ -111,6 +111,12 @@ class ResourceView(MessageDetailView):
 
     def respond(self, messages, message, **context):
         page = resources.find_page(message, self.dashboard)
-        if page and not resources.is_missing(self.request, message):
+        if not (page and resources.can_open_pages(
+                self.request, message.resource_type, self.dashboard)):
+            problem = _('This resource has no page here.')
+        elif resources.is_missing(self.request, message):
+            problem = _('This resource was deleted, or is no longer visible '
+                        'to you.')
+        else:
             return shortcuts.redirect(page)
-        return super().respond(messages, message, resource_missing=bool(page))
+        return super().respond(messages, message, resource_problem=problem)

@@ -5,12 +5,16 @@ Messages outlive their resources, and a page of Horizon about a deleted
 resource is an error. To look up each resource of a list would take a request
 each, to services that may hang. So a link leads to a view of the plug-in,
 which looks up the one resource when the user follows it.
+
+There is no link if it is clear without a request that the page can't be
+opened: Horizon would then offer a login, which doesn't help.
 """
 
 import dataclasses
 import urllib.parse
 
 from django import urls
+import horizon
 from horizon import exceptions as horizon_exceptions
 from keystoneauth1 import exceptions
 
@@ -28,7 +32,8 @@ class _Kind:
     """Type of resources.
 
     ``page`` is the name of its page's URL in the dashboard Project, and
-    ``admin_page`` that in the dashboard Admin.
+    ``admin_page`` that in the dashboard Admin. They begin with the slug of the
+    panel.
     """
 
     service_types: tuple
@@ -37,6 +42,9 @@ class _Kind:
     admin_page: str | None = None
     version: str = ''
     headers: dict = dataclasses.field(default_factory=dict)
+
+    def get_page(self, dashboard):
+        return self.page if dashboard == 'project' else self.admin_page
 
 
 _KINDS = {
@@ -79,12 +87,30 @@ def find_page(message, dashboard):
     kind = _KINDS.get(message.resource_type)
     if not (kind and message.resource_id):
         return None
-    page = kind.page if dashboard == 'project' else kind.admin_page
+    page = kind.get_page(dashboard)
     try:
         return page and urls.reverse(f'horizon:{dashboard}:{page}',
                                      args=[message.resource_id])
     except urls.NoReverseMatch:
         return None
+
+
+def can_open_pages(request, resource_type, dashboard):
+    """Return True if the user can open pages of resources of a type.
+
+    The region has the service, and Horizon permits the panel to the user.
+
+    :param resource_type: a type for which :func:`find_page` returns a URL
+    """
+    kind = _KINDS[resource_type]
+    try:
+        connection.find_endpoint(request, kind.service_types)
+    except horizon_exceptions.ServiceCatalogException:
+        return False
+    slug = kind.get_page(dashboard).partition(':')[0]
+    panel = horizon.get_dashboard(dashboard).get_panel(slug)
+    return (request.user.has_perms(getattr(panel, 'permissions', ())) and
+            panel.can_access({'request': request}))
 
 
 def is_missing(request, message):
@@ -105,6 +131,5 @@ def is_missing(request, message):
                 response.json()['stack']['stack_status'] == 'DELETE_COMPLETE')
     except exceptions.NotFound:
         return True
-    except (exceptions.ClientException, KeyError, TypeError, ValueError,
-            horizon_exceptions.ServiceCatalogException):
+    except (exceptions.ClientException, KeyError, TypeError, ValueError):
         return False

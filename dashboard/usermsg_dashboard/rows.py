@@ -2,6 +2,7 @@
 """Rows of a table of messages: texts and links besides the message."""
 
 import dataclasses
+import functools
 
 from django.urls import reverse
 
@@ -16,7 +17,7 @@ class Row:
     """Message with what a page shows of it.
 
     ``resource_url`` leads to the resource, or to the note that it is no
-    longer visible; None without a page for it.
+    longer visible; None without a page that the user can open.
     """
 
     message: client.Message
@@ -38,6 +39,11 @@ def build(request, messages, dashboard='project'):
         names = projects.find_names(
             request, {message.project_id for message in messages})
     namespace = f'horizon:{dashboard}:usermsg'
+
+    @functools.cache
+    def can_open_pages(resource_type):
+        return resources.can_open_pages(request, resource_type, dashboard)
+
     return [
         Row(message=message,
             level=labels.LEVELS.get(message.level, message.level),
@@ -45,7 +51,8 @@ def build(request, messages, dashboard='project'):
             url=reverse(f'{namespace}:detail', args=[message.id]),
             resource_url=(
                 reverse(f'{namespace}:resource', args=[message.id])
-                if resources.find_page(message, dashboard) else None),
+                if resources.find_page(message, dashboard) and
+                can_open_pages(message.resource_type) else None),
             project=(names.get(message.project_id, message.project_id)
                      if dashboard == 'admin' else None))
         for message in messages]

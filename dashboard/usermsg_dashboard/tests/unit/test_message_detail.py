@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Project > Messages: page of a message, and the way to its resource."""
 
+from unittest import mock
 import urllib.parse
 
 from django.urls import reverse
+import horizon
 import requests
 
 from usermsg_dashboard import client
@@ -172,7 +174,16 @@ class AdministratorTest(base.TestCase):
         self.assertNotIn('Delete', text)
 
 
-class ResourceTest(base.TestCase):
+class ResourceTestCase(base.TestCase):
+
+    def get(self, **values):
+        message = base.make_message(**values)
+        self.fake_message(message)
+        self.fake_list(message)
+        return self.client.get(RESOURCE)
+
+
+class ResourceTest(ResourceTestCase):
 
     orchestration = 'http://public.heat.example.com:8004/v1'
 
@@ -182,12 +193,6 @@ class ResourceTest(base.TestCase):
                 {'region': 'RegionOne', 'region_id': 'RegionOne',
                  'interface': 'public', 'url': self.orchestration}]}]
         super()._setup_user(**kwargs)
-
-    def get(self, **values):
-        message = base.make_message(**values)
-        self.fake_message(message)
-        self.fake_list(message)
-        return self.client.get(RESOURCE)
 
     def test_link_leads_to_existing_resource(self):
         lookup = self.service.get(VOLUME, json={'volume': {}})
@@ -246,9 +251,20 @@ class ResourceTest(base.TestCase):
             self.assertEqual(
                 missing, resources.is_missing(self.request, message))
 
-    def test_resource_without_page_shows_the_message(self):
-        self.assertIn('No storage could be allocated (1).', self.read_text(
-            self.get(resource_type='NODE')))
+    def test_resource_without_page_is_explained(self):
+        text = self.read_text(self.get(resource_type='NODE'))
+        for part in ('This resource has no page here.',
+                     'No storage could be allocated (1).'):
+            self.assertIn(part, text)
+
+    def test_panel_that_horizon_refuses_is_explained(self):
+        panel = horizon.get_dashboard('project').get_panel('volumes')
+        with mock.patch.object(panel, 'policy_rules', (
+                ('user-message', 'message:read_all_projects'),)):
+            response = self.get()
+        self.assertIn('This resource has no page here.',
+                      self.read_text(response))
+        self.assertNotContains(response, f'href="{RESOURCE}"')
 
     def test_id_is_quoted_in_the_path(self):
         lookup = self.service.get(
@@ -256,3 +272,41 @@ class ResourceTest(base.TestCase):
             status_code=404)
         self.get(resource_uuid='a b?c')
         self.assertTrue(lookup.called)
+
+
+class MissingVolumeServiceTest(ResourceTestCase):
+
+    def _setup_user(self, **kwargs):
+        self.service_catalog = [
+            {**service, 'endpoints': self.limit(service['endpoints'])}
+            if service['type'] == 'volumev3' else service
+            for service in self.service_catalog]
+        super()._setup_user(**kwargs)
+
+    def limit(self, endpoints):
+        """Return the remaining endpoints of the service."""
+        return []
+
+    def test_resource_is_not_linked(self):
+        self.fake_list(base.make_message(1),
+                       base.make_message(2, resource_type='INSTANCE'))
+        response = self.client.get(INDEX)
+        self.assertNotContains(response, f'href="{RESOURCE}"')
+        self.assertContains(response, reverse(
+            'horizon:project:usermsg:resource', args=[base.make_id(2)]))
+
+    def test_missing_page_is_explained(self):
+        response = self.get()
+        text = self.read_text(response)
+        for part in ('This resource has no page here.',
+                     'No storage could be allocated (1).'):
+            self.assertIn(part, text)
+        self.assertNotContains(response, f'href="{RESOURCE}"')
+
+
+class MissingPublicEndpointTest(MissingVolumeServiceTest):
+    """Horizon's permission for a panel ignores the interface."""
+
+    def limit(self, endpoints):
+        return [endpoint for endpoint in endpoints
+                if endpoint['interface'] != 'public']
