@@ -53,18 +53,20 @@ class MessageListView(views.HorizonTemplateView):
             **self._build_links(form, page)))
 
     def _read_page(self, form):
-        """Return a page; None if that is the first one, without a marker.
+        """Return a page; None if the first one, without a marker, is better.
 
-        A page before a marker is read in ascending order, in which the
-        service holds back the messages of the last seconds.
+        The last page is empty after the deletion of its messages. A page
+        before a marker is read in ascending order, in which the service holds
+        back the messages of the last seconds.
         """
         query = form.build_query()
         limit = min(_MAX_PAGE_SIZE, utils.get_page_size(self.request))
-        before = form.cleaned_data['prev_marker']
+        marker, before = (form.cleaned_data[name]
+                          for name in ('marker', 'prev_marker'))
         messages = client.MessageClient(self.request)
         if not before:
-            return messages.list(
-                **query, limit=limit, marker=form.cleaned_data['marker'])
+            page = messages.list(**query, limit=limit, marker=marker)
+            return page if page.messages or not marker else None
         page = messages.list(**query, limit=limit, marker=before,
                              sort='created_at:asc')
         return client.Page(page.messages[::-1], True) if page.has_more else (

@@ -162,6 +162,15 @@ class MessagesTest(dashboard_case.TestCase):
         self.press('Newer messages')
         self.assertEqual(stored[9960:9980], self.list_ids())
 
+    def test_deletion_of_the_last_page(self):
+        stored = self.fill_project(21)
+        self.open(dashboard_case.MESSAGES)
+        self.press('Older messages')
+        self.delete_first()
+        self.press('Delete')
+        self.assertEqual(['1 message was deleted.'], self.notices())
+        self.assertEqual(stored[:20], self.list_ids())
+
     def fill_project(self, number):
         """Store many messages; return their ids, newest first."""
         project_id = self.cloud.identity.project(self.project)
