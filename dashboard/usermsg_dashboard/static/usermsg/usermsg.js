@@ -36,12 +36,20 @@
 
   document.addEventListener('change', function (event) {
     var box = event.target;
-    if (!box.matches('[data-usermsg-select-all]')) {
+    var all = box.form && box.form.querySelector('[data-usermsg-select-all]');
+    if (!all) {
       return;
     }
-    box.form.querySelectorAll('input[name=message]').forEach(
-      function (other) {
-        other.checked = box.checked;
+    var boxes = Array.from(box.form.querySelectorAll('input[name=message]'));
+    if (box === all) {
+      boxes.forEach(function (other) {
+        other.checked = all.checked;
       });
+    }
+    var selected = boxes.filter(function (other) {
+      return other.checked;
+    }).length;
+    all.checked = selected === boxes.length;
+    all.indeterminate = selected > 0 && !all.checked;
   });
 }());

@@ -7,6 +7,7 @@ from selenium.webdriver.support import select
 
 from usermsg.db import models
 from usermsg.objects import ids
+from usermsg.tests.fixtures import browser
 from usermsg.tests.fixtures import dashboard_case
 from usermsg.tests.fixtures import example_messages
 
@@ -100,11 +101,33 @@ class MessagesTest(dashboard_case.TestCase):
         boxes = self.browser.find('tbody input[name=message]')
         self.assertEqual([True] * 4, [box.is_selected() for box in boxes])
         boxes[-1].click()
+        self.check_header_box(checked=False, indeterminate=True)
+        boxes[-1].click()
+        self.check_header_box(checked=True, indeterminate=False)
+        boxes[-1].click()
         self.press('Delete selected messages')
         self.assertIn('Delete 3 messages?', self.text())
         self.press('Delete')
         self.assertEqual(['3 messages were deleted.'], self.notices())
         self.assertEqual([kept.id], self.stored_ids())
+
+    def test_selection_on_a_phone(self):
+        self.browser.resize(*browser.PHONE)
+        self.record()
+        self.record()
+        self.open(dashboard_case.MESSAGES)
+        [label] = self.browser.find('.usermsg-select-all label')
+        self.assertEqual('Select all messages', label.text)
+        label.click()
+        self.check_header_box(checked=True, indeterminate=False)
+        self.assertEqual([True] * 2, [
+            box.is_selected() for box in
+            self.browser.find('tbody input[name=message]')])
+
+    def check_header_box(self, **properties):
+        [box] = self.browser.find('[data-usermsg-select-all]')
+        self.assertEqual(properties, {
+            name: box.get_property(name) for name in properties})
 
     def test_deletion_of_a_message_that_is_deleted_meanwhile(self):
         message = self.record()
