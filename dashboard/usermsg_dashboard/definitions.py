@@ -7,6 +7,7 @@ all users of a region, in each language.
 
 import dataclasses
 import json
+import re
 import zlib
 
 from django.core.cache import cache
@@ -17,6 +18,11 @@ from usermsg_dashboard import cache_keys
 from usermsg_dashboard import client
 
 _MAX_AGE = 600
+
+# Letters, in lower case, of scripts that separate words, and digits. Japanese
+# doesn't, so its words match anywhere.
+_LETTERS = '0-9a-z\u00df-\u052f'
+_WORD_START = f'(?:(?<![{_LETTERS}])|(?![{_LETTERS}]))'
 
 
 def read(request):
@@ -44,13 +50,17 @@ def read(request):
 def search(definitions, words='', **values):
     """Return the permitted messages that contain all words.
 
+    They match beginnings of words: ``no`` matches ``none``, not ``another``.
+    The parts of an id, between underscores, are words.
+
     :param values: values that attributes must have
     """
-    words = words.casefold().split()
+    words = [re.compile(_WORD_START + re.escape(word))
+             for word in words.casefold().split()]
     return [definition for definition in definitions
             if all(getattr(definition, name) == value
                    for name, value in values.items())
-            and all(word in _text(definition) for word in words)]
+            and all(word.search(_text(definition)) for word in words)]
 
 
 def _text(definition):

@@ -56,6 +56,20 @@ class PermittedMessagesTest(base.TestCase):
             self.assertIn('Text 2.', text)
             self.assertNotIn('Text 1.', text)
 
+    def test_search_matches_the_beginnings_of_words(self):
+        entries = [make_definition(
+            1, id='ACME_ROBOT_001_002',
+            text='Another (snap)shot. Überlast. ボリュームの作成')]
+        for words, matches in (
+                ('another', True), ('ano', True), ('no', False),
+                ('snap', True), ('shot', True), ('hot', False),
+                ('(snap)shot', True), ('über', True), ('last', False),
+                ('robot', True), ('bot', False), ('acme_robot_001', True),
+                ('002', True), ('02', False), ('me_robot', False),
+                ('ボリューム', True), ('作成', True)):
+            self.assertEqual(matches, 'Another' in self.read_text(
+                self.get(*entries, words=words)), words)
+
     def test_search_by_advice(self):
         entries = [make_definition(1, retryable=False),
                    make_definition(2, user_fixable=False),
