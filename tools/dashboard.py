@@ -16,6 +16,7 @@ from usermsg.tests.fixtures import cloud
 from usermsg.tests.fixtures import example_messages
 
 _PROJECT = 'demo'
+_OTHER_PROJECT = 'staging'
 
 #: Name and role of a user -> permissions.
 _USERS = {
@@ -30,6 +31,7 @@ messages have no links to them, and the tabs on their pages can't be tried.
 '''
 
 _PAGE = '/project/usermsg/'
+_ADMIN_PAGE = '/admin/usermsg/'
 
 
 def main():
@@ -40,12 +42,19 @@ def main():
     signal.signal(signal.SIGTERM, lambda *args: sys.exit(143))
     print('Starting Keystone, usermsg and Horizon ...', flush=True)
     with cloud.Cloud() as servers:
-        messages = example_messages.record(servers, _PROJECT)
+        messages = example_messages.record(
+            servers, _PROJECT, _OTHER_PROJECT)
         passwords = {
             user: servers.identity.user(user, project=_PROJECT, roles=[role])
             for user, (role, _) in _USERS.items()}
         if once:
-            _check(servers.horizon, passwords['alice'], messages)
+            project_id = servers.identity.project(_PROJECT)
+            # The start page.
+            _check(servers.horizon, '/', 'alice', passwords['alice'], [
+                message for message in messages
+                if message.project_id == project_id])
+            _check(servers.horizon, _ADMIN_PAGE, 'olga', passwords['olga'],
+                   messages)
             return
         _explain(servers, passwords)
         while True:
@@ -66,17 +75,17 @@ def _explain(servers, passwords):
     print('\nPress Ctrl-C to stop.', flush=True)
 
 
-def _check(horizon, password, messages):
-    """Exit with an error unless the start page shows all messages."""
-    page = requests.get(f'{horizon.url}/', timeout=60,
-                        cookies=horizon.sign_in('alice', password))
+def _check(horizon, path, user, password, messages):
+    """Exit with an error unless a page shows all messages."""
+    page = requests.get(f'{horizon.url}{path}', timeout=60,
+                        cookies=horizon.sign_in(user, password))
     text = html.unescape(re.sub(r'<[^>]*>', ' ', page.text))
     missing = [message.id for message in messages
                if message.resource_uuid not in text]
     if page.status_code != 200 or missing:
         sys.exit(f'{page.url} has status {page.status_code} and '
                  f'lacks these messages: {", ".join(missing)}')
-    print(f'The page {_PAGE} shows {len(messages)} messages.')
+    print(f'The page {page.url} shows {len(messages)} messages.')
 
 
 if __name__ == '__main__':

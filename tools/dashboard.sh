@@ -6,7 +6,7 @@
 # C compiler and access to a package index.
 #
 #   tools/dashboard.sh             print the URL and users, serve until Ctrl-C
-#   tools/dashboard.sh --once      exit after checking that the page has the
+#   tools/dashboard.sh --once      exit after checking that the pages have the
 #                                  messages
 
 set -eu
