@@ -3,7 +3,18 @@
 
 from selenium.webdriver.support import select
 
+from usermsg.tests.fixtures import browser
 from usermsg.tests.fixtures import dashboard_case
+
+#: Returns the distinct numbers of lines of the event ids.
+_LINES = '''
+return [...new Set([...document.querySelectorAll(
+  '.usermsg-table td:last-child')].map(cell => {
+    const range = document.createRange();
+    range.selectNodeContents(cell);
+    return range.getClientRects().length;
+  }))];
+'''
 
 
 class PermittedMessagesTest(dashboard_case.TestCase):
@@ -41,6 +52,13 @@ class PermittedMessagesTest(dashboard_case.TestCase):
         for row in self.rows():
             self.assertIn('SHARE_', row)
             self.assertIn('Ask your operator.', row)
+
+    def test_event_ids_are_on_one_line(self):
+        for size in (browser.DESKTOP, browser.PHONE):
+            self.browser.resize(*size)
+            self.open(f'{dashboard_case.PERMITTED_MESSAGES}'
+                      '?words=volume_volume_001')
+            self.assertEqual([1], self.browser.driver.execute_script(_LINES))
 
     def test_search_without_a_result(self):
         self.browser.find('[name=words]')[0].send_keys('unicorn')
