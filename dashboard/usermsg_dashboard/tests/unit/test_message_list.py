@@ -257,7 +257,8 @@ class MessageListTest(base.TestCase):
     def test_member_may_delete_and_mark_as_read(self):
         self.fake_list(base.make_message(unread=True))
         text = self.read_text(self.get())
-        for part in ('Delete selected messages', 'Mark all as read'):
+        for part in ('Delete selected messages', 'Mark all as read',
+                     'as read, for you only.'):
             self.assertIn(part, text)
 
     def test_mark_as_read_has_the_newest_id(self):
