@@ -357,12 +357,13 @@ class TestSummary(TestCase):
     """
 
     NUMBER = 20_000
+    #: Most messages are errors, but not those of the project.
+    LEVEL = 'INFO'
 
     def setUp(self):
         super().setUp()
-        # Most messages are errors, but not those of the project.
         self.fill('other', 'ERROR')
-        self.fill('mine', 'INFO')
+        self.fill('mine', self.LEVEL)
         self.analyze('messages')
 
     def fill(self, project, level):
@@ -425,6 +426,12 @@ class TestSummary(TestCase):
                 rows += (node['Actual Rows'] +
                          node.get('Rows Removed by Filter', 0))
         return rows
+
+
+class TestSummaryOfErrors(TestSummary):
+    """No message has another level."""
+
+    LEVEL = 'ERROR'
 
 
 class TestSession(TestCase):
