@@ -740,30 +740,24 @@ def _range(dialect, columns, names, resource):
     of the project for a row value, but it doesn't detect that the only
     element of an array is a constant. The planner doesn't know the level
     either: in a project with few errors it would otherwise scan all messages
-    if most messages of the other projects are errors. Nor does it take a level
-    that equals a value for sorted: where all messages have one level, it would
-    scan the whole project for another one. Together with a bound of the id,
-    only equality limits the scan.
+    if most messages of the other projects are errors. So it might take an
+    index without the level for as good, because a column that equals a value
+    doesn't matter for the order: the level is a part of row values, too.
 
     :param columns: leading columns of the index, which the id follows
     :param resource: name of the parameter with the id of the resource
     """
     values = [sa.bindparam(resource if column.name == _RESOURCES[0] else
                            column.name) for column in columns]
-    if dialect != 'sqlite':
-        if dialect == 'postgresql':
-            values[:1] = [sa.any_(postgresql.array([value]))
-                          for value in values[:1]]
-            values = [sa.select(value).scalar_subquery()
-                      if column is _TABLE.c.message_level else value
-                      for column, value in zip(columns, values)]
-        for column, value in zip(columns, values):
-            if (dialect == 'postgresql' and column is _TABLE.c.message_level
-                    and names.isdisjoint(('above', 'below'))):
-                yield from (column >= value, column <= value)
-            else:
-                yield column == value
-        columns = values = []
+    equal = 0 if dialect == 'sqlite' else len(columns)
+    if dialect == 'postgresql':
+        values[:1] = [sa.any_(postgresql.array([value]))
+                      for value in values[:1]]
+        if _TABLE.c.message_level in set(columns):
+            values[-1] = sa.select(values[-1]).scalar_subquery()
+            equal -= 1
+    yield from map(operator.eq, columns[:equal], values[:equal])
+    columns, values = columns[equal:], values[equal:]
     for name, exclusive, inclusive in (
             ('above', operator.gt, operator.ge),
             ('below', operator.lt, operator.le)):

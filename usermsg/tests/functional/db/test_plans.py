@@ -385,9 +385,12 @@ class TestSummary(TestCase):
                 {'project_id': None, 'request_id': 'req-frequent'},
                 {'project_id': None, 'resource_uuid': 'frequent'},
                 {'since': samples.START - datetime.timedelta(days=1),
-                 'message_level': 'ERROR'}):
-            position = {name: filters.pop(name) for name in ('since',)
-                        if name in filters}
+                 'message_level': 'ERROR'},
+                {'since': samples.START - datetime.timedelta(days=1),
+                 'message_level': 'WARN'},
+                {'before': samples.START, 'message_level': 'WARN'}):
+            position = {name: filters.pop(name)
+                        for name in ('since', 'before') if name in filters}
             filters = {name: value for name, value in {
                 'project_id': 'mine', **filters}.items() if value is not None}
             work = examined = 0
