@@ -13,15 +13,13 @@ import json
 import sys
 
 import api
+import data
 import sqlalchemy as sa
 
 from usermsg import config
 from usermsg import service
 from usermsg.tests.fixtures import servers
 
-SERVERS = {'MariaDB': servers.MariaDB, 'PostgreSQL': servers.PostgreSQL}
-#: Parameters of the URL, see :func:`data.insert`.
-OPTIONS = {'MariaDB': '&local_infile=1', 'PostgreSQL': ''}
 CASES = ('list(10)', 'list(100)', 'list(1000)', 'show', 'create(1)',
          'create(100)')
 
@@ -63,9 +61,8 @@ def measure(name, rows):
     :param rows: number of messages of the project that reads
     """
     numbers = itertools.count()
-    with SERVERS[name]() as server, servers.Process() as directory:
-        path = api.configure(
-            server.create_database() + OPTIONS[name], directory)
+    with data.SERVERS[name](1) as server, servers.Process() as directory:
+        path = api.configure(server.create_database(), directory)
         runtime = service.make_runtime(
             config.load_config(['--config-file', path]))
         api.log(f'{name}: writing {rows * 4 // 3:,} rows')
@@ -99,7 +96,7 @@ def main():
     print('database    case          API, ms  database, ms  '
           'bytes: table  indexes', flush=True)
     try:
-        for name in SERVERS:
+        for name in SIZES:
             for row in measure(name, arguments.rows):
                 results.append(row)
                 print('{database:<12}{case:<12}{api_ms:>9.3f}'

@@ -9,6 +9,7 @@ import pathlib
 import random
 import sys
 import tempfile
+import uuid
 
 import sqlalchemy as sa
 
@@ -138,46 +139,52 @@ def analyze(database):
             connection.execute(sa.text('VACUUM messages'))
 
 
-@contextlib.contextmanager
-def _start_sqlite(_buffer):
-    with tempfile.TemporaryDirectory() as directory:
-        numbers = itertools.count()
-        yield lambda: ('sqlite:///'
-                       f'{pathlib.Path(directory, str(next(numbers)))}.sqlite')
+class _SQLite(tempfile.TemporaryDirectory):
+    """Directory of databases."""
+
+    def __enter__(self):
+        super().__enter__()
+        return self
+
+    def create_database(self):
+        path = pathlib.Path(self.name, f'{uuid.uuid4()}.sqlite')
+        return f'sqlite:///{path}'
 
 
-@contextlib.contextmanager
+class _MariaDB(servers.MariaDB):
+
+    def create_database(self):
+        return f'{super().create_database()}&local_infile=1'
+
+
 def _start_mariadb(buffer):
-    with servers.MariaDB(options=[
-            f'--innodb-buffer-pool-size={buffer}G',
-            # The default is 96 MiB, the pages of a few seconds of writing.
-            '--innodb-log-file-size=1G',
-            '--innodb-sort-buffer-size=64M',
-            # Of pages that are created together with an index: by default
-            # they are full, and each of the first messages would split some.
-            # Those of a table that grew are as full as this.
-            '--innodb-fill-factor=70']) as server:
-        yield lambda: f'{server.create_database()}&local_infile=1'
+    return _MariaDB(options=[
+        f'--innodb-buffer-pool-size={buffer}G',
+        # The default is 96 MiB, the pages of a few seconds of writing.
+        '--innodb-log-file-size=1G',
+        '--innodb-sort-buffer-size=64M',
+        # Of pages that are created together with an index: by default they
+        # are full, and each of the first messages would split some. Those of
+        # a table that grew are as full as this.
+        '--innodb-fill-factor=70'])
 
 
-@contextlib.contextmanager
 def _start_postgresql(buffer):
-    with servers.PostgreSQL(options=[
-            f'--shared_buffers={buffer}GB', '--max_wal_size=4GB',
-            '--maintenance_work_mem=512MB']) as server:
-        yield server.create_database
+    return servers.PostgreSQL(options=[
+        f'--shared_buffers={buffer}GB', '--max_wal_size=4GB',
+        '--maintenance_work_mem=512MB'])
 
 
-#: Name -> context manager of a server with a buffer of some GB. It yields a
-#: function that creates a database and returns its URL.
-SERVERS = {'SQLite': _start_sqlite, 'MariaDB': _start_mariadb,
+#: Name -> function that starts a server with a buffer of some GB. It returns
+#: a context manager, which yields an object with ``create_database``.
+SERVERS = {'SQLite': lambda _buffer: _SQLite(), 'MariaDB': _start_mariadb,
            'PostgreSQL': _start_postgresql}
 
 
 @contextlib.contextmanager
 def _database(name):
-    with SERVERS[name](1) as create:
-        yield create()
+    with SERVERS[name](1) as server:
+        yield server.create_database()
 
 
 #: Name -> context manager that yields the URL of an empty database.

@@ -207,11 +207,12 @@ def measure(case, small, large, rounds):
 def run(name, arguments):
     """Measure a database; generate the results, dicts."""
     log(f'{name}: buffer of {arguments.buffer} GB')
-    with (data.SERVERS[name](arguments.buffer) as create,
+    with (data.SERVERS[name](arguments.buffer) as server,
           contextlib.ExitStack() as stack):
         small, large = [
-            Messages(stack.enter_context(data.open_database(create()))[1],
-                     number) for number in (SMALL, arguments.rows)]
+            Messages(stack.enter_context(data.open_database(
+                server.create_database()))[1], number)
+            for number in (SMALL, arguments.rows)]
         for case in CASES:
             small_ms, large_ms, ratio = measure(
                 case, small, large,
